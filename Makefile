@@ -1,0 +1,49 @@
+# Every target makes .venv by itself first. `make` alone runs all the checks.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: check install demo up test lint format types imports bench docs clean
+
+check: lint types imports test
+
+install: $(STAMP)
+
+# Rerun when the dependencies change. pip, so that packages already on this disk are used.
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,dev]'
+	@touch $@
+
+demo: $(STAMP)          ## four jobs on real digits, a table and demo.png, then stop
+	$(BIN)/python -m regclient.demo
+
+up: $(STAMP)            ## the same stack, left running
+	$(BIN)/regcore up
+
+test: $(STAMP)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks
+
+docs: $(STAMP)          ## generated pages, README tables and openapi.json
+	$(BIN)/python docs/build.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
