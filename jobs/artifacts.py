@@ -1,0 +1,140 @@
+"""Artifact files, by the SHA-256 of their content: the same bytes are kept once, and a name cannot lead astray."""
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_CHUNK_BYTES = 1 << 20
+_NUM_FILES_PER_QUESTION = 500
+
+_MEDIA_TYPES = {
+    ".csv": "text/csv; charset=utf-8",
+    ".json": "application/json",
+    ".txt": "text/plain; charset=utf-8",
+    ".zip": "application/zip",
+}
+
+
+def media_type(name: str) -> str:
+    """Return the media type that an artifact's name says; plain bytes where it says nothing."""
+    return _MEDIA_TYPES.get(Path(name).suffix, "application/octet-stream")
+
+
+class ArtifactStore:
+    """A folder of files named by their SHA-256, as ``ab/cdef…``. Each is whole from the moment that it is there."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(self, source: Path) -> tuple[str, int]:
+        """Copy a file in; return its hash and its size in bytes.
+
+        One that is there already is replaced by the same bytes, and so is young again: `delete_unreferenced` spares
+        it, until the row of the job that it is for is written.
+        """
+        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle, temporary = tempfile.mkstemp(dir=self._root, prefix=".incoming-")
+        try:
+            with os.fdopen(handle, "wb") as target, source.open("rb") as file:
+                sha256, size_bytes = _copy(file, target)
+                target.flush()
+                os.fsync(target.fileno())
+            destination = self.path(sha256)
+            destination.parent.mkdir(exist_ok=True, mode=0o700)
+            os.replace(temporary, destination)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        _sync_folder(destination.parent)
+        return sha256, size_bytes
+
+    def path(self, sha256: str) -> Path:
+        """Return where the file of this hash lies, or would lie.
+
+        Raises:
+            ValueError: This is not a hash.
+        """
+        if not _SHA256.fullmatch(sha256):
+            raise ValueError(f"Expected a SHA-256 in lower-case hexadecimal. Received: {sha256!r}")
+        return self._root / sha256[:2] / sha256[2:]
+
+    def open(self, sha256: str) -> BinaryIO:
+        """Open the file of this hash for reading.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        return self.path(sha256).open("rb")
+
+    def free_bytes(self) -> int:
+        """Return how much room the file system has left."""
+        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return shutil.disk_usage(self._root).free
+
+    def delete_unreferenced(
+        self,
+        referenced: Callable[[Sequence[str]], set[str]],
+        *,
+        among: Iterable[str] | None = None,
+        min_age_s: float = 600,
+    ) -> list[str]:
+        """Delete files that no job has.
+
+        Args:
+            referenced: Tells which of some hashes a job has: `Store.referenced`.
+            among: Look at these hashes only; at all files if None.
+            min_age_s: Spare younger files: their job's row may be about to be written.
+
+        Returns:
+            The hashes whose files went.
+        """
+        newest = time.time() - min_age_s
+        hashes = self._hashes() if among is None else [one for one in among if self.path(one).is_file()]
+        old = [sha256 for sha256 in hashes if _modified_at(self.path(sha256)) <= newest]
+        deleted = []
+        for start in range(0, len(old), _NUM_FILES_PER_QUESTION):
+            some = old[start : start + _NUM_FILES_PER_QUESTION]
+            deleted += sorted(set(some) - referenced(some))
+        for sha256 in deleted:
+            self.path(sha256).unlink(missing_ok=True)
+        for leftover in self._root.glob(".incoming-*"):
+            if _modified_at(leftover) <= newest:
+                leftover.unlink(missing_ok=True)
+        return deleted
+
+    def _hashes(self) -> list[str]:
+        found = (path.parent.name + path.name for path in self._root.glob("[0-9a-f][0-9a-f]/*"))
+        return [sha256 for sha256 in found if _SHA256.fullmatch(sha256)]
+
+
+def _copy(source: BinaryIO, target: BinaryIO) -> tuple[str, int]:
+    digest = hashlib.sha256()
+    size_bytes = 0
+    while chunk := source.read(_CHUNK_BYTES):
+        digest.update(chunk)
+        size_bytes += len(chunk)
+        target.write(chunk)
+    return digest.hexdigest(), size_bytes
+
+
+def _modified_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        # Another process deleted it first; infinitely young, so nobody looks at it again.
+        return float("inf")
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

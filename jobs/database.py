@@ -1,0 +1,115 @@
+"""A database, SQLite or PostgreSQL, with the two kinds of transaction that the store knows: read and write."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from jobs.errors import StoreUnavailableError
+
+_BUSY_TIMEOUT_S = 10.0
+_CONNECT_TIMEOUT_S = 5
+_POSTGRESQL_OPTIONS = (
+    "-c lock_timeout=10s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
+)
+
+
+class Database:
+    """Opens transactions. Nothing connects before the first one.
+
+    A write transaction on SQLite is BEGIN IMMEDIATE: SQLAlchemy's default lets a SELECT run before the transaction
+    begins, so that a stale run's write was seen accepted; a plain BEGIN upgraded later fails at once as locked.
+    On PostgreSQL the store locks the rows that it decides upon with FOR UPDATE, which SQLite leaves out.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        self.engine = _sqlite_engine(url) if self.is_sqlite else _postgresql_engine(url)
+        if self.is_sqlite:
+            self._reader, self._writer = self.engine, self.engine.execution_options(immediate=True)
+        else:
+            # A job and its log are read by several statements, which must see the same moment.
+            self._reader = self.engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            self._writer = self.engine
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one moment and changes nothing."""
+        with _available(), self._reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that commits as a whole, or not at all."""
+        with _available(), self._writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _available() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+        raise StoreUnavailableError from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise StoreUnavailableError from error
+        raise
+
+
+def _dump_json(value: Any) -> str:
+    # NaN is not JSON: PostgreSQL refuses it, and SQLite would hand it to clients.
+    return json.dumps(value, allow_nan=False, separators=(",", ":"))
+
+
+def _sqlite_engine(url: str) -> Engine:
+    engine = create_engine(
+        url,
+        json_serializer=_dump_json,
+        connect_args={"timeout": _BUSY_TIMEOUT_S},
+        pool_size=16,
+        max_overflow=48,
+        pool_timeout=_BUSY_TIMEOUT_S,
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        # The driver must not begin transactions by itself; begin() below does.
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def _postgresql_engine(url: str) -> Engine:
+    return create_engine(
+        url,
+        json_serializer=_dump_json,
+        connect_args={
+            "connect_timeout": _CONNECT_TIMEOUT_S,
+            "options": _POSTGRESQL_OPTIONS,
+            "application_name": "regcore",
+        },
+        pool_size=8,
+        max_overflow=24,
+        pool_timeout=_BUSY_TIMEOUT_S,
+        pool_pre_ping=True,
+    )

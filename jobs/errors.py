@@ -1,0 +1,104 @@
+"""What may go wrong in the store.
+
+JobsError
+├── JobNotFoundError          no such job for this tenant
+├── ArtifactNotFoundError     the job has no artifact of that name
+├── IllegalActionError        the job's state does not allow what was asked
+├── IllegalTransitionError    a fault of ours: the table of states forbids the step
+├── StaleRunError             the run is no longer the job's current one: its writes are refused
+├── InvalidCursorError        a cursor that this list did not give out
+├── IdempotencyMismatchError  the key was used for another body
+├── IdempotencyBusyError      the key is in use by a call that has not ended
+├── InvalidKeyError           the bootstrap key's file holds no key
+├── UnmigratedDatabaseError   the tables are not those of this version
+└── StoreUnavailableError     the database does not answer; trying again may help
+"""
+
+
+class JobsError(Exception):
+    """Root of the package's errors."""
+
+
+class JobNotFoundError(JobsError):
+    """No such job for this tenant."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"There is no job {job_id!r}.")
+        self.job_id = job_id
+
+
+class ArtifactNotFoundError(JobsError):
+    """The job has no artifact of that name, or the name is not one that an artifact can have."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no artifact {name!r}.")
+        self.name = name
+
+
+class IllegalActionError(JobsError):
+    """The job's state does not allow what was asked."""
+
+    def __init__(self, action: str, state: str, remedy: str) -> None:
+        super().__init__(f"Cannot {action} a job that is {state}. {remedy}")
+        self.action = action
+        self.state = state
+
+
+class IllegalTransitionError(JobsError):
+    """The table of states forbids the step: a fault of ours."""
+
+    def __init__(self, job_id: str, before: str, after: str) -> None:
+        super().__init__(f"{job_id}: {before} → {after} is not a legal transition.")
+
+
+class StaleRunError(JobsError):
+    """The run is no longer the job's current one: its writes are refused."""
+
+    def __init__(self, run_id: int, job_id: str) -> None:
+        super().__init__(f"Run {run_id} is not the current run of {job_id}; its writes are refused.")
+        self.run_id = run_id
+        self.job_id = job_id
+
+
+class InvalidCursorError(JobsError):
+    """A cursor that this list, in this order, did not give out."""
+
+    def __init__(self) -> None:
+        super().__init__("after must be a next_after of the same list in the same order.")
+
+
+class IdempotencyMismatchError(JobsError):
+    """The idempotency key was used for another body."""
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was used with another body. Use a new key for a new request.")
+
+
+class IdempotencyBusyError(JobsError):
+    """A call with this idempotency key has not ended yet."""
+
+    def __init__(self) -> None:
+        super().__init__("A request with this Idempotency-Key is still being served. Try again shortly.")
+
+
+class InvalidKeyError(JobsError):
+    """The bootstrap key's file holds no key."""
+
+
+class UnmigratedDatabaseError(JobsError):
+    """The tables are not those of this version."""
+
+    def __init__(self, found: str | None, expected: str) -> None:
+        at = f"at revision {found}" if found else "empty"
+        super().__init__(
+            f"The database is {at}; this version needs revision {expected}. Run `regcore migrate` first."
+        )
+        self.found = found
+        self.expected = expected
+
+
+class StoreUnavailableError(JobsError):
+    """The database does not answer."""
+
+    def __init__(self) -> None:
+        super().__init__("The database does not answer. Try again shortly.")

@@ -1,0 +1,209 @@
+"""What the store takes and gives: frozen dataclasses, times as seconds since 1970, JSON columns as plain values."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from jobs.states import JobState
+
+Json = dict[str, Any]
+
+PRIORITIES = ("low", "normal", "high")
+"""From last to first; a priority's rank is its place here."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job as it is submitted. ``resolved_spec["resources"]`` says which workers may take it."""
+
+    name: str | None
+    labels: Mapping[str, str]
+    priority: str
+    spec: Json
+    resolved_spec: Json
+    plan: Json
+    warnings: Sequence[Json] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """A client's key for one request: the same body replays its answer, another body is an error."""
+
+    route: str
+    key: str
+    body_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One step of a job's life; ``reason`` is a code of `jobs.states.Reason`."""
+
+    state: JobState
+    at: float
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSummary:
+    """A job as lists show it. ``version`` grows with every change but a heartbeat."""
+
+    id: str
+    tenant: str
+    version: int
+    name: str | None
+    labels: dict[str, str]
+    priority: str
+    sweep: Json | None = None
+    parent_job_id: str | None = None
+    keep: bool = False
+    expires_at: float | None = None
+    state: JobState
+    state_reason: Json | None
+    attempt: int
+    progress: Json
+    created_at: float
+    updated_at: float
+    started_at: float | None
+    finished_at: float | None
+    heartbeat_at: float | None
+    warnings: list[Json]
+    result: Json | None
+    usage: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(JobSummary):
+    """A job, whole."""
+
+    spec: Json
+    resolved_spec: Json
+    plan: Json
+    transitions: list[Transition]
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A submitted job; ``replayed`` where an idempotency key gave the answer of an earlier call."""
+
+    job: Job
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs to list: all of these together; an empty or absent one does not restrict."""
+
+    states: frozenset[JobState] = frozenset()
+    labels: tuple[tuple[str, str], ...] = ()
+    name: str | None = None
+    created_after: float | None = None
+    created_before: float | None = None
+
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """A page of a list; ``next_after`` continues it, and is None on the last page."""
+
+    data: list[Item]
+    next_after: str | None
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is another page."""
+        return self.next_after is not None
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecord:
+    """A record to append. A second one of the same job, kind and key (not None) is dropped: a step replayed."""
+
+    kind: str
+    body: Json
+    at: float
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """A record of a job's log."""
+
+    seq: int
+    at: float
+    kind: str
+    body: Json
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRow:
+    """An artifact's name and content; the file lies in the `jobs.artifacts.ArtifactStore`."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a worker can do: its devices (cpu, cuda) and its pool."""
+
+    devices: frozenset[str]
+    pool: str | None = None
+
+    def can_take(self, device: str, pool: str | None) -> bool:
+        """Say whether a job that asks for this device and pool may run here. `claim` asks the same in SQL."""
+        return (device == "auto" or device in self.devices) and pool in (None, self.pool)
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedRun:
+    """A run that was just claimed: its id is the fence that every later write names."""
+
+    run_id: int
+    jobs: list[Job]
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """The answer to a renewal: whether the run is still the current one, and which of its jobs must stop."""
+
+    valid: bool
+    cancelling: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInfo:
+    """A worker as it registers. ``slots`` is a list of ``{device, job_ids}``."""
+
+    id: str
+    node: str
+    capabilities: Capabilities
+    slots: list[Json] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """A worker as the store knows it; ``state`` is ready, draining, drained or lost."""
+
+    id: str
+    node: str
+    pool: str | None
+    devices: list[str]
+    state: str
+    slots: list[Json]
+    versions: dict[str, str]
+    started_at: float
+    heartbeat_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls: the tenant and the key that a token stands for."""
+
+    tenant: str
+    key_id: str
+    scopes: frozenset[str]

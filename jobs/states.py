@@ -1,0 +1,158 @@
+"""The states of a job, their meanings and the legal ways between them: one table for code, docs and tests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+
+class JobState(StrEnum):
+    """Where a job stands. Each member's meaning is in `MEANINGS`."""
+
+    QUEUED = "queued"
+    STARTING = "starting"
+    RUNNING = "running"
+    PAUSING = "pausing"
+    PAUSED = "paused"
+    CANCELLING = "cancelling"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+MEANINGS: Mapping[JobState, str] = MappingProxyType(
+    {
+        JobState.QUEUED: "Accepted, and waiting for a worker.",
+        JobState.STARTING: "A worker has claimed it and prepares the run.",
+        JobState.RUNNING: "It trains.",
+        JobState.PAUSING: "A pause was asked for; the run is saving a checkpoint.",
+        JobState.PAUSED: "It holds no worker, and waits to be resumed.",
+        JobState.CANCELLING: "A cancel was asked for; the run is stopping.",
+        JobState.SUCCEEDED: "It trained to its end; the result and the artifacts are there.",
+        JobState.FAILED: "It ended without a result; state_reason says why and what to do.",
+        JobState.CANCELLED: "It was cancelled.",
+    }
+)
+
+TERMINAL: frozenset[JobState] = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED})
+
+TRANSITIONS: Mapping[JobState, frozenset[JobState]] = MappingProxyType(
+    {
+        JobState.QUEUED: frozenset({JobState.STARTING, JobState.PAUSED, JobState.CANCELLED, JobState.FAILED}),
+        JobState.STARTING: frozenset(
+            {JobState.RUNNING, JobState.QUEUED, JobState.FAILED, JobState.PAUSING, JobState.CANCELLING}
+        ),
+        JobState.RUNNING: frozenset(
+            {JobState.SUCCEEDED, JobState.QUEUED, JobState.FAILED, JobState.PAUSING, JobState.CANCELLING}
+        ),
+        JobState.PAUSING: frozenset(
+            {JobState.PAUSED, JobState.QUEUED, JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLING}
+        ),
+        JobState.PAUSED: frozenset({JobState.QUEUED, JobState.CANCELLED}),
+        JobState.CANCELLING: frozenset({JobState.CANCELLED, JobState.SUCCEEDED, JobState.FAILED}),
+        JobState.SUCCEEDED: frozenset(),
+        JobState.FAILED: frozenset(),
+        JobState.CANCELLED: frozenset(),
+    }
+)
+
+
+class Reason(StrEnum):
+    """Why a job is where it is; the codes of ``state_reason``."""
+
+    DIVERGED = "diverged"
+    INVALID_DATA = "invalid_data"
+    OUT_OF_MEMORY = "out_of_memory"
+    MAX_RUNTIME_EXCEEDED = "max_runtime_exceeded"
+    MAX_MEMORY_EXCEEDED = "max_memory_exceeded"
+    WORKER_LOST = "worker_lost"
+    CANCELLED_BY_USER = "cancelled_by_user"
+    PAUSED_BY_USER = "paused_by_user"
+    PAUSED_BY_OPERATOR = "paused_by_operator"
+    WAITING_FOR_DEVICE = "waiting_for_device"
+    POISONED = "poisoned"
+    INTERNAL_ERROR = "internal_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a reason means to the user, where whoever gives it has nothing better to say."""
+
+    message: str
+    remedy: str
+    retryable: bool
+
+
+EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
+    {
+        Reason.DIVERGED: Explanation(
+            "The loss stopped being a finite number.", "Lower the learning rate or the strengths.", False
+        ),
+        Reason.INVALID_DATA: Explanation(
+            "The data cannot be trained on.", "Correct what the message names, and submit again.", False
+        ),
+        Reason.OUT_OF_MEMORY: Explanation(
+            "The run needed more memory than its device has.", "Use a smaller batch or model.", False
+        ),
+        Reason.MAX_RUNTIME_EXCEEDED: Explanation(
+            "The run took longer than resources.max_runtime_s.", "Raise the limit, or train less.", False
+        ),
+        Reason.MAX_MEMORY_EXCEEDED: Explanation(
+            "The run used more than resources.max_memory_bytes.", "Raise the limit, or use less.", False
+        ),
+        Reason.WORKER_LOST: Explanation(
+            "The worker that ran the job stopped answering.",
+            "Nothing, while the job is queued; if it failed, look at the workers' logs and submit it again.",
+            True,
+        ),
+        Reason.CANCELLED_BY_USER: Explanation(
+            "A user cancelled the job.", "Submit it again if it is still wanted.", True
+        ),
+        Reason.PAUSED_BY_USER: Explanation("A user paused the job.", "Resume it.", True),
+        Reason.PAUSED_BY_OPERATOR: Explanation(
+            "An operator paused the job.", "Wait, or ask the operator.", True
+        ),
+        Reason.WAITING_FOR_DEVICE: Explanation(
+            "No live worker has the device or pool that the job asks for.",
+            "Start such a worker, or submit the job with other resources.",
+            True,
+        ),
+        Reason.POISONED: Explanation(
+            "The job ended every runner that took it.", "Look at its log, and report it.", False
+        ),
+        Reason.INTERNAL_ERROR: Explanation(
+            "The run ended by a fault that is not the job's.",
+            "Submit it again; if it fails again, report it with its log.",
+            True,
+        ),
+    }
+)
+
+
+def make_reason(
+    code: Reason, message: str | None = None, *, details: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return a ``state_reason``, with the code's own message unless a better one is given."""
+    explanation = EXPLANATIONS[code]
+    return {
+        "code": code.value,
+        "message": message if message is not None else explanation.message,
+        "remedy": explanation.remedy,
+        "retryable": explanation.retryable,
+        "details": dict(details or {}),
+    }
+
+
+def is_legal(before: JobState, after: JobState) -> bool:
+    """Say whether a job may go from one state straight to another."""
+    return after in TRANSITIONS[before]
+
+
+def markdown_table() -> str:
+    """Return the states as the table that the docs show."""
+    rows = ["| state | meaning | next |", "| --- | --- | --- |"]
+    for state, meaning in MEANINGS.items():
+        following = " ".join(f"`{after}`" for after in JobState if after in TRANSITIONS[state])
+        rows.append(f"| `{state}` | {meaning} | {following or 'none: terminal'} |")
+    return "\n".join(rows) + "\n"

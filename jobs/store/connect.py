@@ -1,0 +1,63 @@
+"""Opening the store."""
+
+from sqlalchemy import inspect, select, text
+
+from jobs.database import Database
+from jobs.errors import UnmigratedDatabaseError
+from jobs.keys import load_server_secret
+from jobs.settings import Settings
+from jobs.store.actions import Actions
+from jobs.store.base import StoreOptions
+from jobs.store.listing import Listing
+from jobs.store.principals import Principals
+from jobs.store.reading import Reading
+from jobs.store.recovery import Recovery
+from jobs.store.runs import Runs
+from jobs.store.submission import Submissions
+from jobs.store.workers import Workers
+from jobs.tables import SCHEMA_REVISION
+
+
+class Store(Submissions, Reading, Listing, Actions, Runs, Recovery, Workers, Principals):
+    """All that is kept of jobs, runs, workers and keys. Safe to share between threads."""
+
+    def ping(self) -> None:
+        """Raise `StoreUnavailableError` unless the database answers."""
+        with self._database.read() as connection:
+            connection.execute(select(1))
+
+    def check_schema(self) -> None:
+        """Raise `UnmigratedDatabaseError` unless the tables are those of this version."""
+        with self._database.read() as connection:
+            found = None
+            if inspect(connection).has_table("alembic_version"):
+                found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        if found != SCHEMA_REVISION:
+            raise UnmigratedDatabaseError(found, SCHEMA_REVISION)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._database.close()
+
+
+def open_store(settings: Settings) -> Store:
+    """Connect, and make sure that the database is of this version.
+
+    Raises:
+        UnmigratedDatabaseError: The tables are not those of this version.
+        StoreUnavailableError: The database does not answer.
+    """
+    options = StoreOptions(
+        lease_s=settings.lease_s,
+        max_attempts=settings.max_attempts,
+        reconcile_interval_s=settings.reconcile_interval_s,
+        idempotency_ttl_s=settings.idempotency_ttl_s,
+        server_secret=load_server_secret(settings),
+    )
+    store = Store(Database(settings.database_url), options)
+    try:
+        store.check_schema()
+    except BaseException:
+        store.close()
+        raise
+    return store

@@ -1,0 +1,142 @@
+"""Reading one job: itself, its log, its artifacts."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from jobs.errors import ArtifactNotFoundError, JobNotFoundError
+from jobs.model import ArtifactRow, Job, RecordRow
+from jobs.states import JobState
+from jobs.store.base import Concern
+from jobs.store.rows import JOB_COLUMNS, job_from_row
+from jobs.tables import artifacts, jobs, records
+
+_NUM_HASHES_PER_QUERY = 500
+
+
+class Reading(Concern):
+    """Reading one job."""
+
+    def get(self, tenant: str, job_id: str) -> Job:
+        """Return a job.
+
+        Raises:
+            JobNotFoundError: There is none, or it is another tenant's.
+        """
+        with self._database.read() as connection:
+            return read_job(connection, tenant, job_id)
+
+    def state(self, tenant: str, job_id: str) -> JobState:
+        """Return a job's state alone: the cheap way to ask whether it has ended.
+
+        Raises:
+            JobNotFoundError: There is none, or it is another tenant's.
+        """
+        with self._database.read() as connection:
+            return JobState(_owned(connection, tenant, job_id).state)
+
+    def last_seq(self, tenant: str, job_id: str) -> int:
+        """Return the number of a job's newest record.
+
+        Raises:
+            JobNotFoundError: There is none, or it is another tenant's.
+        """
+        with self._database.read() as connection:
+            return int(_owned(connection, tenant, job_id).last_seq)
+
+    def records(
+        self,
+        tenant: str,
+        job_id: str,
+        after: int = 0,
+        limit: int = 1000,
+        kinds: Collection[str] | None = None,
+    ) -> list[RecordRow]:
+        """Return up to ``limit`` records of these kinds (all if None) numbered above ``after``, in order.
+
+        Raises:
+            JobNotFoundError: There is no such job, or it is another tenant's.
+        """
+        with self._database.read() as connection:
+            _owned(connection, tenant, job_id)
+            return read_records(connection, job_id, after=after, limit=limit, kinds=kinds)
+
+    def artifacts(self, tenant: str, job_id: str) -> list[ArtifactRow]:
+        """Return a job's artifacts, by name.
+
+        Raises:
+            JobNotFoundError: There is no such job, or it is another tenant's.
+        """
+        with self._database.read() as connection:
+            _owned(connection, tenant, job_id)
+            query = select(artifacts).where(artifacts.c.job_id == job_id).order_by(artifacts.c.name)
+            return [_artifact(row) for row in connection.execute(query)]
+
+    def artifact(self, tenant: str, job_id: str, name: str) -> ArtifactRow:
+        """Return one artifact of a job.
+
+        Raises:
+            JobNotFoundError: There is no such job, or it is another tenant's.
+            ArtifactNotFoundError: The job has none of that name.
+        """
+        with self._database.read() as connection:
+            _owned(connection, tenant, job_id)
+            query = select(artifacts).where(artifacts.c.job_id == job_id, artifacts.c.name == name)
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            raise ArtifactNotFoundError(name)
+        return _artifact(row)
+
+    def referenced(self, sha256s: Sequence[str]) -> set[str]:
+        """Return those of the hashes that some artifact of any tenant has."""
+        found: set[str] = set()
+        with self._database.read() as connection:
+            for start in range(0, len(sha256s), _NUM_HASHES_PER_QUERY):
+                some = sha256s[start : start + _NUM_HASHES_PER_QUERY]
+                query = select(artifacts.c.sha256).where(artifacts.c.sha256.in_(some))
+                found.update(connection.execute(query).scalars())
+        return found
+
+
+def read_job(connection: Connection, tenant: str, job_id: str) -> Job:
+    """Return a job as the transaction sees it.
+
+    Raises:
+        JobNotFoundError: There is none, or it is another tenant's.
+    """
+    query = select(*JOB_COLUMNS).where(jobs.c.id == job_id, jobs.c.tenant == tenant)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise JobNotFoundError(job_id)
+    return job_from_row(row, read_records(connection, job_id, kinds=["state"]))
+
+
+def read_records(
+    connection: Connection,
+    job_id: str,
+    *,
+    after: int = 0,
+    limit: int | None = None,
+    kinds: Collection[str] | None = None,
+) -> list[RecordRow]:
+    """Return the records of a job's log as the transaction sees it."""
+    query = select(records.c.seq, records.c.at, records.c.kind, records.c.body).where(
+        records.c.job_id == job_id, records.c.seq > after
+    )
+    if kinds is not None:
+        query = query.where(records.c.kind.in_(sorted(kinds)))
+    rows = connection.execute(query.order_by(records.c.seq).limit(limit))
+    return [RecordRow(row.seq, row.at, row.kind, row.body) for row in rows]
+
+
+def _owned(connection: Connection, tenant: str, job_id: str) -> Row[Any]:
+    query = select(jobs.c.state, jobs.c.last_seq).where(jobs.c.id == job_id, jobs.c.tenant == tenant)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise JobNotFoundError(job_id)
+    return row
+
+
+def _artifact(row: Row[Any]) -> ArtifactRow:
+    return ArtifactRow(row.name, row.size_bytes, row.sha256, row.media_type)

@@ -1,0 +1,152 @@
+"""Submitting a job, and answering a repeated request as the first time."""
+
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from jobs.clock import read_clock
+from jobs.errors import IdempotencyBusyError, IdempotencyMismatchError
+from jobs.ids import new_id
+from jobs.model import PRIORITIES, IdempotencyKey, Job, Json, NewJob, Submission, Transition
+from jobs.states import JobState
+from jobs.store.base import Concern
+from jobs.store.log import state_body
+from jobs.store.rows import job_from_json, job_to_json
+from jobs.tables import idempotency, job_labels, jobs, records
+
+
+class Submissions(Concern):
+    """Submitting."""
+
+    def submit(self, tenant: str, new_job: NewJob, key: IdempotencyKey | None = None) -> Submission:
+        """Store a job, queued and due now, with its first record and its idempotency key, or none of them.
+
+        Raises:
+            IdempotencyMismatchError: The key was used for another body.
+            IdempotencyBusyError: A call with this key has not ended.
+        """
+        with self._database.write() as connection:
+            at = read_clock(connection)
+            job = _initial_job(tenant, new_job, at)
+            answer = claim_key(connection, tenant, key, job_to_json(job), at, self._options.idempotency_ttl_s)
+            if answer is not None:
+                return Submission(job_from_json(answer), replayed=True)
+            _insert(connection, job)
+        return Submission(job, replayed=False)
+
+    def replay(self, tenant: str, key: IdempotencyKey) -> Job | None:
+        """Return the job that an earlier call with this key got, without storing anything.
+
+        Raises:
+            IdempotencyMismatchError: The key was used for another body.
+        """
+        with self._database.read() as connection:
+            answer = _kept_answer(
+                connection, tenant, key, read_clock(connection) - self._options.idempotency_ttl_s
+            )
+        return None if answer is None else job_from_json(answer)
+
+    def forget_answers(self) -> int:
+        """Delete idempotency keys that are past their time; return how many."""
+        with self._database.write() as connection:
+            oldest = read_clock(connection) - self._options.idempotency_ttl_s
+            return connection.execute(delete(idempotency).where(idempotency.c.created_at < oldest)).rowcount
+
+
+def claim_key(
+    connection: Connection, tenant: str, key: IdempotencyKey | None, answer: Json, at: float, ttl_s: float
+) -> Json | None:
+    """Keep the answer under the key; where the key has one already, return that instead.
+
+    On PostgreSQL the insert waits for a concurrent one of the same key, and then finds its answer.
+    """
+    if key is None:
+        return None
+    row = {"tenant": tenant, "route": key.route, "key": key.key}
+    expired = delete(idempotency).filter_by(**row).where(idempotency.c.created_at < at - ttl_s)
+    connection.execute(expired)
+    try:
+        with connection.begin_nested():
+            values = {**row, "body_sha256": key.body_sha256, "answer": answer, "created_at": at}
+            connection.execute(insert(idempotency).values(values))
+    except IntegrityError:
+        return _kept_answer(connection, tenant, key, at - ttl_s)
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == "55P03":  # lock_not_available
+            raise IdempotencyBusyError from error
+        raise
+    return None
+
+
+def _kept_answer(connection: Connection, tenant: str, key: IdempotencyKey, oldest: float) -> Json | None:
+    query = select(idempotency.c.body_sha256, idempotency.c.answer).where(
+        idempotency.c.tenant == tenant,
+        idempotency.c.route == key.route,
+        idempotency.c.key == key.key,
+        idempotency.c.created_at >= oldest,
+    )
+    kept = connection.execute(query).one_or_none()
+    if kept is None:
+        return None
+    if kept.body_sha256 != key.body_sha256:
+        raise IdempotencyMismatchError
+    answer: Json = kept.answer
+    return answer
+
+
+def _initial_job(tenant: str, new_job: NewJob, at: float) -> Job:
+    plan = new_job.plan
+    progress = {
+        "epoch": 0,
+        "num_epochs": plan.get("num_epochs"),
+        "step": 0,
+        "num_steps": plan.get("num_steps"),
+        "fraction": 0.0,
+        "eta_s": None,
+    }
+    return Job(
+        id=new_id("job"),
+        tenant=tenant,
+        version=1,
+        name=new_job.name,
+        labels=dict(new_job.labels),
+        priority=new_job.priority,
+        state=JobState.QUEUED,
+        state_reason=None,
+        attempt=0,
+        progress=progress,
+        created_at=at,
+        updated_at=at,
+        started_at=None,
+        finished_at=None,
+        heartbeat_at=None,
+        spec=new_job.spec,
+        resolved_spec=new_job.resolved_spec,
+        plan=plan,
+        warnings=list(new_job.warnings),
+        result=None,
+        usage={"device_s": 0.0, "peak_memory_bytes": None},
+        transitions=[Transition(JobState.QUEUED, at, None)],
+    )
+
+
+def _insert(connection: Connection, job: Job) -> None:
+    resources: dict[str, Any] = job.resolved_spec.get("resources", {})
+    row = {column.name: getattr(job, column.name) for column in jobs.c if hasattr(job, column.name)}
+    own = {
+        "priority": PRIORITIES.index(job.priority),
+        "device": resources.get("device", "auto"),
+        "pool": resources.get("pool"),
+        "last_seq": 1,
+        "num_lost_attempts": 0,
+        "claimable_at": job.created_at,
+        "publish_at": job.created_at,
+        "num_publishes": 0,
+    }
+    connection.execute(insert(jobs).values({**row, **own}))
+    first = {"job_id": job.id, "seq": 1, "at": job.created_at, "kind": "state"}
+    connection.execute(insert(records).values(first | {"body": state_body(job.state, 0, None)}))
+    labels = [{"job_id": job.id, "key": key, "value": value} for key, value in job.labels.items()]
+    if labels:
+        connection.execute(insert(job_labels), labels)

@@ -1,0 +1,159 @@
+"""The tables, as the code reads them. The migrations alone make them; a test holds the two together."""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+SCHEMA_REVISION = "0001"
+"""The migration that this code needs: kept here so that checking it does not load Alembic."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# JSON and not JSONB: bodies come back as they were sent, with their keys in order.
+_json = JSON(none_as_null=True)
+# Names sort by code point on both databases, so that a list has one order.
+_sortable = Text().with_variant(Text(collation="C"), "postgresql")
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("worker_id", Text, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("heartbeat_at", Double, nullable=False),
+    Column("lease_until", Double, nullable=False),
+    Column("ended_at", Double),
+    Index(None, "ended_at", "lease_until"),
+    # An id is a fence: SQLite must never give one out again.
+    sqlite_autoincrement=True,
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("tenant", String(100), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("name", _sortable),
+    Column("labels", _json, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("state_reason", _json),
+    Column("attempt", Integer, nullable=False),
+    Column("progress", _json, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("started_at", Double),
+    Column("finished_at", Double),
+    Column("heartbeat_at", Double),
+    Column("spec", _json, nullable=False),
+    Column("resolved_spec", _json, nullable=False),
+    Column("plan", _json, nullable=False),
+    Column("warnings", _json, nullable=False),
+    Column("result", _json),
+    Column("usage", _json, nullable=False),
+    # What follows is the store's own, and not shown.
+    Column("device", String(16), nullable=False),
+    Column("pool", Text),
+    Column("run_id", Integer, ForeignKey("runs.id")),
+    Column("last_seq", Integer, nullable=False),
+    Column("num_lost_attempts", Integer, nullable=False),
+    Column("claimable_at", Double, nullable=False),
+    Column("publish_at", Double, nullable=False),
+    Column("num_publishes", Integer, nullable=False),
+    Index(None, "tenant", "created_at", "id"),
+    Index(None, "tenant", "finished_at", "id"),
+    Index(None, "state", "priority", "created_at"),
+    Index(None, "run_id"),
+)
+
+job_labels = Table(
+    "job_labels",
+    metadata,
+    Column("job_id", String(40), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Index(None, "key", "value"),
+)
+
+records = Table(
+    "records",
+    metadata,
+    Column("job_id", String(40), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("seq", Integer, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("key", Text),
+    Column("body", _json, nullable=False),
+    UniqueConstraint("job_id", "kind", "key"),
+    Index(None, "job_id", "kind", "seq"),
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("job_id", String(40), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("media_type", Text, nullable=False),
+    Index(None, "sha256"),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("tenant", String(100), primary_key=True),
+    Column("route", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("body_sha256", String(64), nullable=False),
+    Column("answer", _json, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Index(None, "created_at"),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("tenant", String(100), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("secret_hmac", String(64), nullable=False),
+    Column("scopes", _json, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double),
+    Column("last_used_at", Double),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("node", Text, nullable=False),
+    Column("pool", Text),
+    Column("devices", _json, nullable=False),
+    Column("draining", Boolean, nullable=False),
+    Column("slots", _json, nullable=False),
+    Column("versions", _json, nullable=False),
+    Column("started_at", Double, nullable=False),
+    Column("heartbeat_at", Double, nullable=False),
+)
