@@ -1,0 +1,139 @@
+"""The worker process: Celery in the foreground, runners as children, two small threads beside."""
+
+import os
+import platform
+import threading
+from dataclasses import replace
+from typing import Any
+
+import setproctitle
+from celery import Celery, signals
+
+from jobs.artifacts import ArtifactStore
+from jobs.ids import new_id
+from jobs.live import Notifier
+from jobs.migrate import migrate_embedded
+from jobs.model import WorkerInfo
+from jobs.queue import make_celery, make_publisher
+from jobs.settings import Settings
+from jobs.store import open_store
+from worker.devices import find_slots, threads_per_slot
+from worker.environment import runner_environment
+from worker.logs import configure_logging, get_logger
+from worker.process import RunnerProcess
+from worker.reconciler import Periodic, beat, reconcile
+from worker.spare import WarmRunners
+from worker.supervisor import Surroundings
+from worker.task import Claimer, register_task
+
+_log = get_logger(__name__)
+
+
+class Worker:
+    """Everything that a worker process is made of.
+
+    Args:
+        settings: The worker's.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._store = open_store(settings)
+        slots = find_slots(settings.slots)
+        num_threads = threads_per_slot(len(slots))
+        environment = runner_environment(os.environ, num_threads)
+        self._runners = WarmRunners(lambda: RunnerProcess(environment))
+        self._draining = threading.Event()
+        self._notifier = Notifier(settings)
+        surroundings = Surroundings(
+            store=self._store,
+            artifacts=ArtifactStore(settings.artifacts_dir),
+            notifier=self._notifier,
+            settings=settings,
+            draining=self._draining,
+            num_threads=num_threads,
+        )
+        self.id = new_id("wrk")
+        self._claimer = Claimer(self.id, surroundings, slots, self._runners)
+        self._num_slots = len(slots)
+        self._info = WorkerInfo(
+            id=self.id,
+            node=platform.node(),
+            capabilities=self._claimer.capabilities,
+            slots=self._claimer.occupancy(),
+            versions={"python": platform.python_version()},
+        )
+        # Its own connections: a publish that waits for Redis must not hold up the consumer's.
+        self._publisher = make_publisher(settings)
+        self._threads = [
+            Periodic("reconciler", settings.reconcile_interval_s, self._reconcile),
+            Periodic("heartbeat", settings.lease_s / 3, self._beat),
+        ]
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT, then give the running jobs back to the queue."""
+        celery = make_celery(self._settings)
+        register_task(celery, self._claimer)
+        self._runners.fill()
+        self._store.register_worker(self._info)
+        for thread in self._threads:
+            thread.start()
+        _log.info("worker started", worker_id=self.id, num_slots=self._num_slots, pid=os.getpid())
+        try:
+            self._consume(celery)
+        finally:
+            self._draining.set()
+            for thread in self._threads:
+                thread.stop()
+            self._runners.close()
+            self._store.retire_worker(self.id)
+            self._notifier.close()
+            self._store.close()
+            _log.info("worker stopped", worker_id=self.id)
+
+    def _consume(self, celery: Celery) -> None:
+        signals.worker_shutting_down.connect(self._drain)
+        signals.setup_logging.connect(_keep_logging)
+        celery.Worker(
+            # Threads: a busy solo worker answers nothing, and a fork after CUDA is undefined.
+            pool="threads",
+            concurrency=self._num_slots,
+            hostname=f"{self.id}@{platform.node()}",
+            loglevel=self._settings.log_level.upper(),
+            # Workers need nothing of each other but the database.
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+        ).start()
+
+    def _drain(self, **_: Any) -> None:
+        """Celery's thread pool waits for its tasks; this is what makes them end."""
+        _log.info("draining", worker_id=self.id)
+        self._draining.set()
+
+    def _reconcile(self) -> None:
+        reconcile(self._store, self._publisher, self._notifier)
+
+    def _beat(self) -> None:
+        versions = {**self._info.versions, **self._runners.versions}
+        info = replace(self._info, slots=self._claimer.occupancy(), versions=versions)
+        if versions != self._info.versions:
+            # Known only once a runner has imported torch.
+            self._info = info
+            self._store.register_worker(info)
+        beat(self._store, info, info.slots, draining=self._draining.is_set())
+
+
+def _keep_logging(**_: Any) -> None:
+    """Being connected is enough: Celery then leaves logging as it is."""
+
+
+def main() -> None:
+    """Run a worker from the environment's settings."""
+    setproctitle.setproctitle("regcore-worker")
+    settings = Settings()
+    configure_logging(settings.log_level)
+    # The embedded stack starts api and worker at once; each brings the tables up to date, one after the
+    # other.
+    migrate_embedded(settings)
+    Worker(settings).run()

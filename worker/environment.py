@@ -1,0 +1,50 @@
+"""What a runner inherits: an allow-list, so that no credential of the worker's reaches code that trains."""
+
+from collections.abc import Mapping
+
+_NAMES = frozenset(
+    {
+        "PATH",
+        "HOME",
+        "USER",
+        "LANG",
+        "LANGUAGE",
+        "TZ",
+        "TMPDIR",
+        "LD_LIBRARY_PATH",
+        "LD_PRELOAD",
+        "PYTHONPATH",
+        "PYTHONHOME",
+        "VIRTUAL_ENV",
+        "PYTHONDONTWRITEBYTECODE",
+        "CUDA_HOME",
+        "CUDA_PATH",
+        "CUDA_VISIBLE_DEVICES",
+        "CUDA_DEVICE_ORDER",
+        "COVERAGE_PROCESS_START",
+    }
+)
+_PREFIXES = ("LC_", "NVIDIA_")
+
+
+def runner_environment(environment: Mapping[str, str], num_threads: int) -> dict[str, str]:
+    """The runner's environment variables.
+
+    Args:
+        environment: The worker's own.
+        num_threads: For OpenMP and BLAS, which read theirs once, as the process starts.
+    """
+    kept = {name: text for name, text in environment.items() if name in _NAMES or name.startswith(_PREFIXES)}
+    threads = str(num_threads)
+    return {
+        **kept,
+        "PYTHONUNBUFFERED": "1",
+        # Otherwise a GPU is asked how many there are by making a context on it, which an idle spare must not
+        # hold.
+        "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+        # cuBLAS gives the same bits in every run only with a workspace of fixed size.
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "OPENBLAS_NUM_THREADS": threads,
+    }

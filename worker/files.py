@@ -1,0 +1,95 @@
+"""A run's directory: the log while it grows, and the files that become artifacts when it ends."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from regcore.record import metrics_csv
+
+_MAX_LINE_CHARACTERS = 4_000
+_MAX_LINES = 10_000
+_READ_BYTES = 1 << 18
+
+
+class LogFollower:
+    """Reads the lines that were added to a file since it was last asked.
+
+    Lines are cut at 4,000 characters, and after 10,000 lines the rest is only in the file: a job that prints
+    in its inner loop must not fill the database.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._offset = 0
+        self._partial = b""
+        self._num_lines = 0
+
+    def new_lines(self, *, to_the_end: bool = False) -> list[str]:
+        """Complete lines; with `to_the_end`, the last one too though nothing ends it."""
+        if not self._path.exists():
+            return []
+        with self._path.open("rb") as log:
+            log.seek(self._offset)
+            # No more than this at a time, so that a flood of output keeps nobody waiting.
+            chunk = log.read(-1 if to_the_end else _READ_BYTES)
+        self._offset += len(chunk)
+        *complete, self._partial = (self._partial + chunk).split(b"\n")
+        if to_the_end and self._partial:
+            complete.append(self._partial)
+            self._partial = b""
+        return self._within_limit([_text(line) for line in complete])
+
+    def _within_limit(self, lines: list[str]) -> list[str]:
+        room = _MAX_LINES - self._num_lines
+        self._num_lines += len(lines)
+        if len(lines) <= room:
+            return lines
+        notice = [f"The log is longer than {_MAX_LINES:,} lines; the rest is in log.txt only."]
+        return lines[:room] + notice if room >= 0 else []
+
+
+class RunDirectory:
+    """`{data_dir}/runs/{run_id}/{job_id}`, made on entry and removed when its files are stored."""
+
+    def __init__(self, runs_dir: Path, run_id: int, job_id: str) -> None:
+        self.path = runs_dir / str(run_id) / job_id
+        self.path.mkdir(parents=True, mode=0o700, exist_ok=True)
+        self.log_path.touch(mode=0o600)
+        self.log = LogFollower(self.log_path)
+
+    @property
+    def log_path(self) -> Path:
+        return self.path / "log.txt"
+
+    def log_tail(self, num_lines: int = 20) -> list[str]:
+        """The last lines of the log."""
+        with self.log_path.open("rb") as log:
+            log.seek(max(0, self.log_path.stat().st_size - num_lines * _MAX_LINE_CHARACTERS))
+            return [_text(line) for line in log.read().split(b"\n") if line][-num_lines:]
+
+    def write_log(self, line: str) -> None:
+        """Add a line of the supervisor's own, where the runner can no longer speak."""
+        with self.log_path.open("a") as log:
+            log.write(line + "\n")
+
+    def write_metrics(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Write `metrics.csv` from the stored records, so that it equals what the api serves."""
+        (self.path / "metrics.csv").write_text(metrics_csv(rows))
+
+    def files(self, *, all_artifacts: bool) -> list[Path]:
+        """What to store: all of a success; else the log and the metrics, for the rest may be half-written."""
+        names = None if all_artifacts else {"log.txt", "metrics.csv"}
+        return [
+            path
+            for path in sorted(self.path.iterdir())
+            if path.is_file() and (not names or path.name in names)
+        ]
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path.parent)
+
+
+def _text(line: bytes) -> str:
+    """NUL is legal in a log and in no database's text."""
+    return line.decode(errors="replace").replace("\0", "\ufffd")[:_MAX_LINE_CHARACTERS]

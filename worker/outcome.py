@@ -1,0 +1,109 @@
+"""How a run ends: one decision, from what the runner said, what it was asked and how it died."""
+
+import signal
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from jobs.states import JobState, Reason, make_reason
+from worker.protocol import Ended
+
+
+class StopCause(StrEnum):
+    """Why a supervisor asked its runner to stop."""
+
+    CANCEL = "cancel"  # the user asked for it
+    DRAIN = "drain"  # this worker is shutting down
+    MAX_RUNTIME = "max_runtime"  # resources.max_runtime_s has passed
+    MAX_MEMORY = "max_memory"  # resources.max_memory_bytes was exceeded
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What becomes of the job.
+
+    Attributes:
+        state: A terminal state, or `queued` to be taken up again.
+        reason: The job's `state_reason`.
+        result: Of a success.
+        clean: Whether the runner may serve again.
+    """
+
+    state: JobState
+    reason: dict[str, Any] | None = None
+    result: dict[str, Any] | None = None
+    clean: bool = False
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A runner that died without a word.
+
+    Attributes:
+        returncode: As `subprocess` gives it: minus the signal's number, or the exit status.
+        log_tail: The last lines of its log.
+    """
+
+    returncode: int
+    log_tail: list[str]
+
+
+def judge(end: Ended | Crash, cause: StopCause | None, resources: dict[str, Any]) -> Verdict:
+    """Decide what becomes of the job.
+
+    A run that succeeded before it noticed the request to stop has succeeded; all else that ends after a
+    request ends as the request says.
+
+    Args:
+        end: The runner's last word, or its death.
+        cause: What it was asked to stop for, if it was.
+        resources: The spec's, for the messages.
+    """
+    clean = isinstance(end, Ended) and end.clean
+    if isinstance(end, Ended) and end.outcome == "succeeded":
+        return Verdict(JobState.SUCCEEDED, result=end.result, clean=clean)
+    if cause is StopCause.CANCEL:
+        return Verdict(JobState.CANCELLED, make_reason(Reason.CANCELLED_BY_USER), clean=clean)
+    if isinstance(end, Ended) and end.outcome == "failed":
+        return Verdict(JobState.FAILED, end.reason, clean=clean)
+    if cause is StopCause.MAX_RUNTIME:
+        return Verdict(JobState.FAILED, _max_runtime(resources["max_runtime_s"]), clean=clean)
+    if cause is StopCause.MAX_MEMORY:
+        return Verdict(JobState.FAILED, _max_memory(resources["max_memory_bytes"]), clean=clean)
+    if isinstance(end, Crash) and cause is None:
+        return Verdict(JobState.FAILED, _crashed(end))
+    # Drained; or stopped by a signal that was not ours: another worker takes it up.
+    return Verdict(JobState.QUEUED, clean=clean)
+
+
+def _max_runtime(max_runtime_s: float) -> dict[str, Any]:
+    return make_reason(
+        Reason.MAX_RUNTIME_EXCEEDED,
+        f"The run took longer than resources.max_runtime_s = {max_runtime_s:g}.",
+        details={"max_runtime_s": max_runtime_s},
+    )
+
+
+def _max_memory(max_memory_bytes: int) -> dict[str, Any]:
+    return make_reason(
+        Reason.MAX_MEMORY_EXCEEDED,
+        f"The runner's resident memory exceeded resources.max_memory_bytes = {max_memory_bytes}; "
+        "torch alone needs some 400 MB of it.",
+        details={"max_memory_bytes": max_memory_bytes},
+    )
+
+
+def _crashed(crash: Crash) -> dict[str, Any]:
+    details: dict[str, Any] = {"log_tail": crash.log_tail}
+    if crash.returncode < 0:
+        number = -crash.returncode
+        name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
+        how, details["signal"] = f"was killed by {name}", name
+    else:
+        how, details["exit_status"] = f"exited with status {crash.returncode}", crash.returncode
+    hint = (
+        " Often that means that the machine ran out of memory." if crash.returncode == -signal.SIGKILL else ""
+    )
+    return make_reason(
+        Reason.INTERNAL_ERROR, f"The runner process {how} while it trained.{hint}", details=details
+    )

@@ -1,0 +1,276 @@
+"""One run, from claimed to ended: the thin parent of a runner process.
+
+The supervisor never trains. It moves records from the runner to the store, keeps the lease, passes on the
+request to stop, kills what does not stop in time, and says in one transaction how the run ended.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jobs.artifacts import ArtifactStore, media_type
+from jobs.errors import StaleRunError, StoreUnavailableError
+from jobs.live import Notifier
+from jobs.model import ArtifactRow, Job
+from jobs.settings import Settings
+from jobs.states import JobState
+from jobs.store import Store
+from worker.devices import Slot
+from worker.files import RunDirectory
+from worker.logs import get_logger
+from worker.outbox import Outbox, insist
+from worker.outcome import Crash, StopCause, Verdict, judge
+from worker.process import RunnerProcess
+from worker.protocol import Ended, Event, Renew, Run, Started, Stop, Wrote
+
+_TICK_S = 0.1
+_POLL_S = 0.3
+_PAGE = 1_000
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every supervisor of a worker shares.
+
+    Attributes:
+        draining: Set when the worker is told to shut down: runs go back to the queue.
+        num_threads: That torch gets in each runner.
+    """
+
+    store: Store
+    artifacts: ArtifactStore
+    notifier: Notifier
+    settings: Settings
+    draining: threading.Event
+    num_threads: int
+
+
+class LeaseLostError(Exception):
+    """The run is another's, or may be: nothing more is written for it."""
+
+
+class Supervisor:
+    """Sees one job of a run through.
+
+    Args:
+        surroundings: The worker's.
+        run_id: The fence.
+        job: As it was claimed.
+        slot: Where it runs.
+        runner: Warm, and serving this job's tenant only.
+        claimed_at: When the lease began, on the monotonic clock.
+    """
+
+    def __init__(
+        self,
+        surroundings: Surroundings,
+        run_id: int,
+        job: Job,
+        slot: Slot,
+        runner: RunnerProcess,
+        claimed_at: float,
+    ) -> None:
+        self._around = surroundings
+        self._store = surroundings.store
+        self._settings = surroundings.settings
+        self._run_id = run_id
+        self._job = job
+        self._slot = slot
+        self._runner = runner
+        self._resources: dict[str, Any] = job.resolved_spec["resources"]
+        self._directory = RunDirectory(self._settings.data_dir / "runs", run_id, job.id)
+        self._outbox = Outbox(self._store, run_id, job.id)
+        self._lease_deadline = claimed_at + self._settings.lease_s
+        self._renew_at = claimed_at + self._settings.lease_s / 3
+        self._poll_at = 0.0
+        self._cause: StopCause | None = None
+        self._kill_at: float | None = None
+        self._started_at = time.monotonic()
+        self._peak_memory_bytes = 0
+
+    def supervise(self) -> bool:
+        """Run the job to its end.
+
+        Returns:
+            Whether the runner may serve again.
+
+        Raises:
+            LeaseLostError: The run was taken away meanwhile; the runner is dead.
+        """
+        try:
+            self._send_run()
+            end = self._watch()
+            return self._settle(judge(end, self._cause, self._resources))
+        except (StaleRunError, StoreUnavailableError) as error:
+            self._runner.kill()
+            raise LeaseLostError(str(error)) from error
+        finally:
+            self._directory.remove()
+
+    def _send_run(self) -> None:
+        self._runner.send(
+            Run(
+                run_id=self._run_id,
+                job_id=self._job.id,
+                spec=self._job.resolved_spec,
+                directory=str(self._directory.path.resolve()),
+                data_dir=str(self._settings.data_sets_dir),
+                device=self._slot.device,
+                num_threads=self._around.num_threads,
+                lease_s=max(0.0, self._lease_deadline - time.monotonic()),
+            )
+        )
+
+    def _watch(self) -> Ended | Crash:
+        """Move records and look after the run until the runner says how it ended, or dies."""
+        while True:
+            for event in self._runner.receive(_TICK_S):
+                if isinstance(event, Ended):
+                    self._peak_memory_bytes = max(self._peak_memory_bytes, event.peak_memory_bytes)
+                    return event
+                self._take(event)
+            if self._runner.drained():
+                returncode = self._runner.returncode
+                assert returncode is not None
+                return Crash(returncode, self._directory.log_tail())
+            self._look_after()
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Started):
+            self._start()
+        elif isinstance(event, Wrote):
+            self._outbox.add(event)
+
+    def _start(self) -> None:
+        self._started_at = time.monotonic()
+        self._notify()
+        if not insist(lambda: self._store.start(self._run_id, self._job.id), self._lease_deadline):
+            _log.info("not started: a cancel was quicker")
+            self._stop(StopCause.CANCEL, self._settings.cancel_grace_s)
+
+    def _look_after(self) -> None:
+        now = time.monotonic()
+        if now >= self._renew_at:
+            self._renew(now)
+        if now >= self._poll_at:
+            self._poll_at = now + _POLL_S
+            self._outbox.add_log(self._directory.log.new_lines())
+            self._check_limits(now)
+            self._check_requests()
+        if self._outbox.flush():
+            self._notify()
+        if self._kill_at is not None and now >= self._kill_at:
+            self._directory.write_log("killed: it did not stop in time")
+            self._runner.kill()
+
+    def _notify(self) -> None:
+        self._around.notifier.notify(self._job.id)
+
+    def _renew(self, now: float) -> None:
+        try:
+            renewal = self._store.renew(self._run_id, self._settings.lease_s)
+        except StoreUnavailableError:
+            if now >= self._lease_deadline:
+                raise
+            return
+        if not renewal.valid:
+            raise StaleRunError(self._run_id, self._job.id)
+        self._lease_deadline = now + self._settings.lease_s
+        self._renew_at = now + self._settings.lease_s / 3
+        self._runner.send(Renew(self._settings.lease_s))
+
+    def _check_requests(self) -> None:
+        if self._around.draining.is_set():
+            self._stop(StopCause.DRAIN, self._settings.drain_grace_s)
+        try:
+            # A plain read, unlike a renewal: three a second for each run cost a database nothing.
+            if self._store.state(self._job.tenant, self._job.id) is JobState.CANCELLING:
+                self._stop(StopCause.CANCEL, self._settings.cancel_grace_s)
+        except StoreUnavailableError:
+            _log.warning("the database does not answer; a cancel would be seen later")
+
+    def _check_limits(self, now: float) -> None:
+        resident_bytes = self._runner.resident_bytes()
+        self._peak_memory_bytes = max(self._peak_memory_bytes, resident_bytes)
+        max_memory_bytes = self._resources["max_memory_bytes"]
+        if max_memory_bytes is not None and resident_bytes > max_memory_bytes:
+            self._stop(StopCause.MAX_MEMORY, 0.0)
+        if now - self._started_at > self._resources["max_runtime_s"]:
+            self._stop(StopCause.MAX_RUNTIME, self._settings.cancel_grace_s)
+
+    def _stop(self, cause: StopCause, grace_s: float) -> None:
+        """Ask the runner to stop, once; a cancel outranks any other cause, being the user's word."""
+        if self._cause is not None and (cause is not StopCause.CANCEL or self._cause is StopCause.CANCEL):
+            return
+        _log.info("stopping the run", cause=str(cause))
+        self._cause = cause
+        kill_at = time.monotonic() + grace_s
+        self._kill_at = kill_at if self._kill_at is None else min(self._kill_at, kill_at)
+        self._runner.send(Stop())
+
+    def _settle(self, verdict: Verdict) -> bool:
+        """Write what is left, then the end."""
+        device_s = round(time.monotonic() - self._started_at, 3)
+        usage = {"device_s": device_s, "peak_memory_bytes": self._peak_memory_bytes}
+        if verdict.reason is not None:
+            self._directory.write_log(f"{verdict.state}: {verdict.reason['message']}")
+        self._outbox.add_log(self._directory.log.new_lines(to_the_end=True))
+        self._renew(time.monotonic())
+        insist(self._flush_all, self._lease_deadline)
+        if verdict.state is JobState.QUEUED:
+            self._requeue(verdict, usage)
+        else:
+            self._finish(verdict, usage)
+        self._notify()
+        return verdict.clean
+
+    def _flush_all(self) -> None:
+        self._outbox.flush()
+        if not self._outbox.empty:
+            raise StoreUnavailableError
+
+    def _requeue(self, verdict: Verdict, usage: dict[str, Any]) -> None:
+        state = insist(
+            lambda: self._store.requeue(self._run_id, self._job.id, verdict.reason, usage=usage),
+            self._lease_deadline,
+        )
+        _log.info("gave the job back", state=str(state))
+
+    def _finish(self, verdict: Verdict, usage: dict[str, Any]) -> None:
+        insist(lambda: self._directory.write_metrics(self._metrics_rows()), self._lease_deadline)
+        artifacts = self._store_files(all_artifacts=verdict.state is JobState.SUCCEEDED)
+        insist(
+            lambda: self._store.finish(
+                self._run_id,
+                self._job.id,
+                verdict.state,
+                reason=verdict.reason,
+                result=verdict.result,
+                usage=usage,
+                artifacts=artifacts,
+            ),
+            self._lease_deadline,
+        )
+        _log.info(
+            "ended", state=str(verdict.state), reason=verdict.reason and verdict.reason["code"], **usage
+        )
+
+    def _metrics_rows(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        after = 0
+        while True:
+            page = self._store.records(self._job.tenant, self._job.id, after, _PAGE, kinds=("metrics",))
+            rows.extend({"seq": record.seq, "at": record.at, **record.body} for record in page)
+            if len(page) < _PAGE:
+                return rows
+            after = page[-1].seq
+
+    def _store_files(self, *, all_artifacts: bool) -> list[ArtifactRow]:
+        rows = []
+        for path in self._directory.files(all_artifacts=all_artifacts):
+            sha256, size_bytes = self._around.artifacts.put(path)
+            rows.append(ArtifactRow(path.name, size_bytes, sha256, media_type(path.name)))
+        return rows
