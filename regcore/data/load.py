@@ -1,0 +1,172 @@
+"""Raw rows of a data set, as the disk or scikit-learn gives them.
+
+A torchvision set lies under the operator's data directory in torchvision's own layout (`FashionMNIST/raw/…`), or as
+gzipped IDX files in a folder named after it (`fashion-mnist/…`, as Debian's `dataset-fashion-mnist` lays it).
+"""
+
+import gzip
+import os
+import pickle
+import shutil
+import tempfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regcore.data.catalogue import BUILTIN, TORCHVISION, DatasetInfo
+from regcore.errors import InvalidDataError
+
+DATA_DIR_VARIABLE: Final = "REGCORE_DATA_SETS_DIR"
+DOWNLOAD_VARIABLE: Final = "REGCORE_ALLOW_DOWNLOADS"
+DEBIAN_DIR: Final = Path("/usr/share/datasets")
+_MNIST_5K: Final = Path(__file__).with_name("mnist_5k.npz")
+_UNREADABLE: Final = (
+    OSError, EOFError, zlib.error, pickle.UnpicklingError, ValueError, TypeError, AssertionError, RuntimeError, KeyError,
+)  # fmt: skip
+
+
+class DataSource(Protocol):
+    """The part of a spec's `data` that says which set it is."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawData:
+    """A data set before splitting.
+
+    Attributes:
+        info: Its line in the table of known sets.
+        x: Images as float32 in [0, 1], (N, C, H, W); tables as float64 in their own units, (N, columns).
+        y: Class labels as int64 or regression targets as float64, (N,).
+        official_test: x and y of the official test split, where the set has one.
+        image_maximum: What raw pixels were divided by; None for tables.
+    """
+
+    info: DatasetInfo
+    x: NDArray[Any]
+    y: NDArray[Any]
+    official_test: tuple[NDArray[Any], NDArray[Any]] | None = None
+    image_maximum: float | None = None
+
+
+def load(source: DataSource, data_dir: Path | None = None, *, allow_download: bool | None = None) -> RawData:
+    """Read a built-in or torchvision data set.
+
+    Args:
+        source: The spec's `data`.
+        data_dir: Where torchvision sets lie; by default `REGCORE_DATA_SETS_DIR`, else Debian's folder.
+        allow_download: Whether torchvision may download; by default what `REGCORE_ALLOW_DOWNLOADS` says.
+
+    Raises:
+        InvalidDataError: The set is unknown, missing, damaged or not what the table says it is.
+    """
+    if source.kind == "builtin" and source.name in BUILTIN:
+        return _load_builtin(BUILTIN[source.name])
+    if source.kind == "torchvision" and source.name in TORCHVISION:
+        if allow_download is None:
+            allow_download = os.environ.get(DOWNLOAD_VARIABLE, "").lower() in {"1", "true", "yes", "on"}
+        folder = data_dir or Path(os.environ.get(DATA_DIR_VARIABLE) or DEBIAN_DIR)
+        return _load_torchvision(TORCHVISION[source.name], folder, allow_download=allow_download)
+    raise InvalidDataError(
+        f"data.name must be one of {', '.join([*BUILTIN, *TORCHVISION])}; "
+        f"received {source.name!r} of kind {source.kind!r}",
+        remedy="Choose one of the sets listed at /v1/builtin-datasets.",
+    )
+
+
+def _load_builtin(info: DatasetInfo) -> RawData:
+    if info.name == "mnist-5k":
+        with np.load(_MNIST_5K, allow_pickle=False) as archive:
+            return _image_data(info, archive["images"][:, None], archive["labels"], image_maximum=255.0)
+
+    from sklearn import datasets
+
+    readers: dict[str, Callable[[], Any]] = {
+        "digits": datasets.load_digits,
+        "breast-cancer": datasets.load_breast_cancer,
+        "wine": datasets.load_wine,
+        "diabetes": lambda: datasets.load_diabetes(scaled=False),
+    }
+    bunch = readers[info.name]()
+    if info.name == "digits":
+        return _image_data(info, bunch.images[:, None], bunch.target, image_maximum=16.0)
+    target_dtype = np.float64 if info.classes is None else np.int64
+    return RawData(info, bunch.data.astype(np.float64), bunch.target.astype(target_dtype))
+
+
+def scale_images(pixels: NDArray[Any], image_maximum: float) -> NDArray[np.float32]:
+    """Raw pixels as float32 in [0, 1]; a run and its predictor both come through here, so they agree to the bit."""
+    return np.divide(pixels.astype(np.float32), np.float32(image_maximum), dtype=np.float32)
+
+
+def _image_data(info: DatasetInfo, pixels: NDArray[Any], y: Any, *, image_maximum: float) -> RawData:
+    return RawData(info, scale_images(pixels, image_maximum), np.asarray(y, np.int64), None, image_maximum)
+
+
+def _load_torchvision(info: DatasetInfo, data_dir: Path, *, allow_download: bool) -> RawData:
+    try:
+        with tempfile.TemporaryDirectory(prefix="regcore-idx-") as unpacked:
+            root = _unpack_idx(info, data_dir, Path(unpacked)) or data_dir
+            download = allow_download and root == data_dir
+            train_x, train_y = _read_torchvision(info, root, train=True, download=download)
+            test_x, test_y = _read_torchvision(info, root, train=False, download=download)
+    except _UNREADABLE as error:
+        looked_in = ", ".join(str(folder) for folder in [data_dir, *_idx_folders(info, data_dir)])
+        raise InvalidDataError(
+            f"Cannot read the data set {info.name}: {error}. Looked in {looked_in}.",
+            remedy=f"Put torchvision's files of {info.name} into the data directory ({DATA_DIR_VARIABLE}), or let "
+            f"the server download them ({DOWNLOAD_VARIABLE}=true).",
+            details={"data_set": info.name, "looked_in": looked_in},
+        ) from error
+    return RawData(info, train_x, train_y, (test_x, test_y), 255.0)
+
+
+def _read_torchvision(
+    info: DatasetInfo, root: Path, *, train: bool, download: bool
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    from torchvision import datasets
+
+    opened = getattr(datasets, info.name)(str(root), train=train, download=download)
+    pixels, y = np.asarray(opened.data), np.asarray(opened.targets, np.int64)
+    # torchvision keeps colour channels last.
+    pixels = pixels[:, None] if pixels.ndim == 3 else pixels.transpose(0, 3, 1, 2)
+    expected = (info.num_rows if train else info.num_test_rows, *info.feature_shape)
+    if pixels.shape != expected or len(y) != len(pixels):
+        raise ValueError(f"expected images of shape {expected}; received {pixels.shape} and {len(y)} labels")
+    return scale_images(pixels, 255.0), y
+
+
+def _idx_folders(info: DatasetInfo, data_dir: Path) -> list[Path]:
+    """Folders that may hold gzipped IDX files: named after the set, and the data directory if it is so named."""
+    if info.feature_shape[0] != 1:
+        return []
+    dashed = info.name.lower().replace("mnist", "-mnist").removeprefix("-")
+    folders = [data_dir / info.name / "raw", data_dir / info.name, data_dir / dashed]
+    if data_dir.name.lower() in {info.name.lower(), dashed}:
+        folders.append(data_dir)
+    return folders
+
+
+def _unpack_idx(info: DatasetInfo, data_dir: Path, unpacked: Path) -> Path | None:
+    """Unpack gzipped IDX files to where torchvision's reader expects them; None where there is nothing to unpack."""
+    stems = [f"{part}-{content}-ubyte" for part in ("train", "t10k") for content in ("images-idx3", "labels-idx1")]
+    if all((data_dir / info.name / "raw" / stem).is_file() for stem in stems):
+        return None
+    for folder in _idx_folders(info, data_dir):
+        if all((folder / f"{stem}.gz").is_file() for stem in stems):
+            raw = unpacked / info.name / "raw"
+            raw.mkdir(parents=True)
+            for stem in stems:
+                with gzip.open(folder / f"{stem}.gz") as packed, (raw / stem).open("wb") as target:
+                    shutil.copyfileobj(packed, target)
+            return unpacked
+    return None

@@ -1,0 +1,89 @@
+"""What is done to raw rows before the model sees them: fitted on the train rows, kept in `model.json`."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regcore.data.catalogue import DatasetInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """Scaling of images to [0, 1], and standardizing: (x − mean) / std.
+
+    Attributes:
+        kind: `image` or `table`.
+        feature_shape: Shape of one row.
+        columns: Column names of a table, in order.
+        image_maximum: What raw pixels are divided by.
+        mean: Of the train rows: one for each column of a table, or each channel of images; None: not standardized.
+        std: Alike, population form; 1 where a column is constant.
+    """
+
+    kind: Literal["image", "table"]
+    feature_shape: tuple[int, ...]
+    columns: tuple[str, ...] | None = None
+    image_maximum: float | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+    def standardize(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Standardize rows that are in [0, 1] (images) or in their own units (tables); the dtype stays."""
+        if self.mean is None or self.std is None:
+            return x
+        shape = (-1, 1, 1) if self.kind == "image" else (-1,)
+        mean = np.asarray(self.mean, x.dtype).reshape(shape)
+        std = np.asarray(self.std, x.dtype).reshape(shape)
+        standardized: NDArray[Any] = (x - mean) / std
+        return standardized
+
+    def to_json(self) -> dict[str, Any]:
+        """As `preprocessing` in `model.json`."""
+        columns = None
+        if self.columns is not None:
+            columns = [{"name": name, "type": "number"} for name in self.columns]
+        return {
+            "kind": self.kind,
+            "feature_shape": list(self.feature_shape),
+            "columns": columns,
+            "image_maximum": self.image_maximum,
+            "mean": None if self.mean is None else list(self.mean),
+            "std": None if self.std is None else list(self.std),
+        }
+
+    @classmethod
+    def from_json(cls, body: dict[str, Any]) -> "Preprocessing":
+        """The inverse of `to_json`."""
+        columns, mean, std = body["columns"], body["mean"], body["std"]
+        return cls(
+            kind=body["kind"],
+            feature_shape=tuple(body["feature_shape"]),
+            columns=None if columns is None else tuple(column["name"] for column in columns),
+            image_maximum=body["image_maximum"],
+            mean=None if mean is None else tuple(mean),
+            std=None if std is None else tuple(std),
+        )
+
+
+def fit_preprocessing(
+    info: DatasetInfo, train_x: NDArray[Any], *, image_maximum: float | None, standardize: bool | None
+) -> Preprocessing:
+    """Fit on the train rows alone.
+
+    Args:
+        info: The data set's facts.
+        train_x: Train rows, (N, *feature_shape).
+        image_maximum: What raw pixels were divided by; None for tables.
+        standardize: None standardizes tables and leaves images in [0, 1].
+    """
+    mean = std = None
+    if standardize if standardize is not None else info.kind == "table":
+        axes = (0, 2, 3) if info.kind == "image" else (0,)
+        means = train_x.mean(axis=axes, dtype=np.float64)
+        stds = train_x.std(axis=axes, dtype=np.float64)
+        # Rounding leaves a constant column a deviation of some 1e-17 of its size; dividing by it would blow up noise.
+        constant = stds <= 10 * np.finfo(train_x.dtype).eps * np.abs(means)
+        mean, std = tuple(means.tolist()), tuple(np.where(constant, 1.0, stds).tolist())
+    return Preprocessing(info.kind, info.feature_shape, info.columns, image_maximum, mean, std)

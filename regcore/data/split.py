@@ -1,0 +1,101 @@
+"""Train, validation and test rows: how many (pure Python, for the plan) and which (seeded, stratified).
+
+The test rows are taken first, then the validation rows from what remains. An official test split is used as it is,
+unless the spec asks for a fraction; then the official test rows are left alone.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from regcore.data.load import RawData
+
+
+class SplitSpec(Protocol):
+    """The part of a spec's `data` that says how to split."""
+
+    @property
+    def test_fraction(self) -> float | None: ...
+    @property
+    def validation_fraction(self) -> float: ...
+    @property
+    def split_seed(self) -> int: ...
+    @property
+    def train_limit(self) -> int | None: ...
+
+
+class SplitSizes(NamedTuple):
+    """Rows of each split."""
+
+    train: int
+    validation: int
+    test: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Splits:
+    """Row numbers of each split, (rows,) int64; `test` is None where the official test split is used."""
+
+    train: "NDArray[np.int64]"
+    validation: "NDArray[np.int64]"
+    test: "NDArray[np.int64] | None"
+
+
+def split_sizes(num_rows: int, spec: SplitSpec, *, num_test_rows: int | None = None) -> SplitSizes:
+    """How many rows each split has.
+
+    test = ⌈n·test_fraction⌉, validation = ⌈(n − test)·validation_fraction⌉, train = what remains, cut to `train_limit`
+
+    Args:
+        num_rows: Rows to split from.
+        spec: Fractions and limit.
+        num_test_rows: Rows of the official test split, if there is one.
+    """
+    drawn = 0 if spec.test_fraction is None else math.ceil(num_rows * spec.test_fraction)
+    validation = math.ceil((num_rows - drawn) * spec.validation_fraction)
+    train = num_rows - drawn - validation
+    if spec.train_limit is not None:
+        train = min(train, spec.train_limit)
+    test = (num_test_rows or 0) if spec.test_fraction is None else drawn
+    return SplitSizes(train, validation, test)
+
+
+def split(raw: "RawData", spec: SplitSpec) -> Splits:
+    """Draw the splits: the same for the same seed, and stratified by class for classification."""
+    import numpy as np
+
+    num_test_rows = None if raw.official_test is None else len(raw.official_test[1])
+    sizes = split_sizes(len(raw.y), spec, num_test_rows=num_test_rows)
+    uses_official = raw.official_test is not None and spec.test_fraction is None
+
+    rows = np.arange(len(raw.y), dtype=np.int64)
+    rest, test = (rows, None) if uses_official else _draw(rows, raw.y, sizes.test, spec.split_seed)
+    train, validation = _draw(rest, raw.y, sizes.validation, spec.split_seed)
+    limited, _ = _draw(train, raw.y, len(train) - sizes.train, spec.split_seed)
+    return Splits(limited, validation, test)
+
+
+def _draw(
+    rows: "NDArray[np.int64]", y: "NDArray[np.generic]", num_drawn: int, seed: int
+) -> "tuple[NDArray[np.int64], NDArray[np.int64]]":
+    """Split `rows` into those that stay and `num_drawn` that are drawn."""
+    import numpy as np
+    from sklearn.model_selection import train_test_split
+
+    if num_drawn == 0:
+        return rows, rows[:0]
+    if num_drawn == len(rows):
+        return rows[:0], rows
+    labels = y[rows]
+    stratify = None
+    if np.issubdtype(labels.dtype, np.integer):
+        counts = np.unique(labels, return_counts=True)[1]
+        # With fewer rows on one side than classes no share can be kept; scikit-learn refuses, we draw freely.
+        if counts.min() >= 2 and min(num_drawn, len(rows) - num_drawn) >= len(counts):
+            stratify = labels
+    stay, drawn = train_test_split(rows, test_size=num_drawn, random_state=seed, stratify=stratify)
+    return stay, drawn
