@@ -1,5 +1,5 @@
-"""The job as a record: states, runs, the store, keys, artifacts, queue and settings, shared by api and worker.
+"""The job as a record: states, runs, store, keys, artifacts, queue and settings, shared by api and worker.
 
-The only SQL and the only Celery publish of the project live here. No torch, no fastapi, and nothing of our other
-packages: specs, plans and results pass through as plain JSON values.
+The only SQL and the only Celery publish of the project live here. No torch, no fastapi, and nothing of our
+other packages: specs, plans and results pass through as plain JSON values.
 """

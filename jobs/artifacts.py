@@ -1,4 +1,4 @@
-"""Artifact files, by the SHA-256 of their content: the same bytes are kept once, and a name cannot lead astray."""
+"""Artifact files by the SHA-256 of their content: the same bytes are kept once, and no name leads astray."""
 
 import hashlib
 import os
@@ -28,7 +28,7 @@ def media_type(name: str) -> str:
 
 
 class ArtifactStore:
-    """A folder of files named by their SHA-256, as ``ab/cdef…``. Each is whole from the moment that it is there."""
+    """A folder of files named by their SHA-256, as ``ab/cdef…``, each whole from its first moment there."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -36,8 +36,8 @@ class ArtifactStore:
     def put(self, source: Path) -> tuple[str, int]:
         """Copy a file in; return its hash and its size in bytes.
 
-        One that is there already is replaced by the same bytes, and so is young again: `delete_unreferenced` spares
-        it, until the row of the job that it is for is written.
+        One that is there already is replaced by the same bytes, and so is young again: `delete_unreferenced`
+        spares it, until the row of the job that it is for is written.
         """
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, temporary = tempfile.mkstemp(dir=self._root, prefix=".incoming-")

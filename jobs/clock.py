@@ -1,6 +1,6 @@
-"""The database's clock, the one clock that every process shares: seconds since 1970 in UTC, to the millisecond.
+"""The database's clock, the one that every process shares: seconds since 1970 in UTC, to the millisecond.
 
-Milliseconds, because the API shows no more: a time that it gave out can be sent back in a filter and still be equal.
+Milliseconds, because the API shows no more: a time that it gave out can come back in a filter and be equal.
 """
 
 from typing import Any

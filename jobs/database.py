@@ -1,4 +1,4 @@
-"""A database, SQLite or PostgreSQL, with the two kinds of transaction that the store knows: read and write."""
+"""A database, SQLite or PostgreSQL, with the two kinds of transaction that the store has: read and write."""
 
 import json
 from collections.abc import Iterator
@@ -22,8 +22,9 @@ _POSTGRESQL_OPTIONS = (
 class Database:
     """Opens transactions. Nothing connects before the first one.
 
-    A write transaction on SQLite is BEGIN IMMEDIATE: SQLAlchemy's default lets a SELECT run before the transaction
-    begins, so that a stale run's write was seen accepted; a plain BEGIN upgraded later fails at once as locked.
+    A write transaction on SQLite is BEGIN IMMEDIATE: SQLAlchemy's default lets a SELECT run before the
+    transaction begins, so that a stale run's write was seen accepted; a plain BEGIN that is upgraded later
+    fails at once as locked.
     On PostgreSQL the store locks the rows that it decides upon with FOR UPDATE, which SQLite leaves out.
     """
 
@@ -31,7 +32,8 @@ class Database:
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(url) if self.is_sqlite else _postgresql_engine(url)
         if self.is_sqlite:
-            self._reader, self._writer = self.engine, self.engine.execution_options(immediate=True)
+            self._reader: Engine = self.engine
+            self._writer: Engine = self.engine.execution_options(immediate=True)
         else:
             # A job and its log are read by several statements, which must see the same moment.
             self._reader = self.engine.execution_options(

@@ -18,7 +18,7 @@ def new_id(prefix: str) -> str:
 
 
 def _next_value() -> int:
-    """48 bits of milliseconds and 80 random ones; one more than the last where the clock stood or went back."""
+    """48 bits of milliseconds and 80 random ones; one more than the last if the clock stood still."""
     global _last
     fresh = (time.time_ns() // 1_000_000) << _NUM_RANDOM_BITS | secrets.randbits(_NUM_RANDOM_BITS)
     with _lock:

@@ -60,7 +60,7 @@ def key_path(settings: Settings) -> Path:
 
 
 def ensure_first_key(store: "Store", settings: Settings) -> None:
-    """Make sure that there is a key: the bootstrap one, or one made now and written to ``{data_dir}/api-key``.
+    """Make sure that there is a key: the bootstrap one, or a new one written to ``{data_dir}/api-key``.
 
     Of many processes that start at once, each ends up with the same key in the file as in the store.
 
@@ -94,8 +94,8 @@ def _read_token(path: Path) -> Token:
     token = Token.parse(path.read_text("utf-8").strip())
     if token is None:
         raise InvalidKeyError(
-            f"{path} must hold a key, rc_<id>_<secret>, with an id of 4 to 36 letters and digits and a secret of at "
-            "least 43 of A-Z a-z 0-9 _ -."
+            f"{path} must hold a key, rc_<id>_<secret>: an id of 4 to 36 letters and digits, and a secret of "
+            "at least 43 characters of A-Z a-z 0-9 _ -."
         )
     return token
 

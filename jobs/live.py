@@ -38,7 +38,7 @@ class Notifier:
     def notify(self, job_id: str) -> bool:
         """Wake whoever listens to this job; False where Redis is away.
 
-        After a failure it does not try again for two seconds, so that a Redis that hangs does not slow every write.
+        After a failure it does not try again for two seconds: a Redis that hangs must not slow every write.
         """
         if time.monotonic() < self._silent_until:
             return False

@@ -1,4 +1,4 @@
-"""Bringing a database to this version's tables: ``python -m jobs.migrate``. The only way in which tables are made."""
+"""Bringing a database to this version's tables, ``python -m jobs.migrate``: the only maker of tables."""
 
 import fcntl
 import sys
@@ -50,7 +50,7 @@ def _turn(url: str) -> Iterator[Database]:
         if not database.is_sqlite or path is None:
             yield database
             return
-        # Two processes that make a SQLite file and switch it to WAL at once can fail as locked, timeout or not.
+        # Two processes that switch a new SQLite file to WAL at once can fail as locked, timeout or not.
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         with Path(f"{path}.migrating").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""What the store takes and gives: frozen dataclasses, times as seconds since 1970, JSON columns as plain values."""
+"""What the store takes and gives: frozen dataclasses, times in seconds since 1970, JSON as plain values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -118,7 +118,7 @@ class Page(Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class NewRecord:
-    """A record to append. A second one of the same job, kind and key (not None) is dropped: a step replayed."""
+    """A record to append. A second one of the same job, kind and key is dropped: a step replayed."""
 
     kind: str
     body: Json

@@ -1,6 +1,6 @@
 """Celery, and the one message of the project: "there may be work". A hint; the row is the truth.
 
-Losing a message costs a few seconds, until the reconciler sends it again. Getting one twice costs one lost claim.
+Losing a message costs a few seconds, until the reconciler sends it again; getting one twice, a lost claim.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""Every setting of the servers, as ``REGCORE_…`` variables. The table in the README is made from this file."""
+"""Every setting of the servers, as ``REGCORE_…`` variables. The README's table is made from this file."""
 
 import os
 from pathlib import Path
@@ -29,7 +29,8 @@ class Settings(BaseSettings):
     )
     database_url: str = Field(
         default_factory=lambda values: f"sqlite:///{values['data_dir'] / 'regcore.db'}",
-        description="`sqlite:///path` or `postgresql://user:password@host/name`. Default: SQLite in the data directory.",
+        description="`sqlite:///path` or `postgresql://user:password@host/name`. "
+        "Default: SQLite in the data directory.",
     )
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",

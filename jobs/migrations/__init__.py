@@ -1,1 +1,1 @@
-"""Alembic's migrations, run by `jobs.migrate`. One file per revision; a revision that was released never changes."""
+"""Alembic's migrations, run by `jobs.migrate`. One file per revision; one that was released never changes."""

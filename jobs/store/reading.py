@@ -1,15 +1,14 @@
 """Reading one job: itself, its log, its artifacts."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, select
 
 from jobs.errors import ArtifactNotFoundError, JobNotFoundError
 from jobs.model import ArtifactRow, Job, RecordRow
 from jobs.states import JobState
 from jobs.store.base import Concern
-from jobs.store.rows import JOB_COLUMNS, job_from_row
+from jobs.store.rows import JOB_COLUMNS, AnyRow, job_from_row
 from jobs.tables import artifacts, jobs, records
 
 _NUM_HASHES_PER_QUERY = 500
@@ -130,7 +129,7 @@ def read_records(
     return [RecordRow(row.seq, row.at, row.kind, row.body) for row in rows]
 
 
-def _owned(connection: Connection, tenant: str, job_id: str) -> Row[Any]:
+def _owned(connection: Connection, tenant: str, job_id: str) -> AnyRow:
     query = select(jobs.c.state, jobs.c.last_seq).where(jobs.c.id == job_id, jobs.c.tenant == tenant)
     row = connection.execute(query).one_or_none()
     if row is None:
@@ -138,5 +137,5 @@ def _owned(connection: Connection, tenant: str, job_id: str) -> Row[Any]:
     return row
 
 
-def _artifact(row: Row[Any]) -> ArtifactRow:
+def _artifact(row: AnyRow) -> ArtifactRow:
     return ArtifactRow(row.name, row.size_bytes, row.sha256, row.media_type)

@@ -9,6 +9,8 @@ from jobs.model import PRIORITIES, Job, JobSummary, Json, RecordRow, Transition
 from jobs.states import JobState
 from jobs.tables import jobs
 
+AnyRow = Row[*tuple[Any, ...]]
+
 SUMMARY_COLUMNS = [
     jobs.c.id,
     jobs.c.tenant,
@@ -32,14 +34,17 @@ SUMMARY_COLUMNS = [
 JOB_COLUMNS = [*SUMMARY_COLUMNS, jobs.c.spec, jobs.c.resolved_spec, jobs.c.plan]
 
 
-def summary_from_row(row: Row[Any]) -> JobSummary:
+def summary_from_row(row: AnyRow) -> JobSummary:
     """Return the summary that a row holds, which begins with `SUMMARY_COLUMNS`."""
     return JobSummary(**_fields(row, len(SUMMARY_COLUMNS)))
 
 
-def job_from_row(row: Row[Any], state_records: list[RecordRow]) -> Job:
+def job_from_row(row: AnyRow, state_records: list[RecordRow]) -> Job:
     """Return the job that a row of `JOB_COLUMNS` and its ``state`` records hold."""
-    return Job(**_fields(row, len(JOB_COLUMNS)), transitions=[transition_from_record(record) for record in state_records])
+    return Job(
+        **_fields(row, len(JOB_COLUMNS)),
+        transitions=[transition_from_record(record) for record in state_records],
+    )
 
 
 def transition_from_record(record: RecordRow) -> Transition:
@@ -60,6 +65,6 @@ def job_from_json(answer: Json) -> Job:
     return Job(**{**answer, "state": JobState(answer["state"]), "transitions": transitions})
 
 
-def _fields(row: Row[Any], num_columns: int) -> dict[str, Any]:
-    fields = dict(list(row._mapping.items())[:num_columns])
+def _fields(row: AnyRow, num_columns: int) -> dict[str, Any]:
+    fields: dict[str, Any] = dict(zip(row._fields[:num_columns], row, strict=False))
     return {**fields, "priority": PRIORITIES[fields["priority"]], "state": JobState(fields["state"])}

@@ -1,4 +1,4 @@
-"""Runs: claiming jobs, and what a run writes. A run's id is the fence: the store refuses any but the current one."""
+"""Runs: claiming jobs, and what a run writes. Its id is the fence: any but the current run is refused."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,8 @@ from jobs.states import JobState, Reason, make_reason
 from jobs.store.base import Concern
 from jobs.store.log import LockedJob, add_records, change_state, lock_jobs
 from jobs.store.reading import read_job
-from jobs.tables import artifacts, jobs, runs
+from jobs.tables import artifacts as artifact_table
+from jobs.tables import jobs, runs
 
 _CLAIM_ORDER = (jobs.c.priority.desc(), jobs.c.created_at, jobs.c.id)
 
@@ -21,7 +22,7 @@ class Runs(Concern):
     """Claiming, renewing, and writing as a run."""
 
     def claim(self, worker_id: str, capabilities: Capabilities) -> ClaimedRun | None:
-        """Take the best queued job that the worker can run: highest priority, then oldest. None if there is none.
+        """Take the best queued job that the worker can run, highest priority first, then oldest; or None.
 
         The job goes to ``starting``, with a new attempt, run and lease.
         """
@@ -40,7 +41,7 @@ class Runs(Concern):
                 return None
             run_id = _new_run(connection, worker_id, at, at + self._options.lease_s)
             for job in found:
-                values = {"run_id": run_id, "attempt": job.attempt + 1, "heartbeat_at": at}
+                values: Json = {"run_id": run_id, "attempt": job.attempt + 1, "heartbeat_at": at}
                 change_state(connection, job, JobState.STARTING, at=at, **values)
             return ClaimedRun(run_id, [read_job(connection, job.tenant, job.id) for job in found])
 
@@ -100,11 +101,10 @@ class Runs(Concern):
         run_id: int,
         job_id: str,
         state: JobState,
-        *,
         reason: Json | None = None,
         result: Json | None = None,
         usage: Mapping[str, Any] | None = None,
-        artifact_rows: Sequence[ArtifactRow] = (),
+        artifacts: Sequence[ArtifactRow] = (),
     ) -> None:
         """End a job: state, reason, result, usage and artifacts, in one transaction.
 
@@ -112,10 +112,10 @@ class Runs(Concern):
             run_id: The fence.
             job_id: The job.
             state: ``succeeded``, ``failed`` or ``cancelled``.
-            reason: The ``state_reason``.
+            reason: The ``state_reason``; a cancelled job's says so by itself.
             result: The job's result, if it has one.
             usage: What this run used; added to what earlier ones did.
-            artifact_rows: The artifacts, whose files are stored already.
+            artifacts: The artifacts, whose files are stored already.
 
         Raises:
             StaleRunError: The run is not the job's current one.
@@ -124,11 +124,13 @@ class Runs(Concern):
         with self._database.write() as connection:
             job = _fenced(connection, run_id, job_id)
             at = read_clock(connection)
+            if state is JobState.CANCELLED and reason is None:
+                reason = make_reason(Reason.CANCELLED_BY_USER)
             values = {"result": result, "usage": _sum_usage(job.usage, usage or {}), "run_id": None}
             change_state(connection, job, state, at=at, reason=reason, **values)
-            rows = [{"job_id": job_id, **_artifact_values(row)} for row in artifact_rows]
+            rows = [{"job_id": job_id, **_artifact_values(row)} for row in artifacts]
             if rows:
-                connection.execute(insert(artifacts), rows)
+                connection.execute(insert(artifact_table), rows)
             end_run_if_empty(connection, run_id, at)
 
     def requeue(

@@ -13,7 +13,7 @@ _FORGET_AFTER_S = 86_400.0
 
 
 class Workers(Concern):
-    """The registry of workers: for users, and to tell a job that nobody can take it. No claim depends on it."""
+    """The registry of workers: for users, and to tell a job that none can take it. No claim depends on it."""
 
     def register_worker(self, worker: WorkerInfo) -> None:
         """Add a worker, or bring its row up to date; forget those that were lost a day ago."""
