@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import psutil
 
@@ -21,15 +21,18 @@ class RunnerProcess:
 
     Args:
         environment: The child's, whole.
+        program: What to start; two file descriptors are added, to read commands from and to write events to.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], program: Sequence[str] = (sys.executable, "-m", "worker.runner")
+    ) -> None:
         commands_read, self._commands = os.pipe()
         self._events, events_write = os.pipe()
         os.set_blocking(self._events, False)
         try:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "worker.runner", str(commands_read), str(events_write)],
+                [*program, str(commands_read), str(events_write)],
                 stdin=subprocess.DEVNULL,
                 env=dict(environment),
                 pass_fds=(commands_read, events_write),
@@ -69,6 +72,8 @@ class RunnerProcess:
             return []
         readable, _, _ = select.select([self._events], [], [], timeout_s)
         if not readable:
+            # A dead runner's child may still hold the pipe open; nothing of ours comes from it.
+            self._closed = self.returncode is not None
             return []
         chunk = os.read(self._events, _READ_BYTES)
         self._closed = not chunk

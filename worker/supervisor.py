@@ -7,7 +7,6 @@ request to stop, kills what does not stop in time, and says in one transaction h
 import threading
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from jobs.artifacts import ArtifactStore, media_type

@@ -1,0 +1,72 @@
+"""A migrated store, jobs in it, and runners that follow a script."""
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.artifacts import ArtifactStore
+from jobs.live import Notifier
+from jobs.migrate import migrate
+from jobs.model import Job, NewJob
+from jobs.settings import Settings
+from jobs.store import Store, open_store
+from worker.environment import runner_environment
+from worker.process import RunnerProcess
+from worker.supervisor import Surroundings
+
+SCRIPTED = (sys.executable, str(Path(__file__).with_name("scripted_runner.py")))
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    migrate(settings)
+    opened = open_store(settings)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def surroundings(settings: Settings, store: Store) -> Iterator[Surroundings]:
+    notifier = Notifier(settings)
+    yield Surroundings(
+        store=store,
+        artifacts=ArtifactStore(settings.artifacts_dir),
+        notifier=notifier,
+        settings=settings,
+        draining=threading.Event(),
+        num_threads=1,
+    )
+    notifier.close()
+
+
+@pytest.fixture
+def submit(store: Store) -> Callable[..., Job]:
+    """Submit a job whose name is the scripted runner's script."""
+
+    def submit(script: str, *, tenant: str = "t", priority: str = "normal", **resources: Any) -> Job:
+        defaults = {"device": "auto", "pool": None, "max_runtime_s": 86400, "max_memory_bytes": None}
+        spec = {"name": script, "resources": {**defaults, **resources}}
+        new = NewJob(name=script, labels={}, priority=priority, spec=spec, resolved_spec=spec, plan={})
+        return store.submit(tenant, new).job
+
+    return submit
+
+
+@pytest.fixture
+def start_scripted() -> Iterator[Callable[[], RunnerProcess]]:
+    """Start scripted runners; all of them are dead after the test."""
+    started: list[RunnerProcess] = []
+
+    def start() -> RunnerProcess:
+        started.append(RunnerProcess(runner_environment(os.environ, 1), SCRIPTED))
+        return started[-1]
+
+    yield start
+    for runner in started:
+        if runner.returncode is None:
+            runner.kill()

@@ -1,0 +1,23 @@
+from worker.environment import runner_environment
+
+
+def test_no_credential_reaches_a_runner():
+    secrets = {
+        "REGCORE_DATABASE_URL": "postgresql://user:password@host/name",
+        "REGCORE_REDIS_URL": "redis://:password@host",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "HTTPS_PROXY": "http://user:password@proxy",
+        "PGPASSWORD": "secret",
+    }
+
+    environment = runner_environment({**secrets, "PATH": "/bin", "LC_ALL": "C.UTF-8"}, 2)
+
+    assert not set(secrets) & set(environment)
+    assert environment["PATH"] == "/bin"
+    assert environment["LC_ALL"] == "C.UTF-8"
+
+
+def test_the_number_of_threads_wins_over_the_workers_own():
+    environment = runner_environment({"OMP_NUM_THREADS": "64"}, 3)
+
+    assert environment["OMP_NUM_THREADS"] == environment["OPENBLAS_NUM_THREADS"] == "3"

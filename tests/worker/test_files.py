@@ -1,0 +1,90 @@
+import csv
+
+import pytest
+
+from worker.files import LogFollower, RunDirectory
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "log.txt"
+
+
+def test_lines_are_given_once_and_only_when_complete(log):
+    follower = LogFollower(log)
+    log.write_bytes(b"one\ntw")
+
+    first = follower.new_lines()
+    log.write_bytes(b"one\ntwo\nthree")
+    second = follower.new_lines()
+    last = follower.new_lines(to_the_end=True)
+
+    assert (first, second, last) == (["one"], ["two"], ["three"])
+
+
+def test_a_log_that_is_not_there_yet_has_no_lines(log):
+    assert LogFollower(log).new_lines() == []
+
+
+def test_a_flood_of_lines_is_cut_with_one_notice(log):
+    log.write_text("x\n" * 10_005)
+    follower = LogFollower(log)
+
+    lines = follower.new_lines(to_the_end=True)
+    with log.open("a") as more:
+        more.write("y\n" * 5)
+
+    assert len(lines) == 10_001
+    assert "the rest is in log.txt only" in lines[-1]
+    assert follower.new_lines() == []
+
+
+def test_a_log_of_exactly_the_limit_is_whole_and_the_next_line_gives_the_notice(log):
+    log.write_text("x\n" * 10_000)
+    follower = LogFollower(log)
+
+    lines = follower.new_lines(to_the_end=True)
+    with log.open("a") as more:
+        more.write("y\n")
+
+    assert lines == ["x"] * 10_000
+    assert "the rest is in log.txt only" in follower.new_lines()[0]
+    with log.open("a") as more:
+        more.write("z\n")
+    assert follower.new_lines() == []
+
+
+def test_long_lines_and_bytes_that_are_no_text_are_made_storable(log):
+    log.write_bytes(b"\xff\x00" + b"a" * 9_000 + b"\n")
+
+    (line,) = LogFollower(log).new_lines()
+
+    assert line.startswith("\ufffd\ufffdaaa")
+    assert len(line) == 4_000
+
+
+def test_only_a_success_stores_more_than_log_and_metrics(tmp_path):
+    directory = RunDirectory(tmp_path / "runs", 7, "job_1")
+    directory.write_metrics([{"seq": 3, "epoch": 1, "step": 5, "at": 0.0, "values": {"train/loss": 0.5}}])
+    (directory.path / "model.safetensors").write_bytes(b"half")
+
+    assert [path.name for path in directory.files(all_artifacts=False)] == ["log.txt", "metrics.csv"]
+    assert [path.name for path in directory.files(all_artifacts=True)] == [
+        "log.txt",
+        "metrics.csv",
+        "model.safetensors",
+    ]
+    rows = list(csv.DictReader((directory.path / "metrics.csv").read_text().splitlines()))
+    assert rows[0]["train/loss"] == "0.5"
+
+
+def test_the_tail_is_the_last_lines_and_removing_leaves_nothing(tmp_path):
+    directory = RunDirectory(tmp_path / "runs", 7, "job_1")
+    for number in range(30):
+        directory.write_log(f"line {number}")
+
+    tail = directory.log_tail(num_lines=2)
+    directory.remove()
+
+    assert tail == ["line 28", "line 29"]
+    assert list((tmp_path / "runs").iterdir()) == []
