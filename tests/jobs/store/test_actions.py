@@ -1,0 +1,125 @@
+from collections.abc import Callable
+
+import pytest
+
+from jobs.errors import IdempotencyMismatchError, IllegalActionError, JobNotFoundError
+from jobs.model import ArtifactRow, Capabilities, ClaimedRun, IdempotencyKey, Job
+from jobs.states import JobState
+from jobs.store import Store
+
+
+def test_a_queued_job_is_cancelled_at_once(
+    store: Store, tenant: str, submit: Callable[..., Job], cpu: Capabilities
+) -> None:
+    job = store.request_cancel(tenant, submit().id)
+
+    assert job.state is JobState.CANCELLED
+    assert job.state_reason is not None
+    assert job.state_reason["code"] == "cancelled_by_user"
+    assert job.finished_at == job.transitions[-1].at
+    assert store.claim("wrk_1", cpu) is None
+    assert store.due_jobs() == []
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_a_job_with_a_run_is_asked_to_stop(
+    store: Store, tenant: str, submit: Callable[..., Job], cpu: Capabilities, started: bool
+) -> None:
+    job_id = submit().id
+    run = store.claim("wrk_1", cpu)
+    assert run is not None
+    if started:
+        store.start(run.run_id, job_id)
+
+    job = store.request_cancel(tenant, job_id)
+
+    assert job.state is JobState.CANCELLING
+    assert job.finished_at is None
+    assert store.renew(run.run_id).cancelling == {job_id}
+
+
+def test_cancelling_again_is_harmless(
+    store: Store, tenant: str, running: Callable[..., ClaimedRun], submit: Callable[..., Job]
+) -> None:
+    stopping = running().jobs[0].id
+    queued = submit().id
+    for job_id in (stopping, queued):
+        first = store.request_cancel(tenant, job_id)
+
+        assert store.request_cancel(tenant, job_id) == first
+
+
+@pytest.mark.parametrize("state", [JobState.SUCCEEDED, JobState.FAILED])
+def test_a_job_that_ended_by_itself_cannot_be_cancelled(
+    store: Store, tenant: str, running: Callable[..., ClaimedRun], state: JobState
+) -> None:
+    run = running()
+    store.finish(run.run_id, run.jobs[0].id, state)
+
+    with pytest.raises(IllegalActionError, match=state.value):
+        store.request_cancel(tenant, run.jobs[0].id)
+
+
+def test_a_cancel_with_a_key_replays_its_first_answer(
+    store: Store, tenant: str, running: Callable[..., ClaimedRun], key: Callable[..., IdempotencyKey]
+) -> None:
+    run = running()
+    job_id = run.jobs[0].id
+    first = store.request_cancel(tenant, job_id, key())
+    store.finish(run.run_id, job_id, JobState.CANCELLED)
+
+    assert store.request_cancel(tenant, job_id, key()) == first
+    with pytest.raises(IdempotencyMismatchError):
+        store.request_cancel(tenant, job_id, key(body="another"))
+
+
+def test_a_key_used_for_another_body_cancels_nothing(
+    store: Store, tenant: str, submit: Callable[..., Job], key: Callable[..., IdempotencyKey]
+) -> None:
+    one, other = submit(), submit()
+    store.request_cancel(tenant, one.id, key(body="one"))
+
+    with pytest.raises(IdempotencyMismatchError):
+        store.request_cancel(tenant, other.id, key(body="other"))
+
+    assert store.state(tenant, other.id) is JobState.QUEUED
+
+
+def test_deleting_takes_log_labels_and_artifacts(
+    store: Store, tenant: str, running: Callable[..., ClaimedRun]
+) -> None:
+    shared = ArtifactRow("metrics.csv", 1, "c" * 64, "text/csv")
+    own = [ArtifactRow("log.txt", 1, "a" * 64, "text/plain"), ArtifactRow("x.txt", 1, "b" * 64, "text/plain")]
+    run = running("goes", labels={"a": "b"})
+    store.finish(run.run_id, run.jobs[0].id, JobState.SUCCEEDED, artifacts=[shared, *own])
+    other = running("stays")
+    store.finish(other.run_id, other.jobs[0].id, JobState.SUCCEEDED, artifacts=[shared])
+
+    freed = store.delete(tenant, run.jobs[0].id)
+
+    assert freed == ["a" * 64, "b" * 64]
+    assert store.referenced(["a" * 64, "b" * 64, "c" * 64]) == {"c" * 64}
+    assert [job.name for job in store.list(tenant).data] == ["stays"]
+    with pytest.raises(JobNotFoundError):
+        store.records(tenant, run.jobs[0].id)
+
+
+def test_only_a_job_that_has_ended_can_be_deleted(
+    store: Store, tenant: str, submit: Callable[..., Job], running: Callable[..., ClaimedRun]
+) -> None:
+    for job_id in (running().jobs[0].id, submit().id):
+        with pytest.raises(IllegalActionError, match="Cancel it first"):
+            store.delete(tenant, job_id)
+
+
+def test_another_tenants_job_can_be_neither_cancelled_nor_deleted(
+    store: Store, tenant: str, submit: Callable[..., Job]
+) -> None:
+    job = submit()
+
+    with pytest.raises(JobNotFoundError):
+        store.request_cancel("tenant-b", job.id)
+    with pytest.raises(JobNotFoundError):
+        store.delete("tenant-b", job.id)
+
+    assert store.get(tenant, job.id) == job
