@@ -10,7 +10,7 @@ from jobs.store.base import Concern
 from jobs.store.log import LockedJob, change_state, lock_jobs
 from jobs.store.reading import read_job
 from jobs.store.rows import job_from_json, job_to_json
-from jobs.store.submission import claim_key
+from jobs.store.submission import claim_key, kept_answer
 from jobs.tables import artifacts, jobs
 
 
@@ -29,11 +29,15 @@ class Actions(Concern):
         """
         with self._database.write() as connection:
             at = read_clock(connection)
+            ttl_s = self._options.idempotency_ttl_s
+            # Before the job is looked at: what was once accepted is not refused when it is asked again.
+            answer = kept_answer(connection, tenant, key, at - ttl_s) if key else None
+            if answer is not None:
+                return job_from_json(answer)
             job = _lock_owned(connection, tenant, job_id)
             if job.state not in (JobState.CANCELLING, JobState.CANCELLED):
                 _cancel(connection, job, at)
             current = read_job(connection, tenant, job_id)
-            ttl_s = self._options.idempotency_ttl_s
             answer = claim_key(connection, tenant, key, job_to_json(current), at, ttl_s)
             return current if answer is None else job_from_json(answer)
 

@@ -42,7 +42,7 @@ class Submissions(Concern):
             IdempotencyMismatchError: The key was used for another body.
         """
         with self._database.read() as connection:
-            answer = _kept_answer(
+            answer = kept_answer(
                 connection, tenant, key, read_clock(connection) - self._options.idempotency_ttl_s
             )
         return None if answer is None else job_from_json(answer)
@@ -71,7 +71,7 @@ def claim_key(
             values = {**row, "body_sha256": key.body_sha256, "answer": answer, "created_at": at}
             connection.execute(insert(idempotency).values(values))
     except IntegrityError:
-        return _kept_answer(connection, tenant, key, at - ttl_s)
+        return kept_answer(connection, tenant, key, at - ttl_s)
     except OperationalError as error:
         if getattr(error.orig, "sqlstate", None) == "55P03":  # lock_not_available
             raise IdempotencyBusyError from error
@@ -79,7 +79,12 @@ def claim_key(
     return None
 
 
-def _kept_answer(connection: Connection, tenant: str, key: IdempotencyKey, oldest: float) -> Json | None:
+def kept_answer(connection: Connection, tenant: str, key: IdempotencyKey, oldest: float) -> Json | None:
+    """Return the answer that the key got, unless it is older than ``oldest``.
+
+    Raises:
+        IdempotencyMismatchError: The key was used for another body.
+    """
     query = select(idempotency.c.body_sha256, idempotency.c.answer).where(
         idempotency.c.tenant == tenant,
         idempotency.c.route == key.route,

@@ -117,7 +117,9 @@ def test_another_tenants_jobs_are_not_listed(store: Store, submit: Callable[...,
     assert store.list("tenant-b").data == []
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "!!!", "é", "bnVsbA", "W10", "WyJuYW1lIiwgMSwgImEiXQ", "W" * 5000])
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "!!!", "é", "bnVsbA", "W10", "WyJuYW1lIiwgMSwgImEiXQ", "W" * 5000]
+)
 def test_a_cursor_of_someones_making_is_refused(store: Store, tenant: str, cursor: str) -> None:
     with pytest.raises(InvalidCursorError):
         store.list(tenant, after=cursor)

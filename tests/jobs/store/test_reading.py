@@ -44,7 +44,10 @@ def test_records_come_in_order_by_page_and_kind(
 
     assert [record.seq for record in everything] == list(range(1, 10))
     assert [record.kind for record in everything] == ["state"] * 3 + ["log"] * 5 + ["metrics"]
-    assert [(record.seq, record.body["message"], record.at) for record in page] == [(5, "1", 2.0), (6, "2", 3.0)]
+    assert [(record.seq, record.body["message"], record.at) for record in page] == [
+        (5, "1", 2.0),
+        (6, "2", 3.0),
+    ]
     assert [record.seq for record in store.records(tenant, job_id, kinds=["metrics"])] == [9]
     assert store.last_seq(tenant, job_id) == 9
     assert store.state(tenant, job_id) is JobState.RUNNING

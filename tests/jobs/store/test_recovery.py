@@ -1,0 +1,162 @@
+from collections.abc import Callable
+
+from jobs.model import Capabilities, ClaimedRun, Job, WorkerInfo
+from jobs.states import JobState
+from jobs.store import Store
+
+
+def test_a_live_lease_is_left_alone(store: Store, tenant: str, running: Callable[..., ClaimedRun]) -> None:
+    run = running()
+
+    assert store.expire_leases() == []
+    assert store.state(tenant, run.jobs[0].id) is JobState.RUNNING
+
+
+def test_a_lost_workers_job_goes_back_to_the_queue(
+    store: Store,
+    tenant: str,
+    running: Callable[..., ClaimedRun],
+    cpu: Capabilities,
+    pass_lease: Callable[[int], None],
+) -> None:
+    run = running()
+    job_id = run.jobs[0].id
+    pass_lease(run.run_id)
+
+    assert store.expire_leases() == [job_id]
+    assert store.expire_leases() == []
+
+    job = store.get(tenant, job_id)
+    assert job.state is JobState.QUEUED
+    assert job.transitions[-1].reason == "worker_lost"
+    assert job.state_reason is not None
+    assert job.state_reason["details"] == {"attempt": 1, "num_lost_attempts": 1}
+    assert store.due_jobs() == [job_id]
+    again = store.claim("wrk_2", cpu)
+    assert again is not None
+    assert again.run_id > run.run_id
+    assert again.jobs[0].attempt == 2
+    assert again.jobs[0].state_reason is None
+
+
+def test_a_job_that_loses_every_worker_fails(
+    store: Store,
+    tenant: str,
+    submit: Callable[..., Job],
+    cpu: Capabilities,
+    pass_lease: Callable[[int], None],
+) -> None:
+    job_id = submit().id
+    for _ in range(3):
+        run = store.claim("wrk_1", cpu)
+        assert run is not None
+        pass_lease(run.run_id)
+        store.expire_leases(max_attempts=3)
+
+    job = store.get(tenant, job_id)
+    assert job.state is JobState.FAILED
+    assert job.state_reason is not None
+    assert job.state_reason["code"] == "worker_lost"
+    assert job.finished_at is not None
+    assert store.claim("wrk_1", cpu) is None
+
+
+def test_a_drain_does_not_count_as_a_lost_attempt(
+    store: Store,
+    tenant: str,
+    submit: Callable[..., Job],
+    cpu: Capabilities,
+    pass_lease: Callable[[int], None],
+) -> None:
+    job_id = submit().id
+    for lost in (True, False, False, False, True):
+        run = store.claim("wrk_1", cpu)
+        assert run is not None
+        if lost:
+            pass_lease(run.run_id)
+            store.expire_leases(max_attempts=3)
+        else:
+            store.requeue(run.run_id, job_id)
+
+    assert store.state(tenant, job_id) is JobState.QUEUED
+
+
+def test_a_cancelled_job_whose_worker_is_lost_is_cancelled(
+    store: Store, tenant: str, running: Callable[..., ClaimedRun], pass_lease: Callable[[int], None]
+) -> None:
+    run = running()
+    store.request_cancel(tenant, run.jobs[0].id)
+    pass_lease(run.run_id)
+
+    store.expire_leases(max_attempts=1)
+
+    job = store.get(tenant, run.jobs[0].id)
+    assert job.state is JobState.CANCELLED
+    assert job.transitions[-1].reason == "cancelled_by_user"
+
+
+def test_a_due_job_is_put_off_with_growing_backoff(
+    store: Store, submit: Callable[..., Job], rewind: Callable[..., None]
+) -> None:
+    job_id = submit().id
+
+    for _ in range(20):
+        assert store.due_jobs() == [job_id]
+        assert store.due_jobs() == []
+        rewind("jobs", "publish_at")
+
+
+def test_asking_for_due_jobs_does_not_change_the_job(
+    store: Store, tenant: str, submit: Callable[..., Job], cpu: Capabilities
+) -> None:
+    store.register_worker(WorkerInfo("wrk_1", "node", cpu))
+    job = submit()
+
+    store.due_jobs()
+
+    assert store.get(tenant, job.id) == job
+
+
+def test_the_best_due_jobs_come_first(store: Store, submit: Callable[..., Job]) -> None:
+    submit("low", priority="low")
+    best = [submit("high", priority="high").id, submit("normal").id]
+
+    assert store.due_jobs(limit=2) == best
+
+
+def test_a_job_that_no_live_worker_can_take_says_so_until_one_can(
+    store: Store, tenant: str, submit: Callable[..., Job], cpu: Capabilities, rewind: Callable[..., None]
+) -> None:
+    store.register_worker(WorkerInfo("wrk_1", "node", cpu))
+    job_id = submit(device="cuda").id
+
+    store.due_jobs()
+    waiting = store.get(tenant, job_id)
+    rewind("jobs", "publish_at")
+    store.due_jobs()
+    still_waiting = store.get(tenant, job_id)
+    store.register_worker(WorkerInfo("wrk_2", "node", Capabilities(frozenset({"cuda"}))))
+    rewind("jobs", "publish_at")
+    store.due_jobs()
+
+    assert waiting.state_reason is not None
+    assert waiting.state_reason["code"] == "waiting_for_device"
+    assert waiting.version == 2
+    assert still_waiting == waiting
+    assert store.get(tenant, job_id).state_reason is None
+
+
+def test_a_lost_or_draining_worker_can_take_nothing(
+    store: Store, tenant: str, submit: Callable[..., Job], cpu: Capabilities, rewind: Callable[..., None]
+) -> None:
+    store.register_worker(WorkerInfo("wrk_lost", "node", cpu))
+    rewind("workers", "heartbeat_at")
+    store.register_worker(WorkerInfo("wrk_draining", "node", cpu))
+    store.beat_worker("wrk_draining", [], draining=True)
+    job_id = submit().id
+
+    store.due_jobs()
+
+    reason = store.get(tenant, job_id).state_reason
+    assert reason is not None
+    assert reason["code"] == "waiting_for_device"
