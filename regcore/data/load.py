@@ -158,7 +158,9 @@ def _idx_folders(info: DatasetInfo, data_dir: Path) -> list[Path]:
 
 def _unpack_idx(info: DatasetInfo, data_dir: Path, unpacked: Path) -> Path | None:
     """Unpack gzipped IDX files to where torchvision's reader expects them; None where there is nothing to unpack."""
-    stems = [f"{part}-{content}-ubyte" for part in ("train", "t10k") for content in ("images-idx3", "labels-idx1")]
+    stems = [
+        f"{part}-{content}-ubyte" for part in ("train", "t10k") for content in ("images-idx3", "labels-idx1")
+    ]
     if all((data_dir / info.name / "raw" / stem).is_file() for stem in stems):
         return None
     for folder in _idx_folders(info, data_dir):

@@ -66,7 +66,9 @@ class PreparedData:
     classes: tuple[str, ...] | None
 
 
-def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device | str = "cpu") -> PreparedData:
+def prepare(
+    spec: RunSpec, data_dir: Path | None = None, *, device: torch.device | str = "cpu"
+) -> PreparedData:
     """Load, split and standardize; statistics come from the train rows alone.
 
     Args:
@@ -93,7 +95,8 @@ def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device
         target = torch.from_numpy(np.ascontiguousarray(y))
         features = torch.from_numpy(np.ascontiguousarray(preprocessing.standardize(x)))
         return Split(
-            features.to(device=device, dtype=dtype), target.to(device=device, dtype=dtype if is_regression else None)
+            features.to(device=device, dtype=dtype),
+            target.to(device=device, dtype=dtype if is_regression else None),
         )
 
     train = to_split(train_x, raw.y[splits.train])

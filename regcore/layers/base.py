@@ -1,0 +1,88 @@
+"""What every layer is: it knows without torch its output shape and its parameters, and with torch how to compute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from regcore.frozen import Frozen
+from regcore.streams import generator
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor, nn
+
+Shape = tuple[int, ...]
+
+
+class Layer(Frozen):
+    """One entry of a model's list of layers."""
+
+    summary: ClassVar[str]
+    formula: ClassVar[str]
+    source: ClassVar[str]
+
+    kind: str
+    name: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")
+    """Names its parameters, `{name}.weight`; by default its kind and ordinal, and `head` for the output layer."""
+
+    @property
+    def given_label(self) -> str | None:
+        """The label that the user gave, if any."""
+        return self.name
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Shape of one output row, for one input row of this shape. Raises ValueError where it does not fit."""
+        return input_shape
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """Its parameters and their shapes, without a member axis."""
+        return {}
+
+    def initialise(self, parameter: str, shape: Shape, stream: Generator) -> Tensor:
+        """First values of one parameter of one member, float64."""
+        raise NotImplementedError
+
+    def module(self, input_shape: Shape) -> nn.Module:
+        """The same layer as a plain torch module, for the finished model."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, parameters: dict[str, Tensor], context: LayerContext) -> Tensor:
+        """Compute K members at once.
+
+        Args:
+            x: (K, B, *input_shape).
+            parameters: Stacked, (K, *shape).
+            context: What differs from call to call.
+
+        Returns:
+            (K, B, *output_shape).
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class LayerContext:
+    """What a layer may need to know of the moment.
+
+    Attributes:
+        label: This layer's own.
+        training: Whether stochastic layers act.
+        members: This layer as each of the K members has it.
+        seeds: Each member's seed.
+        step: The optimizer's step, which the masks' streams are drawn for.
+        micro_batch: Which part of an accumulated step this is.
+    """
+
+    label: str
+    training: bool
+    members: Sequence[Any] = ()
+    seeds: Sequence[int] = ()
+    step: int = 0
+    micro_batch: int = 0
+
+    def generators(self, device: str) -> list[Generator]:
+        """One mask stream per member, at its start."""
+        return [generator(seed, "mask", self.label, self.step, self.micro_batch, device=device) for seed in self.seeds]

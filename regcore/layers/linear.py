@@ -1,0 +1,58 @@
+"""Fully connected layer. The last one of a model may omit `features`: it is then the task's output."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from regcore.layers.base import Layer, LayerContext, Shape
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor, nn
+
+
+class Linear(Layer):
+    """Every output sees every input."""
+
+    summary: ClassVar[str] = "Fully connected: every output sees every input."
+    formula: ClassVar[str] = "y = Wx + b"
+    source: ClassVar[str] = "Initialised as torch.nn.Linear: uniform in ±1/√inputs (He et al. 2015, a = √5)"
+
+    kind: Literal["linear"] = "linear"
+    features: int | None = Field(default=None, ge=1)
+    """Outputs; null only in the last layer, where the task decides."""
+    bias: bool = True
+    """Whether b is learned."""
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if self.features is None:
+            raise ValueError("features may be omitted in the last linear layer only")
+        return (self.features,)
+
+    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        (features,) = self.output_shape(input_shape)
+        shapes: dict[str, Shape] = {"weight": (features, math.prod(input_shape))}
+        return shapes | ({"bias": (features,)} if self.bias else {})
+
+    def initialise(self, parameter: str, shape: Shape, stream: Generator) -> Tensor:
+        import torch
+
+        bound = 1 / math.sqrt(shape[-1])
+        return torch.empty(shape if parameter == "weight" else shape[:1], dtype=torch.float64).uniform_(
+            -bound, bound, generator=stream
+        )
+
+    def module(self, input_shape: Shape) -> nn.Module:
+        from torch import nn
+
+        return nn.Linear(math.prod(input_shape), self.output_shape(input_shape)[0], bias=self.bias)
+
+    def forward(self, x: Tensor, parameters: dict[str, Tensor], context: LayerContext) -> Tensor:
+        import torch
+
+        weight = parameters["weight"].mT
+        if not self.bias:
+            return torch.matmul(x, weight)
+        return torch.baddbmm(parameters["bias"].unsqueeze(1), x.expand(len(weight), -1, -1), weight)

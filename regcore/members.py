@@ -1,0 +1,32 @@
+"""Arithmetic on stacks: tensors whose leading axis is the member axis K, each member with its own coefficient.
+
+Coefficients are Python floats, so they are combined in double precision and rounded once, where they meet a tensor.
+A run of one member uses the scalar overloads, which round exactly as `torch.optim` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def coefficient(values: Sequence[float], like: Tensor) -> float | Tensor:
+    """One number for a single member (or when all agree), else a tensor (K, 1, ...) that broadcasts over `like`."""
+    import torch
+
+    if all(value == values[0] for value in values):
+        return values[0]
+    column = torch.tensor(values, dtype=torch.float64).to(device=like.device, dtype=like.dtype)
+    return column.view(-1, *[1] * (like.dim() - 1))
+
+
+def add_scaled_(target: Tensor, other: Tensor, values: Sequence[float]) -> None:
+    """target += value · other for each member, in place."""
+    scale = coefficient(values, target)
+    if isinstance(scale, float):
+        target.add_(other, alpha=scale)
+    else:
+        target.addcmul_(other, scale)

@@ -1,0 +1,101 @@
+"""Adam and AdamW.
+
+Source: Kingma & Ba 2015, Adam; Loshchilov & Hutter 2019, Decoupled Weight Decay Regularization.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from regcore.members import coefficient
+from regcore.optim.base import MAX_LEARNING_RATE, Optimizer, Update
+from regcore.schedule import Moment
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Adam(Optimizer):
+    """Adaptive moments."""
+
+    summary: ClassVar[str] = "Adaptive moment estimation: each weight has its own step size."
+    formula: ClassVar[str] = "w ← w − η·m̂/(√v̂ + ε)"
+    source: ClassVar[str] = "Kingma & Ba 2015"
+
+    kind: Literal["adam"] = "adam"
+    learning_rate: float = Field(default=0.001, gt=0, le=MAX_LEARNING_RATE)
+    """Base learning rate η; the schedule multiplies it."""
+    beta1: float = Field(default=0.9, ge=0, lt=1)
+    """Decay of the mean of gradients."""
+    beta2: float = Field(default=0.999, ge=0, lt=1)
+    """Decay of the mean of squared gradients."""
+    eps: float = Field(default=1e-8, gt=0)
+    """Added to the denominator."""
+
+    @classmethod
+    def bind(cls, members: Sequence[Adam], weights: Mapping[str, Tensor]) -> Update:
+        return _AdamUpdate(members, weights)
+
+
+class AdamW(Adam):
+    """Adam with decoupled decay of every parameter, as `torch.optim.AdamW`."""
+
+    summary: ClassVar[str] = "Adam with decoupled weight decay on every parameter; 0 by default."
+    formula: ClassVar[str] = "w ← (1 − ηλ)w − η·m̂/(√v̂ + ε)"
+    source: ClassVar[str] = "Loshchilov & Hutter 2019"
+
+    kind: Literal["adamw"] = "adamw"  # type: ignore[assignment]  # a narrower kind of Adam, told apart by this word
+    weight_decay: float = Field(default=0.0, ge=0)
+    """λ, on every parameter, biases too. The regularizer `weight_decay` does the same for selected weights."""
+
+    @classmethod
+    def bind(cls, members: Sequence[Adam], weights: Mapping[str, Tensor]) -> Update:
+        return _AdamWUpdate(members, weights)
+
+
+class _AdamUpdate(Update):
+    members: Sequence[Adam]
+
+    def step(self, gradients: Mapping[str, Tensor], moment: Moment) -> None:
+        sizes = self._step_sizes(moment)
+        for name, weight in self.weights.items():
+            self._accumulate(name, gradients[name])
+            mean, denominator = self.state[name]["mean"], self._denominator(name, moment)
+            size = coefficient(sizes, weight)
+            if isinstance(size, float):
+                weight.addcdiv_(mean, denominator, value=-size)
+            else:
+                weight.sub_(mean / denominator * size)
+
+    def _accumulate(self, name: str, gradient: Tensor) -> None:
+        state = self.state[name]
+        if not state:
+            state.update(mean=gradient.new_zeros(gradient.shape), square=gradient.new_zeros(gradient.shape))
+        beta1, beta2 = self.members[0].beta1, self.members[0].beta2
+        state["mean"].lerp_(gradient, 1 - beta1)
+        state["square"].mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
+
+    def _step_sizes(self, moment: Moment) -> list[float]:
+        correction = 1 - self.members[0].beta1 ** (moment.step + 1)
+        return [rate / correction for rate in self.rates(moment)]
+
+    def _denominator(self, name: str, moment: Moment) -> Tensor:
+        correction = (1 - self.members[0].beta2 ** (moment.step + 1)) ** 0.5
+        return (self.state[name]["square"].sqrt() / correction).add_(self.members[0].eps)
+
+    def reach(self, name: str, moment: Moment) -> Tensor:
+        denominator = self._denominator(name, moment)
+        return denominator.reciprocal_().mul_(coefficient(self.rates(moment), denominator))
+
+
+class _AdamWUpdate(_AdamUpdate):
+    members: Sequence[AdamW]
+
+    def step(self, gradients: Mapping[str, Tensor], moment: Moment) -> None:
+        keep = [1 - rate * m.weight_decay for rate, m in zip(self.rates(moment), self.members, strict=True)]
+        for weight in self.weights.values():
+            weight.mul_(coefficient(keep, weight))
+        super().step(gradients, moment)

@@ -1,0 +1,73 @@
+"""What every optimizer is: a spec, and an update of stacked weights bound to it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from regcore.frozen import Frozen
+from regcore.schedule import ConstantSchedule, Moment, Schedule
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_LEARNING_RATE = 1e6
+
+
+class Optimizer(Frozen):
+    """The spec's side of an optimizer."""
+
+    summary: ClassVar[str]
+    formula: ClassVar[str]
+    source: ClassVar[str]
+
+    kind: str
+    learning_rate: float = Field(default=0.01, gt=0, le=MAX_LEARNING_RATE)
+    """Base learning rate η; the schedule multiplies it."""
+    schedule: Schedule = ConstantSchedule()
+    """How the learning rate changes over the run."""
+
+    def rate(self, moment: Moment) -> float:
+        """The scheduled learning rate."""
+        return self.learning_rate * self.schedule.factor(moment)
+
+    @classmethod
+    def bind(cls, members: Sequence[Any], weights: Mapping[str, Tensor]) -> Update:
+        """The update for K members of one kind.
+
+        Args:
+            members: One spec of this class per member.
+            weights: Stacked parameters by name, each (K, ...); updated in place.
+        """
+        raise NotImplementedError
+
+
+class Update(ABC):
+    """An optimizer at work on stacked weights."""
+
+    def __init__(self, members: Sequence[Any], weights: Mapping[str, Tensor]) -> None:
+        self.members = members
+        self.weights = weights
+        self.state: dict[str, dict[str, Tensor]] = {name: {} for name in weights}
+
+    def rates(self, moment: Moment) -> list[float]:
+        """Scheduled learning rates, one per member."""
+        return [member.rate(moment) for member in self.members]
+
+    @abstractmethod
+    def step(self, gradients: Mapping[str, Tensor], moment: Moment) -> None:
+        """Move every weight once, in place."""
+
+    @abstractmethod
+    def reach(self, name: str, moment: Moment) -> list[float] | Tensor:
+        """How far a unit gradient that stays constant moves this weight in one step, in the long run.
+
+        A proximal operator whose threshold is strength × reach has the stated objective's minimum as its fixed point:
+        with heavy-ball momentum μ it is η/(1−μ), and under Adam it is per coordinate (ProxGen, Yun et al. 2021).
+
+        Returns:
+            One number per member, or a tensor (K, ...) where coordinates differ.
+        """

@@ -1,0 +1,62 @@
+"""RMSprop.
+
+Source: Tieleman & Hinton 2012, Lecture 6.5, Neural Networks for Machine Learning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from regcore.members import add_scaled_, coefficient
+from regcore.optim.base import Optimizer, Update
+from regcore.schedule import Moment
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class RMSprop(Optimizer):
+    """Steps divided by a running root mean square of the gradient."""
+
+    summary: ClassVar[str] = "Gradient descent with each step divided by a running root mean square of its gradient."
+    formula: ClassVar[str] = "s ← αs + (1−α)g²;  v ← μv + g/(√s + ε);  w ← w − ηv"
+    source: ClassVar[str] = "Tieleman & Hinton 2012"
+
+    kind: Literal["rmsprop"] = "rmsprop"
+    alpha: float = Field(default=0.99, ge=0, lt=1)
+    """Decay of the mean of squared gradients."""
+    eps: float = Field(default=1e-8, gt=0)
+    """Added to the denominator."""
+    momentum: float = Field(default=0.0, ge=0, lt=1)
+    """μ, on the divided gradient."""
+
+    @classmethod
+    def bind(cls, members: Sequence[RMSprop], weights: Mapping[str, Tensor]) -> Update:
+        return _RMSpropUpdate(members, weights)
+
+
+class _RMSpropUpdate(Update):
+    members: Sequence[RMSprop]
+
+    def step(self, gradients: Mapping[str, Tensor], moment: Moment) -> None:
+        alpha = self.members[0].alpha
+        momenta = [member.momentum for member in self.members]
+        descent = [-rate for rate in self.rates(moment)]
+        for name, weight in self.weights.items():
+            gradient, state = gradients[name], self.state[name]
+            if not state:
+                state.update(square=gradient.new_zeros(gradient.shape), velocity=gradient.new_zeros(gradient.shape))
+            state["square"].mul_(alpha).addcmul_(gradient, gradient, value=1 - alpha)
+            state["velocity"].mul_(coefficient(momenta, gradient)).addcdiv_(gradient, self._denominator(name))
+            add_scaled_(weight, state["velocity"], descent)
+
+    def _denominator(self, name: str) -> Tensor:
+        return self.state[name]["square"].sqrt().add_(self.members[0].eps)
+
+    def reach(self, name: str, moment: Moment) -> Tensor:
+        denominator = self._denominator(name)
+        reach = [rate / (1 - m.momentum) for rate, m in zip(self.rates(moment), self.members, strict=True)]
+        return denominator.reciprocal_().mul_(coefficient(reach, denominator))

@@ -1,0 +1,71 @@
+"""Stochastic gradient descent with heavy-ball or Nesterov momentum.
+
+Source: Polyak 1964; Sutskever et al. 2013, On the importance of initialization and momentum in deep learning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from regcore.members import add_scaled_, coefficient
+from regcore.optim.base import Optimizer, Update
+from regcore.schedule import Moment
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class SGD(Optimizer):
+    """Plain or accelerated gradient descent."""
+
+    summary: ClassVar[str] = "Stochastic gradient descent, with heavy-ball or Nesterov momentum."
+    formula: ClassVar[str] = "v ← μv + g;  w ← w − ηv   (Nesterov: w ← w − η(g + μv))"
+    source: ClassVar[str] = "Polyak 1964; Sutskever et al. 2013"
+
+    kind: Literal["sgd"] = "sgd"
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    """μ; 0 is plain gradient descent."""
+    nesterov: bool = False
+    """Look ahead along the velocity; needs momentum."""
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Self:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum above 0; received momentum=0. Set momentum, e.g. 0.9")
+        return self
+
+    @classmethod
+    def bind(cls, members: Sequence[SGD], weights: Mapping[str, Tensor]) -> Update:
+        return _SGDUpdate(members, weights)
+
+
+class _SGDUpdate(Update):
+    members: Sequence[SGD]
+
+    def step(self, gradients: Mapping[str, Tensor], moment: Moment) -> None:
+        descent = [-rate for rate in self.rates(moment)]
+        momenta = [member.momentum for member in self.members]
+        for name, weight in self.weights.items():
+            add_scaled_(weight, self._direction(name, gradients[name], momenta), descent)
+
+    def _direction(self, name: str, gradient: Tensor, momenta: list[float]) -> Tensor:
+        if not any(momenta):
+            return gradient
+        state = self.state[name]
+        if "velocity" not in state:
+            state["velocity"] = gradient.clone()
+        else:
+            state["velocity"].mul_(coefficient(momenta, gradient)).add_(gradient)
+        if not self.members[0].nesterov:
+            return state["velocity"]
+        ahead = gradient.clone()
+        add_scaled_(ahead, state["velocity"], momenta)
+        return ahead
+
+    def reach(self, name: str, moment: Moment) -> list[float]:
+        return [
+            rate / (1 - member.momentum) for rate, member in zip(self.rates(moment), self.members, strict=True)
+        ]

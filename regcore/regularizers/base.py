@@ -1,0 +1,136 @@
+"""What every regularizer is: spec fields, what it touches, and its effect at the loop's stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from regcore.frozen import Frozen
+from regcore.layers import AnyLayer
+from regcore.schedule import ConstantSchedule, Moment, Schedule
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from regcore.optim import Update
+
+MAX_STRENGTH = 1e12
+
+
+class Select(Frozen):
+    """Which parameters, by name; `*` stands for anything."""
+
+    include: list[str] = Field(default=["*.weight"], min_length=1, max_length=100)
+    """Parameters that match one of these,"""
+    exclude: list[str] = Field(default=[], max_length=100)
+    """but none of these."""
+
+    def names(self, parameters: Sequence[str]) -> list[str]:
+        """The parameters that are selected, in their own order."""
+        return [
+            name
+            for name in parameters
+            if any(fnmatchcase(name, pattern) for pattern in self.include)
+            and not any(fnmatchcase(name, pattern) for pattern in self.exclude)
+        ]
+
+
+class Regularizer(Frozen):
+    """The spec's side: one file per kind holds the fields, the formula, the source and the effect."""
+
+    summary: ClassVar[str]
+    formula: ClassVar[str]
+    source: ClassVar[str]
+    example: ClassVar[dict[str, Any]]
+    """The regularizer as JSON in an example job."""
+    adds_to_objective: ClassVar[bool] = False
+    """Whether it has a penalty that is recorded as `objective/penalty.{name}`."""
+
+    kind: str
+
+    def rewrite(self, layers: list[AnyLayer]) -> list[AnyLayer]:
+        """Surgery: the model's layers as this regularizer wants them. Raises ValueError where nothing matches."""
+        return layers
+
+    def touched(self, parameters: Sequence[str]) -> list[str]:
+        """Names of the parameters it acts on. Raises ValueError where a selector matches nothing."""
+        return []
+
+    def explain(self, touched: Sequence[str]) -> str:
+        """One sentence for the plan: what it will do, and where."""
+        return f"{self.summary} On: {', '.join(touched)}." if touched else self.summary
+
+    @classmethod
+    def bind(cls, members: Sequence[Any], touched: Sequence[str]) -> Effect | None:
+        """The effect for K members of this kind; None where surgery is all there is."""
+        return None
+
+
+class WeightRegularizer(Regularizer):
+    """A regularizer of selected weights, with a schedule of its strength."""
+
+    select: Select = Select()
+    """Which parameters; weights by default, never biases."""
+    schedule: Schedule = ConstantSchedule()
+    """How the strength changes over the run."""
+
+    def touched(self, parameters: Sequence[str]) -> list[str]:
+        names = self.select.names(parameters)
+        if not names:
+            raise ValueError(
+                f"select must match at least one parameter of {', '.join(parameters)}; received "
+                f"include={self.select.include}, exclude={self.select.exclude}, which match none. "
+                "Name one of those, or leave select out for every weight"
+            )
+        return names
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What an effect says after an evaluation.
+
+    Attributes:
+        keep: Members whose weights are the best so far, to be remembered.
+        stop: Members that need not train further.
+    """
+
+    keep: frozenset[int] = frozenset()
+    stop: frozenset[int] = frozenset()
+
+
+class Effect:
+    """A regularizer at work on stacked weights: the stages it overrides are the ones it acts at.
+
+    Args:
+        members: One spec per member.
+        touched: Names of the parameters it acts on.
+    """
+
+    def __init__(self, members: Sequence[Any], touched: Sequence[str]) -> None:
+        self.members = members
+        self.touched = touched
+
+    def penalty(self, weights: Mapping[str, Tensor], moment: Moment) -> Tensor:
+        """Its part of the objective, (K,), float64."""
+        raise NotImplementedError
+
+    def on_gradients(self, weights: Mapping[str, Tensor], gradients: dict[str, Tensor], moment: Moment) -> None:
+        """Change the gradients, in place: after backward, before the step."""
+
+    def before_step(self, weights: Mapping[str, Tensor], update: Update, moment: Moment) -> None:
+        """Change the weights, in place, just before the optimizer moves them."""
+
+    def after_step(self, weights: Mapping[str, Tensor], update: Update, moment: Moment) -> None:
+        """Change the weights, in place, just after the optimizer moved them: proximal operators, projections."""
+
+    def on_evaluation(self, metrics: Sequence[Mapping[str, float]]) -> Verdict:
+        """Look at each member's metrics after an evaluation."""
+        return Verdict()
+
+    def schedule_factors(self, moment: Moment) -> list[float]:
+        """The scheduled share of each member's strength."""
+        return [member.schedule.factor(moment) for member in self.members]

@@ -1,0 +1,69 @@
+"""Early stopping: the weights of the best evaluation are the ones that are kept.
+
+They are restored also when training runs to its last epoch: stopping is the optional half, selection is not.
+
+Source: Prechelt 1998, Early stopping - but when?
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from regcore.regularizers.base import Effect, Regularizer, Verdict
+
+HIGHER_IS_BETTER = ("accuracy", "r2")
+
+
+class EarlyStopping(Regularizer):
+    """Stops when the metric has not improved for `patience` evaluations, and restores the best weights."""
+
+    summary: ClassVar[str] = "Stops when a validation metric no longer improves, and restores the best weights."
+    formula: ClassVar[str] = "stop when metric > best − min_delta for `patience` evaluations in a row"
+    source: ClassVar[str] = "Prechelt 1998"
+    example: ClassVar[dict[str, Any]] = {"kind": "early_stopping", "patience": 3}
+
+    kind: Literal["early_stopping"] = "early_stopping"
+    metric: Literal["validation/loss", "validation/accuracy", "validation/r2", "validation/mae"] = "validation/loss"
+    """What is watched, on the validation split."""
+    patience: int = Field(default=5, ge=1)
+    """Evaluations without an improvement before training stops."""
+    min_delta: float = Field(default=0.0, ge=0)
+    """How much counts as an improvement."""
+
+    @property
+    def sign(self) -> int:
+        """−1 where higher is better, so that sign × metric is always to be lowered."""
+        return -1 if self.metric.endswith(HIGHER_IS_BETTER) else 1
+
+    @classmethod
+    def bind(cls, members: Sequence[EarlyStopping], touched: Sequence[str]) -> Effect:
+        return _EarlyStoppingEffect(members, touched)
+
+
+class _EarlyStoppingEffect(Effect):
+    members: Sequence[EarlyStopping]
+
+    def __init__(self, members: Sequence[EarlyStopping], touched: Sequence[str]) -> None:
+        super().__init__(members, touched)
+        self.best = [math.inf] * len(members)
+        self.waited = [0] * len(members)
+        self.stopped: set[int] = set()
+
+    def on_evaluation(self, metrics: Sequence[Mapping[str, float]]) -> Verdict:
+        improved = set()
+        for k, (member, values) in enumerate(zip(self.members, metrics, strict=True)):
+            if k in self.stopped:
+                continue
+            value = member.sign * values[member.metric]
+            if value < self.best[k] - member.min_delta:
+                self.best[k], self.waited[k] = value, 0
+                improved.add(k)
+            else:
+                self.waited[k] += 1
+            if self.waited[k] >= member.patience:
+                self.stopped.add(k)
+        return Verdict(keep=frozenset(improved), stop=frozenset(self.stopped))

@@ -1,0 +1,65 @@
+"""Elastic net: ℓ₁ and ℓ₂ together, sparse and grouped.
+
+Source: Zou & Hastie 2005, Regularization and variable selection via the elastic net.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from regcore.members import add_scaled_
+from regcore.regularizers.base import MAX_STRENGTH, Effect, WeightRegularizer
+from regcore.schedule import Moment
+from regcore.shrinkage import l1_norms, shrink_, squared_norms
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from regcore.optim import Update
+
+
+class ElasticNet(WeightRegularizer):
+    """λ₁‖w‖₁ + (λ₂/2)‖w‖²."""
+
+    summary: ClassVar[str] = "Adds an ℓ₁ and an ℓ₂ penalty: exact zeros, and correlated weights kept together."
+    formula: ClassVar[str] = "λ₁‖w‖₁ + (λ₂/2)‖w‖²; scikit-learn's α and r: λ₁ = αr, λ₂ = α(1−r)"
+    source: ClassVar[str] = "Zou & Hastie 2005"
+    example: ClassVar[dict[str, Any]] = {"kind": "elastic_net", "l1": 1e-3, "l2": 1e-2}
+    adds_to_objective: ClassVar[bool] = True
+
+    kind: Literal["elastic_net"] = "elastic_net"
+    l1: float = Field(ge=0, le=MAX_STRENGTH)
+    """λ₁, by the proximal operator."""
+    l2: float = Field(ge=0, le=MAX_STRENGTH)
+    """λ₂, by the gradient."""
+
+    @classmethod
+    def bind(cls, members: Sequence[ElasticNet], touched: Sequence[str]) -> Effect:
+        return _ElasticNetEffect(members, touched)
+
+
+class _ElasticNetEffect(Effect):
+    members: Sequence[ElasticNet]
+
+    def penalty(self, weights: Mapping[str, Tensor], moment: Moment) -> Tensor:
+        absolute = sum(l1_norms(weights[name]) for name in self.touched)
+        squared = sum(squared_norms(weights[name]) for name in self.touched)
+        l1, l2 = self._l1(moment), self._l2(moment)
+        return absolute * absolute.new_tensor(l1) + squared * squared.new_tensor(l2) / 2
+
+    def on_gradients(self, weights: Mapping[str, Tensor], gradients: dict[str, Tensor], moment: Moment) -> None:
+        for name in self.touched:
+            add_scaled_(gradients[name], weights[name], self._l2(moment))
+
+    def after_step(self, weights: Mapping[str, Tensor], update: Update, moment: Moment) -> None:
+        for name in self.touched:
+            shrink_(weights[name], self._l1(moment), update.reach(name, moment))
+
+    def _l1(self, moment: Moment) -> list[float]:
+        return [m.l1 * f for m, f in zip(self.members, self.schedule_factors(moment), strict=True)]
+
+    def _l2(self, moment: Moment) -> list[float]:
+        return [m.l2 * f for m, f in zip(self.members, self.schedule_factors(moment), strict=True)]

@@ -1,0 +1,55 @@
+"""ℓ₂ penalty: small weights, with its gradient in the objective.
+
+Under an adaptive optimizer the gradient is rescaled per weight, so it is not the same as decay: see `weight_decay`.
+
+Source: Krogh & Hertz 1992, A simple weight decay can improve generalization.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from regcore.members import add_scaled_
+from regcore.regularizers.base import MAX_STRENGTH, Effect, WeightRegularizer
+from regcore.schedule import Moment
+from regcore.shrinkage import squared_norms
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class L2(WeightRegularizer):
+    """(λ/2)‖w‖²."""
+
+    summary: ClassVar[str] = "Adds half λ times the sum of squared weights to the objective."
+    formula: ClassVar[str] = "(λ/2)‖w‖²; λ is torch.optim.SGD's weight_decay, and twice the c of Keras's L2(c)"
+    source: ClassVar[str] = "Krogh & Hertz 1992"
+    example: ClassVar[dict[str, Any]] = {"kind": "l2", "strength": 1e-2}
+    adds_to_objective: ClassVar[bool] = True
+
+    kind: Literal["l2"] = "l2"
+    strength: float = Field(ge=0, le=MAX_STRENGTH)
+    """λ₂."""
+
+    @classmethod
+    def bind(cls, members: Sequence[L2], touched: Sequence[str]) -> Effect:
+        return _L2Effect(members, touched)
+
+
+class _L2Effect(Effect):
+    members: Sequence[L2]
+
+    def _strengths(self, moment: Moment) -> list[float]:
+        return [m.strength * f for m, f in zip(self.members, self.schedule_factors(moment), strict=True)]
+
+    def penalty(self, weights: Mapping[str, Tensor], moment: Moment) -> Tensor:
+        norms = sum(squared_norms(weights[name]) for name in self.touched)
+        return norms * norms.new_tensor(self._strengths(moment)) / 2
+
+    def on_gradients(self, weights: Mapping[str, Tensor], gradients: dict[str, Tensor], moment: Moment) -> None:
+        strengths = self._strengths(moment)
+        for name in self.touched:
+            add_scaled_(gradients[name], weights[name], strengths)
