@@ -1,0 +1,44 @@
+"""Run a command, then fail if any process that it started, directly or not, still lives."""
+
+import ctypes
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PR_SET_CHILD_SUBREAPER = 36
+SETTLE_S = 5.0
+
+
+def children() -> dict[int, str]:
+    """Live descendants that became ours: with a subreaper, every orphan below ends up as a direct child."""
+    listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text("utf-8").split()
+    found = {}
+    for pid in map(int, listed):
+        try:
+            line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except FileNotFoundError:
+            continue
+        if line.strip():  # a zombie has no command line
+            found[pid] = line.strip()
+    return found
+
+
+def main(command: list[str]) -> int:
+    """Return the command's exit status, or 1 if it was 0 and something was left."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+    status = subprocess.run(command, check=False).returncode
+
+    deadline = time.monotonic() + SETTLE_S
+    while (left := children()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    for pid, line in left.items():
+        sys.stderr.write(f"left running by the tests: {pid} {line}\n")
+        os.kill(pid, 9)
+    return status or int(bool(left))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
