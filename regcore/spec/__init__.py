@@ -1,0 +1,11 @@
+"""The job spec, and how JSON becomes one.
+
+Lives here: the fields of a job, their bounds, their errors and their catalogue. Does not live here: what follows from
+a spec and a data set together (`regcore.plan`), and anything that computes.
+"""
+
+from regcore.spec.catalogue import FAMILIES, CatalogueEntry, catalogue
+from regcore.spec.job import JobSpec
+from regcore.spec.validation import explain_errors, json_pointer, parse_spec
+
+__all__ = ["FAMILIES", "CatalogueEntry", "JobSpec", "catalogue", "explain_errors", "json_pointer", "parse_spec"]

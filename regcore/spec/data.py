@@ -1,0 +1,55 @@
+"""Where the rows come from, and how they are split."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from regcore.data.catalogue import BUILTIN, TORCHVISION, DatasetInfo
+from regcore.frozen import Frozen
+
+BuiltinName = Literal["digits", "mnist-5k", "breast-cancer", "wine", "diabetes"]
+TorchvisionName = Literal["MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100"]
+
+_Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class _Data(Frozen):
+    validation_fraction: _Fraction = 0.2
+    """Share of what the test split leaves that validation takes; may be 0."""
+    split_seed: int = Field(default=0, ge=0, lt=2**32)
+    """Which split: the same seed gives the same rows, whatever the training seed."""
+    train_limit: int | None = Field(default=None, ge=1)
+    """Train on this many rows only, chosen in the classes' proportions; null for all."""
+    standardize: bool | None = None
+    """Scale features to mean 0 and variance 1 by the train split; null means yes for tables, no for images."""
+
+
+class BuiltinData(_Data):
+    """Small real data that come with RegCore; no network is needed."""
+
+    kind: Literal["builtin"]
+    name: BuiltinName
+    """Which data set."""
+    test_fraction: _Fraction = 0.2
+    """Share of all rows that the test split takes, first; may be 0."""
+
+    @property
+    def info(self) -> DatasetInfo:
+        return BUILTIN[self.name]
+
+
+class TorchvisionData(_Data):
+    """Image data sets from the operator's data directory, in torchvision's file formats."""
+
+    kind: Literal["torchvision"]
+    name: TorchvisionName
+    """Which data set, by its torchvision name."""
+    test_fraction: _Fraction | None = None
+    """null: the official test images. A number: this share of the official train images instead."""
+
+    @property
+    def info(self) -> DatasetInfo:
+        return TORCHVISION[self.name]
+
+
+AnyData = Annotated[BuiltinData | TorchvisionData, Field(discriminator="kind")]

@@ -1,0 +1,102 @@
+"""The job spec: the request body, the stored record and the engine's input, one object."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from regcore.frozen import Frozen
+from regcore.optim import SGD, AnyOptimizer
+from regcore.regularizers import AnyRegularizer
+from regcore.spec.data import AnyData
+from regcore.spec.model import AnyModel
+
+MAX_LABELS = 16
+
+LabelKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$")]
+LabelValue = Annotated[str, StringConstraints(max_length=256)]
+Labels = Annotated[dict[LabelKey, LabelValue], Field(max_length=MAX_LABELS)]
+
+Loss = Literal["cross_entropy", "mse", "half_mse", "binary_cross_entropy", "huber"]
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("expected printable characters only; leave out control characters and line breaks")
+    return text
+
+
+JobName = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
+
+
+class Task(Frozen):
+    """What is predicted, and how a wrong prediction counts."""
+
+    kind: Literal["auto", "classification", "regression"] = "auto"
+    """`auto`: what the data set is for."""
+    loss: Loss | Literal["auto"] = "auto"
+    """`auto`: cross_entropy or mse. `mse` is the plain mean of squares over elements; `huber` has δ = 1."""
+    class_weights: Literal["balanced"] | list[Annotated[float, Field(gt=0)]] | None = None
+    """Weight of each class in the loss, in the order of the classes; `balanced`: rows / (classes · rows of the class)."""
+
+
+class Training(Frozen):
+    """How long, in what portions, and from which randomness."""
+
+    epochs: int = Field(default=10, ge=1)
+    """Passes over the train split."""
+    batch_size: Annotated[int, Field(ge=1)] | Literal["full"] = 64
+    """Rows in a batch, or `full` for the whole train split."""
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    """Initial weights, order of rows and masks all follow from it."""
+    precision: Literal["float32", "float64", "bfloat16"] = "float32"
+    """`bfloat16`: matrix products in bfloat16, weights in float32."""
+    grad_accumulation: int = Field(default=1, ge=1, le=10_000)
+    """Batches whose gradients make one optimizer step."""
+    eval_every_epochs: int = Field(default=1, ge=1)
+    """Epochs between evaluations; the last epoch is always evaluated."""
+    checkpoint_every_s: float = Field(default=30, gt=0)
+    """Seconds between checkpoints, for servers that take them."""
+    compile: bool = False
+    """Compile the forward pass with torch.compile; where that fails, a warning says so and training goes on without."""
+
+
+class Resources(Frozen):
+    """Where it may run, and how much it may take."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """`auto`: a GPU where the worker has one."""
+    num_devices: Literal[1] = 1
+    """1 in this version."""
+    pool: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] | None = None
+    """Only workers of this pool; null for those without one."""
+    max_runtime_s: float = Field(default=86_400, gt=0, le=31_536_000)
+    """Seconds of training after which the job fails."""
+    max_memory_bytes: int | None = Field(default=None, ge=1)
+    """Resident bytes of the training process above which the job fails; null for no limit."""
+
+
+class JobSpec(Frozen):
+    """One training job. Only `data` and `model` are required."""
+
+    spec_version: Literal[1] = 1
+    """Version of this format."""
+    name: JobName | None = None
+    """For people."""
+    labels: Labels = {}
+    """For filters; at most 16 pairs."""
+    data: AnyData
+    task: Task = Task()
+    model: AnyModel
+    optimizer: AnyOptimizer = SGD()
+    regularizers: list[AnyRegularizer] = Field(default=[], max_length=32)
+    """Applied at the stages that each one declares; the order matters only inside a stage."""
+    training: Training = Training()
+    resources: Resources = Resources()
+    priority: Literal["low", "normal", "high"] = "normal"
+    """Which of the waiting jobs starts first."""
+    fusion: Literal["auto", "off"] = "auto"
+    """Whether the job may share a training pass with others; `off` keeps it alone."""
+    init_from: None = None
+    """null in this version: training starts from fresh weights."""
+    exports: Annotated[list[str], Field(max_length=0)] = []
+    """Empty in this version."""

@@ -1,0 +1,138 @@
+"""From pydantic's errors to ours: a JSON Pointer, what was expected, what came, what to do."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+
+from regcore.errors import FieldError, SpecError
+from regcore.spec.job import JobSpec
+
+_CODES = {
+    "missing": "missing_field",
+    "extra_forbidden": "unknown_field",
+    "union_tag_invalid": "unknown_kind",
+    "union_tag_not_found": "missing_kind",
+    "literal_error": "unknown_value",
+    "finite_number": "not_finite",
+}
+
+
+def parse_spec(spec: Any) -> JobSpec:
+    """A job spec from JSON. Raises SpecError with every wrong place."""
+    if isinstance(spec, JobSpec):
+        return spec
+    try:
+        return JobSpec.model_validate(spec)
+    except ValidationError as error:
+        raise SpecError(explain_errors(error.errors(include_url=False), spec)) from None
+
+
+def explain_errors(errors: Sequence[Mapping[str, Any]], body: Any) -> list[FieldError]:
+    """Pydantic's errors about `body`, as FieldErrors. One place is named once, however many union branches failed."""
+    explained: dict[str, FieldError] = {}
+    for error in errors:
+        path, node = _walk(error["loc"], body)
+        pointer = json_pointer(path)
+        explained.setdefault(pointer, _explain(error, pointer, path, node))
+    return list(explained.values())
+
+
+def json_pointer(path: Iterable[str | int]) -> str:
+    """RFC 6901: `/regularizers/0/strength`."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def _walk(loc: Sequence[str | int], body: Any) -> tuple[list[str | int], Any]:
+    """The path in the body: pydantic also names the union branch it was in, which is no key of anyone's JSON.
+
+    Returns:
+        The path, and what holds its last part.
+    """
+    path: list[str | int] = []
+    holder, node = None, body
+    for position, part in enumerate(loc):
+        last = position == len(loc) - 1
+        is_key = (isinstance(node, Mapping) and part in node) or (isinstance(node, Sequence) and isinstance(part, int))
+        if is_key and not isinstance(node, str):
+            holder, node = node, _item(node, part)
+            path.append(part)
+        elif last and isinstance(node, Mapping) and node.get("kind") != part:
+            holder = node
+            path.append(part)
+    return path, holder
+
+
+def _item(node: Any, part: str | int) -> Any:
+    try:
+        return node[part]
+    except (KeyError, IndexError):
+        return None
+
+
+def _explain(error: Mapping[str, Any], pointer: str, path: list[str | int], holder: Any) -> FieldError:
+    kind, context = error["type"], error.get("ctx", {})
+    where = ".".join(str(part) for part in path) or "the body"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        expected = [tag.strip().strip("'") for tag in _tags(context, error)]
+        received = context.get("tag")
+        message = f"{where}.kind must be one of {', '.join(expected)}; received {_shown(received)}."
+        return FieldError(f"{pointer}/kind", _CODES[kind], message + _suggest(received, expected))
+    if kind == "extra_forbidden":
+        message = f"{where} is not a field here. Remove it, or correct its name."
+        known = context.get("fields") or _known_fields(path, holder)
+        return FieldError(pointer, _CODES[kind], message + _suggest(path[-1], known))
+    if kind == "missing":
+        return FieldError(pointer, _CODES[kind], f"{where} is required and is missing. Add it.")
+    if kind == "literal_error":
+        expected = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+        message = f"{where} must be one of {', '.join(expected)}; received {_shown(error.get('input'))}."
+        return FieldError(pointer, _CODES[kind], message + _suggest(error.get("input"), expected))
+    if kind == "value_error":
+        return FieldError(pointer, "invalid_value", f"{where}: {context['error']}")
+    said = error["msg"][0].lower() + error["msg"][1:]
+    message = f"{where}: {said}; received {_shown(error.get('input'))}. Correct the value."
+    return FieldError(pointer, _CODES.get(kind, kind), message)
+
+
+def _tags(context: Mapping[str, Any], error: Mapping[str, Any]) -> list[str]:
+    if "expected_tags" in context:
+        return str(context["expected_tags"]).split(",")
+    return ["a kind (see the catalogue endpoints)"]
+
+
+def _known_fields(path: Sequence[str | int], holder: Any) -> list[str]:
+    """Names of the fields that the object at this place may have, from the spec's own schema."""
+    definitions = JobSpec.model_json_schema()
+    node: Any = definitions
+    for part in path[:-1]:
+        node = _descend(node, part, definitions, None)
+    return list(_resolve(node, definitions, holder).get("properties", {}))
+
+
+def _resolve(node: Mapping[str, Any], root: Mapping[str, Any], holder: Any) -> Mapping[str, Any]:
+    while "$ref" in node:
+        node = root["$defs"][node["$ref"].rsplit("/", 1)[-1]]
+    if "oneOf" in node and isinstance(holder, Mapping):
+        chosen = node.get("discriminator", {}).get("mapping", {}).get(holder.get("kind"))
+        return _resolve({"$ref": chosen}, root, holder) if chosen else {}
+    return node
+
+
+def _descend(node: Any, part: str | int, root: Mapping[str, Any], holder: Any) -> Any:
+    node = _resolve(node, root, holder)
+    if isinstance(part, int):
+        return node.get("items", {})
+    return node.get("properties", {}).get(part, {})
+
+
+def _suggest(received: Any, expected: Sequence[str]) -> str:
+    close = get_close_matches(str(received), expected, n=1, cutoff=0.6)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."
