@@ -45,7 +45,8 @@ _BREAST_CANCER_MEASURES: Final = (
 
 _WINE_COLUMNS: Final = (
     "alcohol", "malic_acid", "ash", "alcalinity_of_ash", "magnesium", "total_phenols", "flavanoids",
-    "nonflavanoid_phenols", "proanthocyanins", "color_intensity", "hue", "od280/od315_of_diluted_wines", "proline",
+    "nonflavanoid_phenols", "proanthocyanins", "color_intensity", "hue", "od280/od315_of_diluted_wines",
+    "proline",
 )  # fmt: skip
 
 _FASHION_CLASSES: Final = (
@@ -63,12 +64,13 @@ _CIFAR100_CLASSES: Final = (
     "bowl", "boy", "bridge", "bus", "butterfly", "camel", "can", "castle", "caterpillar", "cattle",
     "chair", "chimpanzee", "clock", "cloud", "cockroach", "couch", "crab", "crocodile", "cup", "dinosaur",
     "dolphin", "elephant", "flatfish", "forest", "fox", "girl", "hamster", "house", "kangaroo", "keyboard",
-    "lamp", "lawn_mower", "leopard", "lion", "lizard", "lobster", "man", "maple_tree", "motorcycle", "mountain",
-    "mouse", "mushroom", "oak_tree", "orange", "orchid", "otter", "palm_tree", "pear", "pickup_truck", "pine_tree",
-    "plain", "plate", "poppy", "porcupine", "possum", "rabbit", "raccoon", "ray", "road", "rocket",
+    "lamp", "lawn_mower", "leopard", "lion", "lizard", "lobster", "man", "maple_tree", "motorcycle",
+    "mountain", "mouse", "mushroom", "oak_tree", "orange", "orchid", "otter", "palm_tree", "pear", "pickup_truck",
+    "pine_tree", "plain", "plate", "poppy", "porcupine", "possum", "rabbit", "raccoon", "ray", "road", "rocket",
     "rose", "sea", "seal", "shark", "shrew", "skunk", "skyscraper", "snail", "snake", "spider",
     "squirrel", "streetcar", "sunflower", "sweet_pepper", "table", "tank", "telephone", "television", "tiger",
-    "tractor", "train", "trout", "tulip", "turtle", "wardrobe", "whale", "willow_tree", "wolf", "woman", "worm",
+    "tractor", "train", "trout", "tulip", "turtle", "wardrobe", "whale", "willow_tree", "wolf", "woman",
+    "worm",
 )  # fmt: skip
 
 _SCIKIT_LEARN_LICENCE: Final = "CC BY 4.0 (UCI Machine Learning Repository); shipped in scikit-learn"
@@ -88,7 +90,8 @@ BUILTIN: Final[dict[str, DatasetInfo]] = _by_name(
         feature_shape=(1, 8, 8),
         classes=_DIGITS,
         columns=None,
-        source="Alpaydin & Kaynak 1998, Optical Recognition of Handwritten Digits, UCI; scikit-learn load_digits",
+        source="Alpaydin & Kaynak 1998, Optical Recognition of Handwritten Digits, UCI; "
+        "scikit-learn load_digits",
         licence=_SCIKIT_LEARN_LICENCE,
     ),
     DatasetInfo(
@@ -134,7 +137,7 @@ BUILTIN: Final[dict[str, DatasetInfo]] = _by_name(
     ),
     DatasetInfo(
         name="diabetes",
-        summary="442 patients, 10 measurements in their own units; the target is disease progression after a year.",
+        summary="442 patients, 10 measurements in their own units; target: disease progression in a year.",
         kind="table",
         num_rows=442,
         num_test_rows=None,

@@ -1,0 +1,123 @@
+"""The files that a finished run leaves behind; equal runs leave equal bytes, so hashes can be compared."""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import torch
+from safetensors.torch import save
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
+from torch import nn
+
+from regcore.data.prepare import PreparedData
+from regcore.record import metrics_csv
+
+MODEL_FORMAT: Final = 1
+EVENT_FILE: Final = "regcore/events.out.tfevents.0.regcore"
+# The zip format cannot say "no time"; this is its zero.
+_ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
+
+
+class _Plan(Protocol):
+    def public(self) -> dict[str, Any]: ...
+    @property
+    def resolved_spec(self) -> Any: ...
+
+
+class FinishedRun(Protocol):
+    """What `write_artifacts` needs of a result."""
+
+    @property
+    def plan(self) -> _Plan: ...
+    @property
+    def model(self) -> nn.Module: ...
+    @property
+    def data(self) -> PreparedData: ...
+    @property
+    def history(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def report(self) -> Mapping[str, Any]: ...
+
+
+def write_artifacts(result: FinishedRun, directory: Path) -> list[Path]:
+    """Write model.safetensors, model.json, metrics.csv, report.json and tensorboard.zip; returns their paths."""
+    weights = weights_bytes(result.model.state_dict())
+    contents = {
+        "model.safetensors": weights,
+        "model.json": _json_bytes(model_description(result, sha256=hashlib.sha256(weights).hexdigest())),
+        "metrics.csv": metrics_csv(result.history).encode(),
+        "report.json": _json_bytes(result.report),
+        "tensorboard.zip": tensorboard_zip(result.history),
+    }
+    directory.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, content in contents.items():
+        path = directory / name
+        path.write_bytes(content)
+        paths.append(path)
+    return paths
+
+
+def weights_bytes(state: Mapping[str, torch.Tensor]) -> bytes:
+    """The file `model.safetensors`: names sorted, no metadata, no timestamps."""
+    return save({name: state[name].detach().cpu().contiguous() for name in sorted(state)})
+
+
+def weights_sha256(state: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of the file `model.safetensors`."""
+    return hashlib.sha256(weights_bytes(state)).hexdigest()
+
+
+def model_description(result: FinishedRun, *, sha256: str) -> dict[str, Any]:
+    """The file `model.json`: all that is needed to rebuild the module and use it on raw rows."""
+    plan = result.plan.public()
+    classes = result.data.classes
+    return {
+        "format": MODEL_FORMAT,
+        "task": plan["task"],
+        "loss": plan["loss"],
+        "precision": result.plan.resolved_spec.training.precision,
+        "input_shape": list(plan["input_shape"]),
+        "layers": plan["layers"],
+        "preprocessing": result.data.preprocessing.to_json(),
+        "outputs": {"size": plan["num_outputs"], "classes": None if classes is None else list(classes)},
+        "weights": {"file": "model.safetensors", "sha256": sha256},
+    }
+
+
+def _json_bytes(body: Mapping[str, Any]) -> bytes:
+    return (json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def tensorboard_zip(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """Metrics as one TensorBoard event file in a zip.
+
+    TensorBoard's own SummaryWriter puts host, process and the present time into the file; writing its events
+    through its record writer keeps the bytes a function of the rows.
+    """
+    events = io.BytesIO()
+    # The record writer closes what it writes to, so its bytes are taken before.
+    writer = RecordWriter(events)
+    rows = list(rows)
+    started_at = float(rows[0]["at"]) if rows else 0.0
+    writer.write(Event(wall_time=started_at, file_version="brain.Event:2").SerializeToString())
+    for row in rows:
+        values = [
+            Summary.Value(tag=name, simple_value=value)
+            for name, value in row["values"].items()
+            if value is not None
+        ]
+        event = Event(wall_time=float(row["at"]), step=row["step"], summary=Summary(value=values))
+        writer.write(event.SerializeToString())
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
+        entry = zipfile.ZipInfo(EVENT_FILE, _ZIP_EPOCH)
+        entry.compress_type = zipfile.ZIP_DEFLATED
+        zipped.writestr(entry, events.getvalue())
+    return archive.getvalue()

@@ -1,0 +1,71 @@
+"""95 % intervals: Wilson's for a share, the percentile bootstrap for everything else."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Z_95: Final = 1.959963984540054
+NUM_RESAMPLES: Final = 1000
+_MAX_DRAWS_AT_ONCE: Final = 4_000_000
+
+
+def wilson(num_hits: int, num_rows: int) -> tuple[float, float]:
+    """The score interval of a share: it stays in [0, 1] and has a width even at 0 and 1.
+
+    Source: Wilson 1927, Probable Inference, the Law of Succession, and Statistical Inference.
+    """
+    share = num_hits / num_rows
+    denominator = 1 + Z_95**2 / num_rows
+    centre = (share + Z_95**2 / (2 * num_rows)) / denominator
+    half = Z_95 * math.sqrt(share * (1 - share) / num_rows + Z_95**2 / (4 * num_rows**2)) / denominator
+    # At the ends the bound is the share itself; rounding must not put it beyond.
+    low = 0.0 if num_hits == 0 else centre - half
+    high = 1.0 if num_hits == num_rows else centre + half
+    return low, high
+
+
+def bootstrap(
+    columns: NDArray[np.float64],
+    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    *,
+    seed: int,
+) -> NDArray[np.float64]:
+    """Values of a statistic over rows drawn with replacement.
+
+    Args:
+        columns: What the statistic averages, (rows, columns).
+        statistic: From column means (resamples, columns) to values (resamples,).
+        seed: The same seed draws the same rows.
+
+    Returns:
+        (NUM_RESAMPLES,).
+
+    Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap.
+    """
+    return statistic(np.concatenate(list(_resampled_means(columns, seed))))
+
+
+def _resampled_means(columns: NDArray[np.float64], seed: int) -> Iterator[NDArray[np.float64]]:
+    num_rows = len(columns)
+    rng = np.random.default_rng(seed)
+    # In blocks, so that a large split does not need a resample of all its rows a thousand times in memory.
+    block = max(1, _MAX_DRAWS_AT_ONCE // num_rows)
+    for first in range(0, NUM_RESAMPLES, block):
+        drawn = rng.integers(num_rows, size=(min(block, NUM_RESAMPLES - first), num_rows))
+        yield np.stack([column[drawn].mean(axis=1) for column in columns.T], axis=1)
+
+
+def percentile_interval(values: NDArray[np.float64]) -> tuple[float, float]:
+    """The middle 95 % of bootstrap values; NaN where any of them is not finite."""
+    if not np.isfinite(values).all():
+        return math.nan, math.nan
+    low, high = np.percentile(values, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def with_interval(value: float, interval: tuple[float, float]) -> dict[str, Any]:
+    """`{value, low, high}`, as in the report."""
+    return {"value": value, "low": interval[0], "high": interval[1]}

@@ -1,0 +1,175 @@
+"""A trained model for raw rows: what the run's own evaluation did, from its artifacts alone."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from safetensors.torch import load_file
+from torch import nn
+
+from regcore.data.load import scale_images
+from regcore.data.preprocessing import Preprocessing
+from regcore.errors import InvalidDataError
+
+_ROWS_AT_ONCE: Final = 4096
+
+
+class Predictor:
+    """A module with its preprocessing and its classes.
+
+    Attributes:
+        module: In evaluation mode; takes rows as they were fed in training.
+        preprocessing: From raw rows to those.
+        task: `classification` or `regression`.
+        classes: Class names in label order, as strings; None for regression.
+    """
+
+    def __init__(
+        self, module: nn.Module, preprocessing: Preprocessing, *, task: str, classes: Sequence[str] | None
+    ) -> None:
+        self.module = module.eval()
+        self.preprocessing = preprocessing
+        self.task = task
+        self.classes = None if classes is None else tuple(classes)
+
+    def predict(self, raw_rows: Any) -> NDArray[Any]:
+        """Class labels (int64) for classification, values for regression.
+
+        Args:
+            raw_rows: A table as rows of numbers, or a list of dicts (or a data frame) by column name; images with
+                pixels as in the raw data (0–255 for all sets but `digits`, 0–16), (N, H, W), (N, C, H, W) or flat.
+
+        Returns:
+            (N,); `classes[label]` names a label.
+
+        Raises:
+            InvalidDataError: Rows of another shape, missing or unknown columns, values that are not finite.
+        """
+        if self.task == "classification":
+            labels: NDArray[Any] = self.predict_proba(raw_rows).argmax(axis=1)
+            return labels
+        return self._outputs(raw_rows).squeeze(1).numpy()
+
+    def predict_proba(self, raw_rows: Any) -> NDArray[Any]:
+        """Probability of each class, (N, classes).
+
+        Raises:
+            InvalidDataError: As `predict`, or the model is not a classifier.
+        """
+        if self.task != "classification":
+            raise InvalidDataError(
+                f"predict_proba needs a classifier; this model's task is {self.task}",
+                remedy="Use predict().",
+            )
+        outputs = self._outputs(raw_rows)
+        if outputs.shape[1] == 1:
+            positive = outputs.sigmoid()
+            outputs = torch.cat([1 - positive, positive], dim=1)
+        else:
+            outputs = outputs.softmax(dim=1)
+        return outputs.numpy()
+
+    def _outputs(self, raw_rows: Any) -> torch.Tensor:
+        x = torch.from_numpy(np.ascontiguousarray(prepare_rows(raw_rows, self.preprocessing)))
+        parameter = next(self.module.parameters())
+        with torch.inference_mode():
+            blocks = [
+                self.module(block.to(device=parameter.device, dtype=parameter.dtype))
+                for block in x.split(_ROWS_AT_ONCE)
+            ]
+        outputs = torch.cat(blocks).cpu()
+        # NumPy knows no bfloat16.
+        return outputs.float() if outputs.dtype == torch.bfloat16 else outputs
+
+
+def load_predictor(artifact_dir: str | Path, *, device: torch.device | str = "cpu") -> Predictor:
+    """Rebuild a trained model from `model.json` and `model.safetensors`.
+
+    Raises:
+        InvalidDataError: A file is missing or is not what it should be.
+    """
+    from regcore.layers import build_module
+
+    folder = Path(artifact_dir)
+    try:
+        described = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        state = load_file(folder / described["weights"]["file"])
+    except (OSError, ValueError, KeyError) as error:
+        raise InvalidDataError(
+            f"Cannot load a model from {folder}: {error}",
+            remedy="Give the folder that holds a run's model.json and model.safetensors.",
+        ) from error
+    module = build_module(described["layers"], tuple(described["input_shape"]))
+    dtype = torch.float64 if described["precision"] == "float64" else torch.float32
+    module.to(dtype).load_state_dict(state)
+    return Predictor(
+        module.to(device),
+        Preprocessing.from_json(described["preprocessing"]),
+        task=described["task"],
+        classes=described["outputs"]["classes"],
+    )
+
+
+def prepare_rows(raw_rows: Any, preprocessing: Preprocessing) -> NDArray[Any]:
+    """Raw rows as fed to the model, (N, *feature_shape)."""
+    rows = _table(raw_rows, preprocessing.columns) if preprocessing.kind == "table" else _array(raw_rows)
+    shape = preprocessing.feature_shape
+    fits = rows.shape[1:] in {shape, (int(np.prod(shape)),)} or (
+        shape[0] == 1 and rows.shape[1:] == shape[1:]
+    )
+    if rows.ndim < 2 or not fits:
+        raise InvalidDataError(
+            f"Expected rows of shape {('N', *shape)}; received an array of shape {rows.shape}".replace(
+                "'N'", "N"
+            ),
+            remedy="Give a batch of rows, also where it is a single one.",
+        )
+    if not np.isfinite(rows).all():
+        raise InvalidDataError(
+            "Rows must be finite numbers; received NaN or infinity", remedy="Fill or drop missing values."
+        )
+    rows = rows.reshape(-1, *shape)
+    if preprocessing.image_maximum is not None:
+        rows = scale_images(rows, preprocessing.image_maximum)
+    return preprocessing.standardize(rows)
+
+
+def _array(raw_rows: ArrayLike) -> NDArray[np.float64]:
+    try:
+        return np.asarray(raw_rows, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidDataError(
+            f"Rows must be an array of numbers of equal length: {error}",
+            remedy="Give a list of rows, or a NumPy array.",
+        ) from error
+
+
+def _table(raw_rows: Any, columns: tuple[str, ...] | None) -> NDArray[np.float64]:
+    if columns is None:
+        return _array(raw_rows)
+    if hasattr(raw_rows, "to_dict") and hasattr(raw_rows, "columns"):
+        # A data frame; its columns may stand in any order.
+        raw_rows = raw_rows.to_dict("records")
+    if isinstance(raw_rows, Mapping):
+        raise InvalidDataError("Expected a list of rows; received one dict", remedy="Give [row].")
+    if len(raw_rows) and isinstance(raw_rows[0], Mapping):
+        raw_rows = [_row_in_order(row, columns, number) for number, row in enumerate(raw_rows)]
+    return _array(raw_rows)
+
+
+def _row_in_order(row: Any, columns: tuple[str, ...], number: int) -> list[Any]:
+    named = row if isinstance(row, Mapping) else {}
+    missing = [name for name in columns if name not in named]
+    unknown = [str(name) for name in named if name not in columns]
+    if missing or unknown:
+        raise InvalidDataError(
+            f"Row {number} must have the columns {', '.join(columns)}; "
+            f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}",
+            remedy="Name each column as in model.json.",
+            details={"row": number, "missing": missing, "unknown": unknown},
+        )
+    return [named[name] for name in columns]

@@ -1,0 +1,268 @@
+"""The report of a finished run: how good it is, how sure of that we are, and what the regularizers did."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from regcore.intervals import bootstrap, percentile_interval, wilson, with_interval
+
+_NUM_CALIBRATION_BINS: Final = 15
+_SPLIT_SEEDS: Final = {"train": 1, "validation": 2, "test": 3}
+_ROWS_AT_ONCE: Final = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class SplitEvaluation:
+    """One split as the final model sees it: eval mode, un-augmented, unpenalised, true labels.
+
+    Attributes:
+        per_row_loss: (N,).
+        predictions: Class labels or values, (N,).
+        targets: (N,).
+        probabilities: Of each class, (N, classes); None for regression.
+        row_weights: Class weights of the rows, (N,), where the loss is a weighted mean.
+    """
+
+    per_row_loss: NDArray[Any]
+    predictions: NDArray[Any]
+    targets: NDArray[Any]
+    probabilities: NDArray[Any] | None = None
+    row_weights: NDArray[Any] | None = None
+
+    @cached_property
+    def loss_columns(self) -> NDArray[np.float64]:
+        """Weighted loss and weight of each row: the ratio of their means is the split's loss."""
+        loss = np.asarray(self.per_row_loss, np.float64)
+        weights = np.ones_like(loss) if self.row_weights is None else np.asarray(self.row_weights, np.float64)
+        return np.stack([weights * loss, weights], axis=1)
+
+
+@dataclass(frozen=True)
+class RegularizerEffect:
+    """What one regularizer did.
+
+    Attributes:
+        kind: As in the spec.
+        touched: Names of the parameters or layers that it acts on.
+        penalty: What it adds to the objective at the end; None if it adds nothing (dropout).
+        note: What it says of itself.
+    """
+
+    kind: str
+    touched: Sequence[str]
+    penalty: float | None = None
+    note: str | None = None
+
+
+def make_report(
+    *,
+    task: str,
+    evaluations: Mapping[str, SplitEvaluation],
+    history: Iterable[Mapping[str, Any]],
+    parameters: Mapping[str, torch.Tensor],
+    regularizers: Sequence[RegularizerEffect],
+    data_loss: float,
+    dead_units: Mapping[str, int],
+) -> dict[str, Any]:
+    """The report as JSON; a value that is not finite is null.
+
+    Args:
+        task: `classification` or `regression`.
+        evaluations: By split: train, validation, test.
+        history: Bodies of the metrics records, in order.
+        parameters: By `{layer}.{parameter}`.
+        regularizers: In the order of the spec.
+        data_loss: The data part of the last objective.
+        dead_units: By layer, from `count_dead_units`.
+    """
+    losses = {
+        split: bootstrap(rows.loss_columns, _ratio, seed=_SPLIT_SEEDS[split])
+        for split, rows in evaluations.items()
+    }
+    metrics = {split: _split_metrics(task, split, rows, losses[split]) for split, rows in evaluations.items()}
+    report = {
+        "metrics": metrics,
+        "generalization_gap": _gap(metrics, losses),
+        "calibration": _calibration(evaluations) if task == "classification" else None,
+        "sparsity": {**_sparsity(parameters), "dead_units": dict(dead_units)},
+        "norms": _norms(parameters),
+        "regularizers": _shares(regularizers, data_loss),
+        "curves": _curves(history),
+    }
+    cleaned: dict[str, Any] = _finite_or_null(report)
+    return cleaned
+
+
+def _ratio(means: NDArray[np.float64]) -> NDArray[np.float64]:
+    ratio: NDArray[np.float64] = means[:, 0] / means[:, 1]
+    return ratio
+
+
+def _first_mean(means: NDArray[np.float64]) -> NDArray[np.float64]:
+    return means[:, 0]
+
+
+def _r2(means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From means of squared error, target and squared target; a resample of equal targets gives NaN."""
+    variance = means[:, 2] - means[:, 1] ** 2
+    return 1 - np.divide(means[:, 0], variance, out=np.full(len(means), np.nan), where=variance > 0)
+
+
+def _split_metrics(
+    task: str, split: str, rows: SplitEvaluation, losses: NDArray[np.float64]
+) -> dict[str, Any]:
+    loss = float(_ratio(rows.loss_columns.mean(axis=0, keepdims=True))[0])
+    metrics = {"loss": with_interval(loss, percentile_interval(losses))}
+    if task == "classification":
+        num_hits, num_rows = int((rows.predictions == rows.targets).sum()), len(rows.targets)
+        metrics["accuracy"] = with_interval(num_hits / num_rows, wilson(num_hits, num_rows))
+        return metrics
+    targets = np.asarray(rows.targets, np.float64)
+    errors = np.asarray(rows.predictions, np.float64) - targets
+    # R² does not move with the targets' origin; near zero their squares lose no digits.
+    centred = targets - targets.mean()
+    for name, columns, statistic in (
+        ("r2", np.stack([errors**2, centred, centred**2], axis=1), _r2),
+        ("mae", np.abs(errors)[:, None], _first_mean),
+    ):
+        value = float(statistic(columns.mean(axis=0, keepdims=True))[0])
+        resampled = bootstrap(columns, statistic, seed=_SPLIT_SEEDS[split])
+        metrics[name] = with_interval(value, percentile_interval(resampled))
+    return metrics
+
+
+def _gap(metrics: Mapping[str, Any], losses: Mapping[str, NDArray[np.float64]]) -> dict[str, Any] | None:
+    """test/loss − train/loss; the splits share no row, so their resamples are drawn apart."""
+    if "test" not in metrics or "train" not in metrics:
+        return None
+    value = metrics["test"]["loss"]["value"] - metrics["train"]["loss"]["value"]
+    return with_interval(value, percentile_interval(losses["test"] - losses["train"]))
+
+
+def _calibration(evaluations: Mapping[str, SplitEvaluation]) -> dict[str, Any] | None:
+    """Expected calibration error on the split that the run has seen least of.
+
+    Source: Naeini, Cooper & Hauskrecht 2015, Obtaining Well Calibrated Probabilities Using Bayesian Binning.
+    """
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
+    split = next((name for name in ("test", "validation", "train") if name in evaluations), None)
+    if split is None or evaluations[split].probabilities is None:
+        return None
+    probabilities = torch.as_tensor(evaluations[split].probabilities, dtype=torch.float32)
+    if not torch.isfinite(probabilities).all():
+        return {"split": split, "ece": None}
+    ece = multiclass_calibration_error(
+        probabilities,
+        torch.as_tensor(evaluations[split].targets),
+        num_classes=probabilities.shape[1],
+        n_bins=_NUM_CALIBRATION_BINS,
+        norm="l1",
+    )
+    return {"split": split, "ece": float(ece)}
+
+
+def _weights_by_layer(parameters: Mapping[str, torch.Tensor]) -> dict[str, list[torch.Tensor]]:
+    """Tensors of two or more dimensions, by layer: what sparsity and norms are counted over."""
+    layers: dict[str, list[torch.Tensor]] = {}
+    for name, tensor in parameters.items():
+        if tensor.ndim >= 2:
+            layers.setdefault(name.rpartition(".")[0], []).append(tensor.detach().double().flatten().cpu())
+    return layers
+
+
+def _sparsity(parameters: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    layers = {layer: torch.cat(tensors) for layer, tensors in _weights_by_layer(parameters).items()}
+    num_zeros = sum(int((weights == 0).sum()) for weights in layers.values())
+    num_weights = sum(weights.numel() for weights in layers.values())
+    return {
+        "overall": num_zeros / num_weights if num_weights else 0.0,
+        "by_layer": {layer: float((weights == 0).double().mean()) for layer, weights in layers.items()},
+    }
+
+
+def _norms(parameters: Mapping[str, torch.Tensor]) -> dict[str, dict[str, float]]:
+    return {
+        layer: {
+            "l1": float(weights.abs().sum()),
+            "l2": float(weights.norm()),
+            "max": float(weights.abs().max()),
+        }
+        for layer, tensors in _weights_by_layer(parameters).items()
+        for weights in [torch.cat(tensors)]
+    }
+
+
+def _shares(regularizers: Sequence[RegularizerEffect], data_loss: float) -> list[dict[str, Any]]:
+    objective = data_loss + sum(effect.penalty or 0.0 for effect in regularizers)
+    entries = []
+    for effect in regularizers:
+        has_share = effect.penalty is not None and objective > 0
+        share = (effect.penalty or 0.0) / objective if has_share else None
+        entries.append(
+            {
+                "kind": effect.kind,
+                "touched": list(effect.touched),
+                "share_of_objective": share,
+                "note": effect.note,
+            }
+        )
+    return entries
+
+
+def _curves(history: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Columns of equal length; a metric that a row does not have is null there."""
+    rows = list(history)
+    names = list(dict.fromkeys(name for row in rows for name in row["values"]))
+    return {
+        "epoch": [row["epoch"] for row in rows],
+        "step": [row["step"] for row in rows],
+        "values": {name: [row["values"].get(name) for row in rows] for name in names},
+    }
+
+
+def _finite_or_null(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite_or_null(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_finite_or_null(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def count_dead_units(module: nn.Sequential, x: torch.Tensor) -> dict[str, int]:
+    """Units whose activation is the same for every row, by the layer that feeds them.
+
+    Such a unit carries nothing on: a ReLU that never opens, or a neuron whose incoming weights are all zero.
+
+    Args:
+        module: In evaluation mode.
+        x: Rows as fed to the model, usually the train split, (N, *feature_shape).
+    """
+    first: dict[str, torch.Tensor] = {}
+    varies: dict[str, torch.Tensor] = {}
+    with torch.inference_mode():
+        for block in x.split(_ROWS_AT_ONCE):
+            for layer, outputs in _activations(module, block):
+                # Images keep channels second; a channel is one unit.
+                units = outputs.flatten(2).transpose(1, 2).flatten(0, 1) if outputs.ndim > 2 else outputs
+                reference = first.setdefault(layer, units[:1])
+                changed = (units != reference).any(dim=0)
+                varies[layer] = varies[layer] | changed if layer in varies else changed
+    return {layer: int((~changed).sum()) for layer, changed in varies.items()}
+
+
+def _activations(module: nn.Sequential, x: torch.Tensor) -> Iterable[tuple[str, torch.Tensor]]:
+    fed_by = None
+    for name, layer in module.named_children():
+        x = layer(x)
+        if next(layer.parameters(), None) is not None:
+            fed_by = name
+        elif fed_by is not None and type(layer).__module__ == "torch.nn.modules.activation":
+            yield fed_by, x
