@@ -51,7 +51,7 @@ def _turn(url: str) -> Iterator[Database]:
             yield database
             return
         # Two processes that switch a new SQLite file to WAL at once can fail as locked, timeout or not.
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with Path(f"{path}.migrating").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield database

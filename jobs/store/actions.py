@@ -9,7 +9,7 @@ from jobs.states import TERMINAL, JobState, Reason, is_legal, make_reason
 from jobs.store.base import Concern
 from jobs.store.log import LockedJob, change_state, lock_jobs
 from jobs.store.reading import read_job
-from jobs.store.rows import job_from_json, job_to_json
+from jobs.store.rows import is_job, job_from_json, job_to_json
 from jobs.store.submission import claim_key, kept_answer
 from jobs.tables import artifacts, jobs
 
@@ -66,7 +66,7 @@ class Actions(Concern):
 
 
 def _lock_owned(connection: Connection, tenant: str, job_id: str) -> LockedJob:
-    found = lock_jobs(connection, jobs.c.id == job_id, jobs.c.tenant == tenant)
+    found = lock_jobs(connection, is_job(job_id, tenant))
     if not found:
         raise JobNotFoundError(job_id)
     return found[0]

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 
 from jobs.errors import InvalidCursorError
 from jobs.model import JobFilter, JobSummary, Page
@@ -77,6 +77,9 @@ class Listing(Concern):
 
 
 def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
+    texts = [wanted.name or "", *(text for label in wanted.labels for text in label)]
+    if any("\0" in text for text in texts):
+        return [false()]  # PostgreSQL has no text with NUL, and raises at it
     conditions: list[ColumnElement[bool]] = []
     if wanted.states:
         conditions.append(jobs.c.state.in_(sorted(wanted.states)))
@@ -109,7 +112,9 @@ def _read_cursor(after: str, sort: str, order: _Order) -> tuple[Any, str]:
     except (ValueError, binascii.Error, RecursionError) as error:
         raise InvalidCursorError from error
     match parts:
-        case [str(made_for), value, str(job_id)] if made_for == sort and type(value) is order.key_type:
+        case [str(made_for), value, str(job_id)] if (
+            made_for == sort and type(value) is order.key_type and "\0" not in f"{value}{job_id}"
+        ):
             return value, job_id
         case _:
             raise InvalidCursorError

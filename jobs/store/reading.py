@@ -8,10 +8,11 @@ from jobs.errors import ArtifactNotFoundError, JobNotFoundError
 from jobs.model import ArtifactRow, Job, RecordRow
 from jobs.states import JobState
 from jobs.store.base import Concern
-from jobs.store.rows import JOB_COLUMNS, AnyRow, job_from_row
+from jobs.store.rows import JOB_COLUMNS, AnyRow, is_job, job_from_row
 from jobs.tables import artifacts, jobs, records
 
 _NUM_HASHES_PER_QUERY = 500
+_MAX_SEQ = 2**31 - 1
 
 
 class Reading(Concern):
@@ -82,7 +83,7 @@ class Reading(Concern):
         with self._database.read() as connection:
             _owned(connection, tenant, job_id)
             query = select(artifacts).where(artifacts.c.job_id == job_id, artifacts.c.name == name)
-            row = connection.execute(query).one_or_none()
+            row = None if "\0" in name else connection.execute(query).one_or_none()
         if row is None:
             raise ArtifactNotFoundError(name)
         return _artifact(row)
@@ -104,7 +105,7 @@ def read_job(connection: Connection, tenant: str, job_id: str) -> Job:
     Raises:
         JobNotFoundError: There is none, or it is another tenant's.
     """
-    query = select(*JOB_COLUMNS).where(jobs.c.id == job_id, jobs.c.tenant == tenant)
+    query = select(*JOB_COLUMNS).where(is_job(job_id, tenant))
     row = connection.execute(query).one_or_none()
     if row is None:
         raise JobNotFoundError(job_id)
@@ -121,7 +122,7 @@ def read_records(
 ) -> list[RecordRow]:
     """Return the records of a job's log as the transaction sees it."""
     query = select(records.c.seq, records.c.at, records.c.kind, records.c.body).where(
-        records.c.job_id == job_id, records.c.seq > after
+        records.c.job_id == job_id, records.c.seq > min(after, _MAX_SEQ)
     )
     if kinds is not None:
         query = query.where(records.c.kind.in_(sorted(kinds)))
@@ -130,7 +131,7 @@ def read_records(
 
 
 def _owned(connection: Connection, tenant: str, job_id: str) -> AnyRow:
-    query = select(jobs.c.state, jobs.c.last_seq).where(jobs.c.id == job_id, jobs.c.tenant == tenant)
+    query = select(jobs.c.state, jobs.c.last_seq).where(is_job(job_id, tenant))
     row = connection.execute(query).one_or_none()
     if row is None:
         raise JobNotFoundError(job_id)

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import ColumnElement, Row, false
 
 from jobs.model import PRIORITIES, Job, JobSummary, Json, RecordRow, Transition
 from jobs.states import JobState
@@ -37,6 +37,11 @@ JOB_COLUMNS = [*SUMMARY_COLUMNS, jobs.c.spec, jobs.c.resolved_spec, jobs.c.plan]
 def summary_from_row(row: AnyRow) -> JobSummary:
     """Return the summary that a row holds, which begins with `SUMMARY_COLUMNS`."""
     return JobSummary(**_fields(row, len(SUMMARY_COLUMNS)))
+
+
+def is_job(job_id: str, tenant: str) -> ColumnElement[bool]:
+    """Return the condition that picks one tenant's job. PostgreSQL has no text with NUL, and raises at it."""
+    return false() if "\0" in job_id else (jobs.c.id == job_id) & (jobs.c.tenant == tenant)
 
 
 def job_from_row(row: AnyRow, state_records: list[RecordRow]) -> Job:

@@ -111,6 +111,17 @@ def test_created_after_and_before_leave_out_the_moment_itself(
     assert len(store.list(tenant, JobFilter(created_after=100.122, created_before=100.124)).data) == 1
 
 
+@pytest.mark.parametrize(
+    "job_filter", [JobFilter(name="\0"), JobFilter(labels=(("a", "\0"),)), JobFilter(labels=(("\0", "a"),))]
+)
+def test_a_text_that_no_database_can_hold_matches_nothing(
+    store: Store, tenant: str, submit: Callable[..., Job], job_filter: JobFilter
+) -> None:
+    submit()
+
+    assert store.list(tenant, job_filter).data == []
+
+
 def test_another_tenants_jobs_are_not_listed(store: Store, submit: Callable[..., Job]) -> None:
     submit()
 
@@ -118,7 +129,18 @@ def test_another_tenants_jobs_are_not_listed(store: Store, submit: Callable[...,
 
 
 @pytest.mark.parametrize(
-    "cursor", ["", "x", "!!!", "é", "bnVsbA", "W10", "WyJuYW1lIiwgMSwgImEiXQ", "W" * 5000]
+    "cursor",
+    [
+        "",
+        "x",
+        "!!!",
+        "é",
+        "bnVsbA",
+        "W10",
+        "WyJuYW1lIiwgMSwgImEiXQ",
+        "W" * 5000,
+        "WyItY3JlYXRlZF9hdCIsIDEuMCwgIlx1MDAwMCJd",
+    ],
 )
 def test_a_cursor_of_someones_making_is_refused(store: Store, tenant: str, cursor: str) -> None:
     with pytest.raises(InvalidCursorError):

@@ -31,6 +31,20 @@ def test_an_unknown_job_and_another_tenants_are_alike_not_found(
     assert str(of_another.value).replace(job.id, "job_unknown") == str(unknown.value)
 
 
+@pytest.mark.parametrize("read", READS)
+def test_a_job_id_that_no_database_can_hold_is_not_found(
+    store: Store, tenant: str, read: Callable[[Store, str, str], object]
+) -> None:
+    with pytest.raises(JobNotFoundError):
+        read(store, tenant, "job_\0")
+
+
+def test_a_record_after_the_last_possible_one_is_not_there(
+    store: Store, tenant: str, submit: Callable[..., Job]
+) -> None:
+    assert store.records(tenant, submit().id, after=10**30) == []
+
+
 def test_records_come_in_order_by_page_and_kind(
     store: Store, tenant: str, running: Callable[..., ClaimedRun]
 ) -> None:
@@ -64,6 +78,8 @@ def test_artifacts_are_found_by_name(store: Store, tenant: str, running: Callabl
     assert store.artifact(tenant, job_id, "model.safetensors") == model
     with pytest.raises(ArtifactNotFoundError):
         store.artifact(tenant, job_id, "../log.txt")
+    with pytest.raises(ArtifactNotFoundError):
+        store.artifact(tenant, job_id, "log.txt\0")
 
 
 def test_referenced_tells_known_hashes_from_others(store: Store, running: Callable[..., ClaimedRun]) -> None:

@@ -1,0 +1,65 @@
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from jobs.database import Database
+from jobs.errors import IllegalTransitionError
+from jobs.migrate import migrate
+from jobs.model import Job, NewJob
+from jobs.settings import Settings
+from jobs.states import TRANSITIONS, JobState
+from jobs.store import Store, open_store
+from jobs.store.log import change_state, lock_jobs, state_body
+from jobs.tables import jobs
+
+PAIRS = [(before, after) for before in JobState for after in JobState]
+
+
+@pytest.mark.parametrize(("before", "after"), PAIRS, ids=lambda state: state.value)
+def test_the_store_takes_legal_steps_and_refuses_all_others(
+    embedded: tuple[Store, Database, Job],
+    tenant: str,
+    before: JobState,
+    after: JobState,
+) -> None:
+    store, database, job = embedded
+    with database.write() as connection:
+        connection.execute(jobs.update().values(state=before.value))
+    untouched = store.get(tenant, job.id)
+
+    def step() -> None:
+        with database.write() as connection:
+            change_state(connection, lock_jobs(connection)[0], after, at=5.0)
+
+    if after in TRANSITIONS[before]:
+        step()
+        changed = store.get(tenant, job.id)
+        assert (changed.state, changed.version, changed.updated_at) == (after, 2, 5.0)
+        assert changed.transitions[-1].state is after
+    else:
+        with pytest.raises(IllegalTransitionError):
+            step()
+        assert store.get(tenant, job.id) == untouched
+
+
+@pytest.fixture
+def embedded(
+    settings: Settings, tenant: str, new_job: Callable[[], NewJob]
+) -> Iterator[tuple[Store, Database, Job]]:
+    """A job on SQLite alone: the table of states does not depend on the database."""
+    migrate(settings)
+    store, database = open_store(settings), Database(settings.database_url)
+    yield store, database, store.submit(tenant, new_job()).job
+    store.close()
+    database.close()
+
+
+def test_the_body_of_a_state_record_has_the_reasons_code_and_message() -> None:
+    reason = {"code": "diverged", "message": "NaN", "remedy": "…", "retryable": False, "details": {}}
+
+    assert state_body(JobState.FAILED, 2, reason) == {
+        "state": "failed",
+        "reason": "diverged",
+        "message": "NaN",
+        "attempt": 2,
+    }

@@ -1,0 +1,102 @@
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from jobs.database import Database
+from jobs.migrate import main, migrate, migrate_embedded
+from jobs.settings import Settings
+from jobs.store import open_store
+from jobs.tables import SCHEMA_REVISION, metadata
+
+
+def test_the_migrations_make_the_tables_that_the_code_reads(database: Database) -> None:
+    with database.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+
+        assert compare_metadata(context, metadata) == []
+
+
+def test_constraints_and_collations_agree_too(database: Database) -> None:
+    # What Alembic's comparison leaves out: primary keys, cascades, collations, and ids that never come again.
+    with database.read() as connection:
+        inspector = inspect(connection)
+        for table in metadata.sorted_tables:
+            primary = inspector.get_pk_constraint(table.name)
+            assert primary["constrained_columns"] == [column.name for column in table.primary_key]
+            found = {
+                (one["name"], one["options"].get("ondelete"))
+                for one in inspector.get_foreign_keys(table.name)
+            }
+            assert found == {(one.name, one.ondelete) for one in table.foreign_key_constraints}
+        if database.is_sqlite:
+            made = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = 'runs'")).scalar_one()
+            assert "AUTOINCREMENT" in made
+        else:
+            (name,) = [one for one in inspector.get_columns("jobs") if one["name"] == "name"]
+            column_type: Any = name["type"]
+            assert column_type.collation == "C"
+
+
+def test_the_revision_that_the_code_needs_is_the_newest() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(files("jobs") / "migrations"))
+
+    assert ScriptDirectory.from_config(config).get_heads() == [SCHEMA_REVISION]
+
+
+def test_migrating_again_is_harmless(migrated_settings: Settings) -> None:
+    migrate(migrated_settings)
+
+    open_store(migrated_settings).close()
+
+
+def test_migrations_at_once_take_turns(database_settings: Settings) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        starts = [
+            pool.submit(
+                subprocess.run, [sys.executable, "-m", "jobs.migrate"], env=_environment(database_settings)
+            )
+            for _ in range(4)
+        ]
+        statuses = [start.result().returncode for start in starts]
+
+    assert statuses == [0, 0, 0, 0]
+    open_store(database_settings).close()
+
+
+def test_only_an_embedded_database_is_migrated_by_itself(database_settings: Settings) -> None:
+    migrate_embedded(database_settings)
+
+    database = Database(database_settings.database_url)
+    with database.read() as connection:
+        made = inspect(connection).has_table("jobs")
+    database.close()
+    assert made is database_settings.database_url.startswith("sqlite")
+
+
+def test_a_database_that_is_away_is_said_in_one_line(monkeypatch: Any, capsys: Any, tmp_path: Path) -> None:
+    monkeypatch.setenv("REGCORE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("REGCORE_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+
+    status = main()
+
+    assert status == 3
+    assert "does not answer" in capsys.readouterr().err
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    root = Path(str(files("jobs"))).parent
+    return {
+        "PYTHONPATH": str(root),
+        "REGCORE_DATA_DIR": str(settings.data_dir),
+        "REGCORE_DATABASE_URL": settings.database_url,
+    }
