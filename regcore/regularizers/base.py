@@ -60,6 +60,10 @@ class Regularizer(Frozen):
         """Names of the parameters it acts on. Raises ValueError where a selector matches nothing."""
         return []
 
+    def needs(self, *, task: str, num_validation_rows: int) -> str | None:
+        """What is missing for it to act, with the remedy; None where nothing is."""
+        return None
+
     def explain(self, touched: Sequence[str]) -> str:
         """One sentence for the plan: what it will do, and where."""
         return f"{self.summary} On: {', '.join(touched)}." if touched else self.summary

@@ -39,6 +39,15 @@ class EarlyStopping(Regularizer):
         """−1 where higher is better, so that sign × metric is always to be lowered."""
         return -1 if self.metric.endswith(HIGHER_IS_BETTER) else 1
 
+    def needs(self, *, task: str, num_validation_rows: int) -> str | None:
+        if num_validation_rows == 0:
+            return "early_stopping needs validation data; set data.validation_fraction above 0, e.g. 0.2."
+        measured = {"classification": ("loss", "accuracy"), "regression": ("loss", "r2", "mae")}[task]
+        if self.metric.removeprefix("validation/") not in measured:
+            known = ", ".join(f"validation/{name}" for name in measured)
+            return f"metric must be one of {known} for {task}; received {self.metric}."
+        return None
+
     @classmethod
     def bind(cls, members: Sequence[EarlyStopping], touched: Sequence[str]) -> Effect:
         return _EarlyStoppingEffect(members, touched)

@@ -1,0 +1,314 @@
+"""Everything that follows from a spec before anything is computed: names, shapes, counts, and who touches what.
+
+The plan is made by the api to accept or refuse a job, and by the engine to train it; it needs no torch.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import Field
+
+from regcore.data.catalogue import DatasetInfo
+from regcore.data.split import split_sizes
+from regcore.errors import FieldError, SpecError
+from regcore.frozen import Frozen
+from regcore.layers import AnyLayer, Shape, complete, label_layers, walk_shapes
+from regcore.lint import SpecWarning, lint
+from regcore.regularizers import Regularizer
+from regcore.spec.job import JobSpec
+
+T = TypeVar("T")
+
+CLASSIFICATION_LOSSES = ("cross_entropy", "binary_cross_entropy")
+
+
+@dataclass(frozen=True)
+class Ceilings:
+    """How large a job may be. A server's settings; the engine alone has none.
+
+    Attributes:
+        epochs: Passes over the train split.
+        parameters: Learned numbers.
+        steps: Optimizer steps.
+        hidden_layers: Widths in `model.hidden`.
+        layers: Layers, surgery included.
+    """
+
+    epochs: int = 100_000
+    parameters: int = 10**8
+    steps: int = 10**8
+    hidden_layers: int = 64
+    layers: int = 512
+
+
+class ParameterInfo(Frozen):
+    """One parameter of the model, without a member axis."""
+
+    name: str
+    shape: tuple[int, ...]
+    num_elements: int
+
+
+class RowCounts(Frozen):
+    """Rows in each split."""
+
+    train: int
+    validation: int
+    test: int
+
+
+class RegularizerPlan(Frozen):
+    """What one regularizer will act on."""
+
+    name: str
+    """Its kind, and its ordinal from the second of a kind: `l1`, `l1_2`. Names `objective/penalty.{name}`."""
+    kind: str
+    parameters: list[str]
+    note: str
+
+
+class Plan(Frozen):
+    """A spec that can be trained, with all that follows from it."""
+
+    resolved_spec: JobSpec
+    warnings: list[SpecWarning]
+    layers: list[AnyLayer]
+    """The model's expansion, after surgery."""
+    layer_names: list[str]
+    parameters: list[ParameterInfo]
+    num_parameters: int
+    num_rows: RowCounts
+    input_shape: tuple[int, ...]
+    num_outputs: int
+    classes: list[str] | None
+    task: str
+    loss: str
+    batch_size: int = Field(description="Rows in a batch; a step sees `grad_accumulation` of them.")
+    steps_per_epoch: int
+    num_steps: int
+    num_epochs: int
+    regularizers: list[RegularizerPlan]
+
+    def public(self) -> dict[str, Any]:
+        """The job's `plan`: all of it but what the job shows elsewhere."""
+        return self.model_dump(mode="json", exclude={"resolved_spec", "warnings"})
+
+
+class _Problems:
+    """Collects what is wrong, so that a user hears of everything at once."""
+
+    def __init__(self) -> None:
+        self.errors: list[FieldError] = []
+
+    def add(self, pointer: str, code: str, message: str) -> None:
+        self.errors.append(FieldError(pointer, code, message))
+
+    def attempt(self, pointer: str, code: str, action: Callable[[], T], fallback: T) -> T:
+        """The action's value, or the fallback with its ValueError noted."""
+        try:
+            return action()
+        except ValueError as error:
+            self.add(pointer, code, str(error))
+            return fallback
+
+    def stop_if_any(self) -> None:
+        if self.errors:
+            raise SpecError(self.errors)
+
+
+def make_plan(spec: JobSpec, ceilings: Ceilings | None = None) -> Plan:
+    """Resolve a spec.
+
+    Args:
+        spec: As the user wrote it.
+        ceilings: Limits to hold it to; None for no limits.
+
+    Raises:
+        SpecError: The spec cannot be trained, or is beyond a ceiling; every place is named.
+    """
+    problems = _Problems()
+    info = spec.data.info
+    resolved = _resolve(spec, info, problems)
+    problems.stop_if_any()
+    num_outputs = _num_outputs(resolved, info)
+    layers = _expand(resolved, info.feature_shape, num_outputs, problems)
+    problems.stop_if_any()
+    shapes = _parameter_shapes(layers, info.feature_shape)
+    rows = _count_rows(resolved, info, problems)
+    regularizers = _plan_regularizers(resolved, list(shapes), rows, problems)
+    batch_size = _batch_size(resolved, rows, problems)
+    steps_per_epoch = math.ceil(rows.train / (batch_size * resolved.training.grad_accumulation))
+    plan = Plan(
+        resolved_spec=resolved,
+        warnings=lint(resolved, layers, regularizers_touch=[entry.parameters for entry in regularizers]),
+        layers=layers,
+        layer_names=label_layers(layers),
+        parameters=[ParameterInfo(name=n, shape=s, num_elements=math.prod(s)) for n, s in shapes.items()],
+        num_parameters=sum(map(math.prod, shapes.values())),
+        num_rows=rows,
+        input_shape=info.feature_shape,
+        num_outputs=num_outputs,
+        classes=list(info.classes) if info.classes else None,
+        task=resolved.task.kind,
+        loss=resolved.task.loss,
+        batch_size=batch_size,
+        steps_per_epoch=steps_per_epoch,
+        num_steps=steps_per_epoch * resolved.training.epochs,
+        num_epochs=resolved.training.epochs,
+        regularizers=regularizers,
+    )
+    if ceilings:
+        _hold_to(ceilings, plan, problems)
+    problems.stop_if_any()
+    return plan
+
+
+def _resolve(spec: JobSpec, info: DatasetInfo, problems: _Problems) -> JobSpec:
+    """Every default that depends on the data, filled in."""
+    natural = "classification" if info.classes else "regression"
+    task = natural if spec.task.kind == "auto" else spec.task.kind
+    if task != natural:
+        problems.add("/task/kind", "task_mismatch", f"task.kind must be {natural} for {info.name}; received {task}.")
+    loss = spec.task.loss
+    if loss == "auto":
+        loss = "cross_entropy" if task == "classification" else "mse"
+    if (loss in CLASSIFICATION_LOSSES) != (task == "classification"):
+        fitting = "cross_entropy or binary_cross_entropy" if task == "classification" else "mse, half_mse or huber"
+        problems.add("/task/loss", "loss_mismatch", f"task.loss must be {fitting} for {task}; received {loss}.")
+    num_classes = len(info.classes or ())
+    if loss == "binary_cross_entropy" and num_classes not in (0, 2):
+        problems.add(
+            "/task/loss",
+            "loss_mismatch",
+            f"task.loss binary_cross_entropy needs two classes; {info.name} has {num_classes}. Use cross_entropy.",
+        )
+    _check_class_weights(spec, task, num_classes, problems)
+    standardize = info.kind == "table" if spec.data.standardize is None else spec.data.standardize
+    return spec.model_copy(
+        update={
+            "task": spec.task.model_copy(update={"kind": task, "loss": loss}),
+            "data": spec.data.model_copy(update={"standardize": standardize}),
+        }
+    )
+
+
+def _check_class_weights(spec: JobSpec, task: str, num_classes: int, problems: _Problems) -> None:
+    weights = spec.task.class_weights
+    if weights is None:
+        return
+    if task != "classification":
+        problems.add("/task/class_weights", "task_mismatch", "task.class_weights needs a classification; remove it.")
+    elif isinstance(weights, list) and len(weights) != num_classes:
+        problems.add(
+            "/task/class_weights",
+            "wrong_length",
+            f"task.class_weights must have one weight for each of {num_classes} classes; received {len(weights)}.",
+        )
+
+
+def _num_outputs(spec: JobSpec, info: DatasetInfo) -> int:
+    return len(info.classes) if info.classes and spec.task.loss != "binary_cross_entropy" else 1
+
+
+def _expand(spec: JobSpec, input_shape: Shape, num_outputs: int, problems: _Problems) -> list[AnyLayer]:
+    """The model's layers, completed, after every regularizer's surgery."""
+
+    def completed() -> list[AnyLayer]:
+        layers = complete(spec.model.expand(), input_shape, num_outputs)
+        shape = input_shape
+        for _, layer, seen in walk_shapes(layers, input_shape):
+            shape = layer.output_shape(seen)
+        if shape != (num_outputs,):
+            raise ValueError(
+                f"the model must end in {num_outputs} output(s) for this task; it ends in shape {shape}. "
+                "End with a linear layer without features"
+            )
+        labels = label_layers(layers)
+        doubled = sorted({label for label in labels if labels.count(label) > 1})
+        if doubled:
+            raise ValueError(f"layer names must differ; received {', '.join(doubled)} twice. Rename one")
+        return layers
+
+    layers = problems.attempt("/model", "invalid_model", completed, [])
+    if layers:
+        for position, regularizer in enumerate(spec.regularizers):
+            before, rewrite = layers, regularizer.rewrite
+            layers = problems.attempt(
+                f"/regularizers/{position}", "matches_nothing", lambda f=rewrite, b=before: f(b), before
+            )
+    return layers
+
+
+def _parameter_shapes(layers: Iterable[AnyLayer], input_shape: Shape) -> dict[str, Shape]:
+    return {
+        f"{label}.{parameter}": shape
+        for label, layer, seen in walk_shapes(list(layers), input_shape)
+        for parameter, shape in layer.parameter_shapes(seen).items()
+    }
+
+
+def _count_rows(spec: JobSpec, info: DatasetInfo, problems: _Problems) -> RowCounts:
+    sizes = problems.attempt(
+        "/data", "empty_split", lambda: split_sizes(info.num_rows, spec.data, num_test_rows=info.num_test_rows), None
+    )
+    problems.stop_if_any()
+    assert sizes is not None, "a failed split has been reported"
+    return RowCounts(train=sizes.train, validation=sizes.validation, test=sizes.test)
+
+
+def _plan_regularizers(
+    spec: JobSpec, parameters: list[str], rows: RowCounts, problems: _Problems
+) -> list[RegularizerPlan]:
+    ordinals: dict[str, int] = {}
+    plans: list[RegularizerPlan] = []
+    for position, regularizer in enumerate(spec.regularizers):
+        pointer = f"/regularizers/{position}"
+        ordinal = ordinals[regularizer.kind] = ordinals.get(regularizer.kind, 0) + 1
+        touched = problems.attempt(
+            f"{pointer}/select", "matches_nothing", lambda r=regularizer: r.touched(parameters), []
+        )
+        problem = regularizer.needs(task=spec.task.kind, num_validation_rows=rows.validation)
+        if problem:
+            problems.add(pointer, "cannot_apply", problem)
+        if regularizer.kind == "early_stopping" and ordinal > 1:
+            problems.add(pointer, "doubled", "early_stopping may be given once; remove the second.")
+        plans.append(_regularizer_plan(regularizer, ordinal, touched))
+    return plans
+
+
+def _regularizer_plan(regularizer: Regularizer, ordinal: int, touched: list[str]) -> RegularizerPlan:
+    name = regularizer.kind if ordinal == 1 else f"{regularizer.kind}_{ordinal}"
+    return RegularizerPlan(
+        name=name, kind=regularizer.kind, parameters=touched, note=regularizer.explain(touched)
+    )
+
+
+def _batch_size(spec: JobSpec, rows: RowCounts, problems: _Problems) -> int:
+    asked = spec.training.batch_size
+    if asked == "full":
+        return rows.train
+    if asked > rows.train:
+        problems.add(
+            "/training/batch_size",
+            "batch_too_large",
+            f"training.batch_size must be at most the {rows.train} rows of the train split; received {asked}. "
+            'Lower it, or use "full".',
+        )
+    return asked
+
+
+def _hold_to(ceilings: Ceilings, plan: Plan, problems: _Problems) -> None:
+    hidden = getattr(plan.resolved_spec.model, "hidden", [])
+    for pointer, what, value, ceiling in (
+        ("/training/epochs", "training.epochs", plan.num_epochs, ceilings.epochs),
+        ("/training/epochs", "optimizer steps", plan.num_steps, ceilings.steps),
+        ("/model", "parameters", plan.num_parameters, ceilings.parameters),
+        ("/model/hidden", "hidden layers", len(hidden), ceilings.hidden_layers),
+        ("/model", "layers", len(plan.layers), ceilings.layers),
+    ):
+        if value > ceiling and all(error.pointer != pointer for error in problems.errors):
+            problems.add(
+                pointer, "over_ceiling", f"{what} may be at most {ceiling:,} on this server; received {value:,}. Lower it."
+            )
