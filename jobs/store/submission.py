@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from jobs.clock import read_clock
@@ -14,6 +14,8 @@ from jobs.store.base import Concern
 from jobs.store.log import state_body
 from jobs.store.rows import job_from_json, job_to_json
 from jobs.tables import idempotency, job_labels, jobs, records
+
+_BUSY_AFTER_S = 2
 
 
 class Submissions(Concern):
@@ -59,7 +61,11 @@ def claim_key(
 ) -> Json | None:
     """Keep the answer under the key; where the key has one already, return that instead.
 
-    On PostgreSQL the insert waits for a concurrent one of the same key, and then finds its answer.
+    A concurrent call with the same key is waited for, and its answer found; if it takes long, this one is refused.
+
+    Raises:
+        IdempotencyMismatchError: The key was used for another body.
+        IdempotencyBusyError: A call with this key has not ended.
     """
     if key is None:
         return None
@@ -68,6 +74,8 @@ def claim_key(
     connection.execute(expired)
     try:
         with connection.begin_nested():
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"SET LOCAL lock_timeout = '{_BUSY_AFTER_S}s'"))
             values = {**row, "body_sha256": key.body_sha256, "answer": answer, "created_at": at}
             connection.execute(insert(idempotency).values(values))
     except IntegrityError:

@@ -4,7 +4,8 @@ from jobs.model import PRIORITIES, Job, Page
 
 # Section 2 of the contract; `links` are the api's.
 CONTRACT = """id name labels priority sweep parent_job_id keep expires_at state state_reason attempt progress
-created_at updated_at started_at finished_at heartbeat_at transitions spec resolved_spec plan warnings result usage"""
+created_at updated_at started_at finished_at heartbeat_at transitions spec resolved_spec plan warnings
+result usage"""
 
 
 def test_a_job_has_the_contracts_fields_and_two_of_our_own() -> None:

@@ -1,12 +1,17 @@
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from jobs.errors import IdempotencyMismatchError
+from jobs.database import Database
+from jobs.errors import IdempotencyBusyError, IdempotencyMismatchError
+from jobs.migrate import migrate
 from jobs.model import Capabilities, IdempotencyKey, Job, NewJob, Transition
+from jobs.settings import Settings
 from jobs.states import JobState
-from jobs.store import Store
+from jobs.store import Store, open_store
+from jobs.tables import idempotency
 
 
 def test_a_submitted_job_is_queued_and_untouched(
@@ -124,6 +129,30 @@ def test_twenty_submits_at_once_with_one_key_make_one_job(
     assert len({submission.job.id for submission in submissions}) == 1
     assert [submission.replayed for submission in submissions].count(False) == 1
     assert len(store.list(tenant).data) == 1
+
+
+def test_a_key_that_another_call_holds_for_long_is_busy(
+    postgres_url: str,
+    settings: Settings,
+    tenant: str,
+    new_job: Callable[..., NewJob],
+    key: Callable[..., IdempotencyKey],
+) -> None:
+    settings = settings.model_copy(update={"database_url": Settings(database_url=postgres_url).database_url})
+    migrate(settings)
+    store, other_process = open_store(settings), Database(settings.database_url)
+    held = key()
+    row = {"tenant": tenant, "route": held.route, "key": held.key}
+
+    with other_process.write() as connection:
+        values = {**row, "body_sha256": held.body_sha256, "answer": {}, "created_at": time.time()}
+        connection.execute(idempotency.insert().values(values))
+        with pytest.raises(IdempotencyBusyError):
+            store.submit(tenant, new_job(), held)
+
+    assert store.list(tenant).data == []
+    store.close()
+    other_process.close()
 
 
 def test_an_old_key_is_forgotten(
