@@ -1,0 +1,139 @@
+"""Write what the documentation takes from the code: `make docs`. A test holds the files to `outputs()`.
+
+A page for each regularizer from `regcore.spec.catalogue`, the tables of settings and states in README.md, and
+openapi.json.
+"""
+
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from api.main import create_app
+from jobs.settings import PREFIX, SECRETS, Settings
+from jobs.states import markdown_table
+from pydantic_core import PydanticUndefined
+from regcore.spec.catalogue import CatalogueEntry, catalogue
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = Path("docs/regularizers")
+NOTE = "<!-- Written by `make docs` from the code. Change the code, not this file. -->\n\n"
+
+_BOUNDS = {"minimum": "≥ ", "exclusiveMinimum": "> ", "maximum": "≤ ", "exclusiveMaximum": "< "}
+
+
+def outputs() -> dict[Path, str]:
+    """Return every generated file, by its path from the root, with what it should hold."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    readme = _between(readme, "settings", settings_table())
+    readme = _between(readme, "states", markdown_table())
+    files = {Path("README.md"): readme, Path("openapi.json"): openapi()}
+    entries = catalogue("regularizers")
+    files[PAGES / "README.md"] = index_page(entries)
+    files |= {PAGES / f"{entry.kind}.md": regularizer_page(entry) for entry in entries}
+    return files
+
+
+def openapi() -> str:
+    """Return the api's own description of itself."""
+    with tempfile.TemporaryDirectory() as data_dir:
+        schema = create_app(Settings(data_dir=Path(data_dir))).openapi()
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def settings_table() -> str:
+    """Return the table of every setting, with its default as one would write it."""
+    rows = ["| variable | default | what it is |", "| --- | --- | --- |"]
+    for name, field in Settings.model_fields.items():
+        variable = f"`{PREFIX}{name.upper()}`"
+        if name in SECRETS:
+            variable += f" or `{PREFIX}{name.upper()}_FILE`"
+        rows.append(f"| {variable} | {_written(field.default)} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+def index_page(entries: list[CatalogueEntry]) -> str:
+    """Return the list of regularizers, a line for each."""
+    rows = ["| kind | what it does |", "| --- | --- |"]
+    rows += [f"| [`{entry.kind}`]({entry.kind}.md) | {entry.summary} |" for entry in entries]
+    return f"{NOTE}# Regularizers\n\n" + "\n".join(rows) + "\n"
+
+
+def regularizer_page(entry: CatalogueEntry) -> str:
+    """Return the page of one regularizer."""
+    example = json.dumps(entry.example_job, indent=2, ensure_ascii=False)
+    return (
+        f"{NOTE}# `{entry.kind}`\n\n{entry.summary}\n\n"
+        f"    {entry.formula}\n\n"
+        f"Source: {entry.source}\n\n"
+        f"## Fields\n\n{_fields_table(entry.schema_)}\n"
+        f"## A job that uses it\n\nIt trains offline in seconds: `regcore submit job.json --follow`.\n\n"
+        f"```json\n{example}\n```\n"
+    )
+
+
+def _fields_table(schema: dict[str, Any]) -> str:
+    definitions = schema.get("$defs", {})
+    rows = ["| field | value | default | |", "| --- | --- | --- | --- |"]
+    for name, field in schema["properties"].items():
+        default = _written(field["default"]) if "default" in field else "required"
+        meaning = field.get("description", "").replace("\n", " ")
+        rows.append(f"| `{name}` | {_kind_of_value(field, definitions)} | {default} | {meaning} |")
+    return "\n".join(rows) + "\n"
+
+
+def _kind_of_value(field: dict[str, Any], definitions: dict[str, Any]) -> str:
+    """Say what a field takes, in words, from its JSON Schema."""
+    if "const" in field:
+        return f"`{json.dumps(field['const'])}`"
+    if "enum" in field:
+        return ", ".join(f"`{json.dumps(value)}`" for value in field["enum"])
+    for union in ("anyOf", "oneOf"):
+        if union in field:
+            return " or ".join(dict.fromkeys(_kind_of_value(part, definitions) for part in field[union]))
+    if "$ref" in field:
+        name = field["$ref"].removeprefix("#/$defs/")
+        target = definitions[name]
+        if "enum" in target:
+            return _kind_of_value(target, definitions)
+        members = target.get("properties", {})
+        return "`{" + ", ".join(members) + "}`" if members else name
+    if field.get("type") == "array":
+        return f"list of {_kind_of_value(field.get('items', {}), definitions)}"
+    bounds = ", ".join(f"{sign}{field[key]:g}" for key, sign in _BOUNDS.items() if key in field)
+    return " ".join(filter(None, [str(field.get("type", "any")), bounds]))
+
+
+def _written(value: Any) -> str:
+    if value is PydanticUndefined or value is None or value == ():
+        return ""
+    if isinstance(value, Path):
+        return f"`{value}`"
+    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
+
+
+def _between(text: str, name: str, content: str) -> str:
+    pattern = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    changed, count = pattern.subn(lambda found: f"{found[1]}\n{content}\n{found[2]}", text)
+    if count != 1:
+        raise ValueError(
+            f"README.md: expected one section between <!-- {name}: … --> and <!-- /{name} -->, found {count}"
+        )
+    return changed
+
+
+def _write() -> Iterator[Path]:
+    for path, content in outputs().items():
+        target = ROOT / path
+        if not target.exists() or target.read_text("utf-8") != content:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(content, "utf-8")
+            yield path
+
+
+if __name__ == "__main__":
+    for written in _write():
+        print(f"wrote {written}", file=sys.stderr)
