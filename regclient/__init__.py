@@ -1,0 +1,39 @@
+"""The Python SDK and the `regcore` command line.
+
+Here live the HTTP client (`Client`, `Job`), the typer application, the embedded stack (`regcore up`) and the demo.
+Nothing here imports torch, fastapi, sqlalchemy or celery: servers are started as processes, and the engine is
+imported inside the one function that needs it.
+"""
+
+from regclient.client import Client, Jobs
+from regclient.errors import (
+    APIError,
+    ConflictError,
+    IntegrityError,
+    InvalidRequestError,
+    JobFailedError,
+    NotAllowedError,
+    NotFoundError,
+    RegClientError,
+    ServerUnreachableError,
+    UnavailableError,
+    WaitTimeoutError,
+)
+from regclient.job import Job
+
+__all__ = [
+    "APIError",
+    "Client",
+    "ConflictError",
+    "IntegrityError",
+    "InvalidRequestError",
+    "Job",
+    "JobFailedError",
+    "Jobs",
+    "NotAllowedError",
+    "NotFoundError",
+    "RegClientError",
+    "ServerUnreachableError",
+    "UnavailableError",
+    "WaitTimeoutError",
+]

@@ -1,0 +1,5 @@
+"""`python -m regclient` is `regcore`."""
+
+from regclient.cli import main
+
+main()

@@ -1,0 +1,153 @@
+"""The commands about jobs: submit, jobs, show, watch, cancel, download."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from regclient.client import Client
+from regclient.job import Job
+from regclient.output import event_line, jobs_table, out, print_job, print_json
+
+# A person waits at a prompt: about a second and a half of retries, then the truth.
+CLI_MAX_RETRIES = 3
+
+AsJSON = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job's id, `job_…`.")]
+TimeoutS = Annotated[
+    float | None, typer.Option("--timeout", min=0, help="Seconds to wait; then exit code 124.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the application."""
+    for command in (submit, jobs, show, watch, cancel, download):
+        app.command()(command)
+
+
+def submit(
+    spec: Annotated[str, typer.Argument(metavar="SPEC.json", help="A job spec, or - for stdin.")],
+    follow: Annotated[bool, typer.Option("--follow", help="Wait for the end, with a progress bar.")] = False,
+    timeout_s: TimeoutS = None,
+    idempotency_key: Annotated[
+        str | None, typer.Option(help="Give the same key again and you get the same job again.")
+    ] = None,
+    as_json: AsJSON = False,
+) -> None:
+    """Submit a job."""
+    body = _read_spec(spec)
+    with _client() as client:
+        job = client.jobs.create(body, idempotency_key=idempotency_key)
+        if not follow:
+            print_json(job.body) if as_json else out.print(f"{job.id}  {job.state}", highlight=False)
+            return
+        _finish(job.wait(timeout_s, progress=not as_json), as_json=as_json)
+
+
+def jobs(
+    state: Annotated[list[str] | None, typer.Option(help="Only this state; may be given again.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="Only jobs with this key:value; may be given again.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Only this name.")] = None,
+    sort: Annotated[
+        str, typer.Option(help="created_at, finished_at (- before it: newest first) or name.")
+    ] = "-created_at",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    as_json: AsJSON = False,
+) -> None:
+    """List jobs, the newest first."""
+    with _client() as client:
+        found = client.jobs.list(
+            state=state, labels=_labels(label or []), name=name, sort=sort, page_size=min(limit, 1000)
+        )
+        bodies = [job.body for job, _ in zip(found, range(limit), strict=False)]
+    if as_json:
+        print_json(bodies)
+    elif bodies:
+        out.print(jobs_table(bodies))
+    else:
+        out.print("No jobs. `regcore submit SPEC.json` makes one.", highlight=False)
+
+
+def show(job_id: JobId, as_json: AsJSON = False) -> None:
+    """Show one job."""
+    with _client() as client:
+        job = client.jobs.get(job_id)
+    print_json(job.body) if as_json else print_job(job.body)
+
+
+def watch(job_id: JobId, timeout_s: TimeoutS = None, as_json: AsJSON = False) -> None:
+    """Follow a job to its end: a progress bar on a terminal, else its records, one a line."""
+    with _client() as client:
+        job = client.jobs.get(job_id)
+        if not as_json and (out.is_terminal or timeout_s is not None):
+            _finish(job.wait(timeout_s, progress=True), as_json=False)
+            return
+        if timeout_s is not None:
+            _finish(job.wait(timeout_s, progress=False), as_json=True)
+            return
+        for event in job.events():
+            print_json(event) if as_json else out.print(event_line(event), highlight=False, soft_wrap=True)
+        _exit_with(job.refresh())
+
+
+def cancel(job_id: JobId, as_json: AsJSON = False) -> None:
+    """Cancel a job; it ends within about two seconds."""
+    with _client() as client:
+        job = client.jobs.cancel(job_id)
+    print_json(job.body) if as_json else out.print(f"{job.id}  {job.state}", highlight=False)
+
+
+def download(
+    job_id: JobId,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these files.")] = None,
+    directory: Annotated[Path | None, typer.Option("--dir", help="Where to; default ./JOB.")] = None,
+    as_json: AsJSON = False,
+) -> None:
+    """Download a job's artifacts, each checked against its SHA-256."""
+    with _client() as client:
+        try:
+            paths = client.jobs.get(job_id).download(directory or Path(job_id), names or None)
+        except FileNotFoundError as error:
+            raise typer.BadParameter(str(error)) from None
+    if as_json:
+        print_json([str(path) for path in paths])
+    else:
+        for path in paths:
+            out.print(str(path), highlight=False, soft_wrap=True)
+
+
+def _client() -> Client:
+    return Client(max_retries=CLI_MAX_RETRIES)
+
+
+def _read_spec(source: str) -> dict[str, Any]:
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+        body = json.loads(text)
+    except OSError as error:
+        raise typer.BadParameter(f"Cannot read {source}: {error.strerror}.") from None
+    except ValueError as error:
+        raise typer.BadParameter(f"{source} is not JSON: {error}.") from None
+    if not isinstance(body, dict):
+        raise typer.BadParameter(f"{source}: expected a JSON object, received {type(body).__name__}.")
+    return body
+
+
+def _labels(pairs: list[str]) -> dict[str, str]:
+    for pair in pairs:
+        if ":" not in pair:
+            raise typer.BadParameter(f"--label: expected key:value, received {pair!r}.")
+    return dict(pair.split(":", 1) for pair in pairs)
+
+
+def _finish(job: Job, *, as_json: bool) -> None:
+    print_json(job.body) if as_json else print_job(job.body)
+    _exit_with(job)
+
+
+def _exit_with(job: Job) -> None:
+    raise typer.Exit(0 if job.state == "succeeded" else 1)

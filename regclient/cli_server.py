@@ -1,0 +1,102 @@
+"""The commands that run servers: up, api, worker, migrate, doctor."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from regclient.doctor import examine
+from regclient.output import out, print_json
+from regclient.up import StackOptions, run_stack
+
+AsJSON = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
+DataDir = Annotated[Path | None, typer.Option(help="Database, artifacts and keys. [default: .regcore]")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")]
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on. [default: 8000]")]
+Slots = Annotated[str | None, typer.Option(help="Jobs at a time: a number, or auto.")]
+
+_MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[red]problem[/]"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the application."""
+    for command in (up, api, worker, migrate, doctor):
+        app.command()(command)
+
+
+def up(
+    host: Host = None,
+    port: Port = None,
+    data_dir: DataDir = None,
+    slots: Slots = None,
+    as_json: AsJSON = False,
+) -> None:
+    """Start everything on this machine and stay in the foreground; Ctrl-C stops it."""
+
+    def announce(part: str, line: str) -> None:
+        if as_json:
+            print_json({"part": part, "message": line})
+        else:
+            out.print(f"[bold]{part:<8}[/] {escape(line)}", highlight=False, soft_wrap=True)
+
+    defaults = StackOptions()
+    options = StackOptions(
+        host=host or os.environ.get("REGCORE_HOST") or defaults.host,
+        port=port or int(os.environ.get("REGCORE_PORT") or defaults.port),
+        data_dir=data_dir or Path(os.environ.get("REGCORE_DATA_DIR") or defaults.data_dir),
+        slots=slots or os.environ.get("REGCORE_SLOTS") or defaults.slots,
+    )
+    run_stack(options, announce)
+
+
+def api(host: Host = None, port: Port = None, data_dir: DataDir = None, as_json: AsJSON = False) -> None:
+    """Run the api alone. It logs JSON with or without --json."""
+    _become("api", REGCORE_HOST=host, REGCORE_PORT=port, REGCORE_DATA_DIR=data_dir)
+
+
+def worker(slots: Slots = None, data_dir: DataDir = None, as_json: AsJSON = False) -> None:
+    """Run a worker alone. It logs JSON with or without --json."""
+    _become("worker", REGCORE_SLOTS=slots, REGCORE_DATA_DIR=data_dir)
+
+
+def migrate(data_dir: DataDir = None, as_json: AsJSON = False) -> None:
+    """Bring the database to this version's schema."""
+    command = [sys.executable, "-m", "jobs.migrate"]
+    env = _environment(REGCORE_DATA_DIR=data_dir)
+    done = subprocess.run(command, env=env, check=False, capture_output=as_json, text=True)
+    if as_json:
+        print_json({"migrated": done.returncode == 0, "output": (done.stdout + done.stderr).splitlines()})
+    elif done.returncode == 0:
+        out.print("The database is up to date.", highlight=False)
+    raise typer.Exit(min(done.returncode, 1))
+
+
+def doctor(data_dir: DataDir = None, as_json: AsJSON = False) -> None:
+    """Say what this machine has and lacks; exit code 1 if something must be mended."""
+    if data_dir is not None:
+        os.environ["REGCORE_DATA_DIR"] = str(data_dir)
+    findings = examine()
+    healthy = all(finding.status != "problem" for finding in findings)
+    if as_json:
+        print_json({"healthy": healthy, "checks": [vars(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            out.print(
+                f"{_MARKS[finding.status]:<18} [bold]{finding.name:<10}[/] {escape(finding.message)}",
+                highlight=False,
+            )
+    raise typer.Exit(0 if healthy else 1)
+
+
+def _become(module: str, **settings: object) -> None:
+    """Replace this process by the server, so that a container's signals reach it directly."""
+    os.execve(sys.executable, [sys.executable, "-m", module], _environment(**settings))  # noqa: S606: no shell wanted
+
+
+def _environment(**settings: object) -> dict[str, str]:
+    given = {name: str(value) for name, value in settings.items() if value is not None}
+    return {**os.environ, **given}

@@ -1,0 +1,93 @@
+"""What `regcore doctor` looks at: this machine first, then the server."""
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+from regclient.client import Client
+from regclient.connection import data_dir
+from regclient.embedded_redis import RedisNotFoundError, find_redis_server
+from regclient.errors import NotAllowedError, RegClientError, ServerUnreachableError
+
+_PROBE_TORCH = (
+    "import torch; print(torch.__version__, torch.cuda.device_count() if torch.cuda.is_available() else 0)"
+)
+
+
+@dataclass
+class Finding:
+    """One check: `ok`, `warning` (works, but know it) or `problem` (mend it)."""
+
+    name: str
+    status: Literal["ok", "warning", "problem"]
+    message: str
+
+
+def examine() -> list[Finding]:
+    """Run every check; none of them changes anything but an empty data directory that may be made."""
+    return [_python(), _torch(), _redis(), _data_dir(), *_server()]
+
+
+def _python() -> Finding:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    try:
+        package = importlib.metadata.version("regcore")
+    except importlib.metadata.PackageNotFoundError:
+        package = "not installed (run from the source tree)"
+    return Finding("python", "ok", f"Python {version}, regcore {package}")
+
+
+def _torch() -> Finding:
+    # In a process of its own: the client never imports torch.
+    command = [sys.executable, "-c", _PROBE_TORCH]
+    probe = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    if probe.returncode != 0:
+        return Finding(
+            "torch",
+            "warning",
+            "torch cannot be imported: this machine can be an api or a client, not a worker",
+        )
+    version, num_gpus = probe.stdout.split()
+    return Finding("torch", "ok", f"torch {version}, {num_gpus} GPU" + ("s" if num_gpus != "1" else ""))
+
+
+def _redis() -> Finding:
+    if os.environ.get("REGCORE_REDIS_URL"):
+        return Finding("redis", "ok", "REGCORE_REDIS_URL names one")
+    try:
+        return Finding("redis", "ok", str(find_redis_server()))
+    except RedisNotFoundError as error:
+        return Finding("redis", "problem", str(error))
+
+
+def _data_dir() -> Finding:
+    directory = data_dir().resolve()
+    existing = next(path for path in (directory, *directory.parents) if path.exists())
+    if not os.access(existing, os.W_OK):
+        return Finding(
+            "data dir", "problem", f"{existing} is not writable. Choose another with REGCORE_DATA_DIR."
+        )
+    return Finding("data dir", "ok", str(directory) + ("" if directory.exists() else " (will be made)"))
+
+
+def _server() -> list[Finding]:
+    with Client(max_retries=0) as client:
+        try:
+            workers = client.workers()
+        except ServerUnreachableError as error:
+            return [Finding("server", "warning", str(error))]
+        except NotAllowedError as error:
+            return [Finding("server", "problem", f"{client.url} refuses the key: {error}")]
+        except RegClientError as error:
+            return [Finding("server", "problem", f"{client.url}: {error}")]
+    ready = [worker for worker in workers if worker["state"] == "ready"]
+    server = Finding("server", "ok", client.url)
+    if not ready:
+        return [
+            server,
+            Finding("workers", "warning", "none is ready: jobs wait. Start one with `regcore worker`."),
+        ]
+    return [server, Finding("workers", "ok", f"{len(ready)} ready")]

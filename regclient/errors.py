@@ -1,0 +1,142 @@
+"""What can go wrong between you and the server, as one tree.
+
+RegClientError
+├── ServerUnreachableError      no answer: not running, wrong URL, network
+├── WaitTimeoutError            the job was not over in time (it goes on); also a TimeoutError
+├── JobFailedError              the job ended as failed or cancelled
+├── IntegrityError              a downloaded file is not what the server announced
+└── APIError                    the server answered with a problem (RFC 9457)
+    ├── InvalidRequestError     400, 413, 415, 422: the request is wrong; `.errors` names the fields
+    ├── NotAllowedError         401, 403: no key, a wrong key, or one without this scope
+    ├── NotFoundError           404, 410: no such thing, or not yours
+    ├── ConflictError           409, 412: the job's state does not allow it
+    └── UnavailableError        429, 503: still busy or away after every retry
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class RegClientError(Exception):
+    """Base of everything that regclient raises on purpose."""
+
+
+class ServerUnreachableError(RegClientError):
+    """No HTTP answer came from the server."""
+
+    def __init__(self, url: str, cause: Exception) -> None:
+        super().__init__(
+            f"No answer from {url} ({cause}). Start a server with `regcore up`, or set REGCORE_URL to a running one."
+        )
+        self.url = url
+
+
+class WaitTimeoutError(RegClientError, TimeoutError):
+    """The job had not ended when the wait did; the job goes on."""
+
+    def __init__(self, job_id: str, state: str, timeout_s: float) -> None:
+        super().__init__(
+            f"{job_id} is still {state} after {timeout_s:g} s. It goes on; wait again or cancel it."
+        )
+        self.job_id = job_id
+        self.state = state
+        self.timeout_s = timeout_s
+
+
+class JobFailedError(RegClientError):
+    """The job ended as failed or cancelled."""
+
+    def __init__(self, job_id: str, state: str, reason: Mapping[str, Any] | None) -> None:
+        super().__init__(f"{job_id} {state}{': ' + explain_reason(reason) if reason else ''}")
+        self.job_id = job_id
+        self.state = state
+        self.reason = dict(reason) if reason else None
+
+
+class IntegrityError(RegClientError):
+    """A downloaded artifact's size or SHA-256 is not the announced one, or its name is not a plain file name."""
+
+
+class APIError(RegClientError):
+    """A problem+json answer.
+
+    Attributes:
+        status: The HTTP status.
+        code: The problem's code, `urn:regcore:problem:<code>` without the prefix.
+        problem: The whole body as it came.
+        errors: What is wrong where: `[{pointer | parameter, code, message}]`.
+        request_id: What to quote to the operator.
+    """
+
+    def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
+        self.status = status
+        self.problem = dict(problem)
+        self.code = str(problem.get("type", "about:blank")).rpartition(":")[2]
+        self.errors: list[dict[str, Any]] = [dict(entry) for entry in problem.get("errors") or []]
+        self.request_id: str | None = problem.get("request_id")
+        super().__init__(self._describe())
+
+    def _describe(self) -> str:
+        lines = [f"{self.status} {self.problem.get('title') or self.code}"]
+        detail = self.problem.get("detail")
+        if detail:
+            lines[0] += f": {detail}"
+        for entry in self.errors:
+            place = entry.get("pointer") or entry.get("parameter") or "(the whole body)"
+            lines.append(f"  {place}: {entry.get('message', entry.get('code', ''))}")
+        if self.status >= 500 and self.request_id:
+            lines.append(f"  request {self.request_id}")
+        return "\n".join(lines)
+
+
+class InvalidRequestError(APIError):
+    """The request is wrong; `.errors` names the fields."""
+
+
+class NotAllowedError(APIError):
+    """No key, a wrong key, or a key without the scope for this."""
+
+    def _describe(self) -> str:
+        remedy = (
+            "Set REGCORE_API_KEY, or run this where `regcore up` keeps its data directory (REGCORE_DATA_DIR)."
+        )
+        return super()._describe() + (f"\n  {remedy}" if self.status == 401 else "")
+
+
+class NotFoundError(APIError):
+    """There is no such thing, or it belongs to another tenant."""
+
+
+class ConflictError(APIError):
+    """The state of the job does not allow this."""
+
+
+class UnavailableError(APIError):
+    """The server is busy, or its database away, and stayed so through every retry."""
+
+
+_ERROR_BY_STATUS: dict[int, type[APIError]] = {
+    400: InvalidRequestError,
+    401: NotAllowedError,
+    403: NotAllowedError,
+    404: NotFoundError,
+    409: ConflictError,
+    410: NotFoundError,
+    412: ConflictError,
+    413: InvalidRequestError,
+    415: InvalidRequestError,
+    422: InvalidRequestError,
+    429: UnavailableError,
+    503: UnavailableError,
+}
+
+
+def error_from_problem(status: int, problem: Mapping[str, Any]) -> APIError:
+    """Choose the class of a problem by its status; an unlisted status is a plain APIError."""
+    return _ERROR_BY_STATUS.get(status, APIError)(status, problem)
+
+
+def explain_reason(reason: Mapping[str, Any]) -> str:
+    """One line from a job's state_reason: code, message, remedy."""
+    message = f"{reason.get('code', 'unknown')}: {reason.get('message', '')}".rstrip(": ")
+    return f"{message} {reason['remedy']}" if reason.get("remedy") else message

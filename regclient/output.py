@@ -1,0 +1,119 @@
+"""What the command line prints: tables and panels for people, JSON for programs."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from regclient.errors import APIError, RegClientError, explain_reason
+from regclient.progress import STATE_STYLES
+
+out = Console()
+err = Console(stderr=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on one line of stdout, whatever the terminal's width."""
+    out.file.write(json.dumps(value, ensure_ascii=False) + "\n")
+    out.file.flush()
+
+
+def print_error(error: Exception, *, as_json: bool) -> None:
+    """An error on stderr; as JSON it is the server's own problem where there is one."""
+    if as_json:
+        body = (
+            error.problem
+            if isinstance(error, APIError)
+            else {"title": type(error).__name__, "detail": str(error)}
+        )
+        err.file.write(json.dumps({"error": body}, ensure_ascii=False) + "\n")
+        err.file.flush()
+    else:
+        kind = "" if isinstance(error, RegClientError | ValueError | OSError) else f"{type(error).__name__}: "
+        err.print(f"[red]Error:[/] {escape(kind + str(error))}", highlight=False)
+
+
+def styled_state(state: str) -> str:
+    style = STATE_STYLES.get(state, "")
+    return f"[{style}]{escape(state)}[/]" if style else escape(state)
+
+
+def jobs_table(jobs: Iterable[Mapping[str, Any]]) -> Table:
+    """A line per job: id, name, state, progress, test loss and accuracy."""
+    table = Table(box=None, header_style="bold")
+    for column in ("id", "name", "state", "progress", "created"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("test loss", justify="right")
+    table.add_column("test accuracy", justify="right")
+    for job in jobs:
+        metrics = (job.get("result") or {}).get("metrics") or {}
+        fraction = (job.get("progress") or {}).get("fraction") or 0.0
+        table.add_row(
+            job["id"],
+            escape(job.get("name") or ""),
+            styled_state(job["state"]),
+            f"{100 * fraction:.0f} %",
+            job["created_at"],
+            format_number(metrics.get("test/loss")),
+            format_number(metrics.get("test/accuracy")),
+        )
+    return table
+
+
+def print_job(job: Mapping[str, Any]) -> None:
+    """A job in full, as a person reads it: state and why, numbers, warnings."""
+    table = Table(box=None, show_header=False)
+    table.add_column(style="bold")
+    table.add_column()
+    progress = job.get("progress") or {}
+    table.add_row("id", job["id"])
+    table.add_row("name", escape(job.get("name") or "–"))
+    table.add_row("state", styled_state(job["state"]))
+    if job.get("state_reason"):
+        table.add_row("reason", escape(explain_reason(job["state_reason"])))
+    table.add_row("progress", f"epoch {progress.get('epoch', 0)} of {progress.get('num_epochs', '?')}")
+    for field in ("attempt", "created_at", "started_at", "finished_at"):
+        table.add_row(field.replace("_at", ""), str(job.get(field) if job.get(field) is not None else "–"))
+    result = job.get("result") or {}
+    for name, value in (result.get("metrics") or {}).items():
+        table.add_row(escape(name), format_number(value))
+    for name in ("generalization_gap", "sparsity", "num_parameters", "weights_sha256"):
+        if name in result:
+            table.add_row(name, format_number(result[name]))
+    for warning in job.get("warnings") or []:
+        table.add_row(
+            "[yellow]warning[/]", escape(f"{warning.get('pointer', '')} {warning.get('message', '')}".strip())
+        )
+    out.print(table)
+
+
+def format_number(value: Any) -> str:
+    """Four significant digits for a fraction, thousands for an integer, a dash for nothing."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def event_line(event: Mapping[str, Any]) -> str:
+    """One record of a job as one line."""
+    body = event["body"]
+    match event["kind"]:
+        case "state":
+            text = styled_state(str(body.get("state", "")))
+        case "metrics":
+            values = "  ".join(
+                f"{name} {format_number(value)}" for name, value in body.get("values", {}).items()
+            )
+            text = f"epoch {body.get('epoch')}  {escape(values)}"
+        case "progress":
+            text = f"epoch {body.get('epoch')}/{body.get('num_epochs')}  {100 * (body.get('fraction') or 0):.0f} %"
+        case "log" | "warning":
+            text = escape(str(body.get("message", "")))
+        case _:
+            text = escape(json.dumps(body, ensure_ascii=False))
+    return f"[dim]{event['at']}[/]  {event['kind']:<10}  {text}"

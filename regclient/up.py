@@ -1,0 +1,266 @@
+"""`regcore up`: Redis, a worker and the api as child processes of one foreground command."""
+
+import fcntl
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Self, TextIO
+
+import httpx2
+
+from regclient.client import Client
+from regclient.connection import KEY_FILE_NAME, URL_FILE_NAME
+from regclient.embedded_redis import find_redis_server, private_socket_path, redis_answers, redis_command
+from regclient.errors import RegClientError
+from regclient.process import ChildProcess, wait_until
+
+REDIS_READY_S = 10.0
+API_READY_S = 30.0
+WORKER_READY_S = 90.0  # the first import of torch from a cold disk
+POLL_S = 0.2
+
+Announce = Callable[[str, str], None]
+
+
+class StackError(RegClientError):
+    """The embedded stack cannot start, or a part of it died."""
+
+
+@dataclass(frozen=True)
+class StackOptions:
+    """What `regcore up` is told.
+
+    Attributes:
+        host: The address that the api listens on.
+        port: Its TCP port.
+        data_dir: Database, artifacts, keys and logs; made if absent.
+        slots: Jobs at a time: a number, or `auto` (one per GPU, else one).
+        stop_grace_s: How long the worker may take to hand its jobs back before it is killed.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    data_dir: Path = field(default_factory=lambda: Path(".regcore"))
+    slots: str = "auto"
+    stop_grace_s: float = 25.0
+
+    @property
+    def url(self) -> str:
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "") else "[::1]" if self.host == "::" else self.host  # noqa: S104: compared, not bound
+        return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{self.port}"
+
+
+class EmbeddedStack:
+    """The running stack, as a context manager: started and ready inside, nothing left behind after.
+
+    Args:
+        options: Where and how large.
+        announce: Called with (part, line) as each part is ready or ends.
+    """
+
+    def __init__(self, options: StackOptions, announce: Announce) -> None:
+        self.options = options
+        self.data_dir = options.data_dir.resolve()
+        self.url = options.url
+        self._announce = announce
+        self._children: list[ChildProcess] = []
+        self._lock: TextIO | None = None
+        self._socket_path: Path | None = None
+
+    @property
+    def api_key(self) -> str:
+        return (self.data_dir / KEY_FILE_NAME).read_text(encoding="utf-8").strip()
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def check(self) -> None:
+        """Raise StackError if a part has died, with the last lines it wrote."""
+        for child in self._children:
+            end = child.exit_text()
+            if end is not None:
+                raise StackError(
+                    f"{child.name} died ({end}). Its last lines, from {child.log_path}:\n{child.log_tail()}"
+                )
+
+    def stop(self) -> None:
+        """End every part, those who use the others first."""
+        children, self._children = self._children[::-1], []
+        users = [child for child in children if child.name != "redis"]
+        for child in users:
+            child.terminate()
+        for child in users + [child for child in children if child.name == "redis"]:
+            child.terminate()
+            child.join(self.options.stop_grace_s)
+            self._announce(child.name, "stopped")
+        if self._socket_path is not None:
+            self._socket_path.unlink(missing_ok=True)
+            if self._socket_path.parent != self.data_dir:
+                self._socket_path.parent.rmdir()
+            self._socket_path = None
+        if self._lock is not None:
+            (self.data_dir / URL_FILE_NAME).unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
+
+    def kill(self) -> None:
+        """End every part at once, without grace."""
+        for child in self._children:
+            child.kill()
+
+    def _start(self) -> None:
+        self._take_data_dir()
+        require_free_port(self.options.host, self.options.port)
+        env = {
+            **os.environ,
+            "REGCORE_DATA_DIR": str(self.data_dir),
+            "REGCORE_HOST": self.options.host,
+            "REGCORE_PORT": str(self.options.port),
+            "REGCORE_SLOTS": self.options.slots,
+            "PYTHONUNBUFFERED": "1",
+        }
+        if env.get("REGCORE_REDIS_URL"):
+            self._announce("redis", "the one of REGCORE_REDIS_URL")
+        else:
+            env["REGCORE_REDIS_URL"] = self._start_redis(env)
+        started_at = time.time()
+        api = self._spawn("api", [sys.executable, "-m", "api"], env)
+        worker = self._spawn("worker", [sys.executable, "-m", "worker"], env)
+        self._wait(api, self._api_ready, API_READY_S)
+        (self.data_dir / URL_FILE_NAME).write_text(self.url + "\n", encoding="utf-8")
+        self._announce("api", f"{self.url}  (pid {api.pid}; docs at {self.url}/docs)")
+        with Client(self.url, self.api_key) as client:
+            self._wait(worker, lambda: _has_ready_worker(client, started_at), WORKER_READY_S)
+        self._announce("worker", f"ready  (pid {worker.pid}; slots: {self.options.slots})")
+
+    def _start_redis(self, env: dict[str, str]) -> str:
+        binary = find_redis_server()
+        self._socket_path = socket_path = private_socket_path(self.data_dir)
+        socket_path.unlink(missing_ok=True)
+        redis = self._spawn("redis", redis_command(binary, socket_path, self.data_dir), env)
+        self._wait(redis, lambda: redis_answers(socket_path), REDIS_READY_S)
+        self._announce("redis", f"{binary} on {socket_path}  (pid {redis.pid})")
+        return f"unix://{socket_path}"
+
+    def _take_data_dir(self) -> None:
+        (self.data_dir / "logs").mkdir(parents=True, exist_ok=True)
+        self.data_dir.chmod(0o700)
+        lock = (self.data_dir / "up.lock").open("a+", encoding="utf-8")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            pid = lock.read().strip() or "unknown"
+            lock.close()
+            raise StackError(
+                f"Another `regcore up` (pid {pid}) uses {self.data_dir}. Stop it, or choose another with --data-dir."
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        self._lock = lock
+
+    def _spawn(self, name: str, command: list[str], env: dict[str, str]) -> ChildProcess:
+        child = ChildProcess(name, command, env, self.data_dir / "logs" / f"{name}.log")
+        self._children.append(child)
+        return child
+
+    def _wait(self, child: ChildProcess, ready: Callable[[], bool], timeout_s: float) -> None:
+        def ready_or_dead() -> bool:
+            self.check()
+            return ready()
+
+        if not wait_until(ready_or_dead, timeout_s):
+            tail = child.log_tail()
+            raise StackError(
+                f"{child.name} was not ready within {timeout_s:g} s. See {child.log_path}:\n{tail}"
+            )
+
+    def _api_ready(self) -> bool:
+        try:
+            return (
+                httpx2.get(f"{self.url}/readyz", timeout=2.0).is_success
+                and (self.data_dir / KEY_FILE_NAME).exists()
+            )
+        except httpx2.TransportError:
+            return False
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Raise StackError unless the api could listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # as uvicorn does: TIME_WAIT is no obstacle
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise StackError(
+                f"Cannot listen on {host}:{port} ({error.strerror}). Stop what runs there, or choose another --port."
+            ) from error
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that is free now."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def run_stack(options: StackOptions, announce: Announce) -> None:
+    """Start the stack and stay until Ctrl-C, SIGTERM, or the death of a part.
+
+    Raises:
+        StackError: It could not start, or a part died. Everything else has been ended by then.
+    """
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():  # asked twice: no more grace
+            stack.kill()
+        stop.set()
+        if starting:
+            raise KeyboardInterrupt
+
+    stack = EmbeddedStack(options, announce)
+    previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    starting = True
+    try:
+        with stack:
+            starting = False
+            announce(
+                "regcore", f"up. The key is in {stack.data_dir / KEY_FILE_NAME}. Ctrl-C stops everything."
+            )
+            while not stop.wait(POLL_S):
+                stack.check()
+            announce("regcore", "stopping")
+    except KeyboardInterrupt:
+        announce("regcore", "stopped before it was up")
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _has_ready_worker(client: Client, started_at: float) -> bool:
+    # Rows of workers of an earlier `up` stay behind; only a beat since our start is ours. Times are UTC and sort as text.
+    since = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(started_at))
+    return any(worker["state"] == "ready" and worker["heartbeat_at"] >= since for worker in client.workers())
