@@ -46,7 +46,7 @@ class FinishedRun(Protocol):
 
 
 def write_artifacts(result: FinishedRun, directory: Path) -> list[Path]:
-    """Write model.safetensors, model.json, metrics.csv, report.json and tensorboard.zip; returns their paths."""
+    """Write every artifact of a finished run but its log and exports; returns their paths."""
     weights = weights_bytes(result.model.state_dict())
     contents = {
         "model.safetensors": weights,

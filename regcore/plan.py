@@ -255,6 +255,17 @@ def _count_rows(spec: JobSpec, info: DatasetInfo, problems: _Problems) -> RowCou
     )
     problems.stop_if_any()
     assert sizes is not None, "a failed split has been reported"
+    limit = spec.data.train_limit
+    if sizes.train == 0:
+        problems.add("/data", "empty_split", "data leaves no rows to train on; lower test_fraction or validation_fraction.")
+    elif limit is not None and limit > sizes.train:
+        problems.add(
+            "/data/train_limit",
+            "limit_too_large",
+            f"data.train_limit must be at most the {sizes.train} rows of the train split; received {limit}. Lower it, or "
+            "leave it out for all rows.",
+        )
+    problems.stop_if_any()
     return RowCounts(train=sizes.train, validation=sizes.validation, test=sizes.test)
 
 

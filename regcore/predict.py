@@ -8,30 +8,33 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from pydantic import TypeAdapter
 from safetensors.torch import load_file
 from torch import nn
 
 from regcore.data.load import scale_images
 from regcore.data.preprocessing import Preprocessing
 from regcore.errors import InvalidDataError
+from regcore.layers import AnyLayer, build_module
 
 _ROWS_AT_ONCE: Final = 4096
+_LAYERS: Final[TypeAdapter[list[AnyLayer]]] = TypeAdapter(list[AnyLayer])
 
 
 class Predictor:
     """A module with its preprocessing and its classes.
 
     Attributes:
-        module: In evaluation mode; takes rows as they were fed in training.
+        model: In evaluation mode; takes rows as they were fed in training.
         preprocessing: From raw rows to those.
         task: `classification` or `regression`.
         classes: Class names in label order, as strings; None for regression.
     """
 
     def __init__(
-        self, module: nn.Module, preprocessing: Preprocessing, *, task: str, classes: Sequence[str] | None
+        self, model: nn.Module, preprocessing: Preprocessing, *, task: str, classes: Sequence[str] | None
     ) -> None:
-        self.module = module.eval()
+        self.model = model.eval()
         self.preprocessing = preprocessing
         self.task = task
         self.classes = None if classes is None else tuple(classes)
@@ -40,8 +43,8 @@ class Predictor:
         """Class labels (int64) for classification, values for regression.
 
         Args:
-            raw_rows: A table as rows of numbers, or a list of dicts (or a data frame) by column name; images with
-                pixels as in the raw data (0–255 for all sets but `digits`, 0–16), (N, H, W), (N, C, H, W) or flat.
+            raw_rows: A table as rows of numbers, or a list of dicts (or a data frame) by column name; images as
+                (N, H, W), (N, C, H, W) or flat, with raw pixels: 0–255 for all sets but `digits` (0–16).
 
         Returns:
             (N,); `classes[label]` names a label.
@@ -75,11 +78,11 @@ class Predictor:
 
     def _outputs(self, raw_rows: Any) -> torch.Tensor:
         x = torch.from_numpy(np.ascontiguousarray(prepare_rows(raw_rows, self.preprocessing)))
-        parameter = next(self.module.parameters())
+        parameter = next(self.model.parameters())
         with torch.inference_mode():
             blocks = [
-                self.module(block.to(device=parameter.device, dtype=parameter.dtype))
-                for block in x.split(_ROWS_AT_ONCE)
+                self.model(block.to(device=parameter.device, dtype=parameter.dtype))
+                for block in torch.split(x, _ROWS_AT_ONCE)
             ]
         outputs = torch.cat(blocks).cpu()
         # NumPy knows no bfloat16.
@@ -92,8 +95,6 @@ def load_predictor(artifact_dir: str | Path, *, device: torch.device | str = "cp
     Raises:
         InvalidDataError: A file is missing or is not what it should be.
     """
-    from regcore.layers import build_module
-
     folder = Path(artifact_dir)
     try:
         described = json.loads((folder / "model.json").read_text(encoding="utf-8"))
@@ -103,7 +104,7 @@ def load_predictor(artifact_dir: str | Path, *, device: torch.device | str = "cp
             f"Cannot load a model from {folder}: {error}",
             remedy="Give the folder that holds a run's model.json and model.safetensors.",
         ) from error
-    module = build_module(described["layers"], tuple(described["input_shape"]))
+    module = build_module(_LAYERS.validate_python(described["layers"]), tuple(described["input_shape"]))
     dtype = torch.float64 if described["precision"] == "float64" else torch.float32
     module.to(dtype).load_state_dict(state)
     return Predictor(
@@ -116,7 +117,9 @@ def load_predictor(artifact_dir: str | Path, *, device: torch.device | str = "cp
 
 def prepare_rows(raw_rows: Any, preprocessing: Preprocessing) -> NDArray[Any]:
     """Raw rows as fed to the model, (N, *feature_shape)."""
-    rows = _table(raw_rows, preprocessing.columns) if preprocessing.kind == "table" else _array(raw_rows)
+    rows: NDArray[Any] = (
+        _table(raw_rows, preprocessing.columns) if preprocessing.kind == "table" else _array(raw_rows)
+    )
     shape = preprocessing.feature_shape
     fits = rows.shape[1:] in {shape, (int(np.prod(shape)),)} or (
         shape[0] == 1 and rows.shape[1:] == shape[1:]

@@ -112,7 +112,9 @@ def _first_mean(means: NDArray[np.float64]) -> NDArray[np.float64]:
 def _r2(means: NDArray[np.float64]) -> NDArray[np.float64]:
     """From means of squared error, target and squared target; a resample of equal targets gives NaN."""
     variance = means[:, 2] - means[:, 1] ** 2
-    return 1 - np.divide(means[:, 0], variance, out=np.full(len(means), np.nan), where=variance > 0)
+    unexplained = np.divide(means[:, 0], variance, out=np.full(len(means), np.nan), where=variance > 0)
+    r2: NDArray[np.float64] = 1 - unexplained
+    return r2
 
 
 def _split_metrics(
@@ -248,7 +250,7 @@ def count_dead_units(module: nn.Sequential, x: torch.Tensor) -> dict[str, int]:
     first: dict[str, torch.Tensor] = {}
     varies: dict[str, torch.Tensor] = {}
     with torch.inference_mode():
-        for block in x.split(_ROWS_AT_ONCE):
+        for block in torch.split(x, _ROWS_AT_ONCE):
             for layer, outputs in _activations(module, block):
                 # Images keep channels second; a channel is one unit.
                 units = outputs.flatten(2).transpose(1, 2).flatten(0, 1) if outputs.ndim > 2 else outputs

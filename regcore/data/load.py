@@ -1,7 +1,7 @@
 """Raw rows of a data set, as the disk or scikit-learn gives them.
 
-A torchvision set lies under the operator's data directory in torchvision's own layout (`FashionMNIST/raw/…`), or as
-gzipped IDX files in a folder named after it (`fashion-mnist/…`, as Debian's `dataset-fashion-mnist` lays it).
+A torchvision set lies under the operator's data directory in torchvision's own layout (`FashionMNIST/raw/…`), or
+as gzipped IDX files in a folder named after it (`fashion-mnist/…`, as Debian's `dataset-fashion-mnist` does).
 """
 
 import gzip
@@ -26,7 +26,8 @@ DOWNLOAD_VARIABLE: Final = "REGCORE_ALLOW_DOWNLOADS"
 DEBIAN_DIR: Final = Path("/usr/share/datasets")
 _MNIST_5K: Final = Path(__file__).with_name("mnist_5k.npz")
 _UNREADABLE: Final = (
-    OSError, EOFError, zlib.error, pickle.UnpicklingError, ValueError, TypeError, AssertionError, RuntimeError, KeyError,
+    OSError, EOFError, zlib.error, pickle.UnpicklingError,
+    ValueError, TypeError, AssertionError, RuntimeError, KeyError,
 )  # fmt: skip
 
 
@@ -104,7 +105,7 @@ def _load_builtin(info: DatasetInfo) -> RawData:
 
 
 def scale_images(pixels: NDArray[Any], image_maximum: float) -> NDArray[np.float32]:
-    """Raw pixels as float32 in [0, 1]; a run and its predictor both come through here, so they agree to the bit."""
+    """Raw pixels as float32 in [0, 1]: a run and its predictor share this, so that they agree to the bit."""
     return np.divide(pixels.astype(np.float32), np.float32(image_maximum), dtype=np.float32)
 
 
@@ -123,8 +124,8 @@ def _load_torchvision(info: DatasetInfo, data_dir: Path, *, allow_download: bool
         looked_in = ", ".join(str(folder) for folder in [data_dir, *_idx_folders(info, data_dir)])
         raise InvalidDataError(
             f"Cannot read the data set {info.name}: {error}. Looked in {looked_in}.",
-            remedy=f"Put torchvision's files of {info.name} into the data directory ({DATA_DIR_VARIABLE}), or let "
-            f"the server download them ({DOWNLOAD_VARIABLE}=true).",
+            remedy=f"Put torchvision's files of {info.name} into the data directory ({DATA_DIR_VARIABLE}), or "
+            f"let the server download them ({DOWNLOAD_VARIABLE}=true).",
             details={"data_set": info.name, "looked_in": looked_in},
         ) from error
     return RawData(info, train_x, train_y, (test_x, test_y), 255.0)
@@ -146,7 +147,7 @@ def _read_torchvision(
 
 
 def _idx_folders(info: DatasetInfo, data_dir: Path) -> list[Path]:
-    """Folders that may hold gzipped IDX files: named after the set, and the data directory if it is so named."""
+    """Folders that may hold gzipped IDX files: those named after the set, the data directory included."""
     if info.feature_shape[0] != 1:
         return []
     dashed = info.name.lower().replace("mnist", "-mnist").removeprefix("-")
@@ -157,7 +158,7 @@ def _idx_folders(info: DatasetInfo, data_dir: Path) -> list[Path]:
 
 
 def _unpack_idx(info: DatasetInfo, data_dir: Path, unpacked: Path) -> Path | None:
-    """Unpack gzipped IDX files to where torchvision's reader expects them; None where there is nothing to unpack."""
+    """Unpack gzipped IDX files to where torchvision's reader expects them; None if there is nothing to unpack."""
     stems = [
         f"{part}-{content}-ubyte" for part in ("train", "t10k") for content in ("images-idx3", "labels-idx1")
     ]

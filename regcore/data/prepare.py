@@ -1,4 +1,4 @@
-"""From a spec to the tensors that a run trains on: load, split, fit on train, standardize, move to the device."""
+"""From a spec to the tensors that a run trains on: load, split, fit on train, standardize."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +96,7 @@ def prepare(
         features = torch.from_numpy(np.ascontiguousarray(preprocessing.standardize(x)))
         return Split(
             features.to(device=device, dtype=dtype),
-            target.to(device=device, dtype=dtype if is_regression else None),
+            target.to(device=device, dtype=dtype if is_regression else torch.int64),
         )
 
     train = to_split(train_x, raw.y[splits.train])

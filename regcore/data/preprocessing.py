@@ -18,7 +18,7 @@ class Preprocessing:
         feature_shape: Shape of one row.
         columns: Column names of a table, in order.
         image_maximum: What raw pixels are divided by.
-        mean: Of the train rows: one for each column of a table, or each channel of images; None: not standardized.
+        mean: Of the train rows: one for each column of a table or channel of images; None: not standardized.
         std: Alike, population form; 1 where a column is constant.
     """
 
@@ -83,7 +83,7 @@ def fit_preprocessing(
         axes = (0, 2, 3) if info.kind == "image" else (0,)
         means = train_x.mean(axis=axes, dtype=np.float64)
         stds = train_x.std(axis=axes, dtype=np.float64)
-        # Rounding leaves a constant column a deviation of some 1e-17 of its size; dividing by it would blow up noise.
+        # Rounding leaves a constant column a tiny deviation; dividing by it would blow up noise.
         constant = stds <= 10 * np.finfo(train_x.dtype).eps * np.abs(means)
         mean, std = tuple(means.tolist()), tuple(np.where(constant, 1.0, stds).tolist())
     return Preprocessing(info.kind, info.feature_shape, info.columns, image_maximum, mean, std)

@@ -41,8 +41,8 @@ class Layer(Frozen):
         """Its parameters and their shapes, without a member axis."""
         return {}
 
-    def initialise(self, parameter: str, shape: Shape, stream: Generator) -> Tensor:
-        """First values of one parameter of one member, float64."""
+    def initialise(self, parameter: str, input_shape: Shape, stream: Generator) -> Tensor:
+        """First values of one parameter of one member, float64, without a member axis."""
         raise NotImplementedError
 
     def module(self, input_shape: Shape) -> nn.Module:

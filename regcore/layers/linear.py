@@ -36,13 +36,12 @@ class Linear(Layer):
         shapes: dict[str, Shape] = {"weight": (features, math.prod(input_shape))}
         return shapes | ({"bias": (features,)} if self.bias else {})
 
-    def initialise(self, parameter: str, shape: Shape, stream: Generator) -> Tensor:
+    def initialise(self, parameter: str, input_shape: Shape, stream: Generator) -> Tensor:
         import torch
 
-        bound = 1 / math.sqrt(shape[-1])
-        return torch.empty(shape if parameter == "weight" else shape[:1], dtype=torch.float64).uniform_(
-            -bound, bound, generator=stream
-        )
+        bound = 1 / math.sqrt(math.prod(input_shape))
+        shape = self.parameter_shapes(input_shape)[parameter]
+        return torch.empty(shape, dtype=torch.float64).uniform_(-bound, bound, generator=stream)
 
     def module(self, input_shape: Shape) -> nn.Module:
         from torch import nn

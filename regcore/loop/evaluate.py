@@ -1,0 +1,59 @@
+"""What a network is worth on a split: evaluation mode, no augmentation, no penalty, true labels."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from regcore.data.prepare import Split
+from regcore.loop.losses import RowLosses
+from regcore.loop.network import StackedNetwork
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """One split, all members.
+
+    Attributes:
+        losses: Per row, (K, N), float64.
+        outputs: What the network said, (K, N, outputs), float64.
+        targets: (N,).
+    """
+
+    losses: Tensor
+    outputs: Tensor
+    targets: Tensor
+
+
+def evaluate(network: StackedNetwork, split: Split, losses: RowLosses) -> Evaluation:
+    """Every row of a split, once."""
+    outputs = network.predict(split.x).to(split.x.dtype)
+    return Evaluation(losses(outputs, split.y.unsqueeze(0)).double(), outputs.double(), split.y)
+
+
+def measure(evaluation: Evaluation, loss: str) -> list[dict[str, float]]:
+    """The metrics of each member: `loss`, and `accuracy`, or `r2` and `mae`."""
+    columns = {"loss": evaluation.losses.mean(1)}
+    if loss in ("cross_entropy", "binary_cross_entropy"):
+        correct = predicted_labels(evaluation.outputs) == evaluation.targets
+        columns["accuracy"] = correct.double().mean(1)
+    else:
+        errors = evaluation.outputs.squeeze(-1) - evaluation.targets.double()
+        spread = (evaluation.targets.double() - evaluation.targets.double().mean()).square().sum()
+        columns["r2"] = 1 - errors.square().sum(1) / spread
+        columns["mae"] = errors.abs().mean(1)
+    table = torch.stack(list(columns.values())).T.tolist()
+    return [dict(zip(columns, row, strict=True)) for row in table]
+
+
+def predicted_labels(outputs: Tensor) -> Tensor:
+    """The most likely class: argmax over logits, or the sign of a single one; (..., outputs) to (...)."""
+    return outputs.argmax(-1) if outputs.shape[-1] > 1 else (outputs.squeeze(-1) > 0).long()
+
+
+def probabilities(outputs: Tensor) -> Tensor:
+    """(..., classes); a single logit stands for two classes."""
+    if outputs.shape[-1] > 1:
+        return outputs.softmax(-1)
+    positive = outputs.sigmoid()
+    return torch.cat([1 - positive, positive], dim=-1)

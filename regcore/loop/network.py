@@ -1,0 +1,87 @@
+"""K networks of one shape as one: every parameter has a leading member axis."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from regcore.layers import LayerContext, build_module, walk_shapes
+from regcore.plan import Plan
+from regcore.streams import generator
+
+EVAL_CHUNK_ROWS = 8192
+
+
+class StackedNetwork:
+    """The stacked weights of K members, and their forward pass.
+
+    Args:
+        plans: One per member; their layers agree in kinds and shapes.
+        dtype: Of the weights.
+        device: Where they live.
+        autocast: Whether matrix products run in bfloat16.
+
+    Attributes:
+        weights: By name, `{layer}.{parameter}`, each (K, *shape); leaves that require gradients.
+    """
+
+    def __init__(self, plans: Sequence[Plan], *, dtype: torch.dtype, device: torch.device, autocast: bool) -> None:
+        self.seeds = [plan.resolved_spec.training.seed for plan in plans]
+        self.input_shape = plans[0].input_shape
+        self.device = device
+        self._autocast = autocast
+        walk = list(walk_shapes(plans[0].layers, self.input_shape))
+        self._members = list(zip(*(plan.layers for plan in plans), strict=True))
+        self.weights: dict[str, Tensor] = {}
+        for label, layer, seen in walk:
+            for parameter in layer.parameter_shapes(seen):
+                first = [
+                    layer.initialise(parameter, seen, generator(seed, "initialisation", label, parameter))
+                    for seed in self.seeds
+                ]
+                stacked = torch.stack(first).to(device=device, dtype=dtype)
+                self.weights[f"{label}.{parameter}"] = stacked.requires_grad_()
+        # Weights change in place only, so which tensors belong to which layer is settled once.
+        self._stages = [
+            (label, layer, members, {p: self.weights[f"{label}.{p}"] for p in layer.parameter_shapes(seen)})
+            for (label, layer, seen), members in zip(walk, self._members, strict=True)
+        ]
+
+    def forward(self, x: Tensor, *, training: bool, step: int = 0, micro_batch: int = 0) -> Tensor:
+        """Outputs of every member.
+
+        Args:
+            x: (K, B, *input_shape), or (1, B, *input_shape) where all members see the same rows.
+            training: Whether stochastic layers act.
+            step: Which step's masks to draw.
+            micro_batch: Which part of an accumulated step this is.
+
+        Returns:
+            (K, B, outputs).
+        """
+        with self._precision():
+            for label, layer, members, weights in self._stages:
+                x = layer.forward(x, weights, LayerContext(label, training, members, self.seeds, step, micro_batch))
+        return x
+
+    @torch.no_grad()
+    def predict(self, x: Tensor) -> Tensor:
+        """Outputs in evaluation mode for all rows, (K, N, outputs), in chunks that bound the memory."""
+        chunks = [self.forward(rows.unsqueeze(0), training=False) for rows in x.split(EVAL_CHUNK_ROWS)]
+        return torch.cat(chunks, dim=1)
+
+    def member_state(self, member: int) -> dict[str, Tensor]:
+        """One member's parameters, without the member axis, on the CPU."""
+        return {name: weight.detach()[member].cpu().clone() for name, weight in self.weights.items()}
+
+    def module(self, member: int) -> nn.Sequential:
+        """One member as a plain torch module, in evaluation mode."""
+        layers = [members[member] for members in self._members]
+        state = self.member_state(member)
+        module = build_module(layers, self.input_shape).to(next(iter(state.values())).dtype)
+        module.load_state_dict(state)
+        return module.eval()
+
+    def _precision(self) -> AbstractContextManager[object]:
+        return torch.autocast(self.device.type, dtype=torch.bfloat16) if self._autocast else nullcontext()

@@ -1,0 +1,58 @@
+"""What a finished run is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from regcore.data.prepare import PreparedData
+from regcore.plan import Plan
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A trained model, and all that is known of it.
+
+    Attributes:
+        plan: What was trained.
+        data: The splits as they were fed to the model: `data.train.x`, `data.test.y`.
+        model: Plain torch module with the selected weights, in evaluation mode, on the CPU.
+        history: One dict per evaluation: `seq epoch step at values non_finite`.
+        metrics: Of the selected weights: `train/loss`, `validation/loss`, `test/loss`, `test/accuracy`, …
+        selected_epoch: Whose weights were kept.
+        generalization_gap: test/loss − train/loss; None without a test split.
+        sparsity: Share of exact zeros over tensors of two or more dimensions.
+        weights_sha256: Of the file `model.safetensors`.
+        report: Intervals, zeros, norms and curves.
+    """
+
+    plan: Plan
+    data: PreparedData
+    model: nn.Module
+    history: list[dict[str, Any]]
+    metrics: dict[str, float | None]
+    selected_epoch: int
+    generalization_gap: float | None
+    sparsity: float
+    weights_sha256: str
+    report: dict[str, Any]
+
+    def summary(self) -> dict[str, Any]:
+        """The job's `result`."""
+        return {
+            "metrics": self.metrics,
+            "selected_epoch": self.selected_epoch,
+            "generalization_gap": self.generalization_gap,
+            "sparsity": self.sparsity,
+            "num_parameters": self.plan.num_parameters,
+            "weights_sha256": self.weights_sha256,
+            "exact": True,
+            "fused_with": [],
+        }
+
+    def save(self, directory: Path | str) -> None:
+        """Write every artifact into a directory, made if need be."""
+        from regcore.artifacts import write_artifacts
+
+        write_artifacts(self, Path(directory))
