@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import PydanticUndefined
+
 from api.main import create_app
 from jobs.settings import PREFIX, SECRETS, Settings
 from jobs.states import markdown_table
-from pydantic_core import PydanticUndefined
 from regcore.spec.catalogue import CatalogueEntry, catalogue
 
 ROOT = Path(__file__).resolve().parent.parent
