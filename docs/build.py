@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from api.main import create_app
@@ -52,7 +53,7 @@ def settings_table() -> str:
         variable = f"`{PREFIX}{name.upper()}`"
         if name in SECRETS:
             variable += f" or `{PREFIX}{name.upper()}_FILE`"
-        rows.append(f"| {variable} | {_written(field.default)} | {field.description} |")
+        rows.append(f"| {variable} | {_written(_default(field))} | {field.description} |")
     return "\n".join(rows) + "\n"
 
 
@@ -106,6 +107,11 @@ def _kind_of_value(field: dict[str, Any], definitions: dict[str, Any]) -> str:
         return f"list of {_kind_of_value(field.get('items', {}), definitions)}"
     bounds = ", ".join(f"{sign}{field[key]:g}" for key, sign in _BOUNDS.items() if key in field)
     return " ".join(filter(None, [str(field.get("type", "any")), bounds]))
+
+
+def _default(field: FieldInfo) -> Any:
+    """Return a setting's default; those that lie in the data directory follow from its default."""
+    return field.get_default(call_default_factory=True, validated_data={"data_dir": Path(".regcore")})
 
 
 def _written(value: Any) -> str:
