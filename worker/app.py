@@ -41,7 +41,7 @@ class Worker:
         self._store = open_store(settings)
         slots = find_slots(settings.slots)
         num_threads = threads_per_slot(len(slots))
-        environment = runner_environment(os.environ, num_threads)
+        environment = runner_environment(os.environ, num_threads, allow_downloads=settings.allow_downloads)
         self._runners = WarmRunners(lambda: RunnerProcess(environment))
         self._draining = threading.Event()
         self._notifier = Notifier(settings)
@@ -104,6 +104,7 @@ class Worker:
             without_gossip=True,
             without_mingle=True,
             without_heartbeat=True,
+            quiet=True,
         ).start()
 
     def _drain(self, **_: Any) -> None:

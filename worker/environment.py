@@ -27,18 +27,22 @@ _NAMES = frozenset(
 _PREFIXES = ("LC_", "NVIDIA_")
 
 
-def runner_environment(environment: Mapping[str, str], num_threads: int) -> dict[str, str]:
+def runner_environment(
+    environment: Mapping[str, str], num_threads: int, *, allow_downloads: bool = False
+) -> dict[str, str]:
     """The runner's environment variables.
 
     Args:
         environment: The worker's own.
         num_threads: For OpenMP and BLAS, which read theirs once, as the process starts.
+        allow_downloads: Whether the engine may fetch torchvision's data sets.
     """
     kept = {name: text for name, text in environment.items() if name in _NAMES or name.startswith(_PREFIXES)}
     threads = str(num_threads)
     return {
         **kept,
         "PYTHONUNBUFFERED": "1",
+        "REGCORE_ALLOW_DOWNLOADS": str(int(allow_downloads)),
         # Otherwise a GPU is asked how many there are by making a context on it, which an idle spare must not
         # hold.
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",

@@ -80,11 +80,7 @@ class RunDirectory:
     def files(self, *, all_artifacts: bool) -> list[Path]:
         """What to store: all of a success; else the log and the metrics, for the rest may be half-written."""
         names = None if all_artifacts else {"log.txt", "metrics.csv"}
-        return [
-            path
-            for path in sorted(self.path.iterdir())
-            if path.is_file() and (not names or path.name in names)
-        ]
+        return [path for path in sorted(self.path.iterdir()) if path.is_file() and (not names or path.name in names)]
 
     def remove(self) -> None:
         shutil.rmtree(self.path.parent)

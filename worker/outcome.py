@@ -101,9 +101,5 @@ def _crashed(crash: Crash) -> dict[str, Any]:
         how, details["signal"] = f"was killed by {name}", name
     else:
         how, details["exit_status"] = f"exited with status {crash.returncode}", crash.returncode
-    hint = (
-        " Often that means that the machine ran out of memory." if crash.returncode == -signal.SIGKILL else ""
-    )
-    return make_reason(
-        Reason.INTERNAL_ERROR, f"The runner process {how} while it trained.{hint}", details=details
-    )
+    hint = " Often that means that the machine ran out of memory." if crash.returncode == -signal.SIGKILL else ""
+    return make_reason(Reason.INTERNAL_ERROR, f"The runner process {how} while it trained.{hint}", details=details)

@@ -165,9 +165,7 @@ def execute(run: Run, commands: Commands, events: Events) -> Ended:
         _reset_peak_memory()
         _take_device(run)
         events.send(Started(run.job_id))
-        _log.info(
-            "torch %s on %s, %d threads, run %d", torch.__version__, run.device, run.num_threads, run.run_id
-        )
+        _log.info("torch %s on %s, %d threads, run %d", torch.__version__, run.device, run.num_threads, run.run_id)
         outcome = _outcome(run, commands, events)
         events.flush_progress()
         gc.collect()
@@ -218,9 +216,7 @@ def _outcome(run: Run, commands: Commands, events: Events) -> dict[str, Any]:
 
 
 def _internal_error(message: str) -> dict[str, Any]:
-    reason = TrainingError(
-        message, remedy="This is a fault of RegCore's: see log.txt, and report it."
-    ).reason()
+    reason = TrainingError(message, remedy="This is a fault of RegCore's: see log.txt, and report it.").reason()
     return {"outcome": "failed", "clean": False, "reason": reason}
 
 
@@ -230,9 +226,7 @@ def versions() -> dict[str, str]:
 
 
 def _metrics_line(body: dict[str, Any]) -> str:
-    numbers = " ".join(
-        f"{name} {number:.6g}" for name, number in body["values"].items() if number is not None
-    )
+    numbers = " ".join(f"{name} {number:.6g}" for name, number in body["values"].items() if number is not None)
     return f"epoch {body['epoch']} step {body['step']}: {numbers}"
 
 

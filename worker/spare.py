@@ -58,9 +58,7 @@ class WarmRunners:
         if not runner.wait_ready(_WARM_UP_TIMEOUT_S):
             returncode = runner.returncode
             runner.close()
-            raise RunnerStartError(
-                f"A runner did not come up: exit status {returncode}; its messages are above."
-            )
+            raise RunnerStartError(f"A runner did not come up: exit status {returncode}; its messages are above.")
         self.versions = runner.versions or {}
         self._refill_later()
         return runner

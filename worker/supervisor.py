@@ -253,9 +253,7 @@ class Supervisor:
             ),
             self._lease_deadline,
         )
-        _log.info(
-            "ended", state=str(verdict.state), reason=verdict.reason and verdict.reason["code"], **usage
-        )
+        _log.info("ended", state=str(verdict.state), reason=verdict.reason and verdict.reason["code"], **usage)
 
     def _metrics_rows(self) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []

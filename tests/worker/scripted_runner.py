@@ -1,4 +1,4 @@
-"""Stands in for `worker.runner` where a test needs one that misbehaves, or no torch: the job's name is its script.
+"""Stands in for `worker.runner` where a test needs one that misbehaves, or no torch: a job's name is a script.
 
 It speaks the real protocol over the real pipes; only the training is make-believe.
 """
@@ -67,9 +67,7 @@ def train(run: Run, events: Any) -> None:
         events.write(encode(Wrote(run.job_id, "progress", progress, time.time())))
         events.write(encode(Wrote(run.job_id, "metrics", metrics, time.time())))
     (Path(run.directory) / "model.safetensors").write_bytes(b"weights")
-    events.write(
-        encode(Ended(run.job_id, "succeeded", clean=True, result={"metrics": {}}, peak_memory_bytes=7))
-    )
+    events.write(encode(Ended(run.job_id, "succeeded", clean=True, result={"metrics": {}}, peak_memory_bytes=7)))
 
 
 if __name__ == "__main__":

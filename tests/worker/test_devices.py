@@ -29,9 +29,7 @@ def test_gpus_are_those_that_the_driver_and_the_environment_show(tmp_path, visib
     assert count_gpus(environment, tmp_path) == expected
 
 
-@pytest.mark.parametrize(
-    ("quota", "most"), [("max 100000", 10_000), ("100000 100000", 1), ("50000 100000", 1)]
-)
+@pytest.mark.parametrize(("quota", "most"), [("max 100000", 10_000), ("100000 100000", 1), ("50000 100000", 1)])
 def test_cores_are_cut_down_to_the_containers_quota(tmp_path, quota, most):
     cpu = tmp_path / "cpu.max"
     cpu.write_text(quota)

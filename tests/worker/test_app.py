@@ -1,0 +1,154 @@
+"""The worker as a process: real Celery, real Redis, real runners that train."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from jobs.migrate import migrate
+from jobs.model import NewJob
+from jobs.queue import make_publisher, publish
+from jobs.store import open_store
+from regcore.spec import parse_spec
+
+LONG = 100_000
+
+
+@pytest.fixture
+def stack(settings, redis_url):
+    """Settings, the store, and a way to start workers; every worker is dead afterwards."""
+    settings = settings.model_copy(update={"redis_url": redis_url})
+    migrate(settings)
+    stack = Stack(settings)
+    yield stack
+    stack.close()
+
+
+class Stack:
+    def __init__(self, settings):
+        self.settings = settings
+        self.store = open_store(settings)
+        self._publisher = make_publisher(settings)
+        self._workers = []
+
+    def start_worker(self):
+        environment = {
+            **os.environ,
+            "REGCORE_DATA_DIR": str(self.settings.data_dir),
+            "REGCORE_REDIS_URL": self.settings.redis_url,
+            "REGCORE_LEASE_S": str(self.settings.lease_s),
+            "REGCORE_RECONCILE_INTERVAL_S": str(self.settings.reconcile_interval_s),
+            "REGCORE_SECRET_OF_OURS": "secret",
+        }
+        worker = subprocess.Popen([sys.executable, "-m", "worker"], env=environment)
+        self._workers.append(worker)
+        return worker
+
+    def submit(self, epochs=1, *, hint=True):
+        body = {
+            "data": {"kind": "builtin", "name": "digits"},
+            "model": {"kind": "linear"},
+            "training": {"epochs": epochs},
+        }
+        spec = parse_spec(body).model_dump(mode="json")
+        new = NewJob(name=None, labels={}, priority="normal", spec=body, resolved_spec=spec, plan={})
+        job = self.store.submit("t", new).job
+        if hint:
+            publish(self._publisher, job.id)
+        return job.id
+
+    def wait(self, job_id, *states):
+        deadline = time.monotonic() + 90
+        while self.store.state("t", job_id) not in states:
+            assert time.monotonic() < deadline, self.store.get("t", job_id)
+            time.sleep(0.02)
+
+    def runner_of(self, worker):
+        """The runner that trains: the child with the most processor time."""
+        return max(psutil.Process(worker.pid).children(), key=lambda child: sum(child.cpu_times()[:2]))
+
+    def close(self):
+        for worker in self._workers:
+            worker.kill()
+            worker.wait()
+        self._publisher.close()
+        self.store.close()
+
+
+def test_a_worker_trains_shows_itself_and_drains_on_sigterm(stack):
+    worker = stack.start_worker()
+    done = stack.submit()
+    stack.wait(done, "succeeded", "failed")
+    long = stack.submit(LONG)
+    stack.wait(long, "running")
+    runners = psutil.Process(worker.pid).children()
+    environments = [runner.environ() for runner in runners]
+    (row,) = stack.store.workers()
+    names = {psutil.Process(worker.pid).cmdline()[0], *(runner.cmdline()[0] for runner in runners)}
+
+    worker.send_signal(signal.SIGTERM)
+    exit_status = worker.wait(30)
+
+    assert stack.store.get("t", done).result["metrics"]["test/accuracy"] > 0.5
+    assert (row.state, row.devices[0]) == ("ready", "cpu")
+    assert names >= {"regcore-worker", "regcore-runner"}
+    assert not any("REGCORE_SECRET_OF_OURS" in environment for environment in environments)
+    assert exit_status == 0
+    assert stack.store.state("t", long) == "queued"
+    assert stack.store.workers() == []
+    psutil.wait_procs(runners, timeout=5)
+    assert not any(runner.is_running() for runner in runners)
+
+
+def test_a_job_whose_message_was_lost_is_run_all_the_same(stack):
+    lost = stack.submit(hint=False)
+
+    stack.start_worker()
+
+    stack.wait(lost, "succeeded")
+
+
+def test_a_killed_worker_takes_its_runners_with_it_and_another_takes_the_job(stack):
+    first = stack.start_worker()
+    job = stack.submit(LONG)
+    stack.wait(job, "running")
+    runners = psutil.Process(first.pid).children()
+
+    first.kill()
+    first.wait()
+    psutil.wait_procs(runners, timeout=10)
+    stack.start_worker()
+    stack.wait(job, "queued", "starting")
+    stack.wait(job, "running")
+    stack.store.request_cancel("t", job)
+    stack.wait(job, "cancelled")
+
+    assert not any(runner.is_running() for runner in runners)
+    ended = stack.store.get("t", job)
+    assert ended.attempt == 2
+    assert "worker_lost" in [step.reason for step in ended.transitions]
+
+
+def test_a_stopped_supervisor_loses_its_runner_and_its_job(stack):
+    first = stack.start_worker()
+    job = stack.submit(LONG)
+    stack.wait(job, "running")
+    runner = stack.runner_of(first)
+
+    first.send_signal(signal.SIGSTOP)
+    psutil.wait_procs([runner], timeout=stack.settings.lease_s * 5)
+    # A zombie: its stopped parent cannot collect it.
+    assert runner.status() == psutil.STATUS_ZOMBIE
+    stack.start_worker()
+    stack.wait(job, "queued", "starting")
+    stack.wait(job, "running")
+    first.send_signal(signal.SIGCONT)
+    time.sleep(1)
+    stack.store.request_cancel("t", job)
+    stack.wait(job, "cancelled")
+
+    assert stack.store.get("t", job).attempt == 2

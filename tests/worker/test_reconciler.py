@@ -1,0 +1,99 @@
+import threading
+import time
+
+import pytest
+import redis
+
+from jobs.errors import StoreUnavailableError
+from jobs.live import Notifier
+from jobs.model import Capabilities, WorkerInfo
+from jobs.queue import QUEUE_NAME, make_publisher
+from worker.reconciler import Periodic, beat, reconcile
+
+CPU = Capabilities(frozenset({"cpu"}))
+
+
+@pytest.fixture
+def celery(settings, redis_url):
+    client = redis.Redis.from_url(redis_url)
+    client.flushall()
+    client.close()
+    app = make_publisher(settings.model_copy(update={"redis_url": redis_url}))
+    yield app
+    app.close()
+
+
+@pytest.fixture
+def notifier(settings):
+    notifier = Notifier(settings)
+    yield notifier
+    notifier.close()
+
+
+def test_a_due_job_is_published_again(store, submit, celery, notifier, redis_url, settings):
+    submit("succeed")
+    time.sleep(settings.reconcile_interval_s * 2)
+
+    reconcile(store, celery, notifier)
+
+    client = redis.Redis.from_url(redis_url)
+    assert client.llen(QUEUE_NAME) == 1
+    client.close()
+
+
+def test_a_run_whose_worker_is_silent_goes_back_to_the_queue(store, submit, celery, notifier):
+    job = submit("succeed")
+    run = store.claim("wrk_lost", CPU)
+    store.renew(run.run_id, 0.0)
+    time.sleep(0.05)
+
+    reconcile(store, celery, notifier)
+
+    assert store.state("t", job.id) == "queued"
+    assert store.get("t", job.id).transitions[-1].reason == "worker_lost"
+
+
+def test_without_redis_the_job_stays_queued_and_nothing_raises(store, submit, settings, notifier):
+    job = submit("succeed")
+    time.sleep(settings.reconcile_interval_s * 2)
+    away = make_publisher(settings)
+
+    reconcile(store, away, notifier)
+
+    away.close()
+    assert store.state("t", job.id) == "queued"
+
+
+def test_a_worker_that_was_forgotten_registers_again(store):
+    worker = WorkerInfo("wrk_1", "node", CPU)
+
+    beat(store, worker, [{"device": "cpu", "job_ids": []}], draining=False)
+    beat(store, worker, [{"device": "cpu", "job_ids": ["job_1"]}], draining=True)
+
+    (row,) = store.workers()
+    assert (row.id, row.state, row.slots) == ("wrk_1", "draining", [{"device": "cpu", "job_ids": ["job_1"]}])
+
+
+@pytest.mark.parametrize("error", [StoreUnavailableError(), RuntimeError("a fault of ours")])
+def test_a_periodic_activity_outlives_its_errors_until_it_is_stopped(error):
+    calls = []
+    twice = threading.Event()
+
+    def action():
+        calls.append(None)
+        if len(calls) == 2:
+            twice.set()
+        raise error
+
+    periodic = Periodic("test", 0.01, action)
+    periodic.start()
+    assert twice.wait(10)
+    periodic.stop()
+    num_calls = len(calls)
+    time.sleep(0.05)
+
+    assert len(calls) == num_calls
+
+
+def test_stopping_what_never_started_is_fine():
+    Periodic("test", 1.0, lambda: None).stop()

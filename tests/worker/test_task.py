@@ -1,0 +1,137 @@
+import threading
+from dataclasses import replace
+
+import pytest
+from celery import Celery
+
+from jobs.errors import StoreUnavailableError
+from jobs.queue import TASK_NAME
+from worker.devices import Slot
+from worker.spare import WarmRunners
+from worker.task import Claimer, register_task
+
+
+@pytest.fixture
+def runners(start_scripted):
+    pool = WarmRunners(start_scripted)
+    yield pool
+    pool.close()
+
+
+@pytest.fixture
+def claimer(surroundings, runners):
+    return Claimer("wrk_1", surroundings, [Slot(0, "cpu")], runners)
+
+
+def test_one_hint_runs_all_that_waits_best_first(store, submit, claimer):
+    last = submit("succeed", priority="low")
+    first = submit("succeed", priority="high")
+
+    claimer.work()
+
+    low, high = store.get("t", last.id), store.get("t", first.id)
+    assert (low.state, high.state) == ("succeeded", "succeeded")
+    assert high.finished_at <= low.started_at
+
+
+def test_a_crash_costs_one_job_and_the_next_is_run(store, submit, claimer):
+    crashed, after = submit("crash"), submit("succeed")
+
+    claimer.work()
+
+    assert store.state("t", crashed.id) == "failed"
+    assert store.state("t", after.id) == "succeeded"
+
+
+def test_hints_twenty_times_at_once_run_a_job_once(store, submit, claimer):
+    job = submit("succeed")
+    threads = [threading.Thread(target=claimer.work) for _ in range(20)]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    ended = store.get("t", job.id)
+    assert (ended.state, ended.attempt) == ("succeeded", 1)
+
+
+def test_a_hint_with_nothing_to_do_returns_without_a_sound(claimer, caplog):
+    claimer.work()
+
+    assert caplog.records == []
+
+
+def test_a_worker_that_is_draining_claims_nothing(store, submit, claimer, surroundings):
+    job = submit("succeed")
+    surroundings.draining.set()
+
+    claimer.work()
+
+    assert store.state("t", job.id) == "queued"
+
+
+def test_a_job_for_a_device_that_is_not_here_is_left(store, submit, claimer):
+    job = submit("succeed", device="cuda")
+
+    claimer.work()
+
+    assert store.state("t", job.id) == "queued"
+    assert claimer.capabilities.devices == {"cpu"}
+
+
+def test_a_worker_with_a_gpu_takes_both_kinds(surroundings, runners):
+    claimer = Claimer("wrk_1", surroundings, [Slot(0, "cuda:0"), Slot(1, "cuda:1")], runners)
+
+    assert claimer.capabilities.devices == {"cpu", "cuda"}
+    assert claimer.occupancy() == [{"device": "cuda:0", "job_ids": []}, {"device": "cuda:1", "job_ids": []}]
+
+
+def test_a_runner_that_cannot_start_fails_the_job_and_the_worker_goes_on(store, submit, surroundings, start_scripted):
+    def start():
+        runner = start_scripted()
+        runner.kill()
+        return runner
+
+    job = submit("succeed")
+
+    Claimer("wrk_1", surroundings, [Slot(0, "cpu")], WarmRunners(start)).work()
+
+    ended = store.get("t", job.id)
+    assert (ended.state, ended.state_reason["code"]) == ("failed", "internal_error")
+    assert "did not come up" in ended.state_reason["message"]
+
+
+def test_a_fault_of_the_supervisors_fails_the_job_and_the_worker_goes_on(store, submit, surroundings, runners):
+    class FullDisk:
+        def put(self, path):
+            raise OSError(28, "No space left on device")
+
+    job = submit("succeed")
+
+    Claimer("wrk_1", replace(surroundings, artifacts=FullDisk()), [Slot(0, "cpu")], runners).work()
+
+    ended = store.get("t", job.id)
+    assert (ended.state, ended.state_reason["code"]) == ("failed", "internal_error")
+    assert "No space left" in ended.state_reason["message"]
+
+
+def test_a_database_that_is_away_costs_the_hint_and_not_the_thread(surroundings, runners):
+    class Away:
+        def claim(self, *args):
+            raise StoreUnavailableError
+
+    claimer = Claimer("wrk_1", replace(surroundings, store=Away()), [Slot(0, "cpu")], runners)
+
+    claimer.work()
+    claimer.work()  # the slot is free again
+
+
+def test_the_queues_one_task_works(store, submit, claimer):
+    job = submit("succeed")
+    celery = Celery("test")
+    register_task(celery, claimer)
+
+    celery.tasks[TASK_NAME].run(job.id)
+
+    assert store.state("t", job.id) == "succeeded"
