@@ -1,0 +1,165 @@
+"""Every error as an RFC 9457 problem, and the one table of their statuses."""
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from starlette.responses import Response
+
+from jobs.errors import (
+    ArtifactNotFoundError,
+    IdempotencyBusyError,
+    IdempotencyMismatchError,
+    IllegalActionError,
+    InvalidCursorError,
+    JobNotFoundError,
+    JobsError,
+    StoreUnavailableError,
+)
+from regcore.errors import FieldError, SpecError
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:regcore:problem:"
+RETRY_AFTER_S = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemKind:
+    """What a code stands for."""
+
+    status: int
+    title: str
+
+
+PROBLEMS: Mapping[str, ProblemKind] = {
+    "invalid_json": ProblemKind(400, "The body is not JSON"),
+    "invalid_range": ProblemKind(400, "The Range header cannot be read"),
+    "bad_request": ProblemKind(400, "The request cannot be read"),
+    "unauthorized": ProblemKind(401, "A valid API key is needed"),
+    "foreign_host": ProblemKind(403, "This server does not answer to that host name"),
+    "foreign_origin": ProblemKind(403, "Requests from other sites are refused"),
+    "not_found": ProblemKind(404, "There is nothing here"),
+    "job_not_found": ProblemKind(404, "There is no such job"),
+    "artifact_not_found": ProblemKind(404, "There is no such artifact"),
+    "report_not_found": ProblemKind(404, "The job has no report"),
+    "method_not_allowed": ProblemKind(405, "The method is not allowed here"),
+    "not_acceptable": ProblemKind(406, "No such representation"),
+    "illegal_action": ProblemKind(409, "The job's state does not allow this"),
+    "idempotency_busy": ProblemKind(409, "A request with this Idempotency-Key is being served"),
+    "body_too_large": ProblemKind(413, "The body is too large"),
+    "unsupported_media_type": ProblemKind(415, "The body's media type is not supported"),
+    "range_not_satisfiable": ProblemKind(416, "The range lies outside the file"),
+    "invalid_spec": ProblemKind(422, "The job spec is not valid"),
+    "invalid_body": ProblemKind(422, "The body is not valid"),
+    "invalid_parameter": ProblemKind(422, "A parameter is not valid"),
+    "idempotency_mismatch": ProblemKind(422, "The Idempotency-Key was used for another request"),
+    "internal_error": ProblemKind(500, "The server failed"),
+    "unavailable": ProblemKind(503, "The server cannot answer for now"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterError:
+    """A wrong query parameter or header."""
+
+    parameter: str
+    code: str
+    message: str
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem.
+
+    Args:
+        code: A key of `PROBLEMS`.
+        detail: What was expected, what came, what to do.
+        errors: The wrong places, where there are any.
+        headers: Further response headers.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        errors: Iterable[FieldError | ParameterError] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+
+
+def parameter_problem(parameter: str, message: str, code: str = "invalid_value") -> ProblemError:
+    """Return the problem of one wrong parameter."""
+    return ProblemError("invalid_parameter", message, [ParameterError(parameter, code, message)])
+
+
+def from_spec_error(error: SpecError) -> ProblemError:
+    """Return a refused spec as a problem."""
+    return ProblemError("invalid_spec", _sum_up(error.errors), error.errors)
+
+
+def from_jobs_error(error: JobsError) -> ProblemError:
+    """Return what went wrong in the store as a problem; a fault of ours is raised on."""
+    detail = str(error)
+    retry = {"Retry-After": str(RETRY_AFTER_S)}
+    match error:
+        case JobNotFoundError():
+            return ProblemError("job_not_found", f"{detail} Look it up with GET /v1/jobs.")
+        case ArtifactNotFoundError():
+            return ProblemError("artifact_not_found", f"{detail} The job's artifacts list what it has.")
+        case IllegalActionError():
+            return ProblemError("illegal_action", detail)
+        case InvalidCursorError():
+            return parameter_problem("after", detail, "invalid_cursor")
+        case IdempotencyMismatchError():
+            wrong = ParameterError("Idempotency-Key", "idempotency_mismatch", detail)
+            return ProblemError("idempotency_mismatch", detail, [wrong])
+        case IdempotencyBusyError():
+            return ProblemError("idempotency_busy", detail, headers=retry)
+        case StoreUnavailableError():
+            return ProblemError("unavailable", detail, headers=retry)
+    raise error
+
+
+def suggest(received: str, known: Iterable[str]) -> str:
+    """Return ` Did you mean 'x'?` where something known is close, else nothing."""
+    close = difflib.get_close_matches(received, list(known), n=1, cutoff=0.6)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def problem_response(problem: ProblemError, path: str, request_id: str) -> Response:
+    """Write a problem."""
+    kind = PROBLEMS[problem.code]
+    body: dict[str, Any] = {
+        "type": TYPE_PREFIX + problem.code,
+        "title": kind.title,
+        "status": kind.status,
+        "detail": problem.detail,
+        "instance": path,
+        "request_id": request_id,
+        "errors": [_show(error) for error in problem.errors],
+    }
+    # ASCII, for a client's own words may come back in it, and they may hold half a surrogate pair.
+    content = json.dumps(body, ensure_ascii=True, allow_nan=False)
+    return Response(content, kind.status, problem.headers, PROBLEM_MEDIA_TYPE)
+
+
+def request_id_of(request: Request) -> str:
+    """The request's id, as the guard chose it."""
+    return str(request.state.request_id)
+
+
+def _show(error: FieldError | ParameterError) -> dict[str, str]:
+    where = {"pointer": error.pointer} if isinstance(error, FieldError) else {"parameter": error.parameter}
+    return {**where, "code": error.code, "message": error.message}
+
+
+def _sum_up(errors: Sequence[FieldError]) -> str:
+    more = f" And {len(errors) - 1} more: see errors." if len(errors) > 1 else ""
+    return errors[0].message + more

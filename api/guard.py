@@ -1,0 +1,90 @@
+"""What happens to every request before and after its route: its id, host and origin, headers, log line, last resort."""
+
+import re
+import time
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import ProblemError, problem_response
+from api.hosts import HostRules
+from api.logs import get_logger
+from jobs.ids import new_id
+
+HEADER = "X-Request-ID"
+PROBE_PATHS = frozenset({"/healthz", "/readyz"})
+"""Probes call by address, and learn nothing: any host name will do."""
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+
+_logger = get_logger(__name__)
+
+
+class Guard:
+    """The outermost ASGI layer of ours."""
+
+    def __init__(self, app: ASGIApp, rules: HostRules) -> None:
+        self._app = app
+        self._rules = rules
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange = _Exchange(scope, send)
+        with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
+            refusal = None if scope["path"] in PROBE_PATHS else self._rules.check(Headers(scope=scope))
+            try:
+                if refusal is None:
+                    await self._app(scope, receive, exchange.send)
+                else:
+                    await exchange.refuse(refusal, receive)
+            except Exception:
+                _logger.exception("request_failed", method=scope["method"], path=scope["path"])
+                if exchange.status is not None:
+                    raise  # Half an answer is out: the server must break the connection off.
+                detail = f"The server failed. Tell its operator the request id {exchange.request_id}."
+                await exchange.refuse(ProblemError("internal_error", detail), receive)
+            finally:
+                exchange.log()
+
+
+class _Exchange:
+    """One request and its answer."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        given = Headers(scope=scope).get(HEADER, "")
+        self.request_id = given if _REQUEST_ID.fullmatch(given) else new_id("req")
+        self.status: int | None = None
+        self._scope = scope
+        self._send = send
+        self._started = time.perf_counter()
+        scope.setdefault("state", {})["request_id"] = self.request_id
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers[HEADER] = self.request_id
+            headers.setdefault("Cache-Control", "no-store")
+            for name, value in _SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+        await self._send(message)
+
+    async def refuse(self, problem: ProblemError, receive: Receive) -> None:
+        response = problem_response(problem, self._scope["path"], self.request_id)
+        await response(self._scope, receive, self.send)
+
+    def log(self) -> None:
+        # The path alone: a query may hold what nobody should read in a log.
+        duration_ms = round((time.perf_counter() - self._started) * 1000, 1)
+        fields = {"method": self._scope["method"], "path": self._scope["path"], "status": self.status}
+        level = _logger.debug if self._scope["path"] in PROBE_PATHS else _logger.info
+        level("request", **fields, duration_ms=duration_ms)

@@ -1,0 +1,92 @@
+"""From exceptions to problems: what routes raise, what the store raises, and what FastAPI raises by itself."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from api.errors import (
+    ParameterError,
+    ProblemError,
+    from_jobs_error,
+    from_spec_error,
+    problem_response,
+    request_id_of,
+    suggest,
+)
+from jobs.errors import JobsError
+from regcore.errors import SpecError
+
+Handler = Callable[[Request, Any], Awaitable[Response]]
+
+
+def install_handlers(app: FastAPI, routes: Sequence[APIRoute]) -> None:
+    """Make every error of the app a problem.
+
+    Args:
+        app: The app.
+        routes: All its operations: what a 405's `Allow` is made of.
+    """
+
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        return _answer(request, _from_http(request, error, routes))
+
+    app.exception_handler(ProblemError)(_problem)
+    app.exception_handler(JobsError)(_jobs_error)
+    app.exception_handler(SpecError)(_spec_error)
+    app.exception_handler(RequestValidationError)(_validation_error)
+    app.exception_handler(HTTPException)(http_error)
+
+
+def _answer(request: Request, problem: ProblemError) -> Response:
+    return problem_response(problem, request.url.path, request_id_of(request))
+
+
+async def _problem(request: Request, error: ProblemError) -> Response:
+    return _answer(request, error)
+
+
+async def _jobs_error(request: Request, error: JobsError) -> Response:
+    return _answer(request, from_jobs_error(error))
+
+
+async def _spec_error(request: Request, error: SpecError) -> Response:
+    return _answer(request, from_spec_error(error))
+
+
+async def _validation_error(request: Request, error: RequestValidationError) -> Response:
+    wrong = [_explain(request, one) for one in error.errors()]
+    return _answer(request, ProblemError("invalid_parameter", wrong[0].message, wrong))
+
+
+def _explain(request: Request, error: dict[str, Any]) -> ParameterError:
+    name = str(error["loc"][1]) if len(error["loc"]) > 1 else str(error["loc"][0])
+    if error["type"] == "extra_forbidden":
+        known = _known_parameters(request)
+        takes = f"one of {', '.join(known)}" if known else "none"
+        message = f"{name!r} is not a parameter here; expected {takes}. Remove it." + suggest(name, known)
+        return ParameterError(name, "unknown_parameter", message)
+    said = error["msg"][0].lower() + error["msg"][1:]
+    return ParameterError(name, error["type"], f"{name}: {said}; received {error['input']!r:.80}. Correct it.")
+
+
+def _known_parameters(request: Request) -> list[str]:
+    operation = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
+    return [one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"]
+
+
+def _from_http(request: Request, error: HTTPException, routes: Sequence[APIRoute]) -> ProblemError:
+    path = request.url.path
+    match error.status_code:
+        case 404:
+            return ProblemError("not_found", f"There is nothing at {path}. GET /openapi.json lists what there is.")
+        case 405:
+            allowed = sorted({m for route in routes if route.path_regex.match(path) for m in route.methods})
+            detail = f"{request.method} is not allowed at {path}; use {' or '.join(allowed)}."
+            return ProblemError("method_not_allowed", detail, headers={"Allow": ", ".join(allowed)})
+        case _:
+            return ProblemError("bad_request", f"The request cannot be read: {error.detail}.")

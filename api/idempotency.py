@@ -1,0 +1,34 @@
+"""`Idempotency-Key`: the same request again gets the first answer."""
+
+import hashlib
+import json
+from typing import Any
+
+from fastapi import Request
+
+from api.errors import parameter_problem
+from jobs.model import IdempotencyKey
+
+HEADER = "Idempotency-Key"
+REPLAYED_HEADER = "Idempotency-Replayed"
+
+_MAX_CHARACTERS = 255
+
+
+def idempotency_key(request: Request, body: Any = None) -> IdempotencyKey | None:
+    """Return the request's key, or None if it has none.
+
+    The body counts by what it says: a client that writes the same JSON with other spaces repeats itself.
+
+    Raises:
+        ProblemError: The key is empty, too long, or not printable ASCII.
+    """
+    key = request.headers.get(HEADER)
+    if key is None:
+        return None
+    if not (1 <= len(key) <= _MAX_CHARACTERS and key.isascii() and key.isprintable()):
+        raise parameter_problem(
+            HEADER, f"{HEADER} must be 1 to {_MAX_CHARACTERS} printable ASCII characters. Use a new UUID."
+        )
+    said = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
+    return IdempotencyKey(f"{request.method} {request.url.path}", key, hashlib.sha256(said).hexdigest())

@@ -1,0 +1,1 @@
+"""The operations, one file per resource; each file's `router` is included by `api.main`."""
