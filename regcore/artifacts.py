@@ -109,9 +109,7 @@ def tensorboard_zip(rows: Iterable[Mapping[str, Any]]) -> bytes:
     writer.write(Event(wall_time=started_at, file_version="brain.Event:2").SerializeToString())
     for row in rows:
         values = [
-            Summary.Value(tag=name, simple_value=value)
-            for name, value in row["values"].items()
-            if value is not None
+            Summary.Value(tag=name, simple_value=value) for name, value in row["values"].items() if value is not None
         ]
         event = Event(wall_time=float(row["at"]), step=row["step"], summary=Summary(value=values))
         writer.write(event.SerializeToString())

@@ -1,12 +1,12 @@
 """Everything that regcore raises on purpose.
 
-    RegCoreError
-    ├── SpecError            the job spec is wrong: one FieldError for each place
-    └── TrainingError        the run cannot go on; carries the job's `state_reason`
-        ├── DivergedError        the loss is no longer finite
-        ├── InvalidDataError     the data cannot be read or do not fit the task
-        ├── OutOfMemoryError     host or device memory is exhausted
-        └── TrainingStopped      `should_stop` said so
+RegCoreError
+├── SpecError            the job spec is wrong: one FieldError for each place
+└── TrainingError        the run cannot go on; carries the job's `state_reason`
+    ├── DivergedError        the loss is no longer finite
+    ├── InvalidDataError     the data cannot be read or do not fit the task
+    ├── OutOfMemoryError     host or device memory is exhausted
+    └── TrainingStopped      `should_stop` said so
 """
 
 from dataclasses import dataclass

@@ -2,9 +2,12 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from regcore.frozen import Frozen
 from regcore.layers import AnyLayer
+from regcore.regularizers.l2 import L2
+from regcore.regularizers.weight_decay import WeightDecay
 from regcore.spec.job import JobSpec
 
 ADAPTIVE = ("adam", "adamw", "rmsprop")
@@ -19,7 +22,9 @@ class SpecWarning(Frozen):
     remedy: str
 
 
-def lint(spec: JobSpec, layers: Sequence[AnyLayer], *, regularizers_touch: Sequence[Sequence[str]]) -> list[SpecWarning]:
+def lint(
+    spec: JobSpec, layers: Sequence[AnyLayer], *, regularizers_touch: Sequence[Sequence[str]]
+) -> list[SpecWarning]:
     """What is doubtful in a resolved spec.
 
     Args:
@@ -68,21 +73,22 @@ def _two_decays(spec: JobSpec, touch: Sequence[Sequence[str]]) -> list[SpecWarni
 
 def _vanishing_weights(spec: JobSpec) -> list[SpecWarning]:
     rate = spec.optimizer.learning_rate
+    decays = [(p, r) for p, r in enumerate(spec.regularizers) if isinstance(r, (L2, WeightDecay))]
     return [
         SpecWarning(
             code="strength_overshoots",
             pointer=f"/regularizers/{position}/strength",
-            message=f"learning rate × strength = {rate * regularizer.strength:g} is above 1: each step overshoots zero.",
+            message=f"learning rate × strength = {rate * regularizer.strength:g} is above 1: steps overshoot zero.",
             remedy="Lower the strength or the learning rate.",
         )
-        for position, regularizer in enumerate(spec.regularizers)
-        if regularizer.kind in ("l2", "weight_decay") and rate * regularizer.strength > 1
+        for position, regularizer in decays
+        if rate * regularizer.strength > 1
     ]
 
 
 def _dropout_twice(layers: Sequence[AnyLayer]) -> list[SpecWarning]:
     kinds = [layer.kind for layer in layers]
-    if ("dropout", "dropout") not in zip(kinds, kinds[1:], strict=False):
+    if ("dropout", "dropout") not in pairwise(kinds):
         return []
     return [
         SpecWarning(

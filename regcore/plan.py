@@ -6,6 +6,7 @@ The plan is made by the api to accept or refuse a job, and by the engine to trai
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from pydantic import Field
@@ -231,13 +232,12 @@ def _expand(spec: JobSpec, input_shape: Shape, num_outputs: int, problems: _Prob
             raise ValueError(f"layer names must differ; received {', '.join(doubled)} twice. Rename one")
         return layers
 
-    layers = problems.attempt("/model", "invalid_model", completed, [])
+    nothing: list[AnyLayer] = []
+    layers = problems.attempt("/model", "invalid_model", completed, nothing)
     if layers:
         for position, regularizer in enumerate(spec.regularizers):
-            before, rewrite = layers, regularizer.rewrite
-            layers = problems.attempt(
-                f"/regularizers/{position}", "matches_nothing", lambda f=rewrite, b=before: f(b), before
-            )
+            surgery = partial(regularizer.rewrite, layers)
+            layers = problems.attempt(f"/regularizers/{position}", "matches_nothing", surgery, layers)
     return layers
 
 
@@ -257,13 +257,15 @@ def _count_rows(spec: JobSpec, info: DatasetInfo, problems: _Problems) -> RowCou
     assert sizes is not None, "a failed split has been reported"
     limit = spec.data.train_limit
     if sizes.train == 0:
-        problems.add("/data", "empty_split", "data leaves no rows to train on; lower test_fraction or validation_fraction.")
+        problems.add(
+            "/data", "empty_split", "data leaves no rows to train on; lower test_fraction or validation_fraction."
+        )
     elif limit is not None and limit > sizes.train:
         problems.add(
             "/data/train_limit",
             "limit_too_large",
-            f"data.train_limit must be at most the {sizes.train} rows of the train split; received {limit}. Lower it, or "
-            "leave it out for all rows.",
+            f"data.train_limit must be at most the {sizes.train} rows of the train split; received {limit}. "
+            "Lower it, or leave it out for all rows.",
         )
     problems.stop_if_any()
     return RowCounts(train=sizes.train, validation=sizes.validation, test=sizes.test)
@@ -277,9 +279,9 @@ def _plan_regularizers(
     for position, regularizer in enumerate(spec.regularizers):
         pointer = f"/regularizers/{position}"
         ordinal = ordinals[regularizer.kind] = ordinals.get(regularizer.kind, 0) + 1
-        touched = problems.attempt(
-            f"{pointer}/select", "matches_nothing", lambda r=regularizer: r.touched(parameters), []
-        )
+        nothing: list[str] = []
+        look = partial(regularizer.touched, parameters)
+        touched = problems.attempt(f"{pointer}/select", "matches_nothing", look, nothing)
         problem = regularizer.needs(task=spec.task.kind, num_validation_rows=rows.validation)
         if problem:
             problems.add(pointer, "cannot_apply", problem)
@@ -291,9 +293,7 @@ def _plan_regularizers(
 
 def _regularizer_plan(regularizer: Regularizer, ordinal: int, touched: list[str]) -> RegularizerPlan:
     name = regularizer.kind if ordinal == 1 else f"{regularizer.kind}_{ordinal}"
-    return RegularizerPlan(
-        name=name, kind=regularizer.kind, parameters=touched, note=regularizer.explain(touched)
-    )
+    return RegularizerPlan(name=name, kind=regularizer.kind, parameters=touched, note=regularizer.explain(touched))
 
 
 def _batch_size(spec: JobSpec, rows: RowCounts, problems: _Problems) -> int:
@@ -321,5 +321,7 @@ def _hold_to(ceilings: Ceilings, plan: Plan, problems: _Problems) -> None:
     ):
         if value > ceiling and all(error.pointer != pointer for error in problems.errors):
             problems.add(
-                pointer, "over_ceiling", f"{what} may be at most {ceiling:,} on this server; received {value:,}. Lower it."
+                pointer,
+                "over_ceiling",
+                f"{what} may be at most {ceiling:,} on this server; received {value:,}. Lower it.",
             )

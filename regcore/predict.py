@@ -1,5 +1,6 @@
 """A trained model for raw rows: what the run's own evaluation did, from its artifacts alone."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from pydantic import TypeAdapter
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import nn
 
 from regcore.data.load import scale_images
@@ -43,8 +44,8 @@ class Predictor:
         """Class labels (int64) for classification, values for regression.
 
         Args:
-            raw_rows: A table as rows of numbers, or a list of dicts (or a data frame) by column name; images as
-                (N, H, W), (N, C, H, W) or flat, with raw pixels: 0–255 for all sets but `digits` (0–16).
+            raw_rows: A table as rows of numbers, or a list of dicts (or a data frame) by column name; images
+                as (N, H, W), (N, C, H, W) or flat, with raw pixels: 0–255 for all sets but `digits` (0–16).
 
         Returns:
             (N,); `classes[label]` names a label.
@@ -84,9 +85,8 @@ class Predictor:
                 self.model(block.to(device=parameter.device, dtype=parameter.dtype))
                 for block in torch.split(x, _ROWS_AT_ONCE)
             ]
-        outputs = torch.cat(blocks).cpu()
-        # NumPy knows no bfloat16.
-        return outputs.float() if outputs.dtype == torch.bfloat16 else outputs
+        # In double, as in the run's own evaluation: a small positive logit must not round to a tie.
+        return torch.cat(blocks).cpu().double()
 
 
 def load_predictor(artifact_dir: str | Path, *, device: torch.device | str = "cpu") -> Predictor:
@@ -98,7 +98,10 @@ def load_predictor(artifact_dir: str | Path, *, device: torch.device | str = "cp
     folder = Path(artifact_dir)
     try:
         described = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        state = load_file(folder / described["weights"]["file"])
+        weights = (folder / described["weights"]["file"]).read_bytes()
+        if hashlib.sha256(weights).hexdigest() != described["weights"]["sha256"]:
+            raise ValueError("the SHA-256 of the weights is not the one in model.json")
+        state = load(weights)
     except (OSError, ValueError, KeyError) as error:
         raise InvalidDataError(
             f"Cannot load a model from {folder}: {error}",
@@ -117,18 +120,12 @@ def load_predictor(artifact_dir: str | Path, *, device: torch.device | str = "cp
 
 def prepare_rows(raw_rows: Any, preprocessing: Preprocessing) -> NDArray[Any]:
     """Raw rows as fed to the model, (N, *feature_shape)."""
-    rows: NDArray[Any] = (
-        _table(raw_rows, preprocessing.columns) if preprocessing.kind == "table" else _array(raw_rows)
-    )
+    rows: NDArray[Any] = _table(raw_rows, preprocessing.columns) if preprocessing.kind == "table" else _array(raw_rows)
     shape = preprocessing.feature_shape
-    fits = rows.shape[1:] in {shape, (int(np.prod(shape)),)} or (
-        shape[0] == 1 and rows.shape[1:] == shape[1:]
-    )
+    fits = rows.shape[1:] in {shape, (int(np.prod(shape)),)} or (shape[0] == 1 and rows.shape[1:] == shape[1:])
     if rows.ndim < 2 or not fits:
         raise InvalidDataError(
-            f"Expected rows of shape {('N', *shape)}; received an array of shape {rows.shape}".replace(
-                "'N'", "N"
-            ),
+            f"Expected rows of shape {('N', *shape)}; received an array of shape {rows.shape}".replace("'N'", "N"),
             remedy="Give a batch of rows, also where it is a single one.",
         )
     if not np.isfinite(rows).all():
@@ -159,7 +156,7 @@ def _table(raw_rows: Any, columns: tuple[str, ...] | None) -> NDArray[np.float64
         raw_rows = raw_rows.to_dict("records")
     if isinstance(raw_rows, Mapping):
         raise InvalidDataError("Expected a list of rows; received one dict", remedy="Give [row].")
-    if len(raw_rows) and isinstance(raw_rows[0], Mapping):
+    if isinstance(raw_rows, Sequence) and len(raw_rows) and isinstance(raw_rows[0], Mapping):
         raw_rows = [_row_in_order(row, columns, number) for number, row in enumerate(raw_rows)]
     return _array(raw_rows)
 

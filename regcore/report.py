@@ -83,8 +83,7 @@ def make_report(
         dead_units: By layer, from `count_dead_units`.
     """
     losses = {
-        split: bootstrap(rows.loss_columns, _ratio, seed=_SPLIT_SEEDS[split])
-        for split, rows in evaluations.items()
+        split: bootstrap(rows.loss_columns, _ratio, seed=_SPLIT_SEEDS[split]) for split, rows in evaluations.items()
     }
     metrics = {split: _split_metrics(task, split, rows, losses[split]) for split, rows in evaluations.items()}
     report = {
@@ -117,9 +116,7 @@ def _r2(means: NDArray[np.float64]) -> NDArray[np.float64]:
     return r2
 
 
-def _split_metrics(
-    task: str, split: str, rows: SplitEvaluation, losses: NDArray[np.float64]
-) -> dict[str, Any]:
+def _split_metrics(task: str, split: str, rows: SplitEvaluation, losses: NDArray[np.float64]) -> dict[str, Any]:
     loss = float(_ratio(rows.loss_columns.mean(axis=0, keepdims=True))[0])
     metrics = {"loss": with_interval(loss, percentile_interval(losses))}
     if task == "classification":

@@ -32,11 +32,18 @@ def shrink_(weight: Tensor, strengths: Sequence[float], reach: list[float] | Ten
         weight.copy_(weight - weight.maximum(-threshold).minimum(threshold))
 
 
-def l1_norms(weight: Tensor) -> Tensor:
-    """‖w‖₁ of each member, (K,), float64."""
-    return weight.flatten(1).double().abs().sum(1)
+def l1_norms(weights: Sequence[Tensor]) -> Tensor:
+    """‖w‖₁ of each member over all the tensors, (K,), float64."""
+    return sum_per_member([weight.double().abs() for weight in weights])
 
 
-def squared_norms(weight: Tensor) -> Tensor:
-    """‖w‖² of each member, (K,), float64."""
-    return weight.flatten(1).double().square().sum(1)
+def squared_norms(weights: Sequence[Tensor]) -> Tensor:
+    """‖w‖² of each member over all the tensors, (K,), float64."""
+    return sum_per_member([weight.double().square() for weight in weights])
+
+
+def sum_per_member(terms: Sequence[Tensor]) -> Tensor:
+    """Sum of all elements of each member, (K,)."""
+    import torch
+
+    return torch.stack([term.flatten(1).sum(1) for term in terms]).sum(0)

@@ -1,7 +1,8 @@
 """Raw rows of a data set, as the disk or scikit-learn gives them.
 
-A torchvision set lies under the operator's data directory in torchvision's own layout (`FashionMNIST/raw/…`), or
-as gzipped IDX files in a folder named after it (`fashion-mnist/…`, as Debian's `dataset-fashion-mnist` does).
+A torchvision set lies under the operator's data directory in torchvision's own layout (`FashionMNIST/raw/…`),
+or as gzipped IDX files in a folder that bears its name
+(`fashion-mnist`, as in Debian's `dataset-fashion-mnist`).
 """
 
 import gzip
@@ -124,8 +125,8 @@ def _load_torchvision(info: DatasetInfo, data_dir: Path, *, allow_download: bool
         looked_in = ", ".join(str(folder) for folder in [data_dir, *_idx_folders(info, data_dir)])
         raise InvalidDataError(
             f"Cannot read the data set {info.name}: {error}. Looked in {looked_in}.",
-            remedy=f"Put torchvision's files of {info.name} into the data directory ({DATA_DIR_VARIABLE}), or "
-            f"let the server download them ({DOWNLOAD_VARIABLE}=true).",
+            remedy=f"Put torchvision's files of {info.name} into the data directory ({DATA_DIR_VARIABLE}), "
+            f"or let the server download them ({DOWNLOAD_VARIABLE}=true).",
             details={"data_set": info.name, "looked_in": looked_in},
         ) from error
     return RawData(info, train_x, train_y, (test_x, test_y), 255.0)
@@ -158,10 +159,8 @@ def _idx_folders(info: DatasetInfo, data_dir: Path) -> list[Path]:
 
 
 def _unpack_idx(info: DatasetInfo, data_dir: Path, unpacked: Path) -> Path | None:
-    """Unpack gzipped IDX files to where torchvision's reader expects them; None if there is nothing to unpack."""
-    stems = [
-        f"{part}-{content}-ubyte" for part in ("train", "t10k") for content in ("images-idx3", "labels-idx1")
-    ]
+    """Unpack gzipped IDX files to where torchvision's reader expects them; None if there are none."""
+    stems = [f"{part}-{content}-ubyte" for part in ("train", "t10k") for content in ("images-idx3", "labels-idx1")]
     if all((data_dir / info.name / "raw" / stem).is_file() for stem in stems):
         return None
     for folder in _idx_folders(info, data_dir):

@@ -66,9 +66,7 @@ class PreparedData:
     classes: tuple[str, ...] | None
 
 
-def prepare(
-    spec: RunSpec, data_dir: Path | None = None, *, device: torch.device | str = "cpu"
-) -> PreparedData:
+def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device | str = "cpu") -> PreparedData:
     """Load, split and standardize; statistics come from the train rows alone.
 
     Args:

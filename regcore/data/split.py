@@ -1,7 +1,7 @@
 """Train, validation and test rows: how many (pure Python, for the plan) and which (seeded, stratified).
 
-The test rows are taken first, then the validation rows from what remains. An official test split is used as it
-is, unless the spec asks for a fraction; then the official test rows are left alone.
+The test rows are taken first, then the validation rows from what remains. An official test split is used as
+it is, unless the spec asks for a fraction; then the official test rows are left alone.
 """
 
 import math
@@ -48,7 +48,8 @@ class Splits:
 def split_sizes(num_rows: int, spec: SplitSpec, *, num_test_rows: int | None = None) -> SplitSizes:
     """How many rows each split has.
 
-    test = ⌈n·test_fraction⌉, validation = ⌈(n − test)·validation_fraction⌉, train = the rest, cut to `train_limit`
+    test = ⌈n·test_fraction⌉, validation = ⌈(n − test)·validation_fraction⌉,
+    train = min(the rest, train_limit)
 
     Args:
         num_rows: Rows to split from.

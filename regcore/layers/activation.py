@@ -33,7 +33,7 @@ class Activation(Layer):
     source: ClassVar[str] = "torch.nn, by the function's name there"
 
     kind: Literal["activation"] = "activation"
-    name: ActivationName = Field(default="relu")  # type: ignore[assignment]  # the contract's word: here `name` is φ
+    name: ActivationName = Field(default="relu")
     """Which function."""
 
     @property

@@ -27,9 +27,7 @@ def row_losses(loss: str, class_weights: Tensor | None = None) -> RowLosses:
 
 def _cross_entropy(outputs: Tensor, y: Tensor) -> Tensor:
     members, rows, classes = outputs.shape
-    flat = functional.cross_entropy(
-        outputs.reshape(-1, classes), y.expand(members, rows).reshape(-1), reduction="none"
-    )
+    flat = functional.cross_entropy(outputs.reshape(-1, classes), y.expand(members, rows).reshape(-1), reduction="none")
     return flat.view(members, rows)
 
 

@@ -68,7 +68,7 @@ class StackedNetwork:
     @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:
         """Outputs in evaluation mode for all rows, (K, N, outputs), in chunks that bound the memory."""
-        chunks = [self.forward(rows.unsqueeze(0), training=False) for rows in x.split(EVAL_CHUNK_ROWS)]
+        chunks = [self.forward(rows.unsqueeze(0), training=False) for rows in torch.split(x, EVAL_CHUNK_ROWS)]
         return torch.cat(chunks, dim=1)
 
     def member_state(self, member: int) -> dict[str, Tensor]:

@@ -94,9 +94,7 @@ def _class_weights(plan: Plan, data: PreparedData) -> torch.Tensor | None:
     return weights.to(data.train.x)
 
 
-def _conclude(
-    plan: Plan, network: StackedNetwork, data: PreparedData, losses: RowLosses, trainer: Trainer
-) -> Result:
+def _conclude(plan: Plan, network: StackedNetwork, data: PreparedData, losses: RowLosses, trainer: Trainer) -> Result:
     """Evaluate the selected weights, and say all that is known of them."""
     metrics: dict[str, float] = {}
     evaluations: dict[str, SplitEvaluation] = {}

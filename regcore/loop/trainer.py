@@ -56,7 +56,7 @@ class Trainer:
         self._on_record = on_record
         self._should_stop = should_stop
         self._lead = plans[0]
-        optimizers = [plan.resolved_spec.optimizer for plan in plans]
+        optimizers: list[Any] = [plan.resolved_spec.optimizer for plan in plans]
         self._update = type(optimizers[0]).bind(optimizers, network.weights)
         self._effects = _bind_effects(plans)
         self._objective = torch.zeros(len(plans), dtype=torch.float64, device=network.device)
@@ -94,7 +94,7 @@ class Trainer:
         num_rows = len(self.data.train)
         size = self._lead.batch_size * self._lead.resolved_spec.training.grad_accumulation
         orders = [torch.randperm(num_rows, generator=generator(s, "order", epoch)) for s in self.network.seeds]
-        return iter(torch.stack(orders).to(self.network.device).split(size, dim=1))
+        return iter(torch.split(torch.stack(orders).to(self.network.device), size, dim=1))
 
     def _step(self, rows: Tensor, moment: Moment) -> None:
         weights, gradients = self.network.weights, self._gradients(rows, moment)
@@ -111,7 +111,7 @@ class Trainer:
         """Of the mean data loss over the step's rows; members do not meet, so one backward serves all."""
         names, leaves = list(self.network.weights), list(self.network.weights.values())
         total: list[Tensor] = []
-        for part, chosen in enumerate(rows.split(self._lead.batch_size, dim=1)):
+        for part, chosen in enumerate(torch.split(rows, self._lead.batch_size, dim=1)):
             x, y = _gather(self.data.train, chosen)
             outputs = self._forward(x, training=True, step=moment.step, micro_batch=part)
             data_loss = self.losses(outputs.to(self.data.train.x.dtype), y).sum(1) / rows.shape[1]
@@ -258,4 +258,3 @@ def _compiled(forward: Callable[..., Tensor], on_record: Callable[[Record], None
             return forward(*args, **kwargs)
 
     return call
-

@@ -84,11 +84,13 @@ class _AdamUpdate(Update):
 
     def _denominator(self, name: str, moment: Moment) -> Tensor:
         correction = (1 - self.members[0].beta2 ** (moment.step + 1)) ** 0.5
-        return (self.state[name]["square"].sqrt() / correction).add_(self.members[0].eps)
+        root: Tensor = self.state[name]["square"].sqrt()
+        return root.div_(correction).add_(self.members[0].eps)
 
     def reach(self, name: str, moment: Moment) -> Tensor:
         denominator = self._denominator(name, moment)
-        return denominator.reciprocal_().mul_(coefficient(self.rates(moment), denominator))
+        reach: Tensor = coefficient(self.rates(moment), denominator) / denominator
+        return reach
 
 
 class _AdamWUpdate(_AdamUpdate):

@@ -59,4 +59,5 @@ class _RMSpropUpdate(Update):
     def reach(self, name: str, moment: Moment) -> Tensor:
         denominator = self._denominator(name)
         reach = [rate / (1 - m.momentum) for rate, m in zip(self.rates(moment), self.members, strict=True)]
-        return denominator.reciprocal_().mul_(coefficient(reach, denominator))
+        per_coordinate: Tensor = coefficient(reach, denominator) / denominator
+        return per_coordinate

@@ -66,6 +66,4 @@ class _SGDUpdate(Update):
         return ahead
 
     def reach(self, name: str, moment: Moment) -> list[float]:
-        return [
-            rate / (1 - member.momentum) for rate, member in zip(self.rates(moment), self.members, strict=True)
-        ]
+        return [rate / (1 - member.momentum) for rate, member in zip(self.rates(moment), self.members, strict=True)]

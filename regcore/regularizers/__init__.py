@@ -31,4 +31,4 @@ REGULARIZERS = _discover()
 if TYPE_CHECKING:
     AnyRegularizer = Regularizer
 else:
-    AnyRegularizer = Annotated[Union[tuple(REGULARIZERS.values())], Field(discriminator="kind")]
+    AnyRegularizer = Annotated[Union[tuple(REGULARIZERS.values())], Field(discriminator="kind")]  # noqa: UP007 - built at run time

@@ -42,7 +42,7 @@ class Dropout(Regularizer):
             what = ", ".join(missing) or "no hidden activation"
             raise ValueError(
                 f"where must name a place that the model has: hidden, input or layers of {', '.join(labels)}; "
-                f"received {self.where!r}, which finds {'no ' if missing else ''}{what}. Use where=\"input\", or a model "
+                f'received {self.where!r}, which finds {"no " if missing else ""}{what}. Use where="input", or a model '
                 "with a hidden layer"
             )
         rewritten: list[AnyLayer] = []

@@ -45,8 +45,8 @@ class _ElasticNetEffect(Effect):
     members: Sequence[ElasticNet]
 
     def penalty(self, weights: Mapping[str, Tensor], moment: Moment) -> Tensor:
-        absolute = sum(l1_norms(weights[name]) for name in self.touched)
-        squared = sum(squared_norms(weights[name]) for name in self.touched)
+        absolute = l1_norms([weights[name] for name in self.touched])
+        squared = squared_norms([weights[name] for name in self.touched])
         l1, l2 = self._l1(moment), self._l2(moment)
         return absolute * absolute.new_tensor(l1) + squared * squared.new_tensor(l2) / 2
 

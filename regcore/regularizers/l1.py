@@ -52,7 +52,7 @@ class _L1Effect(Effect):
         return [m.strength * f * (m.method == method) for m, f in zip(self.members, factors, strict=True)]
 
     def penalty(self, weights: Mapping[str, Tensor], moment: Moment) -> Tensor:
-        norms = sum(l1_norms(weights[name]) for name in self.touched)
+        norms = l1_norms([weights[name] for name in self.touched])
         scale = [m.strength * f for m, f in zip(self.members, self.schedule_factors(moment), strict=True)]
         return norms * norms.new_tensor(scale)
 

@@ -46,7 +46,7 @@ class _L2Effect(Effect):
         return [m.strength * f for m, f in zip(self.members, self.schedule_factors(moment), strict=True)]
 
     def penalty(self, weights: Mapping[str, Tensor], moment: Moment) -> Tensor:
-        norms = sum(squared_norms(weights[name]) for name in self.touched)
+        norms = squared_norms([weights[name] for name in self.touched])
         return norms * norms.new_tensor(self._strengths(moment)) / 2
 
     def on_gradients(self, weights: Mapping[str, Tensor], gradients: dict[str, Tensor], moment: Moment) -> None:

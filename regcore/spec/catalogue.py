@@ -22,7 +22,7 @@ class CatalogueEntry(BaseModel):
     summary: str
     formula: str
     source: str
-    schema_: dict[str, Any] = Field(alias="schema")
+    schema_: dict[str, Any] = Field(validation_alias="schema", serialization_alias="schema")
     """JSON Schema of its fields."""
     example_job: dict[str, Any]
     """A whole job spec with it that trains offline in seconds."""
@@ -48,7 +48,7 @@ def _entry(spec: Any, example_job: Mapping[str, Any]) -> CatalogueEntry:
         summary=spec.summary,
         formula=spec.formula,
         source=spec.source,
-        schema=spec.model_json_schema(),
+        schema_=spec.model_json_schema(),
         example_job=dict(example_job),
     )
 
@@ -76,7 +76,7 @@ def _builtin_datasets() -> list[CatalogueEntry]:
             summary=info.summary,
             formula=f"{info.num_rows} rows of shape {'×'.join(map(str, info.feature_shape))}",
             source=info.source,
-            schema=BuiltinData.model_json_schema(),
+            schema_=BuiltinData.model_json_schema(),
             example_job=_example(data={"kind": "builtin", "name": info.name}),
         )
         for info in BUILTIN.values()

@@ -36,7 +36,7 @@ class Task(Frozen):
     loss: Loss | Literal["auto"] = "auto"
     """`auto`: cross_entropy or mse. `mse` is the plain mean of squares over elements; `huber` has δ = 1."""
     class_weights: Literal["balanced"] | list[Annotated[float, Field(gt=0)]] | None = None
-    """Weight of each class in the loss, in the order of the classes; `balanced`: rows / (classes · rows of the class)."""
+    """Weight of each class in the loss, in their order; `balanced`: rows / (classes · rows of the class)."""
 
 
 class Training(Frozen):
@@ -82,7 +82,7 @@ class JobSpec(Frozen):
     """Version of this format."""
     name: JobName | None = None
     """For people."""
-    labels: Labels = {}
+    labels: Labels = Field(default={})
     """For filters; at most 16 pairs."""
     data: AnyData
     task: Task = Task()
@@ -98,5 +98,5 @@ class JobSpec(Frozen):
     """Whether the job may share a training pass with others; `off` keeps it alone."""
     init_from: None = None
     """null in this version: training starts from fresh weights."""
-    exports: Annotated[list[str], Field(max_length=0)] = []
+    exports: Annotated[list[str], Field(max_length=0)] = Field(default=[])
     """Empty in this version."""
