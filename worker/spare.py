@@ -13,7 +13,6 @@ MAX_RUNS = 50
 MAX_IDLE_BYTES = 2 << 30
 # A job that has just taken the spare wants the cores now; the next spare can wait for that long.
 _REFILL_DELAY_S = 1.0
-_WARM_UP_TIMEOUT_S = 120.0
 _log = get_logger(__name__)
 
 
@@ -48,24 +47,18 @@ class WarmRunners:
     def take(self, slot: int, tenant: str) -> RunnerProcess:
         """The slot's own runner if it served this tenant last, else the spare, else a new one.
 
-        Returns once the runner is ready.
-
-        Raises:
-            RunnerStartError: It died, or took minutes, while it imported torch.
+        It may still be importing torch: what is sent to it waits in the pipe, and its supervisor looks after the
+        lease meanwhile.
         """
         runner = self._own(slot, tenant) or self._pop_spare() or self._start()
         runner.tenant = tenant
-        if not runner.wait_ready(_WARM_UP_TIMEOUT_S):
-            returncode = runner.returncode
-            runner.close()
-            raise RunnerStartError(f"A runner did not come up: exit status {returncode}; its messages are above.")
-        self.versions = runner.versions or {}
         self._refill_later()
         return runner
 
     def give_back(self, slot: int, runner: RunnerProcess, *, clean: bool) -> None:
         """Keep a runner for the slot's next run, or end it: after 50 runs, or 2 GiB, or anything unclean."""
         runner.num_runs += 1
+        self.versions = runner.versions or self.versions
         worn_out = runner.num_runs >= MAX_RUNS or runner.resident_bytes() > MAX_IDLE_BYTES
         with self._lock:
             if clean and not worn_out and not self._closed and runner.returncode is None:
@@ -114,7 +107,3 @@ class WarmRunners:
             self._refill = threading.Timer(_REFILL_DELAY_S, self.fill)
             self._refill.daemon = True
             self._refill.start()
-
-
-class RunnerStartError(Exception):
-    """A runner process could not be brought up."""

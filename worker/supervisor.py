@@ -26,6 +26,8 @@ from worker.protocol import Ended, Event, Renew, Run, Started, Stop, Wrote
 
 _TICK_S = 0.1
 _POLL_S = 0.3
+# Importing torch on a loaded machine takes up to half a minute; a runner that needs more is stuck.
+_WARM_UP_TIMEOUT_S = 120.0
 _PAGE = 1_000
 _log = get_logger(__name__)
 
@@ -59,7 +61,7 @@ class Supervisor:
         run_id: The fence.
         job: As it was claimed.
         slot: Where it runs.
-        runner: Warm, and serving this job's tenant only.
+        runner: Warm or warming up, and serving this job's tenant only.
         claimed_at: When the lease began, on the monotonic clock.
     """
 
@@ -88,6 +90,7 @@ class Supervisor:
         self._cause: StopCause | None = None
         self._kill_at: float | None = None
         self._started_at = time.monotonic()
+        self._started = False
         self._peak_memory_bytes = 0
 
     def supervise(self) -> bool:
@@ -145,6 +148,7 @@ class Supervisor:
 
     def _start(self) -> None:
         self._started_at = time.monotonic()
+        self._started = True
         self._notify()
         if not insist(lambda: self._store.start(self._run_id, self._job.id), self._lease_deadline):
             _log.info("not started: a cancel was quicker")
@@ -197,6 +201,9 @@ class Supervisor:
         max_memory_bytes = self._resources["max_memory_bytes"]
         if max_memory_bytes is not None and resident_bytes > max_memory_bytes:
             self._stop(StopCause.MAX_MEMORY, 0.0)
+        if not self._started and now - self._started_at > _WARM_UP_TIMEOUT_S:
+            self._directory.write_log("killed: it did not come up in time")
+            self._runner.kill()
         if now - self._started_at > self._resources["max_runtime_s"]:
             self._stop(StopCause.MAX_RUNTIME, self._settings.cancel_grace_s)
 

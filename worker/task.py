@@ -16,7 +16,7 @@ from jobs.queue import TASK_NAME
 from jobs.states import JobState, Reason, make_reason
 from worker.devices import Slot
 from worker.logs import get_logger
-from worker.spare import RunnerStartError, WarmRunners
+from worker.spare import WarmRunners
 from worker.supervisor import LeaseLostError, Supervisor, Surroundings
 
 _log = get_logger(__name__)
@@ -82,11 +82,7 @@ class Claimer:
 
     def _run(self, run_id: int, job: Job, slot: Slot, claimed_at: float) -> None:
         _log.info("claimed", attempt=job.attempt, slot=slot.index, device=slot.device)
-        try:
-            runner = self._runners.take(slot.index, job.tenant)
-        except RunnerStartError as error:
-            self._fail(run_id, job, str(error))
-            return
+        runner = self._runners.take(slot.index, job.tenant)
         clean = False
         try:
             clean = Supervisor(self._around, run_id, job, slot, runner, claimed_at).supervise()

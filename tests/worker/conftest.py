@@ -58,12 +58,13 @@ def submit(store: Store) -> Callable[..., Job]:
 
 
 @pytest.fixture
-def start_scripted() -> Iterator[Callable[[], RunnerProcess]]:
+def start_scripted() -> Iterator[Callable[..., RunnerProcess]]:
     """Start scripted runners; all of them are dead after the test."""
     started: list[RunnerProcess] = []
 
-    def start() -> RunnerProcess:
-        started.append(RunnerProcess(runner_environment(os.environ, 1), SCRIPTED))
+    def start(warm_up_s: float = 0.0) -> RunnerProcess:
+        program = [*SCRIPTED, str(warm_up_s)]
+        started.append(RunnerProcess(runner_environment(os.environ, 1), program))
         return started[-1]
 
     yield start

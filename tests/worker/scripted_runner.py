@@ -13,8 +13,10 @@ from worker.protocol import Ended, Ready, Renew, Run, Started, Stop, Wrote, deco
 
 
 def main() -> None:
-    commands = os.fdopen(int(sys.argv[1]), "rb")
-    events = os.fdopen(int(sys.argv[2]), "wb", buffering=0)
+    warm_up_s, commands_fd, events_fd = float(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    commands = os.fdopen(commands_fd, "rb")
+    events = os.fdopen(events_fd, "wb", buffering=0)
+    time.sleep(warm_up_s)
     events.write(encode(Ready({"python": "3", "torch": "none"})))
     for line in commands:
         run = decode(line)

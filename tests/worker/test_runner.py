@@ -95,7 +95,8 @@ def test_a_stop_ends_the_run_at_the_next_step_and_the_runner_stays_clean(warm, t
 
 
 def test_a_divergence_is_a_reason_without_a_traceback(warm, tmp_path):
-    warm.send(run(tmp_path, optimizer={"kind": "sgd", "learning_rate": 1e30, "momentum": 0.9}, epochs=50))
+    diabetes = {"kind": "builtin", "name": "diabetes"}
+    warm.send(run(tmp_path, data=diabetes, optimizer={"kind": "sgd", "learning_rate": 1e6}, epochs=50))
 
     ended = listen(warm, Ended)[-1]
 

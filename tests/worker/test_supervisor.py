@@ -20,7 +20,6 @@ def supervise(surroundings, start_scripted):
 
     def supervise(around=surroundings, runner=None):
         runner = runner or start_scripted()
-        assert runner.wait_ready(30)
         claimed_at = time.monotonic()
         run = around.store.claim("wrk_1", CPU)
         return Supervisor(around, run.run_id, run.jobs[0], SLOT, runner, claimed_at).supervise()
@@ -168,6 +167,27 @@ def test_each_renewal_of_the_lease_is_passed_on_to_the_runner(store, submit, sup
     supervise()
 
     assert store.state("t", job.id) == "succeeded"
+
+
+def test_the_lease_is_kept_while_the_runner_warms_up_for_longer(store, submit, supervise, start_scripted):
+    job = submit("succeed")
+
+    supervise(runner=start_scripted(warm_up_s=3.0))
+    store.expire_leases()
+
+    ended = store.get("t", job.id)
+    assert (ended.state, ended.attempt) == ("succeeded", 1)
+
+
+def test_a_runner_that_never_comes_up_is_killed(store, submit, supervise, start_scripted, monkeypatch):
+    monkeypatch.setattr("worker.supervisor._WARM_UP_TIMEOUT_S", 0.5)
+    job = submit("succeed")
+
+    supervise(runner=start_scripted(warm_up_s=600))
+
+    ended = store.get("t", job.id)
+    assert (ended.state, ended.state_reason["code"]) == ("failed", "internal_error")
+    assert ended.state_reason["details"]["log_tail"] == ["killed: it did not come up in time"]
 
 
 def test_a_run_that_was_taken_away_writes_nothing_more(store, submit, supervise, start_scripted):

@@ -99,7 +99,7 @@ def test_a_runner_that_cannot_start_fails_the_job_and_the_worker_goes_on(store, 
 
     ended = store.get("t", job.id)
     assert (ended.state, ended.state_reason["code"]) == ("failed", "internal_error")
-    assert "did not come up" in ended.state_reason["message"]
+    assert "SIGKILL" in ended.state_reason["message"]
 
 
 def test_a_fault_of_the_supervisors_fails_the_job_and_the_worker_goes_on(store, submit, surroundings, runners):
