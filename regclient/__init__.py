@@ -1,8 +1,8 @@
 """The Python SDK and the `regcore` command line.
 
-Here live the HTTP client (`Client`, `Job`), the typer application, the embedded stack (`regcore up`) and the demo.
-Nothing here imports torch, fastapi, sqlalchemy or celery: servers are started as processes, and the engine is
-imported inside the one function that needs it.
+Here live the HTTP client (`Client`, `Job`), the typer application, the embedded stack (`regcore up`) and the
+demo. Nothing here imports torch, fastapi, sqlalchemy or celery: servers are started as processes, and the
+engine is imported inside the one function that needs it.
 """
 
 from regclient.client import Client, Jobs

@@ -16,9 +16,7 @@ CLI_MAX_RETRIES = 3
 
 AsJSON = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job's id, `job_…`.")]
-TimeoutS = Annotated[
-    float | None, typer.Option("--timeout", min=0, help="Seconds to wait; then exit code 124.")
-]
+TimeoutS = Annotated[float | None, typer.Option("--timeout", min=0, help="Seconds to wait; then exit code 124.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -48,9 +46,7 @@ def submit(
 
 def jobs(
     state: Annotated[list[str] | None, typer.Option(help="Only this state; may be given again.")] = None,
-    label: Annotated[
-        list[str] | None, typer.Option(help="Only jobs with this key:value; may be given again.")
-    ] = None,
+    label: Annotated[list[str] | None, typer.Option(help="Only jobs with this key:value; may be given again.")] = None,
     name: Annotated[str | None, typer.Option(help="Only this name.")] = None,
     sort: Annotated[
         str, typer.Option(help="created_at, finished_at (- before it: newest first) or name.")

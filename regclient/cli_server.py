@@ -94,7 +94,7 @@ def doctor(data_dir: DataDir = None, as_json: AsJSON = False) -> None:
 
 def _become(module: str, **settings: object) -> None:
     """Replace this process by the server, so that a container's signals reach it directly."""
-    os.execve(sys.executable, [sys.executable, "-m", module], _environment(**settings))  # noqa: S606: no shell wanted
+    os.execve(sys.executable, [sys.executable, "-m", module], _environment(**settings))  # noqa: S606 - no shell wanted
 
 
 def _environment(**settings: object) -> dict[str, str]:

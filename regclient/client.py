@@ -16,18 +16,20 @@ PAGE_SIZE = 200
 class Client:
     """A connection to a RegCore server.
 
-    `Client()` finds URL and key as the command line does: REGCORE_URL and REGCORE_API_KEY, else the files of a
-    `regcore up` on this machine.
+    `Client()` finds URL and key as the command line does: REGCORE_URL and REGCORE_API_KEY, else the files of
+    a `regcore up` on this machine.
 
         with Client() as client:
-            job = client.jobs.create({"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "linear"}})
+            job = client.jobs.create(
+                {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "linear"}}
+            )
             print(job.wait().result["metrics"]["test/accuracy"])
 
     Args:
         url: The server, e.g. `http://127.0.0.1:8000`.
         api_key: `rc_…`.
-        max_retries: How often a request is sent again after a connection error or a 503, with growing pauses. The
-            default spans about twelve seconds.
+        max_retries: How often a request is sent again after a connection error or a 503, with growing pauses.
+            The default spans about twelve seconds.
     """
 
     def __init__(self, url: str | None = None, api_key: str | None = None, *, max_retries: int = 6) -> None:
@@ -69,8 +71,8 @@ class Jobs:
     def create(self, spec: JobSpec | Mapping[str, Any], *, idempotency_key: str | None = None) -> Job:
         """Submit a job.
 
-        A key is made for each call, so that a retry after a lost answer gives the same job. Give your own to make a
-        script's rerun safe too.
+        A key is made for each call, so that a retry after a lost answer gives the same job. Give your own to
+        make a script's rerun safe too.
 
         Raises:
             InvalidRequestError: The spec is wrong; `.errors` names the fields.
@@ -87,9 +89,7 @@ class Jobs:
         """
         headers = {"Idempotency-Key": new_idempotency_key()}
         params = {"validate_only": "true"}
-        response = self._transport.request(
-            "POST", "/v1/jobs", params=params, json=spec_json(spec), headers=headers
-        )
+        response = self._transport.request("POST", "/v1/jobs", params=params, json=spec_json(spec), headers=headers)
         checked: JSONObject = response.json()
         return checked
 
@@ -155,7 +155,7 @@ class Jobs:
 
 
 def spec_json(spec: JobSpec | Mapping[str, Any]) -> JSONObject:
-    """The request body of a spec; of a JobSpec only what was set, so that the server's defaults stay the server's."""
+    """The request body of a spec; of a JobSpec only what was set: the defaults stay the server's."""
     if isinstance(spec, JobSpec):
         return spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return dict(spec)

@@ -26,10 +26,10 @@ def data_dir() -> Path:
 
 
 def find_connection(url: str | None = None, api_key: str | None = None) -> Connection:
-    """Resolve URL and key, each on its own: the argument, REGCORE_URL / REGCORE_API_KEY, then the local server's files.
+    """Resolve URL and key, each on its own: argument, REGCORE_URL / REGCORE_API_KEY, the local files.
 
-    A key may be missing (the server then answers 401), because "nothing runs there" is the better message when
-    nothing does.
+    A key may be missing (the server then answers 401), because "nothing runs there" is the better message
+    when nothing does.
     """
     found_url = url or os.environ.get("REGCORE_URL") or _read(data_dir() / URL_FILE_NAME) or DEFAULT_URL
     found_key = api_key or os.environ.get("REGCORE_API_KEY") or _read_key_file()

@@ -12,9 +12,7 @@ from regclient.connection import data_dir
 from regclient.embedded_redis import RedisNotFoundError, find_redis_server
 from regclient.errors import NotAllowedError, RegClientError, ServerUnreachableError
 
-_PROBE_TORCH = (
-    "import torch; print(torch.__version__, torch.cuda.device_count() if torch.cuda.is_available() else 0)"
-)
+_PROBE_TORCH = "import torch; print(torch.__version__, torch.cuda.device_count() if torch.cuda.is_available() else 0)"
 
 
 @dataclass
@@ -67,9 +65,7 @@ def _data_dir() -> Finding:
     directory = data_dir().resolve()
     existing = next(path for path in (directory, *directory.parents) if path.exists())
     if not os.access(existing, os.W_OK):
-        return Finding(
-            "data dir", "problem", f"{existing} is not writable. Choose another with REGCORE_DATA_DIR."
-        )
+        return Finding("data dir", "problem", f"{existing} is not writable. Choose another with REGCORE_DATA_DIR.")
     return Finding("data dir", "ok", str(directory) + ("" if directory.exists() else " (will be made)"))
 
 

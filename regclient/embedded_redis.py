@@ -1,6 +1,6 @@
 """The Redis of `regcore up`: which binary, which command line, and whether it answers.
 
-It listens on a private unix socket only: no port, no password to keep, nothing for other users of the machine.
+It listens on a private unix socket only: no port, no password to keep, nothing for the machine's other users.
 """
 
 import shutil
@@ -40,9 +40,9 @@ def find_redis_server() -> Path:
 def redis_command(binary: Path, socket_path: Path, work_dir: Path) -> list[str]:
     """The command line of a private Redis.
 
-    It writes nothing to disk: the row in the database is the truth, a message only a hint that the reconciler sends
-    again, so a Redis that comes back empty loses no job. (A Redis shared by several machines keeps AOF on: see
-    docker-compose.yml.)
+    It writes nothing to disk: the row in the database is the truth, a message only a hint that the reconciler
+    sends again, so a Redis that comes back empty loses no job. (A Redis shared by several machines keeps AOF
+    on: see docker-compose.yml.)
     """
     settings = {
         "port": "0",
@@ -58,7 +58,7 @@ def redis_command(binary: Path, socket_path: Path, work_dir: Path) -> list[str]:
 
 
 def private_socket_path(data_dir: Path) -> Path:
-    """A socket in the data directory, or in a fresh 0700 directory under the temporary one if that path is too long."""
+    """A socket in the data directory, or in a fresh temporary one (0700) where that path is too long."""
     path = data_dir / "redis.sock"
     if len(str(path).encode()) <= _MAX_SOCKET_PATH_BYTES:
         return path

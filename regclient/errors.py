@@ -35,9 +35,7 @@ class WaitTimeoutError(RegClientError, TimeoutError):
     """The job had not ended when the wait did; the job goes on."""
 
     def __init__(self, job_id: str, state: str, timeout_s: float) -> None:
-        super().__init__(
-            f"{job_id} is still {state} after {timeout_s:g} s. It goes on; wait again or cancel it."
-        )
+        super().__init__(f"{job_id} is still {state} after {timeout_s:g} s. It goes on; wait again or cancel it.")
         self.job_id = job_id
         self.state = state
         self.timeout_s = timeout_s
@@ -54,7 +52,7 @@ class JobFailedError(RegClientError):
 
 
 class IntegrityError(RegClientError):
-    """A downloaded artifact's size or SHA-256 is not the announced one, or its name is not a plain file name."""
+    """A downloaded artifact's SHA-256 is not the announced one, or its name is not a plain file name."""
 
 
 class APIError(RegClientError):
@@ -97,9 +95,7 @@ class NotAllowedError(APIError):
     """No key, a wrong key, or a key without the scope for this."""
 
     def _describe(self) -> str:
-        remedy = (
-            "Set REGCORE_API_KEY, or run this where `regcore up` keeps its data directory (REGCORE_DATA_DIR)."
-        )
+        remedy = "Set REGCORE_API_KEY, or run this where `regcore up` keeps its data directory (REGCORE_DATA_DIR)."
         return super()._describe() + (f"\n  {remedy}" if self.status == 401 else "")
 
 

@@ -16,8 +16,9 @@ from regclient.progress import job_progress
 from regclient.transport import JSONObject, Transport
 
 if TYPE_CHECKING:
-    from regcore.predict import Predictor
     from torch import nn
+
+    from regcore.predict import Predictor
 
 TERMINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
 # Lists leave these out; reading one fetches the whole job.
@@ -30,8 +31,8 @@ POLL_MAX_S = 0.5
 class Job:
     """A job as last seen, and what can be done with it.
 
-    Every field of the job is an attribute (`job.state`, `job.result["metrics"]`); fields that a newer server adds are
-    too. `refresh` and `wait` look again; `body` is the whole JSON.
+    Every field of the job is an attribute (`job.state`, `job.result["metrics"]`); those that a newer server adds
+    are too. `refresh` and `wait` look again; `body` is the whole JSON.
     """
 
     id: str
@@ -60,7 +61,7 @@ class Job:
         self.body = body
 
     def __getattr__(self, field: str) -> Any:
-        # Only reached for what no attribute or method answers. `body` itself is absent while a copy is being made.
+        # Only reached for what no attribute or method answers. `body` is absent while a copy is made.
         body = self.__dict__.get("body", {})
         if field in DETAIL_FIELDS and field not in body and "id" in body:
             body = self.refresh().body
@@ -144,8 +145,8 @@ class Job:
 
         Args:
             after: Start behind this `seq`.
-            follow: Stay until the job has ended; a broken line is taken up again where it broke. False yields what
-                there is and ends.
+            follow: Stay until the job has ended; a broken line is taken up again where it broke. False yields
+                what there is and ends.
         """
         if not follow:
             yield from self._rows("events", {"after": after} if after else {})
@@ -157,8 +158,8 @@ class Job:
                 for event in self._listen(seen):
                     seen, failures = event["seq"], 0
                     yield event
-                # The server ends the stream after the terminal event and so says that there is no more (or 204). Any
-                # other clean end is a proxy's or a restart's.
+                # The server ends the stream after the terminal event (or says 204). Any other clean end is a
+                # proxy's or a restart's.
                 if self.refresh().done and seen >= self._last_seq(seen):
                     return
                 self._transport.pause_before_retry(0, ConnectionError("the stream ended early"))
@@ -181,15 +182,13 @@ class Job:
         known = {artifact["name"]: artifact for artifact in self.artifacts()}
         missing = sorted(set(names or ()) - set(known))
         if missing:
-            raise FileNotFoundError(
-                f"{self.id} has no artifact {', '.join(missing)}. It has: {', '.join(known)}."
-            )
+            raise FileNotFoundError(f"{self.id} has no artifact {', '.join(missing)}. It has: {', '.join(known)}.")
         target = Path(directory)
         target.mkdir(parents=True, exist_ok=True)
         return [self._download_one(known[name], target) for name in (known if names is None else names)]
 
     def load_predictor(self) -> "Predictor":
-        """Download the model, ready for raw rows: `job.load_predictor().predict(rows)`. Needs the engine (torch)."""
+        """Download the model, ready for raw rows: `job.load_predictor().predict(rows)`. Needs torch."""
         from regcore import load_predictor
 
         with tempfile.TemporaryDirectory(prefix="regcore-model-") as directory:
@@ -197,8 +196,8 @@ class Job:
             return load_predictor(Path(directory))
 
     def load_model(self) -> "nn.Module":
-        """Download the trained network as a torch module in evaluation mode. Needs the engine (torch)."""
-        return self.load_predictor().model
+        """Download the trained network as a torch module in evaluation mode. Needs torch."""
+        return self.load_predictor().module
 
     def _path(self, tail: str = "") -> str:
         return f"/v1/jobs/{self.id}/{tail}".rstrip("/")
@@ -222,16 +221,12 @@ class Job:
                 yield json.loads(event.data)
 
     def _last_seq(self, after: int) -> int:
-        return max(
-            (row["seq"] for row in self._rows("events", {"after": after} if after else {})), default=after
-        )
+        return max((row["seq"] for row in self._rows("events", {"after": after} if after else {})), default=after)
 
     def _download_one(self, artifact: JSONObject, directory: Path) -> Path:
         name = artifact["name"]
         if PurePosixPath(name).name != name or name in ("", ".", "..") or "\\" in name:
-            raise IntegrityError(
-                f"The server offers an artifact named {name!r}, which is not a plain file name."
-            )
+            raise IntegrityError(f"The server offers an artifact named {name!r}, which is not a plain file name.")
         partial = directory / f".{name}.partial"
         attempt = 0
         while True:
@@ -243,9 +238,7 @@ class Job:
                 attempt += 1
         if digest != artifact["sha256"]:
             partial.unlink()
-            raise IntegrityError(
-                f"{name} arrived with SHA-256 {digest}; the server announced {artifact['sha256']}."
-            )
+            raise IntegrityError(f"{name} arrived with SHA-256 {digest}; the server announced {artifact['sha256']}.")
         return partial.replace(directory / name)
 
     def _fetch(self, name: str, partial: Path) -> str:

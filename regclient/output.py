@@ -24,11 +24,7 @@ def print_json(value: Any) -> None:
 def print_error(error: Exception, *, as_json: bool) -> None:
     """An error on stderr; as JSON it is the server's own problem where there is one."""
     if as_json:
-        body = (
-            error.problem
-            if isinstance(error, APIError)
-            else {"title": type(error).__name__, "detail": str(error)}
-        )
+        body = error.problem if isinstance(error, APIError) else {"title": type(error).__name__, "detail": str(error)}
         err.file.write(json.dumps({"error": body}, ensure_ascii=False) + "\n")
         err.file.flush()
     else:
@@ -106,12 +102,11 @@ def event_line(event: Mapping[str, Any]) -> str:
         case "state":
             text = styled_state(str(body.get("state", "")))
         case "metrics":
-            values = "  ".join(
-                f"{name} {format_number(value)}" for name, value in body.get("values", {}).items()
-            )
+            values = "  ".join(f"{name} {format_number(value)}" for name, value in body.get("values", {}).items())
             text = f"epoch {body.get('epoch')}  {escape(values)}"
         case "progress":
-            text = f"epoch {body.get('epoch')}/{body.get('num_epochs')}  {100 * (body.get('fraction') or 0):.0f} %"
+            percent = 100 * (body.get("fraction") or 0)
+            text = f"epoch {body.get('epoch')}/{body.get('num_epochs')}  {percent:.0f} %"
         case "log" | "warning":
             text = escape(str(body.get("message", "")))
         case _:

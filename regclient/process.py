@@ -1,4 +1,4 @@
-"""One child process of the embedded stack: started to die with us, ended politely, its words kept in a file."""
+"""One child process of the embedded stack: it dies with us, is ended politely, and its words are kept."""
 
 import ctypes
 import os

@@ -35,22 +35,16 @@ class JobBars:
         state = job["state"]
         seen = job.get("progress") or {}
         fraction = 1.0 if state == "succeeded" else seen.get("fraction") or 0.0
-        epochs = (
-            f"epoch {seen['epoch']}/{seen['num_epochs']}"
-            if seen.get("num_epochs") and seen.get("epoch")
-            else ""
-        )
+        epochs = f"epoch {seen['epoch']}/{seen['num_epochs']}" if seen.get("num_epochs") and seen.get("epoch") else ""
         style = STATE_STYLES.get(state, "")
-        self._progress.update(
-            task, completed=fraction, state=f"[{style}]{state}[/]" if style else state, epochs=epochs
-        )
+        self._progress.update(task, completed=fraction, state=f"[{style}]{state}[/]" if style else state, epochs=epochs)
         if state in ("succeeded", "failed", "cancelled"):
             self._progress.stop_task(task)
 
 
 @contextmanager
 def job_progress(*, enabled: bool = True, console: Console | None = None) -> Iterator[JobBars]:
-    """Bars on stderr (so that stdout stays for the answer), gone quiet if `enabled` is False or there is no terminal."""
+    """Bars on stderr (stdout stays for the answer); none if `enabled` is False or there is no terminal."""
     console = console or Console(stderr=True)
     progress = Progress(
         TextColumn("{task.description:<12}"),

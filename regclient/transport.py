@@ -24,8 +24,8 @@ STREAM_SILENCE_S = 45.0  # the server sends a comment every 15 s; three missing 
 class Transport:
     """Sends requests, safely again where the server or the line failed.
 
-    Every request here may be repeated: reads change nothing, and each POST carries an Idempotency-Key. Only DELETE is
-    repeated solely when the connection was never made, since its second answer would be a 404.
+    Every request here may be repeated: reads change nothing, and each POST carries an Idempotency-Key. Only
+    DELETE is repeated solely when the connection was never made, since its second answer would be a 404.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Transport:
 
     @contextmanager
     def stream(self, path: str, *, headers: Mapping[str, str] | None = None) -> Iterator[httpx2.Response]:
-        """Open a response whose body the caller reads piece by piece. Not retried: the caller knows where it was.
+        """Open a response whose body the caller reads piece by piece. Not retried: the caller resumes.
 
         Raises:
             httpx2.TransportError: While opening or reading.
@@ -99,8 +99,9 @@ class Transport:
 
 
 def backoff_s(attempt: int) -> float:
-    """Double from FIRST_DELAY_S up to MAX_DELAY_S, with ±25 % so that many clients do not come back as one."""
-    return min(MAX_DELAY_S, FIRST_DELAY_S * 2.0**attempt) * random.uniform(0.75, 1.25)  # noqa: S311: jitter, no secret
+    """Double from FIRST_DELAY_S up to MAX_DELAY_S, ±25 % so that many clients do not come back as one."""
+    jitter = random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+    return min(MAX_DELAY_S, FIRST_DELAY_S * 2.0**attempt) * jitter
 
 
 def raise_for_problem(response: httpx2.Response) -> httpx2.Response:

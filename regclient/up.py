@@ -53,8 +53,9 @@ class StackOptions:
 
     @property
     def url(self) -> str:
-        host = "127.0.0.1" if self.host in ("0.0.0.0", "") else "[::1]" if self.host == "::" else self.host  # noqa: S104: compared, not bound
-        return f"http://{f'[{host}]' if ':' in host and not host.startswith('[') else host}:{self.port}"
+        """Where the api answers, seen from this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 class EmbeddedStack:
@@ -189,16 +190,11 @@ class EmbeddedStack:
 
         if not wait_until(ready_or_dead, timeout_s):
             tail = child.log_tail()
-            raise StackError(
-                f"{child.name} was not ready within {timeout_s:g} s. See {child.log_path}:\n{tail}"
-            )
+            raise StackError(f"{child.name} was not ready within {timeout_s:g} s. See {child.log_path}:\n{tail}")
 
     def _api_ready(self) -> bool:
         try:
-            return (
-                httpx2.get(f"{self.url}/readyz", timeout=2.0).is_success
-                and (self.data_dir / KEY_FILE_NAME).exists()
-            )
+            return httpx2.get(f"{self.url}/readyz", timeout=2.0).is_success and (self.data_dir / KEY_FILE_NAME).exists()
         except httpx2.TransportError:
             return False
 
@@ -207,9 +203,7 @@ def require_free_port(host: str, port: int) -> None:
     """Raise StackError unless the api could listen there."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # as uvicorn does: TIME_WAIT is no obstacle
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as uvicorn does: TIME_WAIT is no obstacle
         try:
             probe.bind((host, port))
         except OSError as error:
@@ -247,9 +241,7 @@ def run_stack(options: StackOptions, announce: Announce) -> None:
     try:
         with stack:
             starting = False
-            announce(
-                "regcore", f"up. The key is in {stack.data_dir / KEY_FILE_NAME}. Ctrl-C stops everything."
-            )
+            announce("regcore", f"up. The key is in {stack.data_dir / KEY_FILE_NAME}. Ctrl-C stops everything.")
             while not stop.wait(POLL_S):
                 stack.check()
             announce("regcore", "stopping")
@@ -261,6 +253,6 @@ def run_stack(options: StackOptions, announce: Announce) -> None:
 
 
 def _has_ready_worker(client: Client, started_at: float) -> bool:
-    # Rows of workers of an earlier `up` stay behind; only a beat since our start is ours. Times are UTC and sort as text.
+    # Rows of workers of an earlier `up` stay behind; only a beat since our start is ours. UTC sorts as text.
     since = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(started_at))
     return any(worker["state"] == "ready" and worker["heartbeat_at"] >= since for worker in client.workers())

@@ -1,0 +1,188 @@
+"""A small real server that speaks the contract, so that the client is tested over real sockets."""
+
+import asyncio
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+
+KEY = "rc_test_secret"
+MODEL = b"\x00weights" * 1000
+JOB_ID = "job_" + "0" * 26
+
+
+def job_body(job_id: str = JOB_ID, state: str = "running", **fields: Any) -> dict[str, Any]:
+    return {
+        "id": job_id,
+        "name": "n",
+        "labels": {},
+        "priority": "normal",
+        "state": state,
+        "state_reason": None,
+        "attempt": 1,
+        "progress": {"epoch": 1, "num_epochs": 2, "step": 5, "num_steps": 10, "fraction": 0.5, "eta_s": 1.0},
+        "created_at": "2026-11-23T07:41:09.123Z",
+        "warnings": [],
+        "result": None,
+        **fields,
+    }
+
+
+def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:
+    body = {"type": f"urn:regcore:problem:{code}", "title": code, "status": status, "detail": detail, **more}
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+class FakeServer:
+    """What the server has seen, and what it is told to do wrong."""
+
+    url: str
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self.keys: dict[str, str] = {}
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.failures: list[Response] = []  # the next answers, whatever is asked
+        self.lose_answers = 0  # do the work, then break the connection
+        self.break_stream_after: int | None = None
+        self.ends_after_gets: int | None = None
+        self.events = [
+            {"seq": seq, "at": "t", "kind": "log", "body": {"message": str(seq)}} for seq in range(1, 6)
+        ] + [{"seq": 6, "at": "t", "kind": "state", "body": {"state": "succeeded"}}]
+        self.sha256 = hashlib.sha256(MODEL).hexdigest()
+
+
+def make_app(fake: FakeServer) -> FastAPI:
+    app = FastAPI()
+
+    @app.middleware("http")
+    async def front(request: Request, call_next: Any) -> Response:
+        fake.requests.append((request.method, request.url.path, dict(request.headers)))
+        if request.headers.get("authorization") != f"Bearer {KEY}":
+            return problem(401, "unauthorized", "no key")
+        if fake.failures:
+            return fake.failures.pop(0)
+        response: Response = await call_next(request)
+        return response
+
+    @app.post("/v1/jobs")
+    async def create(request: Request) -> Response:
+        spec = await request.json()
+        if spec.get("model", {}).get("kind") == "mpl":
+            entry = {"pointer": "/model/kind", "code": "unknown", "message": "Did you mean 'mlp'?"}
+            return problem(422, "invalid_spec", "1 problem", errors=[entry], request_id="req_1")
+        if request.query_params.get("validate_only") == "true":
+            return JSONResponse({"valid": True, "resolved_spec": spec, "plan": {}, "warnings": []})
+        key = request.headers["idempotency-key"]
+        job_id = fake.keys.setdefault(key, f"job_{len(fake.keys):026}")
+        body = fake.jobs.setdefault(job_id, job_body(job_id, "queued", spec=spec, name=spec.get("name")))
+        if fake.lose_answers:
+            fake.lose_answers -= 1
+
+            async def broken() -> Any:
+                yield b"{"
+                raise ConnectionResetError
+
+            return StreamingResponse(broken(), 201, {"content-length": "100"})
+        return JSONResponse(body, 201)
+
+    @app.get("/v1/jobs")
+    async def listing(request: Request, limit: int = 50, after: int = 0) -> dict[str, Any]:
+        states = request.query_params.get("state")
+        found = [body for body in fake.jobs.values() if not states or body["state"] in states.split(",")]
+        page = [{k: v for k, v in body.items() if k != "spec"} for body in found[after : after + limit]]
+        more = after + limit < len(found)
+        return {"data": page, "next_after": str(after + limit) if more else None, "has_more": more}
+
+    @app.get("/v1/jobs/{job_id}")
+    async def get(job_id: str) -> Any:
+        if job_id not in fake.jobs:
+            return problem(404, "not_found", f"There is no job {job_id}.")
+        if fake.ends_after_gets is not None:
+            fake.ends_after_gets -= 1
+            if fake.ends_after_gets <= 0:
+                fake.jobs[job_id]["state"] = "succeeded"
+        return fake.jobs[job_id]
+
+    @app.delete("/v1/jobs/{job_id}")
+    async def delete(job_id: str) -> Response:
+        if fake.jobs[job_id]["state"] == "running":
+            return problem(409, "job_not_ended", "Cancel it first.")
+        del fake.jobs[job_id]
+        return Response(status_code=204)
+
+    @app.post("/v1/jobs/{job_id}/cancel")
+    async def cancel(job_id: str) -> Response:
+        fake.jobs[job_id]["state"] = "cancelled"
+        return JSONResponse(fake.jobs[job_id], 202)
+
+    @app.get("/v1/jobs/{job_id}/metrics")
+    async def metrics(job_id: str, after: int = 0) -> dict[str, Any]:
+        rows = [{"seq": seq, "epoch": seq, "step": seq, "at": "t", "values": {"train/loss": 1 / seq}} for seq in (1, 2, 3)]
+        page = [row for row in rows if row["seq"] > after][:2]  # type: ignore[operator]  # seq is an int
+        more = page[-1]["seq"] != 3
+        return {"data": page, "next_after": page[-1]["seq"], "has_more": more, "state": "running"}
+
+    @app.get("/v1/jobs/{job_id}/report")
+    async def report(job_id: str) -> dict[str, Any]:
+        return {"metrics": {}}
+
+    @app.get("/v1/jobs/{job_id}/events")
+    async def events(request: Request) -> Response:
+        after = int(request.headers.get("last-event-id") or request.query_params.get("after") or 0)
+        left = [event for event in fake.events if event["seq"] > after]  # type: ignore[operator]  # seq is an int
+        if "text/event-stream" not in request.headers.get("accept", ""):
+            return JSONResponse({"data": left, "next_after": None, "has_more": False})
+        if not left:
+            return Response(status_code=204)
+
+        async def lines() -> Any:
+            yield ": hello\n\n"
+            for sent, event in enumerate(left):
+                if fake.break_stream_after is not None and sent == fake.break_stream_after:
+                    fake.break_stream_after = None
+                    await asyncio.sleep(0.2)  # what was sent arrives before the line breaks
+                    raise ConnectionResetError
+                yield f"id: {event['seq']}\nevent: {event['kind']}\ndata: {json.dumps(event)}\n\n"
+
+        return StreamingResponse(lines(), media_type="text/event-stream")
+
+    @app.get("/v1/jobs/{job_id}/artifacts")
+    async def artifacts(job_id: str) -> dict[str, Any]:
+        entry = {"name": "model.safetensors", "size_bytes": len(MODEL), "sha256": fake.sha256, "media_type": "x/y"}
+        return {"data": [entry]}
+
+    @app.get("/v1/jobs/{job_id}/artifacts/{name}")
+    async def artifact(name: str) -> Response:
+        return Response(MODEL, media_type="application/octet-stream")
+
+    @app.get("/v1/workers")
+    async def workers() -> dict[str, Any]:
+        return {"data": [{"id": "wrk_1", "state": "ready"}]}
+
+    return app
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[FakeServer]:
+    fake = FakeServer()
+    config = uvicorn.Config(make_app(fake), port=0, log_level="critical", lifespan="off")
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    while not running.started:
+        time.sleep(0.01)
+    fake.url = f"http://127.0.0.1:{running.servers[0].sockets[0].getsockname()[1]}"
+    monkeypatch.setenv("REGCORE_URL", fake.url)
+    monkeypatch.setenv("REGCORE_API_KEY", KEY)
+    monkeypatch.setenv("REGCORE_DATA_DIR", str(tmp_path / "nothing"))
+    yield fake
+    running.should_exit = True
+    thread.join()

