@@ -14,9 +14,7 @@ from jobs.errors import StoreUnavailableError
 
 _BUSY_TIMEOUT_S = 10.0
 _CONNECT_TIMEOUT_S = 5
-_POSTGRESQL_OPTIONS = (
-    "-c lock_timeout=10s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
-)
+_POSTGRESQL_OPTIONS = "-c lock_timeout=10s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
 
 
 class Database:
@@ -36,9 +34,7 @@ class Database:
             self._writer: Engine = self.engine.execution_options(immediate=True)
         else:
             # A job and its log are read by several statements, which must see the same moment.
-            self._reader = self.engine.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
+            self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             self._writer = self.engine
 
     @contextmanager

@@ -90,9 +90,7 @@ class UnmigratedDatabaseError(JobsError):
 
     def __init__(self, found: str | None, expected: str) -> None:
         at = f"at revision {found}" if found else "empty"
-        super().__init__(
-            f"The database is {at}; this version needs revision {expected}. Run `regcore migrate` first."
-        )
+        super().__init__(f"The database is {at}; this version needs revision {expected}. Run `regcore migrate` first.")
         self.found = found
         self.expected = expected
 

@@ -52,9 +52,7 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address that the api listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port that the api listens on.")
-    public_url: str | None = Field(
-        None, description="URL under which users reach the api, if a proxy is before it."
-    )
+    public_url: str | None = Field(None, description="URL under which users reach the api, if a proxy is before it.")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Host names that the api answers to besides loopback and its own, with commas between.",
@@ -91,9 +89,7 @@ class Settings(BaseSettings):
         description="Where torchvision's data sets lie.",
     )
     allow_downloads: bool = Field(False, description="Whether torchvision's data sets may be downloaded.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Least level that is logged."
-    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
 
     @field_validator("data_dir", "data_sets_dir", "bootstrap_key_file")
     @classmethod
@@ -124,11 +120,7 @@ class Settings(BaseSettings):
     @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _split(cls, hosts: Any) -> Any:
-        return (
-            tuple(filter(None, (host.strip() for host in hosts.split(","))))
-            if isinstance(hosts, str)
-            else hosts
-        )
+        return tuple(filter(None, (host.strip() for host in hosts.split(",")))) if isinstance(hosts, str) else hosts
 
     @property
     def artifacts_dir(self) -> Path:

@@ -110,9 +110,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
             "A user cancelled the job.", "Submit it again if it is still wanted.", True
         ),
         Reason.PAUSED_BY_USER: Explanation("A user paused the job.", "Resume it.", True),
-        Reason.PAUSED_BY_OPERATOR: Explanation(
-            "An operator paused the job.", "Wait, or ask the operator.", True
-        ),
+        Reason.PAUSED_BY_OPERATOR: Explanation("An operator paused the job.", "Wait, or ask the operator.", True),
         Reason.WAITING_FOR_DEVICE: Explanation(
             "No live worker has the device or pool that the job asks for.",
             "Start such a worker, or submit the job with other resources.",

@@ -55,13 +55,9 @@ class Actions(Concern):
             job = _lock_owned(connection, tenant, job_id)
             if job.state not in TERMINAL:
                 raise IllegalActionError("delete", job.state, "Cancel it first, and wait until it has ended.")
-            had = set(
-                connection.execute(select(artifacts.c.sha256).where(artifacts.c.job_id == job_id)).scalars()
-            )
+            had = set(connection.execute(select(artifacts.c.sha256).where(artifacts.c.job_id == job_id)).scalars())
             connection.execute(delete(jobs).where(jobs.c.id == job_id))
-            kept = set(
-                connection.execute(select(artifacts.c.sha256).where(artifacts.c.sha256.in_(had))).scalars()
-            )
+            kept = set(connection.execute(select(artifacts.c.sha256).where(artifacts.c.sha256.in_(had))).scalars())
         return sorted(had - kept)
 
 

@@ -149,9 +149,7 @@ def _without_known(connection: Connection, job_id: str, new_records: Iterable[Ne
     known: set[tuple[str, str | None]] = set()
     for start in range(0, len(wanted), _NUM_KEYS_PER_QUERY):
         some = wanted[start : start + _NUM_KEYS_PER_QUERY]
-        query = select(records.c.kind, records.c.key).where(
-            records.c.job_id == job_id, records.c.key.in_(some)
-        )
+        query = select(records.c.kind, records.c.key).where(records.c.job_id == job_id, records.c.key.in_(some))
         known.update((row.kind, row.key) for row in connection.execute(query))
     fresh = []
     for record in candidates:

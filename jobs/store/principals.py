@@ -69,9 +69,7 @@ class Principals(Concern):
             # The caller is who it says; only the note is lost, and the next call makes it.
             _logger.warning("could not note the use of key %s", key_id)
 
-    def _insert(
-        self, connection: Connection, token: Token, tenant: str, name: str, scopes: frozenset[str]
-    ) -> None:
+    def _insert(self, connection: Connection, token: Token, tenant: str, name: str, scopes: frozenset[str]) -> None:
         values = {
             "id": token.key_id,
             "tenant": tenant,

@@ -45,9 +45,7 @@ class Recovery(Concern):
             at = read_clock(connection)
             query = (
                 select(jobs.c.id, jobs.c.num_publishes, jobs.c.device, jobs.c.pool, jobs.c.state_reason)
-                .where(
-                    jobs.c.state == JobState.QUEUED.value, jobs.c.publish_at <= at, jobs.c.claimable_at <= at
-                )
+                .where(jobs.c.state == JobState.QUEUED.value, jobs.c.publish_at <= at, jobs.c.claimable_at <= at)
                 .order_by(jobs.c.priority.desc(), jobs.c.created_at, jobs.c.id)
                 .limit(limit)
                 .with_for_update(skip_locked=True)
@@ -55,9 +53,7 @@ class Recovery(Concern):
             due = connection.execute(query).all()
             live = live_capabilities(connection, at, self._options.lease_s) if due else []
             for row in due:
-                wait_s = min(
-                    self._options.reconcile_interval_s * 2 ** min(row.num_publishes, 16), _MAX_BACKOFF_S
-                )
+                wait_s = min(self._options.reconcile_interval_s * 2 ** min(row.num_publishes, 16), _MAX_BACKOFF_S)
                 values = {"publish_at": at + wait_s, "num_publishes": row.num_publishes + 1}
                 connection.execute(update(jobs).where(jobs.c.id == row.id).values(values))
                 takeable = any(one.can_take(row.device, row.pool) for one in live)

@@ -64,9 +64,7 @@ def job_to_json(job: Job) -> Json:
 
 def job_from_json(answer: Json) -> Job:
     """Return the job that `job_to_json` made JSON of."""
-    transitions = [
-        Transition(JobState(one["state"]), one["at"], one["reason"]) for one in answer["transitions"]
-    ]
+    transitions = [Transition(JobState(one["state"]), one["at"], one["reason"]) for one in answer["transitions"]]
     return Job(**{**answer, "state": JobState(answer["state"]), "transitions": transitions})
 
 

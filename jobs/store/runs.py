@@ -55,13 +55,9 @@ class Runs(Concern):
                 return Renewal(valid=False)
             at = read_clock(connection)
             until = at + (self._options.lease_s if lease_s is None else lease_s)
-            connection.execute(
-                update(runs).where(runs.c.id == run_id).values(heartbeat_at=at, lease_until=until)
-            )
+            connection.execute(update(runs).where(runs.c.id == run_id).values(heartbeat_at=at, lease_until=until))
             connection.execute(update(jobs).where(jobs.c.run_id == run_id).values(heartbeat_at=at))
-            stopping = select(jobs.c.id).where(
-                jobs.c.run_id == run_id, jobs.c.state == JobState.CANCELLING.value
-            )
+            stopping = select(jobs.c.id).where(jobs.c.run_id == run_id, jobs.c.state == JobState.CANCELLING.value)
             return Renewal(valid=True, cancelling=frozenset(connection.execute(stopping).scalars()))
 
     def start(self, run_id: int, job_id: str) -> bool:
@@ -152,9 +148,7 @@ class Runs(Concern):
         with self._database.write() as connection:
             job = _fenced(connection, run_id, job_id)
             at = read_clock(connection)
-            return_job(
-                connection, job, at, reason=reason, delay_s=delay_s, usage=_sum_usage(job.usage, usage or {})
-            )
+            return_job(connection, job, at, reason=reason, delay_s=delay_s, usage=_sum_usage(job.usage, usage or {}))
             end_run_if_empty(connection, run_id, at)
             return job.state
 
@@ -187,9 +181,7 @@ def _can_run(capabilities: Capabilities) -> ColumnElement[bool]:
     """`Capabilities.can_take` in SQL."""
     device = jobs.c.device.in_(["auto", *sorted(capabilities.devices)])
     any_pool = jobs.c.pool.is_(None)
-    return device & (
-        any_pool if capabilities.pool is None else or_(any_pool, jobs.c.pool == capabilities.pool)
-    )
+    return device & (any_pool if capabilities.pool is None else or_(any_pool, jobs.c.pool == capabilities.pool))
 
 
 def _new_run(connection: Connection, worker_id: str, at: float, lease_until: float) -> int:
@@ -213,9 +205,7 @@ def _fenced(connection: Connection, run_id: int, job_id: str) -> LockedJob:
 
 
 def _sum_usage(before: Mapping[str, Any], run: Mapping[str, Any]) -> Json:
-    peaks = [
-        usage["peak_memory_bytes"] for usage in (before, run) if usage.get("peak_memory_bytes") is not None
-    ]
+    peaks = [usage["peak_memory_bytes"] for usage in (before, run) if usage.get("peak_memory_bytes") is not None]
     return {
         "device_s": before.get("device_s", 0.0) + run.get("device_s", 0.0),
         "peak_memory_bytes": max(peaks, default=None),

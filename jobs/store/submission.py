@@ -44,9 +44,7 @@ class Submissions(Concern):
             IdempotencyMismatchError: The key was used for another body.
         """
         with self._database.read() as connection:
-            answer = kept_answer(
-                connection, tenant, key, read_clock(connection) - self._options.idempotency_ttl_s
-            )
+            answer = kept_answer(connection, tenant, key, read_clock(connection) - self._options.idempotency_ttl_s)
         return None if answer is None else job_from_json(answer)
 
     def forget_answers(self) -> int:
@@ -61,7 +59,8 @@ def claim_key(
 ) -> Json | None:
     """Keep the answer under the key; where the key has one already, return that instead.
 
-    A concurrent call with the same key is waited for, and its answer found; if it takes long, this one is refused.
+    A concurrent call with the same key is waited for, and its answer found; after two seconds this one is
+    refused.
 
     Raises:
         IdempotencyMismatchError: The key was used for another body.

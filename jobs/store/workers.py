@@ -38,10 +38,7 @@ class Workers(Concern):
         """Note a worker's heartbeat and what its slots do; False where it must register again."""
         with self._database.write() as connection:
             values = {"heartbeat_at": read_clock(connection), "slots": list(slots), "draining": draining}
-            return (
-                connection.execute(update(workers).where(workers.c.id == worker_id).values(values)).rowcount
-                == 1
-            )
+            return connection.execute(update(workers).where(workers.c.id == worker_id).values(values)).rowcount == 1
 
     def retire_worker(self, worker_id: str) -> None:
         """Remove a worker that has ended by itself."""

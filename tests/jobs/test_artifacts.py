@@ -67,9 +67,7 @@ def test_a_put_that_fails_leaves_nothing(
     assert list((tmp_path / "artifacts").iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "name", ["", "..", "../../etc/passwd", "A" * 64, "a" * 63, "a" * 65, "a" * 63 + "\n"]
-)
+@pytest.mark.parametrize("name", ["", "..", "../../etc/passwd", "A" * 64, "a" * 63, "a" * 65, "a" * 63 + "\n"])
 def test_only_a_hash_names_a_file(artifact_store: ArtifactStore, name: str) -> None:
     with pytest.raises(ValueError, match="SHA-256"):
         artifact_store.open(name)
@@ -101,9 +99,7 @@ def test_only_those_asked_for_are_looked_at(artifact_store: ArtifactStore, tmp_p
     assert artifact_store.path(other).exists()
 
 
-def test_a_young_file_is_spared_and_a_second_put_makes_it_young(
-    artifact_store: ArtifactStore, tmp_path: Path
-) -> None:
+def test_a_young_file_is_spared_and_a_second_put_makes_it_young(artifact_store: ArtifactStore, tmp_path: Path) -> None:
     sha256, _ = artifact_store.put(_file(tmp_path, b"x"))
     os.utime(artifact_store.path(sha256), (1, 1))
     artifact_store.put(_file(tmp_path, b"x"))

@@ -75,9 +75,7 @@ def test_sqlite_is_in_wal_mode_with_foreign_keys(settings: Settings) -> None:
     assert values == ["wal", 1, 2]
 
 
-@pytest.mark.parametrize(
-    "url", ["postgresql+psycopg://nobody@127.0.0.1:1/none", "sqlite:////nowhere/at/all.db"]
-)
+@pytest.mark.parametrize("url", ["postgresql+psycopg://nobody@127.0.0.1:1/none", "sqlite:////nowhere/at/all.db"])
 def test_a_database_that_is_away_is_unavailable(url: str) -> None:
     database = Database(url)
 

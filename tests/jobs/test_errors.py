@@ -18,6 +18,4 @@ def test_messages_say_what_came_and_what_to_do() -> None:
     empty = errors.UnmigratedDatabaseError(None, "0002")
 
     assert str(action) == "Cannot delete a job that is running. Cancel it first."
-    assert (
-        str(empty) == "The database is empty; this version needs revision 0002. Run `regcore migrate` first."
-    )
+    assert str(empty) == "The database is empty; this version needs revision 0002. Run `regcore migrate` first."

@@ -25,9 +25,7 @@ def test_a_secret_may_hold_underscores() -> None:
     assert Token.parse(f"rc_0123_{secret}") == Token("key_0123", secret)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "rc_a_b", "rc__" + "s" * 43, "rc_abcd_" + "s" * 42, "xx_abcd_" + "s" * 43]
-)
+@pytest.mark.parametrize("text", ["", "rc_a_b", "rc__" + "s" * 43, "rc_abcd_" + "s" * 42, "xx_abcd_" + "s" * 43])
 def test_what_is_not_a_token_is_none(text: str) -> None:
     assert Token.parse(text) is None
 
@@ -74,9 +72,7 @@ def test_many_starts_at_once_agree_on_one_key(migrated_settings: Settings) -> No
     assert texts != {"unknown"}
 
 
-def test_a_key_file_that_outlived_its_database_is_taken_over(
-    store: Store, migrated_settings: Settings
-) -> None:
+def test_a_key_file_that_outlived_its_database_is_taken_over(store: Store, migrated_settings: Settings) -> None:
     token = Token.new()
     key_path(migrated_settings).write_text(f"{token}\n")
 
@@ -85,9 +81,7 @@ def test_a_key_file_that_outlived_its_database_is_taken_over(
     assert store.authenticate(str(token)) is not None
 
 
-def test_no_second_key_is_made_where_the_store_has_one(
-    store: Store, migrated_settings: Settings, tenant: str
-) -> None:
+def test_no_second_key_is_made_where_the_store_has_one(store: Store, migrated_settings: Settings, tenant: str) -> None:
     store.import_key(Token.new(), tenant=tenant, scopes=frozenset({"admin"}))
 
     ensure_first_key(store, migrated_settings)
@@ -106,9 +100,7 @@ def test_the_bootstrap_key_is_imported(store: Store, migrated_settings: Settings
     assert not key_path(migrated_settings).exists()
 
 
-def test_a_bootstrap_file_without_a_key_is_refused(
-    store: Store, migrated_settings: Settings, tmp_path: Path
-) -> None:
+def test_a_bootstrap_file_without_a_key_is_refused(store: Store, migrated_settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "bootstrap"
     file.write_text("password\n")
 

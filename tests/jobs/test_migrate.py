@@ -32,10 +32,7 @@ def test_constraints_and_collations_agree_too(database: Database) -> None:
         for table in metadata.sorted_tables:
             primary = inspector.get_pk_constraint(table.name)
             assert primary["constrained_columns"] == [column.name for column in table.primary_key]
-            found = {
-                (one["name"], one["options"].get("ondelete"))
-                for one in inspector.get_foreign_keys(table.name)
-            }
+            found = {(one["name"], one["options"].get("ondelete")) for one in inspector.get_foreign_keys(table.name)}
             assert found == {(one.name, one.ondelete) for one in table.foreign_key_constraints}
         if database.is_sqlite:
             made = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = 'runs'")).scalar_one()
@@ -62,9 +59,7 @@ def test_migrating_again_is_harmless(migrated_settings: Settings) -> None:
 def test_migrations_at_once_take_turns(database_settings: Settings) -> None:
     with ThreadPoolExecutor(4) as pool:
         starts = [
-            pool.submit(
-                subprocess.run, [sys.executable, "-m", "jobs.migrate"], env=_environment(database_settings)
-            )
+            pool.submit(subprocess.run, [sys.executable, "-m", "jobs.migrate"], env=_environment(database_settings))
             for _ in range(4)
         ]
         statuses = [start.result().returncode for start in starts]

@@ -54,9 +54,7 @@ def test_a_message_names_the_task_and_the_job(empty_redis: redis.Redis, redis_ur
     assert "job_1" in headers["argsrepr"]
 
 
-def test_a_submit_does_not_wait_for_a_redis_that_is_away(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_submit_does_not_wait_for_a_redis_that_is_away(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     publisher = make_publisher(Settings(redis_url=f"unix://{tmp_path}/none.sock"))
 
     began = time.monotonic()

@@ -6,9 +6,7 @@ from pydantic import ValidationError
 from jobs.settings import PREFIX, SECRETS, Settings
 
 
-def test_everything_has_a_default_in_the_data_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_everything_has_a_default_in_the_data_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
     settings = Settings()
@@ -61,9 +59,7 @@ def test_a_secret_may_come_from_a_file(name: str, monkeypatch: pytest.MonkeyPatc
     assert (value.get_secret_value() if name == "server_secret" else value) == values[name]
 
 
-def test_a_variable_wins_over_a_file_and_an_argument_over_both(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_variable_wins_over_a_file_and_an_argument_over_both(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "url"
     file.write_text("redis://from-file")
     monkeypatch.setenv("REGCORE_REDIS_URL_FILE", str(file))

@@ -10,12 +10,7 @@ def test_every_constraint_and_index_has_a_name_that_a_migration_can_say(table: T
 
 
 def test_whatever_hangs_on_a_job_goes_with_it() -> None:
-    keys = [
-        key
-        for table in metadata.sorted_tables
-        for key in table.foreign_keys
-        if key.column.table.name == "jobs"
-    ]
+    keys = [key for table in metadata.sorted_tables for key in table.foreign_keys if key.column.table.name == "jobs"]
 
     assert keys
     assert {key.ondelete for key in keys} == {"CASCADE"}

@@ -140,9 +140,7 @@ def _create_job_labels() -> None:
         sa.Column("job_id", sa.String(40), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["job_id"], ["jobs.id"], name="fk_job_labels_job_id_jobs", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_job_labels_job_id_jobs", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("job_id", "key", name="pk_job_labels"),
     )
     op.create_index("ix_job_labels_key_value", "job_labels", ["key", "value"])

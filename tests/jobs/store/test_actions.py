@@ -85,9 +85,7 @@ def test_a_key_used_for_another_body_cancels_nothing(
     assert store.state(tenant, other.id) is JobState.QUEUED
 
 
-def test_deleting_takes_log_labels_and_artifacts(
-    store: Store, tenant: str, running: Callable[..., ClaimedRun]
-) -> None:
+def test_deleting_takes_log_labels_and_artifacts(store: Store, tenant: str, running: Callable[..., ClaimedRun]) -> None:
     shared = ArtifactRow("metrics.csv", 1, "c" * 64, "text/csv")
     own = [ArtifactRow("log.txt", 1, "a" * 64, "text/plain"), ArtifactRow("x.txt", 1, "b" * 64, "text/plain")]
     run = running("goes", labels={"a": "b"})

@@ -52,9 +52,7 @@ def test_names_sort_by_code_point(store: Store, tenant: str, submit: Callable[..
 
 
 @pytest.mark.parametrize("sort", ["finished_at", "-finished_at"])
-def test_an_unfinished_job_comes_last(
-    store: Store, tenant: str, submit: Callable[..., Job], sort: str
-) -> None:
+def test_an_unfinished_job_comes_last(store: Store, tenant: str, submit: Callable[..., Job], sort: str) -> None:
     unfinished, finished = submit(), submit()
     store.request_cancel(tenant, finished.id)
 
@@ -73,16 +71,12 @@ def test_a_job_that_comes_in_while_paging_does_not_shift_the_pages(
     assert [job.id for job in first.data + second.data] == ids[::-1]
 
 
-def test_filters_hold_together(
-    store: Store, tenant: str, submit: Callable[..., Job], cpu: Capabilities
-) -> None:
+def test_filters_hold_together(store: Store, tenant: str, submit: Callable[..., Job], cpu: Capabilities) -> None:
     wanted = submit("n", labels={"team": "a", "run": "1"})
     submit("n", labels={"team": "a", "run": "2"})
     submit("n", labels={"team": "b", "run": "1"})
     submit("m", labels={"team": "a", "run": "1"})
-    job_filter = JobFilter(
-        states=frozenset({JobState.QUEUED}), labels=(("team", "a"), ("run", "1")), name="n"
-    )
+    job_filter = JobFilter(states=frozenset({JobState.QUEUED}), labels=(("team", "a"), ("run", "1")), name="n")
 
     assert [job.id for job in store.list(tenant, job_filter).data] == [wanted.id]
     store.claim("wrk_1", cpu)

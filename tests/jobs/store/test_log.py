@@ -43,9 +43,7 @@ def test_the_store_takes_legal_steps_and_refuses_all_others(
 
 
 @pytest.fixture
-def embedded(
-    settings: Settings, tenant: str, new_job: Callable[[], NewJob]
-) -> Iterator[tuple[Store, Database, Job]]:
+def embedded(settings: Settings, tenant: str, new_job: Callable[[], NewJob]) -> Iterator[tuple[Store, Database, Job]]:
     """A job on SQLite alone: the table of states does not depend on the database."""
     migrate(settings)
     store, database = open_store(settings), Database(settings.database_url)

@@ -45,9 +45,7 @@ def test_a_record_after_the_last_possible_one_is_not_there(
     assert store.records(tenant, submit().id, after=10**30) == []
 
 
-def test_records_come_in_order_by_page_and_kind(
-    store: Store, tenant: str, running: Callable[..., ClaimedRun]
-) -> None:
+def test_records_come_in_order_by_page_and_kind(store: Store, tenant: str, running: Callable[..., ClaimedRun]) -> None:
     run = running()
     job_id = run.jobs[0].id
     store.append(run.run_id, job_id, [NewRecord("log", {"message": str(n)}, 1.0 + n) for n in range(5)])

@@ -13,9 +13,7 @@ def test_a_job_survives_json(store: Store, tenant: str, running: Callable[..., C
     assert job_from_json(json.loads(json.dumps(job_to_json(job)))) == job
 
 
-def test_a_summary_is_the_job_without_its_large_fields(
-    store: Store, tenant: str, submit: Callable[..., Job]
-) -> None:
+def test_a_summary_is_the_job_without_its_large_fields(store: Store, tenant: str, submit: Callable[..., Job]) -> None:
     job = submit("n", labels={"a": "b"}, priority="low")
 
     (summary,) = store.list(tenant).data

@@ -73,9 +73,7 @@ def test_a_worker_takes_what_it_can_do(
     assert (store.claim("wrk_1", capabilities) is not None) is takes
 
 
-def test_of_twenty_claims_at_once_one_wins(
-    store: Store, submit: Callable[..., Job], cpu: Capabilities
-) -> None:
+def test_of_twenty_claims_at_once_one_wins(store: Store, submit: Callable[..., Job], cpu: Capabilities) -> None:
     submit()
 
     with ThreadPoolExecutor(20) as pool:
@@ -85,9 +83,7 @@ def test_of_twenty_claims_at_once_one_wins(
     assert len([run for run in runs if run]) == 1
 
 
-def test_claims_at_once_share_the_jobs_out(
-    store: Store, submit: Callable[..., Job], cpu: Capabilities
-) -> None:
+def test_claims_at_once_share_the_jobs_out(store: Store, submit: Callable[..., Job], cpu: Capabilities) -> None:
     ids = {submit().id for _ in range(8)}
 
     with ThreadPoolExecutor(8) as pool:
@@ -150,9 +146,7 @@ def test_start_says_no_to_a_job_that_was_cancelled_meanwhile(
     assert not store.start(run.run_id, job_id)
 
 
-def test_a_replayed_step_keeps_its_first_record(
-    store: Store, tenant: str, running: Callable[..., ClaimedRun]
-) -> None:
+def test_a_replayed_step_keeps_its_first_record(store: Store, tenant: str, running: Callable[..., ClaimedRun]) -> None:
     run = running()
     job_id = run.jobs[0].id
 
@@ -168,9 +162,7 @@ def test_a_replayed_step_keeps_its_first_record(
     assert [row.seq for row in rows] == [4, 5, 6]
 
 
-def test_the_same_key_of_another_kind_is_another_record(
-    store: Store, running: Callable[..., ClaimedRun]
-) -> None:
+def test_the_same_key_of_another_kind_is_another_record(store: Store, running: Callable[..., ClaimedRun]) -> None:
     run = running()
     both = [NewRecord("metrics", {}, 1.0, key="step:1"), NewRecord("checkpoint", {}, 1.0, key="step:1")]
 
@@ -190,18 +182,14 @@ def test_progress_becomes_the_jobs(store: Store, tenant: str, running: Callable[
     job_id = run.jobs[0].id
     before = store.get(tenant, job_id).version
 
-    store.append(
-        run.run_id, job_id, [NewRecord("progress", {"fraction": share}, 1.0) for share in (0.1, 0.2)]
-    )
+    store.append(run.run_id, job_id, [NewRecord("progress", {"fraction": share}, 1.0) for share in (0.1, 0.2)])
 
     job = store.get(tenant, job_id)
     assert job.progress == {"fraction": 0.2}
     assert job.version > before
 
 
-def test_appending_nothing_changes_nothing(
-    store: Store, tenant: str, running: Callable[..., ClaimedRun]
-) -> None:
+def test_appending_nothing_changes_nothing(store: Store, tenant: str, running: Callable[..., ClaimedRun]) -> None:
     run = running()
     before = store.get(tenant, run.jobs[0].id)
 
@@ -209,9 +197,7 @@ def test_appending_nothing_changes_nothing(
     assert store.get(tenant, before.id) == before
 
 
-def test_finish_writes_everything_at_once(
-    store: Store, tenant: str, running: Callable[..., ClaimedRun]
-) -> None:
+def test_finish_writes_everything_at_once(store: Store, tenant: str, running: Callable[..., ClaimedRun]) -> None:
     run = running()
     job_id = run.jobs[0].id
     result = {"metrics": {"test/loss": 0.5}}

@@ -14,9 +14,7 @@ from jobs.store import Store, open_store
 from jobs.tables import idempotency
 
 
-def test_a_submitted_job_is_queued_and_untouched(
-    store: Store, tenant: str, new_job: Callable[..., NewJob]
-) -> None:
+def test_a_submitted_job_is_queued_and_untouched(store: Store, tenant: str, new_job: Callable[..., NewJob]) -> None:
     submission = store.submit(tenant, new_job("first", labels={"b": "2", "a": "1"}, priority="high"))
 
     job = store.get(tenant, submission.job.id)

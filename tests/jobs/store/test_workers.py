@@ -45,9 +45,7 @@ def test_a_beat_of_an_unknown_worker_asks_it_to_register(store: Store) -> None:
     assert not store.beat_worker("wrk_unknown", [])
 
 
-def test_a_silent_worker_is_lost_and_a_draining_one_says_so(
-    store: Store, rewind: Callable[..., None]
-) -> None:
+def test_a_silent_worker_is_lost_and_a_draining_one_says_so(store: Store, rewind: Callable[..., None]) -> None:
     store.register_worker(GPU)
     store.beat_worker("wrk_1", [], draining=True)
     draining = store.workers()[0].state
