@@ -81,7 +81,7 @@ class Stack:
 
 def test_a_worker_trains_shows_itself_and_drains_on_sigterm(stack):
     worker = stack.start_worker()
-    done = stack.submit()
+    done = stack.submit(5)
     stack.wait(done, "succeeded", "failed")
     long = stack.submit(LONG)
     stack.wait(long, "running")
