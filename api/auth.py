@@ -13,7 +13,9 @@ from jobs.model import Principal
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 _BEARER = HTTPBearer(
-    scheme_name="ApiKey", auto_error=False, description="`Authorization: Bearer rc_…`; the first key is in `{data_dir}/api-key`."
+    scheme_name="ApiKey",
+    auto_error=False,
+    description="`Authorization: Bearer rc_…`; the first key is in `{data_dir}/api-key`.",
 )
 _OPEN: set[Callable[..., Any]] = set()
 

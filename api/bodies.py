@@ -15,6 +15,8 @@ from regcore.spec import json_pointer
 _DRAIN_BYTES = 64_000_000
 """A client that is still sending hears no answer: up to this much is read and dropped before the refusal."""
 
+_MAX_DEPTH = 64
+
 _Path = tuple[str | int, ...]
 
 
@@ -26,7 +28,9 @@ async def read_json(request: Request, services: TheServices) -> Any:
     """
     content = await _read(request, services.settings.max_body_bytes)
     media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media_type != "application/json" and not (media_type.startswith("application/") and media_type.endswith("+json")):
+    if media_type != "application/json" and not (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    ):
         detail = f"Content-Type must be application/json; received {media_type or 'none'!r:.100}."
         raise ProblemError("unsupported_media_type", detail, headers={"Accept": "application/json"})
     return parse_json(content)
@@ -102,6 +106,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _unfit(value: Any, path: _Path) -> Iterator[FieldError]:
     where = ".".join(map(str, path)) or "the body"
+    if len(path) > _MAX_DEPTH:
+        raise _broken("It is nested too deeply")
     if isinstance(value, float) and not math.isfinite(value):
         message = f"{where} must be a finite number; received {value}. Send a number, or null where it is allowed."
         yield FieldError(json_pointer(path), "not_finite", message)

@@ -85,7 +85,7 @@ def _from_http(request: Request, error: HTTPException, routes: Sequence[APIRoute
         case 404:
             return ProblemError("not_found", f"There is nothing at {path}. GET /openapi.json lists what there is.")
         case 405:
-            allowed = sorted({m for route in routes if route.path_regex.match(path) for m in route.methods})
+            allowed = sorted({m for route in routes if route.path_regex.match(path) for m in route.methods or ()})
             detail = f"{request.method} is not allowed at {path}; use {' or '.join(allowed)}."
             return ProblemError("method_not_allowed", detail, headers={"Allow": ", ".join(allowed)})
         case _:

@@ -1,0 +1,42 @@
+"""What the OpenAPI document says of responses: the problems of each operation, and examples."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from api.errors import PROBLEM_MEDIA_TYPE, PROBLEMS
+from api.views import Problem
+
+Responses = dict[int | str, dict[str, Any]]
+
+_EVERYWHERE = ("unauthorized", "foreign_origin", "not_acceptable", "invalid_parameter", "internal_error", "unavailable")
+
+
+def problems(*codes: str, everywhere: Iterable[str] = _EVERYWHERE) -> Responses:
+    """Return the problems that an operation may answer with, besides those of every operation."""
+    by_status: Responses = {}
+    for code in (*everywhere, *codes):
+        kind = PROBLEMS[code]
+        entry = by_status.setdefault(
+            kind.status,
+            {"model": Problem, "description": kind.title, "content": {PROBLEM_MEDIA_TYPE: {"examples": {}}}},
+        )
+        entry["content"][PROBLEM_MEDIA_TYPE]["examples"][code] = {"value": _example(code)}
+    return by_status
+
+
+def example(status: int, value: Any, description: str = "As asked", **more: Any) -> Responses:
+    """Return a response with an example; ``more`` are other fields of the OpenAPI response object."""
+    return {status: {"description": description, "content": {"application/json": {"example": value}}, **more}}
+
+
+def _example(code: str) -> dict[str, Any]:
+    kind = PROBLEMS[code]
+    return {
+        "type": f"urn:regcore:problem:{code}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": f"{kind.title}.",
+        "instance": "/v1/jobs",
+        "request_id": "req_01KAR4JQ4Z2V7M3X9D5T8H6B1C",
+        "errors": [],
+    }

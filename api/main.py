@@ -1,0 +1,93 @@
+"""The app: what it is made of, and how it is served."""
+
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
+from setproctitle import setproctitle
+
+from api.auth import authenticate
+from api.guard import Guard
+from api.handlers import install_handlers
+from api.hosts import HostRules
+from api.logs import configure_logging, get_logger
+from api.openapi import document_of
+from api.routes import artifacts, catalogue, events, jobs, metrics, operations
+from api.services import open_services
+from jobs.errors import JobsError
+from jobs.settings import Settings
+
+ROUTERS = [jobs.router, metrics.router, events.router, artifacts.router, catalogue.router, operations.router]
+SHUTDOWN_GRACE_S = 3
+
+_logger = get_logger(__name__)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the app with its services open.
+
+    Args:
+        settings: The server's; read from the environment if None.
+
+    Raises:
+        UnmigratedDatabaseError: The database is not of this version.
+        StoreUnavailableError: The database does not answer.
+    """
+    settings = settings or Settings()
+    app = build_app(settings)
+    app.state.services = open_services(settings)
+    return app
+
+
+def build_app(settings: Settings) -> FastAPI:
+    """Return the app without its services: enough to document it."""
+    app = FastAPI(
+        title="RegCore",
+        lifespan=_lifespan,
+        dependencies=[Depends(authenticate)],
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for router in ROUTERS:
+        app.include_router(router)
+    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+    install_handlers(app, routes)
+    app.add_middleware(Guard, rules=HostRules(settings))
+    app.openapi = lambda: document_of(app)  # type: ignore[method-assign] # FastAPI's documented way to extend it
+    return app
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    setproctitle("regcore-api")
+    settings = Settings()
+    configure_logging(settings.log_level)
+    try:
+        app = create_app(settings)
+    except (JobsError, OSError) as error:
+        _logger.error("api_cannot_start", reason=str(error))
+        sys.exit(1)
+    _logger.info("api_started", host=settings.host, port=settings.port, pid=os.getpid())
+    uvicorn.run(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Whom to believe about addresses is for a later setting; until then, nobody.
+        proxy_headers=False,
+        timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
+    )
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await app.state.services.close()

@@ -1,0 +1,58 @@
+"""The OpenAPI document. `python -m api.openapi` writes it to `openapi.json`, which a test holds to the code."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from api.errors import PROBLEM_MEDIA_TYPE
+from regcore.spec import JobSpec
+
+VERSION = "1"
+PATH = Path("openapi.json")
+
+_DESCRIPTION = (
+    "Regularized training of neural networks as a service: POST a job, get a model and the evidence. "
+    "Ignore response fields that you do not know, and tolerate new values of enumerations: version 1 only adds."
+)
+
+
+def document_of(app: FastAPI) -> dict[str, Any]:
+    """Return the app's document, made once."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=VERSION, description=_DESCRIPTION, routes=app.routes)
+        schemas = document["components"]["schemas"]
+        # The body is read by our own code, which names wrong places better; so its schema is added by hand.
+        spec = JobSpec.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(spec.pop("$defs"))
+        schemas["JobSpec"] = spec
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        for path in document["paths"].values():
+            for operation in path.values():
+                _use_problem_media_type(operation)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _use_problem_media_type(operation: dict[str, Any]) -> None:
+    for status, response in operation["responses"].items():
+        content = response.get("content", {})
+        if status.isdigit() and int(status) >= 400 and PROBLEM_MEDIA_TYPE in content:
+            schema = content.pop("application/json", {}).get("schema")
+            content[PROBLEM_MEDIA_TYPE]["schema"] = schema
+
+
+def render() -> str:
+    """Return the document's file, as it is committed."""
+    # Here alone, for api.main imports this module.
+    from api.main import build_app
+    from jobs.settings import Settings
+
+    return json.dumps(build_app(Settings()).openapi(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    PATH.write_text(render(), "utf-8")

@@ -1,0 +1,107 @@
+"""Query parameters: one model for each operation, and an unknown parameter is an error."""
+
+from typing import Annotated, Literal
+
+from fastapi import Depends, Query
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from api.errors import parameter_problem, suggest
+from jobs.model import JobFilter
+from jobs.states import JobState
+
+MAX_SEQ = 2**31 - 1
+
+
+class NoQuery(BaseModel):
+    """No parameter at all."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+
+class SubmitQuery(NoQuery):
+    """Of submitting."""
+
+    validate_only: bool = False
+    """Answer as the real call would, and store nothing."""
+
+
+class ListQuery(NoQuery):
+    """Of listing jobs."""
+
+    state: Annotated[list[str], Field(examples=[["running,queued"]])] = []
+    """Only jobs in one of these states; with commas between."""
+    label: Annotated[list[str], Field(examples=[["team:vision"]])] = []
+    """Only jobs with this label, `key:value`; given several times, with all of them."""
+    name: str | None = None
+    """Only jobs of exactly this name."""
+    created_after: AwareDatetime | None = None
+    created_before: AwareDatetime | None = None
+    sort: Literal["created_at", "-created_at", "finished_at", "-finished_at", "name"] = "-created_at"
+    """`-` for the last first."""
+    after: str | None = None
+    """`next_after` of the page before."""
+    limit: Annotated[int, Field(ge=1, le=1000)] = 50
+
+
+class MetricsQuery(NoQuery):
+    """Of a job's metrics."""
+
+    after: Annotated[int, Field(ge=0, le=MAX_SEQ)] = 0
+    """Only rows with a greater `seq`."""
+    names: Annotated[list[str], Field(examples=[["train/loss,test/loss"]])] = []
+    """Only these metrics, and only rows that have one of them; with commas between."""
+    limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    max_points: Annotated[int | None, Field(ge=2, le=10_000)] = None
+    """Thin all rows behind `after` out to this many, evenly, keeping the first and the last; `limit` is idle then."""
+
+
+class EventsQuery(NoQuery):
+    """Of a job's log."""
+
+    after: Annotated[int, Field(ge=0, le=MAX_SEQ)] = 0
+    """Only records with a greater `seq`."""
+    limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    """Most records of a page; a stream has no end but the job's."""
+
+
+def _refuse_query(query: Annotated[NoQuery, Query()]) -> None:
+    """Parameters have been refused by now."""
+
+
+NO_QUERY = Depends(_refuse_query)
+"""For operations that take no query parameter."""
+
+
+def split_commas(values: list[str]) -> list[str]:
+    """Return the words of `a,b` given once or several times."""
+    return [word.strip() for value in values for word in value.split(",") if word.strip()]
+
+
+def make_filter(query: ListQuery) -> JobFilter:
+    """Return what a list is restricted to.
+
+    Raises:
+        ProblemError: A state is unknown, or a label has no colon.
+    """
+    return JobFilter(
+        states=frozenset(_state(word) for word in split_commas(query.state)),
+        labels=tuple(_label(text) for text in query.label),
+        name=query.name,
+        created_after=query.created_after.timestamp() if query.created_after else None,
+        created_before=query.created_before.timestamp() if query.created_before else None,
+    )
+
+
+def _state(word: str) -> JobState:
+    known = [state.value for state in JobState]
+    if word not in known:
+        message = f"state must be of {', '.join(known)}; received {word!r:.80}." + suggest(word, known)
+        raise parameter_problem("state", message, "unknown_value")
+    return JobState(word)
+
+
+def _label(text: str) -> tuple[str, str]:
+    key, colon, value = text.partition(":")
+    if not colon or not key:
+        raise parameter_problem("label", f"label must be key:value; received {text!r:.80}. Add the colon.")
+    return key, value

@@ -1,0 +1,82 @@
+"""What a job made: its report and its files."""
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import FileResponse
+
+from api import examples
+from api.auth import TheTenant
+from api.documents import example, problems
+from api.errors import ProblemError
+from api.etags import matches
+from api.negotiation import json_only
+from api.queries import NO_QUERY
+from api.ranges import check_range
+from api.services import TheServices
+from api.views import ArtifactList, Json, show_artifact
+from jobs.errors import ArtifactNotFoundError
+
+REPORT = "report.json"
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[NO_QUERY])
+
+_FILE = {"schema": {"type": "string", "format": "binary"}, "example": "(the file's bytes)"}
+_FILE_HEADERS = {
+    "ETag": {"schema": {"type": "string"}, "description": "The file's SHA-256."},
+    "Content-Disposition": {"schema": {"type": "string"}, "description": "Always an attachment."},
+}
+
+
+@router.get(
+    "/{job_id}/report",
+    response_model=Json,
+    dependencies=[Depends(json_only)],
+    responses={**problems("job_not_found", "report_not_found"), **example(200, examples.REPORT)},
+)
+def job_report(services: TheServices, tenant: TheTenant, job_id: str) -> Any:
+    """Show the report of a job that has succeeded."""
+    try:
+        artifact = services.store.artifact(tenant, job_id, REPORT)
+        content = services.artifacts.path(artifact.sha256).read_bytes()
+    except (ArtifactNotFoundError, FileNotFoundError):
+        state = services.store.state(tenant, job_id)
+        detail = f"The job is {state} and has no report. A report is written when a job succeeds: wait for that."
+        raise ProblemError("report_not_found", detail) from None
+    return Response(content, media_type="application/json", headers={"ETag": f'"{artifact.sha256}"'})
+
+
+@router.get(
+    "/{job_id}/artifacts",
+    dependencies=[Depends(json_only)],
+    responses={**problems("job_not_found"), **example(200, examples.ARTIFACTS)},
+)
+def list_artifacts(services: TheServices, tenant: TheTenant, job_id: str) -> ArtifactList:
+    """List the files that a job made."""
+    rows = services.store.artifacts(tenant, job_id)
+    return ArtifactList(data=[show_artifact(services, job_id, row) for row in rows])
+
+
+@router.get(
+    "/{job_id}/artifacts/{name}",
+    response_class=FileResponse,
+    responses={
+        **problems("job_not_found", "artifact_not_found", "invalid_range", "range_not_satisfiable"),
+        200: {"description": "The file", "content": {"application/octet-stream": _FILE}, "headers": _FILE_HEADERS},
+        206: {"description": "The part that `Range` asks for", "content": {"application/octet-stream": _FILE}},
+        304: {"description": "The client's `If-None-Match` is still the file's ETag"},
+    },
+)
+def download_artifact(request: Request, services: TheServices, tenant: TheTenant, job_id: str, name: str) -> Response:
+    """Download a file, or a part of it with `Range`."""
+    artifact = services.store.artifact(tenant, job_id, name)
+    path = services.artifacts.path(artifact.sha256)
+    if not path.is_file():  # the job was deleted a moment ago
+        raise ArtifactNotFoundError(name)
+    etag = f'"{artifact.sha256}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if matches(request, etag):
+        return Response(status_code=304, headers=headers)
+    if "range" in request.headers and request.headers.get("if-range", etag) == etag:
+        check_range(request.headers["range"], artifact.size_bytes)
+    return FileResponse(path, headers=headers, media_type=artifact.media_type, filename=artifact.name)

@@ -1,0 +1,178 @@
+"""Jobs: submit, list, show, cancel, delete."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from api import examples
+from api.auth import TheTenant
+from api.bodies import TheJson, read_nothing
+from api.documents import example, problems
+from api.etags import matches
+from api.idempotency import HEADER, REPLAYED_HEADER, idempotency_key
+from api.logs import get_logger
+from api.negotiation import json_only
+from api.queries import NO_QUERY, ListQuery, SubmitQuery, make_filter
+from api.services import Services, TheServices
+from api.views import JobPage, JobView, Validation, show_job, show_summary, show_validation
+from jobs.model import Job, NewJob
+from regcore.plan import Plan, make_plan
+from regcore.spec import parse_spec
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(json_only)])
+
+_logger = get_logger(__name__)
+
+_KEY_HEADER = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[ -~]+$"},
+    "description": "Makes the call safe to repeat: for 24 h the same request gets the first answer again.",
+    "example": "8f14e45f-ceea-467f-9575-2f3c1c1c6a1b",
+}
+_SUBMIT_DOCUMENT: dict[str, Any] = {
+    "parameters": [_KEY_HEADER],
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobSpec"}, "example": examples.SPEC}},
+    },
+}
+_LOCATION = {"Location": {"schema": {"type": "string"}, "description": "The job's address."}}
+_ETAG = {"ETag": {"schema": {"type": "string"}, "description": "Changes with the job; a heartbeat alone does not."}}
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=JobView,
+    openapi_extra=_SUBMIT_DOCUMENT,
+    responses={
+        **problems(
+            "invalid_json",
+            "idempotency_busy",
+            "body_too_large",
+            "unsupported_media_type",
+            "invalid_spec",
+            "invalid_body",
+            "idempotency_mismatch",
+        ),
+        **example(200, examples.VALIDATION, "`validate_only`: what the job would be", model=Validation),
+        **example(201, examples.JOB, "The job, queued", headers=_LOCATION),
+    },
+)
+def submit_job(
+    request: Request,
+    response: Response,
+    services: TheServices,
+    tenant: TheTenant,
+    body: TheJson,
+    query: Annotated[SubmitQuery, Query()],
+) -> Any:
+    """Submit a job: it is stored before the answer, and reaches a terminal state whatever happens then."""
+    key = idempotency_key(request, body)
+    known = services.store.replay(tenant, key) if key else None
+    if known is not None and not query.validate_only:
+        return _created(services, response, known, replayed=True)
+    plan = make_plan(parse_spec(body), services.ceilings)
+    if query.validate_only:
+        return Response(show_validation(plan).model_dump_json(), media_type="application/json")
+    submission = services.store.submit(tenant, _new_job(body, plan), key)
+    if not submission.replayed:
+        services.publish(submission.job.id)
+        _logger.info("job_submitted", job_id=submission.job.id)
+    return _created(services, response, submission.job, replayed=submission.replayed)
+
+
+@router.get("", responses={**problems(), **example(200, examples.JOB_PAGE)})
+def list_jobs(services: TheServices, tenant: TheTenant, query: Annotated[ListQuery, Query()]) -> JobPage:
+    """List jobs as summaries, without spec, resolved_spec, plan and transitions."""
+    page = services.store.list(tenant, make_filter(query), query.sort, query.after, query.limit)
+    summaries = [show_summary(services, job) for job in page.data]
+    return JobPage(data=summaries, next_after=page.next_after, has_more=page.has_more)
+
+
+@router.get(
+    "/{job_id}",
+    response_model=JobView,
+    dependencies=[NO_QUERY],
+    responses={
+        **problems("job_not_found"),
+        **example(200, examples.JOB, headers=_ETAG),
+        304: {"description": "The client's `If-None-Match` is still the job's ETag"},
+    },
+)
+def show(request: Request, response: Response, services: TheServices, tenant: TheTenant, job_id: str) -> Any:
+    """Show a job."""
+    job = services.store.get(tenant, job_id)
+    headers = {"ETag": f'"{job.version}"', "Cache-Control": "private, no-cache"}
+    if matches(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    response.headers.update(headers)
+    return show_job(services, job)
+
+
+@router.post(
+    "/{job_id}/cancel",
+    status_code=202,
+    response_model=JobView,
+    dependencies=[NO_QUERY, Depends(read_nothing)],
+    openapi_extra={"parameters": [_KEY_HEADER]},
+    responses={
+        **problems(
+            "job_not_found",
+            "illegal_action",
+            "body_too_large",
+            "invalid_json",
+            "invalid_body",
+            "idempotency_mismatch",
+        ),
+        **example(202, {**examples.JOB, "state": "cancelling"}, "The job, cancelled or about to be"),
+    },
+)
+def cancel_job(request: Request, response: Response, services: TheServices, tenant: TheTenant, job_id: str) -> JobView:
+    """Cancel a job: at once if it has no worker yet, else within seconds. Asking again is harmless."""
+    job = services.store.request_cancel(tenant, job_id, idempotency_key(request))
+    services.notifier.notify(job_id)
+    _logger.info("job_cancel_requested", job_id=job_id)
+    return show_job(services, job)
+
+
+@router.delete(
+    "/{job_id}",
+    status_code=204,
+    dependencies=[NO_QUERY],
+    responses={
+        **problems("job_not_found", "illegal_action"),
+        204: {"description": "It is gone, with its log and its artifacts"},
+    },
+)
+def delete_job(services: TheServices, tenant: TheTenant, job_id: str) -> None:
+    """Delete a job that has ended, with its log and artifacts."""
+    hashes = services.store.delete(tenant, job_id)
+    services.notifier.notify(job_id)
+    try:
+        services.artifacts.delete_unreferenced(services.store.referenced, among=hashes)
+    except OSError:
+        # The job is gone for its user; the files are found again by whoever sweeps the folder.
+        _logger.exception("artifact_files_left", job_id=job_id)
+
+
+def _created(services: Services, response: Response, job: Job, *, replayed: bool) -> JobView:
+    response.headers["Location"] = services.url(f"/v1/jobs/{job.id}")
+    if replayed:
+        response.headers[REPLAYED_HEADER] = "true"
+    return show_job(services, job)
+
+
+def _new_job(body: Any, plan: Plan) -> NewJob:
+    spec = plan.resolved_spec
+    return NewJob(
+        name=spec.name,
+        labels=spec.labels,
+        priority=spec.priority,
+        spec=body,
+        resolved_spec=spec.model_dump(mode="json"),
+        plan=plan.public(),
+        warnings=[warning.model_dump(mode="json") for warning in plan.warnings],
+    )

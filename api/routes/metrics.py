@@ -1,0 +1,43 @@
+"""A job's metrics."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+
+from api import examples
+from api.auth import TheTenant
+from api.documents import problems
+from api.negotiation import JSON, negotiate
+from api.queries import MetricsQuery
+from api.series import Series, write_csv
+from api.services import TheServices
+from api.views import MetricsPage
+
+CSV = "text/csv"
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+_CONTENT = {
+    JSON: {"example": examples.METRICS},
+    CSV: {"schema": {"type": "string"}, "example": examples.METRICS_CSV},
+}
+
+
+@router.get(
+    "/{job_id}/metrics",
+    response_model=MetricsPage,
+    responses={**problems("job_not_found"), 200: {"description": "As asked", "content": _CONTENT}},
+)
+def job_metrics(
+    request: Request,
+    services: TheServices,
+    tenant: TheTenant,
+    job_id: str,
+    query: Annotated[MetricsQuery, Query()],
+) -> Any:
+    """Show a job's metrics: a page, or a curve thinned out for a chart; as CSV with `Accept: text/csv`."""
+    media_type = negotiate(request, [JSON, CSV])
+    page = Series(services.store, tenant, job_id).page(query)
+    if media_type == CSV:
+        return Response(write_csv(page), media_type=CSV, headers={"Vary": "Accept"})
+    return page

@@ -1,0 +1,79 @@
+"""A job's log as server-sent events: rows are the truth, wake-ups only say when to read them."""
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from fastapi.concurrency import run_in_threadpool
+from fastapi.sse import format_sse_event
+
+from api.services import Services
+from api.views import show_event
+from jobs.errors import JobNotFoundError, StoreUnavailableError
+from jobs.model import RecordRow
+from jobs.states import TERMINAL
+
+COMMENT_EVERY_S = 15.0
+RECONNECT_AFTER_MS = 1000
+
+_POLL_S = 2.0
+_READ_AT_ONCE = 500
+
+
+@dataclass(slots=True)
+class EventStream:
+    """The live log of one job, from behind `after` to its terminal event."""
+
+    services: Services
+    tenant: str
+    job_id: str
+    after: int
+
+    def has_ended(self) -> bool:
+        """Say whether the client has already had the terminal event.
+
+        Raises:
+            JobNotFoundError: There is no such job.
+        """
+        store = self.services.store
+        if store.state(self.tenant, self.job_id) not in TERMINAL:
+            return False
+        return not store.records(self.tenant, self.job_id, self.after, 1, kinds=["state"])
+
+    async def lines(self) -> AsyncIterator[bytes]:
+        """Yield events, and a comment whenever it was silent for a while, so that proxies keep the connection."""
+        yield format_sse_event(comment="the job's log follows", retry=RECONNECT_AFTER_MS)
+        spoke_at = time.monotonic()
+        async with self.services.wakeups.listen(self.job_id) as listener:
+            while True:
+                rows = await self._read()
+                if rows is None:
+                    return
+                for row in rows:
+                    yield _write(row)
+                    self.after = row.seq
+                    if row.kind == "state" and row.body["state"] in TERMINAL:
+                        return
+                now = time.monotonic()
+                if rows:
+                    spoke_at = now
+                elif now - spoke_at >= COMMENT_EVERY_S:
+                    yield format_sse_event(comment="still here")
+                    spoke_at = now
+                if len(rows) < _READ_AT_ONCE:
+                    # Wake-ups may be lost with Redis, so a wait is never long.
+                    await listener.wait(min(_POLL_S, max(0.01, spoke_at + COMMENT_EVERY_S - now)))
+
+    async def _read(self) -> list[RecordRow] | None:
+        """Return what is new; None once the job is deleted."""
+        read = self.services.store.records
+        try:
+            return await run_in_threadpool(read, self.tenant, self.job_id, self.after, _READ_AT_ONCE)
+        except StoreUnavailableError:
+            return []  # The client has its place in the log, and the database may come back.
+        except JobNotFoundError:
+            return None
+
+
+def _write(row: RecordRow) -> bytes:
+    return format_sse_event(data_str=show_event(row).model_dump_json(), event=row.kind, id=str(row.seq))
