@@ -67,7 +67,7 @@ def run_demo(client: Client) -> list[Job]:
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo; 0 if all four jobs succeeded."""
     parser = argparse.ArgumentParser(prog="python -m regclient.demo", description=__doc__)
-    parser.add_argument("--output", type=Path, default=Path("demo.png"), help="the picture (default: ./demo.png)")
+    parser.add_argument("--output", type=Path, default=Path("demo.png"), help="the picture")
     output: Path = parser.parse_args(arguments).output
     started = time.monotonic()
 

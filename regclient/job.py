@@ -197,7 +197,7 @@ class Job:
 
     def load_model(self) -> "nn.Module":
         """Download the trained network as a torch module in evaluation mode. Needs torch."""
-        return self.load_predictor().module
+        return self.load_predictor().model
 
     def _path(self, tail: str = "") -> str:
         return f"/v1/jobs/{self.id}/{tail}".rstrip("/")

@@ -53,9 +53,9 @@ class FakeServer:
         self.lose_answers = 0  # do the work, then break the connection
         self.break_stream_after: int | None = None
         self.ends_after_gets: int | None = None
-        self.events = [
-            {"seq": seq, "at": "t", "kind": "log", "body": {"message": str(seq)}} for seq in range(1, 6)
-        ] + [{"seq": 6, "at": "t", "kind": "state", "body": {"state": "succeeded"}}]
+        self.events = [{"seq": seq, "at": "t", "kind": "log", "body": {"message": str(seq)}} for seq in range(1, 6)] + [
+            {"seq": 6, "at": "t", "kind": "state", "body": {"state": "succeeded"}}
+        ]
         self.sha256 = hashlib.sha256(MODEL).hexdigest()
 
 
@@ -125,7 +125,9 @@ def make_app(fake: FakeServer) -> FastAPI:
 
     @app.get("/v1/jobs/{job_id}/metrics")
     async def metrics(job_id: str, after: int = 0) -> dict[str, Any]:
-        rows = [{"seq": seq, "epoch": seq, "step": seq, "at": "t", "values": {"train/loss": 1 / seq}} for seq in (1, 2, 3)]
+        rows = [
+            {"seq": seq, "epoch": seq, "step": seq, "at": "t", "values": {"train/loss": 1 / seq}} for seq in (1, 2, 3)
+        ]
         page = [row for row in rows if row["seq"] > after][:2]  # type: ignore[operator]  # seq is an int
         more = page[-1]["seq"] != 3
         return {"data": page, "next_after": page[-1]["seq"], "has_more": more, "state": "running"}

@@ -45,7 +45,7 @@ def test_the_table_shows_every_number() -> None:
 def test_the_picture_is_drawn(tmp_path: Path) -> None:
     rows = [{"epoch": epoch, "values": {"train/loss": 1 / epoch, "test/loss": 0.5}} for epoch in (1, 2, 3)]
 
-    draw_curves({name: rows for name in ("none", "L1", "L2", "dropout")}, tmp_path / "demo.png")
+    draw_curves(dict.fromkeys(("none", "L1", "L2", "dropout"), rows), tmp_path / "demo.png")
 
     with Image.open(tmp_path / "demo.png") as picture:
         assert picture.width > 3 * picture.height

@@ -45,9 +45,7 @@ def test_a_conflict_is_tried_again_only_where_the_server_asks_for_it(server: Any
 
 def test_no_server_is_unreachable_after_growing_pauses() -> None:
     pauses: list[float] = []
-    transport = Transport(
-        Connection(f"http://127.0.0.1:{free_port()}", None), max_retries=3, sleep=pauses.append
-    )
+    transport = Transport(Connection(f"http://127.0.0.1:{free_port()}", None), max_retries=3, sleep=pauses.append)
 
     with pytest.raises(ServerUnreachableError, match="regcore up"):
         transport.request("GET", "/v1/workers")

@@ -1,0 +1,29 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from regclient.doctor import examine
+
+
+def test_a_healthy_machine_with_a_server(server: Any) -> None:
+    findings = {finding.name: finding for finding in examine()}
+
+    assert findings["server"].status == "ok"
+    assert findings["workers"].message == "1 ready"
+    assert findings["data dir"].message.endswith("(will be made)")
+
+
+def test_a_refused_key_is_a_problem(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGCORE_API_KEY", "rc_wrong")
+
+    assert {finding.name: finding.status for finding in examine()}["server"] == "problem"
+
+
+def test_no_server_is_only_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from regclient.up import free_port
+
+    monkeypatch.setenv("REGCORE_URL", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("REGCORE_DATA_DIR", str(tmp_path))
+
+    assert {finding.name: finding.status for finding in examine()}["server"] == "warning"
