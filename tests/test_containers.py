@@ -32,9 +32,7 @@ def _stages() -> dict[str, str]:
 
 
 def test_hadolint_finds_nothing() -> None:
-    ran = subprocess.run(
-        [_tool("hadolint"), str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False
-    )
+    ran = subprocess.run([_tool("hadolint"), str(ROOT / "Dockerfile")], capture_output=True, text=True, check=False)
 
     assert (ran.returncode, ran.stdout) == (0, "")
 
@@ -42,9 +40,7 @@ def test_hadolint_finds_nothing() -> None:
 def test_compose_file_is_valid_by_the_specifications_schema() -> None:
     check = [_tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec"]
 
-    ran = subprocess.run(
-        [*check, str(ROOT / "docker-compose.yml")], capture_output=True, text=True, check=False
-    )
+    ran = subprocess.run([*check, str(ROOT / "docker-compose.yml")], capture_output=True, text=True, check=False)
 
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
@@ -112,9 +108,7 @@ def test_every_service_is_hardened(name: str) -> None:
 
 
 def test_every_service_tells_its_health() -> None:
-    without = {
-        name for name, service in SERVICES.items() if "build" not in service and "healthcheck" not in service
-    }
+    without = {name for name, service in SERVICES.items() if "build" not in service and "healthcheck" not in service}
 
     assert without == set()
 
@@ -216,9 +210,7 @@ def test_make_secrets_writes_a_key_that_the_api_accepts(made: Path) -> None:
 def test_make_secrets_never_overwrites(made: Path) -> None:
     before = (made / "api_key").read_text("utf-8")
 
-    again = subprocess.run(
-        [str(made.parent / "docker/make-secrets")], capture_output=True, text=True, check=False
-    )
+    again = subprocess.run([str(made.parent / "docker/make-secrets")], capture_output=True, text=True, check=False)
 
     assert again.returncode == 1
     assert (made / "api_key").read_text("utf-8") == before
