@@ -66,7 +66,7 @@ def draw_curves(curves: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -
 def num_zeros(job: Mapping[str, Any]) -> int:
     """How many weights (of tensors with two or more dimensions) are exactly zero."""
     shapes = [parameter["shape"] for parameter in job["plan"]["parameters"]]
-    num_weights = sum(math.prod(shape) for shape in shapes if len(shape) >= 2)
+    num_weights: int = sum(math.prod(shape) for shape in shapes if len(shape) >= 2)
     sparsity: float = job["result"]["sparsity"]
     return round(sparsity * num_weights)
 

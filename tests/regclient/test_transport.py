@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -15,15 +17,20 @@ def unavailable(headers: dict[str, str] | None = None, status: int = 503) -> Any
     return JSONResponse(body, status, headers)
 
 
-def make(server: Any, pauses: list[float], max_retries: int = 3, key: str = "rc_test_secret") -> Transport:
-    return Transport(Connection(server.url, key), max_retries=max_retries, sleep=pauses.append)
+@contextmanager
+def transport_to(server: Any, pauses: list[float] | None = None, key: str = "rc_test_secret") -> Iterator[Transport]:
+    sleep = ([] if pauses is None else pauses).append
+    transport = Transport(Connection(server.url, key), max_retries=3, sleep=sleep)
+    yield transport
+    transport.close()
 
 
 def test_a_503_is_tried_again_after_what_the_server_asks(server: Any) -> None:
     pauses: list[float] = []
     server.failures = [unavailable({"Retry-After": "3"}), unavailable()]
 
-    answer = make(server, pauses).request("GET", "/v1/workers")
+    with transport_to(server, pauses) as transport:
+        answer = transport.request("GET", "/v1/workers")
 
     assert answer.status_code == 200
     assert pauses[0] == 3
@@ -33,14 +40,15 @@ def test_a_503_is_tried_again_after_what_the_server_asks(server: Any) -> None:
 def test_a_503_to_the_end_is_unavailable(server: Any) -> None:
     server.failures = [unavailable() for _ in range(4)]
 
-    with pytest.raises(UnavailableError):
-        make(server, []).request("GET", "/v1/workers")
+    with transport_to(server) as transport, pytest.raises(UnavailableError):
+        transport.request("GET", "/v1/workers")
 
 
 def test_a_conflict_is_tried_again_only_where_the_server_asks_for_it(server: Any) -> None:
     server.failures = [unavailable({"Retry-After": "0"}, status=409)]
 
-    assert make(server, []).request("GET", "/v1/workers").status_code == 200
+    with transport_to(server) as transport:
+        assert transport.request("GET", "/v1/workers").status_code == 200
 
 
 def test_no_server_is_unreachable_after_growing_pauses() -> None:
@@ -58,8 +66,11 @@ def test_no_server_is_unreachable_after_growing_pauses() -> None:
 def test_a_wrong_key_is_not_allowed_and_not_retried(server: Any) -> None:
     pauses: list[float] = []
 
-    with pytest.raises(NotAllowedError, match="REGCORE_API_KEY"):
-        make(server, pauses, key="rc_wrong").request("GET", "/v1/workers")
+    with (
+        transport_to(server, pauses, key="rc_wrong") as transport,
+        pytest.raises(NotAllowedError, match="REGCORE_API_KEY"),
+    ):
+        transport.request("GET", "/v1/workers")
 
     assert pauses == []
 
