@@ -40,7 +40,7 @@ imports: $(STAMP)
 	$(BIN)/lint-imports
 
 bench: $(STAMP)
-	$(BIN)/python -m benchmarks
+	@set -e; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file; done
 
 docs: $(STAMP)          ## generated pages, README tables and openapi.json
 	$(BIN)/python docs/build.py
