@@ -33,11 +33,18 @@ class Predictor:
     """
 
     def __init__(
-        self, model: nn.Module, preprocessing: Preprocessing, *, task: str, classes: Sequence[str] | None
+        self,
+        model: nn.Module,
+        preprocessing: Preprocessing,
+        *,
+        task: str,
+        classes: Sequence[str] | None,
+        autocast: bool = False,
     ) -> None:
         self.model = model.eval()
         self.preprocessing = preprocessing
         self.task = task
+        self._autocast = autocast
         self.classes = None if classes is None else tuple(classes)
 
     def predict(self, raw_rows: Any) -> NDArray[Any]:
@@ -80,7 +87,9 @@ class Predictor:
     def _outputs(self, raw_rows: Any) -> torch.Tensor:
         x = torch.from_numpy(np.ascontiguousarray(prepare_rows(raw_rows, self.preprocessing)))
         parameter = next(self.model.parameters())
-        with torch.inference_mode():
+        # A run in bfloat16 also evaluates so; its answers are matched only in the same arithmetic.
+        precision = torch.autocast(parameter.device.type, dtype=torch.bfloat16, enabled=self._autocast)
+        with torch.inference_mode(), precision:
             blocks = [
                 self.model(block.to(device=parameter.device, dtype=parameter.dtype))
                 for block in torch.split(x, _ROWS_AT_ONCE)
@@ -115,6 +124,7 @@ def load_predictor(artifact_dir: str | Path, *, device: torch.device | str = "cp
         Preprocessing.from_json(described["preprocessing"]),
         task=described["task"],
         classes=described["outputs"]["classes"],
+        autocast=described["precision"] == "bfloat16",
     )
 
 

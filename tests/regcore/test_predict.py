@@ -52,7 +52,7 @@ def raw_test_rows(result, name):
     return RAW_ROWS[name]()[rows], raw.y[rows]
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("precision", ["float32", "float64", "bfloat16"])
 @pytest.mark.parametrize("name", ["digits", "mnist-5k", "breast-cancer"])
 def test_raw_test_rows_get_the_answers_of_the_runs_own_evaluation(name, precision, tmp_path):
     result = trained(name, tmp_path, precision=precision)
