@@ -1,0 +1,192 @@
+"""An api on a store of its own, and a job that has run."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from api.main import create_app
+from api.services import Services
+from jobs.keys import Token
+from jobs.model import ArtifactRow, Capabilities, NewRecord
+from jobs.settings import Settings
+from jobs.states import JobState
+
+BASE_URL = "http://127.0.0.1"
+
+
+@pytest.fixture
+def spec() -> dict[str, Any]:
+    """A spec that is accepted."""
+    return {
+        "name": "tiny",
+        "labels": {"team": "vision"},
+        "data": {"kind": "builtin", "name": "digits"},
+        "model": {"kind": "mlp", "hidden": [8]},
+        "regularizers": [{"kind": "l1", "strength": 1e-4}],
+        "training": {"epochs": 2},
+    }
+
+
+@pytest.fixture
+def app(settings: Settings) -> FastAPI:
+    """The app, its store open."""
+    return create_app(settings)
+
+
+@pytest.fixture
+def services(app: FastAPI) -> Services:
+    """What the app works with."""
+    found: Services = app.state.services
+    return found
+
+
+@pytest.fixture
+def token(settings: Settings, app: FastAPI) -> str:
+    """The admin key that the first start wrote."""
+    return (settings.data_dir / "api-key").read_text().strip()
+
+
+@pytest.fixture
+def anyone(app: FastAPI) -> Iterator[TestClient]:
+    """A client without a key."""
+    with TestClient(app, base_url=BASE_URL, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def client(anyone: TestClient, token: str) -> TestClient:
+    """A client with the admin key."""
+    anyone.headers["Authorization"] = f"Bearer {token}"
+    return anyone
+
+
+@pytest.fixture
+def stranger(services: Services) -> str:
+    """The key of another tenant."""
+    token = Token.new()
+    services.store.import_key(token, tenant="other", scopes=frozenset({"admin"}))
+    return str(token)
+
+
+@pytest.fixture
+def running(client: TestClient, services: Services, spec: dict[str, Any]) -> tuple[str, int]:
+    """A job that runs, and its run."""
+    return _start_job(client, services, spec)
+
+
+@pytest.fixture
+def finished(running: tuple[str, int], services: Services, tmp_path: Path) -> str:
+    """A job that has succeeded, with ten metrics rows and two artifacts."""
+    job_id, run_id = running
+    _add_metrics(services, run_id, job_id, 10)
+    artifacts = []
+    for name, content in {"report.json": b'{"metrics": {}}', "log.txt": b"0123456789"}.items():
+        source = tmp_path / name
+        source.write_bytes(content)
+        sha256, size_bytes = services.artifacts.put(source)
+        artifacts.append(ArtifactRow(name, size_bytes, sha256, "application/octet-stream"))
+    services.store.finish(run_id, job_id, JobState.SUCCEEDED, result={"metrics": {}}, artifacts=artifacts)
+    return job_id
+
+
+def _start_job(client: TestClient, services: Services, spec: dict[str, Any]) -> tuple[str, int]:
+    """Submit a job, and claim and start it as a worker does."""
+    job_id = client.post("/v1/jobs", json=spec).json()["id"]
+    claimed = services.store.claim("wrk_test", Capabilities(frozenset({"cpu"})))
+    assert claimed is not None
+    services.store.start(claimed.run_id, job_id)
+    return job_id, claimed.run_id
+
+
+def _add_metrics(services: Services, run_id: int, job_id: str, num_rows: int) -> None:
+    """Append metrics rows as a worker does; the last one has a value that is not finite."""
+    rows = []
+    for epoch in range(1, num_rows + 1):
+        last = epoch == num_rows
+        values = {"train/loss": 1 / epoch, "test/loss": None if last else 2 / epoch}
+        body = {"epoch": epoch, "step": epoch * 10, "values": values, "non_finite": ["test/loss"] if last else []}
+        rows.append(NewRecord("metrics", body, 1_700_000_000.123 + epoch, key=f"step:{epoch * 10}"))
+    services.store.append(run_id, job_id, rows)
+
+
+def _num_jobs(services: Services) -> int:
+    """How many jobs are stored."""
+    return len(services.store.list("default").data)
+
+
+def _problem_of(response: httpx2.Response, status: int, code: str) -> dict[str, Any]:
+    """The problem that a response is, after what all problems have in common is checked."""
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = response.json()
+    assert problem["type"] == f"urn:regcore:problem:{code}"
+    assert problem["status"] == status
+    assert problem["request_id"] == response.headers["x-request-id"]
+    assert problem["detail"]
+    return problem
+
+
+@contextmanager
+def _serve(settings: Settings, port: int) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Run `python -m api` for real; gives its URL and its process, once it is ready."""
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "REGCORE_DATA_DIR": str(settings.data_dir),
+        "REGCORE_REDIS_URL": settings.redis_url,
+        "REGCORE_PORT": str(port),
+    }
+    log = settings.data_dir.parent / "api.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen([sys.executable, "-m", "api"], env=environment, stderr=output, stdout=output)
+    url = f"{BASE_URL}:{port}"
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            try:
+                httpx2.get(f"{url}/readyz").raise_for_status()
+                break
+            except httpx2.HTTPError:
+                time.sleep(0.02)
+        yield url, process
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+# Tests import nothing from here (importlib mode), so functions come as fixtures.
+
+
+@pytest.fixture(name="start_job")
+def _start_job_fixture() -> Any:
+    return _start_job
+
+
+@pytest.fixture(name="add_metrics")
+def _add_metrics_fixture() -> Any:
+    return _add_metrics
+
+
+@pytest.fixture(name="num_jobs")
+def _num_jobs_fixture(services: Services) -> Any:
+    return lambda: _num_jobs(services)
+
+
+@pytest.fixture(name="problem_of")
+def _problem_of_fixture() -> Any:
+    return _problem_of
+
+
+@pytest.fixture(name="serve")
+def _serve_fixture() -> Any:
+    return _serve
