@@ -5,6 +5,7 @@ stack in a temporary directory on a free port, prints a table, draws demo.png an
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -69,6 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m regclient.demo", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("demo.png"), help="the picture")
     output: Path = parser.parse_args(arguments).output
+    # As Ctrl-C does, so that the stack is stopped and the directory removed on the way out.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.monotonic()
 
     def announce(part: str, line: str) -> None:
@@ -84,6 +87,9 @@ def main(arguments: list[str] | None = None) -> int:
         except (RegClientError, TimeoutError) as error:
             print_error(error, as_json=False)
             return 1
+        except KeyboardInterrupt:
+            err.print("Interrupted; everything is stopped.")
+            return 130
     out.print(comparison_table(rows))
     draw_curves(curves, output)
     out.print(f"Curves in {output}. All of it took {time.monotonic() - started:.0f} s.", highlight=False)
