@@ -94,6 +94,7 @@ class Worker:
     def _consume(self, celery: Celery) -> None:
         signals.worker_shutting_down.connect(self._drain)
         signals.setup_logging.connect(_keep_logging)
+        signals.worker_ready.connect(_set_title)
         celery.Worker(
             # Threads: a busy solo worker answers nothing, and a fork after CUDA is undefined.
             pool="threads",
@@ -129,9 +130,14 @@ def _keep_logging(**_: Any) -> None:
     """Being connected is enough: Celery then leaves logging as it is."""
 
 
+def _set_title(**_: Any) -> None:
+    """Again once Celery is up, since it names the process after itself while it starts."""
+    setproctitle.setproctitle("regcore-worker")
+
+
 def main() -> None:
     """Run a worker from the environment's settings."""
-    setproctitle.setproctitle("regcore-worker")
+    _set_title()
     settings = Settings()
     configure_logging(settings.log_level)
     # The embedded stack starts api and worker at once; each brings the tables up to date, one after the
