@@ -30,3 +30,21 @@ def add_scaled_(target: Tensor, other: Tensor, values: Sequence[float]) -> None:
         target.add_(other, alpha=scale)
     else:
         target.addcmul_(other, scale)
+
+
+def add_scaled_product_(target: Tensor, a: Tensor, b: Tensor, values: Sequence[float]) -> None:
+    """target += value · a · b for each member, in place."""
+    scale = coefficient(values, target)
+    if isinstance(scale, float):
+        target.addcmul_(a, b, value=scale)
+    else:
+        target.addcmul_(a * scale, b)
+
+
+def add_scaled_quotient_(target: Tensor, a: Tensor, b: Tensor, values: Sequence[float]) -> None:
+    """target += value · a / b for each member, in place."""
+    scale = coefficient(values, target)
+    if isinstance(scale, float):
+        target.addcdiv_(a, b, value=scale)
+    else:
+        target.addcdiv_(a * scale, b)

@@ -226,10 +226,6 @@ def _expand(spec: JobSpec, input_shape: Shape, num_outputs: int, problems: _Prob
                 f"the model must end in {num_outputs} output(s) for this task; it ends in shape {shape}. "
                 "End with a linear layer without features"
             )
-        labels = label_layers(layers)
-        doubled = sorted({label for label in labels if labels.count(label) > 1})
-        if doubled:
-            raise ValueError(f"layer names must differ; received {', '.join(doubled)} twice. Rename one")
         return layers
 
     nothing: list[AnyLayer] = []
@@ -238,6 +234,12 @@ def _expand(spec: JobSpec, input_shape: Shape, num_outputs: int, problems: _Prob
         for position, regularizer in enumerate(spec.regularizers):
             surgery = partial(regularizer.rewrite, layers)
             layers = problems.attempt(f"/regularizers/{position}", "matches_nothing", surgery, layers)
+    labels = label_layers(layers)
+    doubled = sorted({label for label in labels if labels.count(label) > 1})
+    if doubled:
+        # Only now: a regularizer's own layers are labelled too.
+        message = f"layer names must differ; received {', '.join(doubled)} twice. Rename one."
+        problems.add("/model", "invalid_model", message)
     return layers
 
 

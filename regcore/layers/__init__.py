@@ -59,8 +59,10 @@ def label_layers(layers: Sequence[AnyLayer]) -> list[str]:
     """Each layer's label: the name it was given, `head` for the output layer, else its kind and ordinal (`linear1`)."""
     ordinals: dict[str, int] = {}
     labels: list[str] = []
+    # Layers without parameters may follow, such as a dropout of the outputs.
+    output = max((position for position, layer in enumerate(layers) if isinstance(layer, Linear)), default=None)
     for position, layer in enumerate(layers):
-        if position == len(layers) - 1 and isinstance(layer, Linear):
+        if position == output:
             labels.append(layer.given_label or "head")
             continue
         ordinals[layer.kind] = ordinals.get(layer.kind, 0) + 1

@@ -1,5 +1,6 @@
 """`train`: a spec in, a result out."""
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -131,11 +132,16 @@ def _conclude(plan: Plan, network: StackedNetwork, data: PreparedData, losses: R
         history=history,
         metrics=finite_or_null(metrics),
         selected_epoch=trainer.selected_epochs[0],
-        generalization_gap=metrics["test/loss"] - metrics["train/loss"] if "test/loss" in metrics else None,
+        generalization_gap=_generalization_gap(metrics),
         sparsity=report["sparsity"]["overall"],
         weights_sha256=weights_sha256(state),
         report=report,
     )
+
+
+def _generalization_gap(metrics: Mapping[str, float]) -> float | None:
+    gap = metrics.get("test/loss", math.nan) - metrics["train/loss"]
+    return gap if math.isfinite(gap) else None
 
 
 def _regularizer_effects(plan: Plan, history: list[dict[str, Any]]) -> list[RegularizerEffect]:

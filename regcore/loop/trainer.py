@@ -1,5 +1,6 @@
 """The loop itself: K members from their first step to their selected weights."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -141,6 +142,8 @@ class Trainer:
             self.history[k].append({"seq": len(self.history[k]) + 1, "at": record.at, **body})
             if k == 0:
                 self._on_record(record)
+        if not all(math.isfinite(values["train/loss"]) for values in table):
+            raise self._diverged(epoch)  # by the last step, which no later objective would show
         return self._hear(table, epoch)
 
     def _measure_objective(self, moment: Moment) -> list[dict[str, float]]:

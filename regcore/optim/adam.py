@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from regcore.members import coefficient
+from regcore.members import add_scaled_product_, add_scaled_quotient_, coefficient
 from regcore.optim.base import MAX_LEARNING_RATE, Optimizer, Update
 from regcore.schedule import Moment
 
@@ -60,32 +60,26 @@ class _AdamUpdate(Update):
     members: Sequence[Adam]
 
     def step(self, gradients: Mapping[str, Tensor], moment: Moment) -> None:
-        sizes = self._step_sizes(moment)
+        corrections = [1 - member.beta1 ** (moment.step + 1) for member in self.members]
+        descent = [-(rate / correction) for rate, correction in zip(self.rates(moment), corrections, strict=True)]
         for name, weight in self.weights.items():
             self._accumulate(name, gradients[name])
             mean, denominator = self.state[name]["mean"], self._denominator(name, moment)
-            size = coefficient(sizes, weight)
-            if isinstance(size, float):
-                weight.addcdiv_(mean, denominator, value=-size)
-            else:
-                weight.sub_(mean / denominator * size)
+            add_scaled_quotient_(weight, mean, denominator, descent)
 
     def _accumulate(self, name: str, gradient: Tensor) -> None:
         state = self.state[name]
         if not state:
             state.update(mean=gradient.new_zeros(gradient.shape), square=gradient.new_zeros(gradient.shape))
-        beta1, beta2 = self.members[0].beta1, self.members[0].beta2
-        state["mean"].lerp_(gradient, 1 - beta1)
-        state["square"].mul_(beta2).addcmul_(gradient, gradient, value=1 - beta2)
-
-    def _step_sizes(self, moment: Moment) -> list[float]:
-        correction = 1 - self.members[0].beta1 ** (moment.step + 1)
-        return [rate / correction for rate in self.rates(moment)]
+        state["mean"].lerp_(gradient, coefficient([1 - member.beta1 for member in self.members], gradient))
+        state["square"].mul_(coefficient([member.beta2 for member in self.members], gradient))
+        add_scaled_product_(state["square"], gradient, gradient, [1 - member.beta2 for member in self.members])
 
     def _denominator(self, name: str, moment: Moment) -> Tensor:
-        correction = (1 - self.members[0].beta2 ** (moment.step + 1)) ** 0.5
+        corrections = [(1 - member.beta2 ** (moment.step + 1)) ** 0.5 for member in self.members]
         root: Tensor = self.state[name]["square"].sqrt()
-        return root.div_(correction).add_(self.members[0].eps)
+        root.div_(coefficient(corrections, root))
+        return root.add_(coefficient([member.eps for member in self.members], root))
 
     def reach(self, name: str, moment: Moment) -> Tensor:
         denominator = self._denominator(name, moment)

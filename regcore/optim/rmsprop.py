@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from regcore.members import add_scaled_, coefficient
+from regcore.members import add_scaled_, add_scaled_product_, add_scaled_quotient_, coefficient
 from regcore.optim.base import Optimizer, Update
 from regcore.schedule import Moment
 
@@ -42,19 +42,23 @@ class _RMSpropUpdate(Update):
     members: Sequence[RMSprop]
 
     def step(self, gradients: Mapping[str, Tensor], moment: Moment) -> None:
-        alpha = self.members[0].alpha
         momenta = [member.momentum for member in self.members]
         descent = [-rate for rate in self.rates(moment)]
         for name, weight in self.weights.items():
             gradient, state = gradients[name], self.state[name]
             if not state:
                 state.update(square=gradient.new_zeros(gradient.shape), velocity=gradient.new_zeros(gradient.shape))
-            state["square"].mul_(alpha).addcmul_(gradient, gradient, value=1 - alpha)
-            state["velocity"].mul_(coefficient(momenta, gradient)).addcdiv_(gradient, self._denominator(name))
-            add_scaled_(weight, state["velocity"], descent)
+            state["square"].mul_(coefficient([member.alpha for member in self.members], gradient))
+            add_scaled_product_(state["square"], gradient, gradient, [1 - member.alpha for member in self.members])
+            if any(momenta):
+                state["velocity"].mul_(coefficient(momenta, gradient)).addcdiv_(gradient, self._denominator(name))
+                add_scaled_(weight, state["velocity"], descent)
+            else:  # rounds once less, as torch.optim does
+                add_scaled_quotient_(weight, gradient, self._denominator(name), descent)
 
     def _denominator(self, name: str) -> Tensor:
-        return self.state[name]["square"].sqrt().add_(self.members[0].eps)
+        root = self.state[name]["square"].sqrt()
+        return root.add_(coefficient([member.eps for member in self.members], root))
 
     def reach(self, name: str, moment: Moment) -> Tensor:
         denominator = self._denominator(name)

@@ -34,10 +34,14 @@ def explain_errors(errors: Sequence[Mapping[str, Any]], body: Any) -> list[Field
     """Pydantic's errors about `body`, as FieldErrors. One place is named once, however many union branches failed."""
     explained: dict[str, FieldError] = {}
     for error in errors:
-        path, node = _walk(error["loc"], body)
-        pointer = json_pointer(path)
-        explained.setdefault(pointer, _explain(error, pointer, path, node))
-    return list(explained.values())
+        path = _walk(error, body)
+        found = _explain(error, json_pointer(path), path, body)
+        known = explained.get(found.pointer)
+        if known is not None and known.message != found.message:
+            found = FieldError(known.pointer, known.code, f"{known.message} Or: {found.message}")
+        explained[found.pointer] = found
+    # Where one branch of a union got further into the value than another, it is the one that was meant.
+    return [e for e in explained.values() if not any(other.startswith(f"{e.pointer}/") for other in explained)]
 
 
 def json_pointer(path: Iterable[str | int]) -> str:
@@ -45,24 +49,16 @@ def json_pointer(path: Iterable[str | int]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
-def _walk(loc: Sequence[str | int], body: Any) -> tuple[list[str | int], Any]:
-    """The path in the body: pydantic also names the union branch it was in, which is no key of anyone's JSON.
-
-    Returns:
-        The path, and what holds its last part.
-    """
+def _walk(error: Mapping[str, Any], body: Any) -> list[str | int]:
+    """The path in the body: pydantic also names the union branch it was in, which is no key of anyone's JSON."""
     path: list[str | int] = []
-    holder, node = None, body
-    for position, part in enumerate(loc):
-        last = position == len(loc) - 1
+    node = body
+    for part in error["loc"]:
         is_key = (isinstance(node, Mapping) and part in node) or (isinstance(node, Sequence) and isinstance(part, int))
         if is_key and not isinstance(node, str):
-            holder, node = node, _item(node, part)
+            node = _item(node, part)
             path.append(part)
-        elif last and isinstance(node, Mapping) and node.get("kind") != part:
-            holder = node
-            path.append(part)
-    return path, holder
+    return [*path, error["loc"][-1]] if error["type"] == "missing" else path
 
 
 def _item(node: Any, part: str | int) -> Any:
@@ -72,7 +68,7 @@ def _item(node: Any, part: str | int) -> Any:
         return None
 
 
-def _explain(error: Mapping[str, Any], pointer: str, path: list[str | int], holder: Any) -> FieldError:
+def _explain(error: Mapping[str, Any], pointer: str, path: list[str | int], body: Any) -> FieldError:
     kind, context = error["type"], error.get("ctx", {})
     where = ".".join(str(part) for part in path) or "the body"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
@@ -82,8 +78,7 @@ def _explain(error: Mapping[str, Any], pointer: str, path: list[str | int], hold
         return FieldError(f"{pointer}/kind", _CODES[kind], message + _suggest(received, expected))
     if kind == "extra_forbidden":
         message = f"{where} is not a field here. Remove it, or correct its name."
-        known = context.get("fields") or _known_fields(path, holder)
-        return FieldError(pointer, _CODES[kind], message + _suggest(path[-1], known))
+        return FieldError(pointer, _CODES[kind], message + _suggest(path[-1], _known_fields(path, body)))
     if kind == "missing":
         return FieldError(pointer, _CODES[kind], f"{where} is required and is missing. Add it.")
     if kind == "literal_error":
@@ -103,29 +98,25 @@ def _tags(context: Mapping[str, Any], error: Mapping[str, Any]) -> list[str]:
     return ["a kind (see the catalogue endpoints)"]
 
 
-def _known_fields(path: Sequence[str | int], holder: Any) -> list[str]:
+def _known_fields(path: Sequence[str | int], body: Any) -> list[str]:
     """Names of the fields that the object at this place may have, from the spec's own schema."""
-    definitions = JobSpec.model_json_schema()
-    node: Any = definitions
+    root = JobSpec.model_json_schema()
+    node = _resolve(root, root, body)
     for part in path[:-1]:
-        node = _descend(node, part, definitions, None)
-    return list(_resolve(node, definitions, holder).get("properties", {}))
+        body = _item(body, part)
+        child = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, {})
+        node = _resolve(child, root, body)
+    return list(node.get("properties", {}))
 
 
-def _resolve(node: Mapping[str, Any], root: Mapping[str, Any], holder: Any) -> Mapping[str, Any]:
+def _resolve(node: Mapping[str, Any], root: Mapping[str, Any], value: Any) -> Mapping[str, Any]:
+    """The schema behind references, and of the kind that the value says it is."""
     while "$ref" in node:
         node = root["$defs"][node["$ref"].rsplit("/", 1)[-1]]
-    if "oneOf" in node and isinstance(holder, Mapping):
-        chosen = node.get("discriminator", {}).get("mapping", {}).get(holder.get("kind"))
-        return _resolve({"$ref": chosen}, root, holder) if chosen else {}
+    if "oneOf" in node and isinstance(value, Mapping):
+        chosen = node.get("discriminator", {}).get("mapping", {}).get(value.get("kind"))
+        return _resolve({"$ref": chosen}, root, value) if chosen else {}
     return node
-
-
-def _descend(node: Any, part: str | int, root: Mapping[str, Any], holder: Any) -> Any:
-    node = _resolve(node, root, holder)
-    if isinstance(part, int):
-        return node.get("items", {})
-    return node.get("properties", {}).get(part, {})
 
 
 def _suggest(received: Any, expected: Sequence[str]) -> str:

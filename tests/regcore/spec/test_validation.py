@@ -1,0 +1,211 @@
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from regcore.errors import SpecError
+from regcore.spec import JobSpec, json_pointer, parse_spec
+
+GOOD = {
+    "spec_version": 1,
+    "name": "a name",
+    "labels": {"a/b": "c"},
+    "data": {"kind": "builtin", "name": "digits", "test_fraction": 0.2},
+    "task": {"kind": "auto", "class_weights": [1.0, 2.0]},
+    "model": {"kind": "layers", "layers": [{"kind": "linear", "features": 4}, {"kind": "linear"}]},
+    "optimizer": {"kind": "adam", "schedule": {"kind": "step"}},
+    "regularizers": [
+        {"kind": "l1", "strength": 0.1, "select": {"include": ["*"]}},
+        {"kind": "dropout", "p": 0.5, "where": ["linear1"]},
+    ],
+    "training": {"epochs": 2, "batch_size": "full"},
+    "resources": {"pool": None},
+}
+
+
+def replaced(pointer, value):
+    """The good spec with another value at one place."""
+    spec = json.loads(json.dumps(GOOD))
+    *holders, last = [int(part) if part.isdigit() else part for part in pointer.split("/")[1:]]
+    node = spec
+    for part in holders:
+        node = node[part]
+    node[last] = value
+    return spec
+
+
+def errors_of(spec):
+    with pytest.raises(SpecError) as caught:
+        parse_spec(spec)
+    return caught.value.errors
+
+
+BAD = [
+    ("/nmae", "x", "unknown_field", "Did you mean 'name'?"),
+    ("/spec_version", 2, "unknown_value", "must be one of 1; received 2"),
+    ("/data/name", "digitz", "unknown_value", "Did you mean 'digits'?"),
+    ("/data/kind", "bultin", "unknown_kind", "Did you mean 'builtin'?"),
+    ("/data/test_fraction", 1, "less_than", "less than 1; received 1"),
+    ("/data/seed", 0, "unknown_field", "Remove it"),
+    ("/model/kind", "conv", "unknown_kind", 'must be one of layers, linear, mlp; received "conv"'),
+    ("/model/layers/0/featurs", 3, "unknown_field", "Did you mean 'features'?"),
+    ("/model/layers/0/kind", "liner", "unknown_kind", "Did you mean 'linear'?"),
+    ("/model/layers/0/name", "9", "string_pattern_mismatch", 'received "9"'),
+    ("/model/layers/0/features", 0, "greater_than_equal", "received 0"),
+    ("/optimizer/learning_rate", 0, "greater_than", "received 0"),
+    ("/optimizer/learning_rate", "fast", "float_parsing", 'received "fast"'),
+    ("/optimizer/lr", 0.1, "unknown_field", "Remove it"),
+    ("/optimizer/learning_rat", 0.1, "unknown_field", "Did you mean 'learning_rate'?"),
+    ("/optimizer/schedule/kind", "cosin", "unknown_kind", "Did you mean 'cosine'?"),
+    ("/optimizer/schedule/gama", 0.1, "unknown_field", "Did you mean 'gamma'?"),
+    ("/regularizers/0/kind", "drop_out", "unknown_kind", "Did you mean 'dropout'?"),
+    ("/regularizers/0/strength", -1, "greater_than_equal", "received -1"),
+    ("/regularizers/0/strength", float("nan"), "not_finite", "finite"),
+    ("/regularizers/0/strenght", 1, "unknown_field", "Did you mean 'strength'?"),
+    ("/regularizers/0/method", "proximl", "unknown_value", "Did you mean 'proximal'?"),
+    ("/regularizers/0/select/includes", ["*"], "unknown_field", "Did you mean 'include'?"),
+    ("/regularizers/0/select/include", [], "too_short", "received []"),
+    ("/regularizers/1/p", 1, "less_than", "received 1"),
+    ("/regularizers/1/where", {}, None, "received {}"),
+    ("/regularizers/1/where", 3, None, "received 3"),
+    ("/task/class_weights", "balancd", None, 'received "balancd"'),
+    ("/task/class_weights", {"0": 1}, None, 'received {"0": 1}'),
+    ("/task/class_weights/1", 0, "greater_than", "received 0"),
+    ("/training/batch_size", {}, None, "received {}"),
+    ("/training/batch_size", "ful", None, "Did you mean 'full'?"),
+    ("/training/batch_size", 0, None, "received 0"),
+    ("/training/epochs", 1.5, "int_from_float", "received 1.5"),
+    ("/training/seed", 2**63, "less_than", "received 9223372036854775808"),
+    ("/resources/pool", "no spaces", "string_pattern_mismatch", 'received "no spaces"'),
+    ("/resources/num_devices", 2, "unknown_value", "must be one of 1; received 2"),
+    ("/labels/a~1b", 3, "string_type", "received 3"),
+    ("/name", "two\nlines", "invalid_value", "leave out control characters and line breaks"),
+    ("/priority", "urgent", "unknown_value", 'must be one of low, normal, high; received "urgent"'),
+    ("/init_from", {"job_id": "job_1"}, "none_required", "received"),
+    ("/exports", [{"kind": "onnx"}], "too_long", "received"),
+]
+
+
+@pytest.mark.parametrize(("pointer", "value", "code", "fragment"), BAD, ids=[f"{b[0]}={b[1]!r}" for b in BAD])
+def test_a_bad_value_is_told_by_its_place_what_came_and_what_to_do(pointer, value, code, fragment):
+    place = pointer.replace("~1", "~").split("/")
+    spec = replaced("/".join(place), value) if "~" not in pointer else GOOD | {"labels": {"a/b": value}}
+
+    errors = errors_of(spec)
+
+    assert [error.pointer for error in errors] == [pointer]
+    assert code in (None, errors[0].code)
+    assert fragment in errors[0].message
+    assert pointer.rsplit("/", 1)[-1].replace("~1", "/") in errors[0].message
+
+
+@pytest.mark.parametrize(
+    ("pointer", "code"),
+    [
+        ("/data", "missing_field"),
+        ("/model", "missing_field"),
+        ("/data/kind", "missing_kind"),
+        ("/data/name", "missing_field"),
+        ("/regularizers/0/kind", "missing_kind"),
+        ("/regularizers/0/strength", "missing_field"),
+        ("/regularizers/1/p", "missing_field"),
+    ],
+)
+def test_what_is_missing_is_told_by_the_place_where_it_belongs(pointer, code):
+    spec = replaced(pointer, None)
+    *holders, last = [int(part) if part.isdigit() else part for part in pointer.split("/")[1:]]
+    node = spec
+    for part in holders:
+        node = node[part]
+    del node[last]
+
+    errors = errors_of(spec)
+
+    assert [(error.pointer, error.code) for error in errors] == [(pointer, code)]
+
+
+@pytest.mark.parametrize("body", [None, [], "spec", 3, True])
+def test_a_body_that_is_no_object_is_told_at_the_root(body):
+    (error,) = errors_of(body)
+
+    assert error.pointer == ""
+    assert error.message.startswith("the body:")
+
+
+def test_every_wrong_place_is_told_at_once():
+    spec = replaced("/training/epochs", 0) | {"priority": "urgent", "nmae": 1}
+
+    assert {error.pointer for error in errors_of(spec)} == {"/training/epochs", "/priority", "/nmae"}
+
+
+def test_the_exceptions_text_names_every_place():
+    with pytest.raises(SpecError) as caught:
+        parse_spec(replaced("/training/epochs", 0) | {"priority": "urgent"})
+
+    assert "/training/epochs: " in str(caught.value)
+    assert "/priority: " in str(caught.value)
+
+
+def test_a_long_value_is_shown_in_part():
+    (error,) = errors_of(replaced("/training/precision", "x" * 10_000))
+
+    assert len(error.message) < 300
+
+
+def test_a_bad_key_of_labels_is_told_by_its_key():
+    (error,) = errors_of(GOOD | {"labels": {"a b": "c"}})
+
+    assert error.pointer == "/labels/a b"
+
+
+def test_a_spec_that_is_one_already_stays_itself():
+    spec = JobSpec.model_validate(GOOD)
+
+    assert parse_spec(spec) is spec
+
+
+@pytest.mark.parametrize(
+    ("path", "pointer"),
+    [([], ""), (["a", 0, "b"], "/a/0/b"), (["a/b"], "/a~1b"), (["m~n"], "/m~0n"), (["~1"], "/~01"), ([""], "/")],
+)
+def test_json_pointers_are_those_of_rfc_6901(path, pointer):
+    assert json_pointer(path) == pointer
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3),
+    max_leaves=6,
+)
+
+
+def places(node, pointer=""):
+    """The pointers of all places in a JSON value."""
+    yield pointer
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for part, child in items:
+        yield from places(child, pointer + json_pointer([part]))
+
+
+REPLACEABLE = sorted(set(places(GOOD)) - {"", "/labels/a~1b"})
+
+
+# The machine may be busy, and the first error builds the whole schema.
+@settings(deadline=None)
+@given(pointer=st.sampled_from(REPLACEABLE), value=json_values)
+def test_whatever_comes_is_a_spec_or_an_error_at_a_place_that_the_sender_wrote(pointer, value):
+    spec = replaced(pointer, value)
+
+    try:
+        parse_spec(spec)
+    except SpecError as error:
+        wrong = error.errors
+    else:
+        wrong = []
+
+    written = set(places(spec))
+    for error in wrong:
+        holder = error.pointer.rpartition("/")[0]
+        assert error.pointer in written or (holder in written and error.code.startswith("missing_"))
+        assert error.message
