@@ -1,5 +1,6 @@
 """An api on a store of its own, and a job that has run."""
 
+import socket
 import subprocess
 import sys
 import time
@@ -190,3 +191,11 @@ def _problem_of_fixture() -> Any:
 @pytest.fixture(name="serve")
 def _serve_fixture() -> Any:
     return _serve
+
+
+@pytest.fixture
+def free_tcp_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
