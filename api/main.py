@@ -59,7 +59,7 @@ def build_app(settings: Settings) -> FastAPI:
     routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
     install_handlers(app, routes)
     app.add_middleware(Guard, rules=HostRules(settings))
-    app.openapi = lambda: document_of(app)  # type: ignore[method-assign] # FastAPI's documented way to extend it
+    app.openapi = lambda: document_of(app, routes)  # type: ignore[method-assign] # FastAPI's documented way to extend it
     return app
 
 

@@ -1,12 +1,15 @@
 """The OpenAPI document. `python -m api.openapi` writes it to `openapi.json`, which a test holds to the code."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
+from api.auth import open_endpoints
 from api.errors import PROBLEM_MEDIA_TYPE
 from regcore.spec import JobSpec
 
@@ -19,8 +22,8 @@ _DESCRIPTION = (
 )
 
 
-def document_of(app: FastAPI) -> dict[str, Any]:
-    """Return the app's document, made once."""
+def document_of(app: FastAPI, routes: Sequence[APIRoute]) -> dict[str, Any]:
+    """Return the document of the app and its operations, made once."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=VERSION, description=_DESCRIPTION, routes=app.routes)
         schemas = document["components"]["schemas"]
@@ -33,8 +36,21 @@ def document_of(app: FastAPI) -> dict[str, Any]:
         for path in document["paths"].values():
             for operation in path.values():
                 _use_problem_media_type(operation)
+        for route in routes:
+            for method in route.methods or ():
+                _restore(document["paths"][route.path][method.lower()], route)
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _restore(operation: dict[str, Any], route: APIRoute) -> None:
+    """Put back what FastAPI drops: nulls in examples, and that an operation needs no key."""
+    if route.endpoint in open_endpoints():
+        operation["security"] = []
+    for status, response in route.responses.items():
+        for media_type, content in response.get("content", {}).items():
+            if "example" in content:
+                operation["responses"][str(status)]["content"][media_type]["example"] = content["example"]
 
 
 def _use_problem_media_type(operation: dict[str, Any]) -> None:
