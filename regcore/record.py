@@ -43,7 +43,7 @@ def finite_or_null(values: Mapping[str, float]) -> dict[str, float | None]:
 
 def format_time(at: float) -> str:
     """UTC with milliseconds, as in `2026-11-23T07:41:09.123Z`."""
-    moment = datetime.fromtimestamp(math.floor(at * 1000) / 1000, UTC)
+    moment = datetime.fromtimestamp(round(at * 1000) / 1000, UTC)  # 1.001 · 1000 is a little below 1001
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
