@@ -49,6 +49,8 @@ def runner_environment(
         # cuBLAS gives the same bits in every run only with a workspace of fixed size.
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
         "OMP_NUM_THREADS": threads,
+        # Threads that spin at a barrier take the cores that api and supervisor need.
+        "OMP_WAIT_POLICY": "passive",
         "MKL_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
     }

@@ -88,7 +88,7 @@ def _max_memory(max_memory_bytes: int) -> dict[str, Any]:
     return make_reason(
         Reason.MAX_MEMORY_EXCEEDED,
         f"The runner's resident memory exceeded resources.max_memory_bytes = {max_memory_bytes}; "
-        "torch alone needs some 400 MB of it.",
+        "a small job needs about 1 GB, most of it for torch.",
         details={"max_memory_bytes": max_memory_bytes},
     )
 

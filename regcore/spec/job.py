@@ -12,18 +12,18 @@ from regcore.spec.model import AnyModel
 
 MAX_LABELS = 16
 
-LabelKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$")]
-LabelValue = Annotated[str, StringConstraints(max_length=256)]
-Labels = Annotated[dict[LabelKey, LabelValue], Field(max_length=MAX_LABELS)]
-
-Loss = Literal["cross_entropy", "mse", "half_mse", "binary_cross_entropy", "huber"]
-
 
 def _printable(text: str) -> str:
     if not text.isprintable():
         raise ValueError("expected printable characters only; leave out control characters and line breaks")
     return text
 
+
+LabelKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$")]
+LabelValue = Annotated[str, StringConstraints(max_length=256), AfterValidator(_printable)]
+Labels = Annotated[dict[LabelKey, LabelValue], Field(max_length=MAX_LABELS)]
+
+Loss = Literal["cross_entropy", "mse", "half_mse", "binary_cross_entropy", "huber"]
 
 JobName = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
 
