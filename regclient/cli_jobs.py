@@ -63,7 +63,7 @@ def jobs(
     if as_json:
         print_json(bodies)
     elif bodies:
-        out.print(jobs_table(bodies))
+        out.print(jobs_table(bodies, width=out.width))
     else:
         out.print("No jobs. `regcore submit SPEC.json` makes one.", highlight=False)
 

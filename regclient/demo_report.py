@@ -4,19 +4,29 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.table import Table
 
-_COLUMNS = ("train loss", "test loss", "gap", "test accuracy (95 %)", "exact zeros", "weight norm", "time")
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Short, so that the table keeps every digit on a terminal of 80 columns.
+_COLUMNS = ("train", "test", "gap", "accuracy [95 %]", "zeros", "‖w‖", "time")
+_CAPTION = """\
+train, test: mean cross-entropy; gap: test − train; accuracy: on the
+test digits, %; zeros: weights that are exactly 0; ‖w‖: their norm"""
 _TRAIN_COLOUR = "#0072b2"  # the colour-blind-safe pair of Okabe & Ito
 _TEST_COLOUR = "#d55e00"
 
 
 def comparison_table(rows: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> Table:
     """A line per (job, report): losses, gap, accuracy with its interval, zeros, norm, time."""
-    table = Table(title="784-128-10 on mnist-5k", caption="gap = test loss − train loss")
-    table.add_column("regularizer", style="bold")
+    table = Table(
+        title="784-128-10 on mnist-5k", caption=_CAPTION, caption_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    table.add_column("job", style="bold", no_wrap=True)
     for column in _COLUMNS:
         table.add_column(column, justify="right", no_wrap=True)
     for job, report in rows:
@@ -44,23 +54,31 @@ def draw_curves(curves: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -
     # Not pyplot: it keeps global state and looks for a display.
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(12, 3.6), dpi=130, layout="constrained")
+    figure = Figure(figsize=(12, 3.8), dpi=130, layout="constrained")
     panels = figure.subplots(1, len(curves), sharex=True, sharey=True, squeeze=False)[0]
     for panel, (name, rows) in zip(panels, curves.items(), strict=True):
-        epochs = [row["epoch"] for row in rows]
-        for split, colour in (("train", _TRAIN_COLOUR), ("test", _TEST_COLOUR)):
-            losses = [row["values"][f"{split}/loss"] for row in rows]
-            panel.plot(epochs, losses, label=split, color=colour, linewidth=1.8)
-        last = rows[-1]["values"]
-        gap = last["test/loss"] - last["train/loss"]
-        panel.set_title(f"{name}   (gap {gap:.3f})", fontsize=11)
-        panel.set_xlabel("epoch")
-        panel.set_yscale("log")
-        panel.grid(visible=True, which="both", alpha=0.2)
-    panels[0].set_ylabel("cross-entropy loss (log scale)")
+        _draw_panel(panel, name, rows)
+    panels[0].set_ylabel("mean cross-entropy (log scale)")
     panels[0].legend(frameon=False, loc="lower left")
-    figure.suptitle("One network, four regularizations: 784-128-10 on 5,000 MNIST digits", fontsize=12)
+    figure.suptitle("One network, trained four ways: 784-128-10 on 5,000 MNIST digits", fontsize=13)
     figure.savefig(path)
+
+
+def _draw_panel(panel: "Axes", name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    epochs = [row["epoch"] for row in rows]
+    train, test = ([row["values"][f"{split}/loss"] for row in rows] for split in ("train", "test"))
+    panel.plot(epochs, test, label="test loss", color=_TEST_COLOUR, linewidth=2)
+    panel.plot(epochs, train, label="train loss", color=_TRAIN_COLOUR, linewidth=2)
+    panel.fill_between(epochs, train, test, label="gap", color="0.5", alpha=0.12, linewidth=0)
+    panel.set_title(f"{name}\n", fontsize=12, fontweight="bold")
+    final = f"gap {test[-1] - train[-1]:.3f}    test loss {test[-1]:.3f}"
+    panel.text(0.5, 1.03, final, transform=panel.transAxes, ha="center", va="bottom", fontsize=10)
+    panel.set_xlabel("epoch")
+    panel.set_xlim(epochs[0], epochs[-1])
+    panel.set_yscale("log")
+    panel.yaxis.set_major_formatter("{x:g}")
+    panel.grid(visible=True, which="major", alpha=0.3)
+    panel.spines[["top", "right"]].set_visible(False)
 
 
 def num_zeros(job: Mapping[str, Any]) -> int:
@@ -78,7 +96,7 @@ def weight_norm(report: Mapping[str, Any]) -> float:
 
 def _accuracy_text(accuracy: float, report: Mapping[str, Any]) -> str:
     interval = report["metrics"]["test"]["accuracy"]
-    return f"{100 * accuracy:.1f} %  [{100 * interval['low']:.1f}, {100 * interval['high']:.1f}]"
+    return f"{100 * accuracy:.1f} [{100 * interval['low']:.1f}, {100 * interval['high']:.1f}]"
 
 
 def _seconds_between(start: str, end: str) -> float:

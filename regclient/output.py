@@ -1,6 +1,7 @@
 """What the command line prints: tables and panels for people, JSON for programs."""
 
 import json
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,8 +12,21 @@ from rich.table import Table
 from regclient.errors import APIError, RegClientError, explain_reason
 from regclient.progress import STATE_STYLES
 
-out = Console()
-err = Console(stderr=True)
+# Without a terminal rich assumes 80 columns. What reads a pipe has no width to keep to: never fold an id there.
+PIPE_WIDTH = 160
+WIDE_TABLE_WIDTH = 100
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """A console as wide as its terminal, or wide enough for every table where there is none."""
+    console = Console(stderr=stderr)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPE_WIDTH
+    return console
+
+
+out = make_console()
+err = make_console(stderr=True)
 
 
 def print_json(value: Any) -> None:
@@ -37,22 +51,25 @@ def styled_state(state: str) -> str:
     return f"[{style}]{escape(state)}[/]" if style else escape(state)
 
 
-def jobs_table(jobs: Iterable[Mapping[str, Any]]) -> Table:
-    """A line per job: id, name, state, progress, test loss and accuracy."""
+def jobs_table(jobs: Iterable[Mapping[str, Any]], *, width: int = WIDE_TABLE_WIDTH) -> Table:
+    """A line per job: id, name, state, test loss and accuracy; when it was made, where there is room for that."""
+    wide = width >= WIDE_TABLE_WIDTH
     table = Table(box=None, header_style="bold")
-    for column in ("id", "name", "state", "progress", "created"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("test loss", justify="right")
-    table.add_column("test accuracy", justify="right")
+    table.add_column("id", no_wrap=True)
+    table.add_column("name", overflow="fold")
+    table.add_column("state", no_wrap=True)
+    if wide:
+        table.add_column("created", no_wrap=True)
+    table.add_column("loss", justify="right", no_wrap=True)
+    table.add_column("accuracy", justify="right", no_wrap=True)
     for job in jobs:
         metrics = (job.get("result") or {}).get("metrics") or {}
-        fraction = (job.get("progress") or {}).get("fraction") or 0.0
+        created = [job["created_at"][:19].replace("T", " ")] if wide else []
         table.add_row(
             job["id"],
             escape(job.get("name") or ""),
-            styled_state(job["state"]),
-            f"{100 * fraction:.0f} %",
-            job["created_at"],
+            _state_and_progress(job),
+            *created,
             format_number(metrics.get("test/loss")),
             format_number(metrics.get("test/accuracy")),
         )
@@ -93,6 +110,12 @@ def format_number(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def _state_and_progress(job: Mapping[str, Any]) -> str:
+    state: str = job["state"]
+    fraction = (job.get("progress") or {}).get("fraction")
+    return f"{styled_state(state)} {100 * fraction:.0f} %" if fraction and state != "succeeded" else styled_state(state)
 
 
 def event_line(event: Mapping[str, Any]) -> str:

@@ -146,7 +146,7 @@ class EmbeddedStack:
         worker = self._spawn("worker", [sys.executable, "-m", "worker"], env)
         self._wait(api, self._api_ready, API_READY_S)
         (self.data_dir / URL_FILE_NAME).write_text(self.url + "\n", encoding="utf-8")
-        self._announce("api", f"{self.url}  (pid {api.pid}; docs at {self.url}/docs)")
+        self._announce("api", f"{self.url}  (pid {api.pid})")
         with Client(self.url, self.api_key) as client:
             self._wait(worker, lambda: _has_ready_worker(client, started_at), WORKER_READY_S)
         self._announce("worker", f"ready  (pid {worker.pid}; slots: {self.options.slots})")
@@ -241,7 +241,7 @@ def run_stack(options: StackOptions, announce: Announce) -> None:
     try:
         with stack:
             starting = False
-            announce("regcore", f"up. The key is in {stack.data_dir / KEY_FILE_NAME}. Ctrl-C stops everything.")
+            announce("regcore", f"up at {stack.url}. The key: {stack.data_dir / KEY_FILE_NAME}. Ctrl-C stops everything.")
             while not stop.wait(POLL_S):
                 stack.check()
             announce("regcore", "stopping")

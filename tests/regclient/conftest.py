@@ -1,17 +1,32 @@
-"""A small real server that speaks the contract, so that the client is tested over real sockets."""
+"""The two servers that the client is tested against, both over real sockets.
+
+`server` speaks the contract and can be told to fail: lost answers, broken streams, wrong keys. `stack` is the real
+thing, `regcore up` as a user starts it.
+"""
 
 import asyncio
 import hashlib
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
+
+from regclient import Client
+from regclient.process import wait_until
+from regclient.up import free_port
 
 KEY = "rc_test_secret"
 MODEL = b"\x00weights" * 1000
@@ -188,3 +203,145 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[FakeServe
     yield fake
     running.should_exit = True
     thread.join()
+
+
+DIGITS: dict[str, Any] = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "linear"}}
+SHORT: dict[str, Any] = {**DIGITS, "name": "short", "labels": {"test": "real"}, "training": {"epochs": 3}}
+ENDLESS: dict[str, Any] = {**DIGITS, "name": "endless", "training": {"epochs": 100_000}}
+UP_TIMEOUT_S = 90.0
+
+
+class UpProcess:
+    """`regcore up` as a process of its own, with a folder and a port of its own.
+
+    Args:
+        folder: A fresh folder; the data directory and what the process prints are made in it.
+        options: More of the command line.
+    """
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.data_dir = folder / "regcore"
+        self._printed, self._errors = folder / "stdout", folder / "stderr"
+        command = [sys.executable, "-m", "regclient", "up", "--port", str(free_port())]
+        command += ["--data-dir", str(self.data_dir), *options]
+        env = {name: value for name, value in os.environ.items() if not name.startswith("REGCORE_")}
+        with self._printed.open("wb") as printed, self._errors.open("wb") as errors:
+            self.process = subprocess.Popen(command, stdout=printed, stderr=errors, env=env)
+
+    @property
+    def printed(self) -> str:
+        return self._printed.read_text(encoding="utf-8")
+
+    @property
+    def errors(self) -> str:
+        return self._errors.read_text(encoding="utf-8")
+
+    def client(self) -> Client:
+        """A client that finds it as a program on this machine would."""
+        url, key = ((self.data_dir / name).read_text().strip() for name in ("url", "api-key"))
+        return Client(url, key)
+
+    def await_up(self) -> "UpProcess":
+        def up_or_ended() -> bool:
+            assert self.process.poll() is None, self.printed + self.errors
+            return "Ctrl-C stops everything" in self.printed
+
+        assert wait_until(up_or_ended, UP_TIMEOUT_S), self.printed + self.errors
+        return self
+
+    def family(self) -> list[psutil.Process]:
+        """Every process under it, as they are now."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def part(self, name: str) -> psutil.Process:
+        """One of its parts, by the pid that it printed."""
+        found = re.search(rf"^{name} .*pid (\d+)", self.printed, re.MULTILINE)
+        assert found, self.printed
+        return psutil.Process(int(found[1]))
+
+    def stop(self) -> None:
+        """End it if it still runs."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+
+
+@pytest.fixture
+def start_up(tmp_path: Path) -> Iterator[Callable[..., UpProcess]]:
+    """Starts `regcore up` with more options; it is dead after the test."""
+    started = []
+
+    def start(*options: str) -> UpProcess:
+        started.append(UpProcess(tmp_path, *options))
+        return started[-1]
+
+    yield start
+    for up in started:
+        up.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[UpProcess]:
+    """One `regcore up` that all tests of the session share."""
+    up = UpProcess(tmp_path_factory.mktemp("up"))
+    try:
+        yield up.await_up()
+    finally:
+        up.stop()
+
+
+@pytest.fixture
+def stack(shared_stack: UpProcess, monkeypatch: pytest.MonkeyPatch) -> UpProcess:
+    """The shared stack, found by its data directory as on a user's machine."""
+    monkeypatch.setenv("REGCORE_DATA_DIR", str(shared_stack.data_dir))
+    return shared_stack
+
+
+@pytest.fixture
+def real_client(stack: UpProcess) -> Iterator[Client]:
+    """`Client()` of the shared stack."""
+    with Client() as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def trained_id(shared_stack: UpProcess) -> str:
+    """The id of a job that the shared stack has trained to its end."""
+    with shared_stack.client() as client:
+        return client.jobs.create(SHORT).wait(120, progress=False).raise_for_state().id
+
+
+@pytest.fixture
+def short_spec() -> dict[str, Any]:
+    """A job that is over in a second."""
+    return SHORT
+
+
+@pytest.fixture
+def endless_spec() -> dict[str, Any]:
+    """A job that nobody waits for."""
+    return ENDLESS
+
+
+@pytest.fixture
+def regcore() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the command line to its end: `regcore("jobs", "--json")`."""
+
+    def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "regclient", *arguments]
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120, check=False)
+
+    return run
+
+
+@pytest.fixture
+def is_alive() -> Callable[[psutil.Process], bool]:
+    """Whether a process still runs; one that is over but not yet collected does not."""
+
+    def alive(process: psutil.Process) -> bool:
+        try:
+            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    return alive

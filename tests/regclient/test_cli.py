@@ -1,32 +1,28 @@
 import json
 import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+Regcore = Callable[..., subprocess.CompletedProcess[str]]
 SPEC: dict[str, Any] = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "linear"}}
 
 
-def regcore(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "regclient", *arguments]
-    return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60, check=False)
-
-
 @pytest.fixture
-def job_id(server: Any) -> str:
+def job_id(regcore: Regcore, server: Any) -> str:
     done = regcore("submit", "-", "--json", stdin=json.dumps(SPEC))
     assert done.returncode == 0, done.stderr
     job_id: str = json.loads(done.stdout)["id"]
     return job_id
 
 
-def test_submit_prints_the_job(server: Any, job_id: str) -> None:
+def test_submit_prints_the_job(regcore: Regcore, server: Any, job_id: str) -> None:
     assert list(server.jobs) == [job_id]
 
 
-def test_submit_follow_is_1_where_the_job_failed(server: Any, tmp_path: Path) -> None:
+def test_submit_follow_is_1_where_the_job_failed(regcore: Regcore, server: Any, tmp_path: Path) -> None:
     (tmp_path / "spec.json").write_text(json.dumps(SPEC))
     key = ("--idempotency-key", "k")
     job_id = json.loads(regcore("submit", str(tmp_path / "spec.json"), *key, "--json").stdout)["id"]
@@ -35,7 +31,7 @@ def test_submit_follow_is_1_where_the_job_failed(server: Any, tmp_path: Path) ->
     assert regcore("submit", str(tmp_path / "spec.json"), *key, "--follow").returncode == 1
 
 
-def test_watch_is_0_where_the_job_succeeded(server: Any, job_id: str) -> None:
+def test_watch_is_0_where_the_job_succeeded(regcore: Regcore, server: Any, job_id: str) -> None:
     server.jobs[job_id]["state"] = "succeeded"
 
     done = regcore("watch", job_id, "--json")
@@ -44,12 +40,12 @@ def test_watch_is_0_where_the_job_succeeded(server: Any, job_id: str) -> None:
     assert [json.loads(line)["seq"] for line in done.stdout.splitlines()] == [1, 2, 3, 4, 5, 6]
 
 
-def test_watch_is_124_when_time_is_up(job_id: str) -> None:
+def test_watch_is_124_when_time_is_up(regcore: Regcore, job_id: str) -> None:
     assert regcore("watch", job_id, "--timeout", "0.2").returncode == 124
 
 
 @pytest.mark.parametrize("text", ["{", "[]", None])
-def test_a_spec_that_cannot_be_read_is_a_usage_error(server: Any, text: str | None, tmp_path: Path) -> None:
+def test_a_spec_that_cannot_be_read_is_a_usage_error(regcore: Regcore, server: Any, text: str | None, tmp_path: Path) -> None:
     path = tmp_path / "spec.json"
     if text is not None:
         path.write_text(text)
@@ -57,7 +53,7 @@ def test_a_spec_that_cannot_be_read_is_a_usage_error(server: Any, text: str | No
     assert regcore("submit", str(path)).returncode == 2
 
 
-def test_no_server_is_3(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_server_is_3(regcore: Regcore, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from regclient.up import free_port
 
     monkeypatch.setenv("REGCORE_URL", f"http://127.0.0.1:{free_port()}")
@@ -69,27 +65,27 @@ def test_no_server_is_3(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_a_wrong_key_is_4(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_key_is_4(regcore: Regcore, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REGCORE_API_KEY", "rc_wrong")
 
     assert regcore("jobs").returncode == 4
 
 
-def test_a_problem_is_5_and_names_the_field(server: Any) -> None:
+def test_a_problem_is_5_and_names_the_field(regcore: Regcore, server: Any) -> None:
     done = regcore("submit", "-", stdin=json.dumps({**SPEC, "model": {"kind": "mpl"}}))
 
     assert done.returncode == 5
     assert "/model/kind: Did you mean 'mlp'?" in done.stderr
 
 
-def test_a_problem_as_json_is_the_server_s_own(server: Any) -> None:
+def test_a_problem_as_json_is_the_server_s_own(regcore: Regcore, server: Any) -> None:
     done = regcore("show", "job_x", "--json")
 
     assert done.returncode == 5
     assert json.loads(done.stderr)["error"]["type"] == "urn:regcore:problem:not_found"
 
 
-def test_jobs_show_cancel_and_download(server: Any, job_id: str, tmp_path: Path) -> None:
+def test_jobs_show_cancel_and_download(regcore: Regcore, server: Any, job_id: str, tmp_path: Path) -> None:
     assert job_id in regcore("jobs").stdout
     assert job_id in regcore("show", job_id).stdout
     assert json.loads(regcore("cancel", job_id, "--json").stdout)["state"] == "cancelled"
@@ -97,5 +93,5 @@ def test_jobs_show_cancel_and_download(server: Any, job_id: str, tmp_path: Path)
     assert (tmp_path / "model.safetensors").exists()
 
 
-def test_jobs_as_json_is_limited(job_id: str) -> None:
+def test_jobs_as_json_is_limited(regcore: Regcore, job_id: str) -> None:
     assert [job["id"] for job in json.loads(regcore("jobs", "--json", "--limit", "1").stdout)] == [job_id]
