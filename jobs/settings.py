@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     drain_grace_s: float = Field(
         20,
         ge=0,
-        description="How long a run may take to stop when its worker is told to; then it is killed. It is queued again either way.",
+        description="How long a run may take to stop when its worker shuts down, before it is killed; both requeue it.",
     )
     data_sets_dir: Path = Field(
         default_factory=lambda values: values["data_dir"] / "datasets",
