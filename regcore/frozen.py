@@ -4,8 +4,13 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Frozen(BaseModel):
-    """Immutable, finite, and without unknown fields: a misspelt field is an error, never silence."""
+    """Immutable, finite, strict, without unknown fields: a misspelt field, or "5" for 5, is an error and no guess."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, validate_default=True
+        strict=True,
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        validate_default=True,
     )

@@ -1,6 +1,7 @@
 """The job spec: the request body, the stored record and the engine's input, one object."""
 
 from typing import Annotated, Literal
+from unicodedata import category
 
 from pydantic import AfterValidator, Field, StringConstraints
 
@@ -13,19 +14,19 @@ from regcore.spec.model import AnyModel
 MAX_LABELS = 16
 
 
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("expected printable characters only; leave out control characters and line breaks")
+def _without_controls(text: str) -> str:
+    if any(category(character) in ("Cc", "Cs") for character in text):
+        raise ValueError("must be free of control characters and line breaks. Leave them out")
     return text
 
 
 LabelKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$")]
-LabelValue = Annotated[str, StringConstraints(max_length=256), AfterValidator(_printable)]
+LabelValue = Annotated[str, StringConstraints(max_length=256), AfterValidator(_without_controls)]
 Labels = Annotated[dict[LabelKey, LabelValue], Field(max_length=MAX_LABELS)]
 
 Loss = Literal["cross_entropy", "mse", "half_mse", "binary_cross_entropy", "huber"]
 
-JobName = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
+JobName = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_without_controls)]
 
 
 class Task(Frozen):

@@ -19,6 +19,26 @@ _CODES = {
     "finite_number": "not_finite",
 }
 
+_PHRASES = {
+    "greater_than": "must be above {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be below {lt}",
+    "less_than_equal": "must be at most {le}",
+    "too_short": "must have at least {min_length} item(s)",
+    "too_long": "must have at most {max_length} item(s)",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number",
+    "finite_number": "must be a finite number",
+    "bool_type": "must be true or false",
+    "string_type": "must be text",
+    "list_type": "must be a list",
+    "dict_type": "must be a JSON object",
+    "model_type": "must be a JSON object",
+    "model_attributes_type": "must be a JSON object",
+    "none_required": "must be null in this version",
+}
+
 
 def parse_spec(spec: Any) -> JobSpec:
     """A job spec from JSON. Raises SpecError with every wrong place."""
@@ -72,8 +92,10 @@ def _explain(error: Mapping[str, Any], pointer: str, path: list[str | int], body
     kind, context = error["type"], error.get("ctx", {})
     where = ".".join(str(part) for part in path) or "the body"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
-        expected = [tag.strip().strip("'") for tag in _tags(context, error)]
-        received = context.get("tag")
+        if "expected_tags" not in context:
+            return FieldError(f"{pointer}/kind", _CODES[kind], f"{where}.kind is required and is missing. Add it.")
+        expected = [tag.strip().strip("'") for tag in context["expected_tags"].split(",")]
+        received = context["tag"]
         message = f"{where}.kind must be one of {', '.join(expected)}; received {_shown(received)}."
         return FieldError(f"{pointer}/kind", _CODES[kind], message + _suggest(received, expected))
     if kind == "extra_forbidden":
@@ -87,15 +109,14 @@ def _explain(error: Mapping[str, Any], pointer: str, path: list[str | int], body
         return FieldError(pointer, _CODES[kind], message + _suggest(error.get("input"), expected))
     if kind == "value_error":
         return FieldError(pointer, "invalid_value", f"{where}: {context['error']}")
-    said = error["msg"][0].lower() + error["msg"][1:]
-    message = f"{where}: {said}; received {_shown(error.get('input'))}. Correct the value."
+    rule = _PHRASES[kind].format(**context) if kind in _PHRASES else _as_phrase(error["msg"])
+    message = f"{where} {rule}; received {_shown(error.get('input'))}. Correct the value."
     return FieldError(pointer, _CODES.get(kind, kind), message)
 
 
-def _tags(context: Mapping[str, Any], error: Mapping[str, Any]) -> list[str]:
-    if "expected_tags" in context:
-        return str(context["expected_tags"]).split(",")
-    return ["a kind (see the catalogue endpoints)"]
+def _as_phrase(said: str) -> str:
+    """Pydantic's sentence, so that it goes on after the field's name."""
+    return said.replace("Input should be", "must be").replace("String should", "should")
 
 
 def _known_fields(path: Sequence[str | int], body: Any) -> list[str]:

@@ -106,7 +106,12 @@ def jobs(draw):
         },
         "regularizers": draw(st.lists(regularizers, max_size=5)),
         "training": {"seed": draw(st.integers(0, 2**63 - 1)), "batch_size": draw(st.sampled_from([1, 64, "full"]))},
-        "labels": draw(st.dictionaries(st.from_regex(r"[a-z][a-z0-9._/-]{0,9}", fullmatch=True), st.text(max_size=9))),
+        "labels": draw(
+            st.dictionaries(
+                st.from_regex(r"[a-z][a-z0-9._/-]{0,9}", fullmatch=True),
+                st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=9),
+            )
+        ),
     }
 
 
