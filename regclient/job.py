@@ -218,7 +218,8 @@ class Job:
             if response.status_code == httpx2.codes.NO_CONTENT:
                 return
             for event in httpx2.EventSource(response):
-                yield json.loads(event.data)
+                if event.data:  # a block of only `retry:` comes without; to the standard it is no event at all
+                    yield json.loads(event.data)
 
     def _last_seq(self, after: int) -> int:
         return max((row["seq"] for row in self._rows("events", {"after": after} if after else {})), default=after)

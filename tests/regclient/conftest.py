@@ -161,7 +161,7 @@ def make_app(fake: FakeServer) -> FastAPI:
             return Response(status_code=204)
 
         async def lines() -> Any:
-            yield ": hello\n\n"
+            yield ": hello\nretry: 1000\n\n"
             for sent, event in enumerate(left):
                 if fake.break_stream_after is not None and sent == fake.break_stream_after:
                     fake.break_stream_after = None

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from regclient import Client, IntegrityError, Job, JobFailedError, WaitTimeoutError
+from regclient import Client, IntegrityError, Job, JobFailedError, NotFoundError, WaitTimeoutError
 
 SPEC: dict[str, Any] = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "linear"}}
 
@@ -84,3 +84,59 @@ def test_a_field_of_a_newer_server_is_an_attribute(server: Any, job: Job) -> Non
     server.jobs[job.id]["novelty"] = 7
 
     assert job.refresh().novelty == 7
+
+
+def test_events_of_a_real_job_come_live_in_order_and_each_once(real_client: Client, short_spec: dict[str, Any]) -> None:
+    job = real_client.jobs.create(short_spec)
+
+    events = list(job.events())
+
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    states = [event["body"]["state"] for event in events if event["kind"] == "state"]
+    assert states == ["queued", "starting", "running", "succeeded"]
+    steps = [event["body"]["step"] for event in events if event["kind"] == "metrics"]
+    assert steps == [row["step"] for row in job.metrics()]
+    assert list(job.events(after=events[2]["seq"], follow=False)) == events[3:]
+    assert list(job.events(after=events[-1]["seq"])) == []
+
+
+def test_a_real_job_s_report_and_fields_are_there(real_client: Client, trained_id: str) -> None:
+    job = real_client.jobs.get(trained_id)
+
+    assert job.result is not None
+    assert job.report()["metrics"]["test"]["accuracy"]["value"] == job.result["metrics"]["test/accuracy"]
+    assert {artifact["name"] for artifact in job.artifacts()} >= {"model.safetensors", "log.txt", "metrics.csv"}
+
+
+def test_load_model_gives_the_trained_network(real_client: Client, trained_id: str) -> None:
+    from regcore.artifacts import weights_sha256
+
+    job = real_client.jobs.get(trained_id)
+
+    model = job.load_model()
+
+    assert job.result is not None
+    assert weights_sha256(model.state_dict()) == job.result["weights_sha256"]
+    assert not model.training
+
+
+def test_load_predictor_reads_raw_digits(real_client: Client, trained_id: str) -> None:
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+
+    predictions = real_client.jobs.get(trained_id).load_predictor().predict(images)
+
+    assert sum(predictions == labels) / len(labels) > 0.8
+
+
+def test_a_real_job_is_cancelled_and_deleted(real_client: Client, endless_spec: dict[str, Any]) -> None:
+    job = real_client.jobs.create(endless_spec)
+
+    job.cancel()
+    job.wait(timeout_s=30, progress=False)
+    job.delete()
+
+    assert job.state == "cancelled"
+    with pytest.raises(NotFoundError):
+        real_client.jobs.get(job.id)

@@ -1,0 +1,118 @@
+"""The commands that run servers, each as the process that it becomes."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+import pytest
+
+from regclient.process import wait_until
+from regclient.up import free_port
+
+Regcore = Callable[..., subprocess.CompletedProcess[str]]
+Spawn = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def spawn(tmp_path: Path) -> Iterator[Spawn]:
+    """Starts the command line and leaves it running; it is dead after the test."""
+    processes = []
+
+    def start(*arguments: str) -> subprocess.Popen[bytes]:
+        with (tmp_path / "log").open("ab") as log:
+            command = [sys.executable, "-m", "regclient", *arguments]
+            processes.append(subprocess.Popen(command, stdout=log, stderr=log))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def has_title(process: subprocess.Popen[bytes], title: str) -> bool:
+    return psutil.Process(process.pid).cmdline()[:1] == [title]
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx2.get(url).is_success
+    except httpx2.TransportError:
+        return False
+
+
+def test_api_becomes_the_server_and_ends_on_sigterm(spawn: Spawn, tmp_path: Path) -> None:
+    port = free_port()
+    api = spawn("api", "--port", str(port), "--data-dir", str(tmp_path / "regcore"))
+    assert wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), 60), (tmp_path / "log").read_text()
+
+    title_was_set = has_title(api, "regcore-api")
+    api.send_signal(signal.SIGTERM)
+
+    assert title_was_set
+    assert api.wait(30) == 0
+    assert (tmp_path / "regcore" / "api-key").stat().st_mode & 0o077 == 0
+
+
+def test_worker_becomes_the_worker_and_ends_on_sigterm(
+    spawn: Spawn, tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGCORE_REDIS_URL", redis_url)
+    worker = spawn("worker", "--slots", "1", "--data-dir", str(tmp_path / "regcore"))
+    assert wait_until(lambda: has_title(worker, "regcore-worker"), 60), (tmp_path / "log").read_text()
+    assert wait_until(lambda: bool(psutil.Process(worker.pid).children()), 60), (tmp_path / "log").read_text()
+
+    worker.send_signal(signal.SIGTERM)
+
+    assert worker.wait(30) == 0
+
+
+def test_migrate_makes_the_database_and_may_be_repeated(regcore: Regcore, tmp_path: Path) -> None:
+    first = regcore("migrate", "--data-dir", str(tmp_path), "--json")
+    second = regcore("migrate", "--data-dir", str(tmp_path))
+
+    assert json.loads(first.stdout)["migrated"] is True
+    assert second.returncode == 0
+    assert "up to date" in second.stdout
+    assert list(tmp_path.glob("*.sqlite*")) or list(tmp_path.glob("*.db"))
+
+
+def test_migrate_of_a_database_that_is_away_is_1(
+    regcore: Regcore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGCORE_DATABASE_URL", f"postgresql://nobody@127.0.0.1:{free_port()}/none")
+
+    done = regcore("migrate", "--data-dir", str(tmp_path), "--json")
+
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["migrated"] is False
+
+
+def test_doctor_finds_the_running_server_healthy(regcore: Regcore, stack: Any) -> None:
+    done = regcore("doctor", "--json")
+
+    checked = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert checked["healthy"] is True
+    assert {check["name"]: check["message"] for check in checked["checks"]}["workers"] == "1 ready"
+
+
+def test_doctor_is_1_where_something_must_be_mended(
+    regcore: Regcore, stack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGCORE_API_KEY", "rc_wrong")
+
+    done = regcore("doctor")
+
+    assert done.returncode == 1
+    assert "problem" in done.stdout
+
+
+def test_a_port_that_cannot_be_is_a_usage_error(regcore: Regcore) -> None:
+    assert regcore("up", "--port", "70000").returncode == 2
