@@ -46,7 +46,7 @@ BAD = [
     ("/spec_version", 2, "unknown_value", "must be one of 1; received 2"),
     ("/data/name", "digitz", "unknown_value", "Did you mean 'digits'?"),
     ("/data/kind", "bultin", "unknown_kind", "Did you mean 'builtin'?"),
-    ("/data/test_fraction", 1, "less_than", "less than 1; received 1"),
+    ("/data/test_fraction", 1, "less_than", "must be below 1.0; received 1"),
     ("/data/seed", 0, "unknown_field", "Remove it"),
     ("/model/kind", "conv", "unknown_kind", 'must be one of layers, linear, mlp; received "conv"'),
     ("/model/layers/0/featurs", 3, "unknown_field", "Did you mean 'features'?"),
@@ -54,7 +54,7 @@ BAD = [
     ("/model/layers/0/name", "9", "string_pattern_mismatch", 'received "9"'),
     ("/model/layers/0/features", 0, "greater_than_equal", "received 0"),
     ("/optimizer/learning_rate", 0, "greater_than", "received 0"),
-    ("/optimizer/learning_rate", "fast", "float_parsing", 'received "fast"'),
+    ("/optimizer/learning_rate", "fast", "float_type", 'received "fast"'),
     ("/optimizer/lr", 0.1, "unknown_field", "Remove it"),
     ("/optimizer/learning_rat", 0.1, "unknown_field", "Did you mean 'learning_rate'?"),
     ("/optimizer/schedule/kind", "cosin", "unknown_kind", "Did you mean 'cosine'?"),
@@ -75,12 +75,12 @@ BAD = [
     ("/training/batch_size", {}, None, "received {}"),
     ("/training/batch_size", "ful", None, "Did you mean 'full'?"),
     ("/training/batch_size", 0, None, "received 0"),
-    ("/training/epochs", 1.5, "int_from_float", "received 1.5"),
+    ("/training/epochs", 1.5, "int_type", "received 1.5"),
     ("/training/seed", 2**63, "less_than", "received 9223372036854775808"),
     ("/resources/pool", "no spaces", "string_pattern_mismatch", 'received "no spaces"'),
     ("/resources/num_devices", 2, "unknown_value", "must be one of 1; received 2"),
     ("/labels/a~1b", 3, "string_type", "received 3"),
-    ("/name", "two\nlines", "invalid_value", "leave out control characters and line breaks"),
+    ("/name", "two\nlines", "invalid_value", "free of control characters and line breaks"),
     ("/priority", "urgent", "unknown_value", 'must be one of low, normal, high; received "urgent"'),
     ("/init_from", {"job_id": "job_1"}, "none_required", "received"),
     ("/exports", [{"kind": "onnx"}], "too_long", "received"),
@@ -130,7 +130,7 @@ def test_a_body_that_is_no_object_is_told_at_the_root(body):
     (error,) = errors_of(body)
 
     assert error.pointer == ""
-    assert error.message.startswith("the body:")
+    assert error.message.startswith("the body must be a JSON object")
 
 
 def test_every_wrong_place_is_told_at_once():
