@@ -23,7 +23,9 @@ def make_job():
         base = {
             "data": {"kind": "builtin", "name": "digits", "train_limit": 100},
             "model": {"kind": "mlp", "hidden": [8]},
+            "optimizer": {"kind": "sgd"},
             "training": {"epochs": 2, "batch_size": 32},
+            "resources": {"device": "cpu"},
         }
         return merge(base, changes)
 

@@ -1,0 +1,63 @@
+import pytest
+import torch
+from sklearn.metrics import accuracy_score, mean_absolute_error, r2_score
+
+from regcore import make_plan, parse_spec
+from regcore.data.prepare import Split
+from regcore.loop.evaluate import Evaluation, evaluate, measure, predicted_labels, probabilities
+from regcore.loop.losses import row_losses
+from regcore.loop.network import StackedNetwork
+
+
+def test_accuracy_is_sklearns_per_member():
+    outputs = torch.randn(2, 50, 4, dtype=torch.float64)
+    labels = torch.randint(4, (50,))
+    losses = row_losses("cross_entropy")(outputs, labels.unsqueeze(0))
+
+    measured = measure(Evaluation(losses, outputs, labels), "cross_entropy")
+
+    for values, member in zip(measured, outputs, strict=True):
+        assert values["accuracy"] == accuracy_score(labels, member.argmax(-1))
+        assert set(values) == {"loss", "accuracy"}
+
+
+def test_accuracy_of_a_single_logit_is_that_of_its_sign():
+    outputs = torch.tensor([[[2.0], [-1.0], [0.5], [-3.0]]], dtype=torch.float64)
+
+    (values,) = measure(Evaluation(torch.zeros(1, 4), outputs, torch.tensor([1, 1, 0, 0])), "binary_cross_entropy")
+
+    assert values["accuracy"] == 0.5
+
+
+def test_r2_and_mae_are_sklearns_per_member():
+    outputs = torch.randn(2, 50, 1, dtype=torch.float64)
+    targets = torch.randn(50, dtype=torch.float64)
+    losses = row_losses("mse")(outputs, targets.unsqueeze(0))
+
+    measured = measure(Evaluation(losses, outputs, targets), "mse")
+
+    for values, member in zip(measured, outputs.squeeze(-1), strict=True):
+        assert values["r2"] == pytest.approx(r2_score(targets, member))
+        assert values["mae"] == pytest.approx(mean_absolute_error(targets, member))
+
+
+def test_probabilities_sum_to_1_and_agree_with_the_labels():
+    several, single = torch.randn(9, 4), torch.randn(9, 1)
+
+    for outputs in (several, single):
+        shares = probabilities(outputs)
+
+        torch.testing.assert_close(shares.sum(-1), torch.ones(9))
+        assert torch.equal(shares.argmax(-1), predicted_labels(outputs))
+
+
+def test_evaluation_is_without_dropout_and_over_every_row(make_job):
+    plan = make_plan(parse_spec(make_job(regularizers=[{"kind": "dropout", "p": 0.5}])))
+    network = StackedNetwork([plan], dtype=torch.float32, device=torch.device("cpu"), autocast=False)
+    split = Split(torch.rand(37, *plan.input_shape), torch.randint(10, (37,)))
+
+    evaluation = evaluate(network, split, row_losses("cross_entropy"))
+
+    expected = network.module(0)(split.x)
+    torch.testing.assert_close(evaluation.outputs[0], expected.double(), rtol=1e-5, atol=1e-6)
+    assert evaluation.losses.shape == (1, 37)

@@ -1,0 +1,109 @@
+import pytest
+import torch
+
+from regcore import make_plan, parse_spec
+from regcore.loop import network as network_module
+from regcore.loop.network import StackedNetwork
+
+
+@pytest.fixture
+def stack(make_job):
+    def make(*changes, autocast=False, dtype=torch.float64):
+        plans = [make_plan(parse_spec(make_job(**change))) for change in changes]
+        return StackedNetwork(plans, dtype=dtype, device=torch.device("cpu"), autocast=autocast)
+
+    return make
+
+
+SEEDS = [{"training": {"seed": seed}} for seed in (3, 4, 5)]
+
+
+def test_every_parameter_has_a_member_axis_and_the_plans_name(stack):
+    network = stack(*SEEDS)
+
+    assert {name: tuple(weight.shape) for name, weight in network.weights.items()} == {
+        "linear1.weight": (3, 8, 64),
+        "linear1.bias": (3, 8),
+        "head.weight": (3, 10, 8),
+        "head.bias": (3, 10),
+    }
+
+
+def test_a_member_starts_from_the_weights_that_it_would_have_alone(stack):
+    together = stack(*SEEDS)
+
+    for k, change in enumerate(SEEDS):
+        alone = stack(change)
+        for name, weight in alone.member_state(0).items():
+            assert torch.equal(together.member_state(k)[name], weight)
+
+
+def test_other_seeds_give_other_weights(stack):
+    weight = stack(*SEEDS).weights["linear1.weight"]
+
+    assert not torch.equal(weight[0], weight[1])
+
+
+def test_precision_does_not_change_which_numbers_are_drawn(stack):
+    single, double = stack(SEEDS[0], dtype=torch.float32), stack(SEEDS[0])
+
+    assert torch.equal(single.weights["head.weight"], double.weights["head.weight"].float())
+
+
+def test_a_member_as_a_plain_module_computes_the_same(stack):
+    network = stack(*SEEDS)
+    x = torch.rand(6, 1, 8, 8, dtype=torch.float64)
+
+    outputs = network.predict(x)
+
+    for k in range(3):
+        torch.testing.assert_close(outputs[k], network.module(k)(x))
+        assert not network.module(k).training
+
+
+def test_a_modules_dropout_has_its_own_members_p(stack):
+    network = stack(*({"regularizers": [{"kind": "dropout", "p": p}]} for p in (0.1, 0.7)))
+
+    assert [network.module(k).dropout1.p for k in range(2)] == [0.1, 0.7]
+
+
+def test_training_masks_differ_by_step_and_evaluation_has_none(stack):
+    network = stack({"regularizers": [{"kind": "dropout", "p": 0.5}]})
+    x = torch.rand(1, 6, 1, 8, 8, dtype=torch.float64)
+
+    first, again, second = (network.forward(x, training=True, step=step) for step in (0, 0, 1))
+    evaluated = network.forward(x, training=False)
+
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)
+    assert torch.equal(evaluated, network.predict(x[0]))
+
+
+def test_chunks_do_not_change_what_is_predicted(stack, monkeypatch):
+    network = stack(*SEEDS)
+    x = torch.rand(10, 1, 8, 8, dtype=torch.float64)
+    whole = network.predict(x)
+
+    monkeypatch.setattr(network_module, "EVAL_CHUNK_ROWS", 3)
+
+    torch.testing.assert_close(network.predict(x), whole)
+
+
+def test_members_do_not_meet_in_one_backward(stack):
+    network = stack(*SEEDS)
+    x = torch.rand(1, 6, 1, 8, 8, dtype=torch.float64)
+
+    network.forward(x, training=False)[1].square().sum().backward()
+
+    gradient = network.weights["linear1.weight"].grad
+    assert gradient[1].abs().sum() > 0
+    assert gradient[0].abs().sum() == gradient[2].abs().sum() == 0
+
+
+def test_autocast_computes_in_bfloat16_and_keeps_the_weights(stack):
+    network = stack(SEEDS[0], autocast=True, dtype=torch.float32)
+
+    outputs = network.predict(torch.rand(4, 1, 8, 8))
+
+    assert outputs.dtype == torch.bfloat16
+    assert network.weights["head.weight"].dtype == torch.float32

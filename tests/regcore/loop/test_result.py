@@ -1,0 +1,64 @@
+import hashlib
+import json
+
+import pytest
+import torch
+
+from regcore import train
+
+
+@pytest.fixture(scope="module")
+def result(make_job):
+    return train(make_job(regularizers=[{"kind": "l1", "strength": 0.02}, {"kind": "dropout", "p": 0.2}]))
+
+
+def test_the_summary_is_the_jobs_result(result):
+    summary = json.loads(json.dumps(result.summary(), allow_nan=False))
+
+    assert set(summary) == {
+        "metrics",
+        "selected_epoch",
+        "generalization_gap",
+        "sparsity",
+        "num_parameters",
+        "weights_sha256",
+        "exact",
+        "fused_with",
+    }
+    assert summary["exact"] is True
+    assert summary["fused_with"] == []
+    assert summary["num_parameters"] == sum(p.numel() for p in result.model.parameters())
+
+
+def test_the_hash_is_that_of_the_file_that_is_saved(result, tmp_path):
+    result.save(tmp_path / "artifacts")
+
+    weights = (tmp_path / "artifacts" / "model.safetensors").read_bytes()
+    assert hashlib.sha256(weights).hexdigest() == result.weights_sha256
+
+
+def test_a_folder_may_be_given_as_text(result, tmp_path):
+    result.save(str(tmp_path))
+
+    assert (tmp_path / "report.json").is_file()
+
+
+def test_the_model_is_in_evaluation_mode_on_the_cpu(result):
+    assert not any(module.training for module in result.model.modules())
+    assert {parameter.device.type for parameter in result.model.parameters()} == {"cpu"}
+
+
+def test_its_metrics_are_those_of_its_model_on_its_data(result):
+    for name in ("train", "validation", "test"):
+        split = getattr(result.data, name)
+        said = result.model(split.x)
+
+        assert result.metrics[f"{name}/accuracy"] == (said.argmax(-1) == split.y).double().mean().item()
+        loss = torch.nn.functional.cross_entropy(said, split.y).item()
+        assert result.metrics[f"{name}/loss"] == pytest.approx(loss, rel=1e-5)
+
+
+def test_its_sparsity_is_the_share_of_zero_weights(result):
+    weights = torch.cat([p.detach().flatten() for p in result.model.parameters() if p.dim() > 1])
+
+    assert 0 < result.sparsity == pytest.approx((weights == 0).double().mean().item())

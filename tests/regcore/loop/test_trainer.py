@@ -1,0 +1,299 @@
+import copy
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from regcore import train
+from regcore.data.prepare import prepare
+from regcore.errors import DivergedError, TrainingStopped
+from regcore.spec import parse_spec
+
+DOUBLE = {"precision": "float64"}
+DECAY = {"kind": "weight_decay", "strength": 0.01}
+
+
+def member(seed, strength, kind="l2", *, optimizer="sgd", **numbers):
+    return {
+        "training": DOUBLE | {"seed": seed},
+        "optimizer": {"kind": optimizer} | numbers,
+        "regularizers": [{"kind": kind, "strength": strength}, {"kind": "dropout", "p": 0.1 + strength}],
+    }
+
+
+PAIRS = {
+    "l2": (member(1, 0.001, learning_rate=0.05), member(2, 0.1, learning_rate=0.2)),
+    "l1": (member(1, 0.001, "l1", learning_rate=0.05), member(2, 0.01, "l1", learning_rate=0.2, momentum=0.5)),
+    "weight_decay": (
+        member(1, 0.001, "weight_decay", learning_rate=0.05),
+        member(2, 0.1, "weight_decay", learning_rate=0.2),
+    ),
+    "adam": (
+        member(1, 0.001, "l1", optimizer="adam", learning_rate=0.01),
+        member(2, 0.01, "l1", optimizer="adam", learning_rate=0.002),
+    ),
+}
+
+
+@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
+def test_members_of_differing_strength_rate_and_seed_equal_their_solo_runs(make_job, train_members, pair):
+    jobs = [make_job(**changes) for changes in pair]
+
+    together = train_members(*jobs)
+
+    for k, job in enumerate(jobs):
+        alone = train_members(job)
+        torch.testing.assert_close(
+            together.network.member_state(k), alone.network.member_state(0), rtol=1e-8, atol=1e-8
+        )
+        for ours, solo in zip(together.history[k], alone.history[0], strict=True):
+            assert ours["values"] == pytest.approx(solo["values"], rel=1e-7, abs=1e-8)
+
+
+def test_members_with_early_stopping_keep_the_epochs_of_their_solo_runs(make_job, train_members):
+    jobs = [
+        make_job(
+            optimizer={"learning_rate": rate},
+            regularizers=[{"kind": "early_stopping", "patience": patience}],
+            training=DOUBLE | {"epochs": 12},
+        )
+        for rate, patience in [(2.0, 1), (0.1, 3)]
+    ]
+
+    together = train_members(*jobs)
+
+    for k, job in enumerate(jobs):
+        alone = train_members(job)
+        assert together.selected_epochs[k] == alone.selected_epochs[0]
+        torch.testing.assert_close(
+            together.network.member_state(k), alone.network.member_state(0), rtol=1e-8, atol=1e-8
+        )
+
+
+def plain_torch(job, num_epochs):
+    """The same network and data in a full-batch loop written with torch.nn and torch.optim alone."""
+    data = prepare(parse_spec(job))
+    start = train(
+        job | {"training": job["training"] | {"epochs": 1}, "optimizer": {"kind": "sgd", "learning_rate": 1e-30}}
+    )
+    model = copy.deepcopy(start.model).train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
+    for _ in range(num_epochs):
+        optimizer.zero_grad()
+        functional.cross_entropy(model(data.train.x), data.train.y).backward()
+        optimizer.step()
+    return model.eval()
+
+
+def test_a_full_batch_run_is_the_run_of_a_plain_torch_loop(make_job, train_members):
+    job = make_job(optimizer={"learning_rate": 0.5}, training=DOUBLE | {"epochs": 15, "batch_size": "full"})
+
+    trainer = train_members(job)
+
+    expected = plain_torch(job, 15).state_dict()
+    torch.testing.assert_close(trainer.network.member_state(0), dict(expected), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("grad_accumulation", [2, 4])
+def test_accumulated_batches_equal_one_big_batch(make_job, train_members, grad_accumulation):
+    split = make_job(training=DOUBLE | {"batch_size": 8, "grad_accumulation": grad_accumulation})
+    whole = make_job(training=DOUBLE | {"batch_size": 8 * grad_accumulation})
+
+    first, second = train_members(split), train_members(whole)
+
+    torch.testing.assert_close(first.network.member_state(0), second.network.member_state(0), rtol=1e-9, atol=1e-9)
+    assert first.history[0][-1]["values"] == pytest.approx(second.history[0][-1]["values"], rel=1e-9, abs=1e-12)
+
+
+def test_every_row_is_seen_once_an_epoch_in_an_order_of_the_members_own(make_job, train_members):
+    trainer = train_members(make_job(training={"seed": 1}), make_job(training={"seed": 2}))
+
+    orders = [torch.cat(list(trainer._batches(epoch)), dim=1) for epoch in (0, 0, 1)]
+
+    assert torch.equal(orders[0], orders[1])
+    assert not torch.equal(orders[0], orders[2])
+    assert not torch.equal(orders[0][0], orders[0][1])
+    for order in orders[0]:
+        assert order.sort().values.tolist() == list(range(100))
+
+
+def test_the_objective_is_the_mean_data_loss_and_each_penalty_by_its_name(make_job, train_members):
+    regularizers = [{"kind": "l1", "strength": 1e-3}, {"kind": "l2", "strength": 1e-2}, DECAY]
+
+    trainer = train_members(make_job(regularizers=regularizers, training=DOUBLE))
+
+    values = trainer.history[0][-1]["values"]
+    state = trainer.network.member_state(0)
+    weights = torch.cat([weight.flatten() for name, weight in state.items() if name.endswith("weight")])
+    l1, l2 = 1e-3 * weights.abs().sum().item(), 0.5e-2 * weights.square().sum().item()
+    assert values["objective/penalty.l1"] == pytest.approx(l1)
+    assert values["objective/penalty.l2"] == pytest.approx(l2)
+    assert values["objective/total"] == pytest.approx(values["objective/data"] + l1 + l2)
+    assert "objective/penalty.weight_decay" not in values
+
+
+def test_the_data_objective_without_moving_is_the_train_loss(make_job, train_members):
+    trainer = train_members(make_job(optimizer={"learning_rate": 1e-30}, training=DOUBLE | {"batch_size": 7}))
+
+    values = trainer.history[0][-1]["values"]
+    assert values["objective/data"] == pytest.approx(values["train/loss"])
+
+
+def test_recorded_metrics_are_those_of_the_plain_model(make_job, train_members):
+    trainer = train_members(make_job(training=DOUBLE, regularizers=[{"kind": "dropout", "p": 0.5}]))
+
+    model = trainer.network.module(0)
+    values = trainer.history[0][-1]["values"]
+    for name in ("train", "validation", "test"):
+        split = getattr(trainer.data, name)
+        assert values[f"{name}/loss"] == pytest.approx(nn.CrossEntropyLoss()(model(split.x), split.y).item())
+    assert values["generalization_gap"] == pytest.approx(values["test/loss"] - values["train/loss"])
+
+
+def test_sparsity_counts_zeros_of_weights_alone(make_job, train_members):
+    trainer = train_members(make_job(regularizers=[{"kind": "l1", "strength": 0.05}], training={"epochs": 5}))
+
+    values = trainer.history[0][-1]["values"]
+    weights = [w for name, w in trainer.network.member_state(0).items() if name.endswith("weight")]
+    zeros = sum(int((weight == 0).sum()) for weight in weights)
+    assert zeros > 0
+    assert values["num_zeros"] == zeros
+    assert values["sparsity"] == pytest.approx(zeros / sum(weight.numel() for weight in weights))
+
+
+@pytest.mark.parametrize(("every", "epochs"), [(1, [1, 2, 3, 4, 5]), (2, [2, 4, 5]), (9, [5])])
+def test_evaluations_come_every_so_many_epochs_and_after_the_last(make_job, every, epochs):
+    result = train(make_job(training={"epochs": 5, "eval_every_epochs": every}))
+
+    assert [row["epoch"] for row in result.history] == epochs
+    assert [row["seq"] for row in result.history] == list(range(1, len(epochs) + 1))
+    assert [row["step"] for row in result.history] == [epoch * 4 for epoch in epochs]
+
+
+OVERFITTING = {
+    "optimizer": {"learning_rate": 1.5, "momentum": 0.0},
+    "training": {"epochs": 30, "batch_size": 10},
+}
+
+
+@pytest.mark.parametrize("metric", ["validation/loss", "validation/accuracy"])
+@pytest.mark.parametrize("patience", [2, 1000])
+def test_early_stopping_keeps_the_best_evaluation_whether_it_stops_or_not(make_job, metric, patience):
+    stopping = {"kind": "early_stopping", "metric": metric, "patience": patience}
+
+    result = train(make_job(**OVERFITTING, regularizers=[stopping]))
+
+    seen = [row["values"][metric] for row in result.history]
+    best = min(seen) if metric.endswith("loss") else max(seen)
+    assert result.selected_epoch == seen.index(best) + 1
+    assert result.metrics[metric] == pytest.approx(best, rel=1e-6)
+    assert result.selected_epoch < len(seen)
+    assert (len(seen) == 30) == (patience == 1000)
+
+
+def test_without_selection_the_last_epoch_is_kept(make_job):
+    result = train(make_job(**OVERFITTING))
+
+    assert result.selected_epoch == 30
+    assert result.metrics["test/loss"] == pytest.approx(result.history[-1]["values"]["test/loss"], rel=1e-6)
+
+
+def test_a_learning_rate_that_is_recorded_follows_its_schedule(make_job):
+    schedule = {"kind": "step", "every_epochs": 1, "gamma": 0.5}
+
+    result = train(make_job(optimizer={"learning_rate": 0.1, "schedule": schedule}, training={"epochs": 3}))
+
+    assert [row["values"]["learning_rate"] for row in result.history] == pytest.approx([0.1, 0.05, 0.025])
+
+
+def test_should_stop_ends_the_run_at_once(make_job):
+    asked = []
+
+    def should_stop():
+        asked.append(None)
+        return len(asked) == 3
+
+    records = []
+    with pytest.raises(TrainingStopped) as caught:
+        train(make_job(), should_stop=should_stop, on_record=records.append)
+
+    assert len(asked) == 3
+    assert caught.value.reason()["code"] == "cancelled_by_user"
+    assert not [record for record in records if record.kind == "metrics"]
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_what_to_do(make_job):
+    job = make_job(data={"kind": "builtin", "name": "diabetes"}, optimizer={"learning_rate": 1e6})
+
+    with pytest.raises(DivergedError) as caught:
+        train(job)
+
+    reason = caught.value.reason()
+    assert reason["code"] == "diverged"
+    assert "Lower optimizer.learning_rate" in reason["remedy"]
+    assert reason["details"]["epoch"] >= 1
+
+
+@pytest.mark.parametrize("epochs", range(1, 8))
+def test_a_run_whose_very_last_step_diverges_does_not_succeed(make_job, epochs):
+    training = {"epochs": epochs, "batch_size": "full"}
+    data = {"kind": "builtin", "name": "diabetes"}
+    job = make_job(data=data, model={"kind": "linear"}, optimizer={"learning_rate": 1e6}, training=training)
+
+    if epochs < 3:
+        assert all(math.isfinite(value) for value in train(job).metrics.values())
+    else:
+        with pytest.raises(DivergedError, match="in epoch 3"):
+            train(job)
+
+
+def test_progress_begins_with_the_first_step_and_ends_with_the_last(make_job):
+    records = []
+
+    train(make_job(training={"epochs": 3}), on_record=records.append)
+
+    bodies = [record.body for record in records if record.kind == "progress"]
+    assert bodies[0]["step"] == 1
+    assert bodies[-1] == {"epoch": 3, "num_epochs": 3, "step": 12, "num_steps": 12, "fraction": 1.0, "eta_s": 0.0}
+    assert [body["step"] for body in bodies] == sorted(body["step"] for body in bodies)
+
+
+def test_a_compiled_forward_pass_trains_the_same(make_job, monkeypatch):
+    # The backend that compiles to C++ takes a minute; this one traces alike, and runs what it traced.
+    compile_ = torch.compile
+    compiled = []
+
+    def traced(function):
+        compiled.append(function)
+        return compile_(function, backend="eager")
+
+    monkeypatch.setattr(torch, "compile", traced)
+    records = []
+    training = {"epochs": 1, "precision": "float64"}
+    result = train(make_job(training=training | {"compile": True}), on_record=records.append)
+
+    warnings = [record.body for record in records if record.kind == "warning"]
+    plain = train(make_job(training=training))
+    assert len(compiled) == 1
+    assert warnings == []
+    assert result.metrics == pytest.approx(plain.metrics, rel=1e-9)
+
+
+def test_a_compiler_that_fails_is_told_once_and_training_goes_on(make_job, monkeypatch):
+    def broken(function):
+        def call(*args, **kwargs):
+            raise RuntimeError("no C++ compiler\nand a long trace")
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", broken)
+    records = []
+    result = train(make_job(training={"compile": True}), on_record=records.append)
+
+    (warning,) = [record.body for record in records if record.kind == "warning"]
+    assert warning["code"] == "compile_failed"
+    assert "no C++ compiler" in warning["message"]
+    assert "trace" not in warning["message"]
+    assert result.weights_sha256 == train(make_job()).weights_sha256
