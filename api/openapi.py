@@ -67,7 +67,7 @@ def render() -> str:
     from api.main import build_app
     from jobs.settings import Settings
 
-    return json.dumps(build_app(Settings()).openapi(), indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+    return json.dumps(build_app(Settings()).openapi(), indent=2, ensure_ascii=False) + "\n"
 
 
 if __name__ == "__main__":
