@@ -24,7 +24,11 @@ _TEST_COLOUR = "#d55e00"
 def comparison_table(rows: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> Table:
     """A line per (job, report): losses, gap, accuracy with its interval, zeros, norm, time."""
     table = Table(
-        title="784-128-10 on mnist-5k", caption=_CAPTION, caption_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+        title="784-128-10 on mnist-5k",
+        caption=_CAPTION,
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
     table.add_column("job", style="bold", no_wrap=True)
     for column in _COLUMNS:

@@ -69,12 +69,12 @@ class ChildProcess:
             self._process.wait(timeout=grace_s)
         except subprocess.TimeoutExpired:
             self.kill()
+            self._process.wait()
 
     def kill(self) -> None:
-        """End it now, with everything in its session."""
+        """Have it end now, with everything in its session; it waits for nothing, so that a signal handler may ask."""
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
 
 
 def wait_until(ready: Callable[[], bool], timeout_s: float, interval_s: float = 0.05) -> bool:

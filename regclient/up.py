@@ -103,7 +103,7 @@ class EmbeddedStack:
 
     def stop(self) -> None:
         """End every part, those who use the others first."""
-        children, self._children = self._children[::-1], []
+        children = self._children[::-1]
         users = [child for child in children if child.name != "redis"]
         for child in users:
             child.terminate()
@@ -111,6 +111,7 @@ class EmbeddedStack:
             child.terminate()
             child.join(self.options.stop_grace_s)
             self._announce(child.name, "stopped")
+        self._children = []  # only now: until then `kill` must find them
         if self._socket_path is not None:
             self._socket_path.unlink(missing_ok=True)
             if self._socket_path.parent != self.data_dir:
@@ -122,7 +123,7 @@ class EmbeddedStack:
             self._lock = None
 
     def kill(self) -> None:
-        """End every part at once, without grace."""
+        """Have every part end at once, without grace. Safe in a signal handler; `stop` still has to collect them."""
         for child in self._children:
             child.kill()
 
@@ -229,8 +230,9 @@ def run_stack(options: StackOptions, announce: Announce) -> None:
     stop = threading.Event()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():  # asked twice: no more grace
+        if stop.is_set():  # asked twice: no more grace, and no exception that would cut the stopping short
             stack.kill()
+            return
         stop.set()
         if starting:
             raise KeyboardInterrupt
@@ -241,7 +243,9 @@ def run_stack(options: StackOptions, announce: Announce) -> None:
     try:
         with stack:
             starting = False
-            announce("regcore", f"up at {stack.url}. The key: {stack.data_dir / KEY_FILE_NAME}. Ctrl-C stops everything.")
+            announce(
+                "regcore", f"up at {stack.url}. The key: {stack.data_dir / KEY_FILE_NAME}. Ctrl-C stops everything."
+            )
             while not stop.wait(POLL_S):
                 stack.check()
             announce("regcore", "stopping")

@@ -45,7 +45,9 @@ def test_watch_is_124_when_time_is_up(regcore: Regcore, job_id: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", None])
-def test_a_spec_that_cannot_be_read_is_a_usage_error(regcore: Regcore, server: Any, text: str | None, tmp_path: Path) -> None:
+def test_a_spec_that_cannot_be_read_is_a_usage_error(
+    regcore: Regcore, server: Any, text: str | None, tmp_path: Path
+) -> None:
     path = tmp_path / "spec.json"
     if text is not None:
         path.write_text(text)

@@ -1,3 +1,4 @@
+import io
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +32,17 @@ def test_the_norm_is_that_of_all_layers_together() -> None:
     assert weight_norm(REPORT) == 5.0
 
 
-def test_the_table_shows_every_number() -> None:
-    console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115 - closed below
-    console.print(comparison_table([(JOB, REPORT)]))
-    console.file.close()
+def test_the_table_shows_every_digit_on_80_columns() -> None:
+    largest = {**JOB, "name": "dropout", "result": {**JOB["result"], "sparsity": 1.0}}
+    largest["plan"] = {"parameters": [{"name": "a.weight", "shape": [784, 128]}]}
+    console = Console(width=80, file=io.StringIO())
 
-    text = console.export_text()
+    console.print(comparison_table([(JOB, REPORT), (largest, REPORT)]))
 
-    for expected in ("0.1000", "0.3000", "0.2000", "95.0 %  [93.0, 96.0]", "250", "5.0", "2.5 s"):
+    text = console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO above
+    for expected in ("0.1000", "0.3000", "0.2000", "95.0 [93.0, 96.0]", "250", "5.0", "2.5 s", "100,352", "dropout"):
         assert expected in text
+    assert "…" not in text
 
 
 def test_the_picture_is_drawn(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ import psutil
 import pytest
 
 from regclient.process import wait_until
-
 from regclient.up import EmbeddedStack, StackError, StackOptions, free_port, require_free_port
 
 
@@ -75,6 +74,31 @@ def test_a_signal_ends_everything_even_while_a_job_runs(
     assert not (up.data_dir / "url").exists()
 
 
+def test_asked_twice_it_waits_no_longer(start_up: Any, is_alive: Callable[[psutil.Process], bool]) -> None:
+    up = start_up().await_up()
+    family = up.family()
+    up.part("worker").suspend()  # it cannot end by itself
+
+    up.process.send_signal(signal.SIGINT)
+    assert wait_until(lambda: "stopping" in up.printed, 20)
+    up.process.send_signal(signal.SIGINT)
+
+    assert wait_until(lambda: up.process.poll() is not None, 15)  # less than the grace
+    assert wait_until(lambda: not any(is_alive(process) for process in family), 20)
+
+
+def test_a_signal_while_it_starts_ends_everything(start_up: Any, is_alive: Callable[[psutil.Process], bool]) -> None:
+    up = start_up()
+    assert wait_until(lambda: "redis" in up.printed, 60)
+    family = up.family()
+
+    up.process.send_signal(signal.SIGTERM)
+
+    assert up.process.wait(60) == 0
+    assert "stopped before it was up" in up.printed
+    assert [process for process in family if is_alive(process)] == []
+
+
 def test_what_it_prints_is_where_to_go_and_where_the_key_lies(stack: Any) -> None:
     last = stack.printed.splitlines()[-1]
 
@@ -109,7 +133,8 @@ def test_a_second_up_in_the_same_folder_is_refused(stack: Any, regcore: Any) -> 
 
 
 def test_an_embedded_stack_starts_and_leaves_nothing(tmp_path: Path) -> None:
-    parts = []
+    parts: list[str] = []
+    before = psutil.Process().children()
 
     with EmbeddedStack(
         StackOptions(port=free_port(), data_dir=tmp_path / ("long" * 30)), lambda part, line: parts.append(part)
@@ -119,4 +144,4 @@ def test_an_embedded_stack_starts_and_leaves_nothing(tmp_path: Path) -> None:
 
     assert key.startswith("rc_")
     assert parts == ["redis", "api", "worker", "worker", "api", "redis"]
-    assert psutil.Process().children() == []
+    assert psutil.Process().children() == before
