@@ -115,9 +115,7 @@ def test_proximal_l1_meets_the_kkt_conditions_under_every_optimizer(optimizer: d
     # Plain gradient descent has a tenth of the reach of momentum 0.9, and so needs more steps.
     epochs = EPOCHS * 6 if optimizer["kind"] == "sgd" and not optimizer["momentum"] else EPOCHS
     regularizers = [{"kind": "l1", "strength": strength}]
-    x, y, w, b = fit(
-        "breast-cancer", regularizers, loss="binary_cross_entropy", optimizer=optimizer, epochs=epochs
-    )
+    x, y, w, b = fit("breast-cancer", regularizers, loss="binary_cross_entropy", optimizer=optimizer, epochs=epochs)
 
     gradient = x.T.dot(1 / (1 + np.exp(-x.dot(w) - b)) - y) / len(y)
     zero = w == 0

@@ -99,8 +99,7 @@ def test_calibration_error_is_the_weighted_distance_of_confidence_and_accuracy(c
     confidence = test.probabilities.max(axis=1)
     bins = np.ceil(confidence * 15)
     expected = sum(
-        (bins == b).mean()
-        * abs(confidence[bins == b].mean() - (test.predictions == test.targets)[bins == b].mean())
+        (bins == b).mean() * abs(confidence[bins == b].mean() - (test.predictions == test.targets)[bins == b].mean())
         for b in np.unique(bins)
     )
 

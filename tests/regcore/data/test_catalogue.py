@@ -9,9 +9,7 @@ from regcore.data.catalogue import BUILTIN, TORCHVISION
 
 
 def test_importing_it_needs_neither_torch_nor_numpy():
-    code = (
-        "import sys, regcore.data.catalogue, regcore.data.split; print({'torch', 'numpy'} & set(sys.modules))"
-    )
+    code = "import sys, regcore.data.catalogue, regcore.data.split; print({'torch', 'numpy'} & set(sys.modules))"
 
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 

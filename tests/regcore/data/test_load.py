@@ -12,9 +12,7 @@ from regcore.data.load import DEBIAN_DIR, load
 from regcore.errors import InvalidDataError
 
 FASHION = DEBIAN_DIR / "fashion-mnist"
-needs_fashion = pytest.mark.skipif(
-    not FASHION.is_dir(), reason="apt package dataset-fashion-mnist is not installed"
-)
+needs_fashion = pytest.mark.skipif(not FASHION.is_dir(), reason="apt package dataset-fashion-mnist is not installed")
 
 
 def source(name: str, kind: str = "builtin") -> SimpleNamespace:

@@ -18,9 +18,7 @@ def test_tables_are_standardized_as_scikit_learn_does():
 
     fitted = fit_preprocessing(WINE.info, train, image_maximum=None, standardize=None)
 
-    np.testing.assert_allclose(
-        fitted.standardize(others), StandardScaler().fit(train).transform(others), rtol=1e-12
-    )
+    np.testing.assert_allclose(fitted.standardize(others), StandardScaler().fit(train).transform(others), rtol=1e-12)
 
 
 def test_images_stay_as_they_are_by_default():

@@ -14,9 +14,7 @@ fractions = st.floats(0, 0.6)
 
 
 def how(test=0.2, validation=0.2, seed=0, limit=None) -> SimpleNamespace:
-    return SimpleNamespace(
-        test_fraction=test, validation_fraction=validation, split_seed=seed, train_limit=limit
-    )
+    return SimpleNamespace(test_fraction=test, validation_fraction=validation, split_seed=seed, train_limit=limit)
 
 
 @given(
@@ -89,9 +87,7 @@ def test_an_official_test_split_is_used_unless_a_fraction_is_given(test_fraction
 def test_the_official_test_split_is_left_to_the_set():
     info = TORCHVISION["MNIST"]
     y = np.repeat(np.arange(10), 10)
-    raw = RawData(
-        info, np.zeros((100, 1, 2, 2), np.float32), y, official_test=(np.zeros((5, 1, 2, 2)), y[:5])
-    )
+    raw = RawData(info, np.zeros((100, 1, 2, 2), np.float32), y, official_test=(np.zeros((5, 1, 2, 2)), y[:5]))
 
     splits = split(raw, how(test=None))
 
