@@ -22,12 +22,14 @@ def shrink_(weight: Tensor, strengths: Sequence[float], reach: list[float] | Ten
         strengths: λ₁ of each member, ≥ 0.
         reach: The optimizer's long-run step for a constant unit gradient: one number per member, or (K, ...).
     """
+    import torch
+
     if isinstance(reach, list):
         threshold = coefficient([s * r for s, r in zip(strengths, reach, strict=True)], weight)
     else:
         threshold = reach * coefficient(strengths, reach)
     if isinstance(threshold, float):
-        weight.copy_(weight - weight.clamp(-threshold, threshold))
+        torch.ops.aten.softshrink.out(weight, threshold, out=weight)
     else:
         weight.copy_(weight - weight.maximum(-threshold).minimum(threshold))
 

@@ -46,4 +46,6 @@ class Activation(Layer):
         return cast("nn.Module", getattr(nn, _MODULES[self.name])())
 
     def forward(self, x: Tensor, parameters: dict[str, Tensor], context: LayerContext) -> Tensor:
-        return cast("Tensor", self.module(())(x))
+        from torch.nn import functional
+
+        return cast("Tensor", getattr(functional, self.name)(x))

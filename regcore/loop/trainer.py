@@ -116,7 +116,7 @@ class Trainer:
             x, y = _gather(self.data.train, chosen)
             outputs = self._forward(x, training=True, step=moment.step, micro_batch=part)
             data_loss = self.losses(outputs.to(self.data.train.x.dtype), y).sum(1) / rows.shape[1]
-            self._objective += data_loss.detach() * rows.shape[1]
+            self._objective.add_(data_loss.detach(), alpha=rows.shape[1])
             gradients = torch.autograd.grad(data_loss.sum(), leaves)
             total = [a.add_(b) for a, b in zip(total, gradients, strict=True)] if total else list(gradients)
         self._rows_seen += rows.shape[1]
