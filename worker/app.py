@@ -21,12 +21,14 @@ from worker.devices import find_slots, threads_per_slot
 from worker.environment import runner_environment
 from worker.logs import configure_logging, get_logger
 from worker.process import RunnerProcess
-from worker.reconciler import Periodic, beat, reconcile
+from worker.reconciler import Periodic, beat, reconcile, tidy
 from worker.spare import WarmRunners
 from worker.supervisor import Surroundings
 from worker.task import Claimer, register_task
 
 _log = get_logger(__name__)
+
+TIDY_INTERVAL_S = 600.0
 
 
 class Worker:
@@ -45,9 +47,10 @@ class Worker:
         self._runners = WarmRunners(lambda: RunnerProcess(environment))
         self._draining = threading.Event()
         self._notifier = Notifier(settings)
+        artifacts = ArtifactStore(settings.artifacts_dir)
         surroundings = Surroundings(
             store=self._store,
-            artifacts=ArtifactStore(settings.artifacts_dir),
+            artifacts=artifacts,
             notifier=self._notifier,
             settings=settings,
             draining=self._draining,
@@ -68,6 +71,7 @@ class Worker:
         self._threads = [
             Periodic("reconciler", settings.reconcile_interval_s, self._reconcile),
             Periodic("heartbeat", settings.lease_s / 3, self._beat),
+            Periodic("tidying", TIDY_INTERVAL_S, lambda: tidy(self._store, artifacts)),
         ]
 
     def run(self) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from celery import Celery
 
+from jobs.artifacts import ArtifactStore
 from jobs.errors import StoreUnavailableError
 from jobs.live import Notifier
 from jobs.model import Json, WorkerInfo
@@ -67,6 +68,12 @@ def reconcile(store: Store, celery: Celery, notifier: Notifier) -> None:
     for job_id in store.due_jobs():
         if not publish(celery, job_id):
             return
+
+
+def tidy(store: Store, artifacts: ArtifactStore) -> None:
+    """Delete what nothing refers to any more: idempotency keys past their time, and files of deleted jobs."""
+    store.forget_answers()
+    artifacts.delete_unreferenced(store.referenced)
 
 
 def beat(store: Store, worker: WorkerInfo, slots: list[Json], *, draining: bool) -> None:

@@ -1,14 +1,16 @@
+import os
 import threading
 import time
 
 import pytest
 import redis
 
+from jobs.artifacts import ArtifactStore
 from jobs.errors import StoreUnavailableError
 from jobs.live import Notifier
 from jobs.model import Capabilities, WorkerInfo
 from jobs.queue import QUEUE_NAME, make_publisher
-from worker.reconciler import Periodic, beat, reconcile
+from worker.reconciler import Periodic, beat, reconcile, tidy
 
 CPU = Capabilities(frozenset({"cpu"}))
 
@@ -97,3 +99,18 @@ def test_a_periodic_activity_outlives_its_errors_until_it_is_stopped(error):
 
 def test_stopping_what_never_started_is_fine():
     Periodic("test", 1.0, lambda: None).stop()
+
+
+def test_tidying_deletes_the_files_that_no_job_has_once_they_are_old(store, tmp_path):
+    artifacts = ArtifactStore(tmp_path / "artifacts")
+    old, young = tmp_path / "old", tmp_path / "young"
+    old.write_text("left behind an hour ago")
+    young.write_text("its row is about to be written")
+    (old_sha256, _), (young_sha256, _) = artifacts.put(old), artifacts.put(young)
+    an_hour_ago = time.time() - 3600
+    os.utime(artifacts.path(old_sha256), (an_hour_ago, an_hour_ago))
+
+    tidy(store, artifacts)
+
+    assert not artifacts.path(old_sha256).exists()
+    assert artifacts.path(young_sha256).exists()
