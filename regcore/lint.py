@@ -46,11 +46,11 @@ def _l2_under_adaptive_optimizer(spec: JobSpec) -> list[SpecWarning]:
         SpecWarning(
             code="l2_in_adaptive_optimizer",
             pointer=f"/regularizers/{position}",
-            message=f"{spec.optimizer.kind} rescales the gradient of l2 per weight, so it shrinks weights unevenly.",
-            remedy="Use weight_decay, which is decoupled from the gradient (Loshchilov & Hutter 2019).",
+            message=f"{spec.optimizer.kind} rescales {regularizer.kind}'s gradient per weight, so it shrinks unevenly.",
+            remedy="Use weight_decay for the ℓ₂ part, which is decoupled from the gradient (Loshchilov & Hutter 2019).",
         )
         for position, regularizer in enumerate(spec.regularizers)
-        if regularizer.kind == "l2" and spec.optimizer.kind in ADAPTIVE
+        if regularizer.kind in ("l2", "elastic_net") and spec.optimizer.kind in ADAPTIVE
     ]
 
 

@@ -29,6 +29,7 @@ DROPOUT = {"kind": "dropout", "p": 0.2}
             "l2_in_adaptive_optimizer",
             "/regularizers/1",
         ),
+        ({"optimizer": {"kind": "adam"}, "regularizers": [NET]}, "l2_in_adaptive_optimizer", "/regularizers/0"),
         ({"regularizers": [L2, DECAY]}, "two_decays", "/regularizers/1"),
         ({"regularizers": [NET, DROPOUT, L2]}, "two_decays", "/regularizers/2"),
         (
