@@ -25,11 +25,20 @@ def children() -> dict[int, str]:
     return found
 
 
+def run(command: list[str]) -> int:
+    """The command's exit status. Orphans that end meanwhile are collected, as an init would."""
+    pid = subprocess.Popen(command).pid
+    while True:
+        ended, status = os.wait()
+        if ended == pid:
+            return os.waitstatus_to_exitcode(status)
+
+
 def main(command: list[str]) -> int:
     """Return the command's exit status, or 1 if it was 0 and something was left."""
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
-    status = subprocess.run(command, check=False).returncode
+    status = run(command)
 
     deadline = time.monotonic() + SETTLE_S
     while (left := children()) and time.monotonic() < deadline:

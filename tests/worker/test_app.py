@@ -79,6 +79,11 @@ class Stack:
         self.store.close()
 
 
+def is_alive(process):
+    """Not a zombie either: an orphan that has ended stays one until whoever adopted it collects it."""
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
 def test_a_worker_trains_shows_itself_and_drains_on_sigterm(stack):
     worker = stack.start_worker()
     done = stack.submit(5)
@@ -101,7 +106,7 @@ def test_a_worker_trains_shows_itself_and_drains_on_sigterm(stack):
     assert stack.store.state("t", long) == "queued"
     assert stack.store.workers() == []
     psutil.wait_procs(runners, timeout=5)
-    assert not any(runner.is_running() for runner in runners)
+    assert not any(is_alive(runner) for runner in runners)
 
 
 def test_a_job_whose_message_was_lost_is_run_all_the_same(stack):
@@ -127,7 +132,7 @@ def test_a_killed_worker_takes_its_runners_with_it_and_another_takes_the_job(sta
     stack.store.request_cancel("t", job)
     stack.wait(job, "cancelled")
 
-    assert not any(runner.is_running() for runner in runners)
+    assert not any(is_alive(runner) for runner in runners)
     ended = stack.store.get("t", job)
     assert ended.attempt == 2
     assert "worker_lost" in [step.reason for step in ended.transitions]
