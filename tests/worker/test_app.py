@@ -136,24 +136,3 @@ def test_a_killed_worker_takes_its_runners_with_it_and_another_takes_the_job(sta
     ended = stack.store.get("t", job)
     assert ended.attempt == 2
     assert "worker_lost" in [step.reason for step in ended.transitions]
-
-
-def test_a_stopped_supervisor_loses_its_runner_and_its_job(stack):
-    first = stack.start_worker()
-    job = stack.submit(LONG)
-    stack.wait(job, "running")
-    runner = stack.runner_of(first)
-
-    first.send_signal(signal.SIGSTOP)
-    psutil.wait_procs([runner], timeout=stack.settings.lease_s * 5)
-    # A zombie: its stopped parent cannot collect it.
-    assert runner.status() == psutil.STATUS_ZOMBIE
-    stack.start_worker()
-    stack.wait(job, "queued", "starting")
-    stack.wait(job, "running")
-    first.send_signal(signal.SIGCONT)
-    time.sleep(1)
-    stack.store.request_cancel("t", job)
-    stack.wait(job, "cancelled")
-
-    assert stack.store.get("t", job).attempt == 2
