@@ -37,7 +37,7 @@ class Task(Frozen):
     loss: Loss | Literal["auto"] = "auto"
     """`auto`: cross_entropy or mse. `mse` is the plain mean of squares over elements; `huber` has δ = 1."""
     class_weights: Literal["balanced"] | list[Annotated[float, Field(gt=0)]] | None = None
-    """Weight of each class in the loss, in their order; `balanced`: rows / (classes · rows of the class)."""
+    """Weight of each class in the loss, also the reported one; `balanced`: rows / (classes · rows of the class)."""
 
 
 class Training(Frozen):
