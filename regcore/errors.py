@@ -6,6 +6,7 @@ RegCoreError
     ├── DivergedError        the loss is no longer finite
     ├── InvalidDataError     the data cannot be read or do not fit the task
     ├── OutOfMemoryError     host or device memory is exhausted
+    ├── CheckpointError      the checkpoint to resume from is another run's
     └── TrainingStopped      `should_stop` said so
 """
 
@@ -86,6 +87,10 @@ class OutOfMemoryError(TrainingError):
 
     code = "out_of_memory"
     retryable = True
+
+
+class CheckpointError(TrainingError):
+    """The checkpoint to resume from is of another spec, or of other data."""
 
 
 class TrainingStopped(TrainingError):

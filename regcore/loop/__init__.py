@@ -3,6 +3,7 @@
     prepare(data); surgery is in the plan
     for epoch:
         for batch:
+            stop or save                            # a checkpoint, where one is due or asked for
             outputs = network.forward(x)            # dropout and the like act here
             data_loss[K] = mean of row_losses
             gradients = backward(data_loss)

@@ -24,6 +24,8 @@ class Result:
         generalization_gap: test/loss − train/loss; None without a test split.
         sparsity: Share of exact zeros over tensors of two or more dimensions.
         weights_sha256: Of the file `model.safetensors`.
+        is_exact: Whether an uninterrupted run gives these very bits: false where it was taken up by another version of
+            torch or on another kind of machine.
         report: Intervals, zeros, norms and curves.
     """
 
@@ -36,6 +38,7 @@ class Result:
     generalization_gap: float | None
     sparsity: float
     weights_sha256: str
+    is_exact: bool
     report: dict[str, Any]
 
     def summary(self) -> dict[str, Any]:
@@ -47,7 +50,7 @@ class Result:
             "sparsity": self.sparsity,
             "num_parameters": self.plan.num_parameters,
             "weights_sha256": self.weights_sha256,
-            "exact": True,
+            "exact": self.is_exact,
             "fused_with": [],
         }
 

@@ -3,15 +3,19 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from regcore.artifacts import weights_sha256
+from regcore.checkpoint import LoadedCheckpoint, load_newest, tensor_bytes
 from regcore.data.prepare import PreparedData, prepare
 from regcore.errors import InvalidDataError, OutOfMemoryError
+from regcore.loop.checkpointer import Checkpointer
 from regcore.loop.evaluate import evaluate, measure, predicted_labels, probabilities
+from regcore.loop.identity import continue_as, identify
 from regcore.loop.losses import RowLosses, balanced_class_weights, row_losses
 from regcore.loop.network import StackedNetwork
 from regcore.loop.result import Result
@@ -33,33 +37,59 @@ def train(
     on_record: Callable[[Record], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     data_dir: Path | str | None = None,
+    resume_from: Path | str | None = None,
+    max_checkpoint_bytes: int | None = None,
 ) -> Result:
     """Train one job spec.
 
     Args:
         spec: A JobSpec, or the same as JSON.
-        on_record: Called with progress, metrics and warnings as they happen.
-        should_stop: Asked before every step; true ends the run with TrainingStopped.
+        on_record: Called with progress, metrics, checkpoints and warnings as they happen.
+        should_stop: Asked before every step; true ends the run with a checkpoint and TrainingStopped. What it raises
+            ends the run without one.
         data_dir: Where torchvision data sets lie.
+        resume_from: A directory of this run's checkpoints. Training goes on from the newest that is whole, from the
+            beginning where there is none, and saves its own there every `training.checkpoint_every_s`. So the same call
+            again, after whatever ended the last one, gives what an uninterrupted one would have given, to the bit.
+        max_checkpoint_bytes: What the checkpoints may take on disk together.
 
     Raises:
         SpecError: The spec cannot be trained; nothing was computed.
-        TrainingError: The run could not go on: diverged, invalid data, out of memory, stopped.
+        TrainingError: The run could not go on: diverged, invalid data, out of memory, stopped, or a checkpoint of
+            another run.
     """
     plan = make_plan(parse_spec(spec))
     tell = on_record or (lambda record: None)
+    checkpoints = None
+    if resume_from is not None:
+        checkpoints = _Checkpoints(Path(resume_from), load_newest(Path(resume_from)), max_checkpoint_bytes)
     try:
-        with _threads_for(plan):
-            return _train(plan, tell, should_stop or (lambda: False), Path(data_dir) if data_dir else None)
-    except (torch.OutOfMemoryError, MemoryError) as error:
+        with _threads_for(plan, checkpoints):
+            return _train(plan, tell, should_stop or (lambda: False), Path(data_dir) if data_dir else None, checkpoints)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
         raise OutOfMemoryError(
             f"memory ran out while training {plan.num_parameters:,} parameters: {error}",
             remedy="Lower training.batch_size or the model's width.",
         ) from error
 
 
+@dataclass(frozen=True)
+class _Checkpoints:
+    """Where a run's checkpoints are, and the one that it goes on from."""
+
+    root: Path
+    newest: LoadedCheckpoint
+    max_bytes: int | None
+
+
 def _train(
-    plan: Plan, on_record: Callable[[Record], None], should_stop: Callable[[], bool], data_dir: Path | None
+    plan: Plan,
+    on_record: Callable[[Record], None],
+    should_stop: Callable[[], bool],
+    data_dir: Path | None,
+    checkpoints: _Checkpoints | None,
 ) -> Result:
     spec = plan.resolved_spec
     device = choose_device(spec.resources.device)
@@ -69,21 +99,62 @@ def _train(
     network = StackedNetwork(
         [plan], dtype=data.train.x.dtype, device=device, autocast=spec.training.precision == "bfloat16"
     )
-    trainer = Trainer([plan], network, data, losses, on_record=on_record, should_stop=should_stop)
+    checkpointer = None
+    if checkpoints is not None:
+        checkpointer = _checkpointer(plan, network, data, checkpoints, on_record)
+    trainer = Trainer(
+        [plan], network, data, losses, on_record=on_record, should_stop=should_stop, checkpointer=checkpointer
+    )
+    if checkpoints is not None and checkpoints.newest.state is not None:
+        trainer.resume(checkpoints.newest.step, checkpoints.newest.state["trainer"])
+        on_record(Record("log", {"message": f"going on from the checkpoint of step {trainer.step}"}))
     trainer.run()
-    return _conclude(plan, network, data, losses, trainer)
+    is_exact = checkpointer is None or checkpointer.is_exact
+    return _conclude(plan, network, data, losses, trainer, is_exact=is_exact)
+
+
+def _checkpointer(
+    plan: Plan,
+    network: StackedNetwork,
+    data: PreparedData,
+    checkpoints: _Checkpoints,
+    on_record: Callable[[Record], None],
+) -> Checkpointer:
+    """Raises CheckpointError where the checkpoint to go on from is another run's."""
+    for damaged in checkpoints.newest.unreadable:
+        message = f"A checkpoint cannot be read and is passed over: {damaged}."
+        on_record(Record("warning", {"code": "checkpoint_unreadable", "message": message}))
+    identity = identify(plan.resolved_spec, data, network.device)
+    if checkpoints.newest.state is not None:
+        identity = continue_as(checkpoints.newest.state["identity"], identity)
+    return Checkpointer(
+        checkpoints.root,
+        identity,
+        every_s=plan.resolved_spec.training.checkpoint_every_s,
+        expected_bytes=3 * tensor_bytes(network.weights),  # a momentum and the selected weights besides
+        max_bytes=checkpoints.max_bytes,
+        on_record=on_record,
+    )
+
+
+def _is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Torch says it by type for a GPU, and in words for the host."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 @contextmanager
-def _threads_for(plan: Plan) -> Iterator[None]:
-    """One thread for a small network, all that torch has for a large one.
+def _threads_for(plan: Plan, checkpoints: _Checkpoints | None) -> Iterator[None]:
+    """One thread for a small network, all that torch has for a large one; as many as before for one that goes on.
 
     A step of the article's network takes half a millisecond. A second thread saves a tenth of that on an idle machine,
-    and on a busy one its barriers wait for the scheduler: the same run was seen to take eighteen times as long.
+    and on a busy one its barriers wait for the scheduler: the same run was seen to take eighteen times as long. How
+    many there are decides the order of sums, and so the last bits.
     """
     before = torch.get_num_threads()
-    small = plan.num_parameters * plan.batch_size < SMALL_STEP_PRODUCTS
-    torch.set_num_threads(1 if small else before)
+    wanted = 1 if plan.num_parameters * plan.batch_size < SMALL_STEP_PRODUCTS else before
+    if checkpoints is not None and checkpoints.newest.state is not None:
+        wanted = checkpoints.newest.state["identity"]["environment"]["num_threads"]
+    torch.set_num_threads(wanted)
     try:
         yield
     finally:
@@ -116,7 +187,9 @@ def _class_weights(plan: Plan, data: PreparedData) -> torch.Tensor | None:
     return weights.to(data.train.x)
 
 
-def _conclude(plan: Plan, network: StackedNetwork, data: PreparedData, losses: RowLosses, trainer: Trainer) -> Result:
+def _conclude(
+    plan: Plan, network: StackedNetwork, data: PreparedData, losses: RowLosses, trainer: Trainer, *, is_exact: bool
+) -> Result:
     """Evaluate the selected weights, and say all that is known of them."""
     metrics: dict[str, float] = {}
     evaluations: dict[str, SplitEvaluation] = {}
@@ -156,6 +229,7 @@ def _conclude(plan: Plan, network: StackedNetwork, data: PreparedData, losses: R
         generalization_gap=_generalization_gap(metrics),
         sparsity=report["sparsity"]["overall"],
         weights_sha256=weights_sha256(state),
+        is_exact=is_exact,
         report=report,
     )
 

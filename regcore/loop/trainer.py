@@ -2,14 +2,18 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from regcore.checkpoint import State
 from regcore.data.prepare import PreparedData, Split
 from regcore.errors import DivergedError, TrainingStopped
+from regcore.loop.checkpointer import Checkpointer
+from regcore.loop.compiled import compiled
 from regcore.loop.evaluate import evaluate, measure
 from regcore.loop.losses import RowLosses
 from regcore.loop.network import StackedNetwork
@@ -32,8 +36,10 @@ class Trainer:
         losses: Loss per row.
         on_record: Hears of progress and metrics; of member 0.
         should_stop: Asked before every step.
+        checkpointer: Saves the run when that is due, and before it stops; None to save nothing.
 
     Attributes:
+        step: Optimizer steps taken.
         history: For each member its evaluations, as bodies of `metrics` records.
         selected_epochs: Whose weights each member keeps.
     """
@@ -47,31 +53,36 @@ class Trainer:
         *,
         on_record: Callable[[Record], None],
         should_stop: Callable[[], bool],
+        checkpointer: Checkpointer | None = None,
     ) -> None:
         self.plans = plans
         self.network = network
         self.data = data
         self.losses = losses
+        self.step = 0
         self.history: list[list[dict[str, Any]]] = [[] for _ in plans]
         self.selected_epochs = [0 for _ in plans]
         self._on_record = on_record
         self._should_stop = should_stop
+        self._checkpointer = checkpointer
         self._lead = plans[0]
         optimizers: list[Any] = [plan.resolved_spec.optimizer for plan in plans]
         self._update = type(optimizers[0]).bind(optimizers, network.weights)
         self._effects = _bind_effects(plans)
-        self._objective = torch.zeros(len(plans), dtype=torch.float64, device=network.device)
-        self._rows_seen = 0
+        # What each step of this epoch saw: its data loss times its rows. One apart, so that the first bad one is known.
+        self._objective = torch.zeros(
+            self._lead.steps_per_epoch, len(plans), dtype=torch.float64, device=network.device
+        )
         self._kept: dict[str, Tensor] = {}
         self._started_at = self._progress_at = time.monotonic()
         self._forward: Callable[..., Tensor] = network.forward
         if self._lead.resolved_spec.training.compile:
-            self._forward = _compiled(network.forward, on_record)
+            self._forward = compiled(network.forward, on_record)
 
     def run(self) -> None:
         """Train to the last epoch, or until every member has stopped; then restore the selected weights."""
         training = self._lead.resolved_spec.training
-        for epoch in range(training.epochs):
+        for epoch in range(self.step // self._lead.steps_per_epoch, training.epochs):
             self._train_epoch(epoch)
             if (epoch + 1) % training.eval_every_epochs == 0 or epoch + 1 == training.epochs:
                 stopped = self._evaluate(epoch + 1)
@@ -79,16 +90,54 @@ class Trainer:
                     break
         self._restore()
 
+    def state(self) -> State:
+        """All that going on from here needs, besides what follows from the spec and from `step`."""
+        return {
+            "weights": dict(self.network.weights),
+            "kept": self._kept,
+            "update": self._update.state,
+            "effects": {name: effect.state() for name, effect in self._effects.items()},
+            "objective": self._objective[: self.step % self._lead.steps_per_epoch].clone(),
+            "history": self.history,
+            "selected_epochs": self.selected_epochs,
+            "elapsed_s": time.monotonic() - self._started_at,
+        }
+
+    @torch.no_grad()
+    def resume(self, step: int, state: Mapping[str, Any]) -> None:
+        """Go on from the state that was taken after so many steps."""
+        self.step = step
+        for name, weight in self.network.weights.items():
+            weight.copy_(state["weights"][name])
+        self._kept = {name: kept.to(self.network.device) for name, kept in state["kept"].items()}
+        self._update.load_state(state["update"])
+        for name, effect in self._effects.items():
+            effect.load_state(state["effects"][name])
+        self._objective[: len(state["objective"])].copy_(state["objective"])
+        self.history = state["history"]
+        self.selected_epochs = state["selected_epochs"]
+        self._started_at -= state["elapsed_s"]
+
     def _train_epoch(self, epoch: int) -> None:
-        self._objective.zero_()
-        self._rows_seen = 0
-        for index, rows in enumerate(self._batches(epoch)):
-            if self._should_stop():
-                raise TrainingStopped("training was stopped", remedy="Submit the job again to train it.")
-            self._step(rows, self._moment(epoch * self._lead.steps_per_epoch + index))
-            self._tell_progress(epoch, epoch * self._lead.steps_per_epoch + index + 1)
-        if not bool(torch.isfinite(self._objective).all()):
-            raise self._diverged(epoch + 1)
+        taken = self.step % self._lead.steps_per_epoch
+        if taken == 0:
+            self._objective.zero_()
+        for rows in islice(self._batches(epoch), taken, None):
+            self._stop_or_save(epoch)
+            self._step(rows, self._moment(self.step))
+            self.step += 1
+            self._tell_progress()
+        self._check_objective()
+
+    def _stop_or_save(self, epoch: int) -> None:
+        """Between two steps, where the state is whole."""
+        stop = self._should_stop()
+        if self._checkpointer is not None and (stop or self._checkpointer.due()):
+            self._check_objective()  # a state without hope is not worth a checkpoint
+            self._checkpointer.save(self.step, epoch, self.state())
+        if stop:
+            self._tell_progress(at_once=True)
+            raise TrainingStopped("training was stopped", remedy="Submit the job again to train it.")
 
     def _batches(self, epoch: int) -> Iterator[Tensor]:
         """Row numbers of each step, (K, B): every member has its own order."""
@@ -112,14 +161,14 @@ class Trainer:
         """Of the mean data loss over the step's rows; members do not meet, so one backward serves all."""
         names, leaves = list(self.network.weights), list(self.network.weights.values())
         total: list[Tensor] = []
+        objective = self._objective[moment.step % self._lead.steps_per_epoch]
         for part, chosen in enumerate(torch.split(rows, self._lead.batch_size, dim=1)):
             x, y = _gather(self.data.train, chosen)
             outputs = self._forward(x, training=True, step=moment.step, micro_batch=part)
             data_loss = self.losses(outputs.to(self.data.train.x.dtype), y).sum(1) / rows.shape[1]
-            self._objective.add_(data_loss.detach(), alpha=rows.shape[1])
+            objective.add_(data_loss.detach(), alpha=rows.shape[1])
             gradients = torch.autograd.grad(data_loss.sum(), leaves)
             total = [a.add_(b) for a, b in zip(total, gradients, strict=True)] if total else list(gradients)
-        self._rows_seen += rows.shape[1]
         return dict(zip(names, total, strict=True))
 
     @torch.no_grad()
@@ -143,20 +192,20 @@ class Trainer:
             if k == 0:
                 self._on_record(record)
         if not all(math.isfinite(values["train/loss"]) for values in table):
-            raise self._diverged(epoch)  # by the last step, which no later objective would show
+            raise self._diverged(self.step)  # by the last step, which no later objective would show
         return self._hear(table, epoch)
 
     def _measure_objective(self, moment: Moment) -> list[dict[str, float]]:
         """What the optimizer saw, each penalty by its name, the rate and the zeros."""
         weights = self.network.weights
-        columns = {"objective/data": self._objective / self._rows_seen}
+        columns = {"objective/data": self._objective.sum(0) / len(self.data.train)}
         for name, effect in self._effects.items():
             if _adds_to_objective(self._lead, name):
                 columns[f"objective/penalty.{name}"] = effect.penalty(weights, moment)
         columns["objective/total"] = torch.stack(list(columns.values())).sum(0)
         columns["num_zeros"] = sum(
             ((weight == 0).flatten(1).sum(1).double() for weight in weights.values() if weight.dim() > 2),
-            torch.zeros_like(self._objective),
+            torch.zeros_like(self._objective[0]),
         )
         sizes = sum(weight[0].numel() for weight in weights.values() if weight.dim() > 2)
         columns["sparsity"] = columns["num_zeros"] / max(1, sizes)
@@ -195,29 +244,39 @@ class Trainer:
     def _moment(self, step: int) -> Moment:
         return Moment(step, self._lead.steps_per_epoch, self._lead.num_steps)
 
-    def _tell_progress(self, epoch: int, step: int) -> None:
+    def _tell_progress(self, *, at_once: bool = False) -> None:
+        step, num_steps = self.step, self._lead.num_steps
         now = time.monotonic()
-        if step > 1 and step < self._lead.num_steps and now - self._progress_at < PROGRESS_EVERY_S:
+        if not at_once and 1 < step < num_steps and now - self._progress_at < PROGRESS_EVERY_S:
             return
         self._progress_at = now
-        fraction = step / self._lead.num_steps
+        fraction = step / num_steps
         body = {
-            "epoch": epoch + 1 if step % self._lead.steps_per_epoch == 0 else epoch,
+            "epoch": step // self._lead.steps_per_epoch,
             "num_epochs": self._lead.num_epochs,
             "step": step,
-            "num_steps": self._lead.num_steps,
+            "num_steps": num_steps,
             "fraction": fraction,
-            "eta_s": round((now - self._started_at) * (1 - fraction) / fraction, 3),
+            "eta_s": round((now - self._started_at) * (1 - fraction) / fraction, 3) if step else None,
         }
         self._on_record(Record("progress", body))
+        self._check_objective()  # no need to go through a long epoch once it is lost
 
-    def _diverged(self, epoch: int) -> DivergedError:
+    def _check_objective(self) -> None:
+        """Raise DivergedError if a step of this epoch saw a loss that is not finite, naming the first one."""
+        bad = (~torch.isfinite(self._objective).all(1)).nonzero()
+        if len(bad):
+            epoch = (self.step - 1) // self._lead.steps_per_epoch
+            raise self._diverged(epoch * self._lead.steps_per_epoch + int(bad[0]) + 1)
+
+    def _diverged(self, step: int) -> DivergedError:
         good = [row for row in self.history[0] if not row["non_finite"]]
         rate = self._lead.resolved_spec.optimizer.learning_rate
+        epoch = (step - 1) // self._lead.steps_per_epoch + 1
         return DivergedError(
-            f"the training loss became infinite or NaN in epoch {epoch}",
+            f"the training loss became infinite or NaN at step {step}, in epoch {epoch}",
             remedy=f"Lower optimizer.learning_rate (now {rate:g}), e.g. to {rate / 10:g}, or warm it up.",
-            details={"epoch": epoch, "last_finite": good[-1]["values"] if good else None},
+            details={"step": step, "epoch": epoch, "last_finite": good[-1]["values"] if good else None},
         )
 
 
@@ -242,22 +301,3 @@ def _gather(split: Split, rows: Tensor) -> tuple[Tensor, Tensor]:
     if len(rows) == 1:
         return split.x.index_select(0, rows[0]).unsqueeze(0), split.y.index_select(0, rows[0]).unsqueeze(0)
     return split.x[rows], split.y[rows]
-
-
-def _compiled(forward: Callable[..., Tensor], on_record: Callable[[Record], None]) -> Callable[..., Tensor]:
-    """The forward pass compiled; where the compiler fails, a warning says so and the plain one serves."""
-    compiled = torch.compile(forward)
-    working: list[Callable[..., Tensor]] = [compiled]
-
-    def call(*args: Any, **kwargs: Any) -> Tensor:
-        if working[0] is forward:
-            return forward(*args, **kwargs)
-        try:
-            return compiled(*args, **kwargs)
-        except Exception as error:  # torch.compile raises whatever its backends raise
-            working[0] = forward
-            message = f"torch.compile failed, training goes on without it: {str(error).splitlines()[0]}"
-            on_record(Record("warning", {"code": "compile_failed", "message": message}))
-            return forward(*args, **kwargs)
-
-    return call

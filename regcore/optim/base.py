@@ -53,6 +53,11 @@ class Update(ABC):
         self.weights = weights
         self.state: dict[str, dict[str, Tensor]] = {name: {} for name in weights}
 
+    def load_state(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
+        """Take over what `state` held on some device."""
+        for name, weight in self.weights.items():
+            self.state[name] = {key: tensor.to(weight.device) for key, tensor in state[name].items()}
+
     def rates(self, moment: Moment) -> list[float]:
         """Scheduled learning rates, one per member."""
         return [member.rate(moment) for member in self.members]

@@ -135,6 +135,13 @@ class Effect:
         """Look at each member's metrics after an evaluation."""
         return Verdict()
 
+    def state(self) -> dict[str, Any]:
+        """What it remembers between steps, for a checkpoint: JSON values and tensors; numbers may be infinite."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Remember what `state` gave."""
+
     def schedule_factors(self, moment: Moment) -> list[float]:
         """The scheduled share of each member's strength."""
         return [member.schedule.factor(moment) for member in self.members]

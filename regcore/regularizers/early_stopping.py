@@ -76,3 +76,9 @@ class _EarlyStoppingEffect(Effect):
             if self.waited[k] >= member.patience:
                 self.stopped.add(k)
         return Verdict(keep=frozenset(improved), stop=frozenset(self.stopped))
+
+    def state(self) -> dict[str, Any]:
+        return {"best": self.best, "waited": self.waited, "stopped": sorted(self.stopped)}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        self.best, self.waited, self.stopped = list(state["best"]), list(state["waited"]), set(state["stopped"])

@@ -1,0 +1,97 @@
+"""When a run is saved: at intervals of time, as long as that stays cheap, and when it is asked to stop."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from regcore.checkpoint import NUM_KEPT, State, save_checkpoint, tensor_bytes
+from regcore.record import Record
+
+MAX_SHARE: Final = 0.03
+"""Most of a run's time that its checkpoints may take."""
+_ASSUMED_BYTES_PER_S: Final = 200e6
+"""Until the first one has been timed: what a plain disk takes, hashing included."""
+
+
+class Checkpointer:
+    """Saves one run into a directory.
+
+    Args:
+        root: The run's own directory of checkpoints.
+        identity: What the run is known again by.
+        every_s: Seconds between two, at least; more where they would take over 3 % of the run's time.
+        expected_bytes: About how large the first will be.
+        max_bytes: What the run's checkpoints may take on disk together; None for no limit.
+        on_record: Hears of each checkpoint, and of the first of those that cannot be written.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        identity: State,
+        *,
+        every_s: float,
+        expected_bytes: int,
+        max_bytes: int | None,
+        on_record: Callable[[Record], None],
+    ) -> None:
+        self._root = root
+        self._identity = identity
+        self._every_s = every_s
+        self._max_bytes = max_bytes
+        self._on_record = on_record
+        self._expected_s = expected_bytes / _ASSUMED_BYTES_PER_S
+        self._spent_s = 0.0
+        self._started_at = self._last_at = time.monotonic()
+        self._is_failing = False
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the run has been the same, to the bit, as an uninterrupted one so far."""
+        return bool(self._identity["is_exact"])
+
+    def due(self) -> bool:
+        """Whether it is time for one."""
+        now = time.monotonic()
+        affordable = self._spent_s + self._expected_s <= MAX_SHARE * (now - self._started_at)
+        return affordable and now - self._last_at >= self._every_s
+
+    def save(self, step: int, epoch: int, state: State) -> None:
+        """Write one now. Where that fails, a warning says why, and the run goes on with the one before."""
+        began_at = time.monotonic()
+        problem = self._too_large(state)
+        if problem is None:
+            try:
+                saved = save_checkpoint(self._root, step, {"identity": self._identity, "trainer": state})
+            except OSError as error:
+                problem = f"{error.strerror or error}. Free some disk space"
+            else:
+                body = {"step": step, "epoch": epoch, "name": saved.path.name, "size_bytes": saved.size_bytes}
+                self._on_record(Record("checkpoint", body))
+        self._warn(step, problem)
+        self._last_at = time.monotonic()
+        self._expected_s = self._last_at - began_at
+        self._spent_s += self._expected_s
+
+    def _too_large(self, state: State) -> str | None:
+        # While one is written, the ones that are kept are still there.
+        needed_bytes = (NUM_KEPT + 1) * tensor_bytes(state)
+        if self._max_bytes is None or needed_bytes <= self._max_bytes:
+            return None
+        return (
+            f"it needs {needed_bytes:,} bytes on disk, and {self._max_bytes:,} are allowed for a job. "
+            "Have that limit raised, or use a smaller model"
+        )
+
+    def _warn(self, step: int, problem: str | None) -> None:
+        """Once, and again only after one that succeeded in between."""
+        if problem is not None and not self._is_failing:
+            body: dict[str, Any] = {
+                "code": "checkpoint_failed",
+                "message": f"The checkpoint of step {step} could not be written: {problem}. Training goes on; if it is "
+                "interrupted, it is taken up from the checkpoint before.",
+                "step": step,
+            }
+            self._on_record(Record("warning", body))
+        self._is_failing = problem is not None

@@ -1,0 +1,85 @@
+"""What makes a checkpoint this run's own: the same spec and data; and what its bits depend on besides."""
+
+import hashlib
+import platform
+from typing import Any, Final
+
+import torch
+
+from regcore.checkpoint import State
+from regcore.data.prepare import PreparedData
+from regcore.errors import CheckpointError
+from regcore.spec import JobSpec
+
+_FREE_FIELDS: Final = ("spec_version", "name", "labels", "resources", "priority", "fusion", "exports")
+_FREE_TRAINING_FIELDS: Final = ("checkpoint_every_s",)
+
+
+def identify(spec: JobSpec, data: PreparedData, device: torch.device) -> State:
+    """What a checkpoint keeps to know its run again, and to say whether going on is exact."""
+    return {
+        "is_exact": True,
+        "spec": _decisive(spec),
+        "data_sha256": data_sha256(data),
+        "environment": {
+            "torch": str(torch.__version__),
+            "machine": platform.machine(),
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+            "num_threads": torch.get_num_threads(),
+        },
+    }
+
+
+def continue_as(saved: State, current: State) -> State:
+    """The identity of a run that goes on from a checkpoint: exact if what its bits depend on was the same all along.
+
+    Args:
+        saved: The checkpoint's.
+        current: This process's.
+
+    Raises:
+        CheckpointError: The checkpoint is of another spec or of other data.
+    """
+    differing = sorted(_differences(saved["spec"], current["spec"]))
+    if differing:
+        raise CheckpointError(
+            f"the checkpoint is of another spec: {', '.join(differing)} differ",
+            remedy="Resume with the spec that it was begun with, or from an empty directory.",
+            details={"differing": differing},
+        )
+    if saved["data_sha256"] != current["data_sha256"]:
+        raise CheckpointError(
+            "the data set is not the one that the checkpoint was trained on",
+            remedy="Restore the data, or begin anew in an empty directory.",
+        )
+    return current | {"is_exact": saved["is_exact"] and saved["environment"] == current["environment"]}
+
+
+def data_sha256(data: PreparedData) -> str:
+    """A digest of every row as it is fed to the model."""
+    digest = hashlib.sha256()
+    for split in (data.train, data.validation, data.test):
+        for tensor in (split.x, split.y) if split is not None else ():
+            digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
+            digest.update(tensor.cpu().contiguous().view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _decisive(spec: JobSpec) -> dict[str, Any]:
+    """The fields that what is trained depends on."""
+    fields = spec.model_dump(mode="json", exclude=set(_FREE_FIELDS))
+    for name in _FREE_TRAINING_FIELDS:
+        del fields["training"][name]
+    return fields
+
+
+def _differences(saved: Any, current: Any, where: str = "") -> set[str]:
+    """Paths of the values that differ, as `training.seed`."""
+    if isinstance(saved, dict) and isinstance(current, dict):
+        inner = (
+            _differences(saved.get(key), current.get(key), f"{where}.{key}".lstrip("."))
+            for key in saved.keys() | current.keys()
+        )
+        return set().union(*inner)
+    return set() if saved == current else {where}
