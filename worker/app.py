@@ -12,6 +12,7 @@ from celery import Celery, signals
 from jobs.artifacts import ArtifactStore
 from jobs.ids import new_id
 from jobs.live import Notifier
+from jobs.logs import configure_logging, get_logger
 from jobs.migrate import migrate_embedded
 from jobs.model import WorkerInfo
 from jobs.queue import make_celery, make_publisher
@@ -19,9 +20,8 @@ from jobs.settings import Settings
 from jobs.store import open_store
 from worker.devices import find_slots, threads_per_slot
 from worker.environment import runner_environment
-from worker.logs import configure_logging, get_logger
 from worker.process import RunnerProcess
-from worker.reconciler import Periodic, beat, reconcile, tidy
+from worker.reconciler import Periodic, beat, pay_files, reconcile, tidy
 from worker.spare import WarmRunners
 from worker.supervisor import Surroundings
 from worker.task import Claimer, register_task
@@ -47,7 +47,7 @@ class Worker:
         self._runners = WarmRunners(lambda: RunnerProcess(environment))
         self._draining = threading.Event()
         self._notifier = Notifier(settings)
-        artifacts = ArtifactStore(settings.artifacts_dir)
+        self._artifacts = artifacts = ArtifactStore(settings.artifacts_dir)
         surroundings = Surroundings(
             store=self._store,
             artifacts=artifacts,
@@ -71,7 +71,7 @@ class Worker:
         self._threads = [
             Periodic("reconciler", settings.reconcile_interval_s, self._reconcile),
             Periodic("heartbeat", settings.lease_s / 3, self._beat),
-            Periodic("tidying", TIDY_INTERVAL_S, lambda: tidy(self._store, artifacts)),
+            Periodic("tidying", TIDY_INTERVAL_S, lambda: tidy(self._store, artifacts, settings)),
         ]
 
     def run(self) -> None:
@@ -119,6 +119,7 @@ class Worker:
 
     def _reconcile(self) -> None:
         reconcile(self._store, self._publisher, self._notifier)
+        pay_files(self._store, self._artifacts)
 
     def _beat(self) -> None:
         versions = {**self._info.versions, **self._runners.versions}

@@ -1,5 +1,6 @@
 """A run's directory: the log while it grows, and the files that become artifacts when it ends."""
 
+import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,6 +26,10 @@ class LogFollower:
         self._partial = b""
         self._num_lines = 0
 
+    def skip(self) -> None:
+        """Leave out what is there now."""
+        self._offset = self._path.stat().st_size
+
     def new_lines(self, *, to_the_end: bool = False) -> list[str]:
         """Complete lines; with `to_the_end`, the last one too though nothing ends it."""
         if not self._path.exists():
@@ -49,11 +54,22 @@ class LogFollower:
         return lines[:room] + notice if room >= 0 else []
 
 
+def run_ids(data_dir: Path) -> set[int]:
+    """The runs that have a folder on this node."""
+    runs = data_dir / "runs"
+    return {int(folder.name) for folder in runs.iterdir()} if runs.is_dir() else set()
+
+
+def remove_run(data_dir: Path, run_id: int) -> None:
+    """Delete the folder of a run that no longer is."""
+    shutil.rmtree(data_dir / "runs" / str(run_id), ignore_errors=True)
+
+
 class RunDirectory:
     """`{data_dir}/runs/{run_id}/{job_id}`, made on entry and removed when its files are stored."""
 
-    def __init__(self, runs_dir: Path, run_id: int, job_id: str) -> None:
-        self.path = runs_dir / str(run_id) / job_id
+    def __init__(self, data_dir: Path, run_id: int, job_id: str) -> None:
+        self.path = data_dir / "runs" / str(run_id) / job_id
         self.path.mkdir(parents=True, mode=0o700, exist_ok=True)
         self.log_path.touch(mode=0o600)
         self.log = LogFollower(self.log_path)
@@ -61,6 +77,16 @@ class RunDirectory:
     @property
     def log_path(self) -> Path:
         return self.path / "log.txt"
+
+    def begin_log(self, earlier: list[str]) -> None:
+        """Put what earlier runs of the job logged before this one's log, without telling it again as news."""
+        self.log_path.write_text("".join(f"{line}\n" for line in earlier))
+        self.log.skip()
+
+    def cap_log(self, max_bytes: int) -> None:
+        """Drop what the log has beyond its largest size: a job that never stops printing must not fill the disk."""
+        if self.log_path.stat().st_size > max_bytes:
+            os.truncate(self.log_path, max_bytes)
 
     def log_tail(self, num_lines: int = 20) -> list[str]:
         """The last lines of the log."""
@@ -83,7 +109,8 @@ class RunDirectory:
         return [path for path in sorted(self.path.iterdir()) if path.is_file() and (not names or path.name in names)]
 
     def remove(self) -> None:
-        shutil.rmtree(self.path.parent)
+        # Where the run was taken away, the tidying of another worker may have been quicker.
+        shutil.rmtree(self.path.parent, ignore_errors=True)
 
 
 def _text(line: bytes) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from jobs.errors import StoreUnavailableError
+from jobs.logs import get_logger
 from jobs.model import NewRecord
 from jobs.store import Store
-from worker.logs import get_logger
 from worker.protocol import Wrote
 
 _RETRY_S = 0.5
@@ -30,12 +30,12 @@ class Outbox:
         self._job_id = job_id
         self._waiting: list[NewRecord] = []
         self._retry_at = 0.0
+        self.has_saved = False
+        """Whether a checkpoint was among what was written last."""
 
     def add(self, wrote: Wrote) -> None:
         """Take a record from the runner."""
-        # A step is written once, whoever replays it: its first record stays.
-        key = f"step:{wrote.body['step']}" if wrote.kind == "metrics" else None
-        self._waiting.append(NewRecord(wrote.kind, wrote.body, wrote.at, key))
+        self._waiting.append(NewRecord(wrote.kind, wrote.body, wrote.at, _key(wrote)))
 
     def add_log(self, lines: list[str]) -> None:
         """Take lines of the run's log."""
@@ -59,12 +59,23 @@ class Outbox:
             self._retry_at = time.monotonic() + _RETRY_S
             _log.warning("the database does not answer; the records wait", num_records=len(self._waiting))
             return False
+        self.has_saved = any(record.kind == "checkpoint" for record in self._waiting)
         self._waiting = []
         return True
 
     @property
     def empty(self) -> bool:
         return not self._waiting
+
+
+def _key(wrote: Wrote) -> str | None:
+    """What makes a record the same when a run goes over the same steps once more: the first one stays."""
+    match wrote.kind:
+        case "metrics":
+            return f"step:{wrote.body['step']}"
+        case "warning":
+            return f"{wrote.body['code']}:{wrote.body.get('step')}"
+    return None
 
 
 def insist(write: Callable[[], T], until: float) -> T:

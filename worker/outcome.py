@@ -13,9 +13,15 @@ class StopCause(StrEnum):
     """Why a supervisor asked its runner to stop."""
 
     CANCEL = "cancel"  # the user asked for it
+    PAUSE = "pause"  # the user asked for it
     DRAIN = "drain"  # this worker is shutting down
     MAX_RUNTIME = "max_runtime"  # resources.max_runtime_s has passed
     MAX_MEMORY = "max_memory"  # resources.max_memory_bytes was exceeded
+
+    @property
+    def saves(self) -> bool:
+        """Whether the run is to go on later, from a checkpoint of this moment."""
+        return self in (StopCause.PAUSE, StopCause.DRAIN)
 
 
 @dataclass(frozen=True)
@@ -23,16 +29,18 @@ class Verdict:
     """What becomes of the job.
 
     Attributes:
-        state: A terminal state, or `queued` to be taken up again.
+        state: A terminal state, or `queued` to be taken up again, unless the user asked for another.
         reason: The job's `state_reason`.
         result: Of a success.
         clean: Whether the runner may serve again.
+        last_reason: Of a run that was lost: why the job fails, where this was one loss too many.
     """
 
     state: JobState
     reason: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
     clean: bool = False
+    last_reason: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -42,10 +50,12 @@ class Crash:
     Attributes:
         returncode: As `subprocess` gives it: minus the signal's number, or the exit status.
         log_tail: The last lines of its log.
+        oom_killed: Whether the kernel killed for want of memory meanwhile.
     """
 
     returncode: int
     log_tail: list[str]
+    oom_killed: bool = False
 
 
 def judge(end: Ended | Crash, cause: StopCause | None, resources: dict[str, Any]) -> Verdict:
@@ -71,15 +81,16 @@ def judge(end: Ended | Crash, cause: StopCause | None, resources: dict[str, Any]
     if cause is StopCause.MAX_MEMORY:
         return Verdict(JobState.FAILED, _max_memory(resources["max_memory_bytes"]), clean=clean)
     if isinstance(end, Crash) and cause is None:
-        return Verdict(JobState.FAILED, _crashed(end))
-    # Drained; or stopped by a signal that was not ours: another worker takes it up.
-    return Verdict(JobState.QUEUED, clean=clean)
+        return _lost(end)
+    # Paused, drained, or stopped by a signal that was not ours: it goes on later, maybe elsewhere.
+    reason = Reason.PAUSED_BY_USER if cause is StopCause.PAUSE else Reason.WORKER_DRAINED
+    return Verdict(JobState.QUEUED, make_reason(reason), clean=clean)
 
 
 def _max_runtime(max_runtime_s: float) -> dict[str, Any]:
     return make_reason(
         Reason.MAX_RUNTIME_EXCEEDED,
-        f"The run took longer than resources.max_runtime_s = {max_runtime_s:g}.",
+        f"The job trained for longer than resources.max_runtime_s = {max_runtime_s:g}.",
         details={"max_runtime_s": max_runtime_s},
     )
 
@@ -93,13 +104,23 @@ def _max_memory(max_memory_bytes: int) -> dict[str, Any]:
     )
 
 
-def _crashed(crash: Crash) -> dict[str, Any]:
-    details: dict[str, Any] = {"log_tail": crash.log_tail}
+def _lost(crash: Crash) -> Verdict:
+    """A runner that was killed may have been unlucky: the job is tried again, and fails only if that repeats itself."""
+    how, details = _describe(crash)
+    details["log_tail"] = crash.log_tail
+    said = f"The runner process {how} while it trained"
+    reason = make_reason(Reason.WORKER_LOST, f"{said}; the job is taken up from its checkpoint.", details=details)
+    if crash.oom_killed:
+        message = f"{said}: the machine ran out of memory, again and again."
+        last_reason = make_reason(Reason.OUT_OF_MEMORY, message, details=details)
+    else:
+        last_reason = make_reason(Reason.POISONED, f"{said}, as it did each time before.", details=details)
+    return Verdict(JobState.QUEUED, reason, last_reason=last_reason)
+
+
+def _describe(crash: Crash) -> tuple[str, dict[str, Any]]:
     if crash.returncode < 0:
         number = -crash.returncode
         name = signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
-        how, details["signal"] = f"was killed by {name}", name
-    else:
-        how, details["exit_status"] = f"exited with status {crash.returncode}", crash.returncode
-    hint = " Often that means that the machine ran out of memory." if crash.returncode == -signal.SIGKILL else ""
-    return make_reason(Reason.INTERNAL_ERROR, f"The runner process {how} while it trained.{hint}", details=details)
+        return f"was killed by {name}", {"signal": name}
+    return f"exited with status {crash.returncode}", {"exit_status": crash.returncode}

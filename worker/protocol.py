@@ -23,6 +23,8 @@ class Run:
         job_id: Whose records these are.
         spec: The resolved spec.
         directory: Where the artifacts and `log.txt` go; exists already.
+        checkpoints: The run's own folder of checkpoints, with those of the run before in it.
+        max_checkpoint_bytes: What they may take together.
         data_dir: The operator's folder of data sets.
         device: `cpu`, or `cuda:N` for the N-th GPU of this node.
         num_threads: Pinned, since the number of threads changes the last bits of a sum on the CPU.
@@ -33,6 +35,8 @@ class Run:
     job_id: str
     spec: dict[str, Any]
     directory: str
+    checkpoints: str
+    max_checkpoint_bytes: int
     data_dir: str
     device: str
     num_threads: int
@@ -48,7 +52,13 @@ class Renew:
 
 @dataclass(frozen=True)
 class Stop:
-    """Stop training at the next step; the answer is `Ended("stopped")`, unless the run ends first."""
+    """Stop training at the next step; the answer is `Ended("stopped")`, unless the run ends first.
+
+    Attributes:
+        save: Whether to save a checkpoint before.
+    """
+
+    save: bool
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,16 @@ from collections.abc import Callable
 from celery import Celery
 
 from jobs.artifacts import ArtifactStore
-from jobs.errors import StoreUnavailableError
+from jobs.errors import JobNotFoundError, StoreUnavailableError
 from jobs.live import Notifier
+from jobs.logs import get_logger
 from jobs.model import Json, WorkerInfo
 from jobs.queue import publish
+from jobs.settings import Settings
 from jobs.store import Store
-from worker.logs import get_logger
+from worker.archive import archive
+from worker.checkpoints import remove_checkpoints, saved_jobs
+from worker.files import remove_run, run_ids
 
 _log = get_logger(__name__)
 
@@ -70,10 +74,28 @@ def reconcile(store: Store, celery: Celery, notifier: Notifier) -> None:
             return
 
 
-def tidy(store: Store, artifacts: ArtifactStore) -> None:
-    """Delete what nothing refers to any more: idempotency keys past their time, and files of deleted jobs."""
+def pay_files(store: Store, artifacts: ArtifactStore) -> None:
+    """Give jobs that ended while no worker had them their log and metrics."""
+    for job in store.owing_files():
+        try:
+            store.pay_files(job.id, archive(store, artifacts, job.tenant, job.id))
+        except JobNotFoundError:  # deleted meanwhile
+            _log.info("a job was deleted before its files were made", job_id=job.id)
+
+
+def tidy(store: Store, artifacts: ArtifactStore, settings: Settings) -> None:
+    """Delete what nothing refers to any more.
+
+    Idempotency keys past their time, files of deleted jobs, checkpoints of jobs that have ended, and the folders of
+    runs whose worker was killed.
+    """
     store.forget_answers()
     artifacts.delete_unreferenced(store.referenced)
+    saved = saved_jobs(settings.checkpoints_dir)
+    remove_checkpoints(settings.checkpoints_dir, set(saved) - store.unfinished(saved))
+    left = run_ids(settings.data_dir)
+    for run_id in left - store.live_runs(sorted(left)):
+        remove_run(settings.data_dir, run_id)
 
 
 def beat(store: Store, worker: WorkerInfo, slots: list[Json], *, draining: bool) -> None:

@@ -44,7 +44,7 @@ class Commands:
 
     def __init__(self, descriptor: int) -> None:
         self._runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
-        self._stop = threading.Event()
+        self._stop: Stop | None = None
         self._deadline: float | None = None
         self.terminated = False
         self._pipe = os.fdopen(descriptor, "rb")
@@ -56,7 +56,11 @@ class Commands:
         return self._runs.get()
 
     def should_stop(self) -> bool:
-        return self._stop.is_set()
+        """Whether to save a checkpoint and stop. Raises TrainingStopped where none is wanted."""
+        stop = self._stop
+        if stop is not None and not stop.save:
+            raise TrainingStopped("training was stopped")
+        return stop is not None
 
     def run_ended(self) -> None:
         """An idle runner has no lease."""
@@ -67,7 +71,7 @@ class Commands:
         if self._deadline is None:
             os._exit(0)
         self.terminated = True
-        self._stop.set()
+        self._stop = Stop(save=True)
 
     def _read(self) -> None:
         for line in self._pipe:
@@ -75,13 +79,13 @@ class Commands:
                 case Run() as run:
                     # Cleared here, in the order of the pipe: a stop that came too late for the last run is
                     # not this one's.
-                    self._stop.clear()
+                    self._stop = None
                     self._deadline = time.monotonic() + run.lease_s
                     self._runs.put(run)
                 case Renew(lease_s) if self._deadline is not None:
                     self._deadline = time.monotonic() + lease_s
-                case Stop():
-                    self._stop.set()
+                case Stop() as stop:
+                    self._stop = stop
         # Not sys.exit: the main thread may be deep in native code, and nobody is left to read what it would
         # say.
         os._exit(0)
@@ -112,12 +116,20 @@ class Events:
 
         def write(record: Record) -> None:
             wrote = Wrote(job_id, record.kind, record.body, record.at)
-            if record.kind == "progress":
-                self._progress(wrote)
-                return
+            match record.kind:
+                case "progress":
+                    self._progress(wrote)
+                    return
+                case "log":  # the supervisor finds it in the log
+                    _log.info("%s", record.body["message"])
+                    return
+                case "metrics":
+                    _log.info("%s", _metrics_line(record.body))
+                case "warning":
+                    _log.warning("%s", record.body["message"])
+                case "checkpoint":
+                    _log.info("saved a checkpoint at step %d", record.body["step"])
             self.send(wrote)
-            if record.kind == "metrics":
-                _log.info("%s", _metrics_line(record.body))
 
         return write
 
@@ -186,6 +198,8 @@ def _outcome(run: Run, commands: Commands, events: Events) -> dict[str, Any]:
             on_record=events.recorder(run.job_id),
             should_stop=commands.should_stop,
             data_dir=Path(run.data_dir),
+            resume_from=Path(run.checkpoints),
+            max_checkpoint_bytes=run.max_checkpoint_bytes,
         )
         result.save(Path(run.directory))
         _log.info("succeeded")

@@ -6,7 +6,7 @@ Importing torch takes seconds; a job that finds a warm runner starts in millisec
 import threading
 from collections.abc import Callable
 
-from worker.logs import get_logger
+from jobs.logs import get_logger
 from worker.process import RunnerProcess
 
 MAX_RUNS = 50

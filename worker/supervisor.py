@@ -9,16 +9,19 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from jobs.artifacts import ArtifactStore, media_type
+from jobs.artifacts import ArtifactStore
 from jobs.errors import StaleRunError, StoreUnavailableError
 from jobs.live import Notifier
-from jobs.model import ArtifactRow, Job
+from jobs.logs import get_logger
+from jobs.model import Job
 from jobs.settings import Settings
-from jobs.states import JobState
+from jobs.states import TERMINAL, JobState
 from jobs.store import Store
+from worker.archive import keep_file, logged_lines, metrics_rows
+from worker.checkpoints import RunCheckpoints
 from worker.devices import Slot
 from worker.files import RunDirectory
-from worker.logs import get_logger
+from worker.oom import count_oom_kills
 from worker.outbox import Outbox, insist
 from worker.outcome import Crash, StopCause, Verdict, judge
 from worker.process import RunnerProcess
@@ -28,7 +31,6 @@ _TICK_S = 0.1
 _POLL_S = 0.3
 # Importing torch on a loaded machine takes up to half a minute; a runner that needs more is stuck.
 _WARM_UP_TIMEOUT_S = 120.0
-_PAGE = 1_000
 _log = get_logger(__name__)
 
 
@@ -82,8 +84,10 @@ class Supervisor:
         self._slot = slot
         self._runner = runner
         self._resources: dict[str, Any] = job.resolved_spec["resources"]
-        self._directory = RunDirectory(self._settings.data_dir / "runs", run_id, job.id)
+        self._directory = RunDirectory(self._settings.data_dir, run_id, job.id)
+        self._checkpoints = RunCheckpoints(self._settings.checkpoints_dir, run_id, job)
         self._outbox = Outbox(self._store, run_id, job.id)
+        self._earlier_device_s = job.usage["device_s"]
         self._lease_deadline = claimed_at + self._settings.lease_s
         self._renew_at = claimed_at + self._settings.lease_s / 3
         self._poll_at = 0.0
@@ -92,6 +96,7 @@ class Supervisor:
         self._started_at = time.monotonic()
         self._started = False
         self._peak_memory_bytes = 0
+        self._num_oom_kills = count_oom_kills()
 
     def supervise(self) -> bool:
         """Run the job to its end.
@@ -103,6 +108,7 @@ class Supervisor:
             LeaseLostError: The run was taken away meanwhile; the runner is dead.
         """
         try:
+            self._prepare()
             self._send_run()
             end = self._watch()
             return self._settle(judge(end, self._cause, self._resources))
@@ -112,6 +118,13 @@ class Supervisor:
         finally:
             self._directory.remove()
 
+    def _prepare(self) -> None:
+        """Begin with what earlier runs of the job left: their log and their checkpoints."""
+        if self._job.attempt > 1:
+            earlier = insist(lambda: logged_lines(self._store, self._job.tenant, self._job.id), self._lease_deadline)
+            self._directory.begin_log(earlier)
+        self._checkpoints.take_over()
+
     def _send_run(self) -> None:
         self._runner.send(
             Run(
@@ -119,6 +132,8 @@ class Supervisor:
                 job_id=self._job.id,
                 spec=self._job.resolved_spec,
                 directory=str(self._directory.path.resolve()),
+                checkpoints=str(self._checkpoints.path),
+                max_checkpoint_bytes=self._settings.max_checkpoint_bytes,
                 data_dir=str(self._settings.data_sets_dir),
                 device=self._slot.device,
                 num_threads=self._around.num_threads,
@@ -137,7 +152,8 @@ class Supervisor:
             if self._runner.drained():
                 returncode = self._runner.returncode
                 assert returncode is not None
-                return Crash(returncode, self._directory.log_tail())
+                oom_killed = count_oom_kills() > self._num_oom_kills
+                return Crash(returncode, self._directory.log_tail(), oom_killed)
             self._look_after()
 
     def _take(self, event: Event) -> None:
@@ -151,8 +167,8 @@ class Supervisor:
         self._started = True
         self._notify()
         if not insist(lambda: self._store.start(self._run_id, self._job.id), self._lease_deadline):
-            _log.info("not started: a cancel was quicker")
-            self._stop(StopCause.CANCEL, self._settings.cancel_grace_s)
+            _log.info("not started: a cancel or a pause was quicker")
+            self._check_requests()
 
     def _look_after(self) -> None:
         now = time.monotonic()
@@ -160,11 +176,11 @@ class Supervisor:
             self._renew(now)
         if now >= self._poll_at:
             self._poll_at = now + _POLL_S
+            self._directory.cap_log(self._settings.max_log_bytes)
             self._outbox.add_log(self._directory.log.new_lines())
             self._check_limits(now)
             self._check_requests()
-        if self._outbox.flush():
-            self._notify()
+        self._flush()
         if self._kill_at is not None and now >= self._kill_at:
             self._directory.write_log("killed: it did not stop in time")
             self._runner.kill()
@@ -190,10 +206,14 @@ class Supervisor:
             self._stop(StopCause.DRAIN, self._settings.drain_grace_s)
         try:
             # A plain read, unlike a renewal: three a second for each run cost a database nothing.
-            if self._store.state(self._job.tenant, self._job.id) is JobState.CANCELLING:
-                self._stop(StopCause.CANCEL, self._settings.cancel_grace_s)
+            state = self._store.state(self._job.tenant, self._job.id)
         except StoreUnavailableError:
             _log.warning("the database does not answer; a cancel would be seen later")
+            return
+        if state is JobState.CANCELLING:
+            self._stop(StopCause.CANCEL, self._settings.cancel_grace_s)
+        elif state is JobState.PAUSING:
+            self._stop(StopCause.PAUSE, self._settings.drain_grace_s)
 
     def _check_limits(self, now: float) -> None:
         resident_bytes = self._runner.resident_bytes()
@@ -204,7 +224,7 @@ class Supervisor:
         if not self._started and now - self._started_at > _WARM_UP_TIMEOUT_S:
             self._directory.write_log("killed: it did not come up in time")
             self._runner.kill()
-        if now - self._started_at > self._resources["max_runtime_s"]:
+        if self._earlier_device_s + now - self._started_at > self._resources["max_runtime_s"]:
             self._stop(StopCause.MAX_RUNTIME, self._settings.cancel_grace_s)
 
     def _stop(self, cause: StopCause, grace_s: float) -> None:
@@ -215,66 +235,55 @@ class Supervisor:
         self._cause = cause
         kill_at = time.monotonic() + grace_s
         self._kill_at = kill_at if self._kill_at is None else min(self._kill_at, kill_at)
-        self._runner.send(Stop())
+        self._runner.send(Stop(save=cause.saves))
 
     def _settle(self, verdict: Verdict) -> bool:
         """Write what is left, then the end."""
         device_s = round(time.monotonic() - self._started_at, 3)
         usage = {"device_s": device_s, "peak_memory_bytes": self._peak_memory_bytes}
         if verdict.reason is not None:
-            self._directory.write_log(f"{verdict.state}: {verdict.reason['message']}")
+            self._directory.write_log(f"{verdict.reason['code']}: {verdict.reason['message']}")
         self._outbox.add_log(self._directory.log.new_lines(to_the_end=True))
         self._renew(time.monotonic())
         insist(self._flush_all, self._lease_deadline)
-        if verdict.state is JobState.QUEUED:
-            self._requeue(verdict, usage)
-        else:
-            self._finish(verdict, usage)
+        state = self._write_end(verdict, usage)
+        if state in TERMINAL:
+            self._checkpoints.remove()
+        _log.info("ended", state=str(state), reason=verdict.reason and verdict.reason["code"], **usage)
         self._notify()
         return verdict.clean
 
+    def _flush(self) -> None:
+        if self._outbox.flush():
+            self._notify()
+            if self._outbox.has_saved:
+                self._checkpoints.forget_earlier_runs()
+
     def _flush_all(self) -> None:
-        self._outbox.flush()
+        self._flush()
         if not self._outbox.empty:
             raise StoreUnavailableError
 
-    def _requeue(self, verdict: Verdict, usage: dict[str, Any]) -> None:
-        state = insist(
-            lambda: self._store.requeue(self._run_id, self._job.id, verdict.reason, usage=usage),
-            self._lease_deadline,
-        )
-        _log.info("gave the job back", state=str(state))
-
-    def _finish(self, verdict: Verdict, usage: dict[str, Any]) -> None:
-        insist(lambda: self._directory.write_metrics(self._metrics_rows()), self._lease_deadline)
-        artifacts = self._store_files(all_artifacts=verdict.state is JobState.SUCCEEDED)
+    def _write_end(self, verdict: Verdict, usage: dict[str, Any]) -> JobState:
+        """Say in one transaction how the run ended; returns the job's new state."""
+        run_id, job_id = self._run_id, self._job.id
+        if verdict.state is JobState.QUEUED and verdict.last_reason is None:
+            return insist(
+                lambda: self._store.requeue(run_id, job_id, verdict.reason, usage=usage), self._lease_deadline
+            )
+        rows = insist(lambda: metrics_rows(self._store, self._job.tenant, job_id), self._lease_deadline)
+        self._directory.write_metrics(rows)
+        files = self._directory.files(all_artifacts=verdict.state is JobState.SUCCEEDED)
+        kept = [keep_file(self._around.artifacts, path) for path in files]
+        if verdict.reason is not None and verdict.last_reason is not None:
+            reason, last_reason = verdict.reason, verdict.last_reason
+            return insist(
+                lambda: self._store.lose(run_id, job_id, reason, last_reason, usage, kept), self._lease_deadline
+            )
         insist(
             lambda: self._store.finish(
-                self._run_id,
-                self._job.id,
-                verdict.state,
-                reason=verdict.reason,
-                result=verdict.result,
-                usage=usage,
-                artifacts=artifacts,
+                run_id, job_id, verdict.state, verdict.reason, verdict.result, usage=usage, artifacts=kept
             ),
             self._lease_deadline,
         )
-        _log.info("ended", state=str(verdict.state), reason=verdict.reason and verdict.reason["code"], **usage)
-
-    def _metrics_rows(self) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
-        after = 0
-        while True:
-            page = self._store.records(self._job.tenant, self._job.id, after, _PAGE, kinds=("metrics",))
-            rows.extend({"seq": record.seq, "at": record.at, **record.body} for record in page)
-            if len(page) < _PAGE:
-                return rows
-            after = page[-1].seq
-
-    def _store_files(self, *, all_artifacts: bool) -> list[ArtifactRow]:
-        rows = []
-        for path in self._directory.files(all_artifacts=all_artifacts):
-            sha256, size_bytes = self._around.artifacts.put(path)
-            rows.append(ArtifactRow(path.name, size_bytes, sha256, media_type(path.name)))
-        return rows
+        return verdict.state

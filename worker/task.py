@@ -11,11 +11,11 @@ from celery import Celery
 from structlog.contextvars import bound_contextvars
 
 from jobs.errors import JobsError, StoreUnavailableError
+from jobs.logs import get_logger
 from jobs.model import Capabilities, Job
 from jobs.queue import TASK_NAME
-from jobs.states import JobState, Reason, make_reason
+from jobs.states import Reason, make_reason
 from worker.devices import Slot
-from worker.logs import get_logger
 from worker.spare import WarmRunners
 from worker.supervisor import LeaseLostError, Supervisor, Surroundings
 
@@ -92,17 +92,17 @@ class Claimer:
             # A fault of ours in the supervisor must cost one job, not the worker.
             _log.exception("the supervisor failed")
             runner.kill()
-            self._fail(run_id, job, f"The supervisor failed: {type(error).__name__}: {error}")
+            self._lose(run_id, job, f"The supervisor failed: {type(error).__name__}: {error}")
         finally:
             self._runners.give_back(slot.index, runner, clean=clean)
 
-    def _fail(self, run_id: int, job: Job, message: str) -> None:
+    def _lose(self, run_id: int, job: Job, message: str) -> None:
         reason = make_reason(Reason.INTERNAL_ERROR, message)
         try:
-            self._around.store.finish(run_id, job.id, JobState.FAILED, reason=reason)
+            self._around.store.lose(run_id, job.id, reason, last_reason=reason)
         except JobsError:
             # Its lease expires, and the reconciler of any worker takes it from there.
-            _log.exception("could not record the failure")
+            _log.exception("could not give the job back")
 
 
 def register_task(celery: Celery, claimer: Claimer) -> None:

@@ -43,6 +43,22 @@ def play(run: Run, commands: Any, events: Any) -> None:
             while not isinstance(decode(commands.readline()), Stop):
                 pass
             events.write(encode(Ended(run.job_id, "stopped", clean=True)))
+        case "save":
+            while not isinstance(stop := decode(commands.readline()), Stop):
+                pass
+            if stop.save:
+                save(run, 7, events)
+            events.write(encode(Ended(run.job_id, "stopped", clean=True)))
+        case "save-and-crash":
+            save(run, run.run_id, events)
+            os.kill(os.getpid(), 9)
+        case "chatty":
+            for _ in range(100):
+                with (directory / "log.txt").open("a") as log:
+                    log.write("blah " * 200 + "\n")
+                time.sleep(0.02)
+            time.sleep(0.5)
+            train(run, events)
         case "renewed":
             while not isinstance(decode(commands.readline()), Renew):
                 pass
@@ -53,6 +69,14 @@ def play(run: Run, commands: Any, events: Any) -> None:
             ballast = b"x" * (200 << 20)
             time.sleep(600)
             del ballast
+
+
+def save(run: Run, step: int, events: Any) -> None:
+    name = f"step-{step:012d}"
+    folder = Path(run.checkpoints) / name
+    folder.mkdir()
+    (folder / "state").write_text(f"of run {run.run_id}")
+    events.write(encode(Wrote(run.job_id, "checkpoint", {"step": step, "epoch": 1, "name": name}, time.time())))
 
 
 def train(run: Run, events: Any) -> None:

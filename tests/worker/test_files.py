@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from worker.files import LogFollower, RunDirectory
+from worker.files import LogFollower, RunDirectory, remove_run, run_ids
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_long_lines_and_bytes_that_are_no_text_are_made_storable(log):
 
 
 def test_only_a_success_stores_more_than_log_and_metrics(tmp_path):
-    directory = RunDirectory(tmp_path / "runs", 7, "job_1")
+    directory = RunDirectory(tmp_path, 7, "job_1")
     directory.write_metrics([{"seq": 3, "epoch": 1, "step": 5, "at": 0.0, "values": {"train/loss": 0.5}}])
     (directory.path / "model.safetensors").write_bytes(b"half")
 
@@ -79,7 +79,7 @@ def test_only_a_success_stores_more_than_log_and_metrics(tmp_path):
 
 
 def test_the_tail_is_the_last_lines_and_removing_leaves_nothing(tmp_path):
-    directory = RunDirectory(tmp_path / "runs", 7, "job_1")
+    directory = RunDirectory(tmp_path, 7, "job_1")
     for number in range(30):
         directory.write_log(f"line {number}")
 
@@ -88,3 +88,36 @@ def test_the_tail_is_the_last_lines_and_removing_leaves_nothing(tmp_path):
 
     assert tail == ["line 28", "line 29"]
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_log_begins_with_what_earlier_runs_logged_and_does_not_tell_it_again(tmp_path):
+    directory = RunDirectory(tmp_path, 8, "job_1")
+
+    directory.begin_log(["first run", "λ"])
+    directory.write_log("second run")
+
+    assert directory.log.new_lines() == ["second run"]
+    assert directory.log_path.read_text() == "first run\nλ\nsecond run\n"
+
+
+def test_a_log_is_cut_at_its_largest_size(tmp_path):
+    directory = RunDirectory(tmp_path, 8, "job_1")
+    directory.write_log("x" * 50)
+
+    directory.cap_log(100)
+    whole = directory.log_path.stat().st_size
+    directory.cap_log(10)
+
+    assert (whole, directory.log_path.stat().st_size) == (51, 10)
+
+
+def test_folders_of_runs_are_found_and_removed(tmp_path):
+    assert run_ids(tmp_path) == set()
+    for run_id in (3, 12):
+        RunDirectory(tmp_path, run_id, "job_1")
+
+    found = run_ids(tmp_path)
+    remove_run(tmp_path, 3)
+
+    assert found == {3, 12}
+    assert run_ids(tmp_path) == {12}

@@ -20,13 +20,15 @@ KILLED = Crash(-9, ["last words"])
         (FAILED, StopCause.DRAIN, "failed", "diverged"),
         (FAILED, StopCause.CANCEL, "cancelled", "cancelled_by_user"),
         (STOPPED, StopCause.CANCEL, "cancelled", "cancelled_by_user"),
-        (STOPPED, StopCause.DRAIN, "queued", None),
-        (STOPPED, None, "queued", None),
+        (STOPPED, StopCause.DRAIN, "queued", "worker_drained"),
+        (STOPPED, StopCause.PAUSE, "queued", "paused_by_user"),
+        (STOPPED, None, "queued", "worker_drained"),
         (STOPPED, StopCause.MAX_RUNTIME, "failed", "max_runtime_exceeded"),
         (STOPPED, StopCause.MAX_MEMORY, "failed", "max_memory_exceeded"),
-        (KILLED, None, "failed", "internal_error"),
+        (KILLED, None, "queued", "worker_lost"),
         (KILLED, StopCause.CANCEL, "cancelled", "cancelled_by_user"),
-        (KILLED, StopCause.DRAIN, "queued", None),
+        (KILLED, StopCause.DRAIN, "queued", "worker_drained"),
+        (KILLED, StopCause.PAUSE, "queued", "paused_by_user"),
         (KILLED, StopCause.MAX_RUNTIME, "failed", "max_runtime_exceeded"),
         (KILLED, StopCause.MAX_MEMORY, "failed", "max_memory_exceeded"),
     ],
@@ -48,8 +50,26 @@ def test_an_end_and_a_cause_give_one_state_and_reason(end, cause, state, code):
     ],
 )
 def test_a_crash_tells_how_and_shows_the_end_of_the_log(returncode, words, detail):
-    reason = judge(Crash(returncode, ["last words"]), None, RESOURCES).reason
+    verdict = judge(Crash(returncode, ["last words"]), None, RESOURCES)
 
-    assert words in reason["message"]
-    assert reason["details"] == {"log_tail": ["last words"], detail[0]: detail[1]}
-    assert reason["remedy"]
+    for reason in (verdict.reason, verdict.last_reason):
+        assert words in reason["message"]
+        assert reason["details"] == {"log_tail": ["last words"], detail[0]: detail[1]}
+        assert reason["remedy"]
+
+
+@pytest.mark.parametrize(("oom_killed", "code"), [(False, "poisoned"), (True, "out_of_memory")])
+def test_a_job_that_ends_every_runner_is_poisoned_unless_memory_was_what_it_lacked(oom_killed, code):
+    verdict = judge(Crash(-9, [], oom_killed), None, RESOURCES)
+
+    assert verdict.last_reason["code"] == code
+
+
+def test_only_a_loss_counts_as_one():
+    ends = [(STOPPED, StopCause.DRAIN), (KILLED, StopCause.DRAIN), (KILLED, StopCause.PAUSE), (STOPPED, None)]
+
+    assert [judge(end, cause, RESOURCES).last_reason for end, cause in ends] == [None] * 4
+
+
+def test_only_a_run_that_goes_on_is_saved_first():
+    assert {cause for cause in StopCause if cause.saves} == {StopCause.PAUSE, StopCause.DRAIN}

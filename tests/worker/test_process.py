@@ -15,7 +15,7 @@ def runner(start_scripted):
 
 
 def run(script, directory):
-    return Run(1, "job_1", {"name": script}, str(directory), str(directory), "cpu", 1, 30.0)
+    return Run(1, "job_1", {"name": script}, str(directory), str(directory), 10**9, str(directory), "cpu", 1, 30.0)
 
 
 def until_ended(runner):
@@ -40,7 +40,7 @@ def test_what_the_runner_says_arrives_in_order(runner, tmp_path):
 
 def test_a_stop_is_heard_while_it_runs(runner, tmp_path):
     runner.send(run("wait", tmp_path))
-    runner.send(Stop())
+    runner.send(Stop(save=False))
 
     assert until_ended(runner)[-1].outcome == "stopped"
 
@@ -54,7 +54,7 @@ def test_a_death_is_seen_once_everything_was_read(runner, tmp_path):
     assert runner.drained()
     assert runner.returncode == -9
     assert runner.resident_bytes() == 0
-    runner.send(Stop())  # to a runner that is gone: no error
+    runner.send(Stop(save=False))  # to a runner that is gone: no error
 
 
 def test_it_lives_in_a_session_of_its_own(runner):

@@ -3,9 +3,9 @@ import pytest
 from worker.protocol import Ended, Ready, Renew, Run, Started, Stop, Wrote, decode, encode
 
 MESSAGES = [
-    Run(7, "job_1", {"name": "λ"}, "/runs/7", "/sets", "cuda:1", 2, 30.0),
+    Run(7, "job_1", {"name": "λ"}, "/runs/7", "/checkpoints/7", 1000, "/sets", "cuda:1", 2, 30.0),
     Renew(30.0),
-    Stop(),
+    Stop(save=True),
     Ready({"torch": "2.9"}),
     Started("job_1"),
     Wrote("job_1", "metrics", {"values": {"train/loss": None}}, 1.5),

@@ -8,9 +8,12 @@ import redis
 from jobs.artifacts import ArtifactStore
 from jobs.errors import StoreUnavailableError
 from jobs.live import Notifier
-from jobs.model import Capabilities, WorkerInfo
+from jobs.model import Capabilities, NewRecord, WorkerInfo
 from jobs.queue import QUEUE_NAME, make_publisher
-from worker.reconciler import Periodic, beat, reconcile, tidy
+from jobs.states import JobState
+from worker.checkpoints import RunCheckpoints, saved_jobs
+from worker.files import RunDirectory, run_ids
+from worker.reconciler import Periodic, beat, pay_files, reconcile, tidy
 
 CPU = Capabilities(frozenset({"cpu"}))
 
@@ -101,7 +104,42 @@ def test_stopping_what_never_started_is_fine():
     Periodic("test", 1.0, lambda: None).stop()
 
 
-def test_tidying_deletes_the_files_that_no_job_has_once_they_are_old(store, tmp_path):
+def test_a_job_that_ends_with_its_worker_lost_gets_its_log_and_metrics(store, submit, celery, notifier, tmp_path):
+    job = submit("succeed")
+    run = store.claim("wrk_lost", CPU)
+    values = {"epoch": 1, "step": 5, "values": {"train/loss": 0.5}, "non_finite": []}
+    log = [NewRecord("log", {"message": f"line {number}"}, 1.0) for number in range(2)]
+    store.append(run.run_id, job.id, [NewRecord("metrics", values, 1.0, "step:5"), *log])
+    store.request_cancel("t", job.id)
+    store.renew(run.run_id, 0.0)
+    time.sleep(0.05)
+    artifacts = ArtifactStore(tmp_path / "artifacts")
+
+    reconcile(store, celery, notifier)
+    pay_files(store, artifacts)
+    pay_files(store, artifacts)
+
+    rows = {row.name: artifacts.path(row.sha256).read_text() for row in store.artifacts("t", job.id)}
+    assert store.state("t", job.id) == "cancelled"
+    assert rows["log.txt"] == "line 0\nline 1\ncancelled_by_user: A user cancelled the job.\n"
+    assert rows["metrics.csv"].splitlines()[1].startswith("3,1,5,")
+
+
+def test_tidying_deletes_what_ended_and_killed_runs_left_behind(store, submit, settings):
+    ended, live = submit("succeed"), submit("succeed")
+    runs = [store.claim("wrk_1", CPU) for _ in range(2)]
+    for run in runs:
+        RunDirectory(settings.data_dir, run.run_id, run.jobs[0].id)
+        RunCheckpoints(settings.checkpoints_dir, run.run_id, run.jobs[0]).take_over()
+    store.finish(runs[0].run_id, ended.id, JobState.FAILED)
+
+    tidy(store, ArtifactStore(settings.artifacts_dir), settings)
+
+    assert run_ids(settings.data_dir) == {runs[1].run_id}
+    assert saved_jobs(settings.checkpoints_dir) == [live.id]
+
+
+def test_tidying_deletes_the_files_that_no_job_has_once_they_are_old(store, tmp_path, settings):
     artifacts = ArtifactStore(tmp_path / "artifacts")
     old, young = tmp_path / "old", tmp_path / "young"
     old.write_text("left behind an hour ago")
@@ -110,7 +148,7 @@ def test_tidying_deletes_the_files_that_no_job_has_once_they_are_old(store, tmp_
     an_hour_ago = time.time() - 3600
     os.utime(artifacts.path(old_sha256), (an_hour_ago, an_hour_ago))
 
-    tidy(store, artifacts)
+    tidy(store, artifacts, settings)
 
     assert not artifacts.path(old_sha256).exists()
     assert artifacts.path(young_sha256).exists()

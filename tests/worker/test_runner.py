@@ -10,7 +10,7 @@ import pytest
 from regcore.spec import parse_spec
 from worker.environment import runner_environment
 from worker.process import RunnerProcess
-from worker.protocol import Ended, Run, Started, Stop
+from worker.protocol import Ended, Run, Started, Stop, Wrote
 from worker.runner import EXIT_LEASE_LOST
 
 LONG = 100_000
@@ -42,7 +42,8 @@ def run(directory, epochs=2, lease_s=60.0, **changes):
         **changes,
     }
     spec = parse_spec(body).model_dump(mode="json")
-    return Run(1, "job_1", spec, str(directory), str(directory), "cpu", 1, lease_s)
+    checkpoints = str(directory / "checkpoints")
+    return Run(1, "job_1", spec, str(directory), checkpoints, 10**9, str(directory), "cpu", 1, lease_s)
 
 
 def listen(runner, until, timeout_s=60):
@@ -84,14 +85,38 @@ def test_a_reused_runner_gives_the_same_weights(warm, tmp_path):
     assert hashes[0] == hashes[1]
 
 
-def test_a_stop_ends_the_run_at_the_next_step_and_the_runner_stays_clean(warm, tmp_path):
-    warm.send(run(tmp_path, epochs=LONG))
-    listen(warm, Started)
+def steps_of(events, *kinds):
+    return [event.body["step"] for event in events if isinstance(event, Wrote) and event.kind in kinds]
 
-    warm.send(Stop())
+
+def test_a_stop_that_saves_ends_the_run_with_a_checkpoint_that_the_next_begins_with(warm, tmp_path):
+    warm.send(run(tmp_path, epochs=LONG))
+    listen(warm, Wrote)
+
+    warm.send(Stop(save=True))
+    events = listen(warm, Ended)
+    warm.send(run(tmp_path, epochs=LONG))
+    following = listen(warm, Wrote)
+    warm.send(Stop(save=False))
+    last = listen(warm, Ended)
+
+    (saved,) = steps_of(events, "checkpoint")
+    assert steps_of(events, "progress")[-1] == saved, "the last progress is where it stopped"
+    assert (events[-1].outcome, events[-1].clean) == ("stopped", True)
+    assert steps_of(following, "progress", "metrics")[0] > saved
+    assert f"going on from the checkpoint of step {saved}" in (tmp_path / "log.txt").read_text()
+    assert steps_of(last, "checkpoint") == []
+
+
+def test_a_cancel_after_a_pause_saves_nothing_more(warm, tmp_path):
+    warm.send(run(tmp_path, epochs=LONG))
+    listen(warm, Wrote)
+
+    for save in (True, False, False):
+        warm.send(Stop(save=save))
     ended = listen(warm, Ended)[-1]
 
-    assert (ended.outcome, ended.clean) == ("stopped", True)
+    assert ended.outcome == "stopped"
 
 
 def test_a_divergence_is_a_reason_without_a_traceback(warm, tmp_path):

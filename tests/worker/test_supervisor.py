@@ -76,22 +76,123 @@ def test_a_failure_has_its_reason_and_its_log(store, submit, supervise, surround
     ended = store.get("t", job.id)
     assert clean
     assert (ended.state, ended.state_reason["code"]) == ("failed", "diverged")
-    assert text(surroundings, job, "log.txt") == "script fail\nfailed: NaN\n"
+    assert text(surroundings, job, "log.txt") == "script fail\ndiverged: NaN\n"
     assert text(surroundings, job, "metrics.csv") == "seq,epoch,step,at\n"
 
 
 @pytest.mark.parametrize(("script", "words"), [("crash", "SIGKILL"), ("exit-3", "status 3")])
-def test_a_runner_that_dies_fails_its_job_with_the_end_of_its_log(store, submit, supervise, script, words):
+def test_a_job_whose_runner_dies_is_tried_again_until_it_is_poisoned(
+    store, submit, supervise, surroundings, start_scripted, pass_delays, script, words
+):
     job = submit(script)
+    states, cleans = [], []
 
-    clean = supervise()
+    for _ in range(surroundings.settings.max_attempts):
+        cleans.append(supervise())
+        states.append(store.state("t", job.id))
+        pass_delays()
 
     ended = store.get("t", job.id)
-    assert not clean
-    assert (ended.state, ended.state_reason["code"]) == ("failed", "internal_error")
+    assert states == ["queued", "queued", "failed"]
+    assert cleans == [False] * 3
+    assert [step.reason for step in ended.transitions if step.reason] == ["worker_lost", "worker_lost", "poisoned"]
     assert words in ended.state_reason["message"]
-    assert ended.state_reason["details"]["log_tail"] == [f"script {script}"]
+    assert ended.state_reason["details"]["log_tail"][-1] == f"script {script}"
+    log = text(surroundings, job, "log.txt")
+    assert log.count(f"script {script}\n") == 3, "the log tells of every run"
     assert [row.name for row in store.artifacts("t", job.id)] == ["log.txt", "metrics.csv"]
+
+
+@pytest.fixture
+def pass_delays(store):
+    """Lets the backoff of every job pass."""
+
+    def pass_them():
+        with store._database.write() as connection:
+            connection.exec_driver_sql("UPDATE jobs SET claimable_at = created_at")
+
+    return pass_them
+
+
+def test_a_runner_that_the_kernel_kills_for_memory_is_said_to_lack_it(
+    store, submit, supervise, surroundings, pass_delays, monkeypatch
+):
+    kills = iter(range(100))
+    monkeypatch.setattr("worker.supervisor.count_oom_kills", lambda: next(kills))
+    job = submit("crash")
+
+    for _ in range(surroundings.settings.max_attempts):
+        supervise()
+        pass_delays()
+
+    ended = store.get("t", job.id)
+    assert (ended.state, ended.state_reason["code"]) == ("failed", "out_of_memory")
+
+
+def test_a_pause_saves_a_checkpoint_that_the_next_run_begins_with(store, submit, supervise, surroundings):
+    job = submit("save")
+    thread = in_background(supervise)
+    wait_for_state(store, job, "running")
+
+    store.request_pause("t", job.id)
+    thread.join()
+    paused = store.get("t", job.id)
+    store.resume("t", job.id)
+    thread = in_background(supervise)
+    wait_for_state(store, job, "running")
+    saved = sorted(path.relative_to(surroundings.settings.checkpoints_dir) for path in folders(surroundings, "step-*"))
+    store.request_cancel("t", job.id)
+    thread.join()
+
+    assert (paused.state, paused.checkpoint["step"]) == ("paused", 7)
+    first, second = run_ids_of(store)
+    assert [str(path) for path in saved] == [f"{job.id}/{run}/step-000000000007" for run in (first, second)]
+    assert store.state("t", job.id) == "cancelled"
+    assert folders(surroundings, "*") == [], "a job that has ended needs no checkpoint"
+
+
+def folders(surroundings, pattern):
+    root = surroundings.settings.checkpoints_dir
+    return [path for path in root.rglob(pattern) if path.is_dir()]
+
+
+def run_ids_of(store):
+    with store._database.read() as connection:
+        return connection.exec_driver_sql("SELECT id FROM runs ORDER BY id").scalars().all()
+
+
+def test_a_cancel_saves_nothing(store, submit, supervise):
+    job = submit("save")
+    thread = in_background(supervise)
+    wait_for_state(store, job, "running")
+
+    store.request_cancel("t", job.id)
+    thread.join()
+
+    assert store.records("t", job.id, kinds=["checkpoint"]) == []
+
+
+def test_a_runner_that_saves_before_it_dies_is_tried_again_for_ever(
+    store, submit, supervise, surroundings, pass_delays
+):
+    job = submit("save-and-crash")
+
+    for _ in range(surroundings.settings.max_attempts + 1):
+        supervise()
+        pass_delays()
+
+    assert store.state("t", job.id) == "queued"
+    (of_job,) = surroundings.settings.checkpoints_dir.iterdir()
+    assert [folder.name for folder in of_job.iterdir()] == [str(run_ids_of(store)[-1])], "earlier runs are forgotten"
+
+
+def test_a_log_beyond_its_size_is_cut(store, submit, supervise, surroundings):
+    job = submit("chatty")
+
+    supervise(replace(surroundings, settings=surroundings.settings.model_copy(update={"max_log_bytes": 20_000})))
+
+    assert store.state("t", job.id) == "succeeded"
+    assert len(text(surroundings, job, "log.txt")) <= 21_000
 
 
 @pytest.mark.parametrize(("script", "clean"), [("wait", True), ("deaf", False)])
@@ -115,6 +216,18 @@ def test_a_cancel_ends_the_run_within_two_seconds_whether_or_not_it_listens(
     ended = store.get("t", job.id)
     assert ended.state_reason["code"] == "cancelled_by_user"
     assert [row.name for row in store.artifacts("t", job.id)] == ["log.txt", "metrics.csv"]
+
+
+def test_a_runner_that_neither_saves_nor_stops_is_killed_and_its_job_paused(store, submit, supervise, surroundings):
+    job = submit("deaf")
+    impatient = surroundings.settings.model_copy(update={"drain_grace_s": 0.5})
+    thread = in_background(supervise, replace(surroundings, settings=impatient))
+    wait_for_state(store, job, "running")
+
+    store.request_pause("t", job.id)
+    thread.join()
+
+    assert store.state("t", job.id) == "paused"
 
 
 def test_a_drain_gives_the_job_back_without_counting_it_as_lost(store, submit, supervise, surroundings):
@@ -161,6 +274,18 @@ def test_a_run_beyond_its_limits_fails_and_says_so(store, submit, supervise, scr
     assert limit in ended.state_reason["message"]
 
 
+def test_the_runtime_of_earlier_runs_counts(store, submit, supervise):
+    job = submit("deaf", max_runtime_s=60)
+    run = store.claim("wrk_0", CPU)
+    store.requeue(run.run_id, job.id, usage={"device_s": 59.8, "peak_memory_bytes": 1})
+
+    supervise()
+
+    ended = store.get("t", job.id)
+    assert (ended.state, ended.state_reason["code"]) == ("failed", "max_runtime_exceeded")
+    assert ended.usage["device_s"] > 60
+
+
 def test_each_renewal_of_the_lease_is_passed_on_to_the_runner(store, submit, supervise):
     job = submit("renewed")
 
@@ -186,7 +311,7 @@ def test_a_runner_that_never_comes_up_is_killed(store, submit, supervise, start_
     supervise(runner=start_scripted(warm_up_s=600))
 
     ended = store.get("t", job.id)
-    assert (ended.state, ended.state_reason["code"]) == ("failed", "internal_error")
+    assert (ended.state, ended.state_reason["code"]) == ("queued", "worker_lost")
     assert ended.state_reason["details"]["log_tail"] == ["killed: it did not come up in time"]
 
 

@@ -1,0 +1,115 @@
+import os
+
+import pytest
+
+from jobs.model import Capabilities, NewRecord
+from worker.checkpoints import RunCheckpoints, remove_checkpoints, saved_jobs
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "checkpoints"
+
+
+@pytest.fixture
+def claim(store):
+    """Claims the one job, after giving back the run that had it."""
+    runs = []
+
+    def claim():
+        if runs:
+            store.requeue(runs[-1].run_id, runs[-1].jobs[0].id)
+        runs.append(store.claim("wrk_1", Capabilities(frozenset({"cpu"}))))
+        return runs[-1].run_id, runs[-1].jobs[0]
+
+    return claim
+
+
+def write(run, step):
+    """What the engine writes, as far as it matters here."""
+    folder = run.path / f"step-{step:012d}"
+    folder.mkdir()
+    (folder / "state.json").write_text(f"{step}")
+    return {"step": step, "name": folder.name}
+
+
+def names(run):
+    return sorted(path.name for path in run.path.iterdir())
+
+
+def test_a_first_run_begins_with_an_empty_folder_of_its_own(submit, claim, root):
+    job = submit("succeed")
+    run_id, claimed = claim()
+
+    run = RunCheckpoints(root, run_id, claimed)
+    run.take_over()
+
+    assert run.path == root / job.id / str(run_id)
+    assert names(run) == []
+
+
+def test_the_next_run_begins_with_the_accepted_checkpoint_and_the_one_before(store, submit, claim, root):
+    job = submit("succeed")
+    run_id, claimed = claim()
+    first = RunCheckpoints(root, run_id, claimed)
+    first.take_over()
+    bodies = [write(first, step) for step in (10, 20, 30)]
+    store.append(run_id, job.id, [NewRecord("checkpoint", bodies[1], 1.0)])  # of the third the store never heard
+
+    second = RunCheckpoints(root, *claim())
+    second.take_over()
+
+    assert names(second) == ["step-000000000010", "step-000000000020"]
+    here, there = (run.path / "step-000000000020" / "state.json" for run in (first, second))
+    assert here.samefile(there), "a link costs no disk"
+
+
+def test_a_file_system_without_links_gets_copies(store, submit, claim, root, monkeypatch):
+    job = submit("succeed")
+    run_id, claimed = claim()
+    first = RunCheckpoints(root, run_id, claimed)
+    first.take_over()
+    store.append(run_id, job.id, [NewRecord("checkpoint", write(first, 10), 1.0)])
+
+    def no_links(source, destination):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", no_links)
+    second = RunCheckpoints(root, *claim())
+    second.take_over()
+
+    assert (second.path / "step-000000000010" / "state.json").read_text() == "10"
+
+
+def test_earlier_runs_are_forgotten_and_later_ones_kept(submit, claim, root):
+    submit("succeed")
+    runs = [RunCheckpoints(root, *claim()) for _ in range(3)]
+    for run in runs:
+        run.take_over()
+
+    runs[1].forget_earlier_runs()
+
+    assert [run.path.exists() for run in runs] == [False, True, True]
+
+
+def test_an_ended_job_leaves_nothing(submit, claim, root):
+    job = submit("succeed")
+    run = RunCheckpoints(root, *claim())
+    run.take_over()
+    before = saved_jobs(root)
+
+    run.remove()
+    run.remove()
+
+    assert before == [job.id]
+    assert saved_jobs(root) == []
+    assert saved_jobs(root / "not there") == []
+
+
+def test_checkpoints_of_several_jobs_are_deleted(root):
+    for job_id in ("job_1", "job_2", "job_3"):
+        (root / job_id / "7").mkdir(parents=True)
+
+    remove_checkpoints(root, {"job_1", "job_3", "job_gone"})
+
+    assert saved_jobs(root) == ["job_2"]
