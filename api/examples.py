@@ -56,6 +56,8 @@ SUMMARY: dict[str, Any] = {
     "links": {
         "self": f"/v1/jobs/{JOB_ID}",
         "cancel": f"/v1/jobs/{JOB_ID}/cancel",
+        "pause": f"/v1/jobs/{JOB_ID}/pause",
+        "resume": f"/v1/jobs/{JOB_ID}/resume",
         "metrics": f"/v1/jobs/{JOB_ID}/metrics",
         "events": f"/v1/jobs/{JOB_ID}/events",
         "report": f"/v1/jobs/{JOB_ID}/report",

@@ -9,8 +9,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import ProblemError, problem_response
 from api.hosts import HostRules
-from api.logs import get_logger
 from jobs.ids import new_id
+from jobs.logs import get_logger
 
 HEADER = "X-Request-ID"
 PROBE_PATHS = frozenset({"/healthz", "/readyz"})

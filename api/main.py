@@ -1,5 +1,6 @@
 """The app: what it is made of, and how it is served."""
 
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -14,11 +15,11 @@ from api.auth import authenticate
 from api.guard import Guard
 from api.handlers import install_handlers
 from api.hosts import HostRules
-from api.logs import configure_logging, get_logger
 from api.openapi import document_of
 from api.routes import artifacts, catalogue, events, jobs, metrics, operations
 from api.services import open_services
 from jobs.errors import JobsError
+from jobs.logs import configure_logging, get_logger
 from jobs.settings import Settings
 
 ROUTERS = [jobs.router, metrics.router, events.router, artifacts.router, catalogue.router, operations.router]
@@ -68,6 +69,8 @@ def main() -> None:
     setproctitle("regcore-api")
     settings = Settings()
     configure_logging(settings.log_level)
+    # Our own line for each request says more.
+    logging.getLogger("uvicorn.access").disabled = True
     try:
         app = create_app(settings)
     except (JobsError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Jobs: submit, list, show, cancel, delete."""
+"""Jobs: submit, list, show, cancel, pause, resume, delete."""
 
 from typing import Annotated, Any
 
@@ -10,12 +10,13 @@ from api.bodies import TheJson, read_nothing
 from api.documents import example, problems
 from api.etags import matches
 from api.idempotency import HEADER, REPLAYED_HEADER, idempotency_key
-from api.logs import get_logger
 from api.negotiation import json_only
 from api.queries import NO_QUERY, ListQuery, SubmitQuery, make_filter
 from api.services import Services, TheServices
 from api.views import JobPage, JobView, Validation, show_job, show_summary, show_validation
+from jobs.logs import get_logger
 from jobs.model import Job, NewJob
+from jobs.states import JobState
 from regcore.plan import Plan, make_plan
 from regcore.spec import parse_spec
 
@@ -38,6 +39,14 @@ _SUBMIT_DOCUMENT: dict[str, Any] = {
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobSpec"}, "example": examples.SPEC}},
     },
 }
+_ACTION_PROBLEMS = (
+    "job_not_found",
+    "illegal_action",
+    "body_too_large",
+    "invalid_json",
+    "invalid_body",
+    "idempotency_mismatch",
+)
 _LOCATION = {"Location": {"schema": {"type": "string"}, "description": "The job's address."}}
 _ETAG = {"ETag": {"schema": {"type": "string"}, "description": "Changes with the job; a heartbeat alone does not."}}
 
@@ -119,22 +128,55 @@ def show(request: Request, response: Response, services: TheServices, tenant: Th
     dependencies=[NO_QUERY, Depends(read_nothing)],
     openapi_extra={"parameters": [_KEY_HEADER]},
     responses={
-        **problems(
-            "job_not_found",
-            "illegal_action",
-            "body_too_large",
-            "invalid_json",
-            "invalid_body",
-            "idempotency_mismatch",
-        ),
+        **problems(*_ACTION_PROBLEMS),
         **example(202, {**examples.JOB, "state": "cancelling"}, "The job, cancelled or about to be"),
     },
 )
-def cancel_job(request: Request, response: Response, services: TheServices, tenant: TheTenant, job_id: str) -> JobView:
+def cancel_job(request: Request, services: TheServices, tenant: TheTenant, job_id: str) -> JobView:
     """Cancel a job: at once if it has no worker yet, else within seconds. Asking again is harmless."""
     job = services.store.request_cancel(tenant, job_id, idempotency_key(request))
     services.notifier.notify(job_id)
     _logger.info("job_cancel_requested", job_id=job_id)
+    return show_job(services, job)
+
+
+@router.post(
+    "/{job_id}/pause",
+    status_code=202,
+    response_model=JobView,
+    dependencies=[NO_QUERY, Depends(read_nothing)],
+    openapi_extra={"parameters": [_KEY_HEADER]},
+    responses={
+        **problems(*_ACTION_PROBLEMS),
+        **example(202, {**examples.JOB, "state": "pausing"}, "The job, paused or about to be"),
+    },
+)
+def pause_job(request: Request, services: TheServices, tenant: TheTenant, job_id: str) -> JobView:
+    """Pause a job: at once if it has no worker, else once a checkpoint is saved. Asking again is harmless."""
+    job = services.store.request_pause(tenant, job_id, idempotency_key(request))
+    services.notifier.notify(job_id)
+    _logger.info("job_pause_requested", job_id=job_id)
+    return show_job(services, job)
+
+
+@router.post(
+    "/{job_id}/resume",
+    status_code=202,
+    response_model=JobView,
+    dependencies=[NO_QUERY, Depends(read_nothing)],
+    openapi_extra={"parameters": [_KEY_HEADER]},
+    responses={
+        **problems(*_ACTION_PROBLEMS),
+        **example(202, {**examples.JOB, "state": "queued"}, "The job, in the queue again"),
+    },
+)
+def resume_job(request: Request, services: TheServices, tenant: TheTenant, job_id: str) -> JobView:
+    """Resume a paused job: it goes on from its checkpoint. One that is not paused is left as it is."""
+    job = services.store.resume(tenant, job_id, idempotency_key(request))
+    if job.state is JobState.QUEUED:
+        services.publish(job_id)
+    services.notifier.notify(job_id)
+    _logger.info("job_resume_requested", job_id=job_id)
     return show_job(services, job)
 
 
