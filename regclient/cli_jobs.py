@@ -1,4 +1,4 @@
-"""The commands about jobs: submit, jobs, show, watch, cancel, download."""
+"""The commands about jobs: submit, jobs, show, watch, cancel, pause, resume, download."""
 
 import json
 import sys
@@ -21,7 +21,7 @@ TimeoutS = Annotated[float | None, typer.Option("--timeout", min=0, help="Second
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (submit, jobs, show, watch, cancel, download):
+    for command in (submit, jobs, show, watch, cancel, pause, resume, download):
         app.command()(command)
 
 
@@ -39,7 +39,7 @@ def submit(
     with _client() as client:
         job = client.jobs.create(body, idempotency_key=idempotency_key)
         if not follow:
-            print_json(job.body) if as_json else out.print(f"{job.id}  {job.state}", highlight=False)
+            _print_state(job, as_json=as_json)
             return
         _finish(job.wait(timeout_s, progress=not as_json), as_json=as_json)
 
@@ -93,8 +93,19 @@ def watch(job_id: JobId, timeout_s: TimeoutS = None, as_json: AsJSON = False) ->
 def cancel(job_id: JobId, as_json: AsJSON = False) -> None:
     """Cancel a job; it ends within about two seconds."""
     with _client() as client:
-        job = client.jobs.cancel(job_id)
-    print_json(job.body) if as_json else out.print(f"{job.id}  {job.state}", highlight=False)
+        _print_state(client.jobs.cancel(job_id), as_json=as_json)
+
+
+def pause(job_id: JobId, as_json: AsJSON = False) -> None:
+    """Pause a job: it saves a checkpoint and frees its worker."""
+    with _client() as client:
+        _print_state(client.jobs.pause(job_id), as_json=as_json)
+
+
+def resume(job_id: JobId, as_json: AsJSON = False) -> None:
+    """Resume a paused job: it goes on from its checkpoint."""
+    with _client() as client:
+        _print_state(client.jobs.resume(job_id), as_json=as_json)
 
 
 def download(
@@ -138,6 +149,10 @@ def _labels(pairs: list[str]) -> dict[str, str]:
         if ":" not in pair:
             raise typer.BadParameter(f"--label: expected key:value, received {pair!r}.")
     return dict(pair.split(":", 1) for pair in pairs)
+
+
+def _print_state(job: Job, *, as_json: bool) -> None:
+    print_json(job.body) if as_json else out.print(f"{job.id}  {job.state}", highlight=False)
 
 
 def _finish(job: Job, *, as_json: bool) -> None:

@@ -141,9 +141,23 @@ class Jobs:
         Raises:
             ConflictError: It already succeeded or failed.
         """
-        headers = {"Idempotency-Key": new_idempotency_key()}
-        response = self._transport.request("POST", f"/v1/jobs/{job_id}/cancel", headers=headers)
-        return Job(self._transport, response.json())
+        return self._act(job_id, "cancel")
+
+    def pause(self, job_id: str) -> Job:
+        """Ask for a pause: the job saves a checkpoint and frees its worker.
+
+        Raises:
+            ConflictError: It has ended, or is about to.
+        """
+        return self._act(job_id, "pause")
+
+    def resume(self, job_id: str) -> Job:
+        """Put a paused job back into the queue; it goes on from its checkpoint.
+
+        Raises:
+            ConflictError: It has ended, or is about to.
+        """
+        return self._act(job_id, "resume")
 
     def delete(self, job_id: str) -> None:
         """Remove an ended job and its artifacts.
@@ -152,6 +166,11 @@ class Jobs:
             ConflictError: It has not ended.
         """
         self._transport.request("DELETE", f"/v1/jobs/{job_id}")
+
+    def _act(self, job_id: str, action: str) -> Job:
+        headers = {"Idempotency-Key": new_idempotency_key()}
+        response = self._transport.request("POST", f"/v1/jobs/{job_id}/{action}", headers=headers)
+        return Job(self._transport, response.json())
 
 
 def spec_json(spec: JobSpec | Mapping[str, Any]) -> JSONObject:

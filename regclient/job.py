@@ -117,9 +117,23 @@ class Job:
         Raises:
             ConflictError: It already succeeded or failed.
         """
-        # Asking twice has the same effect as once, so the transport's retries need no Idempotency-Key here.
-        self.body = self._transport.request("POST", self._path("cancel")).json()
-        return self
+        return self._act("cancel")
+
+    def pause(self) -> Self:
+        """Ask for a pause: it saves a checkpoint and frees its worker.
+
+        Raises:
+            ConflictError: It has ended, or is about to.
+        """
+        return self._act("pause")
+
+    def resume(self) -> Self:
+        """Put it back into the queue if it is paused; it goes on from its checkpoint.
+
+        Raises:
+            ConflictError: It has ended, or is about to.
+        """
+        return self._act("resume")
 
     def delete(self) -> None:
         """Remove it and its artifacts; only once it has ended."""
@@ -198,6 +212,11 @@ class Job:
     def load_model(self) -> "nn.Module":
         """Download the trained network as a torch module in evaluation mode. Needs torch."""
         return self.load_predictor().model
+
+    def _act(self, action: str) -> Self:
+        # Asking twice has the same effect as once, so the transport's retries need no Idempotency-Key here.
+        self.body = self._transport.request("POST", self._path(action)).json()
+        return self
 
     def _path(self, tail: str = "") -> str:
         return f"/v1/jobs/{self.id}/{tail}".rstrip("/")
