@@ -1,6 +1,7 @@
 """The commands that run servers: up, api, worker, migrate, doctor."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,8 @@ def up(
         slots=slots or os.environ.get("REGCORE_SLOTS") or defaults.slots,
     )
     run_stack(options, announce)
+    for number in (signal.SIGINT, signal.SIGTERM):  # all is stopped: one Ctrl-C more must not change the exit code
+        signal.signal(number, signal.SIG_IGN)
 
 
 def api(host: Host = None, port: Port = None, data_dir: DataDir = None, as_json: AsJSON = False) -> None:

@@ -1,5 +1,6 @@
-"""One child process of the embedded stack: it dies with us, is ended politely, and its words are kept."""
+"""One child process of the embedded stack: it dies with us, is started again if it dies, and its words are kept."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -8,6 +9,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+FIRST_RESTART_S = 1.0
+MAX_RESTART_S = 30.0
+STEADY_S = 60.0  # a child that has lived for this long has recovered
 
 _PR_SET_PDEATHSIG = 1
 _MAX_LOG_BYTES = 10_000_000
@@ -21,18 +26,38 @@ class ChildProcess:
         command: The program and its arguments.
         env: Its whole environment.
         log_path: Where its output goes, appended.
+        socket_path: Where it listens, if that is a file; a stale one is removed before each start.
     """
 
-    def __init__(self, name: str, command: Sequence[str], env: Mapping[str, str], log_path: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        log_path: Path,
+        *,
+        socket_path: Path | None = None,
+    ) -> None:
         self.name = name
         self.log_path = log_path
-        if log_path.exists() and log_path.stat().st_size > _MAX_LOG_BYTES:
-            log_path.replace(log_path.with_suffix(".old.log"))
-        with log_path.open("ab") as log:
+        self._command = list(command)
+        self._env = dict(env)
+        self._socket_path = socket_path
+        self._delay_s = 0.0
+        self._due_at: float | None = None
+        self._start()
+
+    def _start(self) -> None:
+        self._started_at = time.monotonic()
+        if self._socket_path is not None:
+            self._socket_path.unlink(missing_ok=True)
+        if self.log_path.exists() and self.log_path.stat().st_size > _MAX_LOG_BYTES:
+            self.log_path.replace(self.log_path.with_suffix(".old.log"))
+        with self.log_path.open("ab") as log:
             self._log_start = log.tell()
             self._process = subprocess.Popen(
-                list(command),
-                env=dict(env),
+                self._command,
+                env=self._env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -49,7 +74,34 @@ class ChildProcess:
         code = self._process.poll()
         if code is None:
             return None
-        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        if code >= 0:
+            return f"exit code {code}"
+        name = next((known.name for known in signal.Signals if known == -code), f"signal {-code}")  # real-time ones
+        return f"killed by {name}"
+
+    def revive(self) -> str | None:
+        """Start it again if it is over and `restart_delay_s` has passed. It never waits: call it again and again.
+
+        Returns:
+            What has just happened: that it died, or that it runs again. None if nothing has.
+        """
+        if self._due_at is None:
+            end = self.exit_text()
+            return None if end is None else self._put_off(f"died ({end})")
+        if time.monotonic() < self._due_at:
+            return None
+        try:
+            self._start()
+        except OSError as error:  # no memory, no process or no file to be had now; perhaps later
+            return self._put_off(f"could not be started ({error})")
+        self._due_at = None
+        return f"started again  (pid {self.pid})"
+
+    def _put_off(self, why: str) -> str:
+        now = time.monotonic()
+        self._delay_s = restart_delay_s(self._delay_s, lived_s=now - self._started_at)
+        self._due_at = now + self._delay_s
+        return f"{why}; started again in {self._delay_s:g} s. Its log: {self.log_path}"
 
     def log_tail(self, num_lines: int = 15) -> str:
         """The last lines that this process wrote."""
@@ -74,7 +126,22 @@ class ChildProcess:
     def kill(self) -> None:
         """Have it end now, with everything in its session; it waits for nothing, so that a signal handler may ask."""
         if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # collected just now, by what the signal interrupted
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+
+def restart_delay_s(previous_s: float, lived_s: float) -> float:
+    """How long to wait before a child that died is started again: twice as long each time, within limits.
+
+    min(2 · previous, MAX_RESTART_S), beginning with FIRST_RESTART_S
+
+    Args:
+        previous_s: The wait before its last start; 0 if there was none.
+        lived_s: How long it has lived since; from STEADY_S on the waits begin anew.
+    """
+    if previous_s == 0 or lived_s >= STEADY_S:
+        return FIRST_RESTART_S
+    return min(2 * previous_s, MAX_RESTART_S)
 
 
 def wait_until(ready: Callable[[], bool], timeout_s: float, interval_s: float = 0.05) -> bool:

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ import httpx2
 from regclient.client import Client
 from regclient.connection import KEY_FILE_NAME, URL_FILE_NAME
 from regclient.embedded_redis import find_redis_server, private_socket_path, redis_answers, redis_command
-from regclient.errors import RegClientError
+from regclient.errors import RegClientError, ServerUnreachableError, UnavailableError
 from regclient.process import ChildProcess, wait_until
 
 REDIS_READY_S = 10.0
@@ -31,6 +30,10 @@ Announce = Callable[[str, str], None]
 
 class StackError(RegClientError):
     """The embedded stack cannot start, or a part of it died."""
+
+
+class StopAskedError(RegClientError):
+    """The embedded stack was asked to stop before it was up."""
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,19 @@ class EmbeddedStack:
 
     Args:
         options: Where and how large.
-        announce: Called with (part, line) as each part is ready or ends.
+        announce: Called with (part, line) as each part is ready, dies, is started again or ends.
+
+    Attributes:
+        stop_asked: Whether `ask_to_stop` was called; whoever keeps the stack running then leaves it.
     """
 
     def __init__(self, options: StackOptions, announce: Announce) -> None:
         self.options = options
         self.data_dir = options.data_dir.resolve()
         self.url = options.url
+        # Not an Event: a signal may interrupt the very code that holds the Event's lock, and then wait for ever.
+        self.stop_asked = False
+        self._grace_s = options.stop_grace_s
         self._announce = announce
         self._children: list[ChildProcess] = []
         self._lock: TextIO | None = None
@@ -93,13 +102,29 @@ class EmbeddedStack:
         self.stop()
 
     def check(self) -> None:
-        """Raise StackError if a part has died, with the last lines it wrote."""
+        """Raise StackError if a part is dead, with the last lines that it wrote."""
         for child in self._children:
             end = child.exit_text()
             if end is not None:
                 raise StackError(
                     f"{child.name} died ({end}). Its last lines, from {child.log_path}:\n{child.log_tail()}"
                 )
+
+    def revive(self) -> None:
+        """Start again what has died; to be called again and again while the stack is up.
+
+        Each part waits for itself, longer each time that it dies soon; this call waits for none.
+        """
+        for child in self._children:
+            line = child.revive()
+            if line is not None:
+                self._announce(child.name, line)
+
+    def ask_to_stop(self) -> None:
+        """Have the stack's owner leave it; asked again, end every part at once. Safe in a signal handler."""
+        if self.stop_asked:
+            self.kill()
+        self.stop_asked = True
 
     def stop(self) -> None:
         """End every part, those who use the others first."""
@@ -109,7 +134,7 @@ class EmbeddedStack:
             child.terminate()
         for child in users + [child for child in children if child.name == "redis"]:
             child.terminate()
-            child.join(self.options.stop_grace_s)
+            child.join(self._grace_s)
             self._announce(child.name, "stopped")
         self._children = []  # only now: until then `kill` must find them
         if self._socket_path is not None:
@@ -124,6 +149,7 @@ class EmbeddedStack:
 
     def kill(self) -> None:
         """Have every part end at once, without grace. Safe in a signal handler; `stop` still has to collect them."""
+        self._grace_s = 0.0  # for a part that is being started just now, and not yet known here
         for child in self._children:
             child.kill()
 
@@ -148,15 +174,14 @@ class EmbeddedStack:
         self._wait(api, self._api_ready, API_READY_S)
         (self.data_dir / URL_FILE_NAME).write_text(self.url + "\n", encoding="utf-8")
         self._announce("api", f"{self.url}  (pid {api.pid})")
-        with Client(self.url, self.api_key) as client:
+        with Client(self.url, self.api_key, max_retries=0) as client:  # `_wait` asks again, and looks around meanwhile
             self._wait(worker, lambda: _has_ready_worker(client, started_at), WORKER_READY_S)
         self._announce("worker", f"ready  (pid {worker.pid}; slots: {self.options.slots})")
 
     def _start_redis(self, env: dict[str, str]) -> str:
         binary = find_redis_server()
         self._socket_path = socket_path = private_socket_path(self.data_dir)
-        socket_path.unlink(missing_ok=True)
-        redis = self._spawn("redis", redis_command(binary, socket_path, self.data_dir), env)
+        redis = self._spawn("redis", redis_command(binary, socket_path, self.data_dir), env, socket_path)
         self._wait(redis, lambda: redis_answers(socket_path), REDIS_READY_S)
         self._announce("redis", f"{binary} on {socket_path}  (pid {redis.pid})")
         return f"unix://{socket_path}"
@@ -179,13 +204,17 @@ class EmbeddedStack:
         lock.flush()
         self._lock = lock
 
-    def _spawn(self, name: str, command: list[str], env: dict[str, str]) -> ChildProcess:
-        child = ChildProcess(name, command, env, self.data_dir / "logs" / f"{name}.log")
+    def _spawn(
+        self, name: str, command: list[str], env: dict[str, str], socket_path: Path | None = None
+    ) -> ChildProcess:
+        child = ChildProcess(name, command, env, self.data_dir / "logs" / f"{name}.log", socket_path=socket_path)
         self._children.append(child)
         return child
 
     def _wait(self, child: ChildProcess, ready: Callable[[], bool], timeout_s: float) -> None:
         def ready_or_dead() -> bool:
+            if self.stop_asked:  # first: asked twice, the parts are dead too
+                raise StopAskedError("The stack was asked to stop before it was up.")
             self.check()
             return ready()
 
@@ -222,34 +251,27 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 def run_stack(options: StackOptions, announce: Announce) -> None:
-    """Start the stack and stay until Ctrl-C, SIGTERM, or the death of a part.
+    """Start the stack and keep every part of it running until Ctrl-C or SIGTERM.
 
     Raises:
-        StackError: It could not start, or a part died. Everything else has been ended by then.
+        StackError: It could not start. What had been started has been ended by then.
     """
-    stop = threading.Event()
+    stack = EmbeddedStack(options, announce)
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():  # asked twice: no more grace, and no exception that would cut the stopping short
-            stack.kill()
-            return
-        stop.set()
-        if starting:
-            raise KeyboardInterrupt
+        stack.ask_to_stop()  # and raises nothing: an exception would cut short whatever runs just then
 
-    stack = EmbeddedStack(options, announce)
     previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    starting = True
     try:
         with stack:
-            starting = False
             announce(
                 "regcore", f"up at {stack.url}. The key: {stack.data_dir / KEY_FILE_NAME}. Ctrl-C stops everything."
             )
-            while not stop.wait(POLL_S):
-                stack.check()
+            while not stack.stop_asked:
+                stack.revive()
+                time.sleep(POLL_S)
             announce("regcore", "stopping")
-    except KeyboardInterrupt:
+    except StopAskedError:
         announce("regcore", "stopped before it was up")
     finally:
         for number, handler in previous.items():
@@ -259,4 +281,8 @@ def run_stack(options: StackOptions, announce: Announce) -> None:
 def _has_ready_worker(client: Client, started_at: float) -> bool:
     # Rows of workers of an earlier `up` stay behind; only a beat since our start is ours. UTC sorts as text.
     since = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(started_at))
-    return any(worker["state"] == "ready" and worker["heartbeat_at"] >= since for worker in client.workers())
+    try:
+        workers = client.workers()
+    except (ServerUnreachableError, UnavailableError):  # a dead api is for `check` to name
+        return False
+    return any(worker["state"] == "ready" and worker["heartbeat_at"] >= since for worker in workers)

@@ -254,10 +254,14 @@ class UpProcess:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def part(self, name: str) -> psutil.Process:
-        """One of its parts, by the pid that it printed."""
-        found = re.search(rf"^{name} .*pid (\d+)", self.printed, re.MULTILINE)
-        assert found, self.printed
-        return psutil.Process(int(found[1]))
+        """One of its parts; it must be there."""
+        return psutil.Process(self.pid(name))
+
+    def pid(self, name: str) -> int:
+        """The pid that it printed last for this part."""
+        pids = re.findall(rf"^{name} .*pid (\d+)", self.printed, re.MULTILINE)
+        assert pids, self.printed
+        return int(pids[-1])
 
     def stop(self) -> None:
         """End it if it still runs."""

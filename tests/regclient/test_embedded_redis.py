@@ -28,6 +28,26 @@ def test_each_redis_that_is_found_answers_on_its_private_socket(
     assert not redis_answers(socket_path)
 
 
+def test_a_redis_that_is_killed_comes_back_on_the_same_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("regclient.process.FIRST_RESTART_S", 0.0)
+    socket_path = private_socket_path(tmp_path)
+    command = redis_command(find_redis_server(), socket_path, tmp_path)
+    redis = ChildProcess("redis", command, os.environ, tmp_path / "log", socket_path=socket_path)
+
+    try:
+        assert wait_until(lambda: redis_answers(socket_path), 10), redis.log_tail()
+        redis.kill()
+        assert wait_until(lambda: redis.exit_text() is not None, 10)
+        assert socket_path.exists()
+        assert not redis_answers(socket_path)
+        redis.revive()
+        redis.revive()
+        assert wait_until(lambda: redis_answers(socket_path), 10), redis.log_tail()
+    finally:
+        redis.terminate()
+        redis.join(10)
+
+
 def test_a_long_data_dir_gets_a_short_private_socket(tmp_path: Path) -> None:
     path = private_socket_path(tmp_path / ("x" * 120))
 

@@ -1,12 +1,15 @@
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import psutil
+import pytest
 
-from regclient.process import ChildProcess, wait_until
+from regclient.process import ChildProcess, restart_delay_s, wait_until
 
 
 def spawn(code: str, log_path: Path) -> ChildProcess:
@@ -20,6 +23,15 @@ def test_the_end_and_the_last_words_are_kept(tmp_path: Path) -> None:
 
     assert child.exit_text() == "exit code 3"
     assert child.log_tail(1) == "oh no"
+
+
+@pytest.mark.parametrize(("number", "text"), [(signal.SIGSEGV, "SIGSEGV"), (40, "signal 40")])
+def test_the_signal_that_ended_it_is_named_even_if_it_has_no_name(tmp_path: Path, number: int, text: str) -> None:
+    child = ChildProcess("child", ["sleep", "60"], os.environ, tmp_path / "log")
+
+    os.kill(child.pid, number)
+
+    assert wait_until(lambda: child.exit_text() == f"killed by {text}", 20)
 
 
 def test_a_child_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path) -> None:
@@ -48,6 +60,87 @@ def test_a_child_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     parent.stdout.close()
 
     assert wait_until(lambda: not _alive(grandchild), 10)
+
+
+def test_the_waits_before_restarts_double_up_to_half_a_minute_and_begin_anew_after_a_steady_minute() -> None:
+    lives_s = [0.0, 5.0, 0.0, 59.9, 0.0, 0.0, 1.0, 60.0, 0.0]
+
+    waits_s = [0.0]
+    for lived_s in lives_s:
+        waits_s.append(restart_delay_s(waits_s[-1], lived_s))
+
+    assert waits_s[1:] == [1, 2, 4, 8, 16, 30, 30, 1, 2]
+
+
+def test_a_child_that_died_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("regclient.process.FIRST_RESTART_S", 0.0)
+    child = spawn("import time; print('up', flush=True); time.sleep(60)", tmp_path / "log")
+    first = child.pid
+    assert child.revive() is None
+
+    os.kill(first, signal.SIGKILL)
+    assert wait_until(lambda: child.exit_text() is not None, 20)
+    lines = [child.revive(), child.revive(), child.revive()]
+
+    assert child.pid != first
+    assert lines == [
+        f"died (killed by SIGKILL); started again in 0 s. Its log: {tmp_path / 'log'}",
+        f"started again  (pid {child.pid})",
+        None,
+    ]
+    assert wait_until(lambda: child.log_tail() == "up", 20)  # what the first one wrote is not its word
+    child.kill()
+    child.join(20)
+
+
+def test_a_child_is_not_started_again_before_its_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("regclient.process.FIRST_RESTART_S", 3600.0)
+    child = spawn("pass", tmp_path / "log")
+
+    assert wait_until(lambda: child.exit_text() is not None, 20)
+
+    assert str(child.revive()).startswith("died (exit code 0); started again in 3600 s.")
+    assert child.revive() is None
+    assert child.exit_text() == "exit code 0"
+
+
+def test_a_child_that_cannot_be_started_again_is_tried_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("regclient.process.FIRST_RESTART_S", 0.0)
+    program = tmp_path / "program"
+    program.symlink_to("/bin/true")
+    child = ChildProcess("child", [str(program)], os.environ, tmp_path / "log")
+    assert wait_until(lambda: child.exit_text() is not None, 20)
+    child.revive()
+
+    program.unlink()
+    failed = str(child.revive())
+    program.symlink_to("/bin/true")
+
+    assert re.match(r"could not be started \(.*No such file.*\); started again in 0 s\.", failed)
+    assert str(child.revive()).startswith("started again")
+    child.join(20)
+
+
+def test_a_stale_socket_is_removed_before_the_start(tmp_path: Path) -> None:
+    stale = tmp_path / "socket"
+    stale.touch()
+
+    child = ChildProcess("child", ["/bin/true"], os.environ, tmp_path / "log", socket_path=stale)
+
+    assert not stale.exists()
+    child.join(20)
+
+
+def test_a_kill_from_a_signal_handler_may_come_while_the_end_is_being_collected(tmp_path: Path) -> None:
+    child = spawn("pass", tmp_path / "log")
+
+    with child._process._waitpid_lock:  # as Popen.poll holds it, between waitpid and noting the exit code
+        os.waitpid(child.pid, 0)
+        child.kill()
+
+    child.join(20)
 
 
 def test_wait_until_gives_up() -> None:

@@ -1,4 +1,5 @@
 import fcntl
+import os
 import re
 import signal
 import socket
@@ -11,11 +12,17 @@ import psutil
 import pytest
 
 from regclient.process import wait_until
-from regclient.up import EmbeddedStack, StackError, StackOptions, free_port, require_free_port
+from regclient.up import EmbeddedStack, StackError, StackOptions, free_port, require_free_port, run_stack
 
 
 def quiet(part: str, line: str) -> None:
     pass
+
+
+def pid_in(line: str) -> int:
+    found = re.search(r"pid (\d+)", line)
+    assert found is not None, line
+    return int(found[1])
 
 
 def test_a_port_in_use_is_named_with_the_remedy(tmp_path: Path) -> None:
@@ -99,6 +106,51 @@ def test_a_signal_while_it_starts_ends_everything(start_up: Any, is_alive: Calla
     assert [process for process in family if is_alive(process)] == []
 
 
+@pytest.mark.parametrize("num_signals", [1, 2])
+def test_a_signal_while_it_starts_raises_nothing_where_it_strikes(tmp_path: Path, num_signals: int) -> None:
+    lines: list[tuple[str, str]] = []
+    before = psutil.Process().children()
+
+    def announce(part: str, line: str) -> None:
+        lines.append((part, line))
+        if part == "redis" and "pid" in line:
+            for _ in range(num_signals):
+                signal.raise_signal(signal.SIGINT)
+            lines.append(("test", "went on"))
+
+    run_stack(StackOptions(port=free_port(), data_dir=tmp_path), announce)
+
+    assert lines[1] == ("test", "went on")
+    assert lines[-1] == ("regcore", "stopped before it was up")
+    assert not any("up at" in line for _, line in lines)
+    assert psutil.Process().children() == before
+
+
+def test_a_signal_while_a_part_waits_for_its_restart_ends_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("regclient.process.FIRST_RESTART_S", 3600.0)
+    lines: list[tuple[str, str]] = []
+    before = psutil.Process().children()
+
+    def announce(part: str, line: str) -> None:
+        lines.append((part, line))
+        if part == "redis" and "pid" in line:
+            pids.append(pid_in(line))
+        elif line.startswith("up at"):
+            os.kill(pids[0], signal.SIGKILL)
+        elif "died" in line:
+            signal.raise_signal(signal.SIGTERM)
+
+    pids: list[int] = []
+    run_stack(StackOptions(port=free_port(), data_dir=tmp_path), announce)
+
+    log = tmp_path / "logs" / "redis.log"
+    assert ("redis", f"died (killed by SIGKILL); started again in 3600 s. Its log: {log}") in lines
+    assert [part for part, line in lines if line == "stopped"] == ["worker", "api", "redis"]
+    assert psutil.Process().children() == before
+
+
 def test_what_it_prints_is_where_to_go_and_where_the_key_lies(stack: Any) -> None:
     last = stack.printed.splitlines()[-1]
 
@@ -109,20 +161,39 @@ def test_what_it_prints_is_where_to_go_and_where_the_key_lies(stack: Any) -> Non
     assert stack.data_dir.stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.parametrize("part", ["redis", "api", "worker"])
-def test_a_part_that_is_killed_is_named_and_the_others_end(
-    start_up: Any, is_alive: Callable[[psutil.Process], bool], part: str
+def test_a_part_that_dies_while_it_starts_is_named_with_its_last_words(tmp_path: Path) -> None:
+    before = psutil.Process().children()
+
+    def announce(part: str, line: str) -> None:
+        if "pid" in line:
+            os.kill(pid_in(line), signal.SIGKILL)
+
+    with (
+        pytest.raises(StackError, match=r"redis died \(killed by SIGKILL\)(?s:.*)redis\.log:(?s:.*)ready to accept"),
+        EmbeddedStack(StackOptions(port=free_port(), data_dir=tmp_path), announce),
+    ):
+        pass
+
+    assert psutil.Process().children() == before
+
+
+def test_a_part_that_is_killed_is_started_again_and_the_others_go_on(
+    start_up: Any, short_spec: dict[str, Any], is_alive: Callable[[psutil.Process], bool]
 ) -> None:
     up = start_up().await_up()
-    family = up.family()
+    parts = ("redis", "api", "worker")
+    for killed in parts:
+        before = {part: up.pid(part) for part in parts}
 
-    up.part(part).kill()
+        up.part(killed).kill()
 
-    assert up.process.wait(60) == 1
-    assert f"{part} died (killed by SIGKILL)" in up.errors
-    assert f"{part}.log" in up.errors.replace("\n", "")
-    assert "Traceback" not in up.errors
-    assert wait_until(lambda: not any(is_alive(process) for process in family), 20)
+        assert wait_until(lambda: up.pid(killed) != before[killed], 60), up.printed  # noqa: B023 - called in this round
+        assert f"{killed:<8} died (killed by SIGKILL); started again in 1 s. Its log: " in up.printed
+        assert [part for part in parts if up.pid(part) != before[part]] == [killed]
+        assert all(is_alive(up.part(part)) for part in parts)
+        with up.client() as client:
+            client.jobs.create(short_spec).wait(90, progress=False).raise_for_state()
+    assert up.errors == ""
 
 
 def test_a_second_up_in_the_same_folder_is_refused(stack: Any, regcore: Any) -> None:
