@@ -1,0 +1,96 @@
+"""A stack to break, on each database, whole again before each test; and the runs that nobody breaks."""
+
+import functools
+import json
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from live_stack import LiveStack, live_stack
+
+from regcore import parse_spec, train
+
+LEASE_S = 2
+
+
+@pytest.fixture(scope="module")
+def _shared(database_url: str | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
+    folder = tmp_path_factory.mktemp("stack")
+    with live_stack(folder, database_url, lease_s=LEASE_S, reconcile_interval_s=0.2) as stack:
+        yield stack
+
+
+@pytest.fixture
+def stack(_shared: LiveStack) -> Iterator[LiveStack]:
+    """The module's stack: Redis, api and one worker, all alive."""
+    yield _shared
+    _shared.parts["redis"].revive()
+    _shared.await_redis()
+    _shared.api.revive()
+    _shared.await_api()
+    for name, part in _shared.parts.items():
+        if name.startswith("worker") and name != "worker":
+            part.stop()
+    _shared.worker.revive()
+    _shared.wait_for(lambda: _shared.num_ready_workers() == 1)
+
+
+@pytest.fixture
+def second_worker(stack: LiveStack) -> Any:
+    """Another worker, ready to take over."""
+    worker = stack.add_worker(2).start()
+    stack.wait_for(lambda: stack.num_ready_workers() == 2)
+    return worker
+
+
+@pytest.fixture
+def dice(request: pytest.FixtureRequest) -> random.Random:
+    """Random moments that are the same in every run of a test, and differ between tests."""
+    return random.Random(request.node.name)
+
+
+@pytest.fixture
+def make_spec() -> Callable[..., dict[str, Any]]:
+    """Makes jobs of a few seconds that save themselves often."""
+
+    def make(epochs: int = 100, *, checkpoint_every_s: float = 0.1, **changes: Any) -> dict[str, Any]:
+        return {
+            "data": {"kind": "builtin", "name": "digits"},
+            "model": {"kind": "mlp", "hidden": [64]},
+            "regularizers": [{"kind": "dropout", "p": 0.2}, {"kind": "l1", "strength": 1e-5}],
+            "training": {"epochs": epochs, "checkpoint_every_s": checkpoint_every_s, "seed": 3},
+            **changes,
+        }
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def undisturbed() -> Callable[[dict[str, Any]], str]:
+    """Gives `weights_sha256` of an uninterrupted run of a spec, trained in this process."""
+
+    @functools.cache
+    def sha256(spec: str) -> str:
+        return train(parse_spec(json.loads(spec))).weights_sha256
+
+    return lambda spec: sha256(json.dumps(spec))
+
+
+@pytest.fixture
+def check_promise(stack: LiveStack, undisturbed: Callable[[dict[str, Any]], str]) -> Callable[..., None]:
+    """Checks what must hold of a job that succeeded, whatever happened on the way."""
+
+    def check(job: dict[str, Any]) -> None:
+        records = stack.records(job["id"])
+        assert job["state"] == "succeeded"
+        assert [one["seq"] for one in records] == list(range(1, len(records) + 1))
+        steps = [one["body"]["step"] for one in records if one["kind"] == "metrics"]
+        per_epoch = job["plan"]["steps_per_epoch"]
+        assert steps == [per_epoch * epoch for epoch in range(1, job["plan"]["num_epochs"] + 1)]
+        assert [one["body"]["state"] for one in records if one["kind"] == "state"].count("succeeded") == 1
+        assert job["result"]["exact"] is True
+        assert job["result"]["weights_sha256"] == undisturbed(job["spec"])
+        assert {"log.txt", "metrics.csv", "model.safetensors"} <= stack.artifact_names(job["id"])
+
+    return check

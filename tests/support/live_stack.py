@@ -1,0 +1,292 @@
+"""The whole stack as processes that a test may kill: Redis, api, workers and their runners, and a client."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psutil
+import redis
+
+TERMINAL = ("succeeded", "failed", "cancelled")
+START_TIMEOUT_S = 60.0
+REQUEST_TIMEOUT_S = 30.0
+
+
+class Part:
+    """One process of the stack.
+
+    Args:
+        name: `redis`, `api`, `worker`, `worker2`, …
+        command: What to run.
+        environment: Its variables.
+        log_path: Where it writes.
+    """
+
+    def __init__(self, name: str, command: list[str], environment: dict[str, str], log_path: Path) -> None:
+        self.name = name
+        self._command = command
+        self._environment = environment
+        self.log_path = log_path
+        self.expected_to_live = False
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        assert self._process is not None
+        return self._process.poll()
+
+    def start(self) -> "Part":
+        """Start it, or start it again."""
+        with self.log_path.open("ab") as log:
+            self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
+        self.expected_to_live = True
+        return self
+
+    def revive(self) -> None:
+        """Start it again unless it lives."""
+        if self._process is None or self._process.poll() is not None:
+            self.start()
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        self.send(signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal; after one that ends it, nobody expects it to live."""
+        self.expected_to_live = number in (signal.SIGSTOP, signal.SIGCONT)
+        os.kill(self.pid, number)
+
+    def stop(self, grace_s: float = 30.0) -> None:
+        """SIGTERM, and SIGKILL after the grace."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self.send(signal.SIGCONT)
+        self.send(signal.SIGTERM)
+        try:
+            self._process.wait(grace_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def runners(self) -> list[psutil.Process]:
+        """A worker's runners, the one that has used the processor the most first: it trains, the others wait."""
+        children = psutil.Process(self.pid).children()
+        return sorted(children, key=lambda child: -sum(child.cpu_times()[:2]))
+
+
+class LiveStack:
+    """Redis, api and workers on one data directory.
+
+    Args:
+        folder: Everything is in here.
+        database_url: Of a PostgreSQL; None for SQLite.
+        **settings: Settings by name, such as `lease_s=2`.
+    """
+
+    def __init__(self, folder: Path, database_url: str | None, **settings: object) -> None:
+        self.folder = folder
+        self.data_dir = folder / "regcore"
+        self.port = _free_port()
+        # A socket's path has at most 107 bytes: pytest's folders can be longer.
+        self._socket = Path(f"/tmp/regcore-{os.getpid()}-{self.port}.sock")
+        self.redis_url = f"unix://{self._socket}"
+        shown = {"data_dir": self.data_dir, "redis_url": self.redis_url, "port": self.port, **settings}
+        if database_url is not None:
+            shown["database_url"] = database_url
+        self.environment = os.environ | {f"REGCORE_{name.upper()}": str(value) for name, value in shown.items()}
+        self.is_sqlite = database_url is None
+        self.parts: dict[str, Part] = {}
+        self.client = httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=REQUEST_TIMEOUT_S)
+
+    def start(self, num_workers: int = 1) -> "LiveStack":
+        """Start every part and wait until jobs can run."""
+        options = ["--port", "0", "--unixsocket", str(self._socket), "--dir", str(self.folder), "--save", ""]
+        self._add("redis", [_redis_binary(), *options]).start()
+        self.await_redis()
+        if not self.is_sqlite:
+            self.run("jobs.migrate")
+        # On SQLite api and worker start at once and both migrate it.
+        self._add("api", [sys.executable, "-m", "api"]).start()
+        for number in range(1, num_workers + 1):
+            self.add_worker(number).start()
+        self.await_api()
+        self.wait_for(lambda: self.num_ready_workers() >= num_workers)
+        return self
+
+    def close(self) -> None:
+        """Stop every part; Redis last."""
+        for part in reversed(self.parts.values()):
+            part.stop()
+        self.client.close()
+        self._socket.unlink(missing_ok=True)
+
+    def add_worker(self, number: int) -> Part:
+        """Add a worker without starting it."""
+        name = "worker" if number == 1 else f"worker{number}"
+        return self._add(name, [sys.executable, "-m", "worker"])
+
+    def run(self, module: str) -> None:
+        """Run `python -m module` to its end."""
+        subprocess.run([sys.executable, "-m", module], env=self.environment, check=True, timeout=START_TIMEOUT_S)
+
+    @property
+    def redis(self) -> redis.Redis:
+        """A client of the stack's Redis."""
+        return redis.Redis.from_url(self.redis_url)
+
+    @property
+    def worker(self) -> Part:
+        return self.parts["worker"]
+
+    @property
+    def api(self) -> Part:
+        return self.parts["api"]
+
+    def await_redis(self) -> None:
+        self.wait_for(lambda: _quietly(lambda: bool(self.redis.ping()), redis.RedisError))
+
+    def await_api(self) -> None:
+        """Wait for the api, and take the key that it wrote."""
+        self.wait_for(lambda: _quietly(lambda: self.client.get("/readyz").is_success, httpx2.TransportError))
+        self.client.headers["Authorization"] = f"Bearer {(self.data_dir / 'api-key').read_text().strip()}"
+
+    def num_ready_workers(self) -> int:
+        return sum(worker["state"] == "ready" for worker in self.get("/v1/workers")["data"])
+
+    def get(self, path: str) -> dict[str, Any]:
+        answer = self.client.get(path)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def submit(self, spec: dict[str, Any]) -> str:
+        """Submit a job; its id."""
+        answer = self.client.post("/v1/jobs", json=spec)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    def act(self, job_id: str, action: str) -> dict[str, Any]:
+        """Cancel, pause or resume."""
+        answer = self.client.post(f"/v1/jobs/{job_id}/{action}")
+        assert answer.status_code == 202, answer.text
+        return dict(answer.json())
+
+    def job(self, job_id: str) -> dict[str, Any]:
+        return self.get(f"/v1/jobs/{job_id}")
+
+    def wait(self, job_id: str, *states: str, timeout_s: float = 120) -> dict[str, Any]:
+        """Wait until the job is in one of these states."""
+        found: dict[str, Any] = {}
+
+        def arrived() -> bool:
+            found.update(self.job(job_id))
+            assert found["state"] in states or found["state"] not in TERMINAL, found["state_reason"]
+            return found["state"] in states
+
+        self.wait_for(arrived, timeout_s)
+        return found
+
+    def wait_for_step(self, job_id: str, step: int) -> None:
+        """Wait until the job trains and has told of this step."""
+
+        def arrived() -> bool:
+            job = self.job(job_id)
+            assert job["state"] not in TERMINAL, job["state_reason"]
+            return job["state"] == "running" and job["progress"]["step"] >= step
+
+        self.wait_for(arrived, 120)
+
+    def records(self, job_id: str, kind: str | None = None) -> list[dict[str, Any]]:
+        """The job's log, or one kind of its records."""
+        page = self.get(f"/v1/jobs/{job_id}/events?limit=10000")
+        assert not page["has_more"]
+        return [record for record in page["data"] if kind in (None, record["kind"])]
+
+    def stream(self, job_id: str, last_event_id: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
+        """Read the live stream until it ends, or until so many events have come."""
+        headers = {"Accept": "text/event-stream"}
+        if last_event_id is not None:
+            headers["Last-Event-ID"] = last_event_id
+        events: list[dict[str, Any]] = []
+        event: dict[str, Any] = {}
+        with self.client.stream("GET", f"/v1/jobs/{job_id}/events", headers=headers) as answer:
+            assert answer.status_code == 200
+            for line in answer.iter_lines():
+                if line.startswith("id:"):
+                    event["id"] = line[3:].strip()
+                elif line.startswith("data:"):
+                    event["data"] = json.loads(line[5:])
+                elif not line and event:
+                    events.append(event)
+                    event = {}
+                    if len(events) == limit:
+                        break
+        return events
+
+    def artifact_text(self, job_id: str, name: str) -> str:
+        answer = self.client.get(f"/v1/jobs/{job_id}/artifacts/{name}")
+        assert answer.status_code == 200, answer.text
+        return str(answer.text)
+
+    def artifact_names(self, job_id: str) -> set[str]:
+        return {one["name"] for one in self.get(f"/v1/jobs/{job_id}/artifacts")["data"]}
+
+    def wait_for(self, condition: Callable[[], bool], timeout_s: float = START_TIMEOUT_S) -> None:
+        """Wait, unless a part ends that nobody told to."""
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            for part in self.parts.values():
+                gone = part.expected_to_live and part.returncode is not None
+                assert not gone, f"{part.name} ended by itself: {part.log_path.read_text()[-3000:]}"
+            assert time.monotonic() < deadline, f"it took longer than {timeout_s} s"
+            time.sleep(0.03)
+
+    def _add(self, name: str, command: list[str]) -> Part:
+        self.parts[name] = Part(name, command, self.environment, self.folder / f"{name}.log")
+        return self.parts[name]
+
+
+@contextlib.contextmanager
+def live_stack(
+    folder: Path, database_url: str | None, *, num_workers: int = 1, **settings: object
+) -> Iterator[LiveStack]:
+    """A running stack; nothing of it is left afterwards."""
+    stack = LiveStack(folder, database_url, **settings)
+    try:
+        yield stack.start(num_workers)
+    finally:
+        stack.close()
+
+
+def _quietly(question: Callable[[], bool], *errors: type[Exception]) -> bool:
+    try:
+        return question()
+    except errors:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _redis_binary() -> str:
+    found = shutil.which("redis-server") or shutil.which("valkey-server")
+    assert found is not None, "redis-server or valkey-server must be on PATH"
+    return found
