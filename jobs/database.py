@@ -14,7 +14,9 @@ from jobs.errors import StoreUnavailableError
 
 _BUSY_TIMEOUT_S = 10.0
 _CONNECT_TIMEOUT_S = 5
-_POSTGRESQL_OPTIONS = "-c lock_timeout=10s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
+# A process that is stopped in a transaction holds its locks, and nobody can take its jobs: no transaction of ours waits
+# for anything but the database, so one that idles for five seconds has nobody left to end it.
+_POSTGRESQL_OPTIONS = "-c lock_timeout=10s -c statement_timeout=30s -c idle_in_transaction_session_timeout=5s"
 
 
 class Database:

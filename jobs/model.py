@@ -79,6 +79,8 @@ class Job(JobSummary):
     resolved_spec: Json
     plan: Json
     transitions: list[Transition]
+    checkpoint: Json | None = None
+    """The newest one that a run saved, ``{run_id, step, epoch, name, size_bytes}``; not shown to users."""
 
 
 @dataclass(frozen=True, slots=True)

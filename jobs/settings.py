@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         description="How often a worker looks for expired leases and for jobs whose message was lost.",
     )
     max_attempts: int = Field(
-        3, ge=1, description="A job that lost its worker this many times in a row fails as `worker_lost`."
+        3, ge=1, description="A job that is lost this many times in a row, without a checkpoint in between, fails."
     )
     cancel_grace_s: float = Field(
         1, ge=0, description="How long a cancelled run may take to stop by itself before it is killed."
@@ -82,8 +82,17 @@ class Settings(BaseSettings):
     drain_grace_s: float = Field(
         20,
         ge=0,
-        description="How long a run may take to stop when its worker shuts down, before it is killed; both requeue it.",
+        description="How long a run may take to save a checkpoint and stop, when it is paused or its worker shuts "
+        "down, before it is killed; it then goes on from the checkpoint before.",
     )
+    checkpoints_dir: Path = Field(
+        default_factory=lambda values: values["data_dir"] / "checkpoints",
+        description="Where running and paused jobs are saved. Workers share it; else another node begins anew.",
+    )
+    max_checkpoint_bytes: int = Field(
+        10_000_000_000, ge=1, description="Disk that the checkpoints of one job may take together."
+    )
+    max_log_bytes: int = Field(10_000_000, ge=10_000, description="Largest `log.txt` of a job; the rest is dropped.")
     data_sets_dir: Path = Field(
         default_factory=lambda values: values["data_dir"] / "datasets",
         description="Where torchvision's data sets lie.",
@@ -91,7 +100,7 @@ class Settings(BaseSettings):
     allow_downloads: bool = Field(False, description="Whether torchvision's data sets may be downloaded.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
 
-    @field_validator("data_dir", "data_sets_dir", "bootstrap_key_file")
+    @field_validator("data_dir", "data_sets_dir", "checkpoints_dir", "bootstrap_key_file")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         # Children may have another working directory.

@@ -67,6 +67,7 @@ class Reason(StrEnum):
     MAX_RUNTIME_EXCEEDED = "max_runtime_exceeded"
     MAX_MEMORY_EXCEEDED = "max_memory_exceeded"
     WORKER_LOST = "worker_lost"
+    WORKER_DRAINED = "worker_drained"
     CANCELLED_BY_USER = "cancelled_by_user"
     PAUSED_BY_USER = "paused_by_user"
     PAUSED_BY_OPERATOR = "paused_by_operator"
@@ -103,8 +104,12 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
         ),
         Reason.WORKER_LOST: Explanation(
             "The worker that ran the job stopped answering.",
-            "Nothing, while the job is queued; if it failed, look at the workers' logs and submit it again.",
+            "Nothing, while the job is queued: it goes on from its checkpoint. If it failed, look at the workers' logs "
+            "and submit it again.",
             True,
+        ),
+        Reason.WORKER_DRAINED: Explanation(
+            "The worker that ran the job was shut down.", "Nothing: it goes on from its checkpoint.", True
         ),
         Reason.CANCELLED_BY_USER: Explanation(
             "A user cancelled the job.", "Submit it again if it is still wanted.", True
@@ -117,7 +122,10 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
             True,
         ),
         Reason.POISONED: Explanation(
-            "The job ended every runner that took it.", "Look at its log, and report it.", False
+            "The job ended every runner that took it.",
+            "Look at the end of its log: a job that ends the process that trains it is a fault of RegCore's or of the "
+            "machine's. Report it.",
+            False,
         ),
         Reason.INTERNAL_ERROR: Explanation(
             "The run ended by a fault that is not the job's.",

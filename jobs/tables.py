@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_REVISION = "0001"
+SCHEMA_REVISION = "0002"
 """The migration that this code needs: kept here so that checking it does not load Alembic."""
 
 metadata = MetaData(
@@ -75,6 +75,9 @@ jobs = Table(
     Column("device", String(16), nullable=False),
     Column("pool", Text),
     Column("run_id", Integer, ForeignKey("runs.id")),
+    Column("checkpoint", _json),
+    Column("resume_requested", Boolean, nullable=False),
+    Column("owes_files", Boolean, nullable=False),
     Column("last_seq", Integer, nullable=False),
     Column("num_lost_attempts", Integer, nullable=False),
     Column("claimable_at", Double, nullable=False),
@@ -84,6 +87,7 @@ jobs = Table(
     Index(None, "tenant", "finished_at", "id"),
     Index(None, "state", "priority", "created_at"),
     Index(None, "run_id"),
+    Index(None, "owes_files", "finished_at"),
 )
 
 job_labels = Table(

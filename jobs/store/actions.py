@@ -1,6 +1,8 @@
-"""What a user does to a job: cancel and delete."""
+"""What a user does to a job: cancel, pause, resume and delete."""
 
-from sqlalchemy import Connection, delete, select
+from collections.abc import Callable
+
+from sqlalchemy import Connection, delete, select, update
 
 from jobs.clock import read_clock
 from jobs.errors import IllegalActionError, JobNotFoundError
@@ -10,12 +12,14 @@ from jobs.store.base import Concern
 from jobs.store.log import LockedJob, change_state, lock_jobs
 from jobs.store.reading import read_job
 from jobs.store.rows import is_job, job_from_json, job_to_json
-from jobs.store.submission import claim_key, kept_answer
+from jobs.store.submission import claim_key, due_now, kept_answer
 from jobs.tables import artifacts, jobs
+
+Action = Callable[[Connection, LockedJob, float], None]
 
 
 class Actions(Concern):
-    """Cancelling and deleting."""
+    """Cancelling, pausing, resuming and deleting."""
 
     def request_cancel(self, tenant: str, job_id: str, key: IdempotencyKey | None = None) -> Job:
         """Cancel a job: at once where it has no run, else as soon as its run has seen the request.
@@ -27,19 +31,21 @@ class Actions(Concern):
             IllegalActionError: It has already succeeded or failed.
             IdempotencyMismatchError: The key was used for another body.
         """
-        with self._database.write() as connection:
-            at = read_clock(connection)
-            ttl_s = self._options.idempotency_ttl_s
-            # Before the job is looked at: what was once accepted is not refused when it is asked again.
-            answer = kept_answer(connection, tenant, key, at - ttl_s) if key else None
-            if answer is not None:
-                return job_from_json(answer)
-            job = _lock_owned(connection, tenant, job_id)
-            if job.state not in (JobState.CANCELLING, JobState.CANCELLED):
-                _cancel(connection, job, at)
-            current = read_job(connection, tenant, job_id)
-            answer = claim_key(connection, tenant, key, job_to_json(current), at, ttl_s)
-            return current if answer is None else job_from_json(answer)
+        return self._act(tenant, job_id, key, _cancel)
+
+    def request_pause(self, tenant: str, job_id: str, key: IdempotencyKey | None = None) -> Job:
+        """Pause a job: at once where it has no run, else as soon as its run has saved a checkpoint.
+
+        Asking again is harmless. Raises as `request_cancel` does, and for a job that is being cancelled.
+        """
+        return self._act(tenant, job_id, key, _pause)
+
+    def resume(self, tenant: str, job_id: str, key: IdempotencyKey | None = None) -> Job:
+        """Put a paused job back into the queue; one that is still pausing goes there once its run has stopped.
+
+        One that is not paused needs nothing. Raises as `request_pause` does.
+        """
+        return self._act(tenant, job_id, key, _resume)
 
     def delete(self, tenant: str, job_id: str) -> list[str]:
         """Delete a job that has ended, with its log and artifacts.
@@ -60,6 +66,19 @@ class Actions(Concern):
             kept = set(connection.execute(select(artifacts.c.sha256).where(artifacts.c.sha256.in_(had))).scalars())
         return sorted(had - kept)
 
+    def _act(self, tenant: str, job_id: str, key: IdempotencyKey | None, action: Action) -> Job:
+        with self._database.write() as connection:
+            at = read_clock(connection)
+            ttl_s = self._options.idempotency_ttl_s
+            # Before the job is looked at: what was once accepted is not refused when it is asked again.
+            answer = kept_answer(connection, tenant, key, at - ttl_s) if key else None
+            if answer is not None:
+                return job_from_json(answer)
+            action(connection, _lock_owned(connection, tenant, job_id), at)
+            current = read_job(connection, tenant, job_id)
+            answer = claim_key(connection, tenant, key, job_to_json(current), at, ttl_s)
+            return current if answer is None else job_from_json(answer)
+
 
 def _lock_owned(connection: Connection, tenant: str, job_id: str) -> LockedJob:
     found = lock_jobs(connection, is_job(job_id, tenant))
@@ -69,9 +88,39 @@ def _lock_owned(connection: Connection, tenant: str, job_id: str) -> LockedJob:
 
 
 def _cancel(connection: Connection, job: LockedJob, at: float) -> None:
+    if job.state in (JobState.CANCELLING, JobState.CANCELLED):
+        return
     reason = make_reason(Reason.CANCELLED_BY_USER)
     for state in (JobState.CANCELLED, JobState.CANCELLING):
         if is_legal(job.state, state):
             change_state(connection, job, state, at=at, reason=reason)
             return
     raise IllegalActionError("cancel", job.state, "It has ended already.")
+
+
+def _pause(connection: Connection, job: LockedJob, at: float) -> None:
+    if job.state in (JobState.PAUSING, JobState.PAUSED):
+        _request_resume(connection, job, wanted=False)
+        return
+    reason = make_reason(Reason.PAUSED_BY_USER)
+    for state in (JobState.PAUSED, JobState.PAUSING):
+        if is_legal(job.state, state):
+            change_state(connection, job, state, at=at, reason=reason)
+            return
+    remedy = "It is about to end." if job.state is JobState.CANCELLING else "It has ended already."
+    raise IllegalActionError("pause", job.state, remedy)
+
+
+def _resume(connection: Connection, job: LockedJob, at: float) -> None:
+    if job.state is JobState.PAUSED:
+        change_state(connection, job, JobState.QUEUED, at=at, **due_now(at))
+    elif job.state is JobState.PAUSING:
+        _request_resume(connection, job, wanted=True)
+    elif job.state in TERMINAL | {JobState.CANCELLING}:
+        raise IllegalActionError("resume", job.state, "Submit its resolved_spec as a new job to train it again.")
+
+
+def _request_resume(connection: Connection, job: LockedJob, *, wanted: bool) -> None:
+    """Say where a job that is pausing goes once its run has stopped."""
+    if job.resume_requested != wanted:
+        connection.execute(update(jobs).where(jobs.c.id == job.id).values(resume_requested=wanted))

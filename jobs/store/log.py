@@ -29,6 +29,7 @@ class LockedJob:
     last_seq: int
     run_id: int | None
     num_lost_attempts: int
+    resume_requested: bool
     usage: Json
 
 
@@ -40,6 +41,7 @@ _LOCKED_COLUMNS = [
     jobs.c.last_seq,
     jobs.c.run_id,
     jobs.c.num_lost_attempts,
+    jobs.c.resume_requested,
     jobs.c.usage,
 ]
 
@@ -63,6 +65,7 @@ def lock_jobs(
             last_seq=row.last_seq,
             run_id=row.run_id,
             num_lost_attempts=row.num_lost_attempts,
+            resume_requested=row.resume_requested,
             usage=row.usage,
         )
         for row in rows
@@ -95,6 +98,8 @@ def change_state(
         raise IllegalTransitionError(job.id, job.state, state)
     if state in TERMINAL:
         values.setdefault("finished_at", at)
+        # Every job that a worker had has its log and metrics: whoever brings none here leaves it to the reconciler.
+        values.setdefault("owes_files", job.attempt > 0)
     job.state = state
     job.attempt = values.get("attempt", job.attempt)
     job.run_id = values.get("run_id", job.run_id)

@@ -1,18 +1,20 @@
 """Reading one job: itself, its log, its artifacts."""
 
 from collections.abc import Collection, Sequence
+from typing import TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select, true
 
 from jobs.errors import ArtifactNotFoundError, JobNotFoundError
 from jobs.model import ArtifactRow, Job, RecordRow
-from jobs.states import JobState
+from jobs.states import TERMINAL, JobState
 from jobs.store.base import Concern
 from jobs.store.rows import JOB_COLUMNS, AnyRow, is_job, job_from_row
-from jobs.tables import artifacts, jobs, records
+from jobs.tables import artifacts, jobs, records, runs
 
-_NUM_HASHES_PER_QUERY = 500
+_NUM_VALUES_PER_QUERY = 500
 _MAX_SEQ = 2**31 - 1
+T = TypeVar("T")
 
 
 class Reading(Concern):
@@ -90,12 +92,24 @@ class Reading(Concern):
 
     def referenced(self, sha256s: Sequence[str]) -> set[str]:
         """Return those of the hashes that some artifact of any tenant has."""
-        found: set[str] = set()
+        return self._among(artifacts.c.sha256, sha256s, true())
+
+    def unfinished(self, job_ids: Sequence[str]) -> set[str]:
+        """Return those of the ids, of any tenant, whose job has not ended."""
+        going_on = jobs.c.state.not_in([state.value for state in TERMINAL])
+        return self._among(jobs.c.id, job_ids, going_on)
+
+    def live_runs(self, run_ids: Sequence[int]) -> set[int]:
+        """Return those of the runs that have not ended."""
+        return self._among(runs.c.id, run_ids, runs.c.ended_at.is_(None))
+
+    def _among(self, column: ColumnElement[T], values: Sequence[T], condition: ColumnElement[bool]) -> set[T]:
+        """Return those of the values that a row which meets the condition has."""
+        found: set[T] = set()
         with self._database.read() as connection:
-            for start in range(0, len(sha256s), _NUM_HASHES_PER_QUERY):
-                some = sha256s[start : start + _NUM_HASHES_PER_QUERY]
-                query = select(artifacts.c.sha256).where(artifacts.c.sha256.in_(some))
-                found.update(connection.execute(query).scalars())
+            for start in range(0, len(values), _NUM_VALUES_PER_QUERY):
+                some = values[start : start + _NUM_VALUES_PER_QUERY]
+                found.update(connection.execute(select(column).where(column.in_(some), condition)).scalars())
         return found
 
 

@@ -1,12 +1,17 @@
 """What the reconciler asks of the store. Each step is a compare-and-set: doing it twice is harmless."""
 
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from sqlalchemy import Connection, select, update
 
 from jobs.clock import read_clock
+from jobs.model import ArtifactRow
 from jobs.states import JobState, Reason, make_reason
 from jobs.store.base import Concern
-from jobs.store.log import LockedJob, change_state, lock_jobs
-from jobs.store.runs import end_run_if_empty, return_job
+from jobs.store.log import lock_jobs
+from jobs.store.runs import add_artifacts, end_run_if_empty, lose_job, sum_usage
 from jobs.store.workers import live_capabilities
 from jobs.tables import jobs, runs
 
@@ -14,27 +19,51 @@ _NUM_RUNS_AT_ONCE = 100
 _MAX_BACKOFF_S = 60.0
 
 
+@dataclass(frozen=True, slots=True)
+class OwingJob:
+    """A job that ended without its files."""
+
+    tenant: str
+    id: str
+
+
 class Recovery(Concern):
-    """Expired leases and lost messages."""
+    """Expired leases, lost messages, and the files of jobs that ended without a worker."""
 
     def expire_leases(self, max_attempts: int | None = None) -> list[str]:
         """Take the jobs of runs whose lease has expired back to the queue, and return their ids.
 
-        A job that lost its worker ``max_attempts`` times in a row fails instead; one with a pending cancel is
-        cancelled. The old runs' later writes are refused.
+        A job that was lost ``max_attempts`` times in a row without a checkpoint fails instead; one with a pending
+        cancel is cancelled, one with a pending pause is paused. The old runs' later writes are refused.
         """
         ceiling = self._options.max_attempts if max_attempts is None else max_attempts
         freed: list[str] = []
         with self._database.write() as connection:
             at = read_clock(connection)
-            expired = select(runs.c.id).where(runs.c.ended_at.is_(None), runs.c.lease_until < at)
+            expired = select(runs.c.id, runs.c.started_at, runs.c.heartbeat_at)
+            expired = expired.where(runs.c.ended_at.is_(None), runs.c.lease_until < at)
             expired = expired.order_by(runs.c.id).limit(_NUM_RUNS_AT_ONCE).with_for_update(skip_locked=True)
-            for run_id in connection.execute(expired).scalars().all():
-                for job in lock_jobs(connection, jobs.c.run_id == run_id):
-                    _lose(connection, job, at, ceiling)
+            reason = make_reason(Reason.WORKER_LOST)
+            for run in connection.execute(expired).all():
+                usage = {"device_s": run.heartbeat_at - run.started_at}
+                for job in lock_jobs(connection, jobs.c.run_id == run.id):
+                    used = {"usage": sum_usage(job.usage, usage)}
+                    lose_job(connection, job, at, ceiling, reason=reason, last_reason=reason, **used)
                     freed.append(job.id)
-                end_run_if_empty(connection, run_id, at)
+                end_run_if_empty(connection, run.id, at)
         return freed
+
+    def owing_files(self, limit: int = 20) -> list[OwingJob]:
+        """Return jobs that ended without a worker to bring their log and metrics, the longest ended first."""
+        query = select(jobs.c.tenant, jobs.c.id).where(jobs.c.owes_files.is_(True)).order_by(jobs.c.finished_at)
+        with self._database.read() as connection:
+            return [OwingJob(row.tenant, row.id) for row in connection.execute(query.limit(limit))]
+
+    def pay_files(self, job_id: str, rows: Sequence[ArtifactRow]) -> None:
+        """Note the files of a job that owes them; nothing where another reconciler was quicker."""
+        with self._database.write() as connection:
+            if lock_jobs(connection, jobs.c.id == job_id, jobs.c.owes_files.is_(True)):
+                add_artifacts(connection, job_id, rows)
 
     def due_jobs(self, limit: int = 100) -> list[str]:
         """Return queued jobs whose message is due, best first, and put off their next one with backoff.
@@ -53,22 +82,13 @@ class Recovery(Concern):
             due = connection.execute(query).all()
             live = live_capabilities(connection, at, self._options.lease_s) if due else []
             for row in due:
-                wait_s = min(self._options.reconcile_interval_s * 2 ** min(row.num_publishes, 16), _MAX_BACKOFF_S)
+                longest_s = min(self._options.reconcile_interval_s * 2 ** min(row.num_publishes, 16), _MAX_BACKOFF_S)
+                wait_s = longest_s * random.uniform(0.5, 1.0)  # noqa: S311 - spreads messages, guards nothing
                 values = {"publish_at": at + wait_s, "num_publishes": row.num_publishes + 1}
                 connection.execute(update(jobs).where(jobs.c.id == row.id).values(values))
                 takeable = any(one.can_take(row.device, row.pool) for one in live)
                 _tell_waiting(connection, row.id, row.state_reason, takeable=takeable, at=at)
         return [row.id for row in due]
-
-
-def _lose(connection: Connection, job: LockedJob, at: float, max_attempts: int) -> None:
-    num_lost = job.num_lost_attempts + 1
-    reason = make_reason(Reason.WORKER_LOST, details={"attempt": job.attempt, "num_lost_attempts": num_lost})
-    if num_lost >= max_attempts and job.state is not JobState.CANCELLING:
-        values = {"run_id": None, "num_lost_attempts": num_lost}
-        change_state(connection, job, JobState.FAILED, at=at, reason=reason, **values)
-        return
-    return_job(connection, job, at, reason=reason, num_lost_attempts=num_lost)
 
 
 def _tell_waiting(

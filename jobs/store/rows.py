@@ -31,7 +31,7 @@ SUMMARY_COLUMNS = [
     jobs.c.result,
     jobs.c.usage,
 ]
-JOB_COLUMNS = [*SUMMARY_COLUMNS, jobs.c.spec, jobs.c.resolved_spec, jobs.c.plan]
+JOB_COLUMNS = [*SUMMARY_COLUMNS, jobs.c.spec, jobs.c.resolved_spec, jobs.c.plan, jobs.c.checkpoint]
 
 
 def summary_from_row(row: AnyRow) -> JobSummary:

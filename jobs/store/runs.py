@@ -1,6 +1,8 @@
 """Runs: claiming jobs, and what a run writes. Its id is the fence: any but the current run is refused."""
 
+import random
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
@@ -8,13 +10,15 @@ from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 from jobs.clock import read_clock
 from jobs.errors import StaleRunError
 from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Json, NewRecord, Renewal
-from jobs.states import JobState, Reason, make_reason
+from jobs.states import TERMINAL, JobState, Reason, make_reason
 from jobs.store.base import Concern
 from jobs.store.log import LockedJob, add_records, change_state, lock_jobs
 from jobs.store.reading import read_job
+from jobs.store.submission import due_now
 from jobs.tables import artifacts as artifact_table
 from jobs.tables import jobs, runs
 
+_MAX_RETRY_DELAY_S = 60.0
 _CLAIM_ORDER = (jobs.c.priority.desc(), jobs.c.created_at, jobs.c.id)
 
 
@@ -61,7 +65,7 @@ class Runs(Concern):
             return Renewal(valid=True, cancelling=frozenset(connection.execute(stopping).scalars()))
 
     def start(self, run_id: int, job_id: str) -> bool:
-        """Note that a claimed job now trains; False where it was cancelled in the meantime.
+        """Note that a claimed job now trains; False where it was cancelled or paused in the meantime.
 
         Raises:
             StaleRunError: The run is not the job's current one.
@@ -77,7 +81,10 @@ class Runs(Concern):
             return job.state is JobState.RUNNING
 
     def append(self, run_id: int, job_id: str, new_records: Sequence[NewRecord]) -> int:
-        """Append records to a job's log; the last ``progress`` among them becomes the job's.
+        """Append records to a job's log; the last ``progress`` and ``checkpoint`` among them become the job's.
+
+        A checkpoint is worth something only with all records before it, so it must come after them, here or in an
+        earlier call. It also shows that the job gets on: its lost attempts are forgiven.
 
         Returns:
             How many were new: one whose kind and key the log has already is dropped.
@@ -88,8 +95,13 @@ class Runs(Concern):
         with self._database.write() as connection:
             job = _fenced(connection, run_id, job_id)
             at = read_clock(connection)
-            latest = [record.body for record in new_records if record.kind == "progress"][-1:]
-            values = {"progress": latest[0]} if latest else {}
+            latest = {record.kind: record.body for record in new_records}
+            values: Json = {}
+            if "progress" in latest:
+                values["progress"] = latest["progress"]
+            if "checkpoint" in latest:
+                values["checkpoint"] = {"run_id": run_id, **latest["checkpoint"]}
+                values["num_lost_attempts"] = 0
             return add_records(connection, job, new_records, at=at, **values)
 
     def finish(
@@ -122,25 +134,18 @@ class Runs(Concern):
             at = read_clock(connection)
             if state is JobState.CANCELLED and reason is None:
                 reason = make_reason(Reason.CANCELLED_BY_USER)
-            values = {"result": result, "usage": _sum_usage(job.usage, usage or {}), "run_id": None}
+            values = {"result": result, "usage": sum_usage(job.usage, usage or {}), "run_id": None}
             change_state(connection, job, state, at=at, reason=reason, **values)
-            rows = [{"job_id": job_id, **_artifact_values(row)} for row in artifacts]
-            if rows:
-                connection.execute(insert(artifact_table), rows)
+            add_artifacts(connection, job_id, artifacts)
             end_run_if_empty(connection, run_id, at)
 
     def requeue(
-        self,
-        run_id: int,
-        job_id: str,
-        reason: Json | None = None,
-        delay_s: float = 0,
-        usage: Mapping[str, Any] | None = None,
+        self, run_id: int, job_id: str, reason: Json | None = None, usage: Mapping[str, Any] | None = None
     ) -> JobState:
-        """Give a job back to the queue, as a draining worker does; it does not count as a lost attempt.
+        """Give a job back, as a run that was paused or whose worker shuts down does; not a lost attempt.
 
         Returns:
-            The job's new state: ``queued``, or ``cancelled`` where a cancel was pending.
+            The job's new state: ``queued``; or ``paused`` or ``cancelled`` where that was asked for.
 
         Raises:
             StaleRunError: The run is not the job's current one.
@@ -148,27 +153,94 @@ class Runs(Concern):
         with self._database.write() as connection:
             job = _fenced(connection, run_id, job_id)
             at = read_clock(connection)
-            return_job(connection, job, at, reason=reason, delay_s=delay_s, usage=_sum_usage(job.usage, usage or {}))
+            return_job(connection, job, at, reason=reason, usage=sum_usage(job.usage, usage or {}))
+            end_run_if_empty(connection, run_id, at)
+            return job.state
+
+    def lose(
+        self,
+        run_id: int,
+        job_id: str,
+        reason: Json,
+        last_reason: Json,
+        usage: Mapping[str, Any] | None = None,
+        artifacts: Sequence[ArtifactRow] = (),
+    ) -> JobState:
+        """Note that a run's process was lost: back to the queue, as `requeue`, or failed after too many in a row.
+
+        Args:
+            run_id: The fence.
+            job_id: The job.
+            reason: Why it is back in the queue.
+            last_reason: Why it failed, where it does.
+            usage: What this run used.
+            artifacts: Kept where it fails.
+
+        Raises:
+            StaleRunError: The run is not the job's current one.
+        """
+        with self._database.write() as connection:
+            job = _fenced(connection, run_id, job_id)
+            at = read_clock(connection)
+            values = {"usage": sum_usage(job.usage, usage or {})}
+            lose_job(connection, job, at, self._options.max_attempts, reason=reason, last_reason=last_reason, **values)
+            if job.state in TERMINAL:
+                add_artifacts(connection, job_id, artifacts)
             end_run_if_empty(connection, run_id, at)
             return job.state
 
 
 def return_job(
+    connection: Connection, job: LockedJob, at: float, *, reason: Json | None, delay_s: float = 0, **values: Any
+) -> None:
+    """Take a locked job from its run: back to the queue, or to where a user asked it to go."""
+    values |= {"run_id": None, "resume_requested": False}
+    if job.state is JobState.CANCELLING:
+        change_state(connection, job, JobState.CANCELLED, at=at, reason=make_reason(Reason.CANCELLED_BY_USER), **values)
+    elif job.state is JobState.PAUSING and not job.resume_requested:
+        change_state(connection, job, JobState.PAUSED, at=at, reason=make_reason(Reason.PAUSED_BY_USER), **values)
+    else:
+        if job.state is JobState.PAUSING:  # and resumed before it had stopped
+            reason = None
+        change_state(connection, job, JobState.QUEUED, at=at, reason=reason, **due_now(at, delay_s), **values)
+
+
+def lose_job(
     connection: Connection,
     job: LockedJob,
     at: float,
+    max_attempts: int,
     *,
-    reason: Json | None,
-    delay_s: float = 0,
+    reason: Json,
+    last_reason: Json,
     **values: Any,
 ) -> None:
-    """Take a locked job from its run: back to the queue, or to ``cancelled`` where a cancel was pending."""
-    if job.state is JobState.CANCELLING:
-        cancelled = make_reason(Reason.CANCELLED_BY_USER)
-        change_state(connection, job, JobState.CANCELLED, at=at, reason=cancelled, run_id=None, **values)
+    """Take a locked job from a run that was lost; after ``max_attempts`` in a row without a checkpoint it fails."""
+    num_lost = job.num_lost_attempts + 1
+    details = {"attempt": job.attempt, "num_lost_attempts": num_lost, "max_attempts": max_attempts}
+    values["num_lost_attempts"] = num_lost
+    if num_lost >= max_attempts and job.state in (JobState.STARTING, JobState.RUNNING):
+        last_reason = {**last_reason, "details": last_reason["details"] | details}
+        change_state(connection, job, JobState.FAILED, at=at, reason=last_reason, run_id=None, **values)
         return
-    due = {"claimable_at": at + delay_s, "publish_at": at + delay_s, "num_publishes": 0}
-    change_state(connection, job, JobState.QUEUED, at=at, reason=reason, run_id=None, **due, **values)
+    reason = {**reason, "details": reason["details"] | details}
+    return_job(connection, job, at, reason=reason, delay_s=_retry_delay_s(num_lost), **values)
+
+
+def add_artifacts(connection: Connection, job_id: str, rows: Sequence[ArtifactRow]) -> None:
+    """Note the files of a locked job, which then owes none."""
+    if rows:
+        connection.execute(insert(artifact_table), [{"job_id": job_id, **asdict(row)} for row in rows])
+        connection.execute(update(jobs).where(jobs.c.id == job_id).values(owes_files=False))
+
+
+def sum_usage(before: Mapping[str, Any], run: Mapping[str, Any]) -> Json:
+    """What a job has used with one more run."""
+    peaks = [usage["peak_memory_bytes"] for usage in (before, run) if usage.get("peak_memory_bytes") is not None]
+    return {
+        "device_s": round(before.get("device_s", 0.0) + run.get("device_s", 0.0), 3),
+        "peak_memory_bytes": max(peaks, default=None),
+    }
 
 
 def end_run_if_empty(connection: Connection, run_id: int, at: float) -> None:
@@ -204,18 +276,9 @@ def _fenced(connection: Connection, run_id: int, job_id: str) -> LockedJob:
     raise StaleRunError(run_id, job_id)
 
 
-def _sum_usage(before: Mapping[str, Any], run: Mapping[str, Any]) -> Json:
-    peaks = [usage["peak_memory_bytes"] for usage in (before, run) if usage.get("peak_memory_bytes") is not None]
-    return {
-        "device_s": before.get("device_s", 0.0) + run.get("device_s", 0.0),
-        "peak_memory_bytes": max(peaks, default=None),
-    }
-
-
-def _artifact_values(row: ArtifactRow) -> Json:
-    return {
-        "name": row.name,
-        "size_bytes": row.size_bytes,
-        "sha256": row.sha256,
-        "media_type": row.media_type,
-    }
+def _retry_delay_s(num_lost: int) -> float:
+    """Nothing after the first loss, for that is seldom the job's fault; then 1 to 2 s, 2 to 4 s, … with jitter."""
+    if num_lost < 2:
+        return 0.0
+    longest_s = min(2.0 ** (num_lost - 1), _MAX_RETRY_DELAY_S)
+    return longest_s * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries, guards nothing

@@ -107,6 +107,11 @@ def kept_answer(connection: Connection, tenant: str, key: IdempotencyKey, oldest
     return answer
 
 
+def due_now(at: float, delay_s: float = 0) -> Json:
+    """The columns of a job that enters the queue: to be claimed, and told of, from now on or a little later."""
+    return {"claimable_at": at + delay_s, "publish_at": at + delay_s, "num_publishes": 0}
+
+
 def _initial_job(tenant: str, new_job: NewJob, at: float) -> Job:
     plan = new_job.plan
     progress = {
@@ -150,11 +155,11 @@ def _insert(connection: Connection, job: Job) -> None:
         "priority": PRIORITIES.index(job.priority),
         "device": resources.get("device", "auto"),
         "pool": resources.get("pool"),
+        "resume_requested": False,
+        "owes_files": False,
         "last_seq": 1,
         "num_lost_attempts": 0,
-        "claimable_at": job.created_at,
-        "publish_at": job.created_at,
-        "num_publishes": 0,
+        **due_now(job.created_at),
     }
     connection.execute(insert(jobs).values({**row, **own}))
     first = {"job_id": job.id, "seq": 1, "at": job.created_at, "kind": "state"}

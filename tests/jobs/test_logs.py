@@ -1,9 +1,23 @@
 import json
+import logging
 import subprocess
 import sys
+from collections.abc import Iterator
 
-from api.logs import REDACTED, redact
+import pytest
+from structlog.contextvars import bound_contextvars
+
 from jobs.keys import Token
+from jobs.logs import REDACTED, configure_logging, get_logger, redact
+
+
+@pytest.fixture
+def _restored_root() -> Iterator[None]:
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = before
+    root.setLevel(level)
 
 
 def test_secrets_are_struck_out() -> None:
@@ -30,7 +44,7 @@ def test_secrets_are_struck_out() -> None:
 
 def test_our_lines_and_the_libraries_are_json_on_stderr() -> None:
     code = (
-        "import logging; from api.logs import configure_logging, get_logger; configure_logging('info');"
+        "import logging; from jobs.logs import configure_logging, get_logger; configure_logging('info');"
         "get_logger('ours').info('hello', job_id='job_1'); logging.getLogger('theirs').warning('x %s', 1);"
         "get_logger('ours').debug('hidden')"
     )
@@ -40,3 +54,30 @@ def test_our_lines_and_the_libraries_are_json_on_stderr() -> None:
     ours, theirs = (json.loads(line) for line in done.stderr.splitlines())
     assert (ours["event"], ours["job_id"], ours["level"], ours["logger"]) == ("hello", "job_1", "info", "ours")
     assert theirs["event"] == "x 1"
+
+
+@pytest.mark.usefixtures("_restored_root")
+def test_each_line_has_the_job_whoever_logs(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info")
+
+    with bound_contextvars(job_id="job_1"):
+        get_logger("worker.test").info("claimed", slot=0)
+        logging.getLogger("celery.worker").warning("lost %s", "Redis")
+        logging.getLogger("celery.worker").debug("not shown")
+
+    ours, theirs = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert (ours["event"], ours["slot"], ours["job_id"], ours["level"]) == ("claimed", 0, "job_1", "info")
+    assert (theirs["event"], theirs["job_id"], theirs["level"]) == ("lost Redis", "job_1", "warning")
+
+
+@pytest.mark.usefixtures("_restored_root")
+def test_a_traceback_is_a_field_with_its_secrets_struck_out(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("info")
+
+    try:
+        raise RuntimeError("cannot reach postgresql://user:hunter2@db/name")
+    except RuntimeError:
+        get_logger("worker.test").exception("failed")
+
+    told = json.loads(capsys.readouterr().err)["exception"]
+    assert "RuntimeError: cannot reach postgresql://user:[redacted]@db/name" in told

@@ -121,3 +121,118 @@ def test_another_tenants_job_can_be_neither_cancelled_nor_deleted(
         store.delete("tenant-b", job.id)
 
     assert store.get(tenant, job.id) == job
+
+
+# Pausing and resuming
+
+
+def test_a_queued_job_is_paused_at_once_and_resumed(
+    store: Store, tenant: str, submit: Callable[..., Job], cpu: Capabilities
+) -> None:
+    job_id = submit().id
+
+    paused = store.request_pause(tenant, job_id)
+    claimed_while_paused = store.claim("wrk_1", cpu)
+    resumed = store.resume(tenant, job_id)
+
+    assert (paused.state, paused.state_reason and paused.state_reason["code"]) == (JobState.PAUSED, "paused_by_user")
+    assert claimed_while_paused is None
+    assert (resumed.state, resumed.state_reason) == (JobState.QUEUED, None)
+    assert store.due_jobs() == [job_id]
+    assert store.claim("wrk_1", cpu) is not None
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_a_job_with_a_run_pauses_once_the_run_has_stopped(
+    store: Store, tenant: str, submit: Callable[..., Job], cpu: Capabilities, started: bool
+) -> None:
+    job_id = submit().id
+    run = store.claim("wrk_1", cpu)
+    assert run is not None
+    if started:
+        store.start(run.run_id, job_id)
+
+    pausing = store.request_pause(tenant, job_id)
+    after = store.requeue(run.run_id, job_id)
+
+    assert pausing.state is JobState.PAUSING
+    assert after is JobState.PAUSED
+    assert [step.reason for step in store.get(tenant, job_id).transitions][-2:] == ["paused_by_user"] * 2
+
+
+def test_a_resume_while_it_is_still_pausing_puts_it_back_into_the_queue(
+    store: Store, tenant: str, running: Callable[..., ClaimedRun]
+) -> None:
+    run = running()
+    job_id = run.jobs[0].id
+    store.request_pause(tenant, job_id)
+
+    resumed = store.resume(tenant, job_id)
+    after = store.requeue(run.run_id, job_id)
+
+    assert resumed.state is JobState.PAUSING
+    assert after is JobState.QUEUED
+    assert store.get(tenant, job_id).state_reason is None
+
+
+def test_the_last_word_counts_while_it_is_pausing(
+    store: Store, tenant: str, running: Callable[..., ClaimedRun]
+) -> None:
+    run = running()
+    job_id = run.jobs[0].id
+    store.request_pause(tenant, job_id)
+    store.resume(tenant, job_id)
+
+    store.request_pause(tenant, job_id)
+
+    assert store.requeue(run.run_id, job_id) is JobState.PAUSED
+
+
+def test_a_pausing_job_can_still_be_cancelled_or_succeed(
+    store: Store, tenant: str, running: Callable[..., ClaimedRun]
+) -> None:
+    cancelled, succeeded = running(), running()
+    for run in (cancelled, succeeded):
+        store.request_pause(tenant, run.jobs[0].id)
+
+    store.request_cancel(tenant, cancelled.jobs[0].id)
+    store.finish(succeeded.run_id, succeeded.jobs[0].id, JobState.SUCCEEDED)
+
+    assert store.requeue(cancelled.run_id, cancelled.jobs[0].id) is JobState.CANCELLED
+    assert store.state(tenant, succeeded.jobs[0].id) is JobState.SUCCEEDED
+
+
+def test_pausing_and_resuming_what_is_so_already_is_harmless(
+    store: Store, tenant: str, running: Callable[..., ClaimedRun], submit: Callable[..., Job]
+) -> None:
+    runs, waits = running().jobs[0].id, submit().id
+    before = [store.get(tenant, job_id) for job_id in (runs, waits)]
+
+    assert [store.resume(tenant, job_id) for job_id in (runs, waits)] == before
+    first = [store.request_pause(tenant, job_id) for job_id in (runs, waits)]
+    assert [store.request_pause(tenant, job_id) for job_id in (runs, waits)] == first
+
+
+@pytest.mark.parametrize("action", ["request_pause", "resume"])
+def test_a_job_that_has_ended_or_is_about_to_can_be_neither_paused_nor_resumed(
+    store: Store, tenant: str, running: Callable[..., ClaimedRun], submit: Callable[..., Job], action: str
+) -> None:
+    ended, stopping, cancelled = running(), running(), submit()
+    store.finish(ended.run_id, ended.jobs[0].id, JobState.SUCCEEDED)
+    store.request_cancel(tenant, stopping.jobs[0].id)
+    store.request_cancel(tenant, cancelled.id)
+
+    for job_id in (ended.jobs[0].id, stopping.jobs[0].id, cancelled.id):
+        with pytest.raises(IllegalActionError, match=store.state(tenant, job_id).value):
+            getattr(store, action)(tenant, job_id)
+
+
+def test_a_pause_with_a_key_replays_its_first_answer(
+    store: Store, tenant: str, submit: Callable[..., Job], key: Callable[..., IdempotencyKey]
+) -> None:
+    job_id = submit().id
+    first = store.request_pause(tenant, job_id, key())
+    store.resume(tenant, job_id)
+
+    assert store.request_pause(tenant, job_id, key()) == first
+    assert store.state(tenant, job_id) is JobState.QUEUED

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 
-from jobs.model import Capabilities, ClaimedRun, Job, WorkerInfo
+from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job, NewRecord, WorkerInfo
 from jobs.states import JobState
 from jobs.store import Store
 
@@ -30,7 +30,7 @@ def test_a_lost_workers_job_goes_back_to_the_queue(
     assert job.state is JobState.QUEUED
     assert job.transitions[-1].reason == "worker_lost"
     assert job.state_reason is not None
-    assert job.state_reason["details"] == {"attempt": 1, "num_lost_attempts": 1}
+    assert job.state_reason["details"] == {"attempt": 1, "num_lost_attempts": 1, "max_attempts": 3}
     assert store.due_jobs() == [job_id]
     again = store.claim("wrk_2", cpu)
     assert again is not None
@@ -45,9 +45,11 @@ def test_a_job_that_loses_every_worker_fails(
     submit: Callable[..., Job],
     cpu: Capabilities,
     pass_lease: Callable[[int], None],
+    rewind: Callable[..., None],
 ) -> None:
     job_id = submit().id
     for _ in range(3):
+        rewind("jobs", "claimable_at")
         run = store.claim("wrk_1", cpu)
         assert run is not None
         pass_lease(run.run_id)
@@ -160,3 +162,92 @@ def test_a_lost_or_draining_worker_can_take_nothing(
     reason = store.get(tenant, job_id).state_reason
     assert reason is not None
     assert reason["code"] == "waiting_for_device"
+
+
+def test_a_job_that_saves_a_checkpoint_between_its_losses_never_fails(
+    store: Store,
+    tenant: str,
+    submit: Callable[..., Job],
+    cpu: Capabilities,
+    pass_lease: Callable[[int], None],
+    rewind: Callable[..., None],
+) -> None:
+    job_id = submit().id
+
+    for step in range(10):
+        run = store.claim("wrk_1", cpu)
+        assert run is not None
+        store.append(run.run_id, job_id, [NewRecord("checkpoint", {"step": step}, 1.0)])
+        pass_lease(run.run_id)
+        store.expire_leases(max_attempts=2)
+        rewind("jobs", "claimable_at")
+
+    job = store.get(tenant, job_id)
+    assert job.state is JobState.QUEUED
+    assert job.checkpoint == {"run_id": run.run_id, "step": 9}
+
+
+def test_a_second_loss_waits_before_it_is_tried_again(
+    store: Store, submit: Callable[..., Job], cpu: Capabilities, pass_lease: Callable[[int], None]
+) -> None:
+    submit()
+    for _ in range(2):
+        run = store.claim("wrk_1", cpu)
+        assert run is not None, "the first loss is tried again at once"
+        pass_lease(run.run_id)
+        store.expire_leases(max_attempts=5)
+
+    assert store.claim("wrk_1", cpu) is None
+
+
+def test_a_pausing_job_whose_worker_is_lost_is_paused(
+    store: Store, tenant: str, running: Callable[..., ClaimedRun], pass_lease: Callable[[int], None]
+) -> None:
+    run = running()
+    store.request_pause(tenant, run.jobs[0].id)
+    pass_lease(run.run_id)
+
+    store.expire_leases(max_attempts=1)
+
+    job = store.get(tenant, run.jobs[0].id)
+    assert (job.state, job.transitions[-1].reason) == (JobState.PAUSED, "paused_by_user")
+
+
+def test_what_a_lost_run_used_until_its_last_heartbeat_counts(
+    store: Store,
+    tenant: str,
+    running: Callable[..., ClaimedRun],
+    pass_lease: Callable[[int], None],
+    rewind: Callable[..., None],
+) -> None:
+    run = running()
+    rewind("runs", "started_at", 100.0)
+    rewind("runs", "heartbeat_at", 107.5)
+    pass_lease(run.run_id)
+
+    store.expire_leases()
+
+    assert store.get(tenant, run.jobs[0].id).usage["device_s"] == 7.5
+
+
+def test_a_job_that_ends_without_a_worker_owes_its_files_until_they_are_paid(
+    store: Store, tenant: str, running: Callable[..., ClaimedRun], pass_lease: Callable[[int], None]
+) -> None:
+    job_id = (run := running()).jobs[0].id
+    pass_lease(run.run_id)
+    store.expire_leases(max_attempts=1)
+    files = [ArtifactRow("log.txt", 1, "a" * 64, "text/plain"), ArtifactRow("metrics.csv", 1, "b" * 64, "text/csv")]
+
+    owing = store.owing_files()
+    store.pay_files(job_id, files)
+    store.pay_files(job_id, files)
+
+    assert [(job.tenant, job.id) for job in owing] == [(tenant, job_id)]
+    assert store.owing_files() == []
+    assert store.artifacts(tenant, job_id) == files
+
+
+def test_a_job_that_no_worker_ever_had_owes_nothing(store: Store, tenant: str, submit: Callable[..., Job]) -> None:
+    store.request_cancel(tenant, submit().id)
+
+    assert store.owing_files() == []

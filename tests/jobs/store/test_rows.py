@@ -24,6 +24,7 @@ def test_a_summary_is_the_job_without_its_large_fields(store: Store, tenant: str
         "resolved_spec",
         "plan",
         "transitions",
+        "checkpoint",
     }
     assert type(summary) is JobSummary
     assert {name: getattr(summary, name) for name in names} == {name: getattr(job, name) for name in names}

@@ -270,23 +270,59 @@ def test_usage_adds_up_over_attempts(
     assert store.get(tenant, job_id).usage == {"device_s": 2.5, "peak_memory_bytes": 100}
 
 
-def test_a_requeued_job_waits_its_delay(
+def test_a_lost_run_gives_its_job_back_until_that_happened_too_often(
     store: Store,
     tenant: str,
-    running: Callable[..., ClaimedRun],
+    submit: Callable[..., Job],
     cpu: Capabilities,
     rewind: Callable[..., None],
 ) -> None:
+    job_id = submit().id
+    reason, last_reason = make_reason(Reason.WORKER_LOST), make_reason(Reason.POISONED)
+    files = [ArtifactRow("log.txt", 1, "a" * 64, "text/plain")]
+    states = []
+
+    for _ in range(3):
+        run = store.claim("wrk_1", cpu)
+        assert run is not None
+        states.append(store.lose(run.run_id, job_id, reason, last_reason, {"device_s": 2.0}, files))
+        rewind("jobs", "claimable_at")
+
+    job = store.get(tenant, job_id)
+    assert states == [JobState.QUEUED, JobState.QUEUED, JobState.FAILED]
+    assert [step.reason for step in job.transitions if step.reason] == ["worker_lost", "worker_lost", "poisoned"]
+    assert job.state_reason is not None
+    assert job.state_reason["details"] == {"attempt": 3, "num_lost_attempts": 3, "max_attempts": 3}
+    assert job.usage["device_s"] == 6.0
+    assert store.artifacts(tenant, job_id) == files
+    assert store.owing_files() == []
+
+
+def test_a_checkpoint_becomes_the_jobs_with_the_run_that_saved_it(
+    store: Store, tenant: str, running: Callable[..., ClaimedRun], cpu: Capabilities
+) -> None:
     run = running()
     job_id = run.jobs[0].id
+    saved = [NewRecord("checkpoint", {"step": step, "name": f"step-{step}"}, 1.0) for step in (10, 20)]
 
-    assert store.requeue(run.run_id, job_id, delay_s=60) is JobState.QUEUED
-    assert store.claim("wrk_1", cpu) is None
-    assert store.due_jobs() == []
-    assert store.get(tenant, job_id).finished_at is None
+    store.append(run.run_id, job_id, [*saved, NewRecord("log", {"message": "later"}, 1.0)])
+    store.append(run.run_id, job_id, [NewRecord("log", {"message": "no checkpoint"}, 1.0)])
+    store.requeue(run.run_id, job_id)
 
-    rewind("jobs", "claimable_at")
-    assert store.claim("wrk_1", cpu) is not None
+    again = store.claim("wrk_1", cpu)
+    assert again is not None
+    assert again.jobs[0].checkpoint == {"run_id": run.run_id, "step": 20, "name": "step-20"}
+    assert [one.body["step"] for one in store.records(tenant, job_id, kinds=["checkpoint"])] == [10, 20]
+
+
+def test_a_success_without_files_owes_them(store: Store, running: Callable[..., ClaimedRun]) -> None:
+    with_files, without = running(), running()
+    files = [ArtifactRow("log.txt", 1, "a" * 64, "text/plain")]
+
+    store.finish(with_files.run_id, with_files.jobs[0].id, JobState.SUCCEEDED, artifacts=files)
+    store.finish(without.run_id, without.jobs[0].id, JobState.FAILED)
+
+    assert [job.id for job in store.owing_files()] == [without.jobs[0].id]
 
 
 def test_requeueing_a_cancelled_job_ends_it(
@@ -299,12 +335,15 @@ def test_requeueing_a_cancelled_job_ends_it(
     assert store.claim("wrk_1", cpu) is None
 
 
+LOST = make_reason(Reason.WORKER_LOST)
 WRITES = [
     lambda store, run_id, job_id: store.start(run_id, job_id),
     lambda store, run_id, job_id: store.append(run_id, job_id, [NewRecord("log", {"message": "late"}, 1.0)]),
     lambda store, run_id, job_id: store.append(run_id, job_id, []),
     lambda store, run_id, job_id: store.finish(run_id, job_id, JobState.FAILED),
+    lambda store, run_id, job_id: store.append(run_id, job_id, [NewRecord("checkpoint", {"step": 1}, 1.0)]),
     lambda store, run_id, job_id: store.requeue(run_id, job_id),
+    lambda store, run_id, job_id: store.lose(run_id, job_id, LOST, LOST),
 ]
 ENDS = [
     lambda store, run, job_id, pass_lease: store.finish(run, job_id, JobState.SUCCEEDED),

@@ -1,37 +1,58 @@
 """Any order of what users, workers and the reconciler do, against a model in plain Python, with crashes.
 
-A crash here is a transaction that fails at its end: everything done in it must be undone. A run that was cut
-off stays around as a stale one and keeps trying to write.
+A process may die before or after every statement of a transaction, and after its commit but before it hears of it. What
+was not committed must be undone; what was must be there, whoever knows. A run that was cut off stays around as a stale
+one and keeps trying to write.
 """
 
-import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
+import pytest
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy import Connection, text
 
 from jobs.database import Database
 from jobs.errors import IllegalActionError, JobNotFoundError, StaleRunError
-from jobs.migrate import migrate
-from jobs.model import Capabilities, NewJob, NewRecord
+from jobs.model import ArtifactRow, Capabilities, NewJob, NewRecord
 from jobs.settings import Settings
-from jobs.states import TERMINAL, TRANSITIONS, JobState
+from jobs.states import TERMINAL, TRANSITIONS, JobState, Reason, make_reason
 from jobs.store import Store, open_store
+from jobs.tables import metadata
 
 TENANT = "tenant"
 CPU = Capabilities(frozenset({"cpu"}))
 MAX_ATTEMPTS = 3
 NEW_JOB = NewJob(None, {}, "normal", {}, {"resources": {"device": "auto", "pool": None}}, {})
+LOST = make_reason(Reason.WORKER_LOST)
+FILES = [ArtifactRow("log.txt", 1, "a" * 64, "text/plain")]
+
+Run = tuple[int, str]
+NO_RUN: Run = (-1, "job_lost")
+
+NEVER = ("never", 0)
+crash_points = st.one_of(
+    st.just(NEVER),
+    st.tuples(st.sampled_from(["before", "after"]), st.integers(0, 8)),  # this statement of the transaction
+    st.just(("committed", 0)),
+)
 
 
 class CrashError(Exception):
-    """The process died before its commit."""
+    """The process is dead."""
 
 
 @dataclass
@@ -42,179 +63,256 @@ class Model:
     run_id: int | None = None
     attempt: int = 0
     num_lost: int = 0
+    resume_requested: bool = False
+    owes_files: bool = False
     steps: list[int] = field(default_factory=list)
+    checkpoint: Run | None = None
     log: list[JobState] = field(default_factory=lambda: [JobState.QUEUED])
 
-    def go(self, state: JobState) -> None:
+    def go(self, state: JobState, *, with_files: bool = False) -> None:
         assert state in TRANSITIONS[self.state]
         self.state = state
         self.log.append(state)
-        if state in TERMINAL | {JobState.QUEUED}:
+        if state in TERMINAL | {JobState.QUEUED, JobState.PAUSED}:
             self.run_id = None
+        if state in TERMINAL:
+            self.owes_files = self.attempt > 0 and not with_files
+
+    def give_back(self) -> None:
+        wanted = JobState.QUEUED
+        if self.state is JobState.CANCELLING:
+            wanted = JobState.CANCELLED
+        elif self.state is JobState.PAUSING and not self.resume_requested:
+            wanted = JobState.PAUSED
+        self.resume_requested = False
+        self.go(wanted)
+
+    def lose(self, *, with_files: bool = False) -> None:
+        self.num_lost += 1
+        if self.num_lost >= MAX_ATTEMPTS and self.state in (JobState.STARTING, JobState.RUNNING):
+            self.go(JobState.FAILED, with_files=with_files)
+        else:
+            self.give_back()
+            self.owes_files = self.owes_files and not with_files
 
 
 class StoreMachine(RuleBasedStateMachine):
     """The store and its model, side by side."""
 
+    settings: Settings
     jobs = Bundle("jobs")
     runs = Bundle("runs")
 
     @initialize()
     def open(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="regcore-machine-"))
-        self.settings = Settings(data_dir=self.folder, lease_s=1000, max_attempts=MAX_ATTEMPTS)
-        migrate(self.settings)
         self.store: Store = open_store(self.settings)
         self.database: Database = self.store._database
         self.models: dict[str, Model] = {}
+        with self.database.write() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(table.delete())
 
     def teardown(self) -> None:
         if hasattr(self, "store"):
             self.store.close()
-            shutil.rmtree(self.folder)
 
-    @contextmanager
-    def maybe_crash(self, crashes: bool) -> Iterator[None]:
-        """Make the next write transaction fail after its last statement, if asked to."""
-        if not crashes:
-            yield
-            return
+    def attempt(self, crash: tuple[str, int], action: Callable[[], Any]) -> tuple[bool, Any]:
+        """Do something that may die on the way; whether it was committed, and what its caller heard."""
+        when, number = crash
         whole = self.database.write
+        committed = False
 
         @contextmanager
         def cut_off() -> Iterator[Connection]:
+            nonlocal committed
             with whole() as connection:
+                execute = connection.execute
+                num_done = 0
+
+                def counted(*args: Any, **kwargs: Any) -> Any:
+                    nonlocal num_done
+                    num_done += 1
+                    if (when, number) == ("before", num_done - 1):
+                        raise CrashError
+                    answer = execute(*args, **kwargs)
+                    if (when, number) == ("after", num_done - 1):
+                        raise CrashError
+                    return answer
+
+                connection.execute = counted  # type: ignore[method-assign]
                 yield connection
+                del connection.execute
+            committed = True
+            if when == "committed":
                 raise CrashError
 
         self.database.write = cut_off  # type: ignore[method-assign]
         try:
-            yield
+            return True, action()
         except CrashError:
-            pass
+            return committed, None
         finally:
             self.database.write = whole  # type: ignore[method-assign]
 
-    @rule(target=jobs, crashes=st.booleans())
-    def submit(self, crashes: bool) -> str:
-        job_id = "job_lost"
-        with self.maybe_crash(crashes):
-            job_id = self.store.submit(TENANT, NEW_JOB).job.id
-            self.models[job_id] = Model()
+    @rule(target=jobs, crash=crash_points)
+    def submit(self, crash: tuple[str, int]) -> str:
+        done, _ = self.attempt(crash, lambda: self.store.submit(TENANT, NEW_JOB))
+        if not done:
+            return "job_lost"
+        (job_id,) = {job.id for job in self.store.list(TENANT, limit=1000).data} - set(self.models)
+        self.models[job_id] = Model()
         return job_id
 
-    @rule(target=runs, crashes=st.booleans())
-    def claim(self, crashes: bool) -> tuple[int, str]:
+    @rule(target=runs, crash=crash_points)
+    def claim(self, crash: tuple[str, int]) -> Run:
         queued = sorted(job_id for job_id, model in self.models.items() if model.state is JobState.QUEUED)
-        with self.maybe_crash(crashes):
-            run = self.store.claim("wrk", CPU)
-            if run is None:
-                assert not queued
-                return -1, "job_lost"
-            (job,) = run.jobs
-            assert job.id in queued
-            model = self.models[job.id]
-            model.go(JobState.STARTING)
-            model.run_id, model.attempt = run.run_id, model.attempt + 1
-            return run.run_id, job.id
-        return -1, "job_lost"
+        self.let_delays_pass()
+        done, run = self.attempt(crash, lambda: self.store.claim("wrk", CPU))
+        if not done or not queued:
+            assert run is None
+            return NO_RUN
+        # The oldest one; where the worker died before it heard of its claim, only the database knows the run.
+        model = self.models[queued[0]]
+        model.go(JobState.STARTING)
+        with self.database.read() as connection:
+            query = text("SELECT run_id FROM jobs WHERE id = :id")
+            model.run_id = connection.execute(query, {"id": queued[0]}).scalar_one()
+        model.attempt += 1
+        assert model.run_id is not None
+        assert run is None or (run.run_id, run.jobs[0].id) == (model.run_id, queued[0])
+        return model.run_id, queued[0]
 
-    @rule(run=runs, crashes=st.booleans())
-    def start(self, run: tuple[int, str], crashes: bool) -> None:
+    @rule(run=runs, crash=crash_points)
+    def start(self, run: Run, crash: tuple[str, int]) -> None:
         model = self.current(run)
-        try:
-            with self.maybe_crash(crashes):
-                runs_now = self.store.start(*run)
-                assert model is not None
+        with self.refused_if(model is None):
+            done, trains = self.attempt(crash, lambda: self.store.start(*run))
+            assert model is not None or not done
+            if done and model is not None:
                 if model.state is JobState.STARTING:
                     model.go(JobState.RUNNING)
-                assert runs_now == (model.state is JobState.RUNNING)
-        except StaleRunError:
-            assert model is None
+                assert trains in (None, model.state is JobState.RUNNING)
 
-    @rule(run=runs, steps=st.lists(st.integers(0, 5), max_size=4), crashes=st.booleans())
-    def append(self, run: tuple[int, str], steps: list[int], crashes: bool) -> None:
+    @rule(run=runs, steps=st.lists(st.integers(0, 5), max_size=4), saves=st.booleans(), crash=crash_points)
+    def append(self, run: Run, steps: list[int], saves: bool, crash: tuple[str, int]) -> None:
         model = self.current(run)
         new = [NewRecord("metrics", {"step": step}, 1.0, key=f"step:{step}") for step in steps]
-        try:
-            with self.maybe_crash(crashes):
-                self.store.append(*run, new)
-                assert model is not None
+        if saves:
+            new.append(NewRecord("checkpoint", {"step": len(steps)}, 1.0))
+        with self.refused_if(model is None):
+            done, _ = self.attempt(crash, lambda: self.store.append(*run, new))
+            assert model is not None or not done
+            if done and model is not None:
                 model.steps = list(dict.fromkeys(model.steps + steps))
-        except StaleRunError:
-            assert model is None
+                if saves:
+                    model.num_lost, model.checkpoint = 0, (run[0], str(len(steps)))
 
-    @rule(run=runs, ok=st.booleans(), crashes=st.booleans())
-    def finish(self, run: tuple[int, str], ok: bool, crashes: bool) -> None:
+    @rule(run=runs, ok=st.booleans(), files=st.booleans(), crash=crash_points)
+    def finish(self, run: Run, ok: bool, files: bool, crash: tuple[str, int]) -> None:
         model = self.current(run)
         state = JobState.SUCCEEDED if ok else JobState.FAILED
         if model is not None and state not in TRANSITIONS[model.state]:
             state = JobState.FAILED
-        try:
-            with self.maybe_crash(crashes):
-                self.store.finish(*run, state)
-                assert model is not None
-                model.go(state)
-        except StaleRunError:
-            assert model is None
+        with self.refused_if(model is None):
+            artifacts = FILES if files else []
+            done, _ = self.attempt(crash, lambda: self.store.finish(*run, state, artifacts=artifacts))
+            assert model is not None or not done
+            if done and model is not None:
+                model.go(state, with_files=files)
 
-    @rule(run=runs, crashes=st.booleans())
-    def requeue(self, run: tuple[int, str], crashes: bool) -> None:
+    @rule(run=runs, crash=crash_points)
+    def requeue(self, run: Run, crash: tuple[str, int]) -> None:
         model = self.current(run)
-        try:
-            with self.maybe_crash(crashes):
-                self.store.requeue(*run)
-                assert model is not None
-                model.go(JobState.CANCELLED if model.state is JobState.CANCELLING else JobState.QUEUED)
-        except StaleRunError:
-            assert model is None
+        with self.refused_if(model is None):
+            done, _ = self.attempt(crash, lambda: self.store.requeue(*run))
+            assert model is not None or not done
+            if done and model is not None:
+                model.give_back()
 
-    @rule(run=runs, crashes=st.booleans())
-    def lose_worker(self, run: tuple[int, str], crashes: bool) -> None:
+    @rule(run=runs, crash=crash_points)
+    def lose_runner(self, run: Run, crash: tuple[str, int]) -> None:
+        model = self.current(run)
+        with self.refused_if(model is None):
+            done, _ = self.attempt(crash, lambda: self.store.lose(*run, LOST, LOST, artifacts=FILES))
+            assert model is not None or not done
+            if done and model is not None:
+                model.lose(with_files=True)
+
+    @rule(run=runs, crash=crash_points)
+    def lose_worker(self, run: Run, crash: tuple[str, int]) -> None:
         model = self.current(run)
         with self.database.write() as connection:
             connection.execute(text("UPDATE runs SET lease_until = 1 WHERE id = :id"), {"id": run[0]})
-        with self.maybe_crash(crashes):
-            assert self.store.expire_leases() == ([run[1]] if model else [])
-            if model is None:
-                return
-            model.num_lost += 1
-            if model.state is JobState.CANCELLING:
-                model.go(JobState.CANCELLED)
-            else:
-                model.go(JobState.FAILED if model.num_lost >= MAX_ATTEMPTS else JobState.QUEUED)
+        done, freed = self.attempt(crash, self.store.expire_leases)
+        assert freed in (None, [run[1]] if model else [])
+        if done and model is not None:
+            model.lose()
             return
         assert self.store.renew(run[0]).valid == (model is not None)
 
-    @rule(job_id=jobs, crashes=st.booleans())
-    def cancel(self, job_id: str, crashes: bool) -> None:
+    @rule(job_id=jobs, crash=crash_points)
+    def cancel(self, job_id: str, crash: tuple[str, int]) -> None:
         model = self.models.get(job_id)
-        try:
-            with self.maybe_crash(crashes):
-                self.store.request_cancel(TENANT, job_id)
-                assert model is not None
-                if model.state is JobState.QUEUED:
-                    model.go(JobState.CANCELLED)
-                elif model.state in (JobState.STARTING, JobState.RUNNING):
-                    model.go(JobState.CANCELLING)
-        except JobNotFoundError:
-            assert model is None
-        except IllegalActionError:
+        possible = set(JobState) - {JobState.SUCCEEDED, JobState.FAILED}
+        with self.refused_unless_in(model, possible):
+            done, _ = self.attempt(crash, lambda: self.store.request_cancel(TENANT, job_id))
+            if not done:
+                return
             assert model is not None
-            assert model.state in (JobState.SUCCEEDED, JobState.FAILED)
+            assert model.state in possible
+            if model.state in (JobState.QUEUED, JobState.PAUSED):
+                model.go(JobState.CANCELLED)
+            elif model.state in (JobState.STARTING, JobState.RUNNING, JobState.PAUSING):
+                model.go(JobState.CANCELLING)
 
-    @rule(job_id=consumes(jobs), crashes=st.booleans())
-    def delete(self, job_id: str, crashes: bool) -> None:
+    @rule(job_id=jobs, crash=crash_points)
+    def pause(self, job_id: str, crash: tuple[str, int]) -> None:
         model = self.models.get(job_id)
-        try:
-            with self.maybe_crash(crashes):
-                self.store.delete(TENANT, job_id)
-                del self.models[job_id]
-        except JobNotFoundError:
-            assert model is None
-        except IllegalActionError:
+        possible = set(JobState) - TERMINAL - {JobState.CANCELLING}
+        with self.refused_unless_in(model, possible):
+            done, _ = self.attempt(crash, lambda: self.store.request_pause(TENANT, job_id))
+            if not done:
+                return
             assert model is not None
-            assert model.state not in TERMINAL
+            assert model.state in possible
+            model.resume_requested = False
+            if model.state is JobState.QUEUED:
+                model.go(JobState.PAUSED)
+            elif model.state in (JobState.STARTING, JobState.RUNNING):
+                model.go(JobState.PAUSING)
+
+    @rule(job_id=jobs, crash=crash_points)
+    def resume(self, job_id: str, crash: tuple[str, int]) -> None:
+        model = self.models.get(job_id)
+        possible = set(JobState) - TERMINAL - {JobState.CANCELLING}
+        with self.refused_unless_in(model, possible):
+            done, _ = self.attempt(crash, lambda: self.store.resume(TENANT, job_id))
+            if not done:
+                return
+            assert model is not None
+            assert model.state in possible
+            if model.state is JobState.PAUSED:
+                model.go(JobState.QUEUED)
+            elif model.state is JobState.PAUSING:
+                model.resume_requested = True
+
+    @rule(crash=crash_points)
+    def pay_files(self, crash: tuple[str, int]) -> None:
+        owing = [job.id for job in self.store.owing_files()]
+        assert set(owing) == {job_id for job_id, model in self.models.items() if model.owes_files}
+        for job_id in owing:
+            done, _ = self.attempt(crash, lambda job_id=job_id: self.store.pay_files(job_id, FILES))
+            self.models[job_id].owes_files = not done
+
+    @rule(job_id=consumes(jobs), crash=crash_points)
+    def delete(self, job_id: str, crash: tuple[str, int]) -> None:
+        model = self.models.get(job_id)
+        with self.refused_unless_in(model, TERMINAL):
+            done, _ = self.attempt(crash, lambda: self.store.delete(TENANT, job_id))
+            if done:
+                assert model is not None
+                assert model.state in TERMINAL
+                del self.models[job_id]
 
     @invariant()
     def the_store_is_as_the_model_says(self) -> None:
@@ -228,13 +326,50 @@ class StoreMachine(RuleBasedStateMachine):
             assert [one.seq for one in records] == list(range(1, len(records) + 1))
             assert [one.body["step"] for one in records if one.kind == "metrics"] == model.steps
             assert (job.finished_at is not None) == (model.state in TERMINAL)
+            saved = job.checkpoint and (job.checkpoint["run_id"], str(job.checkpoint["step"]))
+            assert saved == model.checkpoint
         assert {job.id for job in self.store.list(TENANT, limit=1000).data} == set(self.models)
 
-    def current(self, run: tuple[int, str]) -> Model | None:
+    def current(self, run: Run) -> Model | None:
         """Return the model of the job if the run is its current one."""
         model = self.models.get(run[1])
         return model if model is not None and model.run_id == run[0] else None
 
+    def let_delays_pass(self) -> None:
+        with self.database.write() as connection:
+            connection.execute(text("UPDATE jobs SET claimable_at = created_at"))
 
-TestStoreMachine = StoreMachine.TestCase
-TestStoreMachine.settings = hypothesis_settings(max_examples=40, stateful_step_count=30, deadline=None)
+    @contextmanager
+    def refused_if(self, stale: bool) -> Iterator[None]:
+        """A stale run is refused, and only such a one."""
+        try:
+            yield
+        except StaleRunError:
+            assert stale
+
+    @contextmanager
+    def refused_unless_in(self, model: Model | None, possible: Collection[JobState]) -> Iterator[None]:
+        """An action may be refused where the job is not there, or not in one of these states."""
+        try:
+            yield
+        except JobNotFoundError:
+            assert model is None
+        except IllegalActionError:
+            assert model is not None
+            assert model.state not in possible
+
+
+@pytest.mark.timeout(300)
+def test_any_order_of_events_with_crashes_leaves_the_store_as_the_model_says(migrated_settings: Settings) -> None:
+    settings = migrated_settings.model_copy(update={"lease_s": 1000.0, "max_attempts": MAX_ATTEMPTS})
+    machine = type("Machine", (StoreMachine,), {"settings": settings})
+
+    run_state_machine_as_test(
+        machine,
+        settings=hypothesis_settings(
+            max_examples=40,
+            stateful_step_count=35,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow],
+        ),
+    )
