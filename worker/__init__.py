@@ -2,6 +2,6 @@
 
 Lives here: the Celery worker and its one task, the supervisor of a runner, the runner itself, the warm spare,
 the reconciler and the heartbeat. Does not live here: SQL (that is `jobs`), HTTP, and anything about training
-(`regcore`). Only `worker.runner` imports torch: the worker process stays small, and a crash in native code
+(`regcore`). Only `worker.training` imports torch: the worker process stays small, and a crash in native code
 stays in the child.
 """

@@ -9,9 +9,9 @@ import pytest
 
 from regcore.spec import parse_spec
 from worker.environment import runner_environment
+from worker.pipes import EXIT_LEASE_LOST
 from worker.process import RunnerProcess
 from worker.protocol import Ended, Run, Started, Stop, Wrote
-from worker.runner import EXIT_LEASE_LOST
 
 LONG = 100_000
 
@@ -182,3 +182,15 @@ def test_sigterm_ends_an_idle_runner(own):
     listen(own, Ended)
 
     assert own.returncode == 0
+
+
+def test_a_runner_whose_supervisor_dies_while_it_warms_up_ends_too():
+    cold = RunnerProcess(runner_environment(os.environ, 1))
+
+    os.close(cold._commands)
+    cold._commands = os.open(os.devnull, os.O_WRONLY)
+    listen(cold, Ended)
+
+    assert cold.returncode == 0
+    assert cold.versions is None
+    cold.close()
