@@ -1,8 +1,12 @@
 """Jobs and runs that the engine's tests share."""
 
+import multiprocessing
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -33,8 +37,8 @@ def make_job():
 
 
 @pytest.fixture(scope="session")
-def train_members():
-    """Trains several jobs in one stack, or one alone; gives its trainer, with the network and the data in it."""
+def make_trainer():
+    """Stacks several jobs, or one alone, in a trainer that has not begun."""
     import torch
 
     from regcore.data.prepare import prepare
@@ -44,13 +48,36 @@ def train_members():
     from regcore.plan import make_plan
     from regcore.spec import parse_spec
 
-    def train(*jobs: dict[str, Any]) -> Trainer:
+    def make(*jobs: dict[str, Any], **options: Any) -> Trainer:
         plans = [make_plan(parse_spec(job)) for job in jobs]
         data = prepare(plans[0].resolved_spec)
         network = StackedNetwork(plans, dtype=data.train.x.dtype, device=torch.device("cpu"), autocast=False)
-        losses = row_losses(plans[0].loss)
-        trainer = Trainer(plans, network, data, losses, on_record=lambda record: None, should_stop=lambda: False)
+        options = {"on_record": lambda record: None, "should_stop": lambda: False} | options
+        return Trainer(plans, network, data, row_losses(plans[0].loss), **options)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def train_members(make_trainer):
+    """Trains several jobs in one stack, or one alone; gives its trainer, with the network and the data in it."""
+
+    def train(*jobs: dict[str, Any]):
+        trainer = make_trainer(*jobs)
         trainer.run()
         return trainer
 
     return train
+
+
+@pytest.fixture(scope="session")
+def forkserver():
+    """Starts processes in milliseconds: they are forked from one that has imported torch, and has one thread.
+
+    It is shared, as Python has one forkserver. What a process runs is a function of the test's own module.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["pytest", "regcore.loop.run", "sklearn.datasets", "sklearn.model_selection"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT)  # where that module is found under the name that pytest gives it
+        yield context

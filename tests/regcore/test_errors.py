@@ -4,6 +4,7 @@ import pytest
 
 from regcore import errors
 from regcore.errors import (
+    CheckpointError,
     DivergedError,
     FieldError,
     InvalidDataError,
@@ -34,6 +35,7 @@ def test_every_class_is_drawn_in_the_modules_tree():
         (DivergedError, "diverged", False),
         (InvalidDataError, "invalid_data", False),
         (OutOfMemoryError, "out_of_memory", True),
+        (CheckpointError, "internal_error", False),
         (TrainingStopped, "cancelled_by_user", False),
     ],
 )

@@ -1,12 +1,15 @@
+import itertools
 import json
 import math
+import shutil
 
 import pytest
 import torch
 from sklearn.linear_model import LinearRegression
 
 from regcore import JobSpec, train
-from regcore.errors import InvalidDataError, OutOfMemoryError, SpecError
+from regcore.checkpoint import checkpoints, load_newest, save_checkpoint
+from regcore.errors import CheckpointError, InvalidDataError, OutOfMemoryError, SpecError, TrainingStopped
 from regcore.loop import run as run_module
 
 
@@ -191,6 +194,18 @@ def test_memory_that_runs_out_is_told_as_such(make_job, monkeypatch, error):
     assert caught.value.retryable
 
 
+def test_a_host_that_has_no_more_memory_is_told_as_such(make_job):
+    with pytest.raises(OutOfMemoryError, match="memory ran out while training") as caught:
+        train(make_job(), should_stop=lambda: torch.empty(10**15) is None)
+
+    assert caught.value.reason()["remedy"].startswith("Lower training.batch_size")
+
+
+def test_another_error_of_torch_is_not_taken_for_a_lack_of_memory(make_job):
+    with pytest.raises(RuntimeError, match="must match the size"):
+        train(make_job(), should_stop=lambda: torch.zeros(2) + torch.zeros(3))
+
+
 def test_data_that_are_not_those_planned_for_are_refused(make_job, monkeypatch):
     prepare = run_module.prepare
     fewer = make_job(data={"train_limit": 99})
@@ -211,3 +226,214 @@ def test_the_gap_is_the_difference_of_the_two_losses(make_job):
 
     assert result.generalization_gap == pytest.approx(result.metrics["test/loss"] - result.metrics["train/loss"])
     assert math.isfinite(result.generalization_gap)
+
+
+# Checkpoints
+
+RESUMABLE = {
+    "optimizer": {"kind": "adam", "learning_rate": 0.1},
+    "regularizers": [{"kind": "dropout", "p": 0.2}, {"kind": "early_stopping", "patience": 9}],
+    "training": {"epochs": 3},
+}
+
+
+@pytest.fixture(scope="module")
+def resumable(make_job):
+    return make_job(**RESUMABLE)
+
+
+@pytest.fixture(scope="module")
+def whole(resumable):
+    """The result of a run that nothing interrupts, and what it told."""
+    records = []
+    return train(resumable, on_record=records.append), records
+
+
+def interrupt(job, root, call, **options):
+    """Stop a run when it asks for the n-th time, which is before its n-th step; gives what it told."""
+    calls, records = itertools.count(1), []
+    with pytest.raises(TrainingStopped):
+        train(job, resume_from=root, should_stop=lambda: next(calls) == call, on_record=records.append, **options)
+    return records
+
+
+def bodies(records, kind):
+    return [record.body for record in records if record.kind == kind]
+
+
+def without_time(rows):
+    return [{key: value for key, value in row.items() if key != "at"} for row in rows]
+
+
+@pytest.mark.parametrize("call", [1, 2, 4, 5, 11, 12])
+def test_a_resumed_run_gives_what_an_uninterrupted_one_gives(resumable, whole, tmp_path, call):
+    interrupt(resumable, tmp_path, call)
+
+    result = train(resumable, resume_from=tmp_path)
+
+    expected, _ = whole
+    assert result.weights_sha256 == expected.weights_sha256
+    assert without_time(result.history) == without_time(expected.history)
+    assert result.selected_epoch == expected.selected_epoch
+    assert result.metrics == expected.metrics
+    assert result.report == expected.report
+    assert result.is_exact
+
+
+def test_a_run_that_is_interrupted_before_every_step_gives_the_same_bits(resumable, whole, tmp_path):
+    for _ in range(11):
+        interrupt(resumable, tmp_path, 2)
+
+    result = train(resumable, resume_from=tmp_path)
+
+    assert load_newest(tmp_path).step == 11
+    assert result.weights_sha256 == whole[0].weights_sha256
+
+
+def test_records_of_a_resumed_run_go_on_where_those_before_stopped(resumable, whole, tmp_path):
+    runs = [interrupt(resumable, tmp_path, 6), interrupt(resumable, tmp_path, 5), []]
+
+    train(resumable, resume_from=tmp_path, on_record=runs[2].append)
+
+    assert [bodies(run, "log") for run in runs] == [
+        [],
+        [{"message": "going on from the checkpoint of step 5"}],
+        [{"message": "going on from the checkpoint of step 9"}],
+    ]
+    assert bodies(itertools.chain(*runs), "metrics") == bodies(whole[1], "metrics")
+
+
+def test_a_run_that_is_to_stop_is_saved_first(resumable, tmp_path):
+    records = interrupt(resumable, tmp_path, 6)
+
+    (told,) = bodies(records, "checkpoint")
+    assert (told["step"], told["epoch"]) == (5, 1)
+    assert [(step, path.name) for step, path in checkpoints(tmp_path)] == [(5, told["name"])]
+
+
+def test_what_should_stop_raises_ends_the_run_without_a_checkpoint(resumable, tmp_path):
+    def lost():
+        raise ConnectionError("the supervisor is gone")
+
+    with pytest.raises(ConnectionError):
+        train(resumable, resume_from=tmp_path, should_stop=lost)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_is_saved_on_its_way(make_job, tmp_path):
+    job, records = make_job(training={"checkpoint_every_s": 1e-9}), []
+
+    train(job, resume_from=tmp_path, on_record=records.append)
+
+    told = [body["name"] for body in bodies(records, "checkpoint")]
+    assert told
+    assert sorted(path.name for path in tmp_path.iterdir()) == told[-2:]
+
+
+def test_a_finished_run_called_again_gives_its_result_again(make_job, tmp_path):
+    job = make_job(**RESUMABLE | {"training": {"epochs": 3, "checkpoint_every_s": 1e-9}})
+    first, records = train(job, resume_from=tmp_path), []
+
+    again = train(job, resume_from=tmp_path, on_record=records.append)
+
+    assert len(bodies(records, "log")) == 1
+    assert again.summary() == first.summary()
+    assert without_time(again.history) == without_time(first.history)
+
+
+@pytest.mark.parametrize("as_path", [str, lambda path: path])
+def test_a_directory_that_is_not_there_yet_is_begun(resumable, whole, tmp_path, as_path):
+    root = tmp_path / "not" / "yet"
+    interrupt(resumable, as_path(root), 4)
+
+    result = train(resumable, resume_from=as_path(root))
+
+    assert [step for step, _ in checkpoints(root)] == [3]
+    assert result.weights_sha256 == whole[0].weights_sha256
+
+
+def test_without_a_directory_nothing_is_saved(resumable, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    records, calls = [], itertools.count()
+
+    with pytest.raises(TrainingStopped):
+        train(resumable, should_stop=lambda: next(calls) == 3, on_record=records.append)
+
+    assert bodies(records, "checkpoint") == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_that_cannot_be_read_is_told_and_the_one_before_taken(resumable, whole, tmp_path):
+    interrupt(resumable, tmp_path, 4)
+    interrupt(resumable, tmp_path, 4)
+    (tmp_path / "step-000000000006" / "state.json").unlink()
+    records = []
+
+    result = train(resumable, resume_from=tmp_path, on_record=records.append)
+
+    (told,) = bodies(records, "warning")
+    assert told["code"] == "checkpoint_unreadable"
+    assert "step-000000000006: FileNotFoundError" in told["message"]
+    assert bodies(records, "log") == [{"message": "going on from the checkpoint of step 3"}]
+    assert result.weights_sha256 == whole[0].weights_sha256
+
+
+def test_where_no_checkpoint_can_be_read_training_begins_anew(resumable, whole, tmp_path):
+    interrupt(resumable, tmp_path, 4)
+    shutil.rmtree(tmp_path / "step-000000000003")
+    (tmp_path / "step-000000000003").mkdir()
+    records = []
+
+    result = train(resumable, resume_from=tmp_path, on_record=records.append)
+
+    assert [told["code"] for told in bodies(records, "warning")] == ["checkpoint_unreadable"]
+    assert bodies(records, "log") == []
+    assert result.weights_sha256 == whole[0].weights_sha256
+
+
+def test_another_jobs_checkpoints_are_refused_and_left_alone(resumable, make_job, tmp_path):
+    interrupt(resumable, tmp_path, 4)
+
+    with pytest.raises(CheckpointError, match=r"another spec: .*training\.seed"):
+        train(make_job(**RESUMABLE | {"training": {"epochs": 3, "seed": 1}}), resume_from=tmp_path)
+
+    assert load_newest(tmp_path).step == 3
+
+
+def test_what_the_checkpoints_may_take_is_respected(resumable, whole, tmp_path):
+    records = interrupt(resumable, tmp_path, 4, max_checkpoint_bytes=100)
+
+    assert [told["code"] for told in bodies(records, "warning")] == ["checkpoint_failed"]
+    assert bodies(records, "checkpoint") == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def changed_environment(root, **changes):
+    """As though the newest checkpoint had been written elsewhere."""
+    newest = load_newest(root)
+    newest.state["identity"]["environment"] |= changes
+    save_checkpoint(root, newest.step, newest.state)
+
+
+def test_a_run_that_was_begun_by_another_version_of_torch_is_not_exact(resumable, tmp_path):
+    interrupt(resumable, tmp_path, 4)
+    changed_environment(tmp_path, torch="1.0")
+    interrupt(resumable, tmp_path, 4)
+
+    result = train(resumable, resume_from=tmp_path)
+
+    assert not result.is_exact
+    assert result.summary()["exact"] is False
+
+
+def test_a_run_goes_on_with_as_many_threads_as_it_was_begun_with(resumable, tmp_path):
+    interrupt(resumable, tmp_path, 4)
+    changed_environment(tmp_path, num_threads=3)
+    before, seen = torch.get_num_threads(), set()
+
+    result = train(resumable, resume_from=tmp_path, should_stop=lambda: seen.add(torch.get_num_threads()) or False)
+
+    assert seen == {3}
+    assert torch.get_num_threads() == before
+    assert result.is_exact

@@ -1,4 +1,5 @@
 import copy
+import itertools
 import math
 
 import pytest
@@ -7,12 +8,23 @@ from torch import nn
 from torch.nn import functional
 
 from regcore import train
+from regcore.checkpoint import load_newest, save_checkpoint
 from regcore.data.prepare import prepare
 from regcore.errors import DivergedError, TrainingStopped
+from regcore.loop import checkpointer
 from regcore.spec import parse_spec
 
 DOUBLE = {"precision": "float64"}
 DECAY = {"kind": "weight_decay", "strength": 0.01}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """As `train` has it for small networks: on a busy machine, threads wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def member(seed, strength, kind="l2", *, optimizer="sgd", **numbers):
@@ -249,6 +261,140 @@ def test_a_run_whose_very_last_step_diverges_does_not_succeed(make_job, epochs):
             train(job)
 
 
+@pytest.fixture
+def make_diverging_job(make_job):
+    """A job of four steps an epoch whose loss overflows the later the smaller the rate is."""
+
+    def make(rate, **training):
+        return make_job(
+            data={"kind": "builtin", "name": "diabetes"},
+            model={"kind": "linear"},
+            optimizer={"learning_rate": rate, "momentum": 0.0},
+            training={"epochs": 6} | training,
+        )
+
+    return make
+
+
+def first_bad_step(trainer, rate):
+    """The first step, counted from 1, whose loss is not finite: the trainer's rows in a loop of torch alone."""
+    model, train_split = trainer.network.module(0).train(), trainer.data.train
+    optimizer = torch.optim.SGD(model.parameters(), lr=rate)
+    batches = itertools.chain.from_iterable(map(trainer._batches, itertools.count()))
+    for step, rows in enumerate(batches, start=1):
+        optimizer.zero_grad()
+        loss = functional.mse_loss(model(train_split.x[rows[0]]).squeeze(-1), train_split.y[rows[0]])
+        if not loss.isfinite():
+            return step
+        loss.backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("rate", [1e6, 1e3, 100, 10, 2])
+def test_the_first_step_whose_loss_is_no_number_is_named(make_diverging_job, make_trainer, rate):
+    job = make_diverging_job(rate)
+
+    with pytest.raises(DivergedError) as caught:
+        train(job)
+
+    step = first_bad_step(make_trainer(job), rate)
+    epoch = math.ceil(step / 4)
+    assert str(caught.value).endswith(f"at step {step}, in epoch {epoch}")
+    assert (caught.value.details["step"], caught.value.details["epoch"]) == (step, epoch)
+
+
+def test_a_loss_that_an_evaluation_sees_first_is_of_the_epochs_last_step(make_diverging_job, make_trainer):
+    job = make_diverging_job(30)
+
+    with pytest.raises(DivergedError) as caught:
+        train(job)
+
+    assert (caught.value.details["step"], caught.value.details["epoch"]) == (8, 2)
+    assert first_bad_step(make_trainer(job), 30) == 9
+
+
+def test_a_member_that_diverges_is_found_as_it_would_be_alone(make_diverging_job, train_members):
+    with pytest.raises(DivergedError) as caught:
+        train_members(make_diverging_job(1e-3), make_diverging_job(10))
+
+    assert caught.value.details["step"] == 10
+
+
+def test_the_last_metrics_that_were_finite_come_with_the_error(make_diverging_job):
+    records = []
+
+    with pytest.raises(DivergedError) as caught:
+        train(make_diverging_job(10), on_record=records.append)
+
+    metrics = [record.body for record in records if record.kind == "metrics"]
+    assert [body["epoch"] for body in metrics if not body["non_finite"]] == [1, 2]
+    assert caught.value.details["last_finite"] == metrics[1]["values"]
+
+
+def test_in_the_first_epoch_there_are_no_last_finite_metrics(make_diverging_job):
+    with pytest.raises(DivergedError) as caught:
+        train(make_diverging_job(1e6))
+
+    assert caught.value.details["last_finite"] is None
+
+
+def test_a_diverged_state_is_never_saved(make_diverging_job, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpointer, "MAX_SHARE", math.inf)
+    records = []
+
+    with pytest.raises(DivergedError, match="at step 10"):
+        train(make_diverging_job(10, checkpoint_every_s=1e-9), resume_from=tmp_path, on_record=records.append)
+
+    assert [record.body["step"] for record in records if record.kind == "checkpoint"] == list(range(10))
+
+
+def test_a_run_that_is_to_stop_after_it_has_diverged_says_so_and_is_not_saved(make_diverging_job, tmp_path):
+    with pytest.raises(DivergedError, match="at step 10"):
+        train(make_diverging_job(10), resume_from=tmp_path, should_stop=at_call(11))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def at_call(number):
+    """A `should_stop` that is true when it is asked for the n-th time: before the n-th step."""
+    calls = itertools.count(1)
+    return lambda: next(calls) == number
+
+
+def without_time(history):
+    return [[{key: value for key, value in row.items() if key != "at"} for row in rows] for rows in history]
+
+
+STOPPING = {"kind": "early_stopping", "patience": 2}
+STACKS = PAIRS | {
+    "early_stopping": tuple(
+        {"optimizer": {"learning_rate": rate}, "regularizers": [STOPPING], "training": {"epochs": 8, "seed": seed}}
+        for seed, rate in enumerate([1.5, 0.3])  # the first stops after the third epoch
+    )
+}
+
+
+@pytest.mark.parametrize(("stack", "call"), [*itertools.product(STACKS, [1, 5, 7]), ("early_stopping", 24)])
+def test_a_stack_that_goes_on_from_its_state_ends_with_the_same_bits(make_job, make_trainer, tmp_path, stack, call):
+    jobs = [make_job(**changes) for changes in STACKS[stack]]
+    whole, interrupted = make_trainer(*jobs), make_trainer(*jobs, should_stop=at_call(call))
+    whole.run()
+    with pytest.raises(TrainingStopped):
+        interrupted.run()
+    save_checkpoint(tmp_path, interrupted.step, interrupted.state())
+
+    resumed = make_trainer(*jobs)
+    saved = load_newest(tmp_path)
+    resumed.resume(saved.step, saved.state)
+    resumed.run()
+
+    assert saved.step == call - 1
+    assert without_time(resumed.history) == without_time(whole.history)
+    assert resumed.selected_epochs == whole.selected_epochs
+    for name, weight in whole.network.weights.items():
+        assert torch.equal(resumed.network.weights[name], weight)
+
+
 def test_progress_begins_with_the_first_step_and_ends_with_the_last(make_job):
     records = []
 
@@ -258,42 +404,3 @@ def test_progress_begins_with_the_first_step_and_ends_with_the_last(make_job):
     assert bodies[0]["step"] == 1
     assert bodies[-1] == {"epoch": 3, "num_epochs": 3, "step": 12, "num_steps": 12, "fraction": 1.0, "eta_s": 0.0}
     assert [body["step"] for body in bodies] == sorted(body["step"] for body in bodies)
-
-
-def test_a_compiled_forward_pass_trains_the_same(make_job, monkeypatch):
-    # The backend that compiles to C++ takes a minute; this one traces alike, and runs what it traced.
-    compile_ = torch.compile
-    compiled = []
-
-    def traced(function):
-        compiled.append(function)
-        return compile_(function, backend="eager")
-
-    monkeypatch.setattr(torch, "compile", traced)
-    records = []
-    training = {"epochs": 1, "precision": "float64"}
-    result = train(make_job(training=training | {"compile": True}), on_record=records.append)
-
-    warnings = [record.body for record in records if record.kind == "warning"]
-    plain = train(make_job(training=training))
-    assert len(compiled) == 1
-    assert warnings == []
-    assert result.metrics == pytest.approx(plain.metrics, rel=1e-9)
-
-
-def test_a_compiler_that_fails_is_told_once_and_training_goes_on(make_job, monkeypatch):
-    def broken(function):
-        def call(*args, **kwargs):
-            raise RuntimeError("no C++ compiler\nand a long trace")
-
-        return call
-
-    monkeypatch.setattr(torch, "compile", broken)
-    records = []
-    result = train(make_job(training={"compile": True}), on_record=records.append)
-
-    (warning,) = [record.body for record in records if record.kind == "warning"]
-    assert warning["code"] == "compile_failed"
-    assert "no C++ compiler" in warning["message"]
-    assert "trace" not in warning["message"]
-    assert result.weights_sha256 == train(make_job()).weights_sha256

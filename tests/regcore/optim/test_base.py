@@ -1,7 +1,10 @@
+import copy
+
 import pytest
+import torch
 from pydantic import TypeAdapter, ValidationError
 
-from regcore.optim import OPTIMIZERS, SGD, AnyOptimizer
+from regcore.optim import OPTIMIZERS, SGD, Adam, AdamW, AnyOptimizer, RMSprop
 from regcore.schedule import Moment
 
 read = TypeAdapter(AnyOptimizer).validate_python
@@ -33,3 +36,39 @@ def test_every_optimizer_says_what_it_does_and_where_it_is_from(optimizer):
     assert optimizer.summary.endswith(".")
     assert "w ←" in optimizer.formula
     assert any(character.isdigit() for character in optimizer.source)
+
+
+def step_between(update, weights, first, last):
+    """Steps with gradients that depend on the step alone."""
+    for step in range(first, last):
+        stream = torch.Generator().manual_seed(step)
+        gradients = {name: torch.randn(weight.shape, generator=stream) for name, weight in weights.items()}
+        update.step(gradients, Moment(step, 5, 20))
+
+
+@pytest.mark.parametrize("num_before", [0, 1, 11])
+@pytest.mark.parametrize(
+    "members",
+    [
+        [SGD(momentum=0)],
+        [SGD(momentum=0.9), SGD(momentum=0.5, schedule={"kind": "cosine"})],
+        [SGD(momentum=0.9, nesterov=True)],
+        [Adam(), Adam(learning_rate=0.1, beta1=0.5)],
+        [AdamW(weight_decay=0.1)],
+        [RMSprop(), RMSprop(momentum=0.9)],
+    ],
+    ids=lambda members: type(members[0]).__name__,
+)
+def test_an_update_that_takes_over_anothers_state_steps_as_that_one_would(members, num_before):
+    weights = {"head.weight": torch.ones(len(members), 3, 4), "head.bias": torch.zeros(len(members), 3)}
+    update = type(members[0]).bind(members, weights)
+    step_between(update, weights, 0, num_before)
+    copies, state = copy.deepcopy(weights), copy.deepcopy(update.state)
+    step_between(update, weights, num_before, 20)
+
+    resumed = type(members[0]).bind(members, copies)
+    resumed.load_state(state)
+    step_between(resumed, copies, num_before, 20)
+
+    for name, weight in weights.items():
+        assert torch.equal(copies[name], weight)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regcore.regularizers import REGULARIZERS, Regularizer, Select, WeightRegularizer
+from regcore.regularizers import REGULARIZERS, Effect, Regularizer, Select, WeightRegularizer
 from regcore.regularizers.l2 import L2
 
 PARAMETERS = ["linear1.weight", "linear1.bias", "linear2.weight", "linear2.bias", "head.weight", "head.bias"]
@@ -75,3 +75,11 @@ def test_the_base_alone_changes_nothing():
     assert regularizer.touched(PARAMETERS) == []
     assert regularizer.needs(task="classification", num_validation_rows=0) is None
     assert Regularizer.bind([regularizer], []) is None
+
+
+def test_an_effect_that_remembers_nothing_takes_nothing_over():
+    effect = Effect([Regularizer(kind="none")], [])
+
+    effect.load_state(effect.state())
+
+    assert effect.state() == {}

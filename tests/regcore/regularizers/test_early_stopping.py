@@ -1,3 +1,4 @@
+import json
 import math
 
 import pytest
@@ -93,3 +94,30 @@ def test_a_metric_that_the_task_has_not_is_refused(metric, task, fits):
 def test_the_test_split_is_not_watched():
     with pytest.raises(ValueError, match="validation/loss"):
         EarlyStopping(metric="test/loss")
+
+
+@pytest.mark.parametrize("num_before", range(6))
+def test_one_that_takes_over_anothers_state_judges_as_that_one_would(num_before):
+    members = [EarlyStopping(patience=2), EarlyStopping(patience=2, min_delta=0.1)]
+    rounds = [
+        [{"validation/loss": a}, {"validation/loss": b}]
+        for a, b in [(math.nan, 3), (2, 2.95), (3, 2), (4, 1.95), (0, 1.5), (5, 1)]
+    ]
+    whole, first = EarlyStopping.bind(members, []), EarlyStopping.bind(members, [])
+    expected = [whole.on_evaluation(metrics) for metrics in rounds]
+    for metrics in rounds[:num_before]:
+        first.on_evaluation(metrics)
+
+    resumed = EarlyStopping.bind(members, [])
+    resumed.load_state(json.loads(json.dumps(first.state())))
+
+    assert [resumed.on_evaluation(metrics) for metrics in rounds[num_before:]] == expected[num_before:]
+
+
+def test_a_state_that_was_taken_over_is_ones_own():
+    first, second = EarlyStopping.bind([EarlyStopping()], []), EarlyStopping.bind([EarlyStopping()], [])
+    second.load_state(first.state())
+
+    first.on_evaluation([{"validation/loss": 1.0}])
+
+    assert second.state() == {"best": [math.inf], "waited": [0], "stopped": []}
