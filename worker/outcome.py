@@ -109,7 +109,7 @@ def _lost(crash: Crash) -> Verdict:
     how, details = _describe(crash)
     details["log_tail"] = crash.log_tail
     said = f"The runner process {how} while it trained"
-    reason = make_reason(Reason.WORKER_LOST, f"{said}; the job is taken up from its checkpoint.", details=details)
+    reason = make_reason(Reason.WORKER_LOST, f"{said}.", details=details)
     if crash.oom_killed:
         message = f"{said}: the machine ran out of memory, again and again."
         last_reason = make_reason(Reason.OUT_OF_MEMORY, message, details=details)

@@ -111,6 +111,7 @@ class LiveStack:
             shown["database_url"] = database_url
         self.environment = os.environ | {f"REGCORE_{name.upper()}": str(value) for name, value in shown.items()}
         self.is_sqlite = database_url is None
+        self.worker_command = [sys.executable, "-m", "worker"]
         self.parts: dict[str, Part] = {}
         self.client = httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=REQUEST_TIMEOUT_S)
 
@@ -139,7 +140,7 @@ class LiveStack:
     def add_worker(self, number: int) -> Part:
         """Add a worker without starting it."""
         name = "worker" if number == 1 else f"worker{number}"
-        return self._add(name, [sys.executable, "-m", "worker"])
+        return self._add(name, self.worker_command)
 
     def run(self, module: str) -> None:
         """Run `python -m module` to its end."""

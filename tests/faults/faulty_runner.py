@@ -1,0 +1,29 @@
+"""The real runner, but for jobs of certain names: what they meet is raised or done in the middle of real training."""
+
+import os
+import signal
+
+import torch
+
+from regcore.loop.trainer import Trainer
+from worker.runner import main
+
+AT_STEP = 20
+_step = Trainer._step
+
+
+def step(trainer: Trainer, *args: object) -> None:
+    if trainer.step == AT_STEP:
+        match trainer.plans[0].resolved_spec.name:
+            case "cuda-out-of-memory":
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+            case "host-out-of-memory":
+                torch.empty(10**15)  # the allocator refuses it
+            case "poison":
+                os.kill(os.getpid(), signal.SIGSEGV)
+    _step(trainer, *args)
+
+
+if __name__ == "__main__":
+    Trainer._step = step
+    main()

@@ -1,0 +1,13 @@
+"""A worker whose runners do to a job what its name says; started as a program in the place of `python -m worker`."""
+
+import sys
+from pathlib import Path
+
+from worker.app import main
+from worker.process import RunnerProcess
+
+if __name__ == "__main__":
+    program = (sys.executable, str(Path(__file__).with_name("faulty_runner.py")))
+    start = RunnerProcess.__init__
+    start.__defaults__ = (program,)
+    main()
