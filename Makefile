@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: check install demo up test lint format types imports bench docs clean
+.PHONY: check install demo up test nemesis lint format types imports bench docs clean
 
 check: lint types imports test
 
@@ -24,6 +24,9 @@ up: $(STAMP)            ## the same stack, left running
 
 test: $(STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+nemesis: $(STAMP)       ## everything killed at random for minutes; NEMESIS_ARGS="--duration-s 60 --seed 7"
+	$(BIN)/python tests/faults/nemesis.py $(NEMESIS_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

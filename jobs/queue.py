@@ -23,7 +23,7 @@ _logger = logging.getLogger(__name__)
 
 
 def make_celery(settings: Settings) -> Celery:
-    """Return the app that a worker runs on. The settings, and why each, are in ``docs/reliability.md``."""
+    """Return the app that a worker runs on. The settings, and why each, are below."""
     app = Celery("regcore", broker=settings.redis_url.replace("unix://", "redis+socket://", 1))
     app.conf.update(
         # With late acks a dropped connection, or the visibility timeout, runs a message twice.

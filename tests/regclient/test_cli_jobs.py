@@ -112,6 +112,25 @@ def test_cancel_ends_a_running_job_and_watch_is_then_1(
     assert json.loads(watched.stdout)["state_reason"]["code"] == "cancelled_by_user"
 
 
+def test_pause_and_resume_say_where_the_job_is(
+    regcore: Regcore, real_client: Any, endless_spec: dict[str, Any]
+) -> None:
+    job = real_client.jobs.create(endless_spec)
+
+    paused = regcore("pause", job.id, "--json")
+    resumed = regcore("resume", job.id)
+
+    assert (paused.returncode, resumed.returncode) == (0, 0)
+    assert json.loads(paused.stdout)["state"] in ("pausing", "paused")
+    assert resumed.stdout.split()[0] == job.id
+    job.cancel()
+
+
+@pytest.mark.parametrize("action", ["pause", "resume"])
+def test_pausing_or_resuming_what_has_succeeded_is_5(regcore: Regcore, trained_id: str, action: str) -> None:
+    assert regcore(action, trained_id).returncode == 5
+
+
 def test_cancelling_what_has_succeeded_is_5(regcore: Regcore, trained_id: str) -> None:
     assert regcore("cancel", trained_id).returncode == 5
 

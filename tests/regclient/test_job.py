@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from regclient import Client, IntegrityError, Job, JobFailedError, NotFoundError, WaitTimeoutError
+from regclient.process import wait_until
 
 SPEC: dict[str, Any] = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "linear"}}
 
@@ -140,3 +141,26 @@ def test_a_real_job_is_cancelled_and_deleted(real_client: Client, endless_spec: 
     assert job.state == "cancelled"
     with pytest.raises(NotFoundError):
         real_client.jobs.get(job.id)
+
+
+def test_a_real_job_is_paused_and_goes_on(real_client: Client, endless_spec: dict[str, Any]) -> None:
+    job = real_client.jobs.create(endless_spec)
+    assert wait_until(lambda: job.refresh().state == "running" and job.progress["step"] > 0, 60)
+
+    job.pause()
+    assert wait_until(lambda: job.refresh().state == "paused", 60)
+    stopped_at = job.progress["step"]
+    real_client.jobs.resume(job.id)
+    assert wait_until(lambda: job.refresh().state == "running" and job.progress["step"] > stopped_at, 60)
+    again = real_client.jobs.pause(job.id)
+
+    assert again.state in ("pausing", "paused")
+    job.cancel().wait(timeout_s=30, progress=False)
+    assert [step["state"] for step in job.transitions[:6]] == [
+        "queued",
+        "starting",
+        "running",
+        "pausing",
+        "paused",
+        "queued",
+    ]

@@ -181,6 +181,63 @@ def test_cancel_takes_no_body(client: TestClient, running: tuple[str, int], prob
     assert client.get(f"/v1/jobs/{running[0]}").json()["state"] == "running"
 
 
+def test_a_queued_job_is_paused_and_resumed_at_once(client: TestClient, spec: dict[str, Any]) -> None:
+    path = f"/v1/jobs/{client.post('/v1/jobs', json=spec).json()['id']}"
+
+    paused = [client.post(f"{path}/pause") for _ in range(2)]
+    resumed = [client.post(f"{path}/resume") for _ in range(2)]
+
+    assert [(one.status_code, one.json()["state"]) for one in paused] == [(202, "paused")] * 2
+    assert paused[0].json()["state_reason"]["code"] == "paused_by_user"
+    assert [(one.status_code, one.json()["state"]) for one in resumed] == [(202, "queued")] * 2
+    assert [step["state"] for step in resumed[1].json()["transitions"]] == ["queued", "paused", "queued"]
+
+
+def test_a_running_job_is_pausing_and_may_be_resumed_or_cancelled(client: TestClient, running: tuple[str, int]) -> None:
+    path = f"/v1/jobs/{running[0]}"
+
+    answers = [client.post(f"{path}/{action}") for action in ("resume", "pause", "resume", "cancel")]
+
+    assert [(one.status_code, one.json()["state"]) for one in answers] == [
+        (202, "running"),
+        (202, "pausing"),
+        (202, "pausing"),
+        (202, "cancelling"),
+    ]
+
+
+@pytest.mark.parametrize("action", ["pause", "resume"])
+def test_a_job_that_has_ended_can_be_neither_paused_nor_resumed(
+    client: TestClient, finished: str, problem_of: Any, action: str
+) -> None:
+    problem = problem_of(client.post(f"/v1/jobs/{finished}/{action}"), 409, "illegal_action")
+
+    assert f"Cannot {action} a job that is succeeded" in problem["detail"]
+
+
+@pytest.mark.parametrize("action", ["pause", "resume"])
+def test_a_strangers_job_can_be_neither_paused_nor_resumed(
+    client: TestClient, stranger: str, running: tuple[str, int], problem_of: Any, action: str
+) -> None:
+    headers = {"Authorization": f"Bearer {stranger}"}
+
+    problem_of(client.post(f"/v1/jobs/{running[0]}/{action}", headers=headers), 404, "job_not_found")
+
+    assert client.get(f"/v1/jobs/{running[0]}").json()["state"] == "running"
+
+
+def test_a_pause_with_a_key_is_repeated_and_not_done_again(client: TestClient, spec: dict[str, Any]) -> None:
+    path = f"/v1/jobs/{client.post('/v1/jobs', json=spec).json()['id']}"
+    headers = {"Idempotency-Key": "pause-1"}
+
+    first = client.post(f"{path}/pause", headers=headers)
+    client.post(f"{path}/resume")
+    again = client.post(f"{path}/pause", headers=headers)
+
+    assert again.json() == first.json()
+    assert client.get(path).json()["state"] == "queued"
+
+
 def test_a_job_that_has_ended_can_be_deleted(client: TestClient, finished: str) -> None:
     response = client.delete(f"/v1/jobs/{finished}")
 
