@@ -22,8 +22,8 @@ demo: $(STAMP)          ## four jobs on real digits, a table and demo.png, then 
 up: $(STAMP)            ## the same stack, left running
 	$(BIN)/regcore up
 
-test: $(STAMP)
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(STAMP)          ## two at a time, for many tests wait for a process; a module's tests stay together
+	$(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_ARGS)
 
 nemesis: $(STAMP)       ## everything killed at random for minutes; NEMESIS_ARGS="--duration-s 60 --seed 7"
 	$(BIN)/python tests/faults/nemesis.py $(NEMESIS_ARGS)

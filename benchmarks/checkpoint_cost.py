@@ -5,6 +5,7 @@ million parameters. Each is trained for about so many seconds twice in turn, wit
 share is what the writes themselves took, and the ratio is the wall time with them to that without.
 """
 
+import contextlib
 import shutil
 import statistics
 import sys
@@ -12,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from regcore import train
+from regcore import make_plan, parse_spec, train
 from regcore.errors import TrainingStopped
 from regcore.loop.checkpointer import Checkpointer
 
@@ -45,14 +46,13 @@ def steps_in(spec, seconds):
     count = [0]
 
     def stop():
-        started_at.append(time.monotonic()) if not started_at else None
+        if not started_at:
+            started_at.append(time.monotonic())
         count[0] += 1
         return time.monotonic() - started_at[0] > seconds
 
-    try:
+    with contextlib.suppress(TrainingStopped):
         train(spec, should_stop=stop)
-    except TrainingStopped:
-        pass
     return count[0]
 
 
@@ -67,10 +67,8 @@ def run(spec, num_steps, folder):
         return False
 
     started_at = time.monotonic()
-    try:
+    with contextlib.suppress(TrainingStopped):
         train(spec, should_stop=stop, resume_from=folder)
-    except TrainingStopped:
-        pass
     return time.monotonic() - started_at
 
 
@@ -97,8 +95,7 @@ def main():
             ratios.append(with_s / without_s)
             saves_s.append(clock.spent_s / max(1, clock.num_calls))
             num_saves.append(clock.num_calls)
-        widths = [784, *network["model"]["hidden"], 10]
-        parameters = sum(a * b + b for a, b in zip(widths, widths[1:], strict=False))
+        parameters = make_plan(parse_spec(spec)).num_parameters
         print(
             f"{name:22} {parameters:>11,} {min(num_saves)}–{max(num_saves):<4} {statistics.median(saves_s):7.3f}s "
             f"{max(shares):6.2%} {statistics.median(ratios):13.3f}   ({min(ratios):.3f}–{max(ratios):.3f})"

@@ -1,7 +1,7 @@
 """How long a job stands still after a kill -9: `python benchmarks/recovery.py [NUM_WORKERS_KILLED]`.
 
-Goals, at the default lease of 30 s: after the worker is killed, median under the lease plus 5 s; after its runner alone,
-under 3 s. The peer, in the same run: what the same job loses that begins anew instead, the time that it had trained.
+Goals, at the default lease of 30 s: after the worker is killed, median under the lease plus 5 s; after its runner
+alone, under 3 s. The peer, in the same run: what the same job loses that begins anew, the time that it had trained.
 """
 
 import shutil
@@ -54,7 +54,7 @@ def keep_alive(stack, over):
 
 
 def measure(job, name):
-    """Kill the process that has the job once it has a checkpoint; seconds that it stood still, and that it had trained."""
+    """Kill the process that has the job; seconds that it stood still, and seconds that it had trained."""
     wait_for(lambda: trains(job))
     time.sleep(5.0)  # a spare is warm, and a checkpoint is saved
     trained_s = time.time() - seconds(job.refresh().started_at)

@@ -46,7 +46,7 @@ class Notifier:
             self._redis.publish(_CHANNEL_PREFIX + job_id, b"")
         except (RedisError, OSError) as error:
             self._silent_until = time.monotonic() + _SILENCE_AFTER_FAILURE_S
-            _logger.warning("could not send a wake-up for %s: %s", job_id, error)
+            _logger.warning("could not send a wake-up: %s", error, extra={"job_id": job_id})
             return False
         return True
 

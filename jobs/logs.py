@@ -36,7 +36,8 @@ def configure_logging(level: str) -> None:
     )
     remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared, processors=[remove_meta, redact, structlog.processors.JSONRenderer()]
+        foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(["job_id"])],
+        processors=[remove_meta, redact, structlog.processors.JSONRenderer()],
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)

@@ -80,7 +80,7 @@ class Job(JobSummary):
     plan: Json
     transitions: list[Transition]
     checkpoint: Json | None = None
-    """The newest one that a run saved, ``{run_id, step, epoch, name, size_bytes}``; not shown to users."""
+    """The newest that a run saved, ``{run_id, step, epoch, name, size_bytes, furthest_step}``; not shown to users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +166,6 @@ class ClaimedRun:
 
     run_id: int
     jobs: list[Job]
-
-
-@dataclass(frozen=True, slots=True)
-class Renewal:
-    """The answer to a renewal: whether the run is still the current one, and which of its jobs must stop."""
-
-    valid: bool
-    cancelling: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,6 @@ def publish(celery: Celery, job_id: str) -> bool:
     try:
         celery.send_task(TASK_NAME, args=[job_id], **options)
     except (OperationalError, RedisError, OSError) as error:
-        _logger.warning("could not publish %s; the reconciler will: %s", job_id, error)
+        _logger.warning("could not publish; the reconciler will: %s", error, extra={"job_id": job_id})
         return False
     return True

@@ -122,7 +122,7 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
             True,
         ),
         Reason.POISONED: Explanation(
-            "The job ended every runner that took it.",
+            "The job's runs were lost again and again, the last one by the end of its process.",
             "Look at the end of its log: a job that ends the process that trains it is a fault of RegCore's or of the "
             "machine's. Report it.",
             False,

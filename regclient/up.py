@@ -45,14 +45,15 @@ class StackOptions:
         port: Its TCP port.
         data_dir: Database, artifacts, keys and logs; made if absent.
         slots: Jobs at a time: a number, or `auto` (one per GPU, else one).
-        stop_grace_s: How long the worker may take to hand its jobs back before it is killed.
+        stop_grace_s: How long the worker may take to hand its jobs back before it is killed; by default, a little more
+            than it allows its runs.
     """
 
     host: str = "127.0.0.1"
     port: int = 8000
     data_dir: Path = field(default_factory=lambda: Path(".regcore"))
     slots: str = "auto"
-    stop_grace_s: float = 25.0
+    stop_grace_s: float = field(default_factory=lambda: float(os.environ.get("REGCORE_DRAIN_GRACE_S") or 20.0) + 5.0)
 
     @property
     def url(self) -> str:

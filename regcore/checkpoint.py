@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import load_file, save_file
 
 FORMAT: Final = 1
 NUM_KEPT: Final = 2
@@ -71,13 +71,14 @@ class UnreadableError(Exception):
     """A directory that is no whole checkpoint of this format."""
 
 
-def save_checkpoint(root: Path, step: int, state: State) -> SavedCheckpoint:
+def save_checkpoint(root: Path, step: int, state: State, *, keep_from: int | None = None) -> SavedCheckpoint:
     """Write a checkpoint, then delete all but it and the newest one before it.
 
     Args:
         root: Made if need be.
         step: Optimizer steps taken so far, which names it; one of the same step is replaced.
         state: What to save.
+        keep_from: Keep also those from this step on: nobody has taken note of a later one yet.
 
     Raises:
         OSError: It could not be written, the disk being full for one. The earlier checkpoints are as they were.
@@ -102,7 +103,7 @@ def save_checkpoint(root: Path, step: int, state: State) -> SavedCheckpoint:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
-    _delete_all_but(step, root)
+    _delete_others(root, step, step if keep_from is None else keep_from)
     return SavedCheckpoint(destination, step, size_bytes)
 
 
@@ -139,18 +140,13 @@ def _load(path: Path) -> State:
         manifest = json.loads((path / _MANIFEST).read_bytes())
         if manifest["format"] != FORMAT:
             raise UnreadableError(f"expected format {FORMAT}, received {manifest['format']}")
-        contents = {name: _read_checked(path / name, manifest["files"][name]["sha256"]) for name in (_TENSORS, _STATE)}
-        tree: State = _with_tensors(json.loads(contents[_STATE]), load(contents[_TENSORS]))
+        for name in (_TENSORS, _STATE):
+            if _describe(path / name)["sha256"] != manifest["files"][name]["sha256"]:
+                raise UnreadableError(f"{name} is not what its manifest says")
+        tree: State = _with_tensors(json.loads((path / _STATE).read_bytes()), load_file(path / _TENSORS))
         return tree
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise UnreadableError(f"{type(error).__name__}: {error}") from error
-
-
-def _read_checked(path: Path, sha256: str) -> bytes:
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise UnreadableError(f"{path.name} is not what its manifest says")
-    return content
 
 
 def _without_tensors(node: Any, tensors: list[torch.Tensor]) -> Any:
@@ -194,14 +190,15 @@ def _describe(path: Path) -> dict[str, Any]:
         return {"size_bytes": path.stat().st_size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
-def _delete_all_but(step: int, root: Path) -> None:
-    """Keep this one and the one before it, which still serves where this one turns out to be damaged.
+def _delete_others(root: Path, step: int, keep_from: int) -> None:
+    """Keep this one, the one before it, which still serves where this one turns out to be damaged, and all in between.
 
     Later ones go too: the run passed over them because they are damaged, and they would outlive the whole ones.
     """
     found = sorted(checkpoints(root))
-    earlier, later = [path for at, path in found if at < step], [path for at, path in found if at > step]
-    for path in (*earlier[: 1 - NUM_KEPT], *later, *root.glob(f"{_TEMPORARY_PREFIX}*")):
+    earlier = [(at, path) for at, path in found if at < step][: 1 - NUM_KEPT]
+    gone = [path for at, path in earlier if at < keep_from] + [path for at, path in found if at > step]
+    for path in (*gone, *root.glob(f"{_TEMPORARY_PREFIX}*")):
         shutil.rmtree(path, ignore_errors=True)
 
 

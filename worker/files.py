@@ -16,8 +16,8 @@ _READ_BYTES = 1 << 18
 class LogFollower:
     """Reads the lines that were added to a file since it was last asked.
 
-    Lines are cut at 4,000 characters, and after 10,000 lines the rest is only in the file: a job that prints
-    in its inner loop must not fill the database.
+    Lines are cut at 4,000 characters, and after 10,000 lines the rest is left out: a job that prints in its inner loop
+    must not fill the database.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,14 +50,14 @@ class LogFollower:
         self._num_lines += len(lines)
         if len(lines) <= room:
             return lines
-        notice = [f"The log is longer than {_MAX_LINES:,} lines; the rest is in log.txt only."]
+        notice = [f"The log is longer than {_MAX_LINES:,} lines; the rest is not shown here."]
         return lines[:room] + notice if room >= 0 else []
 
 
 def run_ids(data_dir: Path) -> set[int]:
     """The runs that have a folder on this node."""
     runs = data_dir / "runs"
-    return {int(folder.name) for folder in runs.iterdir()} if runs.is_dir() else set()
+    return {int(folder.name) for folder in runs.iterdir() if folder.name.isdigit()} if runs.is_dir() else set()
 
 
 def remove_run(data_dir: Path, run_id: int) -> None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from jobs.errors import StoreUnavailableError
 from jobs.logs import get_logger
@@ -30,17 +30,40 @@ class Outbox:
         self._job_id = job_id
         self._waiting: list[NewRecord] = []
         self._retry_at = 0.0
-        self.has_saved = False
-        """Whether a checkpoint was among what was written last."""
+        self._num_added = 0
+        self.saved_step: int | None = None
+        """Of the checkpoint that was among what was written last, if one was."""
 
     def add(self, wrote: Wrote) -> None:
         """Take a record from the runner."""
-        self._waiting.append(NewRecord(wrote.kind, wrote.body, wrote.at, _key(wrote)))
+        self._add(wrote.kind, wrote.body, wrote.at)
+
+    def add_warning(self, code: str, message: str) -> None:
+        """Warn the user of something that the supervisor has seen."""
+        self._add("warning", {"code": code, "message": message}, time.time())
 
     def add_log(self, lines: list[str]) -> None:
         """Take lines of the run's log."""
         at = time.time()
-        self._waiting.extend(NewRecord("log", {"message": line}, at) for line in lines)
+        for line in lines:
+            self._add("log", {"message": line}, at)
+
+    def _add(self, kind: str, body: dict[str, Any], at: float) -> None:
+        self._num_added += 1
+        self._waiting.append(NewRecord(kind, body, at, self._key(kind, body)))
+
+    def _key(self, kind: str, body: dict[str, Any]) -> str:
+        """What makes a record the same when it comes again: the first one stays.
+
+        A run that goes over the same steps once more measures and warns the same; all else is this run's own, and may
+        come again only where a commit was not heard of.
+        """
+        match kind:
+            case "metrics":
+                return f"step:{body['step']}"
+            case "warning":
+                return f"{body['code']}:{body['message']}"[:500]
+        return f"{self._run_id}:{self._num_added}"
 
     def flush(self) -> bool:
         """Write what waits; if the database is away, keep it and try again at a later call.
@@ -59,23 +82,14 @@ class Outbox:
             self._retry_at = time.monotonic() + _RETRY_S
             _log.warning("the database does not answer; the records wait", num_records=len(self._waiting))
             return False
-        self.has_saved = any(record.kind == "checkpoint" for record in self._waiting)
+        saved = [record.body["step"] for record in self._waiting if record.kind == "checkpoint"]
+        self.saved_step = saved[-1] if saved else None
         self._waiting = []
         return True
 
     @property
     def empty(self) -> bool:
         return not self._waiting
-
-
-def _key(wrote: Wrote) -> str | None:
-    """What makes a record the same when a run goes over the same steps once more: the first one stays."""
-    match wrote.kind:
-        case "metrics":
-            return f"step:{wrote.body['step']}"
-        case "warning":
-            return f"{wrote.body['code']}:{wrote.body.get('step')}"
-    return None
 
 
 def insist(write: Callable[[], T], until: float) -> T:

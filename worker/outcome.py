@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from jobs.states import JobState, Reason, make_reason
+from worker.pipes import EXIT_LEASE_LOST
 from worker.protocol import Ended
 
 
@@ -51,11 +52,13 @@ class Crash:
         returncode: As `subprocess` gives it: minus the signal's number, or the exit status.
         log_tail: The last lines of its log.
         oom_killed: Whether the kernel killed for want of memory meanwhile.
+        started: Whether it had taken the run up.
     """
 
     returncode: int
     log_tail: list[str]
     oom_killed: bool = False
+    started: bool = True
 
 
 def judge(end: Ended | Crash, cause: StopCause | None, resources: dict[str, Any]) -> Verdict:
@@ -108,13 +111,15 @@ def _lost(crash: Crash) -> Verdict:
     """A runner that was killed may have been unlucky: the job is tried again, and fails only if that repeats itself."""
     how, details = _describe(crash)
     details["log_tail"] = crash.log_tail
-    said = f"The runner process {how} while it trained"
-    reason = make_reason(Reason.WORKER_LOST, f"{said}.", details=details)
-    if crash.oom_killed:
-        message = f"{said}: the machine ran out of memory, again and again."
+    said = f"The runner process {how} {'while it trained' if crash.started else 'before it could train'}."
+    reason = make_reason(Reason.WORKER_LOST, said, details=details)
+    if not crash.started or crash.returncode == EXIT_LEASE_LOST:  # no fault of the job's
+        last_reason = reason
+    elif crash.oom_killed and crash.returncode == -signal.SIGKILL:
+        message = f"{said} The machine had run out of memory."
         last_reason = make_reason(Reason.OUT_OF_MEMORY, message, details=details)
     else:
-        last_reason = make_reason(Reason.POISONED, f"{said}, as it did each time before.", details=details)
+        last_reason = make_reason(Reason.POISONED, said, details=details)
     return Verdict(JobState.QUEUED, reason, last_reason=last_reason)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from regcore.errors import TrainingStopped
 from regcore.record import Record
-from worker.protocol import Event, Renew, Run, Stop, Wrote, decode, encode
+from worker.protocol import Accepted, Event, Renew, Run, Stop, Wrote, decode, encode
 
 EXIT_LEASE_LOST = 75  # EX_TEMPFAIL of sysexits.h
 _PROGRESS_INTERVAL_S = 0.5
@@ -26,15 +26,24 @@ class Commands:
     def __init__(self, descriptor: int) -> None:
         self._runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
         self._stop: Stop | None = None
+        self._accepted_step = 0
+        self._is_idle = False
         self._deadline: float | None = None
-        self.terminated = False
+        self._terminated = False
         self._pipe = os.fdopen(descriptor, "rb")
         for target in (self._read, self._watch_lease):
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
 
     def next_run(self) -> Run:
         """Wait for the next run."""
-        return self._runs.get()
+        self._is_idle = True
+        run = self._runs.get()
+        self._is_idle = False
+        return run
+
+    def accepted_step(self) -> int:
+        """Up to where the store has taken note of checkpoints."""
+        return self._accepted_step
 
     def should_stop(self) -> bool:
         """Whether to save a checkpoint and stop. Raises TrainingStopped where none is wanted."""
@@ -47,11 +56,15 @@ class Commands:
         """An idle runner has no lease."""
         self._deadline = None
 
+    def is_terminated(self) -> bool:
+        """Whether this process is to take no other run."""
+        return self._terminated
+
     def terminate(self) -> None:
         """SIGTERM from outside, say a service manager's: give the run back, take no other."""
-        if self._deadline is None:
+        if self._is_idle:
             os._exit(0)
-        self.terminated = True
+        self._terminated = True
         self._stop = Stop(save=True)
 
     def _read(self) -> None:
@@ -61,10 +74,13 @@ class Commands:
                     # Cleared here, in the order of the pipe: a stop that came too late for the last run is
                     # not this one's.
                     self._stop = None
+                    self._accepted_step = run.accepted_step
                     self._deadline = time.monotonic() + run.lease_s
                     self._runs.put(run)
                 case Renew(lease_s) if self._deadline is not None:
                     self._deadline = time.monotonic() + lease_s
+                case Accepted(step):
+                    self._accepted_step = step
                 case Stop() as stop:
                     self._stop = stop
         # Not sys.exit: the main thread may be deep in native code, and nobody is left to read what it would

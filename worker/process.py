@@ -40,6 +40,10 @@ class RunnerProcess:
                 # decides.
                 start_new_session=True,
             )
+        except OSError:
+            os.close(self._commands)
+            os.close(self._events)
+            raise
         finally:
             os.close(commands_read)
             os.close(events_write)

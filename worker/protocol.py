@@ -1,6 +1,6 @@
 """What the supervisor and its runner say to each other: JSON lines over two pipes.
 
-    supervisor ── Run, Renew, Stop ──> runner
+    supervisor ── Run, Renew, Accepted, Stop ──> runner
     supervisor <── Ready, Started, Wrote, Ended ── runner
 
 Neither side shares memory, credentials or a database with the other, so a runner that dies takes nothing with
@@ -24,6 +24,7 @@ class Run:
         spec: The resolved spec.
         directory: Where the artifacts and `log.txt` go; exists already.
         checkpoints: The run's own folder of checkpoints, with those of the run before in it.
+        accepted_step: Of the newest one that the store has accepted; 0 for none.
         max_checkpoint_bytes: What they may take together.
         data_dir: The operator's folder of data sets.
         device: `cpu`, or `cuda:N` for the N-th GPU of this node.
@@ -36,6 +37,7 @@ class Run:
     spec: dict[str, Any]
     directory: str
     checkpoints: str
+    accepted_step: int
     max_checkpoint_bytes: int
     data_dir: str
     device: str
@@ -48,6 +50,13 @@ class Renew:
     """The lease was renewed: live for another `lease_s`."""
 
     lease_s: float
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The store has accepted the checkpoint of this step: those before it may go."""
+
+    step: int
 
 
 @dataclass(frozen=True)
@@ -105,11 +114,11 @@ class Ended:
     peak_memory_bytes: int = field(default=0)
 
 
-Command = Run | Renew | Stop
+Command = Run | Renew | Accepted | Stop
 Event = Ready | Started | Wrote | Ended
 
 _TYPES: dict[str, type[Command] | type[Event]] = {
-    kind.__name__: kind for kind in (Run, Renew, Stop, Ready, Started, Wrote, Ended)
+    kind.__name__: kind for kind in (Run, Renew, Accepted, Stop, Ready, Started, Wrote, Ended)
 }
 
 

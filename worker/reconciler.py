@@ -21,6 +21,7 @@ from worker.archive import archive
 from worker.checkpoints import remove_checkpoints, saved_jobs
 from worker.files import remove_run, run_ids
 
+_FORGET_AFTER_S = 7 * 86_400.0
 _log = get_logger(__name__)
 
 
@@ -79,8 +80,8 @@ def pay_files(store: Store, artifacts: ArtifactStore) -> None:
     for job in store.owing_files():
         try:
             store.pay_files(job.id, archive(store, artifacts, job.tenant, job.id))
-        except JobNotFoundError:  # deleted meanwhile
-            _log.info("a job was deleted before its files were made", job_id=job.id)
+        except (JobNotFoundError, OSError) as error:  # deleted meanwhile, or there is no room: the others have theirs
+            _log.warning("could not make the files of a job", job_id=job.id, error=str(error))
 
 
 def tidy(store: Store, artifacts: ArtifactStore, settings: Settings) -> None:
@@ -92,7 +93,9 @@ def tidy(store: Store, artifacts: ArtifactStore, settings: Settings) -> None:
     store.forget_answers()
     artifacts.delete_unreferenced(store.referenced)
     saved = saved_jobs(settings.checkpoints_dir)
-    remove_checkpoints(settings.checkpoints_dir, set(saved) - store.unfinished(saved))
+    # A job that this database does not know may be another's, or ours once a backup of it is restored.
+    forgotten = set(saved_jobs(settings.checkpoints_dir, min_age_s=_FORGET_AFTER_S)) - store.known_jobs(saved)
+    remove_checkpoints(settings.checkpoints_dir, store.ended_jobs(saved) | forgotten)
     left = run_ids(settings.data_dir)
     for run_id in left - store.live_runs(sorted(left)):
         remove_run(settings.data_dir, run_id)

@@ -9,6 +9,7 @@ import logging
 import resource
 import signal
 import sys
+from dataclasses import replace
 
 import setproctitle
 
@@ -30,9 +31,11 @@ def main() -> None:
 
     warm_up()
     events.send(Ready(versions()))
-    while not commands.terminated:
+    while not commands.is_terminated():
         run = commands.next_run()
         ended = execute(run, commands, events)
+        if commands.is_terminated():
+            ended = replace(ended, clean=False)
         # In this order: the next run may arrive as soon as this one is known to have ended.
         commands.run_ended()
         events.send(ended)

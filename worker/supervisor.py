@@ -7,13 +7,14 @@ request to stop, kills what does not stop in time, and says in one transaction h
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from jobs.artifacts import ArtifactStore
 from jobs.errors import StaleRunError, StoreUnavailableError
 from jobs.live import Notifier
 from jobs.logs import get_logger
-from jobs.model import Job
+from jobs.model import ArtifactRow, Job
 from jobs.settings import Settings
 from jobs.states import TERMINAL, JobState
 from jobs.store import Store
@@ -25,7 +26,7 @@ from worker.oom import count_oom_kills
 from worker.outbox import Outbox, insist
 from worker.outcome import Crash, StopCause, Verdict, judge
 from worker.process import RunnerProcess
-from worker.protocol import Ended, Event, Renew, Run, Started, Stop, Wrote
+from worker.protocol import Accepted, Ended, Event, Renew, Run, Started, Stop, Wrote
 
 _TICK_S = 0.1
 _POLL_S = 0.3
@@ -94,7 +95,8 @@ class Supervisor:
         self._cause: StopCause | None = None
         self._kill_at: float | None = None
         self._started_at = time.monotonic()
-        self._started = False
+        self.started = False
+        """Whether the runner has taken the run up."""
         self._peak_memory_bytes = 0
         self._num_oom_kills = count_oom_kills()
 
@@ -123,7 +125,9 @@ class Supervisor:
         if self._job.attempt > 1:
             earlier = insist(lambda: logged_lines(self._store, self._job.tenant, self._job.id), self._lease_deadline)
             self._directory.begin_log(earlier)
-        self._checkpoints.take_over()
+        if not self._checkpoints.take_over():
+            message = "The job's checkpoint is not on this node: it begins anew. Workers must share checkpoints."
+            self._outbox.add_warning("checkpoint_missing", message)
 
     def _send_run(self) -> None:
         self._runner.send(
@@ -133,6 +137,7 @@ class Supervisor:
                 spec=self._job.resolved_spec,
                 directory=str(self._directory.path.resolve()),
                 checkpoints=str(self._checkpoints.path),
+                accepted_step=self._checkpoints.accepted_step,
                 max_checkpoint_bytes=self._settings.max_checkpoint_bytes,
                 data_dir=str(self._settings.data_sets_dir),
                 device=self._slot.device,
@@ -153,7 +158,7 @@ class Supervisor:
                 returncode = self._runner.returncode
                 assert returncode is not None
                 oom_killed = count_oom_kills() > self._num_oom_kills
-                return Crash(returncode, self._directory.log_tail(), oom_killed)
+                return Crash(returncode, self._directory.log_tail(), oom_killed, self.started)
             self._look_after()
 
     def _take(self, event: Event) -> None:
@@ -164,7 +169,7 @@ class Supervisor:
 
     def _start(self) -> None:
         self._started_at = time.monotonic()
-        self._started = True
+        self.started = True
         self._notify()
         if not insist(lambda: self._store.start(self._run_id, self._job.id), self._lease_deadline):
             _log.info("not started: a cancel or a pause was quicker")
@@ -176,8 +181,8 @@ class Supervisor:
             self._renew(now)
         if now >= self._poll_at:
             self._poll_at = now + _POLL_S
-            self._directory.cap_log(self._settings.max_log_bytes)
             self._outbox.add_log(self._directory.log.new_lines())
+            self._directory.cap_log(self._settings.max_log_bytes)
             self._check_limits(now)
             self._check_requests()
         self._flush()
@@ -190,12 +195,12 @@ class Supervisor:
 
     def _renew(self, now: float) -> None:
         try:
-            renewal = self._store.renew(self._run_id, self._settings.lease_s)
+            renewed = self._store.renew(self._run_id, self._settings.lease_s)
         except StoreUnavailableError:
             if now >= self._lease_deadline:
                 raise
             return
-        if not renewal.valid:
+        if not renewed:
             raise StaleRunError(self._run_id, self._job.id)
         self._lease_deadline = now + self._settings.lease_s
         self._renew_at = now + self._settings.lease_s / 3
@@ -221,7 +226,7 @@ class Supervisor:
         max_memory_bytes = self._resources["max_memory_bytes"]
         if max_memory_bytes is not None and resident_bytes > max_memory_bytes:
             self._stop(StopCause.MAX_MEMORY, 0.0)
-        if not self._started and now - self._started_at > _WARM_UP_TIMEOUT_S:
+        if not self.started and now - self._started_at > _WARM_UP_TIMEOUT_S:
             self._directory.write_log("killed: it did not come up in time")
             self._runner.kill()
         if self._earlier_device_s + now - self._started_at > self._resources["max_runtime_s"]:
@@ -256,7 +261,8 @@ class Supervisor:
     def _flush(self) -> None:
         if self._outbox.flush():
             self._notify()
-            if self._outbox.has_saved:
+            if self._outbox.saved_step is not None:
+                self._runner.send(Accepted(self._outbox.saved_step))
                 self._checkpoints.forget_earlier_runs()
 
     def _flush_all(self) -> None:
@@ -274,7 +280,7 @@ class Supervisor:
         rows = insist(lambda: metrics_rows(self._store, self._job.tenant, job_id), self._lease_deadline)
         self._directory.write_metrics(rows)
         files = self._directory.files(all_artifacts=verdict.state is JobState.SUCCEEDED)
-        kept = [keep_file(self._around.artifacts, path) for path in files]
+        kept = [self._keep(path) for path in files]
         if verdict.reason is not None and verdict.last_reason is not None:
             reason, last_reason = verdict.reason, verdict.last_reason
             return insist(
@@ -287,3 +293,10 @@ class Supervisor:
             self._lease_deadline,
         )
         return verdict.state
+
+    def _keep(self, path: Path) -> ArtifactRow:
+        """Store one file; the lease is kept meanwhile, for a large model takes a while to be on disk."""
+        now = time.monotonic()
+        if now >= self._renew_at:
+            self._renew(now)
+        return keep_file(self._around.artifacts, path)

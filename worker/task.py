@@ -82,19 +82,31 @@ class Claimer:
 
     def _run(self, run_id: int, job: Job, slot: Slot, claimed_at: float) -> None:
         _log.info("claimed", attempt=job.attempt, slot=slot.index, device=slot.device)
-        runner = self._runners.take(slot.index, job.tenant)
+        try:
+            runner = self._runners.take(slot.index, job.tenant)
+        except OSError as error:
+            self._lose(run_id, job, f"No runner could be started: {error}")
+            self._rest()
+            return
+        supervisor = Supervisor(self._around, run_id, job, slot, runner, claimed_at)
         clean = False
         try:
-            clean = Supervisor(self._around, run_id, job, slot, runner, claimed_at).supervise()
+            clean = supervisor.supervise()
         except LeaseLostError as error:
             _log.warning("the run is no longer ours", error=str(error))
         except Exception as error:
-            # A fault of ours in the supervisor must cost one job, not the worker.
+            # A fault of ours in the supervisor must cost one run, not the worker.
             _log.exception("the supervisor failed")
             runner.kill()
             self._lose(run_id, job, f"The supervisor failed: {type(error).__name__}: {error}")
         finally:
             self._runners.give_back(slot.index, runner, clean=clean)
+        if not supervisor.started:
+            self._rest()
+
+    def _rest(self) -> None:
+        """A node whose runners do not come up must not take every job that waits, one after the other."""
+        self._around.draining.wait(self._around.settings.reconcile_interval_s)
 
     def _lose(self, run_id: int, job: Job, message: str) -> None:
         reason = make_reason(Reason.INTERNAL_ERROR, message)

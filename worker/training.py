@@ -7,17 +7,19 @@ import gc
 import logging
 import os
 import platform
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from regcore import parse_spec, train
-from regcore.errors import OutOfMemoryError, SpecError, TrainingError, TrainingStopped
+from regcore import Record, Result, parse_spec, train
+from regcore.errors import CheckpointError, OutOfMemoryError, SpecError, TrainingError, TrainingStopped
 from worker.pipes import Commands, Events
 from worker.protocol import Ended, Run, Started
 
@@ -58,14 +60,7 @@ def _take_device(run: Run) -> None:
 
 def _outcome(run: Run, commands: Commands, events: Events) -> dict[str, Any]:
     try:
-        result = train(
-            parse_spec(run.spec),
-            on_record=events.recorder(run.job_id),
-            should_stop=commands.should_stop,
-            data_dir=Path(run.data_dir),
-            resume_from=Path(run.checkpoints),
-            max_checkpoint_bytes=run.max_checkpoint_bytes,
-        )
+        result = _train(run, commands, events)
         result.save(Path(run.directory))
         _log.info("succeeded")
         return {"outcome": "succeeded", "clean": True, "result": result.summary()}
@@ -92,6 +87,28 @@ def _outcome(run: Run, commands: Commands, events: Events) -> dict[str, Any]:
     except Exception as error:
         _log.exception("internal error")
         return _internal_error(f"Unexpected {type(error).__name__} while training: {error}")
+
+
+def _train(run: Run, commands: Commands, events: Events) -> Result:
+    record = events.recorder(run.job_id)
+    work = partial(
+        train,
+        parse_spec(run.spec),
+        on_record=record,
+        should_stop=commands.should_stop,
+        data_dir=Path(run.data_dir),
+        resume_from=Path(run.checkpoints),
+        max_checkpoint_bytes=run.max_checkpoint_bytes,
+        accepted_step=commands.accepted_step,
+    )
+    try:
+        return work()
+    except CheckpointError as error:
+        # The data or the meaning of the spec have changed meanwhile: that costs the steps so far, and not the job.
+        message = f"The job begins anew: {error.message}."
+        record(Record("warning", {"code": "checkpoint_refused", "message": message}))
+        shutil.rmtree(run.checkpoints)
+        return work()
 
 
 def _internal_error(message: str) -> dict[str, Any]:

@@ -30,6 +30,7 @@ class LockedJob:
     run_id: int | None
     num_lost_attempts: int
     resume_requested: bool
+    checkpoint: Json | None
     usage: Json
 
 
@@ -42,6 +43,7 @@ _LOCKED_COLUMNS = [
     jobs.c.run_id,
     jobs.c.num_lost_attempts,
     jobs.c.resume_requested,
+    jobs.c.checkpoint,
     jobs.c.usage,
 ]
 
@@ -66,6 +68,7 @@ def lock_jobs(
             run_id=row.run_id,
             num_lost_attempts=row.num_lost_attempts,
             resume_requested=row.resume_requested,
+            checkpoint=row.checkpoint,
             usage=row.usage,
         )
         for row in rows

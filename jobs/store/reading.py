@@ -94,10 +94,13 @@ class Reading(Concern):
         """Return those of the hashes that some artifact of any tenant has."""
         return self._among(artifacts.c.sha256, sha256s, true())
 
-    def unfinished(self, job_ids: Sequence[str]) -> set[str]:
-        """Return those of the ids, of any tenant, whose job has not ended."""
-        going_on = jobs.c.state.not_in([state.value for state in TERMINAL])
-        return self._among(jobs.c.id, job_ids, going_on)
+    def known_jobs(self, job_ids: Sequence[str]) -> set[str]:
+        """Return those of the ids that are jobs, of any tenant."""
+        return self._among(jobs.c.id, job_ids, true())
+
+    def ended_jobs(self, job_ids: Sequence[str]) -> set[str]:
+        """Return those of the ids whose job, of any tenant, has ended."""
+        return self._among(jobs.c.id, job_ids, jobs.c.state.in_([state.value for state in TERMINAL]))
 
     def live_runs(self, run_ids: Sequence[int]) -> set[int]:
         """Return those of the runs that have not ended."""

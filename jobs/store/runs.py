@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
 
 from jobs.clock import read_clock
 from jobs.errors import StaleRunError
-from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Json, NewRecord, Renewal
+from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Json, NewRecord
 from jobs.states import TERMINAL, JobState, Reason, make_reason
 from jobs.store.base import Concern
 from jobs.store.log import LockedJob, add_records, change_state, lock_jobs
@@ -49,20 +49,19 @@ class Runs(Concern):
                 change_state(connection, job, JobState.STARTING, at=at, **values)
             return ClaimedRun(run_id, [read_job(connection, job.tenant, job.id) for job in found])
 
-    def renew(self, run_id: int, lease_s: float | None = None) -> Renewal:
-        """Extend a run's lease from now, note the heartbeat, and learn which jobs must stop.
+    def renew(self, run_id: int, lease_s: float | None = None) -> bool:
+        """Extend a run's lease from now and note the heartbeat; False where the run has ended.
 
         A heartbeat does not change a job's version.
         """
         with self._database.write() as connection:
             if not _lock_run(connection, run_id):
-                return Renewal(valid=False)
+                return False
             at = read_clock(connection)
             until = at + (self._options.lease_s if lease_s is None else lease_s)
             connection.execute(update(runs).where(runs.c.id == run_id).values(heartbeat_at=at, lease_until=until))
             connection.execute(update(jobs).where(jobs.c.run_id == run_id).values(heartbeat_at=at))
-            stopping = select(jobs.c.id).where(jobs.c.run_id == run_id, jobs.c.state == JobState.CANCELLING.value)
-            return Renewal(valid=True, cancelling=frozenset(connection.execute(stopping).scalars()))
+            return True
 
     def start(self, run_id: int, job_id: str) -> bool:
         """Note that a claimed job now trains; False where it was cancelled or paused in the meantime.
@@ -84,7 +83,7 @@ class Runs(Concern):
         """Append records to a job's log; the last ``progress`` and ``checkpoint`` among them become the job's.
 
         A checkpoint is worth something only with all records before it, so it must come after them, here or in an
-        earlier call. It also shows that the job gets on: its lost attempts are forgiven.
+        earlier call. Where it is further than any before, the job gets on: its lost attempts are forgiven.
 
         Returns:
             How many were new: one whose kind and key the log has already is dropped.
@@ -100,8 +99,12 @@ class Runs(Concern):
             if "progress" in latest:
                 values["progress"] = latest["progress"]
             if "checkpoint" in latest:
-                values["checkpoint"] = {"run_id": run_id, **latest["checkpoint"]}
-                values["num_lost_attempts"] = 0
+                furthest = -1 if job.checkpoint is None else job.checkpoint["furthest_step"]
+                step = latest["checkpoint"]["step"]
+                own = {"run_id": run_id, "furthest_step": max(furthest, step)}
+                values["checkpoint"] = {**latest["checkpoint"], **own}
+                if step > furthest:
+                    values["num_lost_attempts"] = 0
             return add_records(connection, job, new_records, at=at, **values)
 
     def finish(

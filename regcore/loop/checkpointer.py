@@ -24,6 +24,8 @@ class Checkpointer:
         expected_bytes: About how large the first will be.
         max_bytes: What the run's checkpoints may take on disk together; None for no limit.
         on_record: Hears of each checkpoint, and of the first of those that cannot be written.
+        accepted_step: Tells up to which step whoever hears has taken note of them: that one and later ones are kept.
+            None for one who needs no more than the newest two.
     """
 
     def __init__(
@@ -35,12 +37,14 @@ class Checkpointer:
         expected_bytes: int,
         max_bytes: int | None,
         on_record: Callable[[Record], None],
+        accepted_step: Callable[[], int] | None = None,
     ) -> None:
         self._root = root
         self._identity = identity
         self._every_s = every_s
         self._max_bytes = max_bytes
         self._on_record = on_record
+        self._accepted_step = accepted_step
         self._expected_s = expected_bytes / _ASSUMED_BYTES_PER_S
         self._spent_s = 0.0
         self._started_at = self._last_at = time.monotonic()
@@ -63,7 +67,9 @@ class Checkpointer:
         problem = self._too_large(state)
         if problem is None:
             try:
-                saved = save_checkpoint(self._root, step, {"identity": self._identity, "trainer": state})
+                whole = {"identity": self._identity, "trainer": state}
+                keep_from = None if self._accepted_step is None else self._accepted_step()
+                saved = save_checkpoint(self._root, step, whole, keep_from=keep_from)
             except OSError as error:
                 problem = f"{error.strerror or error}. Free some disk space"
             else:
@@ -89,8 +95,8 @@ class Checkpointer:
         if problem is not None and not self._is_failing:
             body: dict[str, Any] = {
                 "code": "checkpoint_failed",
-                "message": f"The checkpoint of step {step} could not be written: {problem}. Training goes on; if it is "
-                "interrupted, it is taken up from the checkpoint before.",
+                "message": f"The checkpoint of step {step} could not be written: {problem}. If the run is "
+                "interrupted, it goes on from the checkpoint before.",
                 "step": step,
             }
             self._on_record(Record("warning", body))

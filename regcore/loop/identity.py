@@ -2,16 +2,19 @@
 
 import hashlib
 import platform
+import re
+from pathlib import Path
 from typing import Any, Final
 
 import torch
 
 from regcore.checkpoint import State
 from regcore.data.prepare import PreparedData
-from regcore.errors import CheckpointError
-from regcore.spec import JobSpec
+from regcore.errors import CheckpointError, SpecError
+from regcore.spec import JobSpec, parse_spec
 
 _FREE_FIELDS: Final = ("spec_version", "name", "labels", "resources", "priority", "fusion", "exports")
+_CPU_INFO: Final = Path("/proc/cpuinfo")
 _FREE_TRAINING_FIELDS: Final = ("checkpoint_every_s",)
 
 
@@ -25,7 +28,7 @@ def identify(spec: JobSpec, data: PreparedData, device: torch.device) -> State:
             "torch": str(torch.__version__),
             "machine": platform.machine(),
             "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
-            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+            "processor": _processor(),
             "num_threads": torch.get_num_threads(),
         },
     }
@@ -41,7 +44,7 @@ def continue_as(saved: State, current: State) -> State:
     Raises:
         CheckpointError: The checkpoint is of another spec or of other data.
     """
-    differing = sorted(_differences(saved["spec"], current["spec"]))
+    differing = sorted(_differences(_with_defaults(saved["spec"]), current["spec"]))
     if differing:
         raise CheckpointError(
             f"the checkpoint is of another spec: {', '.join(differing)} differ",
@@ -53,7 +56,9 @@ def continue_as(saved: State, current: State) -> State:
             "the data set is not the one that the checkpoint was trained on",
             remedy="Restore the data, or begin anew in an empty directory.",
         )
-    return current | {"is_exact": saved["is_exact"] and saved["environment"] == current["environment"]}
+    same_bits = saved["environment"] == current["environment"]
+    # The compiler may make other kernels of a run that begins in the middle.
+    return current | {"is_exact": saved["is_exact"] and same_bits and not current["spec"]["training"]["compile"]}
 
 
 def data_sha256(data: PreparedData) -> str:
@@ -64,6 +69,20 @@ def data_sha256(data: PreparedData) -> str:
             digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
             digest.update(tensor.cpu().contiguous().view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def _with_defaults(saved: dict[str, Any]) -> dict[str, Any]:
+    """A saved spec with the fields that this version has more: their defaults are what it was trained with."""
+    try:
+        return _decisive(parse_spec(saved))
+    except SpecError:
+        return saved
+
+
+def _processor() -> str:
+    """Which kernels are chosen depends on the make, and not on the instructions alone."""
+    models = re.findall(r"^model name\s*: (.*)$", _CPU_INFO.read_text(), re.MULTILINE) if _CPU_INFO.exists() else []
+    return f"{models[0] if models else platform.processor()} {torch.backends.cpu.get_cpu_capability()}"
 
 
 def _decisive(spec: JobSpec) -> dict[str, Any]:

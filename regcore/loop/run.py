@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from regcore.artifacts import weights_sha256
-from regcore.checkpoint import LoadedCheckpoint, load_newest, tensor_bytes
+from regcore.checkpoint import LoadedCheckpoint, State, load_newest, tensor_bytes
 from regcore.data.prepare import PreparedData, prepare
 from regcore.errors import InvalidDataError, OutOfMemoryError
 from regcore.loop.checkpointer import Checkpointer
@@ -39,6 +39,7 @@ def train(
     data_dir: Path | str | None = None,
     resume_from: Path | str | None = None,
     max_checkpoint_bytes: int | None = None,
+    accepted_step: Callable[[], int] | None = None,
 ) -> Result:
     """Train one job spec.
 
@@ -52,6 +53,8 @@ def train(
             beginning where there is none, and saves its own there every `training.checkpoint_every_s`. So the same call
             again, after whatever ended the last one, gives what an uninterrupted one would have given, to the bit.
         max_checkpoint_bytes: What the checkpoints may take on disk together.
+        accepted_step: Where somebody else keeps book of the checkpoints: up to which step that has been done. Those
+            from there on are kept, however many they are.
 
     Raises:
         SpecError: The spec cannot be trained; nothing was computed.
@@ -62,7 +65,8 @@ def train(
     tell = on_record or (lambda record: None)
     checkpoints = None
     if resume_from is not None:
-        checkpoints = _Checkpoints(Path(resume_from), load_newest(Path(resume_from)), max_checkpoint_bytes)
+        root = Path(resume_from)
+        checkpoints = _Checkpoints(root, load_newest(root), max_checkpoint_bytes, accepted_step)
     try:
         with _threads_for(plan, checkpoints):
             return _train(plan, tell, should_stop or (lambda: False), Path(data_dir) if data_dir else None, checkpoints)
@@ -75,13 +79,22 @@ def train(
         ) from error
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Checkpoints:
     """Where a run's checkpoints are, and the one that it goes on from."""
 
     root: Path
     newest: LoadedCheckpoint
     max_bytes: int | None
+    accepted_step: Callable[[], int] | None
+
+    @property
+    def state(self) -> State | None:
+        return self.newest.state
+
+    def forget(self) -> None:
+        """Free what was loaded: a resumed run must not need more memory than one that was not interrupted."""
+        self.newest = LoadedCheckpoint(self.newest.step, None, [])
 
 
 def _train(
@@ -105,8 +118,9 @@ def _train(
     trainer = Trainer(
         [plan], network, data, losses, on_record=on_record, should_stop=should_stop, checkpointer=checkpointer
     )
-    if checkpoints is not None and checkpoints.newest.state is not None:
-        trainer.resume(checkpoints.newest.step, checkpoints.newest.state["trainer"])
+    if checkpoints is not None and checkpoints.state is not None:
+        trainer.resume(checkpoints.newest.step, checkpoints.state["trainer"])
+        checkpoints.forget()
         on_record(Record("log", {"message": f"going on from the checkpoint of step {trainer.step}"}))
     trainer.run()
     is_exact = checkpointer is None or checkpointer.is_exact
@@ -125,8 +139,8 @@ def _checkpointer(
         message = f"A checkpoint cannot be read and is passed over: {damaged}."
         on_record(Record("warning", {"code": "checkpoint_unreadable", "message": message}))
     identity = identify(plan.resolved_spec, data, network.device)
-    if checkpoints.newest.state is not None:
-        identity = continue_as(checkpoints.newest.state["identity"], identity)
+    if checkpoints.state is not None:
+        identity = continue_as(checkpoints.state["identity"], identity)
     return Checkpointer(
         checkpoints.root,
         identity,
@@ -134,6 +148,7 @@ def _checkpointer(
         expected_bytes=3 * tensor_bytes(network.weights),  # a momentum and the selected weights besides
         max_bytes=checkpoints.max_bytes,
         on_record=on_record,
+        accepted_step=checkpoints.accepted_step,
     )
 
 
@@ -152,8 +167,8 @@ def _threads_for(plan: Plan, checkpoints: _Checkpoints | None) -> Iterator[None]
     """
     before = torch.get_num_threads()
     wanted = 1 if plan.num_parameters * plan.batch_size < SMALL_STEP_PRODUCTS else before
-    if checkpoints is not None and checkpoints.newest.state is not None:
-        wanted = checkpoints.newest.state["identity"]["environment"]["num_threads"]
+    if checkpoints is not None and checkpoints.state is not None:
+        wanted = checkpoints.state["identity"]["environment"]["num_threads"]
     torch.set_num_threads(wanted)
     try:
         yield

@@ -137,7 +137,8 @@ class Trainer:
             self._checkpointer.save(self.step, epoch, self.state())
         if stop:
             self._tell_progress(at_once=True)
-            raise TrainingStopped("training was stopped", remedy="Submit the job again to train it.")
+            remedy = "Train it again." if self._checkpointer is None else "Call train again with the same resume_from."
+            raise TrainingStopped("training was stopped", remedy=remedy)
 
     def _batches(self, epoch: int) -> Iterator[Tensor]:
         """Row numbers of each step, (K, B): every member has its own order."""

@@ -21,7 +21,10 @@ def all_operations() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("method", "path"), all_operations())
-@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer x", "Basic cmM6cmM=", f"Bearer {Token.new()}"])
+@pytest.mark.parametrize(
+    "header",
+    [None, "", "Bearer", "Bearer x", "Basic cmM6cmM=", pytest.param(f"Bearer {Token.new()}", id="unknown key")],
+)
 def test_no_operation_but_the_probes_answers_without_a_key(
     method: str, path: str, header: str | None, anyone: TestClient, problem_of: Any
 ) -> None:

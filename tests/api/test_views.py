@@ -24,7 +24,7 @@ from regcore.spec import parse_spec
 @pytest.mark.parametrize(
     ("view", "row", "added", "hidden"),
     [
-        (JobView, Job, {"links"}, {"tenant", "version"}),
+        (JobView, Job, {"links"}, {"tenant", "version", "checkpoint"}),
         (JobSummaryView, JobSummary, {"links"}, {"tenant", "version"}),
         (ArtifactView, ArtifactRow, {"url"}, set()),
         (WorkerView, WorkerRow, set(), {"devices", "started_at"}),
@@ -45,14 +45,16 @@ def test_a_summary_is_the_job_without_its_large_parts(services: Services, finish
 
 
 def test_every_link_of_a_job_can_be_followed(client: TestClient, finished: str) -> None:
+    actions = ("cancel", "pause", "resume")
     links = client.get(f"/v1/jobs/{finished}").json()["links"]
 
     statuses = {
-        name: client.request("POST" if name == "cancel" else "GET", url).status_code for name, url in links.items()
+        name: client.request("POST" if name in actions else "GET", url).status_code for name, url in links.items()
     }
 
-    # 409: the route is there, and a job that has ended cannot be cancelled.
-    assert statuses == {**dict.fromkeys(("self", "metrics", "events", "report", "artifacts"), 200), "cancel": 409}
+    # 409: the route is there, and a job that has ended cannot be acted upon.
+    expected = dict.fromkeys(("self", "metrics", "events", "report", "artifacts"), 200)
+    assert statuses == {**expected, **dict.fromkeys(actions, 409)}
 
 
 def test_a_job_shows_the_steps_of_its_life(services: Services, finished: str) -> None:

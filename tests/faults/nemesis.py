@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import psycopg
 
 sys.path.append(str(Path(__file__).parents[1] / "support"))
 
@@ -32,6 +33,7 @@ from live_stack import TERMINAL, LiveStack, live_stack
 
 from regcore import parse_spec, train
 
+LEASE_S = 2.0
 NUM_WORKERS = 2
 NUM_CLIENTS = 2
 MOST_WAITING = 6  # a client lets the workers catch up before it submits more
@@ -82,10 +84,12 @@ class Nemesis:
     Args:
         stack: What to break.
         seed: Of all that happens, as far as processes keep time.
+        database: The URL of its PostgreSQL; None for SQLite.
     """
 
-    def __init__(self, stack: LiveStack, seed: int) -> None:
+    def __init__(self, stack: LiveStack, seed: int, database: str | None) -> None:
         self.stack = stack
+        self._database = database
         self._dice = random.Random(seed)
         self._seed = seed
         self._client = Patient(stack)
@@ -102,10 +106,10 @@ class Nemesis:
         for client in clients:
             client.start()
         until = time.monotonic() + duration_s
-        kills = [self._kill_runner, self._kill_runner, self._kill_worker, self._kill_api, self._kill_redis]
-        kills += [self._drain_worker]
+        kills = [self._kill_runner, self._kill_runner, self._kill_runner, self._kill_worker, self._kill_api]
+        kills += [self._kill_redis, self._wipe_redis, self._drain_worker, self._stop_worker, self._cut_connections]
         while time.monotonic() < until:
-            time.sleep(self._dice.uniform(0.5, 3.0))
+            time.sleep(self._dice.uniform(0.3, 2.0))
             self._dice.choice(kills)()
             self._say(
                 f"{until - time.monotonic():5.0f} s left, {len(self.accepted)} jobs, {sum(self.kills.values())} kills"
@@ -186,6 +190,14 @@ class Nemesis:
         self.kills["worker (SIGTERM)"] += 1
         worker.start()
 
+    def _stop_worker(self) -> None:
+        """Past its lease: it wakes to find that its jobs are another's."""
+        worker = self._dice.choice(self._workers())
+        worker.send(signal.SIGSTOP)
+        self.kills["worker (stopped)"] += 1
+        time.sleep(1.5 * LEASE_S)
+        worker.send(signal.SIGCONT)
+
     def _kill_api(self) -> None:
         self.stack.api.kill()
         self.kills["api"] += 1
@@ -198,6 +210,21 @@ class Nemesis:
         self.kills["redis"] += 1
         time.sleep(self._dice.uniform(0.0, 2.0))
         redis.start()
+
+    def _wipe_redis(self) -> None:
+        self.stack.redis.flushall()
+        self.kills["redis (wiped)"] += 1
+
+    def _cut_connections(self) -> None:
+        """To Redis and, where it is a server, to the database, in the middle of whatever they are used for."""
+        self.stack.redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        if self._database is not None:
+            with psycopg.connect(self._database, autocommit=True) as connection:
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+        self.kills["connections"] += 1
 
     def _workers(self) -> list[Any]:
         return [part for name, part in self.stack.parts.items() if name.startswith("worker")]
@@ -309,12 +336,12 @@ def main(arguments: list[str] | None = None, out: Callable[[str], Any] = print) 
     parser.add_argument("--database", help="postgresql://… of an empty database; default: SQLite")
     options = parser.parse_args(arguments)
     expected = {json.dumps(spec): train(parse_spec(spec)).weights_sha256 for spec in make_specs()}
-    settings = {"lease_s": 2, "reconcile_interval_s": 0.2, "max_attempts": MAX_ATTEMPTS}
+    settings = {"lease_s": LEASE_S, "reconcile_interval_s": 0.2, "max_attempts": MAX_ATTEMPTS}
     with (
         tempfile.TemporaryDirectory(prefix="regcore-nemesis-") as folder,
         live_stack(Path(folder), options.database, num_workers=NUM_WORKERS, **settings) as stack,
     ):
-        nemesis = Nemesis(stack, options.seed)
+        nemesis = Nemesis(stack, options.seed, options.database)
         nemesis.run(options.duration_s)
         jobs = nemesis.settle()
         findings = Findings()

@@ -64,10 +64,12 @@ def test_each_line_has_the_job_whoever_logs(capsys: pytest.CaptureFixture[str]) 
         get_logger("worker.test").info("claimed", slot=0)
         logging.getLogger("celery.worker").warning("lost %s", "Redis")
         logging.getLogger("celery.worker").debug("not shown")
+    logging.getLogger("jobs.queue").warning("could not publish", extra={"job_id": "job_2"})
 
-    ours, theirs = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    ours, theirs, plain = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert (ours["event"], ours["slot"], ours["job_id"], ours["level"]) == ("claimed", 0, "job_1", "info")
     assert (theirs["event"], theirs["job_id"], theirs["level"]) == ("lost Redis", "job_1", "warning")
+    assert plain["job_id"] == "job_2"
 
 
 @pytest.mark.usefixtures("_restored_root")

@@ -131,6 +131,13 @@ def test_the_newest_two_are_kept(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000000010", "step-000000000300"]
 
 
+def test_those_from_a_step_on_can_be_kept_too(tmp_path):
+    for step in (1, 2, 3, 4, 5):
+        save_checkpoint(tmp_path, step, {}, keep_from=2)
+
+    assert sorted(step for step, _ in checkpoints(tmp_path)) == [2, 3, 4, 5]
+
+
 def test_the_newest_by_number_is_loaded(tmp_path):
     for step in (9, 10**12 - 1, 10**12):
         save_checkpoint(tmp_path, step, state_of(3))

@@ -108,6 +108,21 @@ def test_calibration_error_is_the_weighted_distance_of_confidence_and_accuracy(c
     assert calibration == {"split": "test", "ece": pytest.approx(expected, abs=1e-5)}
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_calibration_error_equals_torchmetrics(seed):
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
+    dice = np.random.default_rng(seed)
+    probabilities = dice.dirichlet([0.3] * 4, 500)
+    targets = dice.integers(0, 4, 500)
+    expected = multiclass_calibration_error(torch.tensor(probabilities), torch.tensor(targets), 4, n_bins=15)
+    evaluation = SplitEvaluation(dice.random(500), probabilities.argmax(1), targets, probabilities)
+
+    calibration = report_of("classification", {"train": evaluation})["calibration"]
+
+    assert calibration == {"split": "train", "ece": pytest.approx(float(expected), abs=1e-6)}
+
+
 def test_sparsity_and_norms_are_of_weights_by_layer():
     parameters = {
         "linear1.weight": torch.tensor([[0.0, 3.0], [0.0, -4.0]]),

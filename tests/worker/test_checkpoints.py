@@ -106,10 +106,39 @@ def test_an_ended_job_leaves_nothing(submit, claim, root):
     assert saved_jobs(root / "not there") == []
 
 
+def test_a_checkpoint_that_is_not_there_is_said_to_be_missing(store, submit, claim, root):
+    job = submit("succeed")
+    run_id, claimed = claim()
+    first = RunCheckpoints(root, run_id, claimed)
+    found_nothing_to_take = first.take_over()
+    store.append(run_id, job.id, [NewRecord("checkpoint", write(first, 10), 1.0)])
+    first.remove()
+
+    second = RunCheckpoints(root, *claim())
+
+    assert found_nothing_to_take
+    assert not second.take_over()
+    assert second.accepted_step == 10
+
+
+def test_what_is_no_jobs_is_left_alone(submit, claim, root):
+    job = submit("succeed")
+    run = RunCheckpoints(root, *claim())
+    run.take_over()
+    (root / "my-thesis").mkdir()
+    (run.path.parent / ".DS_Store").touch()
+
+    run.forget_earlier_runs()
+
+    assert saved_jobs(root) == [job.id]
+    assert saved_jobs(root, min_age_s=60) == []
+
+
 def test_checkpoints_of_several_jobs_are_deleted(root):
-    for job_id in ("job_1", "job_2", "job_3"):
+    ids = [f"job_{letter * 26}" for letter in "ABC"]
+    for job_id in ids:
         (root / job_id / "7").mkdir(parents=True)
 
-    remove_checkpoints(root, {"job_1", "job_3", "job_gone"})
+    remove_checkpoints(root, {ids[0], ids[2], "job_gone"})
 
-    assert saved_jobs(root) == ["job_2"]
+    assert saved_jobs(root) == [ids[1]]

@@ -67,6 +67,38 @@ def test_a_replayed_step_keeps_its_first_record(store, run):
     assert [body["step"] for body in bodies(store, job_id, "metrics")] == [1, 2]
 
 
+class DeafStore:
+    """Commits and loses the answer once, as a connection does that drops at the wrong moment."""
+
+    def __init__(self, store):
+        self._store = store
+        self._lost = False
+
+    def append(self, *args):
+        self._store.append(*args)
+        if not self._lost:
+            self._lost = True
+            raise StoreUnavailableError
+
+
+def test_a_commit_that_was_not_heard_of_writes_nothing_twice(store, run):
+    job_id = run.jobs[0].id
+    outbox = Outbox(DeafStore(store), run.run_id, job_id)
+    outbox.add(metrics(job_id, 1))
+    outbox.add(Wrote(job_id, "checkpoint", {"step": 1, "name": "step-1"}, 1.0))
+    outbox.add_log(["the same line", "the same line"])
+
+    outbox.flush()
+    time.sleep(0.6)
+    outbox.add_log(["another"])
+    outbox.flush()
+
+    assert outbox.empty
+    assert outbox.saved_step == 1
+    assert [body["message"] for body in bodies(store, job_id, "log")] == ["the same line", "the same line", "another"]
+    assert len(bodies(store, job_id, "checkpoint")) == len(bodies(store, job_id, "metrics")) == 1
+
+
 def test_a_run_that_is_no_longer_current_writes_nothing(store, run):
     job_id = run.jobs[0].id
     store.requeue(run.run_id, job_id)

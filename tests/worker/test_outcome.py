@@ -1,6 +1,7 @@
 import pytest
 
 from worker.outcome import Crash, StopCause, judge
+from worker.pipes import EXIT_LEASE_LOST
 from worker.protocol import Ended
 
 RESOURCES = {"max_runtime_s": 60, "max_memory_bytes": 1000}
@@ -63,6 +64,22 @@ def test_a_job_that_ends_every_runner_is_poisoned_unless_memory_was_what_it_lack
     verdict = judge(Crash(-9, [], oom_killed), None, RESOURCES)
 
     assert verdict.last_reason["code"] == code
+
+
+@pytest.mark.parametrize(
+    "crash",
+    [
+        Crash(EXIT_LEASE_LOST, []),  # the supervisor was late
+        Crash(-9, [], started=False),  # the node could not even start it
+        Crash(1, [], oom_killed=True, started=False),
+    ],
+)
+def test_a_job_is_not_blamed_for_what_its_worker_did(crash):
+    assert judge(crash, None, RESOURCES).last_reason["code"] == "worker_lost"
+
+
+def test_memory_is_blamed_only_for_a_kill():
+    assert judge(Crash(1, [], oom_killed=True), None, RESOURCES).last_reason["code"] == "poisoned"
 
 
 def test_only_a_loss_counts_as_one():

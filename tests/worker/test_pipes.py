@@ -6,9 +6,9 @@ import pytest
 from regcore.errors import TrainingStopped
 from regcore.record import Record
 from worker.pipes import Commands, Events
-from worker.protocol import Renew, Run, Stop, Wrote, decode, encode
+from worker.protocol import Accepted, Renew, Run, Stop, Wrote, decode, encode
 
-RUN = Run(7, "job_1", {}, "/runs/7", "/checkpoints/7", 1000, "/sets", "cpu", 1, 600.0)
+RUN = Run(7, "job_1", {}, "/runs/7", "/checkpoints/7", 40, 1000, "/sets", "cpu", 1, 600.0)
 
 
 @pytest.fixture
@@ -49,6 +49,18 @@ def test_a_stop_asks_for_a_checkpoint_or_for_none(commands):
     assert saves is True
     with pytest.raises(TrainingStopped):
         runner.should_stop()
+
+
+def test_the_accepted_step_is_the_runs_first_and_then_what_the_supervisor_says(commands):
+    runner, send = commands
+
+    send()
+    first = runner.accepted_step()
+    runner._stop = None
+    send(Accepted(70))
+
+    assert first == 40
+    assert runner.accepted_step() == 40, "the next run has its own"
 
 
 def test_a_stop_that_came_too_late_for_one_run_is_not_the_next_ones(commands):

@@ -15,7 +15,7 @@ def runner(start_scripted):
 
 
 def run(script, directory):
-    return Run(1, "job_1", {"name": script}, str(directory), str(directory), 10**9, str(directory), "cpu", 1, 30.0)
+    return Run(1, "job_1", {"name": script}, str(directory), str(directory), 0, 10**9, str(directory), "cpu", 1, 30.0)
 
 
 def until_ended(runner):

@@ -1,10 +1,11 @@
 import pytest
 
-from worker.protocol import Ended, Ready, Renew, Run, Started, Stop, Wrote, decode, encode
+from worker.protocol import Accepted, Ended, Ready, Renew, Run, Started, Stop, Wrote, decode, encode
 
 MESSAGES = [
-    Run(7, "job_1", {"name": "λ"}, "/runs/7", "/checkpoints/7", 1000, "/sets", "cuda:1", 2, 30.0),
+    Run(7, "job_1", {"name": "λ"}, "/runs/7", "/checkpoints/7", 40, 1000, "/sets", "cuda:1", 2, 30.0),
     Renew(30.0),
+    Accepted(50),
     Stop(save=True),
     Ready({"torch": "2.9"}),
     Started("job_1"),

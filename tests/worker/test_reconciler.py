@@ -11,7 +11,7 @@ from jobs.live import Notifier
 from jobs.model import Capabilities, NewRecord, WorkerInfo
 from jobs.queue import QUEUE_NAME, make_publisher
 from jobs.states import JobState
-from worker.checkpoints import RunCheckpoints, saved_jobs
+from worker.checkpoints import RunCheckpoints
 from worker.files import RunDirectory, run_ids
 from worker.reconciler import Periodic, beat, pay_files, reconcile, tidy
 
@@ -133,10 +133,18 @@ def test_tidying_deletes_what_ended_and_killed_runs_left_behind(store, submit, s
         RunCheckpoints(settings.checkpoints_dir, run.run_id, run.jobs[0]).take_over()
     store.finish(runs[0].run_id, ended.id, JobState.FAILED)
 
+    unknown = [settings.checkpoints_dir / f"job_{letter * 26}" for letter in "XY"]
+    for folder in (*unknown, settings.checkpoints_dir / "my-thesis"):
+        folder.mkdir()
+    long_ago = time.time() - 8 * 86_400
+    for path in (unknown[0], settings.checkpoints_dir / "my-thesis", settings.checkpoints_dir / live.id):
+        os.utime(path, (long_ago, long_ago))
+
     tidy(store, ArtifactStore(settings.artifacts_dir), settings)
 
     assert run_ids(settings.data_dir) == {runs[1].run_id}
-    assert saved_jobs(settings.checkpoints_dir) == [live.id]
+    left = {folder.name for folder in settings.checkpoints_dir.iterdir()}
+    assert left == {live.id, unknown[1].name, "my-thesis"}, "a job unknown here may be another database's"
 
 
 def test_tidying_deletes_the_files_that_no_job_has_once_they_are_old(store, tmp_path, settings):

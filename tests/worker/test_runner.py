@@ -43,7 +43,7 @@ def run(directory, epochs=2, lease_s=60.0, **changes):
     }
     spec = parse_spec(body).model_dump(mode="json")
     checkpoints = str(directory / "checkpoints")
-    return Run(1, "job_1", spec, str(directory), checkpoints, 10**9, str(directory), "cpu", 1, lease_s)
+    return Run(1, "job_1", spec, str(directory), checkpoints, 0, 10**9, str(directory), "cpu", 1, lease_s)
 
 
 def listen(runner, until, timeout_s=60):

@@ -1,4 +1,5 @@
 import csv
+import shutil
 import threading
 import time
 from dataclasses import replace
@@ -149,6 +150,17 @@ def test_a_pause_saves_a_checkpoint_that_the_next_run_begins_with(store, submit,
     assert [str(path) for path in saved] == [f"{job.id}/{run}/step-000000000007" for run in (first, second)]
     assert store.state("t", job.id) == "cancelled"
     assert folders(surroundings, "*") == [], "a job that has ended needs no checkpoint"
+
+
+def test_a_checkpoint_that_cannot_be_found_is_warned_of(store, submit, supervise, surroundings):
+    job = submit("save-and-crash")
+    supervise()
+    shutil.rmtree(surroundings.settings.checkpoints_dir)
+
+    supervise()
+
+    (warning,) = store.records("t", job.id, kinds=["warning"])
+    assert warning.body["code"] == "checkpoint_missing"
 
 
 def folders(surroundings, pattern):

@@ -105,6 +105,19 @@ def test_a_runner_that_cannot_start_gives_the_job_back_and_the_worker_goes_on(
     assert "SIGKILL" in lost.state_reason["message"]
 
 
+def test_a_system_that_starts_no_process_gives_the_job_back(store, submit, surroundings):
+    def start():
+        raise OSError(11, "Resource temporarily unavailable")
+
+    job = submit("succeed")
+
+    Claimer("wrk_1", surroundings, [Slot(0, "cpu")], WarmRunners(start)).work()
+
+    lost = store.get("t", job.id)
+    assert (lost.state, lost.state_reason["code"]) == ("queued", "internal_error")
+    assert "Resource temporarily unavailable" in lost.state_reason["message"]
+
+
 def test_a_fault_of_the_supervisors_gives_the_job_back_and_the_worker_goes_on(store, submit, surroundings, runners):
     class FullDisk:
         def put(self, path):

@@ -1,8 +1,11 @@
 """What becomes of a run, in this process; `test_runner.py` has the real one."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from regcore import train
 from regcore.record import Record
 from regcore.spec import parse_spec
 from worker import training
@@ -15,6 +18,9 @@ class Commands:
 
     def should_stop(self):
         return False
+
+    def accepted_step(self):
+        return 0
 
 
 class Events:
@@ -38,10 +44,10 @@ def run(tmp_path):
     body = {
         "data": {"kind": "builtin", "name": "digits"},
         "model": {"kind": "linear"},
-        "training": {"epochs": 1, "batch_size": 512, "checkpoint_every_s": 0.001},
+        "training": {"epochs": 30, "checkpoint_every_s": 0.001},
     }
     spec = parse_spec(body).model_dump(mode="json")
-    return Run(7, "job_1", spec, str(tmp_path), str(tmp_path / "saved"), 10**9, str(tmp_path), "cpu", 1, 60.0)
+    return Run(7, "job_1", spec, str(tmp_path), str(tmp_path / "saved"), 0, 10**9, str(tmp_path), "cpu", 1, 60.0)
 
 
 def raising(error):
@@ -88,6 +94,20 @@ def test_a_gpu_without_memory_is_a_reason_and_the_runner_is_not_used_again(run, 
     assert (ended.outcome, ended.clean, ended.reason["code"]) == ("failed", False, "out_of_memory")
     assert "CUDA out of memory" in ended.reason["message"]
     assert "batch_size" in ended.reason["remedy"]
+
+
+def test_a_checkpoint_of_other_data_costs_the_steps_and_not_the_job(run, tmp_path):
+    events = Events()
+    other = {**run.spec, "training": {**run.spec["training"], "seed": 7}}
+    execute(replace(run, spec=other), Commands(), Events())
+
+    ended = execute(run, Commands(), events)
+
+    warnings = [record.body for record in events.sent if isinstance(record, Record) and record.kind == "warning"]
+    assert ended.outcome == "succeeded"
+    assert [body["code"] for body in warnings] == ["checkpoint_refused"]
+    assert "training.seed" in warnings[0]["message"]
+    assert ended.result["weights_sha256"] == train(parse_spec(run.spec)).weights_sha256
 
 
 def test_a_worker_says_which_torch_it_has():

@@ -184,7 +184,30 @@ def test_a_job_that_saves_a_checkpoint_between_its_losses_never_fails(
 
     job = store.get(tenant, job_id)
     assert job.state is JobState.QUEUED
-    assert job.checkpoint == {"run_id": run.run_id, "step": 9}
+    assert job.checkpoint == {"run_id": run.run_id, "step": 9, "furthest_step": 9}
+
+
+def test_a_job_that_always_begins_anew_fails_though_it_saves_checkpoints(
+    store: Store,
+    tenant: str,
+    submit: Callable[..., Job],
+    cpu: Capabilities,
+    pass_lease: Callable[[int], None],
+    rewind: Callable[..., None],
+) -> None:
+    job_id = submit().id
+    states = []
+
+    for _ in range(3):
+        run = store.claim("wrk_1", cpu)
+        assert run is not None
+        store.append(run.run_id, job_id, [NewRecord("checkpoint", {"step": 50}, 1.0)])
+        pass_lease(run.run_id)
+        store.expire_leases(max_attempts=3)
+        states.append(store.state(tenant, job_id))
+        rewind("jobs", "claimable_at")
+
+    assert states == [JobState.QUEUED, JobState.QUEUED, JobState.FAILED]
 
 
 def test_a_second_loss_waits_before_it_is_tried_again(

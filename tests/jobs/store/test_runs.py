@@ -104,8 +104,7 @@ def test_a_renewal_is_a_heartbeat_and_leaves_the_version(
     renewal = store.renew(run.run_id)
 
     after = store.get(tenant, run.jobs[0].id)
-    assert renewal.valid
-    assert renewal.cancelling == frozenset()
+    assert renewal
     assert after.heartbeat_at is not None
     assert before.heartbeat_at is not None
     assert after.heartbeat_at >= before.heartbeat_at
@@ -164,7 +163,7 @@ def test_a_replayed_step_keeps_its_first_record(store: Store, tenant: str, runni
 
 def test_the_same_key_of_another_kind_is_another_record(store: Store, running: Callable[..., ClaimedRun]) -> None:
     run = running()
-    both = [NewRecord("metrics", {}, 1.0, key="step:1"), NewRecord("checkpoint", {}, 1.0, key="step:1")]
+    both = [NewRecord("metrics", {}, 1.0, key="step:1"), NewRecord("warning", {}, 1.0, key="step:1")]
 
     assert store.append(run.run_id, run.jobs[0].id, both) == 2
 
@@ -210,7 +209,7 @@ def test_finish_writes_everything_at_once(store: Store, tenant: str, running: Ca
     assert (job.state, job.result, job.usage) == (JobState.SUCCEEDED, result, usage)
     assert job.finished_at == job.updated_at == job.transitions[-1].at
     assert store.artifacts(tenant, job_id) == [log]
-    assert not store.renew(run.run_id).valid
+    assert not store.renew(run.run_id)
 
 
 def test_a_finish_that_cannot_be_written_leaves_the_job_running(
@@ -224,7 +223,7 @@ def test_a_finish_that_cannot_be_written_leaves_the_job_running(
         store.finish(run.run_id, before.id, JobState.SUCCEEDED, artifacts=twice)
 
     assert store.get(tenant, before.id) == before
-    assert store.renew(run.run_id).valid
+    assert store.renew(run.run_id)
 
 
 def test_a_failure_keeps_its_reason(store: Store, tenant: str, running: Callable[..., ClaimedRun]) -> None:
@@ -311,7 +310,8 @@ def test_a_checkpoint_becomes_the_jobs_with_the_run_that_saved_it(
 
     again = store.claim("wrk_1", cpu)
     assert again is not None
-    assert again.jobs[0].checkpoint == {"run_id": run.run_id, "step": 20, "name": "step-20"}
+    own = {"run_id": run.run_id, "furthest_step": 20}
+    assert again.jobs[0].checkpoint == {"step": 20, "name": "step-20", **own}
     assert [one.body["step"] for one in store.records(tenant, job_id, kinds=["checkpoint"])] == [10, 20]
 
 
@@ -376,7 +376,7 @@ def test_a_run_that_is_not_the_current_one_writes_nothing(
         write(store, run.run_id, job_id)
 
     assert store.get(tenant, job_id) == before
-    assert not store.renew(run.run_id).valid
+    assert not store.renew(run.run_id)
 
 
 def test_a_run_writes_only_to_its_own_jobs(
@@ -406,5 +406,5 @@ def test_records_written_while_cancels_come_in_have_no_gaps(
         renewals = [pool.submit(store.renew, run.run_id).result() for _ in range(3)]
 
     assert appended == 40
-    assert all(renewal.cancelling == {job_id} for renewal in renewals)
+    assert renewals == [True] * 3
     assert [record.seq for record in store.records(tenant, job_id)] == list(range(1, 45))

@@ -3,7 +3,7 @@ import shutil
 import pytest
 import torch
 
-from regcore.checkpoint import load_newest
+from regcore.checkpoint import checkpoints, load_newest
 from regcore.loop import checkpointer as checkpointer_module
 from regcore.loop.checkpointer import Checkpointer
 
@@ -33,9 +33,9 @@ def cost(monkeypatch, clock):
     save_checkpoint = checkpointer_module.save_checkpoint
 
     def take(seconds):
-        def save(*args):
+        def save(*args, **options):
             clock.now += seconds
-            return save_checkpoint(*args)
+            return save_checkpoint(*args, **options)
 
         monkeypatch.setattr(checkpointer_module, "save_checkpoint", save)
 
@@ -185,3 +185,25 @@ def test_a_run_is_as_exact_as_its_identity_says(tmp_path, is_exact):
     )
 
     assert checkpointer.is_exact is is_exact
+
+
+def test_those_that_nobody_has_taken_note_of_are_kept(tmp_path, records):
+    accepted = [0]
+    checkpointer = Checkpointer(
+        tmp_path,
+        {"is_exact": True},
+        every_s=1.0,
+        expected_bytes=0,
+        max_bytes=None,
+        on_record=records.append,
+        accepted_step=lambda: accepted[0],
+    )
+
+    for step in (10, 20, 30, 40):
+        checkpointer.save(step, 0, {})
+    before = sorted(step for step, _ in checkpoints(tmp_path))
+    accepted[0] = 30
+    checkpointer.save(50, 0, {})
+
+    assert before == [10, 20, 30, 40]
+    assert sorted(step for step, _ in checkpoints(tmp_path)) == [30, 40, 50]

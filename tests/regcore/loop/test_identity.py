@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 import json
 
@@ -175,3 +176,19 @@ def test_the_same_rows_have_the_same_digest_however_they_lie_in_memory(data):
 
     assert not apart.train.x.is_contiguous()
     assert data_sha256(apart) == data_sha256(data)
+
+
+def test_a_field_that_this_version_has_more_is_no_other_spec(make_job):
+    spec = make_plan(parse_spec(make_job())).resolved_spec
+    current = identify(spec, prepare(spec), torch.device("cpu"))
+    older = copy.deepcopy(current)
+    del older["spec"]["training"]["precision"]
+
+    assert continue_as(older, current)["is_exact"]
+
+
+def test_a_compiled_run_that_is_resumed_is_not_exact(make_job):
+    spec = make_plan(parse_spec(make_job(training={"compile": True}))).resolved_spec
+    current = identify(spec, prepare(spec), torch.device("cpu"))
+
+    assert not continue_as(current, current)["is_exact"]
