@@ -12,6 +12,8 @@ STATE_STYLES = {
     "queued": "dim",
     "starting": "cyan",
     "running": "cyan",
+    "pausing": "magenta",
+    "paused": "magenta",
     "cancelling": "yellow",
     "succeeded": "green",
     "failed": "red",

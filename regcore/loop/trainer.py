@@ -201,7 +201,7 @@ class Trainer:
         weights = self.network.weights
         columns = {"objective/data": self._objective.sum(0) / len(self.data.train)}
         for name, effect in self._effects.items():
-            if _adds_to_objective(self._lead, name):
+            if effect.members[0].adds_to_objective:
                 columns[f"objective/penalty.{name}"] = effect.penalty(weights, moment)
         columns["objective/total"] = torch.stack(list(columns.values())).sum(0)
         columns["num_zeros"] = sum(
@@ -290,11 +290,6 @@ def _bind_effects(plans: Sequence[Plan]) -> dict[str, Effect]:
         if effect is not None:
             effects[planned.name] = effect
     return effects
-
-
-def _adds_to_objective(plan: Plan, name: str) -> bool:
-    position = [planned.name for planned in plan.regularizers].index(name)
-    return plan.resolved_spec.regularizers[position].adds_to_objective
 
 
 def _gather(split: Split, rows: Tensor) -> tuple[Tensor, Tensor]:
