@@ -52,7 +52,7 @@ class ArtifactStore:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        _sync_folder(destination.parent)
+        sync_folder(destination.parent)
         return sha256, size_bytes
 
     def path(self, sha256: str) -> Path:
@@ -132,7 +132,8 @@ def _modified_at(path: Path) -> float:
         return float("inf")
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Force to disk which entries a folder has."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
+from jobs.artifacts import sync_folder
 from jobs.model import Job
 
 _JOB_ID = re.compile(r"job_[0-9A-Z]{26}")
@@ -51,7 +52,7 @@ class RunCheckpoints:
                     shutil.copytree(checkpoint, self.path / checkpoint.name, copy_function=_link)
                     found |= checkpoint.name == newest
         for folder in (self.path, self._of_job, self._root):
-            _force_to_disk(folder)
+            sync_folder(folder)
         return found
 
     def forget_earlier_runs(self) -> None:
@@ -86,11 +87,3 @@ def _link(source: str, destination: str) -> str:
     except OSError:  # a file system without links
         return str(shutil.copy2(source, destination))
     return destination
-
-
-def _force_to_disk(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,8 +1,10 @@
 """Jobs: submit, list, show, cancel, pause, resume, delete."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.types import DecoratedCallable
 
 from api import examples
 from api.auth import TheTenant
@@ -121,63 +123,37 @@ def show(request: Request, response: Response, services: TheServices, tenant: Th
     return show_job(services, job)
 
 
-@router.post(
-    "/{job_id}/cancel",
-    status_code=202,
-    response_model=JobView,
-    dependencies=[NO_QUERY, Depends(read_nothing)],
-    openapi_extra={"parameters": [_KEY_HEADER]},
-    responses={
-        **problems(*_ACTION_PROBLEMS),
-        **example(202, {**examples.JOB, "state": "cancelling"}, "The job, cancelled or about to be"),
-    },
-)
+def _action(name: str, state: str, description: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
+    """A route that asks something of a job, and answers with the job as it then is."""
+    return router.post(
+        f"/{{job_id}}/{name}",
+        status_code=202,
+        response_model=JobView,
+        dependencies=[NO_QUERY, Depends(read_nothing)],
+        openapi_extra={"parameters": [_KEY_HEADER]},
+        responses={**problems(*_ACTION_PROBLEMS), **example(202, {**examples.JOB, "state": state}, description)},
+    )
+
+
+@_action("cancel", "cancelling", "The job, cancelled or about to be")
 def cancel_job(request: Request, services: TheServices, tenant: TheTenant, job_id: str) -> JobView:
     """Cancel a job: at once if it has no worker yet, else within seconds. Asking again is harmless."""
-    job = services.store.request_cancel(tenant, job_id, idempotency_key(request))
-    services.notifier.notify(job_id)
-    _logger.info("job_cancel_requested", job_id=job_id)
-    return show_job(services, job)
+    return _acted(services, services.store.request_cancel(tenant, job_id, idempotency_key(request)), "cancel")
 
 
-@router.post(
-    "/{job_id}/pause",
-    status_code=202,
-    response_model=JobView,
-    dependencies=[NO_QUERY, Depends(read_nothing)],
-    openapi_extra={"parameters": [_KEY_HEADER]},
-    responses={
-        **problems(*_ACTION_PROBLEMS),
-        **example(202, {**examples.JOB, "state": "pausing"}, "The job, paused or about to be"),
-    },
-)
+@_action("pause", "pausing", "The job, paused or about to be")
 def pause_job(request: Request, services: TheServices, tenant: TheTenant, job_id: str) -> JobView:
     """Pause a job: at once if it has no worker, else once a checkpoint is saved. Asking again is harmless."""
-    job = services.store.request_pause(tenant, job_id, idempotency_key(request))
-    services.notifier.notify(job_id)
-    _logger.info("job_pause_requested", job_id=job_id)
-    return show_job(services, job)
+    return _acted(services, services.store.request_pause(tenant, job_id, idempotency_key(request)), "pause")
 
 
-@router.post(
-    "/{job_id}/resume",
-    status_code=202,
-    response_model=JobView,
-    dependencies=[NO_QUERY, Depends(read_nothing)],
-    openapi_extra={"parameters": [_KEY_HEADER]},
-    responses={
-        **problems(*_ACTION_PROBLEMS),
-        **example(202, {**examples.JOB, "state": "queued"}, "The job, in the queue again"),
-    },
-)
+@_action("resume", "queued", "The job, in the queue again")
 def resume_job(request: Request, services: TheServices, tenant: TheTenant, job_id: str) -> JobView:
     """Resume a paused job: it goes on from its checkpoint. One that is not paused is left as it is."""
     job = services.store.resume(tenant, job_id, idempotency_key(request))
     if job.state is JobState.QUEUED:
         services.publish(job_id)
-    services.notifier.notify(job_id)
-    _logger.info("job_resume_requested", job_id=job_id)
-    return show_job(services, job)
+    return _acted(services, job, "resume")
 
 
 @router.delete(
@@ -198,6 +174,12 @@ def delete_job(services: TheServices, tenant: TheTenant, job_id: str) -> None:
     except OSError:
         # The job is gone for its user; the files are found again by whoever sweeps the folder.
         _logger.exception("artifact_files_left", job_id=job_id)
+
+
+def _acted(services: Services, job: Job, action: str) -> JobView:
+    services.notifier.notify(job.id)
+    _logger.info(f"job_{action}_requested", job_id=job.id)
+    return show_job(services, job)
 
 
 def _created(services: Services, response: Response, job: Job, *, replayed: bool) -> JobView:

@@ -90,25 +90,25 @@ def _lock_owned(connection: Connection, tenant: str, job_id: str) -> LockedJob:
 def _cancel(connection: Connection, job: LockedJob, at: float) -> None:
     if job.state in (JobState.CANCELLING, JobState.CANCELLED):
         return
-    reason = make_reason(Reason.CANCELLED_BY_USER)
-    for state in (JobState.CANCELLED, JobState.CANCELLING):
-        if is_legal(job.state, state):
-            change_state(connection, job, state, at=at, reason=reason)
-            return
-    raise IllegalActionError("cancel", job.state, "It has ended already.")
+    if not _go(connection, job, at, Reason.CANCELLED_BY_USER, JobState.CANCELLED, JobState.CANCELLING):
+        raise IllegalActionError("cancel", job.state, "It has ended already.")
 
 
 def _pause(connection: Connection, job: LockedJob, at: float) -> None:
     if job.state in (JobState.PAUSING, JobState.PAUSED):
         _request_resume(connection, job, wanted=False)
-        return
-    reason = make_reason(Reason.PAUSED_BY_USER)
-    for state in (JobState.PAUSED, JobState.PAUSING):
+    elif not _go(connection, job, at, Reason.PAUSED_BY_USER, JobState.PAUSED, JobState.PAUSING):
+        remedy = "It is about to end." if job.state is JobState.CANCELLING else "It has ended already."
+        raise IllegalActionError("pause", job.state, remedy)
+
+
+def _go(connection: Connection, job: LockedJob, at: float, why: Reason, *states: JobState) -> bool:
+    """Take a job to the first of the states that it may go to; False where it may go to none."""
+    for state in states:
         if is_legal(job.state, state):
-            change_state(connection, job, state, at=at, reason=reason)
-            return
-    remedy = "It is about to end." if job.state is JobState.CANCELLING else "It has ended already."
-    raise IllegalActionError("pause", job.state, remedy)
+            change_state(connection, job, state, at=at, reason=make_reason(why))
+            return True
+    return False
 
 
 def _resume(connection: Connection, job: LockedJob, at: float) -> None:
