@@ -21,7 +21,7 @@ from jobs.store import open_store
 from worker.devices import find_slots, threads_per_slot
 from worker.environment import runner_environment
 from worker.process import RunnerProcess
-from worker.reconciler import Periodic, beat, pay_files, reconcile, tidy
+from worker.reconciler import Periodic, beat, pay_files, reconcile, tidy, wake_idle
 from worker.spare import WarmRunners
 from worker.supervisor import Surroundings
 from worker.task import Claimer, register_task
@@ -119,6 +119,8 @@ class Worker:
 
     def _reconcile(self) -> None:
         reconcile(self._store, self._publisher, self._notifier)
+        if self._claimer.is_idle and not self._draining.is_set():
+            wake_idle(self._store, self._publisher, self._claimer.capabilities)
         pay_files(self._store, self._artifacts)
 
     def _beat(self) -> None:

@@ -13,7 +13,7 @@ from jobs.artifacts import ArtifactStore
 from jobs.errors import JobNotFoundError, StoreUnavailableError
 from jobs.live import Notifier
 from jobs.logs import get_logger
-from jobs.model import Json, WorkerInfo
+from jobs.model import Capabilities, Json, WorkerInfo
 from jobs.queue import publish
 from jobs.settings import Settings
 from jobs.store import Store
@@ -73,6 +73,16 @@ def reconcile(store: Store, celery: Celery, notifier: Notifier) -> None:
     for job_id in store.due_jobs():
         if not publish(celery, job_id):
             return
+
+
+def wake_idle(store: Store, celery: Celery, capabilities: Capabilities) -> None:
+    """Send an idle worker the hint that it missed, if there is work for it.
+
+    What is due is published ever more rarely: a worker that comes up after its messages were lost would wait for long.
+    """
+    job_id = store.waiting_job(capabilities)
+    if job_id is not None:
+        publish(celery, job_id)
 
 
 def pay_files(store: Store, artifacts: ArtifactStore) -> None:

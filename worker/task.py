@@ -54,6 +54,11 @@ class Claimer:
         """Each slot as `/v1/workers` shows it."""
         return [{"device": slot.device, "job_ids": list(self._jobs[slot.index])} for slot in self._slots]
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether a slot has nothing to do."""
+        return not self._free.empty()
+
     def work(self) -> None:
         """Claim and run until there is nothing more for this worker, or it is draining."""
         slot = self._free.get()

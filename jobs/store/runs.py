@@ -49,6 +49,14 @@ class Runs(Concern):
                 change_state(connection, job, JobState.STARTING, at=at, **values)
             return ClaimedRun(run_id, [read_job(connection, job.tenant, job.id) for job in found])
 
+    def waiting_job(self, capabilities: Capabilities) -> str | None:
+        """Return the job that `claim` would take now, without taking it."""
+        query = select(jobs.c.id).where(jobs.c.state == JobState.QUEUED.value, _can_run(capabilities))
+        with self._database.read() as connection:
+            due = query.where(jobs.c.claimable_at <= read_clock(connection)).order_by(*_CLAIM_ORDER).limit(1)
+            found: str | None = connection.execute(due).scalar_one_or_none()
+        return found
+
     def renew(self, run_id: int, lease_s: float | None = None) -> bool:
         """Extend a run's lease from now and note the heartbeat; False where the run has ended.
 

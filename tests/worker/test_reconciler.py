@@ -13,7 +13,7 @@ from jobs.queue import QUEUE_NAME, make_publisher
 from jobs.states import JobState
 from worker.checkpoints import RunCheckpoints
 from worker.files import RunDirectory, run_ids
-from worker.reconciler import Periodic, beat, pay_files, reconcile, tidy
+from worker.reconciler import Periodic, beat, pay_files, reconcile, tidy, wake_idle
 
 CPU = Capabilities(frozenset({"cpu"}))
 
@@ -43,6 +43,21 @@ def test_a_due_job_is_published_again(store, submit, celery, notifier, redis_url
 
     client = redis.Redis.from_url(redis_url)
     assert client.llen(QUEUE_NAME) == 1
+    client.close()
+
+
+def test_an_idle_worker_gets_the_hint_that_it_missed(store, submit, celery, redis_url):
+    submit("succeed")
+    submit("succeed", device="cuda")
+    for _ in range(3):
+        store.due_jobs()  # sent, and lost with Redis: the next ones would come late
+
+    wake_idle(store, celery, CPU)
+    store.claim("wrk_1", CPU)
+    wake_idle(store, celery, CPU)
+
+    client = redis.Redis.from_url(redis_url)
+    assert client.llen(QUEUE_NAME) == 1, "nothing is left that it could run"
     client.close()
 
 

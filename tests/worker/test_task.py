@@ -1,4 +1,5 @@
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -55,6 +56,21 @@ def test_hints_twenty_times_at_once_run_a_job_once(store, submit, claimer):
 
     ended = store.get("t", job.id)
     assert (ended.state, ended.attempt) == ("succeeded", 1)
+
+
+def test_a_claimer_is_idle_until_a_job_takes_its_slot(store, submit, claimer):
+    job = submit("wait")
+    before = claimer.is_idle
+    thread = threading.Thread(target=claimer.work)
+    thread.start()
+    while store.state("t", job.id) != "running":
+        time.sleep(0.02)
+
+    during = claimer.is_idle
+    store.request_cancel("t", job.id)
+    thread.join()
+
+    assert (before, during, claimer.is_idle) == (True, False, True)
 
 
 def test_a_hint_with_nothing_to_do_returns_without_a_sound(claimer, caplog):

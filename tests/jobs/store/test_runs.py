@@ -9,6 +9,21 @@ from jobs.states import JobState, Reason, make_reason
 from jobs.store import Store
 
 
+def test_the_job_that_waits_is_the_one_that_a_claim_takes(
+    store: Store, submit: Callable[..., Job], cpu: Capabilities
+) -> None:
+    submit("later")
+    best = submit("sooner", priority="high").id
+    submit("elsewhere", priority="high", device="cuda")
+
+    waiting = store.waiting_job(cpu)
+    claimed = [store.claim("wrk_1", cpu) for _ in range(2)]
+
+    assert waiting == best
+    assert [run and run.jobs[0].name for run in claimed] == ["sooner", "later"]
+    assert store.waiting_job(cpu) is None
+
+
 def test_a_claim_starts_a_run_with_a_new_attempt(
     store: Store, tenant: str, submit: Callable[..., Job], cpu: Capabilities
 ) -> None:
