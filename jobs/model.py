@@ -23,6 +23,16 @@ class NewJob:
     resolved_spec: Json
     plan: Json
     warnings: Sequence[Json] = ()
+    fusion_key: str | None = None
+    """Jobs of one tenant that share it may train in one pass; None where it trains alone."""
+    member_bytes: int = 0
+    """Memory that it takes as one more member of a pass."""
+    sweep: Json | None = None
+    """Of a sweep's member: ``{id, variant, values, seed}``, and what its place in the sweep needs."""
+    parent_job_id: str | None = None
+    """The job that this one is a rerun of."""
+    checkpoint: Json | None = None
+    """The checkpoint to go on from, of another job."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 """The migration that this code needs: kept here so that checking it does not load Alembic."""
 
 metadata = MetaData(
@@ -47,6 +47,20 @@ runs = Table(
     sqlite_autoincrement=True,
 )
 
+sweeps = Table(
+    "sweeps",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("tenant", String(100), nullable=False),
+    Column("name", _sortable),
+    Column("labels", _json, nullable=False),
+    Column("spec", _json, nullable=False),
+    Column("num_members", Integer, nullable=False),
+    Column("cancel_requested", Boolean, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Index(None, "tenant", "created_at", "id"),
+)
+
 jobs = Table(
     "jobs",
     metadata,
@@ -71,6 +85,9 @@ jobs = Table(
     Column("warnings", _json, nullable=False),
     Column("result", _json),
     Column("usage", _json, nullable=False),
+    Column("sweep_id", String(40)),
+    Column("sweep", _json),
+    Column("parent_job_id", String(40)),
     # What follows is the store's own, and not shown.
     Column("device", String(16), nullable=False),
     Column("pool", Text),
@@ -83,11 +100,29 @@ jobs = Table(
     Column("claimable_at", Double, nullable=False),
     Column("publish_at", Double, nullable=False),
     Column("num_publishes", Integer, nullable=False),
+    Column("fusion_key", String(64)),
+    Column("member_bytes", BigInteger, nullable=False),
+    Column("group_id", String(40)),
+    Column("alone", Boolean, nullable=False),
     Index(None, "tenant", "created_at", "id"),
     Index(None, "tenant", "finished_at", "id"),
     Index(None, "state", "priority", "created_at"),
     Index(None, "run_id"),
     Index(None, "owes_files", "finished_at"),
+    Index(None, "state", "fusion_key"),
+    Index(None, "group_id"),
+    Index(None, "sweep_id", "id"),
+)
+
+sweep_rungs = Table(
+    "sweep_rungs",
+    metadata,
+    Column("sweep_id", String(40), ForeignKey("sweeps.id", ondelete="CASCADE"), primary_key=True),
+    Column("epoch", Integer, primary_key=True),
+    Column("job_id", String(40), primary_key=True),
+    Column("candidate", Text, nullable=False),
+    Column("value", Double),
+    Column("goes_on", Boolean, nullable=False),
 )
 
 job_labels = Table(

@@ -1,5 +1,7 @@
 """The base of every object that a job spec is made of."""
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -14,3 +16,10 @@ class Frozen(BaseModel):
         use_attribute_docstrings=True,
         validate_default=True,
     )
+
+
+class Fusible(Frozen):
+    """A part of a spec that acts on a stack of members: a layer, an optimizer, a regularizer."""
+
+    member_fields: ClassVar[frozenset[str] | None] = None
+    """Fields in which the members of one training pass may differ; None where a job with this part trains alone."""

@@ -15,6 +15,7 @@ from regcore.data.catalogue import DatasetInfo
 from regcore.data.split import split_sizes
 from regcore.errors import FieldError, SpecError
 from regcore.frozen import Frozen
+from regcore.fusion import fusion_key, member_bytes
 from regcore.layers import AnyLayer, Shape, complete, label_layers, walk_shapes
 from regcore.lint import SpecWarning, lint
 from regcore.regularizers import Regularizer
@@ -91,6 +92,27 @@ class Plan(Frozen):
     num_steps: int
     num_epochs: int
     regularizers: list[RegularizerPlan]
+
+    @property
+    def fusion_key(self) -> str | None:
+        """What it shares with the jobs that may train in one pass with it; None where it trains alone."""
+        return fusion_key(self.resolved_spec)
+
+    @property
+    def member_bytes(self) -> int:
+        """About how much memory it takes as one more member of a training pass."""
+        shape, widths = self.input_shape, [math.prod(self.input_shape)]
+        for layer in self.layers:
+            shape = layer.output_shape(shape)
+            widths.append(math.prod(shape))
+        return member_bytes(
+            num_parameters=self.num_parameters,
+            widths=widths,
+            batch_size=self.batch_size,
+            num_rows=self.num_rows.train + self.num_rows.validation + self.num_rows.test,
+            num_outputs=self.num_outputs,
+            itemsize=8 if self.resolved_spec.training.precision == "float64" else 4,
+        )
 
     def public(self) -> dict[str, Any]:
         """The job's `plan`: all of it but what the job shows elsewhere."""

@@ -199,4 +199,6 @@ def _new_job(body: Any, plan: Plan) -> NewJob:
         resolved_spec=spec.model_dump(mode="json"),
         plan=plan.public(),
         warnings=[warning.model_dump(mode="json") for warning in plan.warnings],
+        fusion_key=plan.fusion_key,
+        member_bytes=plan.member_bytes,
     )

@@ -30,6 +30,8 @@ SUMMARY_COLUMNS = [
     jobs.c.warnings,
     jobs.c.result,
     jobs.c.usage,
+    jobs.c.sweep,
+    jobs.c.parent_job_id,
 ]
 JOB_COLUMNS = [*SUMMARY_COLUMNS, jobs.c.spec, jobs.c.resolved_spec, jobs.c.plan, jobs.c.checkpoint]
 

@@ -1,5 +1,6 @@
 """Submitting a job, and answering a repeated request as the first time."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, text
@@ -30,11 +31,11 @@ class Submissions(Concern):
         """
         with self._database.write() as connection:
             at = read_clock(connection)
-            job = _initial_job(tenant, new_job, at)
+            job = initial_job(tenant, new_job, at)
             answer = claim_key(connection, tenant, key, job_to_json(job), at, self._options.idempotency_ttl_s)
             if answer is not None:
                 return Submission(job_from_json(answer), replayed=True)
-            _insert(connection, job)
+            insert_jobs(connection, [(job, new_job)])
         return Submission(job, replayed=False)
 
     def replay(self, tenant: str, key: IdempotencyKey) -> Job | None:
@@ -112,7 +113,8 @@ def due_now(at: float, delay_s: float = 0) -> Json:
     return {"claimable_at": at + delay_s, "publish_at": at + delay_s, "num_publishes": 0}
 
 
-def _initial_job(tenant: str, new_job: NewJob, at: float) -> Job:
+def initial_job(tenant: str, new_job: NewJob, at: float) -> Job:
+    """A new job as it will be stored: queued, with an id of its own."""
     plan = new_job.plan
     progress = {
         "epoch": 0,
@@ -144,26 +146,42 @@ def _initial_job(tenant: str, new_job: NewJob, at: float) -> Job:
         warnings=list(new_job.warnings),
         result=None,
         usage={"device_s": 0.0, "peak_memory_bytes": None},
+        sweep=new_job.sweep,
+        parent_job_id=new_job.parent_job_id,
+        checkpoint=new_job.checkpoint,
         transitions=[Transition(JobState.QUEUED, at, None)],
     )
 
 
-def _insert(connection: Connection, job: Job) -> None:
+def insert_jobs(connection: Connection, new: Sequence[tuple[Job, NewJob]]) -> None:
+    """Store queued jobs, due now, each with its first record and its labels."""
+    connection.execute(insert(jobs), [_row(job, new_job) for job, new_job in new])
+    first = [
+        {"job_id": job.id, "seq": 1, "at": job.created_at, "kind": "state", "body": state_body(job.state, 0, None)}
+        for job, _ in new
+    ]
+    connection.execute(insert(records), first)
+    labels = [{"job_id": job.id, "key": key, "value": value} for job, _ in new for key, value in job.labels.items()]
+    if labels:
+        connection.execute(insert(job_labels), labels)
+
+
+def _row(job: Job, new_job: NewJob) -> Json:
     resources: dict[str, Any] = job.resolved_spec.get("resources", {})
     row = {column.name: getattr(job, column.name) for column in jobs.c if hasattr(job, column.name)}
     own = {
         "priority": PRIORITIES.index(job.priority),
         "device": resources.get("device", "auto"),
         "pool": resources.get("pool"),
+        "sweep_id": job.sweep["id"] if job.sweep else None,
         "resume_requested": False,
         "owes_files": False,
         "last_seq": 1,
         "num_lost_attempts": 0,
+        "fusion_key": new_job.fusion_key,
+        "member_bytes": new_job.member_bytes,
+        "group_id": None,
+        "alone": False,
         **due_now(job.created_at),
     }
-    connection.execute(insert(jobs).values({**row, **own}))
-    first = {"job_id": job.id, "seq": 1, "at": job.created_at, "kind": "state"}
-    connection.execute(insert(records).values(first | {"body": state_body(job.state, 0, None)}))
-    labels = [{"job_id": job.id, "key": key, "value": value} for key, value in job.labels.items()]
-    if labels:
-        connection.execute(insert(job_labels), labels)
+    return {**row, **own}

@@ -31,6 +31,7 @@ class Activation(Layer):
     summary: ClassVar[str] = "Elementwise non-linearity."
     formula: ClassVar[str] = "y = φ(x)"
     source: ClassVar[str] = "torch.nn, by the function's name there"
+    member_fields: ClassVar[frozenset[str] | None] = frozenset()
 
     kind: Literal["activation"] = "activation"
     name: ActivationName = Field(default="relu")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from regcore.frozen import Frozen
+from regcore.frozen import Fusible
 from regcore.streams import generator
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 
 
-class Layer(Frozen):
+class Layer(Fusible):
     """One entry of a model's list of layers."""
 
     summary: ClassVar[str]

@@ -21,6 +21,7 @@ class Dropout(Layer):
     summary: ClassVar[str] = "Zeroes each value with probability p while training; identity in evaluation."
     formula: ClassVar[str] = "y = x · m/(1 − p),  m ~ Bernoulli(1 − p)"
     source: ClassVar[str] = "Srivastava et al. 2014"
+    member_fields: ClassVar[frozenset[str] | None] = frozenset({"p"})
 
     kind: Literal["dropout"] = "dropout"
     p: float = Field(default=0.5, ge=0, lt=1)

@@ -17,6 +17,7 @@ class Flatten(Layer):
     summary: ClassVar[str] = "Puts all values of a row into one vector."
     formula: ClassVar[str] = "(d₁, d₂, …) → (d₁·d₂·…)"
     source: ClassVar[str] = "torch.nn.Flatten"
+    member_fields: ClassVar[frozenset[str] | None] = frozenset()
 
     kind: Literal["flatten"] = "flatten"
 

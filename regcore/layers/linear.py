@@ -19,6 +19,7 @@ class Linear(Layer):
     summary: ClassVar[str] = "Fully connected: every output sees every input."
     formula: ClassVar[str] = "y = Wx + b"
     source: ClassVar[str] = "Initialised as torch.nn.Linear: uniform in ±1/√inputs (He et al. 2015, a = √5)"
+    member_fields: ClassVar[frozenset[str] | None] = frozenset()
 
     kind: Literal["linear"] = "linear"
     features: int | None = Field(default=None, ge=1)

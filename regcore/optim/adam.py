@@ -24,6 +24,7 @@ class Adam(Optimizer):
     summary: ClassVar[str] = "Adaptive moment estimation: each weight has its own step size."
     formula: ClassVar[str] = "w ← w − η·m̂/(√v̂ + ε)"
     source: ClassVar[str] = "Kingma & Ba 2015"
+    member_fields: ClassVar[frozenset[str] | None] = frozenset({"learning_rate", "schedule", "beta1", "beta2", "eps"})
 
     kind: Literal["adam"] = "adam"
     learning_rate: float = Field(default=0.001, gt=0, le=MAX_LEARNING_RATE)
@@ -46,6 +47,9 @@ class AdamW(Adam):
     summary: ClassVar[str] = "Adam with decoupled weight decay on every parameter; 0 by default."
     formula: ClassVar[str] = "w ← (1 − ηλ)w − η·m̂/(√v̂ + ε)"
     source: ClassVar[str] = "Loshchilov & Hutter 2019"
+    member_fields: ClassVar[frozenset[str] | None] = frozenset(
+        {"learning_rate", "schedule", "beta1", "beta2", "eps", "weight_decay"}
+    )
 
     kind: Literal["adamw"] = "adamw"  # type: ignore[assignment]  # a narrower kind of Adam, told apart by this word
     weight_decay: float = Field(default=0.0, ge=0)

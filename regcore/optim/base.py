@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from regcore.frozen import Frozen
+from regcore.frozen import Fusible
 from regcore.schedule import ConstantSchedule, Moment, Schedule
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MAX_LEARNING_RATE = 1e6
 
 
-class Optimizer(Frozen):
+class Optimizer(Fusible):
     """The spec's side of an optimizer."""
 
     summary: ClassVar[str]

@@ -24,6 +24,9 @@ class RMSprop(Optimizer):
     summary: ClassVar[str] = "Gradient descent with each step divided by a running root mean square of its gradient."
     formula: ClassVar[str] = "s ← αs + (1−α)g²;  v ← μv + g/(√s + ε);  w ← w − ηv"
     source: ClassVar[str] = "Tieleman & Hinton 2012"
+    member_fields: ClassVar[frozenset[str] | None] = frozenset(
+        {"learning_rate", "schedule", "alpha", "eps", "momentum"}
+    )
 
     kind: Literal["rmsprop"] = "rmsprop"
     alpha: float = Field(default=0.99, ge=0, lt=1)

@@ -24,6 +24,7 @@ class SGD(Optimizer):
     summary: ClassVar[str] = "Stochastic gradient descent, with heavy-ball or Nesterov momentum."
     formula: ClassVar[str] = "v ← μv + g;  w ← w − ηv   (Nesterov: w ← w − η(g + μv))"
     source: ClassVar[str] = "Polyak 1964; Sutskever et al. 2013"
+    member_fields: ClassVar[frozenset[str] | None] = frozenset({"learning_rate", "schedule", "momentum"})
 
     kind: Literal["sgd"] = "sgd"
     momentum: float = Field(default=0.9, ge=0, lt=1)

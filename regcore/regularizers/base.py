@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from regcore.frozen import Frozen
+from regcore.frozen import Frozen, Fusible
 from regcore.layers import AnyLayer
 from regcore.schedule import ConstantSchedule, Moment, Schedule
 
@@ -39,7 +39,7 @@ class Select(Frozen):
         ]
 
 
-class Regularizer(Frozen):
+class Regularizer(Fusible):
     """The spec's side: one file per kind holds the fields, the formula, the source and the effect."""
 
     summary: ClassVar[str]

@@ -21,6 +21,7 @@ class Dropout(Regularizer):
     formula: ClassVar[str] = "h ← h · m/(1 − p),  m ~ Bernoulli(1 − p)"
     source: ClassVar[str] = "Srivastava et al. 2014"
     example: ClassVar[dict[str, Any]] = {"kind": "dropout", "p": 0.2}
+    member_fields: ClassVar[frozenset[str] | None] = frozenset({"p"})
 
     kind: Literal["dropout"] = "dropout"
     p: float = Field(ge=0, lt=1)

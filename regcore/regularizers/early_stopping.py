@@ -25,6 +25,7 @@ class EarlyStopping(Regularizer):
     formula: ClassVar[str] = "stop when metric > best − min_delta for `patience` evaluations in a row"
     source: ClassVar[str] = "Prechelt 1998"
     example: ClassVar[dict[str, Any]] = {"kind": "early_stopping", "patience": 3}
+    member_fields: ClassVar[frozenset[str] | None] = frozenset({"metric", "patience", "min_delta"})
 
     kind: Literal["early_stopping"] = "early_stopping"
     metric: Literal["validation/loss", "validation/accuracy", "validation/r2", "validation/mae"] = "validation/loss"

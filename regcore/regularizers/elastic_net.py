@@ -29,6 +29,7 @@ class ElasticNet(WeightRegularizer):
     source: ClassVar[str] = "Zou & Hastie 2005"
     example: ClassVar[dict[str, Any]] = {"kind": "elastic_net", "l1": 1e-3, "l2": 1e-2}
     adds_to_objective: ClassVar[bool] = True
+    member_fields: ClassVar[frozenset[str] | None] = frozenset({"l1", "l2", "schedule"})
 
     kind: Literal["elastic_net"] = "elastic_net"
     l1: float = Field(ge=0, le=MAX_STRENGTH)

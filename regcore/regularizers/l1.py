@@ -32,6 +32,7 @@ class L1(WeightRegularizer):
     source: ClassVar[str] = "Tibshirani 1996; Parikh & Boyd 2014, §6.5.2; under Adam: ProxGen (Yun et al. 2021)"
     example: ClassVar[dict[str, Any]] = {"kind": "l1", "strength": 1e-3}
     adds_to_objective: ClassVar[bool] = True
+    member_fields: ClassVar[frozenset[str] | None] = frozenset({"strength", "method", "schedule"})
 
     kind: Literal["l1"] = "l1"
     strength: float = Field(ge=0, le=MAX_STRENGTH)

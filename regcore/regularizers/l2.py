@@ -29,6 +29,7 @@ class L2(WeightRegularizer):
     source: ClassVar[str] = "Krogh & Hertz 1992"
     example: ClassVar[dict[str, Any]] = {"kind": "l2", "strength": 1e-2}
     adds_to_objective: ClassVar[bool] = True
+    member_fields: ClassVar[frozenset[str] | None] = frozenset({"strength", "schedule"})
 
     kind: Literal["l2"] = "l2"
     strength: float = Field(ge=0, le=MAX_STRENGTH)

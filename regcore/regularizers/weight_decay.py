@@ -27,6 +27,7 @@ class WeightDecay(WeightRegularizer):
     formula: ClassVar[str] = "w ← (1 − ηλ)w"
     source: ClassVar[str] = "Loshchilov & Hutter 2019"
     example: ClassVar[dict[str, Any]] = {"kind": "weight_decay", "strength": 1e-2}
+    member_fields: ClassVar[frozenset[str] | None] = frozenset({"strength", "schedule"})
 
     kind: Literal["weight_decay"] = "weight_decay"
     strength: float = Field(ge=0, le=MAX_STRENGTH)

@@ -1,0 +1,63 @@
+"""Which jobs may train in one pass, and how much memory each member of it takes.
+
+Members of a group share their data, batches, layers and kinds of regularizers. They may differ in the fields that each
+layer, optimizer and regularizer names as its `member_fields`, and in their seed.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from regcore.frozen import Fusible
+from regcore.spec.job import JobSpec
+
+_FREE: Final[dict[str, Any]] = {
+    **dict.fromkeys(["spec_version", "name", "labels", "priority", "fusion", "init_from", "exports"], True),
+    "training": {"seed", "checkpoint_every_s"},
+    "resources": {"max_runtime_s", "max_memory_bytes"},
+}
+_COPIES_OF_WEIGHTS: Final = 6
+"""Weight, gradient, two moments, the selected weights, and what a step needs besides."""
+_COPIES_OF_ACTIVATIONS: Final = 3
+_COPIES_OF_OUTPUTS: Final = 3
+
+
+def fusion_key(spec: JobSpec) -> str | None:
+    """What a resolved spec must share with another's so that the two can train in one pass; None where it trains alone.
+
+    A digest: 64 hexadecimal digits.
+    """
+    layers = getattr(spec.model, "layers", [])
+    varying: list[Fusible] = [spec.optimizer, *spec.regularizers, *layers]
+    if spec.fusion == "off" or any(part.member_fields is None for part in varying):
+        return None
+    shared = spec.model_dump(mode="json", exclude=_FREE)
+    shared["optimizer"] = _structure(spec.optimizer)
+    shared["regularizers"] = [_structure(regularizer) for regularizer in spec.regularizers]
+    if layers:
+        shared["model"]["layers"] = [_structure(layer) for layer in layers]
+    return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
+
+
+def member_bytes(
+    *, num_parameters: int, widths: Sequence[int], batch_size: int, num_rows: int, num_outputs: int, itemsize: int
+) -> int:
+    """About how much memory one more member takes.
+
+    Args:
+        num_parameters: Of one member.
+        widths: Values in one row, at each layer's output.
+        batch_size: Rows of a batch.
+        num_rows: Of all splits: each is evaluated in double precision.
+        num_outputs: Of the network.
+        itemsize: Bytes of one weight.
+    """
+    weights = _COPIES_OF_WEIGHTS * num_parameters * itemsize
+    activations = _COPIES_OF_ACTIVATIONS * batch_size * sum(widths) * itemsize
+    return weights + activations + _COPIES_OF_OUTPUTS * num_rows * num_outputs * 8
+
+
+def _structure(part: Fusible) -> dict[str, Any]:
+    """What the members of a group have in common in one optimizer, regularizer or layer."""
+    return part.model_dump(mode="json", exclude=set(part.member_fields or ()))
