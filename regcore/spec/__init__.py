@@ -6,6 +6,16 @@ a spec and a data set together (`regcore.plan`), and anything that computes.
 
 from regcore.spec.catalogue import FAMILIES, CatalogueEntry, catalogue
 from regcore.spec.job import JobSpec
+from regcore.spec.patch import apply_patch
 from regcore.spec.validation import explain_errors, json_pointer, parse_spec
 
-__all__ = ["FAMILIES", "CatalogueEntry", "JobSpec", "catalogue", "explain_errors", "json_pointer", "parse_spec"]
+__all__ = [
+    "FAMILIES",
+    "CatalogueEntry",
+    "JobSpec",
+    "apply_patch",
+    "catalogue",
+    "explain_errors",
+    "json_pointer",
+    "parse_spec",
+]

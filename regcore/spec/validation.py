@@ -92,25 +92,26 @@ def _explain(error: Mapping[str, Any], pointer: str, path: list[str | int], body
     kind, context = error["type"], error.get("ctx", {})
     where = ".".join(str(part) for part in path) or "the body"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
+        tag = context["discriminator"].strip("'")
         if "expected_tags" not in context:
-            return FieldError(f"{pointer}/kind", _CODES[kind], f"{where}.kind is required and is missing. Add it.")
-        expected = [tag.strip().strip("'") for tag in context["expected_tags"].split(",")]
+            return FieldError(f"{pointer}/{tag}", _CODES[kind], f"{where}.{tag} is required and is missing. Add it.")
+        expected = [name.strip().strip("'") for name in context["expected_tags"].split(",")]
         received = context["tag"]
-        message = f"{where}.kind must be one of {', '.join(expected)}; received {_shown(received)}."
-        return FieldError(f"{pointer}/kind", _CODES[kind], message + _suggest(received, expected))
+        message = f"{where}.{tag} must be one of {', '.join(expected)}; received {shown(received)}."
+        return FieldError(f"{pointer}/{tag}", _CODES[kind], message + suggest(received, expected))
     if kind == "extra_forbidden":
         message = f"{where} is not a field here. Remove it, or correct its name."
-        return FieldError(pointer, _CODES[kind], message + _suggest(path[-1], _known_fields(path, body)))
+        return FieldError(pointer, _CODES[kind], message + suggest(path[-1], _known_fields(path, body)))
     if kind == "missing":
         return FieldError(pointer, _CODES[kind], f"{where} is required and is missing. Add it.")
     if kind == "literal_error":
         expected = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        message = f"{where} must be one of {', '.join(expected)}; received {_shown(error.get('input'))}."
-        return FieldError(pointer, _CODES[kind], message + _suggest(error.get("input"), expected))
+        message = f"{where} must be one of {', '.join(expected)}; received {shown(error.get('input'))}."
+        return FieldError(pointer, _CODES[kind], message + suggest(error.get("input"), expected))
     if kind == "value_error":
         return FieldError(pointer, "invalid_value", f"{where}: {context['error']}")
     rule = _PHRASES[kind].format(**context) if kind in _PHRASES else _as_phrase(error["msg"])
-    message = f"{where} {rule}; received {_shown(error.get('input'))}. Correct the value."
+    message = f"{where} {rule}; received {shown(error.get('input'))}. Correct the value."
     return FieldError(pointer, _CODES.get(kind, kind), message)
 
 
@@ -140,11 +141,13 @@ def _resolve(node: Mapping[str, Any], root: Mapping[str, Any], value: Any) -> Ma
     return node
 
 
-def _suggest(received: Any, expected: Sequence[str]) -> str:
+def suggest(received: Any, expected: Sequence[str]) -> str:
+    """` Did you mean 'x'?` where something expected is close, else nothing."""
     close = get_close_matches(str(received), expected, n=1, cutoff=0.6)
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value as messages show it: JSON, cut off where it is long."""
     text = json.dumps(value, default=str, ensure_ascii=False)
     return text if len(text) <= 80 else text[:77] + "..."

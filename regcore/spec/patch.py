@@ -1,0 +1,182 @@
+"""A JSON Patch on a spec: how a sweep's variant, a rerun and a report's suggestion say what they change.
+
+Source: RFC 6902, JavaScript Object Notation (JSON) Patch.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from typing import Annotated, Any, Literal
+
+import jsonpatch
+from jsonpointer import JsonPointer, JsonPointerException
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+
+from regcore.errors import FieldError, SpecError
+from regcore.frozen import Frozen
+from regcore.spec.validation import explain_errors, json_pointer, shown, suggest
+
+MAX_OPERATIONS = 1_000
+MAX_BYTES = 1_000_000
+"""Of a patched document; forty copies of the whole into itself would fill any machine's memory."""
+
+_NAMES_SHOWN = 12
+
+
+def _as_pointer(text: str) -> str:
+    try:
+        JsonPointer(text)
+    except JsonPointerException:
+        message = f"must be a JSON Pointer such as /training/epochs; received {shown(text)}. Begin with a slash"
+        raise ValueError(message) from None
+    return text
+
+
+Pointer = Annotated[
+    str, AfterValidator(_as_pointer), Field(json_schema_extra={"format": "json-pointer"}, examples=["/training/epochs"])
+]
+
+
+class _Operation(Frozen):
+    # What an operation does not define is ignored: RFC 6902, §4.
+    model_config = ConfigDict(extra="ignore")
+
+    path: Pointer
+    """The place that it acts on."""
+
+
+class Add(_Operation):
+    """Puts a value into an object or list, before the item that is there; `-` is the place behind the last."""
+
+    op: Literal["add"]
+    value: Any
+
+
+class Remove(_Operation):
+    """Takes a value out."""
+
+    op: Literal["remove"]
+
+
+class Replace(_Operation):
+    """Puts another value in the place of one that is there."""
+
+    op: Literal["replace"]
+    value: Any
+
+
+class Move(_Operation):
+    """Takes a value out and adds it elsewhere."""
+
+    op: Literal["move"]
+    from_: Pointer = Field(alias="from")
+
+
+class Copy(_Operation):
+    """Adds a value that is there elsewhere, too."""
+
+    op: Literal["copy"]
+    from_: Pointer = Field(alias="from")
+
+
+class Test(_Operation):
+    """Refuses the whole patch unless the value is there."""
+
+    op: Literal["test"]
+    value: Any
+
+
+Operation = Annotated[Add | Remove | Replace | Move | Copy | Test, Field(discriminator="op")]
+Patch = Annotated[list[Operation], Field(max_length=MAX_OPERATIONS)]
+
+
+class _Patched(Frozen):
+    patch: Patch
+
+
+def apply_patch(document: Any, patch: Any, *, at: str = "/patch") -> Any:
+    """Return the document as the patch makes it; neither argument is changed.
+
+    Args:
+        document: Any JSON value; for a spec, its `resolved_spec`, in which every field is there.
+        patch: A list of operations, as JSON.
+        at: Where the patch lies in the request's body: what the errors point into.
+
+    Raises:
+        SpecError: The patch is none, or cannot be applied; nothing was.
+    """
+    try:
+        _Patched.model_validate({"patch": patch})
+    except ValidationError as error:
+        wrong = explain_errors(error.errors(include_url=False), {"patch": patch})
+        raise SpecError([_moved(entry, at) for entry in wrong]) from None
+    patched = deepcopy(document)
+    for position, operation in enumerate(deepcopy(patch)):
+        patched = _apply(patched, operation, position, at)
+    return patched
+
+
+def _apply(document: Any, operation: Mapping[str, Any], position: int, at: str) -> Any:
+    for field in ("from", "path"):
+        if field in operation and (field == "path" or operation["op"] in ("move", "copy")):
+            must_exist = field == "from" or operation["op"] in ("remove", "replace", "test")
+            problem = _look_up(document, operation[field], must_exist=must_exist)
+            if problem:
+                message = f"patch.{position}.{field} {operation[field]!r:.200} leads nowhere: {problem}"
+                raise SpecError([FieldError(f"{at}/{position}/{field}", "path_not_found", message)])
+    try:
+        patched = jsonpatch.JsonPatch([operation]).apply(document, in_place=True)
+        if operation["op"] == "copy" and len(json.dumps(patched)) > MAX_BYTES:
+            message = f"patch.{position} makes the spec larger than {MAX_BYTES:,} bytes. Copy less."
+            raise SpecError([FieldError(f"{at}/{position}", "too_large", message)])
+    except jsonpatch.JsonPatchTestFailed:
+        there = JsonPointer(operation["path"]).resolve(document)
+        message = (
+            f"patch.{position} expected {shown(operation['value'])} at {operation['path']!r:.200}; there is "
+            f"{shown(there)}. Look at the spec again, and correct the patch."
+        )
+        raise SpecError([FieldError(f"{at}/{position}/value", "test_failed", message)]) from None
+    except (jsonpatch.JsonPatchException, JsonPointerException, RecursionError) as error:
+        message = f"patch.{position} cannot be applied: {str(error) or 'no reason given'}. Correct it."
+        raise SpecError([FieldError(f"{at}/{position}", "cannot_apply", message)]) from None
+    return patched
+
+
+def _look_up(document: Any, pointer: str, *, must_exist: bool) -> str | None:
+    """Say where a pointer ends too early, and what there is instead; None where the operation may act there."""
+    parts = JsonPointer(pointer).parts
+    node = document
+    for depth, part in enumerate(parts):
+        is_new = depth == len(parts) - 1 and not must_exist
+        found = _step(node, part, is_new=is_new)
+        if found is not None:
+            return f"{json_pointer(parts[:depth]) or 'the spec'} {found}"
+        if is_new:
+            break
+        node = node[int(part)] if isinstance(node, list) else node[part]
+    return None
+
+
+def _step(node: Any, part: str, *, is_new: bool) -> str | None:
+    """What is wrong with this part of a pointer at this node."""
+    if isinstance(node, Mapping):
+        if part in node or is_new:
+            return None
+        return f"has no {part!r:.80}. It has {_enumerated(node)}.{suggest(part, list(node))}"
+    if isinstance(node, list):
+        is_index = part.isascii() and part.isdigit() and (part == "0" or part[0] != "0")
+        if (is_new and part == "-") or (is_index and int(part) < len(node) + is_new):
+            return None
+        last = "no item" if not node else f"the items 0 to {len(node) - 1}" if len(node) > 1 else "the item 0 alone"
+        return f"is a list and has {last}. Use one of these{', or - for the place behind the last' * is_new}."
+    return f"is {shown(node)}, which has nothing in it. Point at a place that is there."
+
+
+def _enumerated(names: Iterable[str]) -> str:
+    known: Sequence[str] = list(names)
+    return (", ".join(known[:_NAMES_SHOWN]) + ", …" * (len(known) > _NAMES_SHOWN)) or "nothing"
+
+
+def _moved(error: FieldError, at: str) -> FieldError:
+    """The same error of a patch that lies elsewhere in the body."""
+    return FieldError(at + error.pointer.removeprefix("/patch"), error.code, error.message)
