@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from regcore.loop.run import Result, train
+    from regcore.loop.run import Result, train, train_many
     from regcore.plan import Plan, make_plan
     from regcore.predict import Predictor, load_predictor
     from regcore.record import Record
@@ -28,6 +28,7 @@ __all__ = [
     "make_plan",
     "parse_spec",
     "train",
+    "train_many",
 ]
 
 _HOME = {
@@ -40,6 +41,7 @@ _HOME = {
     "make_plan": "regcore.plan",
     "parse_spec": "regcore.spec",
     "train": "regcore.loop.run",
+    "train_many": "regcore.loop.run",
 }
 
 

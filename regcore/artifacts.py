@@ -8,7 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save as save_arrays
 from safetensors.torch import save
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
@@ -43,6 +46,8 @@ class FinishedRun(Protocol):
     def history(self) -> Sequence[Mapping[str, Any]]: ...
     @property
     def report(self) -> Mapping[str, Any]: ...
+    @property
+    def rows(self) -> dict[str, NDArray[np.float64]]: ...
 
 
 def write_artifacts(result: FinishedRun, directory: Path) -> list[Path]:
@@ -53,6 +58,7 @@ def write_artifacts(result: FinishedRun, directory: Path) -> list[Path]:
         "model.json": _json_bytes(model_description(result, sha256=hashlib.sha256(weights).hexdigest())),
         "metrics.csv": metrics_csv(result.history).encode(),
         "report.json": _json_bytes(result.report),
+        "rows.safetensors": save_arrays(dict(sorted(result.rows.items()))),
         "tensorboard.zip": tensorboard_zip(result.history),
     }
     directory.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,8 @@ RegCoreError
     ├── InvalidDataError     the data cannot be read or do not fit the task
     ├── OutOfMemoryError     host or device memory is exhausted
     ├── CheckpointError      the checkpoint to resume from is another run's
-    └── TrainingStopped      `should_stop` said so
+    └── TrainingStopped      somebody asked it to stop
+        └── TrainingHalved       others of its sweep were better
 """
 
 from dataclasses import dataclass
@@ -94,6 +95,12 @@ class CheckpointError(TrainingError):
 
 
 class TrainingStopped(TrainingError):
-    """`should_stop` returned true; nothing is wrong."""
+    """Somebody asked it to stop; nothing is wrong."""
 
     code = "cancelled_by_user"
+
+
+class TrainingHalved(TrainingStopped):
+    """Successive halving stopped it: others of its sweep were better at the same epoch."""
+
+    code = "halved"

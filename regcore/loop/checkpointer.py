@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from regcore.checkpoint import NUM_KEPT, State, save_checkpoint, tensor_bytes
+from regcore.checkpoint import NUM_KEPT, SavedCheckpoint, State, save_checkpoint, tensor_bytes
 from regcore.record import Record
 
 MAX_SHARE: Final = 0.03
@@ -25,7 +25,7 @@ class Checkpointer:
         max_bytes: What the run's checkpoints may take on disk together; None for no limit.
         on_record: Hears of each checkpoint, and of the first of those that cannot be written.
         accepted_step: Tells up to which step whoever hears has taken note of them: that one and later ones are kept.
-            None for one who needs no more than the newest two.
+            None where nobody does, and no more than the newest two are needed.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Checkpointer:
         expected_bytes: int,
         max_bytes: int | None,
         on_record: Callable[[Record], None],
-        accepted_step: Callable[[], int] | None = None,
+        accepted_step: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._root = root
         self._identity = identity
@@ -68,17 +68,40 @@ class Checkpointer:
         if problem is None:
             try:
                 whole = {"identity": self._identity, "trainer": state}
-                keep_from = None if self._accepted_step is None else self._accepted_step()
-                saved = save_checkpoint(self._root, step, whole, keep_from=keep_from)
+                saved = save_checkpoint(self._root, step, whole, keep_from=self._accepted_step())
             except OSError as error:
                 problem = f"{error.strerror or error}. Free some disk space"
             else:
-                body = {"step": step, "epoch": epoch, "name": saved.path.name, "size_bytes": saved.size_bytes}
-                self._on_record(Record("checkpoint", body))
+                self._on_record(_checkpoint_record(saved, epoch))
         self._warn(step, problem)
         self._last_at = time.monotonic()
         self._expected_s = self._last_at - began_at
         self._spent_s += self._expected_s
+
+    def save_apart(self, root: Path, on_record: Callable[[Record], None], step: int, epoch: int, state: State) -> None:
+        """Save one member for itself, so that it can go on alone. Where that fails, a warning says why.
+
+        Args:
+            root: The member's own directory of checkpoints.
+            on_record: Hears of it.
+            step: Optimizer steps taken.
+            epoch: Of this step.
+            state: Of a trainer of this member alone.
+        """
+        specs = {key: self._identity["specs"][key] for key in state["keys"]}
+        whole = {"identity": self._identity | {"specs": specs, "is_exact": False}, "trainer": state}
+        try:
+            saved = save_checkpoint(root, step, whole)
+        except OSError as error:
+            message = f"The checkpoint of step {step} could not be written: {error.strerror or error}."
+            on_record(Record("warning", {"code": "checkpoint_failed", "message": message, "step": step}))
+            return
+        record = _checkpoint_record(saved, epoch)
+        on_record(Record(record.kind, record.body | {"apart": True}))
+
+    def membership_changed(self) -> None:
+        """Note that a member was taken out: the others may differ in the last bits from an undisturbed run."""
+        self._identity = self._identity | {"is_exact": False}
 
     def _too_large(self, state: State) -> str | None:
         # While one is written, the ones that are kept are still there.
@@ -101,3 +124,8 @@ class Checkpointer:
             }
             self._on_record(Record("warning", body))
         self._is_failing = problem is not None
+
+
+def _checkpoint_record(saved: SavedCheckpoint, epoch: int) -> Record:
+    body = {"step": saved.step, "epoch": epoch, "name": saved.path.name, "size_bytes": saved.size_bytes}
+    return Record("checkpoint", body)

@@ -3,6 +3,7 @@
 import hashlib
 import platform
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,11 +19,17 @@ _CPU_INFO: Final = Path("/proc/cpuinfo")
 _FREE_TRAINING_FIELDS: Final = ("checkpoint_every_s",)
 
 
-def identify(spec: JobSpec, data: PreparedData, device: torch.device) -> State:
-    """What a checkpoint keeps to know its run again, and to say whether going on is exact."""
+def identify(specs: Mapping[str, JobSpec], data: PreparedData, device: torch.device) -> State:
+    """What a checkpoint keeps to know its run again, and to say whether going on is exact.
+
+    Args:
+        specs: Of each member, by its key.
+        data: As fed to them.
+        device: Where they train.
+    """
     return {
         "is_exact": True,
-        "spec": _decisive(spec),
+        "specs": {key: _decisive(spec) for key, spec in specs.items()},
         "data_sha256": data_sha256(data),
         "environment": {
             "torch": str(torch.__version__),
@@ -39,12 +46,13 @@ def continue_as(saved: State, current: State) -> State:
 
     Args:
         saved: The checkpoint's.
-        current: This process's.
+        current: This process's. Its members are among the checkpoint's.
 
     Raises:
-        CheckpointError: The checkpoint is of another spec or of other data.
+        CheckpointError: The checkpoint is of other specs or of other data.
     """
-    differing = sorted(_differences(_with_defaults(saved["spec"]), current["spec"]))
+    specs = {key: _with_defaults(spec) for key, spec in saved.get("specs", {}).items() if key in current["specs"]}
+    differing = sorted({path.partition(".")[2] or "members" for path in _differences(specs, current["specs"])})
     if differing:
         raise CheckpointError(
             f"the checkpoint is of another spec: {', '.join(differing)} differ",
@@ -56,9 +64,10 @@ def continue_as(saved: State, current: State) -> State:
             "the data set is not the one that the checkpoint was trained on",
             remedy="Restore the data, or begin anew in an empty directory.",
         )
-    same_bits = saved["environment"] == current["environment"]
+    same_bits = saved["environment"] == current["environment"] and saved["specs"].keys() == current["specs"].keys()
     # The compiler may make other kernels of a run that begins in the middle.
-    return current | {"is_exact": saved["is_exact"] and same_bits and not current["spec"]["training"]["compile"]}
+    is_compiled = any(spec["training"]["compile"] for spec in current["specs"].values())
+    return current | {"is_exact": saved["is_exact"] and same_bits and not is_compiled}
 
 
 def data_sha256(data: PreparedData) -> str:

@@ -1,12 +1,13 @@
 """K networks of one shape as one: every parameter has a leading member axis."""
 
+import copy
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
 
-from regcore.layers import LayerContext, build_module, walk_shapes
+from regcore.layers import AnyLayer, LayerContext, build_module, walk_shapes
 from regcore.plan import Plan
 from regcore.streams import generator
 
@@ -42,11 +43,32 @@ class StackedNetwork:
                 ]
                 stacked = torch.stack(first).to(device=device, dtype=dtype)
                 self.weights[f"{label}.{parameter}"] = stacked.requires_grad_()
-        # Weights change in place only, so which tensors belong to which layer is settled once.
-        self._stages = [
+        self._walk = walk
+        self._stages = self._make_stages()
+
+    def _make_stages(self) -> list[tuple[str, AnyLayer, Sequence[AnyLayer], dict[str, Tensor]]]:
+        """Weights change in place only, so which tensors belong to which layer is settled once."""
+        return [
             (label, layer, members, {p: self.weights[f"{label}.{p}"] for p in layer.parameter_shapes(seen)})
-            for (label, layer, seen), members in zip(walk, self._members, strict=True)
+            for (label, layer, seen), members in zip(self._walk, self._members, strict=True)
         ]
+
+    @property
+    def num_members(self) -> int:
+        """K."""
+        return len(self.seeds)
+
+    def select(self, positions: Sequence[int]) -> "StackedNetwork":
+        """Some of the members as a network of their own, with copies of their weights."""
+        part = copy.copy(self)
+        rows = torch.tensor(list(positions), device=self.device)
+        part.seeds = [self.seeds[position] for position in positions]
+        part._members = [tuple(members[position] for position in positions) for members in self._members]
+        part.weights = {
+            name: weight.detach().index_select(0, rows).requires_grad_() for name, weight in self.weights.items()
+        }
+        part._stages = part._make_stages()
+        return part
 
     def forward(self, x: Tensor, *, training: bool, step: int = 0, micro_batch: int = 0) -> Tensor:
         """Outputs of every member.
@@ -68,7 +90,8 @@ class StackedNetwork:
     @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:
         """Outputs in evaluation mode for all rows, (K, N, outputs), in chunks that bound the memory."""
-        chunks = [self.forward(rows.unsqueeze(0), training=False) for rows in torch.split(x, EVAL_CHUNK_ROWS)]
+        num_rows = max(1, EVAL_CHUNK_ROWS // self.num_members)
+        chunks = [self.forward(rows.unsqueeze(0), training=False) for rows in torch.split(x, num_rows)]
         return torch.cat(chunks, dim=1)
 
     def member_state(self, member: int) -> dict[str, Tensor]:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from regcore.data.prepare import PreparedData
@@ -23,9 +25,14 @@ class Result:
         selected_epoch: Whose weights were kept.
         generalization_gap: test/loss − train/loss; None without a test split.
         sparsity: Share of exact zeros over tensors of two or more dimensions.
+        norms: `l1` and `l2` over the same tensors.
+        kkt_residual: Largest violation of the optimality conditions; None unless the problem is convex.
+        l1_max: Smallest ℓ₁ strength that leaves no weight; None unless the problem is convex and has an ℓ₁ penalty.
         weights_sha256: Of the file `model.safetensors`.
         is_exact: Whether an uninterrupted run gives these very bits: false where it was taken up by another version of
             torch or on another kind of machine.
+        fused_with: Keys of the other members of its training pass.
+        rows: What each validation and test row adds to a metric: `test/loss`, `test/accuracy` or `test/mae`, …, (N,).
         report: Intervals, zeros, norms and curves.
     """
 
@@ -37,8 +44,13 @@ class Result:
     selected_epoch: int
     generalization_gap: float | None
     sparsity: float
+    norms: dict[str, float | None]
+    kkt_residual: float | None
+    l1_max: float | None
     weights_sha256: str
     is_exact: bool
+    fused_with: list[str]
+    rows: dict[str, NDArray[np.float64]]
     report: dict[str, Any]
 
     def summary(self) -> dict[str, Any]:
@@ -48,10 +60,13 @@ class Result:
             "selected_epoch": self.selected_epoch,
             "generalization_gap": self.generalization_gap,
             "sparsity": self.sparsity,
+            "norms": self.norms,
+            "kkt_residual": self.kkt_residual,
+            "l1_max": self.l1_max,
             "num_parameters": self.plan.num_parameters,
             "weights_sha256": self.weights_sha256,
             "exact": self.is_exact,
-            "fused_with": [],
+            "fused_with": self.fused_with,
         }
 
     def save(self, directory: Path | str) -> None:

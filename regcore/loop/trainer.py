@@ -1,9 +1,10 @@
 """The loop itself: K members from their first step to their selected weights."""
 
+import copy
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -11,9 +12,10 @@ from torch import Tensor
 
 from regcore.checkpoint import State
 from regcore.data.prepare import PreparedData, Split
-from regcore.errors import DivergedError, TrainingStopped
+from regcore.errors import DivergedError, TrainingError, TrainingHalved, TrainingStopped
 from regcore.loop.checkpointer import Checkpointer
 from regcore.loop.compiled import compiled
+from regcore.loop.control import Control
 from regcore.loop.evaluate import evaluate, measure
 from regcore.loop.losses import RowLosses
 from regcore.loop.network import StackedNetwork
@@ -26,46 +28,75 @@ from regcore.streams import generator
 PROGRESS_EVERY_S = 0.5
 
 
+@dataclass
+class Member:
+    """One of the K: its place in the stack is its place in the trainer's list.
+
+    Attributes:
+        key: Names it to whoever started the pass.
+        plan: What it trains.
+        on_record: Hears of its progress and metrics.
+        history: Its evaluations, as bodies of `metrics` records.
+        selected_epoch: Whose weights it keeps.
+    """
+
+    key: str
+    plan: Plan
+    on_record: Callable[[Record], None]
+    history: list[dict[str, Any]] = field(default_factory=list)
+    selected_epoch: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Ending:
+    """Members that end together, and leave the stack.
+
+    Attributes:
+        members: In the order of the network's stack.
+        network: Theirs alone, with the selected weights; None where there is no result.
+        error: Why there is none.
+    """
+
+    members: list[Member]
+    network: StackedNetwork | None = None
+    error: TrainingError | None = None
+
+
 class Trainer:
     """K members in training.
 
     Args:
-        plans: One per member; they agree in everything but numbers.
+        members: Their plans agree in everything but numbers.
         network: Their stacked weights, updated in place.
         data: The splits that all members share.
         losses: Loss per row.
-        on_record: Hears of progress and metrics; of member 0.
-        should_stop: Asked before every step.
+        control: Asked between two steps.
         checkpointer: Saves the run when that is due, and before it stops; None to save nothing.
 
     Attributes:
         step: Optimizer steps taken.
-        history: For each member its evaluations, as bodies of `metrics` records.
-        selected_epochs: Whose weights each member keeps.
+        members: Those that still train.
     """
 
     def __init__(
         self,
-        plans: Sequence[Plan],
+        members: Sequence[Member],
         network: StackedNetwork,
         data: PreparedData,
         losses: RowLosses,
         *,
-        on_record: Callable[[Record], None],
-        should_stop: Callable[[], bool],
+        control: Control | None = None,
         checkpointer: Checkpointer | None = None,
     ) -> None:
-        self.plans = plans
+        self.members = list(members)
         self.network = network
         self.data = data
         self.losses = losses
         self.step = 0
-        self.history: list[list[dict[str, Any]]] = [[] for _ in plans]
-        self.selected_epochs = [0 for _ in plans]
-        self._on_record = on_record
-        self._should_stop = should_stop
+        self._control = control or Control()
         self._checkpointer = checkpointer
-        self._lead = plans[0]
+        self._lead = members[0].plan
+        plans = [member.plan for member in members]
         optimizers: list[Any] = [plan.resolved_spec.optimizer for plan in plans]
         self._update = type(optimizers[0]).bind(optimizers, network.weights)
         self._effects = _bind_effects(plans)
@@ -75,37 +106,52 @@ class Trainer:
         )
         self._kept: dict[str, Tensor] = {}
         self._started_at = self._progress_at = time.monotonic()
-        self._forward: Callable[..., Tensor] = network.forward
-        if self._lead.resolved_spec.training.compile:
-            self._forward = compiled(network.forward, on_record)
+        self._compiles = self._lead.resolved_spec.training.compile
+        self._forward: Callable[..., Tensor] = self._make_forward()
 
-    def run(self) -> None:
-        """Train to the last epoch, or until every member has stopped; then restore the selected weights."""
+    def run(self) -> Iterator[Ending]:
+        """Train to the last epoch, or until no member is left; tell of members as they end."""
+        try:
+            yield from self._run()
+        except _AllDivergedError:
+            yield from self._end_diverged(range(len(self.members)))
+
+    def _run(self) -> Iterator[Ending]:
         training = self._lead.resolved_spec.training
         for epoch in range(self.step // self._lead.steps_per_epoch, training.epochs):
-            self._train_epoch(epoch)
-            if (epoch + 1) % training.eval_every_epochs == 0 or epoch + 1 == training.epochs:
-                stopped = self._evaluate(epoch + 1)
-                if len(stopped) == len(self.plans):
-                    break
-        self._restore()
+            yield from self._train_epoch(epoch)
+            is_last = epoch + 1 == training.epochs
+            rung = self._rung(epoch + 1)
+            if self.members and (rung or is_last or (epoch + 1) % training.eval_every_epochs == 0):
+                yield from self._evaluate(epoch + 1, rung)
+            if not self.members:
+                return
+        yield self._end(range(len(self.members)))
+
+    def first_steps(self) -> Iterator[None]:
+        """Take the steps of an epoch and nothing else, one for each item: for those who time them."""
+        for rows in self._batches(0):
+            self._step(rows, self._moment(self.step))
+            self.step += 1
+            yield
 
     def state(self) -> State:
-        """All that going on from here needs, besides what follows from the spec and from `step`."""
+        """All that going on from here needs, besides what follows from the specs and from `step`."""
         return {
+            "keys": [member.key for member in self.members],
             "weights": dict(self.network.weights),
             "kept": self._kept,
             "update": self._update.state,
             "effects": {name: effect.state() for name, effect in self._effects.items()},
             "objective": self._objective[: self.step % self._lead.steps_per_epoch].clone(),
-            "history": self.history,
-            "selected_epochs": self.selected_epochs,
+            "history": [member.history for member in self.members],
+            "selected_epochs": [member.selected_epoch for member in self.members],
             "elapsed_s": time.monotonic() - self._started_at,
         }
 
     @torch.no_grad()
     def resume(self, step: int, state: Mapping[str, Any]) -> None:
-        """Go on from the state that was taken after so many steps."""
+        """Go on from the state that was taken of these very members after so many steps."""
         self.step = step
         for name, weight in self.network.weights.items():
             weight.copy_(state["weights"][name])
@@ -114,24 +160,62 @@ class Trainer:
         for name, effect in self._effects.items():
             effect.load_state(state["effects"][name])
         self._objective[: len(state["objective"])].copy_(state["objective"])
-        self.history = state["history"]
-        self.selected_epochs = state["selected_epochs"]
+        for member, history, epoch in zip(self.members, state["history"], state["selected_epochs"], strict=True):
+            member.history, member.selected_epoch = history, epoch
         self._started_at -= state["elapsed_s"]
 
-    def _train_epoch(self, epoch: int) -> None:
+    def select(self, positions: Sequence[int]) -> "Trainer":
+        """A trainer of some of the members alone, at the same step, with tensors of its own."""
+        part = copy.copy(self)
+        rows = torch.tensor(list(positions), device=self.network.device)
+        part.members = [self.members[position] for position in positions]
+        part._lead = part.members[0].plan
+        part.network = self.network.select(positions)
+        part._update = self._update.select(positions, part.network.weights)
+        part._effects = {name: effect.select(positions) for name, effect in self._effects.items()}
+        part._objective = self._objective.index_select(1, rows)
+        part._kept = {name: kept.index_select(0, rows) for name, kept in self._kept.items()}
+        part._forward = part._make_forward()
+        return part
+
+    def _make_forward(self) -> Callable[..., Tensor]:
+        return compiled(self.network.forward, self._tell) if self._compiles else self.network.forward
+
+    def _end(self, positions: Sequence[int], error: TrainingError | None = None) -> Ending:
+        """Take members out of the stack: with their selected weights, or with an error."""
+        members = [self.members[position] for position in positions]
+        network = None
+        if error is None:
+            ended = self if len(members) == len(self.members) else self.select(positions)
+            ended._restore()
+            network = ended.network
+        rest = [position for position in range(len(self.members)) if position not in set(positions)]
+        if rest:
+            vars(self).update(vars(self.select(rest)))
+        else:
+            self.members = []
+        return Ending(members, network, error)
+
+    def _train_epoch(self, epoch: int) -> Iterator[Ending]:
         taken = self.step % self._lead.steps_per_epoch
         if taken == 0:
             self._objective.zero_()
-        for rows in islice(self._batches(epoch), taken, None):
+        batches = self._batches(epoch)
+        for start in range(taken, self._lead.steps_per_epoch):
             self._stop_or_save(epoch)
-            self._step(rows, self._moment(self.step))
+            for ending in self._let_leave(epoch):
+                yield ending
+                batches = self._batches(epoch)
+            if not self.members:
+                return
+            self._step(batches[start], self._moment(self.step))
             self.step += 1
             self._tell_progress()
         self._check_objective()
 
     def _stop_or_save(self, epoch: int) -> None:
         """Between two steps, where the state is whole."""
-        stop = self._should_stop()
+        stop = self._control.should_stop()
         if self._checkpointer is not None and (stop or self._checkpointer.due()):
             self._check_objective()  # a state without hope is not worth a checkpoint
             self._checkpointer.save(self.step, epoch, self.state())
@@ -140,12 +224,28 @@ class Trainer:
             remedy = "Train it again." if self._checkpointer is None else "Call train again with the same resume_from."
             raise TrainingStopped("training was stopped", remedy=remedy)
 
-    def _batches(self, epoch: int) -> Iterator[Tensor]:
+    def _let_leave(self, epoch: int) -> Iterator[Ending]:
+        """Save the members that are to leave, each for itself, and take them out."""
+        leaving = self._control.leaving()
+        positions = [position for position, member in enumerate(self.members) if member.key in leaving]
+        if not positions:
+            return
+        for position in positions:
+            root = leaving[self.members[position].key]
+            if root is not None and self._checkpointer is not None:
+                alone = self.select([position])
+                alone._tell_progress(at_once=True)
+                self._checkpointer.save_apart(root, alone.members[0].on_record, self.step, epoch, alone.state())
+        if self._checkpointer is not None:
+            self._checkpointer.membership_changed()
+        yield self._end(positions, TrainingStopped("the member was asked to leave"))
+
+    def _batches(self, epoch: int) -> list[Tensor]:
         """Row numbers of each step, (K, B): every member has its own order."""
         num_rows = len(self.data.train)
         size = self._lead.batch_size * self._lead.resolved_spec.training.grad_accumulation
         orders = [torch.randperm(num_rows, generator=generator(s, "order", epoch)) for s in self.network.seeds]
-        return iter(torch.split(torch.stack(orders).to(self.network.device), size, dim=1))
+        return list(torch.split(torch.stack(orders).to(self.network.device), size, dim=1))
 
     def _step(self, rows: Tensor, moment: Moment) -> None:
         weights, gradients = self.network.weights, self._gradients(rows, moment)
@@ -172,29 +272,67 @@ class Trainer:
             total = [a.add_(b) for a, b in zip(total, gradients, strict=True)] if total else list(gradients)
         return dict(zip(names, total, strict=True))
 
+    def _rung(self, epoch: int) -> dict[str, str]:
+        """The members that are judged after this epoch, with the metric that each is judged by."""
+        rungs = {member.key: self._control.rungs(member.key) for member in self.members}
+        return {key: rung.metric for key, rung in rungs.items() if epoch in rung.epochs}
+
     @torch.no_grad()
-    def _evaluate(self, epoch: int) -> frozenset[int]:
-        """Record every member's metrics, and hear the effects; returns the members that have stopped."""
+    def _evaluate(self, epoch: int, rung: Mapping[str, str]) -> Iterator[Ending]:
+        """Record every member's metrics, and let those go that end here."""
         moment = self._moment(epoch * self._lead.steps_per_epoch - 1)
+        table = self._measure(moment)
+        for member, values in zip(self.members, table, strict=True):
+            body = metrics_body(epoch, moment.step + 1, values)
+            record = Record("metrics", body)
+            member.history.append({"seq": len(member.history) + 1, "at": record.at, **body})
+            member.on_record(record)
+        lost = [k for k, values in enumerate(table) if not math.isfinite(values["train/loss"])]
+        if lost:
+            yield from self._end_diverged(lost)
+            table = [values for k, values in enumerate(table) if k not in lost]
+        if not self.members:
+            return
+        stopped = self._hear(table, epoch)
+        if stopped:
+            yield self._end(sorted(stopped))
+            table = [values for k, values in enumerate(table) if k not in stopped]
+        # A member at its last epoch has nothing to be spared.
+        if rung and self.members and epoch < self._lead.num_epochs:
+            yield from self._judge(epoch, rung, table)
+
+    def _end_diverged(self, positions: Sequence[int]) -> Iterator[Ending]:
+        """One error for each: they broke at different steps. With none left, the run is over."""
+        errors = {self.members[position].key: self._diverged(position) for position in positions}
+        for key, error in errors.items():
+            position = next(k for k, member in enumerate(self.members) if member.key == key)
+            yield self._end([position], error)
+
+    def _judge(self, epoch: int, rung: Mapping[str, str], table: Sequence[Mapping[str, float]]) -> Iterator[Ending]:
+        values = {
+            member.key: measured[rung[member.key]]
+            for member, measured in zip(self.members, table, strict=True)
+            if member.key in rung
+        }
+        fallen = self._control.judge(epoch, values) if values else ()
+        positions = [position for position, member in enumerate(self.members) if member.key in fallen]
+        if positions:
+            yield self._end(positions, TrainingHalved(f"others of its sweep were better after epoch {epoch}"))
+
+    def _measure(self, moment: Moment) -> list[dict[str, float]]:
+        """Each member's metrics on every split, in evaluation mode, and what its optimizer saw."""
         table = self._measure_objective(moment)
         for name in ("train", "validation", "test"):
             split = getattr(self.data, name)
-            if split is not None:
-                for values, measured in zip(
-                    table, measure(evaluate(self.network, split, self.losses), self._lead.loss), strict=True
-                ):
-                    values.update({f"{name}/{metric}": value for metric, value in measured.items()})
-        for k, values in enumerate(table):
+            if split is None:
+                continue
+            measured = measure(evaluate(self.network, split, self.losses), self._lead.loss)
+            for values, own in zip(table, measured, strict=True):
+                values.update({f"{name}/{metric}": value for metric, value in own.items()})
+        for values in table:
             if "test/loss" in values:
                 values["generalization_gap"] = values["test/loss"] - values["train/loss"]
-            body = metrics_body(epoch, moment.step + 1, values)
-            record = Record("metrics", body)
-            self.history[k].append({"seq": len(self.history[k]) + 1, "at": record.at, **body})
-            if k == 0:
-                self._on_record(record)
-        if not all(math.isfinite(values["train/loss"]) for values in table):
-            raise self._diverged(self.step)  # by the last step, which no later objective would show
-        return self._hear(table, epoch)
+        return table
 
     def _measure_objective(self, moment: Moment) -> list[dict[str, float]]:
         """What the optimizer saw, each penalty by its name, the rate and the zeros."""
@@ -217,7 +355,11 @@ class Trainer:
         return named
 
     def _hear(self, table: list[dict[str, float]], epoch: int) -> frozenset[int]:
-        """Let the effects look at the metrics, and keep the weights of those members that they want kept."""
+        """Let the effects look at the metrics, and keep the weights of those members that they want kept.
+
+        Returns:
+            Places of the members that have stopped.
+        """
         selects, stopped = False, frozenset[int]()
         for effect in self._effects.values():
             if type(effect).on_evaluation is Effect.on_evaluation:
@@ -227,9 +369,10 @@ class Trainer:
             stopped |= verdict.stop
             for k in verdict.keep:
                 self._keep(k)
-                self.selected_epochs[k] = epoch
+                self.members[k].selected_epoch = epoch
         if not selects:
-            self.selected_epochs = [epoch for _ in self.plans]
+            for member in self.members:
+                member.selected_epoch = epoch
         return stopped
 
     def _keep(self, member: int) -> None:
@@ -244,6 +387,10 @@ class Trainer:
 
     def _moment(self, step: int) -> Moment:
         return Moment(step, self._lead.steps_per_epoch, self._lead.num_steps)
+
+    def _tell(self, record: Record) -> None:
+        for member in self.members:
+            member.on_record(record)
 
     def _tell_progress(self, *, at_once: bool = False) -> None:
         step, num_steps = self.step, self._lead.num_steps
@@ -260,25 +407,36 @@ class Trainer:
             "fraction": fraction,
             "eta_s": round((now - self._started_at) * (1 - fraction) / fraction, 3) if step else None,
         }
-        self._on_record(Record("progress", body))
+        self._tell(Record("progress", body))
         self._check_objective()  # no need to go through a long epoch once it is lost
 
     def _check_objective(self) -> None:
-        """Raise DivergedError if a step of this epoch saw a loss that is not finite, naming the first one."""
-        bad = (~torch.isfinite(self._objective).all(1)).nonzero()
-        if len(bad):
-            epoch = (self.step - 1) // self._lead.steps_per_epoch
-            raise self._diverged(epoch * self._lead.steps_per_epoch + int(bad[0]) + 1)
+        """Give up once every member has seen a loss that is not finite.
 
-    def _diverged(self, step: int) -> DivergedError:
-        good = [row for row in self.history[0] if not row["non_finite"]]
-        rate = self._lead.resolved_spec.optimizer.learning_rate
+        One of several goes on unseen until the evaluation, so that when it leaves does not depend on the clock.
+        """
+        if not torch.isfinite(self._objective).all(0).any():
+            raise _AllDivergedError
+
+    def _diverged(self, position: int) -> DivergedError:
+        """Names the first step whose loss was bad; the last one where only the evaluation shows it."""
+        member = self.members[position]
+        bad = (~torch.isfinite(self._objective[:, position])).nonzero()
+        step = self.step
+        if len(bad):
+            step = (step - 1) // self._lead.steps_per_epoch * self._lead.steps_per_epoch + int(bad[0]) + 1
+        good = [row for row in member.history if not row["non_finite"]]
+        rate = member.plan.resolved_spec.optimizer.learning_rate
         epoch = (step - 1) // self._lead.steps_per_epoch + 1
         return DivergedError(
             f"the training loss became infinite or NaN at step {step}, in epoch {epoch}",
             remedy=f"Lower optimizer.learning_rate (now {rate:g}), e.g. to {rate / 10:g}, or warm it up.",
             details={"step": step, "epoch": epoch, "last_finite": good[-1]["values"] if good else None},
         )
+
+
+class _AllDivergedError(Exception):
+    """No member has a finite loss left."""
 
 
 def _bind_effects(plans: Sequence[Plan]) -> dict[str, Effect]:
@@ -294,6 +452,6 @@ def _bind_effects(plans: Sequence[Plan]) -> dict[str, Effect]:
 
 def _gather(split: Split, rows: Tensor) -> tuple[Tensor, Tensor]:
     """(K, B, ...) rows of a split, for row numbers (K, B)."""
-    if len(rows) == 1:
-        return split.x.index_select(0, rows[0]).unsqueeze(0), split.y.index_select(0, rows[0]).unsqueeze(0)
-    return split.x[rows], split.y[rows]
+    flat = rows.flatten()
+    x, y = split.x.index_select(0, flat), split.y.index_select(0, flat)
+    return x.unflatten(0, rows.shape), y.unflatten(0, rows.shape)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
 
@@ -52,6 +53,22 @@ class Update(ABC):
         self.members = members
         self.weights = weights
         self.state: dict[str, dict[str, Tensor]] = {name: {} for name in weights}
+
+    def select(self, positions: Sequence[int], weights: Mapping[str, Tensor]) -> Self:
+        """The update of some of the members alone, whose weights are these."""
+        import torch
+
+        part = copy.copy(self)
+        part.members = [self.members[position] for position in positions]
+        part.weights = weights
+        part.state = {
+            name: {
+                key: tensor.index_select(0, torch.tensor(list(positions), device=tensor.device))
+                for key, tensor in state.items()
+            }
+            for name, state in self.state.items()
+        }
+        return part
 
     def load_state(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
         """Take over what `state` held on some device."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
 
@@ -134,6 +135,12 @@ class Effect:
     def on_evaluation(self, metrics: Sequence[Mapping[str, float]]) -> Verdict:
         """Look at each member's metrics after an evaluation."""
         return Verdict()
+
+    def select(self, positions: Sequence[int]) -> Self:
+        """The effect of some of the members alone; one that keeps a state takes theirs over."""
+        part = copy.copy(self)
+        part.members = [self.members[position] for position in positions]
+        return part
 
     def state(self) -> dict[str, Any]:
         """What it remembers between steps, for a checkpoint: JSON values and tensors; numbers may be infinite."""

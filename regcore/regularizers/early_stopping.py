@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -77,6 +77,13 @@ class _EarlyStoppingEffect(Effect):
             if self.waited[k] >= member.patience:
                 self.stopped.add(k)
         return Verdict(keep=frozenset(improved), stop=frozenset(self.stopped))
+
+    def select(self, positions: Sequence[int]) -> Self:
+        part = super().select(positions)
+        part.best = [self.best[position] for position in positions]
+        part.waited = [self.waited[position] for position in positions]
+        part.stopped = {new for new, position in enumerate(positions) if position in self.stopped}
+        return part
 
     def state(self) -> dict[str, Any]:
         return {"best": self.best, "waited": self.waited, "stopped": sorted(self.stopped)}

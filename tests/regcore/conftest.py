@@ -1,12 +1,25 @@
 """Jobs and runs that the engine's tests share."""
 
 import multiprocessing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One member of a stack once it has ended."""
+
+    state: dict[str, Any] | None
+    history: list[dict[str, Any]]
+    selected_epoch: int
+    error: Exception | None
+    step: int
+    data: Any
 
 
 def merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -44,7 +57,7 @@ def make_trainer():
     from regcore.data.prepare import prepare
     from regcore.loop.losses import row_losses
     from regcore.loop.network import StackedNetwork
-    from regcore.loop.trainer import Trainer
+    from regcore.loop.trainer import Member, Trainer
     from regcore.plan import make_plan
     from regcore.spec import parse_spec
 
@@ -52,20 +65,26 @@ def make_trainer():
         plans = [make_plan(parse_spec(job)) for job in jobs]
         data = prepare(plans[0].resolved_spec)
         network = StackedNetwork(plans, dtype=data.train.x.dtype, device=torch.device("cpu"), autocast=False)
-        options = {"on_record": lambda record: None, "should_stop": lambda: False} | options
-        return Trainer(plans, network, data, row_losses(plans[0].loss), **options)
+        members = [Member(str(k), plan, lambda record: None) for k, plan in enumerate(plans)]
+        return Trainer(members, network, data, row_losses(plans[0].loss), **options)
 
     return make
 
 
 @pytest.fixture(scope="session")
 def train_members(make_trainer):
-    """Trains several jobs in one stack, or one alone; gives its trainer, with the network and the data in it."""
+    """Trains several jobs in one stack, or one alone; gives what became of each, in their order."""
 
-    def train(*jobs: dict[str, Any]):
+    def train(*jobs: dict[str, Any]) -> list[Trained]:
         trainer = make_trainer(*jobs)
-        trainer.run()
-        return trainer
+        trained: dict[str, Trained] = {}
+        for ending in trainer.run():
+            for k, member in enumerate(ending.members):
+                state = None if ending.network is None else ending.network.member_state(k)
+                trained[member.key] = Trained(
+                    state, member.history, member.selected_epoch, ending.error, trainer.step, trainer.data
+                )
+        return [trained[str(k)] for k in range(len(jobs))]
 
     return train
 

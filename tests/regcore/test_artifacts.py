@@ -38,6 +38,7 @@ def test_every_artifact_but_the_log_is_written(folder):
         "model.json",
         "model.safetensors",
         "report.json",
+        "rows.safetensors",
         "tensorboard.zip",
     ]
 

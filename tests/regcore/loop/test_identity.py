@@ -25,7 +25,7 @@ def identity_of(make_job, data):
 
     def identity(*, rows=data, **changes):
         spec = make_plan(parse_spec(make_job(**changes))).resolved_spec
-        return json.loads(json.dumps(identify(spec, rows, CPU)))
+        return json.loads(json.dumps(identify({"0": spec}, rows, CPU)))
 
     return identity
 
@@ -180,15 +180,15 @@ def test_the_same_rows_have_the_same_digest_however_they_lie_in_memory(data):
 
 def test_a_field_that_this_version_has_more_is_no_other_spec(make_job):
     spec = make_plan(parse_spec(make_job())).resolved_spec
-    current = identify(spec, prepare(spec), torch.device("cpu"))
+    current = identify({"0": spec}, prepare(spec), torch.device("cpu"))
     older = copy.deepcopy(current)
-    del older["spec"]["training"]["precision"]
+    del older["specs"]["0"]["training"]["precision"]
 
     assert continue_as(older, current)["is_exact"]
 
 
 def test_a_compiled_run_that_is_resumed_is_not_exact(make_job):
     spec = make_plan(parse_spec(make_job(training={"compile": True}))).resolved_spec
-    current = identify(spec, prepare(spec), torch.device("cpu"))
+    current = identify({"0": spec}, prepare(spec), torch.device("cpu"))
 
     assert not continue_as(current, current)["is_exact"]

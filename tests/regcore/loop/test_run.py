@@ -10,7 +10,7 @@ from sklearn.linear_model import LinearRegression
 from regcore import JobSpec, train
 from regcore.checkpoint import checkpoints, load_newest, save_checkpoint
 from regcore.errors import CheckpointError, InvalidDataError, OutOfMemoryError, SpecError, TrainingStopped
-from regcore.loop import run as run_module
+from regcore.loop import group as group_module
 
 
 def test_the_same_spec_twice_gives_the_same_bytes(make_job):
@@ -186,7 +186,7 @@ def test_memory_that_runs_out_is_told_as_such(make_job, monkeypatch, error):
     def exhausted(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr(run_module, "prepare", exhausted)
+    monkeypatch.setattr(group_module, "prepare", exhausted)
 
     with pytest.raises(OutOfMemoryError, match="memory ran out") as caught:
         train(make_job())
@@ -207,18 +207,18 @@ def test_another_error_of_torch_is_not_taken_for_a_lack_of_memory(make_job):
 
 
 def test_data_that_are_not_those_planned_for_are_refused(make_job, monkeypatch):
-    prepare = run_module.prepare
+    prepare = group_module.prepare
     fewer = make_job(data={"train_limit": 99})
 
-    monkeypatch.setattr(run_module, "prepare", lambda spec, *a, **k: prepare(JobSpec.model_validate(fewer), *a, **k))
+    monkeypatch.setattr(group_module, "prepare", lambda spec, *a, **k: prepare(JobSpec.model_validate(fewer), *a, **k))
 
     with pytest.raises(InvalidDataError, match=r"expected 100 train rows.*\(99, 1, 8, 8\)"):
         train(make_job())
 
 
 def test_a_device_is_taken_by_name_and_auto_takes_what_there_is():
-    assert run_module.choose_device("cpu").type == "cpu"
-    assert run_module.choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+    assert group_module.choose_device("cpu").type == "cpu"
+    assert group_module.choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def test_the_gap_is_the_difference_of_the_two_losses(make_job):

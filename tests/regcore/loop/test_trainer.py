@@ -10,8 +10,9 @@ from torch.nn import functional
 from regcore import train
 from regcore.checkpoint import load_newest, save_checkpoint
 from regcore.data.prepare import prepare
-from regcore.errors import DivergedError, TrainingStopped
+from regcore.errors import DivergedError, TrainingHalved, TrainingStopped
 from regcore.loop import checkpointer
+from regcore.loop.control import Control, Rungs
 from regcore.spec import parse_spec
 
 DOUBLE = {"precision": "float64"}
@@ -56,11 +57,9 @@ def test_members_of_differing_strength_rate_and_seed_equal_their_solo_runs(make_
     together = train_members(*jobs)
 
     for k, job in enumerate(jobs):
-        alone = train_members(job)
-        torch.testing.assert_close(
-            together.network.member_state(k), alone.network.member_state(0), rtol=1e-8, atol=1e-8
-        )
-        for ours, solo in zip(together.history[k], alone.history[0], strict=True):
+        (alone,) = train_members(job)
+        torch.testing.assert_close(together[k].state, alone.state, rtol=1e-8, atol=1e-8)
+        for ours, solo in zip(together[k].history, alone.history, strict=True):
             assert ours["values"] == pytest.approx(solo["values"], rel=1e-7, abs=1e-8)
 
 
@@ -77,11 +76,9 @@ def test_members_with_early_stopping_keep_the_epochs_of_their_solo_runs(make_job
     together = train_members(*jobs)
 
     for k, job in enumerate(jobs):
-        alone = train_members(job)
-        assert together.selected_epochs[k] == alone.selected_epochs[0]
-        torch.testing.assert_close(
-            together.network.member_state(k), alone.network.member_state(0), rtol=1e-8, atol=1e-8
-        )
+        (alone,) = train_members(job)
+        assert together[k].selected_epoch == alone.selected_epoch
+        torch.testing.assert_close(together[k].state, alone.state, rtol=1e-8, atol=1e-8)
 
 
 def plain_torch(job, num_epochs):
@@ -102,10 +99,10 @@ def plain_torch(job, num_epochs):
 def test_a_full_batch_run_is_the_run_of_a_plain_torch_loop(make_job, train_members):
     job = make_job(optimizer={"learning_rate": 0.5}, training=DOUBLE | {"epochs": 15, "batch_size": "full"})
 
-    trainer = train_members(job)
+    (trained,) = train_members(job)
 
     expected = plain_torch(job, 15).state_dict()
-    torch.testing.assert_close(trainer.network.member_state(0), dict(expected), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(trained.state, dict(expected), rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("grad_accumulation", [2, 4])
@@ -113,14 +110,14 @@ def test_accumulated_batches_equal_one_big_batch(make_job, train_members, grad_a
     split = make_job(training=DOUBLE | {"batch_size": 8, "grad_accumulation": grad_accumulation})
     whole = make_job(training=DOUBLE | {"batch_size": 8 * grad_accumulation})
 
-    first, second = train_members(split), train_members(whole)
+    (first,), (second,) = train_members(split), train_members(whole)
 
-    torch.testing.assert_close(first.network.member_state(0), second.network.member_state(0), rtol=1e-9, atol=1e-9)
-    assert first.history[0][-1]["values"] == pytest.approx(second.history[0][-1]["values"], rel=1e-9, abs=1e-12)
+    torch.testing.assert_close(first.state, second.state, rtol=1e-9, atol=1e-9)
+    assert first.history[-1]["values"] == pytest.approx(second.history[-1]["values"], rel=1e-9, abs=1e-12)
 
 
-def test_every_row_is_seen_once_an_epoch_in_an_order_of_the_members_own(make_job, train_members):
-    trainer = train_members(make_job(training={"seed": 1}), make_job(training={"seed": 2}))
+def test_every_row_is_seen_once_an_epoch_in_an_order_of_the_members_own(make_job, make_trainer):
+    trainer = make_trainer(make_job(training={"seed": 1}), make_job(training={"seed": 2}))
 
     orders = [torch.cat(list(trainer._batches(epoch)), dim=1) for epoch in (0, 0, 1)]
 
@@ -134,10 +131,10 @@ def test_every_row_is_seen_once_an_epoch_in_an_order_of_the_members_own(make_job
 def test_the_objective_is_the_mean_data_loss_and_each_penalty_by_its_name(make_job, train_members):
     regularizers = [{"kind": "l1", "strength": 1e-3}, {"kind": "l2", "strength": 1e-2}, DECAY]
 
-    trainer = train_members(make_job(regularizers=regularizers, training=DOUBLE))
+    (trained,) = train_members(make_job(regularizers=regularizers, training=DOUBLE))
 
-    values = trainer.history[0][-1]["values"]
-    state = trainer.network.member_state(0)
+    values = trained.history[-1]["values"]
+    state = trained.state
     weights = torch.cat([weight.flatten() for name, weight in state.items() if name.endswith("weight")])
     l1, l2 = 1e-3 * weights.abs().sum().item(), 0.5e-2 * weights.square().sum().item()
     assert values["objective/penalty.l1"] == pytest.approx(l1)
@@ -147,28 +144,29 @@ def test_the_objective_is_the_mean_data_loss_and_each_penalty_by_its_name(make_j
 
 
 def test_the_data_objective_without_moving_is_the_train_loss(make_job, train_members):
-    trainer = train_members(make_job(optimizer={"learning_rate": 1e-30}, training=DOUBLE | {"batch_size": 7}))
+    (trained,) = train_members(make_job(optimizer={"learning_rate": 1e-30}, training=DOUBLE | {"batch_size": 7}))
 
-    values = trainer.history[0][-1]["values"]
+    values = trained.history[-1]["values"]
     assert values["objective/data"] == pytest.approx(values["train/loss"])
 
 
 def test_recorded_metrics_are_those_of_the_plain_model(make_job, train_members):
-    trainer = train_members(make_job(training=DOUBLE, regularizers=[{"kind": "dropout", "p": 0.5}]))
+    job = make_job(training=DOUBLE, regularizers=[{"kind": "dropout", "p": 0.5}])
+    (trained,) = train_members(job)
 
-    model = trainer.network.module(0)
-    values = trainer.history[0][-1]["values"]
+    model = train(job).model
+    values = trained.history[-1]["values"]
     for name in ("train", "validation", "test"):
-        split = getattr(trainer.data, name)
+        split = getattr(trained.data, name)
         assert values[f"{name}/loss"] == pytest.approx(nn.CrossEntropyLoss()(model(split.x), split.y).item())
     assert values["generalization_gap"] == pytest.approx(values["test/loss"] - values["train/loss"])
 
 
 def test_sparsity_counts_zeros_of_weights_alone(make_job, train_members):
-    trainer = train_members(make_job(regularizers=[{"kind": "l1", "strength": 0.05}], training={"epochs": 5}))
+    (trained,) = train_members(make_job(regularizers=[{"kind": "l1", "strength": 0.05}], training={"epochs": 5}))
 
-    values = trainer.history[0][-1]["values"]
-    weights = [w for name, w in trainer.network.member_state(0).items() if name.endswith("weight")]
+    values = trained.history[-1]["values"]
+    weights = [w for name, w in trained.state.items() if name.endswith("weight")]
     zeros = sum(int((weight == 0).sum()) for weight in weights)
     assert zeros > 0
     assert values["num_zeros"] == zeros
@@ -314,10 +312,25 @@ def test_a_loss_that_an_evaluation_sees_first_is_of_the_epochs_last_step(make_di
 
 
 def test_a_member_that_diverges_is_found_as_it_would_be_alone(make_diverging_job, train_members):
-    with pytest.raises(DivergedError) as caught:
-        train_members(make_diverging_job(1e-3), make_diverging_job(10))
+    job = make_diverging_job(1e-3)
 
-    assert caught.value.details["step"] == 10
+    sound, broken = train_members(job, make_diverging_job(10))
+
+    assert isinstance(broken.error, DivergedError)
+    assert broken.error.details["step"] == 10
+    assert broken.state is None
+    (alone,) = train_members(job)
+    assert sound.error is None
+    torch.testing.assert_close(sound.state, alone.state, rtol=0, atol=0)
+
+
+def test_where_all_members_diverge_each_has_its_own_error(make_diverging_job, train_members):
+    first, second = train_members(make_diverging_job(1e6), make_diverging_job(1e3))
+
+    for trained, rate in ((first, 1e6), (second, 1e3)):
+        with pytest.raises(DivergedError) as caught:
+            train(make_diverging_job(rate))
+        assert str(trained.error) == str(caught.value)
 
 
 def test_the_last_metrics_that_were_finite_come_with_the_error(make_diverging_job):
@@ -355,6 +368,13 @@ def test_a_run_that_is_to_stop_after_it_has_diverged_says_so_and_is_not_saved(ma
     assert list(tmp_path.iterdir()) == []
 
 
+class Stopping(Control):
+    """Stops before the n-th step."""
+
+    def __init__(self, number):
+        self.should_stop = at_call(number)
+
+
 def at_call(number):
     """A `should_stop` that is true when it is asked for the n-th time: before the n-th step."""
     calls = itertools.count(1)
@@ -362,7 +382,20 @@ def at_call(number):
 
 
 def without_time(history):
-    return [[{key: value for key, value in row.items() if key != "at"} for row in rows] for rows in history]
+    return [{key: value for key, value in row.items() if key != "at"} for row in history]
+
+
+def finish(trainer):
+    """What is left of each member once it has ended."""
+    ended = {}
+    for ending in trainer.run():
+        for k, member in enumerate(ending.members):
+            ended[member.key] = (
+                without_time(member.history),
+                member.selected_epoch,
+                {name: weight.tolist() for name, weight in ending.network.member_state(k).items()},
+            )
+    return ended
 
 
 STOPPING = {"kind": "early_stopping", "patience": 2}
@@ -377,22 +410,77 @@ STACKS = PAIRS | {
 @pytest.mark.parametrize(("stack", "call"), [*itertools.product(STACKS, [1, 5, 7]), ("early_stopping", 24)])
 def test_a_stack_that_goes_on_from_its_state_ends_with_the_same_bits(make_job, make_trainer, tmp_path, stack, call):
     jobs = [make_job(**changes) for changes in STACKS[stack]]
-    whole, interrupted = make_trainer(*jobs), make_trainer(*jobs, should_stop=at_call(call))
-    whole.run()
+    whole, interrupted = finish(make_trainer(*jobs)), make_trainer(*jobs, control=Stopping(call))
+    ended = {}
     with pytest.raises(TrainingStopped):
-        interrupted.run()
+        for ending in interrupted.run():
+            ended |= {member.key: None for member in ending.members}
     save_checkpoint(tmp_path, interrupted.step, interrupted.state())
 
-    resumed = make_trainer(*jobs)
+    left = [k for k in range(len(jobs)) if str(k) not in ended]
+    resumed = make_trainer(*jobs).select(left)
     saved = load_newest(tmp_path)
     resumed.resume(saved.step, saved.state)
-    resumed.run()
+    finished = finish(resumed)
 
     assert saved.step == call - 1
-    assert without_time(resumed.history) == without_time(whole.history)
-    assert resumed.selected_epochs == whole.selected_epochs
-    for name, weight in whole.network.weights.items():
-        assert torch.equal(resumed.network.weights[name], weight)
+    assert finished == {key: whole[key] for key in finished}
+    assert finished.keys() | ended.keys() == whole.keys()
+
+
+class Asking(Control):
+    """Lets members leave before a step, to be saved where it is said."""
+
+    def __init__(self, step, leaving):
+        self.calls = itertools.count()
+        self.step, self.wanted = step, leaving
+
+    def leaving(self):
+        return self.wanted if next(self.calls) == self.step else {}
+
+
+@pytest.mark.parametrize("stack", PAIRS)
+def test_a_member_that_leaves_does_not_disturb_the_others(make_job, make_trainer, train_members, stack):
+    jobs = [make_job(**changes) for changes in PAIRS[stack]]
+    trainer = make_trainer(*jobs, control=Asking(3, {"0": None}))
+
+    endings = list(trainer.run())
+
+    assert [[member.key for member in ending.members] for ending in endings] == [["0"], ["1"]]
+    assert isinstance(endings[0].error, TrainingStopped)
+    (alone,) = train_members(jobs[1])
+    torch.testing.assert_close(endings[1].network.member_state(0), alone.state, rtol=1e-8, atol=1e-8)
+
+
+class Judging(Control):
+    """Lets a member fall at a rung."""
+
+    def __init__(self, epochs, fallen):
+        self.epochs, self.fallen, self.seen = frozenset(epochs), fallen, []
+
+    def rungs(self, key):
+        return Rungs(self.epochs, "validation/loss")
+
+    def judge(self, epoch, values):
+        self.seen.append((epoch, values))
+        return self.fallen.get(epoch, ())
+
+
+def test_a_rung_judges_by_the_metric_and_those_that_fall_leave(make_job, make_trainer):
+    jobs = [make_job(training=DOUBLE | {"epochs": 4, "seed": seed, "eval_every_epochs": 3}) for seed in range(3)]
+    control = Judging([1, 2, 4], {1: {"1"}, 2: {"0"}})
+
+    endings = list(make_trainer(*jobs, control=control).run())
+
+    assert [(sorted(m.key for m in ending.members), type(ending.error)) for ending in endings] == [
+        (["1"], TrainingHalved),
+        (["0"], TrainingHalved),
+        (["2"], type(None)),
+    ]
+    assert [(epoch, sorted(values)) for epoch, values in control.seen] == [(1, ["0", "1", "2"]), (2, ["0", "2"])]
+    history = endings[2].members[0].history
+    assert control.seen[1][1]["2"] == history[1]["values"]["validation/loss"]
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4]
 
 
 def test_progress_begins_with_the_first_step_and_ends_with_the_last(make_job):

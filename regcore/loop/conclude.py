@@ -1,0 +1,164 @@
+"""From trained weights to a result: the last evaluation of every split, and all that is known of the run."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from regcore.artifacts import weights_sha256
+from regcore.data.prepare import PreparedData
+from regcore.loop.convex import Optimality, optimality
+from regcore.loop.evaluate import evaluate, measure, predicted_labels, probabilities
+from regcore.loop.losses import RowLosses
+from regcore.loop.network import StackedNetwork
+from regcore.loop.result import Result
+from regcore.loop.trainer import Member
+from regcore.plan import Plan
+from regcore.record import finite_or_null
+from regcore.report import RegularizerEffect, SplitEvaluation, count_dead_units, make_report
+
+
+def conclude(
+    members: Sequence[Member],
+    network: StackedNetwork,
+    data: PreparedData,
+    losses: RowLosses,
+    *,
+    is_exact: bool,
+    companions: Sequence[str] = (),
+) -> list[Result]:
+    """The result of each member, in the order of the stack.
+
+    Args:
+        members: Those that have ended.
+        network: Theirs alone, with their selected weights.
+        data: The splits.
+        losses: Loss per row.
+        is_exact: Whether an uninterrupted run gives these very bits.
+        companions: Keys of all that trained in one pass with them, and their own.
+    """
+    evaluations, metrics = _evaluate(members[0].plan, network, data, losses)
+    optima = optimality([member.plan for member in members], network, data, losses)
+    return [
+        _conclude(
+            member,
+            network,
+            position,
+            data,
+            evaluations[position],
+            metrics[position],
+            optima[position],
+            is_exact=is_exact,
+            fused_with=[key for key in companions if key != member.key],
+        )
+        for position, member in enumerate(members)
+    ]
+
+
+def _evaluate(
+    plan: Plan, network: StackedNetwork, data: PreparedData, losses: RowLosses
+) -> tuple[list[dict[str, SplitEvaluation]], list[dict[str, float]]]:
+    """Every member on every split: row by row, and in sum."""
+    evaluations: list[dict[str, SplitEvaluation]] = [{} for _ in network.seeds]
+    metrics: list[dict[str, float]] = [{} for _ in network.seeds]
+    for name in ("train", "validation", "test"):
+        split = getattr(data, name)
+        if split is None:
+            continue
+        evaluation = evaluate(network, split, losses)
+        targets = split.y.cpu().numpy()
+        for k, measured in enumerate(measure(evaluation, plan.loss)):
+            outputs = evaluation.outputs[k].cpu()
+            is_classification = plan.task == "classification"
+            evaluations[k][name] = SplitEvaluation(
+                per_row_loss=evaluation.losses[k].cpu().numpy(),
+                predictions=(predicted_labels(outputs) if is_classification else outputs.squeeze(-1)).numpy(),
+                targets=targets,
+                probabilities=probabilities(outputs).numpy() if is_classification else None,
+            )
+            metrics[k] |= {f"{name}/{key}": value for key, value in measured.items()}
+    return evaluations, metrics
+
+
+def _conclude(
+    member: Member,
+    network: StackedNetwork,
+    position: int,
+    data: PreparedData,
+    evaluations: Mapping[str, SplitEvaluation],
+    metrics: Mapping[str, float],
+    optimum: Optimality,
+    *,
+    is_exact: bool,
+    fused_with: list[str],
+) -> Result:
+    plan, state = member.plan, network.member_state(position)
+    model = network.module(position)
+    report = make_report(
+        task=plan.task,
+        evaluations=evaluations,
+        history=member.history,
+        parameters=state,
+        regularizers=_regularizer_effects(plan, member.history),
+        data_loss=member.history[-1]["values"]["objective/data"] or 0.0,
+        dead_units=count_dead_units(model, data.train.x.cpu()),
+    )
+    return Result(
+        plan=plan,
+        data=data,
+        model=model,
+        history=member.history,
+        metrics=finite_or_null(metrics),
+        selected_epoch=member.selected_epoch,
+        generalization_gap=_generalization_gap(metrics),
+        sparsity=report["sparsity"]["overall"],
+        norms=_norms(state),
+        kkt_residual=optimum.kkt_residual,
+        l1_max=optimum.l1_max,
+        weights_sha256=weights_sha256(state),
+        is_exact=is_exact,
+        fused_with=fused_with,
+        rows=_rows(plan, evaluations),
+        report=report,
+    )
+
+
+def _norms(state: Mapping[str, Tensor]) -> dict[str, float | None]:
+    """Of all tensors of two or more dimensions together."""
+    weights = [tensor.double() for tensor in state.values() if tensor.dim() > 1]
+    l1 = sum(float(weight.abs().sum()) for weight in weights)
+    l2 = math.sqrt(sum(float(weight.square().sum()) for weight in weights))
+    return finite_or_null({"l1": l1, "l2": l2})
+
+
+def _rows(plan: Plan, evaluations: Mapping[str, SplitEvaluation]) -> dict[str, np.ndarray[Any, Any]]:
+    """What each row of the splits that nothing was fitted to adds to a metric: two jobs are compared row by row."""
+    rows = {}
+    for name, split in evaluations.items():
+        if name == "train":
+            continue
+        rows[f"{name}/loss"] = np.asarray(split.per_row_loss, np.float64)
+        if plan.task == "classification":
+            rows[f"{name}/accuracy"] = (split.predictions == split.targets).astype(np.float64)
+        else:
+            rows[f"{name}/mae"] = np.abs(split.predictions - split.targets).astype(np.float64)
+    return rows
+
+
+def _generalization_gap(metrics: Mapping[str, float]) -> float | None:
+    gap = metrics.get("test/loss", math.nan) - metrics["train/loss"]
+    return gap if math.isfinite(gap) else None
+
+
+def _regularizer_effects(plan: Plan, history: list[dict[str, Any]]) -> list[RegularizerEffect]:
+    return [
+        RegularizerEffect(
+            kind=planned.kind,
+            touched=planned.parameters,
+            penalty=history[-1]["values"].get(f"objective/penalty.{planned.name}"),
+            note=planned.note,
+        )
+        for planned in plan.regularizers
+    ]

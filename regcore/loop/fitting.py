@@ -1,0 +1,108 @@
+"""How many members to train in one pass: a few timed steps decide, once for each shape and device.
+
+On a CPU, small dense networks gain most from company: their steps are all overhead. Large ones gain nothing once their
+stacked weights no longer fit the caches. So the time of a member's step is measured for growing stacks, and the size
+with the least is taken: never slower than the best of alone and together.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import psutil
+import torch
+
+from regcore.data.prepare import PreparedData, prepare
+from regcore.fusion import fusion_key
+from regcore.loop.group import SMALL_STEP_PRODUCTS, choose_device
+from regcore.loop.losses import row_losses
+from regcore.loop.network import StackedNetwork
+from regcore.loop.trainer import Member, Trainer
+from regcore.plan import Plan
+
+SIZES: Final = (1, 4, 16, 64, 256)
+"""Stacks that are timed; sizes in between do not differ enough to tell."""
+MEMORY_SHARE: Final = 0.4
+"""Most of the memory that is free now that a pass may take."""
+_MIN_TIMED_S: Final = 0.02
+_MAX_TIMED_STEPS: Final = 10
+_WORTHWHILE: Final = 0.95
+"""A larger stack must cost a member at most this share of the time: company has its risks."""
+
+_CGROUP_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
+_CGROUP_USED: Final = Path("/sys/fs/cgroup/memory.current")
+
+_measured: dict[str, int] = {}
+
+
+def fitting_size(plan: Plan, num_members: int, *, data_dir: Path | None = None) -> int:
+    """How many of so many compatible members to train in one pass, at least 1.
+
+    Args:
+        plan: Of one of them.
+        num_members: How many there are.
+        data_dir: Where torchvision data sets lie.
+    """
+    if num_members == 1 or fusion_key(plan.resolved_spec) is None:
+        return 1
+    device = choose_device(plan.resolved_spec.resources.device)
+    most = max(1, int(MEMORY_SHARE * _free_bytes(device)) // max(1, plan.member_bytes))
+    if most == 1:
+        return 1
+    key = f"{plan.fusion_key} {device} {torch.get_num_threads()}"
+    if key not in _measured:
+        _measured[key] = _measure(plan, prepare(plan.resolved_spec, data_dir, device=device), most)
+    fitting = _measured[key]
+    # The largest size that was timed stands for all beyond it.
+    return min(num_members, most) if fitting == SIZES[-1] else min(num_members, most, fitting)
+
+
+def _measure(plan: Plan, data: PreparedData, most: int) -> int:
+    """The size with the least time for a member's step, among those that memory allows."""
+    best, least_s = 1, float("inf")
+    before = torch.get_num_threads()
+    try:
+        for size in [size for size in SIZES if size <= most]:
+            products = size * plan.num_parameters * plan.batch_size
+            torch.set_num_threads(1 if products < SMALL_STEP_PRODUCTS else before)
+            step_s = _step_s([plan] * size, data) / size
+            if step_s > _WORTHWHILE * least_s:
+                break
+            best, least_s = size, step_s
+    finally:
+        torch.set_num_threads(before)
+    return best
+
+
+def _step_s(plans: Sequence[Plan], data: PreparedData) -> float:
+    """Seconds of one step of a stack; the least of some, for others may be using the machine."""
+    network = StackedNetwork(
+        plans,
+        dtype=data.train.x.dtype,
+        device=data.train.x.device,
+        autocast=plans[0].resolved_spec.training.precision == "bfloat16",
+    )
+    members = [Member(str(position), plan, lambda record: None) for position, plan in enumerate(plans)]
+    trainer = Trainer(members, network, data, row_losses(plans[0].loss))
+    times: list[float] = []
+    steps = trainer.first_steps()
+    began_at = time.perf_counter()
+    for _ in steps:
+        if network.device.type == "cuda":
+            torch.cuda.synchronize(network.device)
+        now = time.perf_counter()
+        times.append(now - began_at)
+        began_at = now
+        if len(times) >= _MAX_TIMED_STEPS or (len(times) > 2 and sum(times[1:]) > _MIN_TIMED_S):
+            break
+    return min(times)
+
+
+def _free_bytes(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    free_bytes = [psutil.virtual_memory().available]
+    if _CGROUP_LIMIT.exists() and (limit := _CGROUP_LIMIT.read_text().strip()) != "max":
+        free_bytes.append(int(limit) - int(_CGROUP_USED.read_text()))
+    return max(0, min(free_bytes))

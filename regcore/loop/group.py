@@ -1,0 +1,278 @@
+"""One training pass: compatible members, from their data to their results."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import torch
+
+from regcore.checkpoint import LoadedCheckpoint, load_newest, tensor_bytes
+from regcore.data.prepare import PreparedData, prepare
+from regcore.errors import CheckpointError, InvalidDataError, OutOfMemoryError, TrainingError
+from regcore.loop.checkpointer import Checkpointer
+from regcore.loop.conclude import conclude
+from regcore.loop.control import Control
+from regcore.loop.identity import continue_as, identify
+from regcore.loop.losses import RowLosses, balanced_class_weights, row_losses
+from regcore.loop.network import StackedNetwork
+from regcore.loop.result import Result
+from regcore.loop.starting_weights import load_starting_weights
+from regcore.loop.trainer import Member, Trainer
+from regcore.plan import Plan
+from regcore.record import Record
+
+SMALL_STEP_PRODUCTS: Final = 10**8
+"""Members × weights × rows of a batch below which a step is too short to share among threads."""
+
+Ended = tuple[str, Result | TrainingError]
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """A member as it joins a training pass.
+
+    Attributes:
+        key: Names it in what the pass says.
+        plan: What it trains.
+        on_record: Hears of its progress, metrics, checkpoints and warnings.
+        starting_weights: A `model.safetensors` to start from; None for fresh weights.
+    """
+
+    key: str
+    plan: Plan
+    on_record: Callable[[Record], None] = field(default=lambda record: None)
+    starting_weights: Path | None = None
+
+
+@dataclass
+class Checkpoints:
+    """Where a pass saves itself, and what it goes on from.
+
+    Attributes:
+        root: The directory; the newest checkpoint in it that is whole is the one to go on from.
+        max_bytes: What the checkpoints may take together; None for no limit.
+    """
+
+    root: Path
+    max_bytes: int | None = None
+    newest: LoadedCheckpoint = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.newest = load_newest(self.root)
+
+    @property
+    def saved_keys(self) -> list[str] | None:
+        """The members of the checkpoint to go on from; None where there is none."""
+        return None if self.newest.state is None else list(self.newest.state["trainer"].get("keys", []))
+
+    def forget(self) -> None:
+        """Free what was loaded: a resumed run must not need more memory than one that was not interrupted."""
+        self.newest = LoadedCheckpoint(self.newest.step, None, [])
+
+
+def train_group(
+    newcomers: Sequence[Newcomer],
+    *,
+    control: Control | None = None,
+    data_dir: Path | None = None,
+    checkpoints: Checkpoints | None = None,
+    companions: Sequence[str] | None = None,
+) -> Iterator[Ended]:
+    """Train compatible members in one pass, and give each one's result or error as soon as it ends.
+
+    Args:
+        newcomers: Their plans share a `fusion_key`, or there is one only.
+        control: Asked between two steps.
+        data_dir: Where torchvision data sets lie.
+        checkpoints: Where to save the pass, and to go on from; None to save nothing.
+        companions: Keys of all that this pass was begun with, if it was by more than these.
+
+    Raises:
+        TrainingError: The pass as a whole could not go on: invalid data, out of memory, stopped, or a checkpoint of
+            another run.
+    """
+    lead = newcomers[0].plan
+    try:
+        with _threads_for(lead, len(newcomers), checkpoints):
+            yield from _train(newcomers, control or Control(), data_dir, checkpoints, companions)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(
+            f"memory ran out while training {len(newcomers) * lead.num_parameters:,} parameters: {error}",
+            remedy="Lower training.batch_size or the model's width.",
+        ) from error
+
+
+def _train(
+    newcomers: Sequence[Newcomer],
+    control: Control,
+    data_dir: Path | None,
+    checkpoints: Checkpoints | None,
+    companions: Sequence[str] | None,
+) -> Iterator[Ended]:
+    lead = newcomers[0].plan
+    spec = lead.resolved_spec
+    data = prepare(spec, data_dir, device=choose_device(spec.resources.device))
+    _check_rows(lead, data)
+    losses = row_losses(lead.loss, _class_weights(lead, data))
+    trainer, checkpointer = _set_up(newcomers, control, data, losses, checkpoints)
+    everybody = companions if companions is not None else [newcomer.key for newcomer in newcomers]
+    for ending in trainer.run():
+        if ending.network is None:
+            assert ending.error is not None, "a member without weights has an error"
+            yield from ((member.key, ending.error) for member in ending.members)
+            continue
+        is_exact = checkpointer is None or checkpointer.is_exact
+        results = conclude(ending.members, ending.network, data, losses, is_exact=is_exact, companions=everybody)
+        yield from zip((member.key for member in ending.members), results, strict=True)
+
+
+def _set_up(
+    newcomers: Sequence[Newcomer],
+    control: Control,
+    data: PreparedData,
+    losses: RowLosses,
+    checkpoints: Checkpoints | None,
+) -> tuple[Trainer, Checkpointer | None]:
+    """A trainer at its first step, or where its checkpoint was taken."""
+    by_key = {newcomer.key: newcomer for newcomer in newcomers}
+    keys = list(by_key)
+    saved_keys = checkpoints.saved_keys if checkpoints is not None else None
+    if saved_keys is not None:
+        _check_members(keys, saved_keys)
+        keys = saved_keys
+    # Who has ended since the checkpoint is loaded with the others, and leaves before the next step.
+    members = [_member(by_key.get(key), key, newcomers[0].plan) for key in keys]
+    network = StackedNetwork(
+        [member.plan for member in members],
+        dtype=data.train.x.dtype,
+        device=choose_device(newcomers[0].plan.resolved_spec.resources.device),
+        autocast=newcomers[0].plan.resolved_spec.training.precision == "bfloat16",
+    )
+
+    def tell(record: Record) -> None:
+        for member in trainer.members:
+            member.on_record(record)
+
+    checkpointer = None
+    if checkpoints is not None:
+        checkpointer = _checkpointer(newcomers, network, data, checkpoints, control, tell)
+    trainer = Trainer(members, network, data, losses, control=control, checkpointer=checkpointer)
+    if checkpoints is None or checkpoints.newest.state is None:
+        for position, key in enumerate(keys):
+            path = by_key[key].starting_weights
+            if path is not None:
+                load_starting_weights(path, network, position)
+        return trainer, checkpointer
+    trainer.resume(checkpoints.newest.step, checkpoints.newest.state["trainer"])
+    checkpoints.forget()
+    remaining = [position for position, key in enumerate(keys) if key in by_key]
+    if len(remaining) < len(keys):
+        vars(trainer).update(vars(trainer.select(remaining)))
+    tell(Record("log", {"message": f"going on from the checkpoint of step {trainer.step}"}))
+    return trainer, checkpointer
+
+
+def _member(newcomer: Newcomer | None, key: str, stand_in: Plan) -> Member:
+    if newcomer is None:
+        return Member(key, stand_in, lambda record: None)
+    return Member(key, newcomer.plan, newcomer.on_record)
+
+
+def _check_members(keys: Sequence[str], saved_keys: Sequence[str]) -> None:
+    missing = [key for key in keys if key not in saved_keys]
+    if missing:
+        raise CheckpointError(
+            f"the checkpoint is of other members: {', '.join(missing)} not among {', '.join(saved_keys) or 'them'}",
+            remedy="Resume with the members that it was begun with, or from an empty directory.",
+        )
+
+
+def _checkpointer(
+    newcomers: Sequence[Newcomer],
+    network: StackedNetwork,
+    data: PreparedData,
+    checkpoints: Checkpoints,
+    control: Control,
+    on_record: Callable[[Record], None],
+) -> Checkpointer:
+    """Raises CheckpointError where the checkpoint to go on from is another run's."""
+    for damaged in checkpoints.newest.unreadable:
+        message = f"A checkpoint cannot be read and is passed over: {damaged}."
+        for newcomer in newcomers:
+            newcomer.on_record(Record("warning", {"code": "checkpoint_unreadable", "message": message}))
+    specs = {newcomer.key: newcomer.plan.resolved_spec for newcomer in newcomers}
+    identity = identify(specs, data, network.device)
+    if checkpoints.newest.state is not None:
+        identity = continue_as(checkpoints.newest.state["identity"], identity)
+    return Checkpointer(
+        checkpoints.root,
+        identity,
+        every_s=min(spec.training.checkpoint_every_s for spec in specs.values()),
+        expected_bytes=3 * tensor_bytes(network.weights),  # a momentum and the selected weights besides
+        max_bytes=None if checkpoints.max_bytes is None else checkpoints.max_bytes * len(newcomers),
+        on_record=on_record,
+        accepted_step=control.accepted_step,
+    )
+
+
+def _is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Torch says it by type for a GPU, and in words for the host."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+
+
+@contextmanager
+def _threads_for(plan: Plan, num_members: int, checkpoints: Checkpoints | None) -> Iterator[None]:
+    """One thread for a small network, all that torch has for a large one; as many as before for one that goes on.
+
+    A step of the article's network takes half a millisecond. A second thread saves a tenth of that on an idle machine,
+    and on a busy one its barriers wait for the scheduler: the same run was seen to take eighteen times as long. How
+    many there are decides the order of sums, and so the last bits.
+    """
+    before = torch.get_num_threads()
+    is_small = num_members * plan.num_parameters * plan.batch_size < SMALL_STEP_PRODUCTS
+    wanted = 1 if is_small else before
+    if checkpoints is not None and checkpoints.newest.state is not None:
+        wanted = checkpoints.newest.state["identity"]["environment"]["num_threads"]
+    torch.set_num_threads(wanted)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device of `resources.device`; `auto` takes a GPU where there is one."""
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(wanted)
+
+
+def _check_rows(plan: Plan, data: PreparedData) -> None:
+    """The data as loaded are the data that were planned for."""
+    if tuple(data.train.x.shape) != (plan.num_rows.train, *plan.input_shape):
+        raise InvalidDataError(
+            f"expected {plan.num_rows.train} train rows of shape {plan.input_shape}; the files hold "
+            f"{tuple(data.train.x.shape)}",
+            remedy="Restore the data set's original files in the data directory.",
+        )
+
+
+def _class_weights(plan: Plan, data: PreparedData) -> torch.Tensor | None:
+    wanted = plan.resolved_spec.task.class_weights
+    if wanted is None:
+        return None
+    classes = len(plan.classes or ())
+    weights = balanced_class_weights(data.train.y, classes) if wanted == "balanced" else torch.tensor(wanted)
+    return weights.to(data.train.x)
+
+
+def by_fusion_key(plans: Mapping[str, Plan]) -> list[list[str]]:
+    """Keys of the plans that may train in one pass, in the order of their first."""
+    groups: dict[str, list[str]] = {}
+    for key, plan in plans.items():
+        groups.setdefault(plan.fusion_key or f"alone:{key}", []).append(key)
+    return list(groups.values())
