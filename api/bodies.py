@@ -26,14 +26,13 @@ async def read_json(request: Request, services: TheServices) -> Any:
     Raises:
         ProblemError: It is not, or is too large, or holds NaN, infinity, NUL or half a surrogate pair.
     """
+    return _parse(request, await _read(request, services.settings.max_body_bytes))
+
+
+async def read_json_or_nothing(request: Request, services: TheServices) -> Any:
+    """Return the body as `read_json` does, and an empty one as an empty object."""
     content = await _read(request, services.settings.max_body_bytes)
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media_type != "application/json" and not (
-        media_type.startswith("application/") and media_type.endswith("+json")
-    ):
-        detail = f"Content-Type must be application/json; received {media_type or 'none'!r:.100}."
-        raise ProblemError("unsupported_media_type", detail, headers={"Accept": "application/json"})
-    return parse_json(content)
+    return _parse(request, content) if content.strip() else {}
 
 
 async def read_nothing(request: Request, services: TheServices) -> None:
@@ -69,6 +68,16 @@ def parse_json(content: bytes) -> Any:
     if wrong:
         raise ProblemError("invalid_body", wrong[0].message, wrong)
     return body
+
+
+def _parse(request: Request, content: bytes) -> Any:
+    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media_type != "application/json" and not (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    ):
+        detail = f"Content-Type must be application/json; received {media_type or 'none'!r:.100}."
+        raise ProblemError("unsupported_media_type", detail, headers={"Accept": "application/json"})
+    return parse_json(content)
 
 
 async def _read(request: Request, max_bytes: int) -> bytes:
@@ -131,3 +140,6 @@ def _is_fit(text: str) -> bool:
 
 TheJson = Annotated[Any, Depends(read_json)]
 """The body, as a route's parameter."""
+
+TheJsonOrNothing = Annotated[Any, Depends(read_json_or_nothing)]
+"""The body of a call that may come without one, as a route's parameter."""

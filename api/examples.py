@@ -58,6 +58,7 @@ SUMMARY: dict[str, Any] = {
         "cancel": f"/v1/jobs/{JOB_ID}/cancel",
         "pause": f"/v1/jobs/{JOB_ID}/pause",
         "resume": f"/v1/jobs/{JOB_ID}/resume",
+        "rerun": f"/v1/jobs/{JOB_ID}/rerun",
         "metrics": f"/v1/jobs/{JOB_ID}/metrics",
         "events": f"/v1/jobs/{JOB_ID}/events",
         "report": f"/v1/jobs/{JOB_ID}/report",
@@ -78,6 +79,11 @@ JOB: dict[str, Any] = {
 }
 
 JOB_PAGE: dict[str, Any] = {"data": [SUMMARY], "next_after": None, "has_more": False}
+
+RERUN: dict[str, Any] = {
+    "patch": [{"op": "replace", "path": "/regularizers/0/strength", "value": 1e-4}],
+    "start_from": "scratch",
+}
 
 METRICS: dict[str, Any] = {
     "data": [

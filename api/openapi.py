@@ -8,11 +8,14 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
+from pydantic import BaseModel
 
 from api.auth import open_endpoints
 from api.errors import PROBLEM_MEDIA_TYPE
+from api.reruns import Rerun
 from regcore.spec import JobSpec
 
+BODIES: tuple[type[BaseModel], ...] = (JobSpec, Rerun)
 VERSION = "1"
 PATH = Path("openapi.json")
 
@@ -27,10 +30,11 @@ def document_of(app: FastAPI, routes: Sequence[APIRoute]) -> dict[str, Any]:
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=VERSION, description=_DESCRIPTION, routes=app.routes)
         schemas = document["components"]["schemas"]
-        # The body is read by our own code, which names wrong places better; so its schema is added by hand.
-        spec = JobSpec.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas.update(spec.pop("$defs"))
-        schemas["JobSpec"] = spec
+        # Bodies are read by our own code, which names wrong places better; so their schemas are added by hand.
+        for body in BODIES:
+            schema = body.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(schema.pop("$defs", {}))
+            schemas[body.__name__] = schema
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
         for path in document["paths"].values():

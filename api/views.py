@@ -252,5 +252,5 @@ def show_artifact(services: Services, job_id: str, row: ArtifactRow) -> Artifact
 
 def _links(services: Services, job_id: str) -> dict[str, str]:
     own = services.url(f"/v1/jobs/{job_id}")
-    parts = ("cancel", "pause", "resume", "metrics", "events", "report", "artifacts")
+    parts = ("cancel", "pause", "resume", "rerun", "metrics", "events", "report", "artifacts")
     return {"self": own, **{part: f"{own}/{part}" for part in parts}}

@@ -1,4 +1,4 @@
-"""Jobs: submit, list, show, cancel, pause, resume, delete."""
+"""Jobs: submit, list, show, cancel, pause, resume, rerun, delete."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -8,39 +8,47 @@ from fastapi.types import DecoratedCallable
 
 from api import examples
 from api.auth import TheTenant
-from api.bodies import TheJson, read_nothing
+from api.bodies import TheJson, TheJsonOrNothing, read_nothing
 from api.documents import example, problems
 from api.etags import matches
-from api.idempotency import HEADER, REPLAYED_HEADER, idempotency_key
+from api.idempotency import idempotency_key
 from api.negotiation import json_only
 from api.queries import NO_QUERY, ListQuery, SubmitQuery, make_filter
+from api.reruns import plan_rerun
 from api.services import Services, TheServices
-from api.views import JobPage, JobView, Validation, show_job, show_summary, show_validation
+from api.submissions import KEY_PARAMETER, LOCATION, created, new_job, plan_job, store_job, validated
+from api.views import JobPage, JobView, Validation, show_job, show_summary
 from jobs.logs import get_logger
-from jobs.model import Job, NewJob
+from jobs.model import Job
 from jobs.states import JobState
-from regcore.plan import Plan, make_plan
-from regcore.spec import parse_spec
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[Depends(json_only)])
 
 _logger = get_logger(__name__)
 
-_KEY_HEADER = {
-    "name": HEADER,
-    "in": "header",
-    "required": False,
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[ -~]+$"},
-    "description": "Makes the call safe to repeat: for 24 h the same request gets the first answer again.",
-    "example": "8f14e45f-ceea-467f-9575-2f3c1c1c6a1b",
-}
 _SUBMIT_DOCUMENT: dict[str, Any] = {
-    "parameters": [_KEY_HEADER],
+    "parameters": [KEY_PARAMETER],
     "requestBody": {
         "required": True,
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/JobSpec"}, "example": examples.SPEC}},
     },
 }
+_RERUN_DOCUMENT: dict[str, Any] = {
+    "parameters": [KEY_PARAMETER],
+    "requestBody": {
+        "required": False,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Rerun"}, "example": examples.RERUN}},
+    },
+}
+_SUBMIT_PROBLEMS = (
+    "invalid_json",
+    "idempotency_busy",
+    "body_too_large",
+    "unsupported_media_type",
+    "invalid_spec",
+    "invalid_body",
+    "idempotency_mismatch",
+)
 _ACTION_PROBLEMS = (
     "job_not_found",
     "illegal_action",
@@ -49,7 +57,6 @@ _ACTION_PROBLEMS = (
     "invalid_body",
     "idempotency_mismatch",
 )
-_LOCATION = {"Location": {"schema": {"type": "string"}, "description": "The job's address."}}
 _ETAG = {"ETag": {"schema": {"type": "string"}, "description": "Changes with the job; a heartbeat alone does not."}}
 
 
@@ -59,17 +66,9 @@ _ETAG = {"ETag": {"schema": {"type": "string"}, "description": "Changes with the
     response_model=JobView,
     openapi_extra=_SUBMIT_DOCUMENT,
     responses={
-        **problems(
-            "invalid_json",
-            "idempotency_busy",
-            "body_too_large",
-            "unsupported_media_type",
-            "invalid_spec",
-            "invalid_body",
-            "idempotency_mismatch",
-        ),
+        **problems(*_SUBMIT_PROBLEMS),
         **example(200, examples.VALIDATION, "`validate_only`: what the job would be", model=Validation),
-        **example(201, examples.JOB, "The job, queued", headers=_LOCATION),
+        **example(201, examples.JOB, "The job, queued", headers=LOCATION),
     },
 )
 def submit_job(
@@ -84,15 +83,11 @@ def submit_job(
     key = idempotency_key(request, body)
     known = services.store.replay(tenant, key) if key else None
     if known is not None and not query.validate_only:
-        return _created(services, response, known, replayed=True)
-    plan = make_plan(parse_spec(body), services.ceilings)
+        return created(services, response, known, replayed=True)
+    plan = plan_job(services, tenant, body)
     if query.validate_only:
-        return Response(show_validation(plan).model_dump_json(), media_type="application/json")
-    submission = services.store.submit(tenant, _new_job(body, plan), key)
-    if not submission.replayed:
-        services.publish(submission.job.id)
-        _logger.info("job_submitted", job_id=submission.job.id)
-    return _created(services, response, submission.job, replayed=submission.replayed)
+        return validated(plan)
+    return store_job(services, response, tenant, new_job(body, plan), key)
 
 
 @router.get("", responses={**problems(), **example(200, examples.JOB_PAGE)})
@@ -130,7 +125,7 @@ def _action(name: str, state: str, description: str) -> Callable[[DecoratedCalla
         status_code=202,
         response_model=JobView,
         dependencies=[NO_QUERY, Depends(read_nothing)],
-        openapi_extra={"parameters": [_KEY_HEADER]},
+        openapi_extra={"parameters": [KEY_PARAMETER]},
         responses={**problems(*_ACTION_PROBLEMS), **example(202, {**examples.JOB, "state": state}, description)},
     )
 
@@ -154,6 +149,41 @@ def resume_job(request: Request, services: TheServices, tenant: TheTenant, job_i
     if job.state is JobState.QUEUED:
         services.publish(job_id)
     return _acted(services, job, "resume")
+
+
+@router.post(
+    "/{job_id}/rerun",
+    status_code=201,
+    response_model=JobView,
+    openapi_extra=_RERUN_DOCUMENT,
+    responses={
+        **problems("job_not_found", "illegal_action", *_SUBMIT_PROBLEMS),
+        **example(200, examples.VALIDATION, "`validate_only`: what the job would be", model=Validation),
+        **example(201, {**examples.JOB, "parent_job_id": examples.JOB_ID}, "The new job, queued", headers=LOCATION),
+    },
+)
+def rerun_job(
+    request: Request,
+    response: Response,
+    services: TheServices,
+    tenant: TheTenant,
+    job_id: str,
+    body: TheJsonOrNothing,
+    query: Annotated[SubmitQuery, Query()],
+) -> Any:
+    """Submit a job again, changed by a JSON Patch of its resolved_spec; `parent_job_id` says of which job it is.
+
+    What `errors` point into: `/patch/…` and `/start_from` the body, all else the patched spec.
+    """
+    key = idempotency_key(request, body)
+    known = services.store.replay(tenant, key) if key else None
+    if known is not None and not query.validate_only:
+        return created(services, response, known, replayed=True)
+    rerun = plan_rerun(services, tenant, services.store.get(tenant, job_id), body)
+    if query.validate_only:
+        return validated(rerun.plan)
+    job = new_job(rerun.spec, rerun.plan, parent_job_id=job_id, checkpoint=rerun.checkpoint)
+    return store_job(services, response, tenant, job, key)
 
 
 @router.delete(
@@ -180,25 +210,3 @@ def _acted(services: Services, job: Job, action: str) -> JobView:
     services.notifier.notify(job.id)
     _logger.info(f"job_{action}_requested", job_id=job.id)
     return show_job(services, job)
-
-
-def _created(services: Services, response: Response, job: Job, *, replayed: bool) -> JobView:
-    response.headers["Location"] = services.url(f"/v1/jobs/{job.id}")
-    if replayed:
-        response.headers[REPLAYED_HEADER] = "true"
-    return show_job(services, job)
-
-
-def _new_job(body: Any, plan: Plan) -> NewJob:
-    spec = plan.resolved_spec
-    return NewJob(
-        name=spec.name,
-        labels=spec.labels,
-        priority=spec.priority,
-        spec=body,
-        resolved_spec=spec.model_dump(mode="json"),
-        plan=plan.public(),
-        warnings=[warning.model_dump(mode="json") for warning in plan.warnings],
-        fusion_key=plan.fusion_key,
-        member_bytes=plan.member_bytes,
-    )

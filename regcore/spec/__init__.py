@@ -7,7 +7,7 @@ a spec and a data set together (`regcore.plan`), and anything that computes.
 from regcore.spec.catalogue import FAMILIES, CatalogueEntry, catalogue
 from regcore.spec.job import JobSpec
 from regcore.spec.patch import apply_patch
-from regcore.spec.validation import explain_errors, json_pointer, parse_spec
+from regcore.spec.validation import explain_errors, json_pointer, parse_as, parse_spec
 
 __all__ = [
     "FAMILIES",
@@ -17,5 +17,6 @@ __all__ = [
     "catalogue",
     "explain_errors",
     "json_pointer",
+    "parse_as",
     "parse_spec",
 ]

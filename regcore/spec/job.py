@@ -76,6 +76,13 @@ class Resources(Frozen):
     """Resident bytes of the training process above which the job fails; null for no limit."""
 
 
+class InitFrom(Frozen):
+    """Weights to begin with: a succeeded job's, whose parameters have the same names and shapes."""
+
+    job_id: Annotated[str, StringConstraints(pattern=r"^job_[0-9A-HJKMNP-TV-Z]{26}$")]
+    """The job's id."""
+
+
 class JobSpec(Frozen):
     """One training job. Only `data` and `model` are required."""
 
@@ -97,7 +104,7 @@ class JobSpec(Frozen):
     """Which of the waiting jobs starts first."""
     fusion: Literal["auto", "off"] = "auto"
     """Whether the job may share a training pass with others; `off` keeps it alone."""
-    init_from: None = None
-    """null in this version: training starts from fresh weights."""
+    init_from: InitFrom | None = None
+    """The job whose weights to begin with; null for fresh ones."""
     exports: Annotated[list[str], Field(max_length=0)] = Field(default=[])
     """Empty in this version."""

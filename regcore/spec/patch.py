@@ -10,11 +10,11 @@ from typing import Annotated, Any, Literal
 
 import jsonpatch
 from jsonpointer import JsonPointer, JsonPointerException
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field
 
 from regcore.errors import FieldError, SpecError
 from regcore.frozen import Frozen
-from regcore.spec.validation import explain_errors, json_pointer, shown, suggest
+from regcore.spec.validation import json_pointer, parse_as, shown, suggest
 
 MAX_OPERATIONS = 1_000
 MAX_BYTES = 1_000_000
@@ -45,48 +45,51 @@ class _Operation(Frozen):
     """The place that it acts on."""
 
 
-class Add(_Operation):
+class AddOperation(_Operation):
     """Puts a value into an object or list, before the item that is there; `-` is the place behind the last."""
 
     op: Literal["add"]
     value: Any
 
 
-class Remove(_Operation):
+class RemoveOperation(_Operation):
     """Takes a value out."""
 
     op: Literal["remove"]
 
 
-class Replace(_Operation):
+class ReplaceOperation(_Operation):
     """Puts another value in the place of one that is there."""
 
     op: Literal["replace"]
     value: Any
 
 
-class Move(_Operation):
+class MoveOperation(_Operation):
     """Takes a value out and adds it elsewhere."""
 
     op: Literal["move"]
     from_: Pointer = Field(alias="from")
 
 
-class Copy(_Operation):
+class CopyOperation(_Operation):
     """Adds a value that is there elsewhere, too."""
 
     op: Literal["copy"]
     from_: Pointer = Field(alias="from")
 
 
-class Test(_Operation):
+class TestOperation(_Operation):
     """Refuses the whole patch unless the value is there."""
 
     op: Literal["test"]
     value: Any
 
 
-Operation = Annotated[Add | Remove | Replace | Move | Copy | Test, Field(discriminator="op")]
+Operation = Annotated[
+    AddOperation | RemoveOperation | ReplaceOperation | MoveOperation | CopyOperation | TestOperation,
+    Field(discriminator="op"),
+]
 Patch = Annotated[list[Operation], Field(max_length=MAX_OPERATIONS)]
 
 
@@ -106,10 +109,9 @@ def apply_patch(document: Any, patch: Any, *, at: str = "/patch") -> Any:
         SpecError: The patch is none, or cannot be applied; nothing was.
     """
     try:
-        _Patched.model_validate({"patch": patch})
-    except ValidationError as error:
-        wrong = explain_errors(error.errors(include_url=False), {"patch": patch})
-        raise SpecError([_moved(entry, at) for entry in wrong]) from None
+        parse_as(_Patched, {"patch": patch})
+    except SpecError as error:
+        raise SpecError([_moved(entry, at) for entry in error.errors]) from None
     patched = deepcopy(document)
     for position, operation in enumerate(deepcopy(patch)):
         patched = _apply(patched, operation, position, at)

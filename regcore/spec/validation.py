@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from regcore.errors import FieldError, SpecError
 from regcore.spec.job import JobSpec
+
+Body = TypeVar("Body", bound=BaseModel)
 
 _CODES = {
     "missing": "missing_field",
@@ -36,26 +38,32 @@ _PHRASES = {
     "dict_type": "must be a JSON object",
     "model_type": "must be a JSON object",
     "model_attributes_type": "must be a JSON object",
-    "none_required": "must be null in this version",
 }
 
 
 def parse_spec(spec: Any) -> JobSpec:
     """A job spec from JSON. Raises SpecError with every wrong place."""
-    if isinstance(spec, JobSpec):
-        return spec
+    return parse_as(JobSpec, spec)
+
+
+def parse_as(model: type[Body], body: Any) -> Body:
+    """A body of this model from JSON. Raises SpecError with every wrong place."""
+    if isinstance(body, model):
+        return body
     try:
-        return JobSpec.model_validate(spec)
+        return model.model_validate(body)
     except ValidationError as error:
-        raise SpecError(explain_errors(error.errors(include_url=False), spec)) from None
+        raise SpecError(explain_errors(error.errors(include_url=False), body, model)) from None
 
 
-def explain_errors(errors: Sequence[Mapping[str, Any]], body: Any) -> list[FieldError]:
+def explain_errors(
+    errors: Sequence[Mapping[str, Any]], body: Any, model: type[BaseModel] = JobSpec
+) -> list[FieldError]:
     """Pydantic's errors about `body`, as FieldErrors. One place is named once, however many union branches failed."""
     explained: dict[str, FieldError] = {}
     for error in errors:
         path = _walk(error, body)
-        found = _explain(error, json_pointer(path), path, body)
+        found = _explain(error, path, body, model)
         known = explained.get(found.pointer)
         if known is not None and known.message != found.message:
             found = FieldError(known.pointer, known.code, f"{known.message} Or: {found.message}")
@@ -88,8 +96,8 @@ def _item(node: Any, part: str | int) -> Any:
         return None
 
 
-def _explain(error: Mapping[str, Any], pointer: str, path: list[str | int], body: Any) -> FieldError:
-    kind, context = error["type"], error.get("ctx", {})
+def _explain(error: Mapping[str, Any], path: list[str | int], body: Any, model: type[BaseModel]) -> FieldError:
+    kind, context, pointer = error["type"], error.get("ctx", {}), json_pointer(path)
     where = ".".join(str(part) for part in path) or "the body"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         tag = context["discriminator"].strip("'")
@@ -101,7 +109,7 @@ def _explain(error: Mapping[str, Any], pointer: str, path: list[str | int], body
         return FieldError(f"{pointer}/{tag}", _CODES[kind], message + suggest(received, expected))
     if kind == "extra_forbidden":
         message = f"{where} is not a field here. Remove it, or correct its name."
-        return FieldError(pointer, _CODES[kind], message + suggest(path[-1], _known_fields(path, body)))
+        return FieldError(pointer, _CODES[kind], message + suggest(path[-1], _known_fields(path, body, model)))
     if kind == "missing":
         return FieldError(pointer, _CODES[kind], f"{where} is required and is missing. Add it.")
     if kind == "literal_error":
@@ -120,9 +128,9 @@ def _as_phrase(said: str) -> str:
     return said.replace("Input should be", "must be").replace("String should", "should")
 
 
-def _known_fields(path: Sequence[str | int], body: Any) -> list[str]:
-    """Names of the fields that the object at this place may have, from the spec's own schema."""
-    root = JobSpec.model_json_schema()
+def _known_fields(path: Sequence[str | int], body: Any, model: type[BaseModel]) -> list[str]:
+    """Names of the fields that the object at this place may have, from the model's own schema."""
+    root = model.model_json_schema()
     node = _resolve(root, root, body)
     for part in path[:-1]:
         body = _item(body, part)
@@ -133,6 +141,8 @@ def _known_fields(path: Sequence[str | int], body: Any) -> list[str]:
 
 def _resolve(node: Mapping[str, Any], root: Mapping[str, Any], value: Any) -> Mapping[str, Any]:
     """The schema behind references, and of the kind that the value says it is."""
+    if "anyOf" in node and isinstance(value, Mapping):  # an object, or null
+        node = next((branch for branch in node["anyOf"] if "$ref" in branch), node)
     while "$ref" in node:
         node = root["$defs"][node["$ref"].rsplit("/", 1)[-1]]
     if "oneOf" in node and isinstance(value, Mapping):

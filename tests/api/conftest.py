@@ -99,6 +99,15 @@ def finished(running: tuple[str, int], services: Services, tmp_path: Path) -> st
     return job_id
 
 
+@pytest.fixture
+def trained(running: tuple[str, int], services: Services) -> str:
+    """A job that has succeeded, as far as its rows say; nobody reads its weights."""
+    job_id, run_id = running
+    weights = ArtifactRow("model.safetensors", 1, "0" * 64, "application/octet-stream")
+    services.store.finish(run_id, job_id, JobState.SUCCEEDED, result={"metrics": {}}, artifacts=[weights])
+    return job_id
+
+
 def _start_job(client: TestClient, services: Services, spec: dict[str, Any]) -> tuple[str, int]:
     """Submit a job, and claim and start it as a worker does."""
     job_id = client.post("/v1/jobs", json=spec).json()["id"]

@@ -45,7 +45,7 @@ def test_a_summary_is_the_job_without_its_large_parts(services: Services, finish
 
 
 def test_every_link_of_a_job_can_be_followed(client: TestClient, finished: str) -> None:
-    actions = ("cancel", "pause", "resume")
+    actions = ("cancel", "pause", "resume", "rerun")
     links = client.get(f"/v1/jobs/{finished}").json()["links"]
 
     statuses = {
@@ -54,7 +54,7 @@ def test_every_link_of_a_job_can_be_followed(client: TestClient, finished: str) 
 
     # 409: the route is there, and a job that has ended cannot be acted upon.
     expected = dict.fromkeys(("self", "metrics", "events", "report", "artifacts"), 200)
-    assert statuses == {**expected, **dict.fromkeys(actions, 409)}
+    assert statuses == {**expected, **dict.fromkeys(actions, 409), "rerun": 201}
 
 
 def test_a_job_shows_the_steps_of_its_life(services: Services, finished: str) -> None:

@@ -21,6 +21,7 @@ GOOD = {
     ],
     "training": {"epochs": 2, "batch_size": "full"},
     "resources": {"pool": None},
+    "init_from": {"job_id": "job_" + "0" * 26},
 }
 
 
@@ -82,7 +83,8 @@ BAD = [
     ("/labels/a~1b", 3, "string_type", "received 3"),
     ("/name", "two\nlines", "invalid_value", "free of control characters and line breaks"),
     ("/priority", "urgent", "unknown_value", 'must be one of low, normal, high; received "urgent"'),
-    ("/init_from", {"job_id": "job_1"}, "none_required", "received"),
+    ("/init_from/job_id", "job_1", "string_pattern_mismatch", 'received "job_1"'),
+    ("/init_from/jobid", "job_1", "unknown_field", "Did you mean 'job_id'?"),
     ("/exports", [{"kind": "onnx"}], "too_long", "received"),
 ]
 

@@ -1,0 +1,82 @@
+"""From a body to a stored job: what every route that makes one shares."""
+
+from typing import Any
+
+from fastapi import Response
+
+from api.idempotency import HEADER, REPLAYED_HEADER
+from api.services import Services
+from api.sources import check_sources
+from api.views import JobView, show_job, show_validation
+from jobs.logs import get_logger
+from jobs.model import IdempotencyKey, Job, Json, NewJob
+from regcore.plan import Plan, make_plan
+from regcore.spec import parse_spec
+
+KEY_PARAMETER: Json = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[ -~]+$"},
+    "description": "Makes the call safe to repeat: for 24 h the same request gets the first answer again.",
+    "example": "8f14e45f-ceea-467f-9575-2f3c1c1c6a1b",
+}
+LOCATION: Json = {"Location": {"schema": {"type": "string"}, "description": "The job's address."}}
+
+_logger = get_logger(__name__)
+
+
+def plan_job(services: Services, tenant: str, spec: Any) -> Plan:
+    """Return the plan of a spec that the server accepts.
+
+    Raises:
+        SpecError: It does not; every wrong place is named.
+    """
+    plan = make_plan(parse_spec(spec), services.ceilings)
+    check_sources(services, tenant, [plan])
+    return plan
+
+
+def new_job(spec: Any, plan: Plan, **origin: Any) -> NewJob:
+    """Return a job to store.
+
+    Args:
+        spec: As it was sent.
+        plan: Of this spec.
+        origin: More fields of `NewJob`: its sweep, or the job that it is a rerun of.
+    """
+    resolved = plan.resolved_spec
+    return NewJob(
+        name=resolved.name,
+        labels=resolved.labels,
+        priority=resolved.priority,
+        spec=spec,
+        resolved_spec=resolved.model_dump(mode="json"),
+        plan=plan.public(),
+        warnings=[warning.model_dump(mode="json") for warning in plan.warnings],
+        fusion_key=plan.fusion_key,
+        member_bytes=plan.member_bytes,
+        **origin,
+    )
+
+
+def store_job(services: Services, response: Response, tenant: str, job: NewJob, key: IdempotencyKey | None) -> JobView:
+    """Store a job, tell the workers, and answer with it."""
+    submission = services.store.submit(tenant, job, key)
+    if not submission.replayed:
+        services.publish(submission.job.id)
+        _logger.info("job_submitted", job_id=submission.job.id)
+    return created(services, response, submission.job, replayed=submission.replayed)
+
+
+def validated(plan: Plan) -> Response:
+    """Answer with what would be stored."""
+    return Response(show_validation(plan).model_dump_json(), media_type="application/json")
+
+
+def created(services: Services, response: Response, job: Job, *, replayed: bool) -> JobView:
+    """Answer with a job that was made, now or by an earlier call with the same key."""
+    response.headers["Location"] = services.url(f"/v1/jobs/{job.id}")
+    if replayed:
+        response.headers[REPLAYED_HEADER] = "true"
+    return show_job(services, job)
