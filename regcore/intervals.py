@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 Z_95: Final = 1.959963984540054
 NUM_RESAMPLES: Final = 1000
 _MAX_DRAWS_AT_ONCE: Final = 4_000_000
+_MAX_KEPT_WEIGHTS: Final = 4_000_000
 
 
 def wilson(num_hits: int, num_rows: int) -> tuple[float, float]:
@@ -45,7 +47,22 @@ def bootstrap(
 
     Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap.
     """
+    num_rows = len(columns)
+    if num_rows * NUM_RESAMPLES <= _MAX_KEPT_WEIGHTS:
+        return statistic(_resample_weights(num_rows, seed) @ columns)
     return statistic(np.concatenate(list(_resampled_means(columns, seed))))
+
+
+@lru_cache(maxsize=3)
+def _resample_weights(num_rows: int, seed: int) -> NDArray[np.float64]:
+    """How much each row counts in each resample's mean, (NUM_RESAMPLES, rows).
+
+    Kept for the splits of one run: the members of a training pass share their rows, and so their resamples.
+    """
+    drawn = np.random.default_rng(seed).integers(num_rows, size=(NUM_RESAMPLES, num_rows))
+    cells = drawn + num_rows * np.arange(NUM_RESAMPLES)[:, None]
+    counts = np.bincount(cells.ravel(), minlength=NUM_RESAMPLES * num_rows)
+    return counts.reshape(NUM_RESAMPLES, num_rows) / num_rows
 
 
 def _resampled_means(columns: NDArray[np.float64], seed: int) -> Iterator[NDArray[np.float64]]:
