@@ -48,7 +48,7 @@ def bootstrap(
     Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap.
     """
     num_rows = len(columns)
-    if num_rows * NUM_RESAMPLES <= _MAX_KEPT_WEIGHTS:
+    if num_rows * NUM_RESAMPLES <= _MAX_KEPT_WEIGHTS and np.isfinite(columns).all():
         return statistic(_resample_weights(num_rows, seed) @ columns)
     return statistic(np.concatenate(list(_resampled_means(columns, seed))))
 
