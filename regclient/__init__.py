@@ -1,6 +1,6 @@
 """The Python SDK and the `regcore` command line.
 
-Here live the HTTP client (`Client`, `Job`), the typer application, the embedded stack (`regcore up`) and the
+Here live the HTTP client (`Client`, `Job`, `Sweep`), the typer application, the embedded stack (`regcore up`) and the
 demo. Nothing here imports torch, fastapi, sqlalchemy or celery: servers are started as processes, and the
 engine is imported inside the one function that needs it.
 """
@@ -16,10 +16,12 @@ from regclient.errors import (
     NotFoundError,
     RegClientError,
     ServerUnreachableError,
+    SweepFailedError,
     UnavailableError,
     WaitTimeoutError,
 )
 from regclient.job import Job
+from regclient.sweep import Sweep, Sweeps
 
 __all__ = [
     "APIError",
@@ -34,6 +36,9 @@ __all__ = [
     "NotFoundError",
     "RegClientError",
     "ServerUnreachableError",
+    "Sweep",
+    "SweepFailedError",
+    "Sweeps",
     "UnavailableError",
     "WaitTimeoutError",
 ]

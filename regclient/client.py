@@ -1,16 +1,15 @@
 """`Client`: the door of the SDK."""
 
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 from regclient.connection import find_connection
+from regclient.handle import PAGE_SIZE, idempotency_header, rows
 from regclient.job import Job
+from regclient.sweep import Sweeps
 from regclient.transport import JSONObject, Transport
 from regcore.spec import JobSpec
-
-PAGE_SIZE = 200
 
 
 class Client:
@@ -35,6 +34,7 @@ class Client:
     def __init__(self, url: str | None = None, api_key: str | None = None, *, max_retries: int = 6) -> None:
         self._transport = Transport(find_connection(url, api_key), max_retries=max_retries)
         self.jobs = Jobs(self._transport)
+        self.sweeps = Sweeps(self._transport)
 
     @property
     def url(self) -> str:
@@ -49,6 +49,25 @@ class Client:
         """The workers that the server knows, with their slots and state."""
         workers: list[JSONObject] = self._transport.request("GET", "/v1/workers").json()["data"]
         return workers
+
+    def compare(self, groups: Mapping[str, Sequence[Job | str]], metric: str = "test/loss") -> JSONObject:
+        """Say which groups of jobs differ: `{metric, mode, groups, differences, correction}`.
+
+        Every pair is compared, the earlier group as the baseline; jobs with the same seed are paired.
+
+        Args:
+            groups: By name, jobs or their ids, which should differ in nothing but their seeds.
+            metric: What is compared, e.g. `test/loss` or `test/accuracy`.
+        """
+        named = [
+            {"name": name, "job_ids": [job if isinstance(job, str) else job.id for job in jobs]}
+            for name, jobs in groups.items()
+        ]
+        body = {"groups": named, "metric": metric}
+        comparison: JSONObject = self._transport.request(
+            "POST", "/v1/comparisons", json=body, headers=idempotency_header()
+        ).json()
+        return comparison
 
     def close(self) -> None:
         self._transport.close()
@@ -77,7 +96,7 @@ class Jobs:
         Raises:
             InvalidRequestError: The spec is wrong; `.errors` names the fields.
         """
-        headers = {"Idempotency-Key": idempotency_key or new_idempotency_key()}
+        headers = idempotency_header(idempotency_key)
         response = self._transport.request("POST", "/v1/jobs", json=spec_json(spec), headers=headers)
         return Job(self._transport, response.json())
 
@@ -87,7 +106,7 @@ class Jobs:
         Raises:
             InvalidRequestError: Exactly where `create` would.
         """
-        headers = {"Idempotency-Key": new_idempotency_key()}
+        headers = idempotency_header()
         params = {"validate_only": "true"}
         response = self._transport.request("POST", "/v1/jobs", params=params, json=spec_json(spec), headers=headers)
         checked: JSONObject = response.json()
@@ -102,6 +121,7 @@ class Jobs:
         state: str | Sequence[str] | None = None,
         labels: Mapping[str, str] | None = None,
         name: str | None = None,
+        sweep_id: str | None = None,
         created_after: str | None = None,
         created_before: str | None = None,
         sort: str | None = None,
@@ -113,6 +133,7 @@ class Jobs:
             state: One state or several.
             labels: All must match.
             name: The exact name.
+            sweep_id: Only this sweep's members.
             created_after: A UTC time as the server writes it; `created_before` alike.
             sort: `created_at`, `-created_at`, `finished_at`, `-finished_at` or `name`.
             page_size: Jobs per request, at most 1,000.
@@ -121,19 +142,15 @@ class Jobs:
             "state": state if isinstance(state, str) or state is None else ",".join(state),
             "label": [f"{key}:{value}" for key, value in (labels or {}).items()],
             "name": name,
+            "sweep_id": sweep_id,
             "created_after": created_after,
             "created_before": created_before,
             "sort": sort,
             "limit": page_size,
         }
         params = {key: value for key, value in filters.items() if value not in (None, [])}
-        while True:
-            page = self._transport.request("GET", "/v1/jobs", params=params).json()
-            for summary in page["data"]:
-                yield Job(self._transport, summary)
-            if not page["has_more"]:
-                return
-            params["after"] = page["next_after"]
+        for summary in rows(self._transport, "/v1/jobs", params):
+            yield Job(self._transport, summary)
 
     def cancel(self, job_id: str) -> Job:
         """Ask for the job's end. It is over within about two seconds; `wait` to see it.
@@ -159,6 +176,17 @@ class Jobs:
         """
         return self._act(job_id, "resume")
 
+    def rerun(
+        self,
+        job_id: str,
+        patch: Sequence[Mapping[str, Any]] = (),
+        start_from: str = "scratch",
+        *,
+        idempotency_key: str | None = None,
+    ) -> Job:
+        """Submit a job again, changed; see `Job.rerun`."""
+        return Job(self._transport, {"id": job_id}).rerun(patch, start_from, idempotency_key=idempotency_key)
+
     def delete(self, job_id: str) -> None:
         """Remove an ended job and its artifacts.
 
@@ -168,7 +196,7 @@ class Jobs:
         self._transport.request("DELETE", f"/v1/jobs/{job_id}")
 
     def _act(self, job_id: str, action: str) -> Job:
-        headers = {"Idempotency-Key": new_idempotency_key()}
+        headers = idempotency_header()
         response = self._transport.request("POST", f"/v1/jobs/{job_id}/{action}", headers=headers)
         return Job(self._transport, response.json())
 
@@ -178,7 +206,3 @@ def spec_json(spec: JobSpec | Mapping[str, Any]) -> JSONObject:
     if isinstance(spec, JobSpec):
         return spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return dict(spec)
-
-
-def new_idempotency_key() -> str:
-    return secrets.token_hex(16)

@@ -2,8 +2,9 @@
 
 RegClientError
 ├── ServerUnreachableError      no answer: not running, wrong URL, network
-├── WaitTimeoutError            the job was not over in time (it goes on); also a TimeoutError
+├── WaitTimeoutError            the job or sweep was not over in time (it goes on); also a TimeoutError
 ├── JobFailedError              the job ended as failed or cancelled
+├── SweepFailedError            the sweep ended as failed or cancelled
 ├── IntegrityError              a downloaded file is not what the server announced
 └── APIError                    the server answered with a problem (RFC 9457)
     ├── InvalidRequestError     400, 413, 415, 422: the request is wrong; `.errors` names the fields
@@ -32,11 +33,11 @@ class ServerUnreachableError(RegClientError):
 
 
 class WaitTimeoutError(RegClientError, TimeoutError):
-    """The job had not ended when the wait did; the job goes on."""
+    """The job or sweep had not ended when the wait did; it goes on."""
 
-    def __init__(self, job_id: str, state: str, timeout_s: float) -> None:
-        super().__init__(f"{job_id} is still {state} after {timeout_s:g} s. It goes on; wait again or cancel it.")
-        self.job_id = job_id
+    def __init__(self, awaited_id: str, state: str, timeout_s: float) -> None:
+        super().__init__(f"{awaited_id} is still {state} after {timeout_s:g} s. It goes on; wait again or cancel it.")
+        self.awaited_id = awaited_id
         self.state = state
         self.timeout_s = timeout_s
 
@@ -49,6 +50,16 @@ class JobFailedError(RegClientError):
         self.job_id = job_id
         self.state = state
         self.reason = dict(reason) if reason else None
+
+
+class SweepFailedError(RegClientError):
+    """The sweep ended as failed, which means that every member failed, or as cancelled."""
+
+    def __init__(self, sweep_id: str, state: str) -> None:
+        reasons = f" `regcore jobs --sweep {sweep_id}` shows its members." if state == "failed" else ""
+        super().__init__(f"{sweep_id} {state}.{reasons}")
+        self.sweep_id = sweep_id
+        self.state = state
 
 
 class IntegrityError(RegClientError):

@@ -4,49 +4,43 @@ import hashlib
 import json
 import os
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
 
-from regclient.errors import IntegrityError, JobFailedError, WaitTimeoutError
+from regclient.errors import IntegrityError, JobFailedError
+from regclient.handle import Handle, idempotency_header
 from regclient.progress import job_progress
-from regclient.transport import JSONObject, Transport
+from regclient.transport import JSONObject
 
 if TYPE_CHECKING:
     from torch import nn
 
     from regcore.predict import Predictor
 
-TERMINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
-# Lists leave these out; reading one fetches the whole job.
-DETAIL_FIELDS = frozenset({"spec", "resolved_spec", "plan", "transitions"})
 METRICS_PAGE_SIZE = 10_000
-POLL_FIRST_S = 0.1
-POLL_MAX_S = 0.5
 
 
-class Job:
+class Job(Handle):
     """A job as last seen, and what can be done with it.
 
     Every field of the job is an attribute (`job.state`, `job.result["metrics"]`); those that a newer server adds
     are too. `refresh` and `wait` look again; `body` is the whole JSON.
     """
 
-    id: str
-    name: str | None
-    labels: dict[str, str]
+    kind = "job"
+    collection = "jobs"
+    detail_fields = frozenset({"spec", "resolved_spec", "plan", "transitions"})
+
     priority: str
-    state: str
+    parent_job_id: str | None
     state_reason: JSONObject | None
     attempt: int
     progress: JSONObject
-    created_at: str
     updated_at: str
     started_at: str | None
-    finished_at: str | None
     transitions: list[JSONObject]
     spec: JSONObject
     resolved_spec: JSONObject
@@ -54,33 +48,6 @@ class Job:
     warnings: list[JSONObject]
     result: JSONObject | None
     usage: JSONObject
-    links: JSONObject
-
-    def __init__(self, transport: Transport, body: JSONObject) -> None:
-        self._transport = transport
-        self.body = body
-
-    def __getattr__(self, field: str) -> Any:
-        # Only reached for what no attribute or method answers. `body` is absent while a copy is made.
-        body = self.__dict__.get("body", {})
-        if field in DETAIL_FIELDS and field not in body and "id" in body:
-            body = self.refresh().body
-        if field in body:
-            return body[field]
-        raise AttributeError(f"A job has no field {field!r}.")
-
-    def __repr__(self) -> str:
-        return f"<Job {self.id} {self.state}>"
-
-    @property
-    def done(self) -> bool:
-        """Whether the last look saw it ended: succeeded, failed or cancelled."""
-        return self.state in TERMINAL_STATES
-
-    def refresh(self) -> Self:
-        """Look again."""
-        self.body = self._transport.request("GET", self._path()).json()
-        return self
 
     def wait(self, timeout_s: float | None = None, *, progress: bool = True) -> Self:
         """Wait until the job has ended, in whatever way; `raise_for_state` tells success from the rest.
@@ -92,32 +59,14 @@ class Job:
         Raises:
             WaitTimeoutError: It has not ended in time. The job goes on.
         """
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
         with job_progress(enabled=progress) as bars:
-            pause_s = POLL_FIRST_S
-            while True:
-                bars.show(self.refresh().body)
-                if self.done:
-                    return self
-                if deadline is not None and time.monotonic() >= deadline:
-                    raise WaitTimeoutError(self.id, self.state, timeout_s or 0.0)
-                left_s = POLL_MAX_S if deadline is None else max(0.0, deadline - time.monotonic())
-                time.sleep(min(pause_s, left_s))
-                pause_s = min(POLL_MAX_S, pause_s * 1.5)
+            return self._wait(timeout_s, bars.show)
 
     def raise_for_state(self) -> Self:
         """Raise JobFailedError if the job, as last seen, failed or was cancelled; otherwise hand it on."""
         if self.state in ("failed", "cancelled"):
             raise JobFailedError(self.id, self.state, self.state_reason)
         return self
-
-    def cancel(self) -> Self:
-        """Ask for its end.
-
-        Raises:
-            ConflictError: It already succeeded or failed.
-        """
-        return self._act("cancel")
 
     def pause(self) -> Self:
         """Ask for a pause: it saves a checkpoint and frees its worker.
@@ -135,9 +84,30 @@ class Job:
         """
         return self._act("resume")
 
-    def delete(self) -> None:
-        """Remove it and its artifacts; only once it has ended."""
-        self._transport.request("DELETE", self._path())
+    def rerun(
+        self,
+        patch: Sequence[Mapping[str, Any]] = (),
+        start_from: str = "scratch",
+        *,
+        idempotency_key: str | None = None,
+    ) -> "Job":
+        """Submit it again, changed; its `parent_job_id` is this job.
+
+        Args:
+            patch: JSON Patch (RFC 6902) of its `resolved_spec`; a suggestion of its report is one.
+            start_from: `scratch`; `weights`: with those that it ended with; `checkpoint`: goes on where a failed or
+                cancelled job was saved last.
+            idempotency_key: As in `client.jobs.create`.
+
+        Raises:
+            ConflictError: It cannot start from there.
+            InvalidRequestError: The patch, or the spec that it makes, is wrong; `.errors` names the places.
+        """
+        body = {"patch": [dict(operation) for operation in patch], "start_from": start_from}
+        headers = idempotency_header(idempotency_key)
+        return Job(
+            self._transport, self._transport.request("POST", self._path("rerun"), json=body, headers=headers).json()
+        )
 
     def metrics(self, names: Sequence[str] | None = None) -> list[JSONObject]:
         """Every metrics row so far: `{seq, epoch, step, at, values}`.
@@ -151,8 +121,7 @@ class Job:
         return list(self._rows("metrics", params))
 
     def report(self) -> JSONObject:
-        report: JSONObject = self._transport.request("GET", self._path("report")).json()
-        return report
+        return self._get("report")
 
     def events(self, *, after: int = 0, follow: bool = True) -> Iterator[JSONObject]:
         """The job's records, `{seq, at, kind, body}`, in order and each once.
@@ -183,7 +152,7 @@ class Job:
 
     def artifacts(self) -> list[JSONObject]:
         """The files: `{name, size_bytes, sha256, media_type, url}`."""
-        artifacts: list[JSONObject] = self._transport.request("GET", self._path("artifacts")).json()["data"]
+        artifacts: list[JSONObject] = self._get("artifacts")["data"]
         return artifacts
 
     def download(self, directory: str | os.PathLike[str], names: Sequence[str] | None = None) -> list[Path]:
@@ -212,22 +181,6 @@ class Job:
     def load_model(self) -> "nn.Module":
         """Download the trained network as a torch module in evaluation mode. Needs torch."""
         return self.load_predictor().model
-
-    def _act(self, action: str) -> Self:
-        # Asking twice has the same effect as once, so the transport's retries need no Idempotency-Key here.
-        self.body = self._transport.request("POST", self._path(action)).json()
-        return self
-
-    def _path(self, tail: str = "") -> str:
-        return f"/v1/jobs/{self.id}/{tail}".rstrip("/")
-
-    def _rows(self, tail: str, params: JSONObject) -> Iterator[JSONObject]:
-        while True:
-            page = self._transport.request("GET", self._path(tail), params=params).json()
-            yield from page["data"]
-            if not page["has_more"]:
-                return
-            params = {**params, "after": page["next_after"]}
 
     def _listen(self, after: int) -> Iterator[JSONObject]:
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}

@@ -31,6 +31,7 @@ from regclient.up import free_port
 KEY = "rc_test_secret"
 MODEL = b"\x00weights" * 1000
 JOB_ID = "job_" + "0" * 26
+SWEEP_ID = "swp_" + "0" * 26
 
 
 def job_body(job_id: str = JOB_ID, state: str = "running", **fields: Any) -> dict[str, Any]:
@@ -50,6 +51,100 @@ def job_body(job_id: str = JOB_ID, state: str = "running", **fields: Any) -> dic
     }
 
 
+def sweep_body(spec: dict[str, Any], state: str = "running") -> dict[str, Any]:
+    """A sweep of four members, two of which have ended."""
+    counts = {"succeeded": 4} if state == "succeeded" else {"succeeded": 2, "running": 1, "queued": 1}
+    entry = {
+        "rank": 1,
+        "variant": None,
+        "values": {"/regularizers/0/strength": 0.001},
+        "objective": {"mean": 0.25, "low": 0.2, "high": 0.3, "num": 2},
+        "job_ids": [JOB_ID, "job_" + "1" * 26],
+    }
+    return {
+        "id": SWEEP_ID,
+        "name": spec.get("name"),
+        "labels": {},
+        "spec": spec,
+        "state": state,
+        "counts": counts,
+        "num_members": 4,
+        "created_at": "2026-11-23T07:41:09.123Z",
+        "finished_at": None,
+        "best": {**{name: entry[name] for name in ("values", "variant", "job_ids")}, "spec": {}},
+        "leaderboard": [entry],
+        "links": {},
+    }
+
+
+def interval(value: float, half: float = 0.1) -> dict[str, Any]:
+    return {"value": value, "low": value - half, "high": value + half, "num": 2, "num_missing": 0}
+
+
+PATH: dict[str, Any] = {
+    "objective": {"metric": "validation/loss", "mode": "min"},
+    "points": [
+        {
+            "value": 10.0**-power,
+            "num": 2,
+            "num_missing": 0,
+            "metrics": {
+                f"{split}/{metric}": interval(power / 10 + shift)
+                for split, shift in {"train": 0.0, "validation": 0.1, "test": 0.2}.items()
+                for metric in ("loss", "accuracy")
+            },
+            "norms": {},
+            "generalization_gap": interval(0.2),
+            "sparsity": interval(0.5),
+            "kkt_residual": None,
+        }
+        for power in (4, 3, 2)
+    ],
+    "best_value": 0.001,
+    "one_standard_error_value": 0.01,
+    "smallest_zero_value": None,
+    "max_kkt_residual": None,
+    "l1_max": None,
+    "note": None,
+}
+JUDGEMENT: dict[str, Any] = {
+    "p_value": 0.001,
+    "p_value_corrected": 0.002,
+    "num_pairs": 3,
+    "paired": True,
+    "standard_error": {"seeds": 0.01, "rows": 0.01},
+    "tests": {"mcnemar": None},
+    "verdict": "helps",
+    "note": "Three seeds are few.",
+}
+GROUP: dict[str, Any] = {"num": 3, "num_missing": 0, "mean": 0.5, "low": 0.4, "high": 0.6}
+ABLATION: dict[str, Any] = {
+    "metric": "test/loss",
+    "mode": "min",
+    "full": {"name": "full", **GROUP},
+    "contributions": [
+        {
+            "regularizer": "dropout",
+            "contribution": {"value": 0.05, "low": 0.02, "high": 0.08},
+            "without": GROUP,
+            **JUDGEMENT,
+        }
+    ],
+    "correction": "holm",
+}
+
+
+def comparison_body(names: list[str], metric: str) -> dict[str, Any]:
+    difference = {"value": -0.05, "low": -0.08, "high": -0.02}
+    return {
+        "metric": metric,
+        "mode": "min",
+        "groups": [{"name": name, **GROUP} for name in names],
+        "differences": [{"group": names[1], "baseline": names[0], "difference": difference, **JUDGEMENT}],
+        "correction": "holm",
+    }
+
+
 def problem(status: int, code: str, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:
     body = {"type": f"urn:regcore:problem:{code}", "title": code, "status": status, "detail": detail, **more}
     return JSONResponse(body, status, headers, media_type="application/problem+json")
@@ -62,6 +157,8 @@ class FakeServer:
 
     def __init__(self) -> None:
         self.jobs: dict[str, dict[str, Any]] = {}
+        self.sweeps: dict[str, dict[str, Any]] = {}
+        self.bodies: list[Any] = []  # what reruns, sweeps and comparisons were asked with
         self.keys: dict[str, str] = {}
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.failures: list[Response] = []  # the next answers, whatever is asked
@@ -110,8 +207,9 @@ def make_app(fake: FakeServer) -> FastAPI:
 
     @app.get("/v1/jobs")
     async def listing(request: Request, limit: int = 50, after: int = 0) -> dict[str, Any]:
-        states = request.query_params.get("state")
+        states, sweep_id = (request.query_params.get(name) for name in ("state", "sweep_id"))
         found = [body for body in fake.jobs.values() if not states or body["state"] in states.split(",")]
+        found = [body for body in found if not sweep_id or (body.get("sweep") or {}).get("id") == sweep_id]
         page = [{k: v for k, v in body.items() if k != "spec"} for body in found[after : after + limit]]
         more = after + limit < len(found)
         return {"data": page, "next_after": str(after + limit) if more else None, "has_more": more}
@@ -179,6 +277,61 @@ def make_app(fake: FakeServer) -> FastAPI:
     @app.get("/v1/jobs/{job_id}/artifacts/{name}")
     async def artifact(name: str) -> Response:
         return Response(MODEL, media_type="application/octet-stream")
+
+    @app.post("/v1/jobs/{job_id}/rerun")
+    async def rerun(request: Request, job_id: str) -> Response:
+        fake.bodies.append(await request.json())
+        if fake.bodies[-1]["start_from"] == "checkpoint":
+            return problem(409, "illegal_action", "This job has no checkpoint.")
+        new_id = fake.keys.setdefault(request.headers["idempotency-key"], f"job_{len(fake.keys):026}")
+        return JSONResponse(fake.jobs.setdefault(new_id, job_body(new_id, "queued", parent_job_id=job_id)), 201)
+
+    @app.post("/v1/sweeps")
+    async def create_sweep(request: Request) -> Response:
+        fake.bodies.append(await request.json())
+        if request.query_params.get("validate_only") == "true":
+            return JSONResponse({"valid": True, "num_members": 4})
+        assert request.headers["idempotency-key"]
+        body = fake.sweeps.setdefault(SWEEP_ID, sweep_body(fake.bodies[-1]))
+        return JSONResponse(body, 201)
+
+    @app.get("/v1/sweeps")
+    async def sweeps() -> dict[str, Any]:
+        left_out = ("spec", "best", "leaderboard")
+        found = [{k: v for k, v in body.items() if k not in left_out} for body in fake.sweeps.values()]
+        return {"data": found, "next_after": None, "has_more": False}
+
+    @app.get("/v1/sweeps/{sweep_id}")
+    async def get_sweep(sweep_id: str) -> Any:
+        if sweep_id not in fake.sweeps:
+            return problem(404, "sweep_not_found", f"There is no sweep {sweep_id}.")
+        if fake.ends_after_gets is not None:
+            fake.ends_after_gets -= 1
+            if fake.ends_after_gets <= 0:
+                fake.sweeps[sweep_id] = sweep_body(fake.sweeps[sweep_id]["spec"], "succeeded")
+        return fake.sweeps[sweep_id]
+
+    @app.post("/v1/sweeps/{sweep_id}/cancel")
+    async def cancel_sweep(sweep_id: str) -> Response:
+        fake.sweeps[sweep_id]["state"] = "cancelled"
+        return JSONResponse(fake.sweeps[sweep_id], 202)
+
+    @app.delete("/v1/sweeps/{sweep_id}")
+    async def delete_sweep(sweep_id: str) -> Response:
+        if fake.sweeps[sweep_id]["state"] == "running":
+            return problem(409, "illegal_action", "Cancel it first.")
+        del fake.sweeps[sweep_id]
+        return Response(status_code=204)
+
+    @app.get("/v1/sweeps/{sweep_id}/{view}")
+    async def sweep_view(view: str) -> Any:
+        return {"path": PATH, "comparison": comparison_body(["l2", "dropout"], "test/loss"), "ablation": ABLATION}[view]
+
+    @app.post("/v1/comparisons")
+    async def compare(request: Request) -> Any:
+        fake.bodies.append(await request.json())
+        names = [group["name"] for group in fake.bodies[-1]["groups"]]
+        return comparison_body(names, fake.bodies[-1]["metric"])
 
     @app.get("/v1/workers")
     async def workers() -> dict[str, Any]:

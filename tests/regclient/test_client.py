@@ -92,3 +92,35 @@ def test_delete_removes_it(server: Any, client: Client) -> None:
     client.jobs.create(SPEC).cancel().delete()
 
     assert server.jobs == {}
+
+
+def test_a_rerun_is_another_job_of_the_same_parent(server: Any, client: Client) -> None:
+    patch = [{"op": "replace", "path": "/name", "value": "again"}]
+    job = client.jobs.create(SPEC)
+
+    first, second = job.rerun(patch, "weights"), client.jobs.rerun(job.id, patch)
+
+    assert len({job.id, first.id, second.id}) == 3
+    assert first.parent_job_id == second.parent_job_id == job.id
+    assert server.bodies == [{"patch": patch, "start_from": "weights"}, {"patch": patch, "start_from": "scratch"}]
+
+
+def test_a_rerun_with_the_same_key_is_the_same_job(client: Client) -> None:
+    job = client.jobs.create(SPEC)
+
+    assert job.rerun(idempotency_key="once").id == client.jobs.rerun(job.id, idempotency_key="once").id
+
+
+def test_a_rerun_from_no_checkpoint_is_a_conflict(client: Client) -> None:
+    with pytest.raises(ConflictError, match="no checkpoint"):
+        client.jobs.create(SPEC).rerun(start_from="checkpoint")
+
+
+def test_compare_takes_jobs_and_ids(server: Any, client: Client) -> None:
+    job = client.jobs.create(SPEC)
+
+    comparison = client.compare({"none": [job], "dropout": ["job_2", "job_3"]}, metric="test/accuracy")
+
+    groups = [{"name": "none", "job_ids": [job.id]}, {"name": "dropout", "job_ids": ["job_2", "job_3"]}]
+    assert server.bodies == [{"groups": groups, "metric": "test/accuracy"}]
+    assert comparison["differences"][0]["group"] == "dropout"

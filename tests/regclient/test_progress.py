@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from regclient.progress import job_progress
+from regclient.progress import job_progress, sweep_progress
 
 
 def test_a_bar_shows_name_state_and_epoch_without_reading_markup_from_the_name() -> None:
@@ -24,3 +24,15 @@ def test_nothing_is_drawn_without_a_terminal() -> None:
         bars.show({"id": "job_1", "name": None, "state": "queued", "progress": {}})
 
     assert console.file.getvalue().strip() == ""  # type: ignore[attr-defined]  # the StringIO above
+
+
+def test_a_sweeps_bar_is_over_its_members() -> None:
+    console = Console(file=io.StringIO(), force_terminal=True, width=120)
+    counts = {"succeeded": 3, "failed": 1, "running": 2, "queued": 2}
+
+    with sweep_progress(console=console) as bars:
+        bars.show({"id": "swp_1", "name": None, "state": "running", "counts": counts, "num_members": 8})
+
+    text = console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO above
+    assert "50 %" in text
+    assert "4 of 8 ended, 2 running" in text
