@@ -1,0 +1,28 @@
+"""What a set of finished jobs says: means over seeds, paths over a strength, comparisons, ablations.
+
+Pure functions from numbers to JSON. Nothing here trains, reads a store or knows HTTP, and nothing imports torch; NumPy
+is imported at once and `scipy.special` where a quantile is needed, so a server imports this package when it is first
+asked.
+"""
+
+from regcore.statistics.ablation import ablate
+from regcore.statistics.comparisons import compare
+from regcore.statistics.directions import Mode, mode_of
+from regcore.statistics.groups import Group, Member
+from regcore.statistics.paths import PathPoint, regularization_path
+from regcore.statistics.rows import loss_rows, r2_rows
+from regcore.statistics.summaries import mean_interval
+
+__all__ = [
+    "Group",
+    "Member",
+    "Mode",
+    "PathPoint",
+    "ablate",
+    "compare",
+    "loss_rows",
+    "mean_interval",
+    "mode_of",
+    "r2_rows",
+    "regularization_path",
+]

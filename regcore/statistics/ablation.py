@@ -1,0 +1,67 @@
+"""Ablation: each regularizer left out in turn, and what it contributes where it stays."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from regcore.statistics.comparisons import describe, judge
+from regcore.statistics.directions import Mode, mode_of
+from regcore.statistics.groups import Group
+
+
+def ablate(
+    full: Group,
+    without: Sequence[Group],
+    metric: str,
+    mode: Mode | None = None,
+    *,
+    resplit_ratio: float | None = None,
+) -> dict[str, Any]:
+    """What each regularizer contributes, in the presence of the others.
+
+    contribution = metric(without it) − metric(full) where lower is better, and its negative where higher is: positive
+    where it helps. Corrected (Holm) over the regularizers, each compared with the full spec alone. Two that can stand
+    in for each other may both contribute nothing this way.
+
+    Args:
+        full: All regularizers.
+        without: For each regularizer the group without it, named by the regularizer.
+        metric: Its name, as `test/loss`.
+        mode: Which way is better; None looks it up.
+        resplit_ratio: Test rows over train rows, where each seed also draws its own split; see `differ`.
+
+    Returns:
+        `{metric, mode, full: {name, num, num_missing, mean, low, high}, contributions, correction: "holm"}`, with for
+        each regularizer `{regularizer, contribution: {value, low, high}, without: {num, num_missing, mean, low, high},
+        p_value, p_value_corrected, num_pairs, paired, standard_error, tests, verdict, note}` as `compare` has them,
+        the group without as the baseline. `helps` says that the regularizer does.
+
+    Raises:
+        SpecError: A metric without a direction, and no mode.
+    """
+    mode = mode or mode_of(metric)
+    sign = -1 if mode == "min" else 1
+    judged = judge([(group, full) for group in without], mode, resplit_ratio=resplit_ratio)
+    contributions = []
+    for group, (difference, judgement) in zip(without, judged, strict=True):
+        ends = [_times(sign, end) for end in (difference.low, difference.high)]
+        low, high = ends if sign > 0 else reversed(ends)
+        described = describe(group)
+        contributions.append(
+            {
+                "regularizer": described.pop("name"),
+                "contribution": {"value": _times(sign, difference.value), "low": low, "high": high},
+                "without": described,
+                **judgement,
+            }
+        )
+    return {
+        "metric": metric,
+        "mode": mode,
+        "full": describe(full),
+        "contributions": contributions,
+        "correction": "holm",
+    }
+
+
+def _times(sign: int, value: float | None) -> float | None:
+    return None if value is None else 0.0 + sign * value  # and no −0

@@ -1,0 +1,138 @@
+"""Comparisons of groups of jobs: differences, corrected for how many there are, and a verdict on each."""
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+from regcore.errors import FieldError, SpecError
+from regcore.statistics.differences import Difference, differ
+from regcore.statistics.directions import Mode, mode_of
+from regcore.statistics.groups import Group
+from regcore.statistics.noise import LEVEL
+from regcore.statistics.summaries import mean_interval
+
+Verdict = Literal["helps", "hurts", "no_measurable_effect"]
+
+ONLY_UNCORRECTED: Final = "Alone this difference would count; as one of {num} comparisons it does not."
+_FEWEST_GROUPS: Final = 2
+
+
+def compare(
+    groups: Sequence[Group], metric: str, mode: Mode | None = None, *, resplit_ratio: float | None = None
+) -> dict[str, Any]:
+    """Every pair of groups, the earlier one the baseline.
+
+    A verdict is `helps` or `hurts` where p, corrected for all the pairs, is below 5 %: so of comparisons in which
+    nothing makes a difference, at most one in twenty says anything else than `no_measurable_effect` anywhere. The
+    interval beside it is of its own pair, uncorrected. Groups that were chosen by this same metric (each variant at its
+    best `validation/loss`) look better than they are: choose on validation and compare on test.
+
+    Args:
+        groups: Two or more, of different names.
+        metric: Its name, as `test/accuracy`.
+        mode: Which way is better; None looks it up.
+        resplit_ratio: Test rows over train rows, where each seed also draws its own split; see `differ`.
+
+    Returns:
+        `{metric, mode, groups: [{name, num, num_missing, mean, low, high}], differences, correction: "holm"}`, with
+        for each difference `{group, baseline, difference: {value, low, high}, p_value, p_value_corrected, num_pairs,
+        paired, standard_error: {seeds, rows}, tests: {mcnemar: [{job_ids, num_only_baseline_right,
+        num_only_group_right, num_rows, p_value}] or None}, verdict, note}`. What is not known is None.
+
+    Raises:
+        SpecError: Fewer than two groups, two of one name, or a metric without a direction and no mode.
+    """
+    _check(groups)
+    mode = mode or mode_of(metric)
+    pairs = [(baseline, group) for last, group in enumerate(groups) for baseline in groups[:last]]
+    return {
+        "metric": metric,
+        "mode": mode,
+        "groups": [describe(group) for group in groups],
+        "differences": [
+            {"group": group.name, "baseline": baseline.name, "difference": _interval_of(difference), **judgement}
+            for (baseline, group), (difference, judgement) in zip(
+                pairs, judge(pairs, mode, resplit_ratio=resplit_ratio), strict=True
+            )
+        ],
+        "correction": "holm",
+    }
+
+
+def judge(
+    pairs: Sequence[tuple[Group, Group]], mode: Mode, *, resplit_ratio: float | None = None
+) -> list[tuple[Difference, dict[str, Any]]]:
+    """The difference of each (baseline, group), and what to make of it as one of them all.
+
+    Returns:
+        For each pair, with `{p_value, p_value_corrected, num_pairs, paired, standard_error, tests, verdict, note}`.
+    """
+    differences = [differ(baseline, group, resplit_ratio=resplit_ratio) for baseline, group in pairs]
+    corrected = holm([difference.p_value for difference in differences])
+    num_tests = sum(p is not None for p in corrected)
+    return [
+        (difference, _judgement(difference, p, mode, num_tests))
+        for difference, p in zip(differences, corrected, strict=True)
+    ]
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """p-values for which the chance that any true null of the family falls below α is at most α, however they depend.
+
+    The k-th smallest of m becomes max over j ≤ k of min(1, (m − j + 1) · p₍ⱼ₎).
+
+    Args:
+        p_values: None was not tested, and counts for nothing.
+
+    Source: Holm 1979, A Simple Sequentially Rejective Multiple Test Procedure.
+    """
+    tested = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
+    corrected: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, place) in enumerate(tested):
+        largest = max(largest, min(1.0, (len(tested) - rank) * p))
+        corrected[place] = largest
+    return corrected
+
+
+def describe(group: Group) -> dict[str, Any]:
+    """`{name, num, num_missing, mean, low, high}`, the interval over seeds."""
+    summary = mean_interval(member.value for member in group.members)
+    return {"name": group.name, "mean": summary.pop("value"), **summary}
+
+
+def _judgement(difference: Difference, corrected: float | None, mode: Mode, num_tests: int) -> dict[str, Any]:
+    notes = list(difference.notes)
+    if difference.p_value is not None and corrected is not None and difference.p_value < LEVEL <= corrected:
+        notes.append(ONLY_UNCORRECTED.format(num=num_tests))
+    return {
+        "p_value": difference.p_value,
+        "p_value_corrected": corrected,
+        "num_pairs": difference.num_pairs,
+        "paired": difference.paired,
+        "standard_error": difference.noise,
+        "tests": {"mcnemar": difference.mcnemar},
+        "verdict": _verdict(difference.value, corrected, mode),
+        "note": " ".join(notes) or None,
+    }
+
+
+def _verdict(value: float | None, corrected: float | None, mode: Mode) -> Verdict:
+    if value is None or corrected is None or corrected >= LEVEL:
+        return "no_measurable_effect"
+    return "helps" if (value < 0) == (mode == "min") else "hurts"
+
+
+def _interval_of(difference: Difference) -> dict[str, float | None]:
+    return {"value": difference.value, "low": difference.low, "high": difference.high}
+
+
+def _check(groups: Sequence[Group]) -> None:
+    if len(groups) < _FEWEST_GROUPS:
+        message = f"expected two groups or more to compare; received {len(groups)}"
+        raise SpecError([FieldError("/groups", "too_few_groups", message)])
+    names: set[str] = set()
+    for place, group in enumerate(groups):
+        if group.name in names:
+            message = f"expected a name of its own for each group; received {group.name!r} twice"
+            raise SpecError([FieldError(f"/groups/{place}/name", "duplicate_name", message)])
+        names.add(group.name)

@@ -1,0 +1,35 @@
+"""Which way a metric is better."""
+
+from typing import Final, Literal
+
+from regcore.errors import FieldError, SpecError
+
+Mode = Literal["min", "max"]
+
+_MODES: Final[dict[str, Mode]] = {
+    "loss": "min",
+    "mae": "min",
+    "generalization_gap": "min",
+    "accuracy": "max",
+    "r2": "max",
+}
+
+
+def mode_of(metric: str) -> Mode:
+    """`min` where lower is better, `max` where higher is.
+
+    Args:
+        metric: `generalization_gap`, or `{split}/{name}` such as `test/accuracy`.
+
+    Raises:
+        SpecError: The metric has no better end of its own, such as `sparsity`.
+    """
+    mode = _MODES.get(metric.rpartition("/")[2])
+    if mode is None:
+        known = ", ".join(name if name == "generalization_gap" else f"*/{name}" for name in _MODES)
+        message = (
+            f"expected a metric that has a better end, one of {known}; received {metric!r}. "
+            "Or say with `mode` whether lower ('min') or higher ('max') is better."
+        )
+        raise SpecError([FieldError(pointer="/metric", code="no_direction", message=message)])
+    return mode

@@ -1,0 +1,126 @@
+"""Regularization paths: everything along one strength, and which strength to take."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from regcore.statistics.directions import Mode, mode_of
+from regcore.statistics.summaries import finite, mean, mean_interval, summarize, variance_of_mean
+
+ONE_SEED: Final = "At the best value fewer than two seeds have the objective, so there is no standard error."
+INCOMPLETE: Final = "At every value some member has no objective; the best is among those values all the same."
+NO_OBJECTIVE: Final = "No member has the objective."
+
+_FEWEST_SEEDS: Final = 2
+
+
+@dataclass(frozen=True)
+class PathPoint:
+    """One value on the axis.
+
+    Attributes:
+        value: Of the strength.
+        members: One for each seed, None for one that failed: `{metrics: {"validation/loss": …}, generalization_gap,
+            sparsity, norms: {layer: {norm: …}}, kkt_residual, l1_max}`, as a job's result and report have them.
+            Every key may be absent; every number may be None.
+    """
+
+    value: float
+    members: Sequence[Mapping[str, Any] | None]
+
+
+def regularization_path(
+    points: Sequence[PathPoint],
+    metric: str,
+    mode: Mode | None = None,
+    *,
+    stronger: Literal["larger", "smaller"] = "larger",
+) -> dict[str, Any]:
+    """Means with intervals over seeds at every value, and the values that stand out.
+
+    - `best_value`: the best mean of the objective; of equals the strongest. A value at which a member failed is taken
+      only if there is no other.
+    - `one_standard_error_value`: the strongest value whose mean is no worse than the best one's by more than a
+      standard error over seeds there, s / √n: the simplest model that cannot be told from the best.
+    - `smallest_zero_value`: the smallest value at which every member has no weight left (sparsity 1).
+
+    Args:
+        points: In any order, each value once.
+        metric: The objective, as `validation/loss`.
+        mode: Which way it is better; None looks it up.
+        stronger: Which end of the axis regularizes more: `smaller` for a bound such as `max_norm.max_value`.
+
+    Returns:
+        `{objective: {metric, mode}, points, best_value, one_standard_error_value, smallest_zero_value,
+        max_kkt_residual, l1_max, note}`, with for each point, by rising value, `{value, num, num_missing, metrics,
+        norms, generalization_gap, sparsity, kkt_residual}`: `mean_interval` of each number, and of the residuals the
+        largest. What is not known is None.
+
+    Source: Breiman, Friedman, Olshen & Stone 1984, Classification and Regression Trees, §3.4.3; Hastie, Tibshirani &
+    Friedman 2009, The Elements of Statistical Learning, §7.10.
+    """
+    mode = mode or mode_of(metric)
+    points = sorted(points, key=lambda point: point.value)
+    assert len({point.value for point in points}) == len(points), "each value once"
+    best, one_standard_error, note = _choose(points, metric, mode, stronger)
+    return {
+        "objective": {"metric": metric, "mode": mode},
+        "points": [_describe(point) for point in points],
+        "best_value": best,
+        "one_standard_error_value": one_standard_error,
+        "smallest_zero_value": next((point.value for point in points if _has_no_weight_left(point)), None),
+        "max_kkt_residual": _largest([member for point in points for member in point.members], "kkt_residual"),
+        "l1_max": _largest([member for point in points for member in point.members], "l1_max"),
+        "note": note,
+    }
+
+
+def _choose(
+    points: Sequence[PathPoint], metric: str, mode: Mode, stronger: str
+) -> tuple[float | None, float | None, str | None]:
+    """The best value, the one-standard-error value, and what to know of them."""
+    objectives = {point.value: finite(_objectives(point, metric)) for point in points}
+    complete = [point.value for point in points if 0 < len(point.members) == len(objectives[point.value])]
+    candidates = complete or [value for value, kept in objectives.items() if len(kept)]
+    if not candidates:
+        return None, None, NO_OBJECTIVE
+    direction = 1 if mode == "min" else -1
+    strength = 1 if stronger == "larger" else -1
+    costs = {value: direction * mean(objectives[value]) for value in candidates}
+    best = min(candidates, key=lambda value: (costs[value], -strength * value))
+    note = None if complete else INCOMPLETE
+    if len(objectives[best]) < _FEWEST_SEEDS:
+        return best, None, " ".join(filter(None, [note, ONE_SEED]))
+    bound = costs[best] + math.sqrt(variance_of_mean(objectives[best]))
+    within = [value for value in candidates if costs[value] <= bound]
+    return best, max(within, key=lambda value: strength * value), note
+
+
+def _describe(point: PathPoint) -> dict[str, Any]:
+    members = [member or {} for member in point.members]
+    trees = {name: [member.get(name) or {} for member in members] for name in ("metrics", "norms")}
+    numbers = {name: [member.get(name) for member in members] for name in ("generalization_gap", "sparsity")}
+    return {
+        "value": point.value,
+        "num": sum(member is not None for member in point.members),
+        "num_missing": sum(member is None for member in point.members),
+        **{name: summarize(tree) for name, tree in trees.items()},
+        **{name: mean_interval(values) for name, values in numbers.items()},
+        "kkt_residual": _largest(point.members, "kkt_residual"),
+    }
+
+
+def _objectives(point: PathPoint, metric: str) -> list[float | None]:
+    members = [member or {} for member in point.members]
+    return [(member.get("metrics") or {}).get(metric, member.get(metric)) for member in members]
+
+
+def _has_no_weight_left(point: PathPoint) -> bool:
+    return bool(point.members) and all(member is not None and member.get("sparsity") == 1 for member in point.members)
+
+
+def _largest(members: Sequence[Mapping[str, Any] | None], name: str) -> float | None:
+    """The largest of those that are known; None where none is."""
+    values = finite((member or {}).get(name) for member in members)
+    return float(values.max()) if len(values) else None

@@ -1,0 +1,82 @@
+"""Means over seeds."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regcore.statistics.noise import Part, half_width
+
+
+def mean_interval(values: Iterable[float | None]) -> dict[str, Any]:
+    """The mean over seeds with its 95 % interval by Student's t.
+
+    mean ± t(n − 1) · s / √n
+
+    The interval is of the noise of training alone: that another set of test rows would move all seeds together is not
+    in it. It is wide at few seeds because it must be (at three, 2.5 standard deviations to each side); a bootstrap
+    over three values would be narrow and wrong.
+
+    Args:
+        values: One for each member; one that failed or is not finite is left out.
+
+    Returns:
+        `{value, low, high, num, num_missing}`; `low` and `high` are None below two values, `value` at none.
+
+    Source: Student 1908, The Probable Error of a Mean.
+    """
+    values = list(values)
+    kept = finite(values)
+    low = high = None
+    if len(kept) > 1:
+        half = half_width([Part(variance_of_mean(kept), len(kept) - 1)])
+        low, high = number_or_none(mean(kept) - half), number_or_none(mean(kept) + half)
+    return {
+        "value": number_or_none(mean(kept)) if len(kept) else None,
+        "low": low,
+        "high": high,
+        "num": len(kept),
+        "num_missing": len(values) - len(kept),
+    }
+
+
+def summarize(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """`mean_interval` of every number that any member has, in the same nesting.
+
+    Args:
+        members: Alike in shape, such as `{"linear1": {"l1": 3.5, "l2": 0.7}}`; a name that one of them lacks is a
+            missing value there.
+    """
+    summary: dict[str, Any] = {}
+    for name in dict.fromkeys(name for member in members for name in member):
+        values = [member.get(name) for member in members]
+        if any(isinstance(value, Mapping) for value in values):
+            summary[name] = summarize([value if isinstance(value, Mapping) else {} for value in values])
+        else:
+            summary[name] = mean_interval(values)
+    return summary
+
+
+def finite(values: Iterable[float | None]) -> NDArray[np.float64]:
+    """Those that are numbers and finite, (n,)."""
+    return np.array([value for value in values if value is not None and math.isfinite(value)], np.float64)
+
+
+def variance_of_mean(values: NDArray[np.float64]) -> float:
+    """s² / n of two values or more; infinite where squares overflow."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        variance = float(values.var(ddof=1)) / len(values)
+    return math.inf if math.isnan(variance) else variance
+
+
+def number_or_none(value: float) -> float | None:
+    """JSON knows no NaN and no infinity."""
+    return float(value) if math.isfinite(value) else None
+
+
+def mean(values: NDArray[np.float64]) -> float:
+    """Of one value or more; infinite where the sum overflows."""
+    with np.errstate(over="ignore"):
+        return float(values.mean())

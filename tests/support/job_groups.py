@@ -1,0 +1,58 @@
+"""Groups of made-up jobs, to compare."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regcore.statistics import Group, Member
+
+
+def group_of(
+    name: str,
+    values: Sequence[float | None],
+    *,
+    seeds: Sequence[int] | None = None,
+    rows: Sequence[NDArray[np.float64] | None] | None = None,
+    rows_id: str | None = "test",
+) -> Group:
+    seeds = range(len(values)) if seeds is None else seeds
+    rows = [None] * len(values) if rows is None else rows
+    members = [
+        Member(f"job_{name}_{seed}", seed, value, own, None if own is None else rows_id)
+        for seed, value, own in zip(seeds, values, rows, strict=True)
+    ]
+    return Group(name, members)
+
+
+def group_from_rows(
+    name: str, rows: NDArray[np.float64], *, seeds: Sequence[int] | None = None, rows_id: str = "test"
+) -> Group:
+    """One member for each line of (members, rows), with the mean as its value."""
+    return group_of(name, [float(own.mean()) for own in rows], seeds=seeds, rows=list(rows), rows_id=rows_id)
+
+
+def noisy_group(
+    name: str,
+    rng: np.random.Generator,
+    hard: NDArray[np.float64],
+    *,
+    num_members: int = 3,
+    seed_noise: float,
+    row_noise: float,
+    effect: float = 0.0,
+    first_seed: int = 0,
+) -> Group:
+    """Losses of rows: how hard the row is, what the group, the member and both together make of it.
+
+    Args:
+        hard: Of each row, alike in every group, (N,).
+        seed_noise: Standard deviation between members, alike for all rows.
+        row_noise: Between rows, both of the whole group and of each member on its own.
+        effect: What the group adds to every loss.
+    """
+    num_rows = len(hard)
+    members = rng.normal(scale=seed_noise, size=(num_members, 1))
+    own = rng.normal(scale=row_noise, size=(num_members, num_rows))
+    rows = hard + effect + rng.normal(scale=row_noise, size=num_rows) + members + own
+    return group_from_rows(name, rows, seeds=range(first_seed, first_seed + num_members))
