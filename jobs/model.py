@@ -176,6 +176,32 @@ class ClaimedRun:
 
     run_id: int
     jobs: list[Job]
+    group_id: str | None = None
+    """Of jobs that train in one pass; None for one that trains alone."""
+    companions: list[str] = field(default_factory=list)
+    """Ids of all jobs that the pass was begun with."""
+    is_whole: bool = True
+    """Whether nobody else, say a paused job, may go on from the group's checkpoints."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEnd:
+    """How a run ended for one of its jobs.
+
+    ``queued`` takes it back to the queue, as a lost attempt where there is a ``last_reason``: the one that it fails for
+    if this was one loss too many. ``alone`` says that it is not to train with others again.
+    """
+
+    job_id: str
+    state: JobState
+    reason: Json | None = None
+    last_reason: Json | None = None
+    result: Json | None = None
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    artifacts: Sequence[ArtifactRow] = ()
+    alone: bool = False
+    leaves: bool = False
+    """Whether it leaves its group, which goes on without it."""
 
 
 @dataclass(frozen=True, slots=True)

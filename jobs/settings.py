@@ -89,6 +89,10 @@ class Settings(BaseSettings):
         default_factory=lambda values: values["data_dir"] / "checkpoints",
         description="Where running and paused jobs are saved. Workers share it; else another node begins anew.",
     )
+    keep_checkpoints_s: float = Field(
+        604_800.0, ge=0, description="How long the checkpoint of a job that failed or was cancelled waits for a rerun."
+    )
+    max_fused: int = Field(64, ge=1, le=1024, description="Most jobs that train in one pass; 1 trains each alone.")
     max_checkpoint_bytes: int = Field(
         10_000_000_000, ge=1, description="Disk that the checkpoints of one job may take together."
     )

@@ -72,6 +72,8 @@ class Reason(StrEnum):
     PAUSED_BY_USER = "paused_by_user"
     PAUSED_BY_OPERATOR = "paused_by_operator"
     WAITING_FOR_DEVICE = "waiting_for_device"
+    FUSION_LIMIT = "fusion_limit"
+    HALVED = "halved"
     POISONED = "poisoned"
     INTERNAL_ERROR = "internal_error"
 
@@ -120,6 +122,14 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
             "No live worker has the device or pool that the job asks for.",
             "Start such a worker, or submit the job with other resources.",
             True,
+        ),
+        Reason.FUSION_LIMIT: Explanation(
+            "Training in one pass with other jobs met a limit.", "Nothing: it goes on alone.", True
+        ),
+        Reason.HALVED: Explanation(
+            "Successive halving stopped it: other members of its sweep were better at the same epoch.",
+            "Nothing: the sweep goes on with those. Submit its resolved_spec to train it to its end.",
+            False,
         ),
         Reason.POISONED: Explanation(
             "The job's runs were lost again and again, the last one by the end of its process.",

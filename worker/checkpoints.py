@@ -10,22 +10,25 @@ from pathlib import Path
 from jobs.artifacts import sync_folder
 from jobs.model import Job
 
-_JOB_ID = re.compile(r"job_[0-9A-Z]{26}")
+_OWNER_ID = re.compile(r"(job|grp)_[0-9A-Z]{26}")
 
 
 class RunCheckpoints:
-    """`{checkpoints_dir}/{job_id}/{run_id}`: a run writes into its own folder, so a stale one disturbs nobody.
+    """`{checkpoints_dir}/{owner}/{run_id}`: a run writes into its own folder, so a stale one disturbs nobody.
+
+    The owner is the job, or the group of jobs that train in one pass.
 
     Args:
         root: The setting.
+        owner: Id of the job or the group.
         run_id: The fence.
-        job: As it was claimed; its checkpoint is the newest that the store has accepted.
+        job: One of the run's jobs, as it was claimed; its checkpoint is the newest that the store has accepted.
     """
 
-    def __init__(self, root: Path, run_id: int, job: Job) -> None:
+    def __init__(self, root: Path, owner: str, run_id: int, job: Job) -> None:
         self._root = root
-        self._of_job = root / job.id
-        self.path = self._of_job / str(run_id)
+        self._of_owner = root / owner
+        self.path = self._of_owner / str(run_id)
         self._run_id = run_id
         self._accepted = job.checkpoint
 
@@ -47,38 +50,43 @@ class RunCheckpoints:
         found = self._accepted is None
         if self._accepted is not None:
             newest = self._accepted["name"]
-            for checkpoint in (self._of_job / str(self._accepted["run_id"])).glob("step-*"):
+            saved_in = self._root / self._accepted["owner"] / str(self._accepted["run_id"])
+            for checkpoint in saved_in.glob("step-*"):
                 if checkpoint.name <= newest:
                     shutil.copytree(checkpoint, self.path / checkpoint.name, copy_function=_link)
                     found |= checkpoint.name == newest
-        for folder in (self.path, self._of_job, self._root):
+        for folder in (self.path, self._of_owner, self._root):
             sync_folder(folder)
         return found
 
+    def apart(self, job_id: str) -> Path:
+        """Where one job of the run is saved for itself."""
+        return self._root / job_id / str(self._run_id)
+
     def forget_earlier_runs(self) -> None:
         """Delete what earlier runs left: the store has accepted a checkpoint of this one."""
-        for folder in self._of_job.iterdir():
+        for folder in self._of_owner.iterdir():
             if folder.name.isdigit() and int(folder.name) < self._run_id:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def remove(self) -> None:
-        """Delete all of the job's: it has ended."""
-        shutil.rmtree(self._of_job, ignore_errors=True)
+        """Delete all of the owner's: nothing of it goes on."""
+        shutil.rmtree(self._of_owner, ignore_errors=True)
 
 
-def saved_jobs(root: Path, *, min_age_s: float = 0.0) -> list[str]:
-    """Ids of the jobs that have checkpoints, of those only that nobody has touched for so long."""
+def owners(root: Path, *, min_age_s: float = 0.0) -> list[str]:
+    """Ids of the jobs and groups that have checkpoints, of those only that nobody has touched for so long."""
     if not root.is_dir():
         return []
     newest = time.time() - min_age_s
-    folders = [folder for folder in root.iterdir() if _JOB_ID.fullmatch(folder.name)]
+    folders = [folder for folder in root.iterdir() if _OWNER_ID.fullmatch(folder.name)]
     return sorted(folder.name for folder in folders if folder.stat().st_mtime <= newest)
 
 
-def remove_checkpoints(root: Path, job_ids: Collection[str]) -> None:
-    """Delete the checkpoints of these jobs."""
-    for job_id in job_ids:
-        shutil.rmtree(root / job_id, ignore_errors=True)
+def remove_checkpoints(root: Path, owner_ids: Collection[str]) -> None:
+    """Delete the checkpoints of these jobs and groups."""
+    for owner_id in owner_ids:
+        shutil.rmtree(root / owner_id, ignore_errors=True)
 
 
 def _link(source: str, destination: str) -> str:

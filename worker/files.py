@@ -21,20 +21,20 @@ class LogFollower:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._offset = 0
         self._partial = b""
         self._num_lines = 0
 
     def skip(self) -> None:
         """Leave out what is there now."""
-        self._offset = self._path.stat().st_size
+        self._offset = self.path.stat().st_size
 
     def new_lines(self, *, to_the_end: bool = False) -> list[str]:
         """Complete lines; with `to_the_end`, the last one too though nothing ends it."""
-        if not self._path.exists():
+        if not self.path.exists():
             return []
-        with self._path.open("rb") as log:
+        with self.path.open("rb") as log:
             log.seek(self._offset)
             # No more than this at a time, so that a flood of output keeps nobody waiting.
             chunk = log.read(-1 if to_the_end else _READ_BYTES)
@@ -44,6 +44,14 @@ class LogFollower:
             complete.append(self._partial)
             self._partial = b""
         return self._within_limit([_text(line) for line in complete])
+
+    def tail(self, num_lines: int = 20) -> list[str]:
+        """The last lines of the file."""
+        if not self.path.exists():
+            return []
+        with self.path.open("rb") as log:
+            log.seek(max(0, self.path.stat().st_size - num_lines * _MAX_LINE_CHARACTERS))
+            return [_text(line) for line in log.read().split(b"\n") if line][-num_lines:]
 
     def _within_limit(self, lines: list[str]) -> list[str]:
         room = _MAX_LINES - self._num_lines
@@ -60,13 +68,18 @@ def run_ids(data_dir: Path) -> set[int]:
     return {int(folder.name) for folder in runs.iterdir() if folder.name.isdigit()} if runs.is_dir() else set()
 
 
+def run_output(data_dir: Path, run_id: int) -> Path:
+    """Where a pass of several jobs prints what is of none of them alone."""
+    return data_dir / "runs" / str(run_id) / "output.txt"
+
+
 def remove_run(data_dir: Path, run_id: int) -> None:
     """Delete the folder of a run that no longer is."""
     shutil.rmtree(data_dir / "runs" / str(run_id), ignore_errors=True)
 
 
 class RunDirectory:
-    """`{data_dir}/runs/{run_id}/{job_id}`, made on entry and removed when its files are stored."""
+    """`{data_dir}/runs/{run_id}/{job_id}`, made on entry; `remove_run` removes those of all the run's jobs."""
 
     def __init__(self, data_dir: Path, run_id: int, job_id: str) -> None:
         self.path = data_dir / "runs" / str(run_id) / job_id
@@ -90,9 +103,7 @@ class RunDirectory:
 
     def log_tail(self, num_lines: int = 20) -> list[str]:
         """The last lines of the log."""
-        with self.log_path.open("rb") as log:
-            log.seek(max(0, self.log_path.stat().st_size - num_lines * _MAX_LINE_CHARACTERS))
-            return [_text(line) for line in log.read().split(b"\n") if line][-num_lines:]
+        return self.log.tail(num_lines)
 
     def write_log(self, line: str) -> None:
         """Add a line of the supervisor's own, where the runner can no longer speak."""
@@ -107,10 +118,6 @@ class RunDirectory:
         """What to store: all of a success; else the log and the metrics, for the rest may be half-written."""
         names = None if all_artifacts else {"log.txt", "metrics.csv"}
         return [path for path in sorted(self.path.iterdir()) if path.is_file() and (not names or path.name in names)]
-
-    def remove(self) -> None:
-        # Where the run was taken away, the tidying of another worker may have been quicker.
-        shutil.rmtree(self.path.parent, ignore_errors=True)
 
 
 def _text(line: bytes) -> str:

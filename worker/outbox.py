@@ -16,41 +16,43 @@ T = TypeVar("T")
 
 
 class Outbox:
-    """The records of one job that the store has not taken yet.
+    """The records of a run's jobs that the store has not taken yet.
 
     Args:
         store: Where they go.
         run_id: The fence that each write names.
-        job_id: Whose records they are.
     """
 
-    def __init__(self, store: Store, run_id: int, job_id: str) -> None:
+    def __init__(self, store: Store, run_id: int) -> None:
         self._store = store
         self._run_id = run_id
-        self._job_id = job_id
-        self._waiting: list[NewRecord] = []
+        self._waiting: dict[str, list[NewRecord]] = {}
         self._retry_at = 0.0
         self._num_added = 0
         self.saved_step: int | None = None
-        """Of the checkpoint that was among what was written last, if one was."""
+        """Of the checkpoint of the whole run that was among what was written last, if one was."""
 
     def add(self, wrote: Wrote) -> None:
         """Take a record from the runner."""
-        self._add(wrote.kind, wrote.body, wrote.at)
+        self._add(wrote.job_id, wrote.kind, wrote.body, wrote.at)
 
-    def add_warning(self, code: str, message: str) -> None:
+    def add_warning(self, job_id: str, code: str, message: str) -> None:
         """Warn the user of something that the supervisor has seen."""
-        self._add("warning", {"code": code, "message": message}, time.time())
+        self._add(job_id, "warning", {"code": code, "message": message}, time.time())
 
-    def add_log(self, lines: list[str]) -> None:
-        """Take lines of the run's log."""
+    def add_log(self, job_id: str, lines: list[str]) -> None:
+        """Take lines of a job's log."""
         at = time.time()
         for line in lines:
-            self._add("log", {"message": line}, at)
+            self._add(job_id, "log", {"message": line}, at)
 
-    def _add(self, kind: str, body: dict[str, Any], at: float) -> None:
+    def drop(self, job_id: str) -> None:
+        """Forget what waits of a job that has ended."""
+        self._waiting.pop(job_id, None)
+
+    def _add(self, job_id: str, kind: str, body: dict[str, Any], at: float) -> None:
         self._num_added += 1
-        self._waiting.append(NewRecord(kind, body, at, self._key(kind, body)))
+        self._waiting.setdefault(job_id, []).append(NewRecord(kind, body, at, self._key(kind, body)))
 
     def _key(self, kind: str, body: dict[str, Any]) -> str:
         """What makes a record the same when it comes again: the first one stays.
@@ -65,27 +67,32 @@ class Outbox:
                 return f"{body['code']}:{body['message']}"[:500]
         return f"{self._run_id}:{self._num_added}"
 
-    def flush(self) -> bool:
+    def flush(self) -> list[str]:
         """Write what waits; if the database is away, keep it and try again at a later call.
 
         Returns:
-            Whether anything was written.
+            The jobs of which anything was written.
 
         Raises:
-            StaleRunError: The run is no longer the job's.
+            StaleRunError: The run is no longer the current one of one of the jobs.
         """
         if not self._waiting or time.monotonic() < self._retry_at:
-            return False
+            return []
         try:
-            self._store.append(self._run_id, self._job_id, self._waiting)
+            self._store.append_all(self._run_id, self._waiting)
         except StoreUnavailableError:
             self._retry_at = time.monotonic() + _RETRY_S
-            _log.warning("the database does not answer; the records wait", num_records=len(self._waiting))
-            return False
-        saved = [record.body["step"] for record in self._waiting if record.kind == "checkpoint"]
-        self.saved_step = saved[-1] if saved else None
-        self._waiting = []
-        return True
+            _log.warning("the database does not answer; the records wait", num_jobs=len(self._waiting))
+            return []
+        written, self._waiting = self._waiting, {}
+        saved = [
+            record.body["step"]
+            for records in written.values()
+            for record in records
+            if record.kind == "checkpoint" and not record.body.get("apart")
+        ]
+        self.saved_step = max(saved, default=None)
+        return list(written)
 
     @property
     def empty(self) -> bool:

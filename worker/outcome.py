@@ -33,15 +33,15 @@ class Verdict:
         state: A terminal state, or `queued` to be taken up again, unless the user asked for another.
         reason: The job's `state_reason`.
         result: Of a success.
-        clean: Whether the runner may serve again.
         last_reason: Of a run that was lost: why the job fails, where this was one loss too many.
+        alone: Whether it is not to train with others again.
     """
 
     state: JobState
     reason: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
-    clean: bool = False
     last_reason: dict[str, Any] | None = None
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,22 +72,23 @@ def judge(end: Ended | Crash, cause: StopCause | None, resources: dict[str, Any]
         cause: What it was asked to stop for, if it was.
         resources: The spec's, for the messages.
     """
-    clean = isinstance(end, Ended) and end.clean
     if isinstance(end, Ended) and end.outcome == "succeeded":
-        return Verdict(JobState.SUCCEEDED, result=end.result, clean=clean)
+        return Verdict(JobState.SUCCEEDED, result=end.result)
     if cause is StopCause.CANCEL:
-        return Verdict(JobState.CANCELLED, make_reason(Reason.CANCELLED_BY_USER), clean=clean)
+        return Verdict(JobState.CANCELLED, make_reason(Reason.CANCELLED_BY_USER))
+    if isinstance(end, Ended) and end.outcome == "halved":
+        return Verdict(JobState.CANCELLED, make_reason(Reason.HALVED))
     if isinstance(end, Ended) and end.outcome == "failed":
-        return Verdict(JobState.FAILED, end.reason, clean=clean)
+        return Verdict(JobState.FAILED, end.reason)
     if cause is StopCause.MAX_RUNTIME:
-        return Verdict(JobState.FAILED, _max_runtime(resources["max_runtime_s"]), clean=clean)
+        return Verdict(JobState.FAILED, _max_runtime(resources["max_runtime_s"]))
     if cause is StopCause.MAX_MEMORY:
-        return Verdict(JobState.FAILED, _max_memory(resources["max_memory_bytes"]), clean=clean)
+        return Verdict(JobState.FAILED, _max_memory(resources["max_memory_bytes"]))
     if isinstance(end, Crash) and cause is None:
         return _lost(end)
     # Paused, drained, or stopped by a signal that was not ours: it goes on later, maybe elsewhere.
     reason = Reason.PAUSED_BY_USER if cause is StopCause.PAUSE else Reason.WORKER_DRAINED
-    return Verdict(JobState.QUEUED, make_reason(reason), clean=clean)
+    return Verdict(JobState.QUEUED, make_reason(reason))
 
 
 def _max_runtime(max_runtime_s: float) -> dict[str, Any]:

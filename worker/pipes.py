@@ -9,11 +9,13 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from regcore.errors import TrainingStopped
 from regcore.record import Record
-from worker.protocol import Accepted, Event, Renew, Run, Stop, Wrote, decode, encode
+from worker.protocol import Accepted, Event, Fit, Judged, Leave, Renew, Run, RunMember, Stop, Wrote, decode, encode
 
 EXIT_LEASE_LOST = 75  # EX_TEMPFAIL of sysexits.h
 _PROGRESS_INTERVAL_S = 0.5
@@ -24,7 +26,9 @@ class Commands:
     """Reads the pipe on a thread of its own, so that it is heard while the main thread trains."""
 
     def __init__(self, descriptor: int) -> None:
-        self._runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Run | Fit] = queue.SimpleQueue()
+        self._judged: queue.SimpleQueue[Judged] = queue.SimpleQueue()
+        self._leaving: dict[str, Path | None] = {}
         self._stop: Stop | None = None
         self._accepted_step = 0
         self._is_idle = False
@@ -34,12 +38,12 @@ class Commands:
         for target in (self._read, self._watch_lease):
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
 
-    def next_run(self) -> Run:
-        """Wait for the next run."""
+    def next_work(self) -> Run | Fit:
+        """Wait for the next run, or for the question before it."""
         self._is_idle = True
-        run = self._runs.get()
+        work = self._work.get()
         self._is_idle = False
-        return run
+        return work
 
     def accepted_step(self) -> int:
         """Up to where the store has taken note of checkpoints."""
@@ -51,6 +55,17 @@ class Commands:
         if stop is not None and not stop.save:
             raise TrainingStopped("training was stopped")
         return stop is not None
+
+    def leaving(self) -> dict[str, Path | None]:
+        """The jobs that are to leave the pass, and where each is to be saved."""
+        return self._leaving
+
+    def wait_for_judgement(self, epoch: int) -> list[str]:
+        """Wait for the answer about a rung: the jobs that do not go on from it."""
+        while True:
+            judged = self._judged.get()
+            if judged.epoch == epoch:
+                return judged.fallen
 
     def run_ended(self) -> None:
         """An idle runner has no lease."""
@@ -74,18 +89,29 @@ class Commands:
                     # Cleared here, in the order of the pipe: a stop that came too late for the last run is
                     # not this one's.
                     self._stop = None
+                    self._leaving = {}
                     self._accepted_step = run.accepted_step
-                    self._deadline = time.monotonic() + run.lease_s
-                    self._runs.put(run)
+                    self._begin(run)
+                case Fit() as fit:
+                    self._begin(fit)
                 case Renew(lease_s) if self._deadline is not None:
                     self._deadline = time.monotonic() + lease_s
                 case Accepted(step):
                     self._accepted_step = step
+                case Leave(job_id, save_to):
+                    # A new object: the training thread looks at it while it goes through it.
+                    self._leaving = {**self._leaving, job_id: None if save_to is None else Path(save_to)}
+                case Judged() as judged:
+                    self._judged.put(judged)
                 case Stop() as stop:
                     self._stop = stop
         # Not sys.exit: the main thread may be deep in native code, and nobody is left to read what it would
         # say.
         os._exit(0)
+
+    def _begin(self, work: Run | Fit) -> None:
+        self._deadline = time.monotonic() + work.lease_s
+        self._work.put(work)
 
     def _watch_lease(self) -> None:
         while True:
@@ -100,40 +126,56 @@ class Events:
 
     def __init__(self, descriptor: int) -> None:
         self._pipe = os.fdopen(descriptor, "wb", buffering=0)
+        self._recorders: dict[str, _Recorder] = {}
+
+    def send(self, event: Event) -> None:
+        """Write one event, whole: a pipe takes no more at once than it has room for."""
+        line = memoryview(encode(event))
+        while line:
+            line = line[self._pipe.write(line) or 0 :]
+
+    def recorder(self, member: RunMember) -> Callable[[Record], None]:
+        """What a training pass calls with each record of this job."""
+        recorder = self._recorders[member.job_id] = _Recorder(self.send, member)
+        return recorder
+
+    def end_records(self, job_id: str) -> None:
+        """Send the newest progress if it was held back: a run ends at 100 %."""
+        recorder = self._recorders.pop(job_id, None)
+        if recorder is not None:
+            recorder.flush_progress()
+
+
+class _Recorder:
+    """The records of one job: sent on, and told in its log."""
+
+    def __init__(self, send: Callable[[Event], None], member: RunMember) -> None:
+        self._send = send
+        self._job_id = member.job_id
+        self._log_path = member.log
         self._held: Wrote | None = None
         self._progress_at = -_PROGRESS_INTERVAL_S
 
-    def send(self, event: Event) -> None:
-        self._pipe.write(encode(event))
-
-    def recorder(self, job_id: str) -> Callable[[Record], None]:
-        """What `train` calls with each record of this job."""
-        self._held = None
-        self._progress_at = -_PROGRESS_INTERVAL_S
-
-        def write(record: Record) -> None:
-            wrote = Wrote(job_id, record.kind, record.body, record.at)
-            match record.kind:
-                case "progress":
-                    self._progress(wrote)
-                    return
-                case "log":  # the supervisor finds it in the log
-                    _log.info("%s", record.body["message"])
-                    return
-                case "metrics":
-                    _log.info("%s", _metrics_line(record.body))
-                case "warning":
-                    _log.warning("%s", record.body["message"])
-                case "checkpoint":
-                    _log.info("saved a checkpoint at step %d", record.body["step"])
-            self.send(wrote)
-
-        return write
+    def __call__(self, record: Record) -> None:
+        wrote = Wrote(self._job_id, record.kind, record.body, record.at)
+        match record.kind:
+            case "progress":
+                self._progress(wrote)
+                return
+            case "log":  # the supervisor finds it in the log
+                self._write_log("INFO", record.body["message"])
+                return
+            case "metrics":
+                self._write_log("INFO", _metrics_line(record.body))
+            case "warning":
+                self._write_log("WARNING", record.body["message"])
+            case "checkpoint":
+                self._write_log("INFO", f"saved a checkpoint at step {record.body['step']}")
+        self._send(wrote)
 
     def flush_progress(self) -> None:
-        """Send the newest progress if it was held back: a run ends at 100 %."""
         if self._held is not None:
-            self.send(self._held)
+            self._send(self._held)
             self._held = None
 
     def _progress(self, wrote: Wrote) -> None:
@@ -141,6 +183,12 @@ class Events:
         if time.monotonic() - self._progress_at >= _PROGRESS_INTERVAL_S:
             self._progress_at = time.monotonic()
             self.flush_progress()
+
+    def _write_log(self, level: str, message: str) -> None:
+        """One write, so that it does not mix with what native code prints into the same file."""
+        at = datetime.now().strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
+        with open(self._log_path, "a", buffering=1) as log:
+            log.write(f"{at} {level} {message}\n")
 
 
 def _metrics_line(body: dict[str, Any]) -> str:

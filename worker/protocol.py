@@ -1,7 +1,7 @@
 """What the supervisor and its runner say to each other: JSON lines over two pipes.
 
-    supervisor ── Run, Renew, Accepted, Stop ──> runner
-    supervisor <── Ready, Started, Wrote, Ended ── runner
+    supervisor ── Fit, Run, Renew, Accepted, Leave, Judged, Stop ──> runner
+    supervisor <── Ready, Fitting, Started, Wrote, Judging, Ended, Finished ── runner
 
 Neither side shares memory, credentials or a database with the other, so a runner that dies takes nothing with
 it.
@@ -15,17 +15,63 @@ from regcore.record import RecordKind
 
 
 @dataclass(frozen=True)
+class RunMember:
+    """One job of a run.
+
+    Attributes:
+        job_id: Whose records these are.
+        key: What its checkpoints call it: its id, or that of the job that it is a rerun of.
+        spec: The resolved spec.
+        directory: Where its artifacts go; exists already.
+        log: The file that its log is written to.
+        starting_weights: The `model.safetensors` that it starts from; None for fresh weights.
+        rungs: Epochs after which its sweep decides whether it goes on.
+        rung_metric: By which metric.
+    """
+
+    job_id: str
+    key: str
+    spec: dict[str, Any]
+    directory: str
+    log: str
+    starting_weights: str | None = None
+    rungs: list[int] = field(default_factory=list)
+    rung_metric: str = "validation/loss"
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Say how many members like this one to train in one pass.
+
+    Attributes:
+        spec: The resolved spec.
+        num_members: The most that there could be.
+        data_dir: The operator's folder of data sets.
+        device: As of a run.
+        num_threads: As of a run.
+        lease_s: As of a run.
+    """
+
+    spec: dict[str, Any]
+    num_members: int
+    data_dir: str
+    device: str
+    num_threads: int
+    lease_s: float
+
+
+@dataclass(frozen=True)
 class Run:
-    """Train this spec now.
+    """Train these jobs now, in one pass.
 
     Attributes:
         run_id: The fence; only for the log, a runner writes nothing to the store.
-        job_id: Whose records these are.
-        spec: The resolved spec.
-        directory: Where the artifacts and `log.txt` go; exists already.
+        members: The jobs.
+        companions: Ids of all the jobs that the pass was begun with.
+        output: The file for whatever is printed.
         checkpoints: The run's own folder of checkpoints, with those of the run before in it.
         accepted_step: Of the newest one that the store has accepted; 0 for none.
-        max_checkpoint_bytes: What they may take together.
+        max_checkpoint_bytes: What those of one job may take together.
         data_dir: The operator's folder of data sets.
         device: `cpu`, or `cuda:N` for the N-th GPU of this node.
         num_threads: Pinned, since the number of threads changes the last bits of a sum on the CPU.
@@ -33,9 +79,9 @@ class Run:
     """
 
     run_id: int
-    job_id: str
-    spec: dict[str, Any]
-    directory: str
+    members: list[RunMember]
+    companions: list[str]
+    output: str
     checkpoints: str
     accepted_step: int
     max_checkpoint_bytes: int
@@ -60,8 +106,29 @@ class Accepted:
 
 
 @dataclass(frozen=True)
+class Leave:
+    """Take one job out of the pass; the answer is its `Ended("stopped")`, unless it ends first.
+
+    Attributes:
+        job_id: Which.
+        save_to: The folder to save it in before, for itself; None to save nothing.
+    """
+
+    job_id: str
+    save_to: str | None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Of the jobs that have reached a rung, these do not go on."""
+
+    epoch: int
+    fallen: list[str]
+
+
+@dataclass(frozen=True)
 class Stop:
-    """Stop training at the next step; the answer is `Ended("stopped")`, unless the run ends first.
+    """Stop the whole pass at the next step; the answers are `Ended("stopped")`, unless a job ends first.
 
     Attributes:
         save: Whether to save a checkpoint before.
@@ -78,15 +145,23 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class Fitting:
+    """How many members to train in one pass, and what they may take together."""
+
+    size: int
+    max_bytes: int
+
+
+@dataclass(frozen=True)
 class Started:
     """The run was taken up."""
 
-    job_id: str
+    run_id: int
 
 
 @dataclass(frozen=True)
 class Wrote:
-    """A record of the run."""
+    """A record of one job."""
 
     job_id: str
     kind: RecordKind
@@ -95,30 +170,53 @@ class Wrote:
 
 
 @dataclass(frozen=True)
+class Judging:
+    """These jobs have reached a rung, and wait for the answer; a value that is not finite is None."""
+
+    epoch: int
+    values: dict[str, float | None]
+
+
+@dataclass(frozen=True)
 class Ended:
-    """The run is over and its files are written.
+    """The run is over for one job, and its files are written.
 
     Attributes:
-        outcome: `succeeded`; `stopped` by request; `failed` with a reason.
+        outcome: `succeeded`; `stopped` by request; `halved` by its sweep; `failed` with a reason.
         result: The job's `result`, of a success.
         reason: The job's `state_reason`, of a failure.
+        of_the_pass: Whether it is the whole pass that failed, and the job perhaps only for the company that it had.
+    """
+
+    job_id: str
+    outcome: Literal["succeeded", "stopped", "halved", "failed"]
+    result: dict[str, Any] | None = None
+    reason: dict[str, Any] | None = None
+    of_the_pass: bool = False
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The run is over.
+
+    Attributes:
         clean: Whether this process may be trusted with another run.
         peak_memory_bytes: Highest resident memory during the run; 0 where the system does not say.
     """
 
-    job_id: str
-    outcome: Literal["succeeded", "stopped", "failed"]
     clean: bool
-    result: dict[str, Any] | None = None
-    reason: dict[str, Any] | None = None
-    peak_memory_bytes: int = field(default=0)
+    peak_memory_bytes: int = 0
 
 
-Command = Run | Renew | Accepted | Stop
-Event = Ready | Started | Wrote | Ended
+Command = Fit | Run | Renew | Accepted | Leave | Judged | Stop
+Event = Ready | Fitting | Started | Wrote | Judging | Ended | Finished
 
 _TYPES: dict[str, type[Command] | type[Event]] = {
-    kind.__name__: kind for kind in (Run, Renew, Accepted, Stop, Ready, Started, Wrote, Ended)
+    kind.__name__: kind
+    for kind in (
+        *(Fit, Run, Renew, Accepted, Leave, Judged, Stop),
+        *(Ready, Fitting, Started, Wrote, Judging, Ended, Finished),
+    )
 }
 
 
@@ -131,4 +229,7 @@ def encode(message: Command | Event) -> bytes:
 def decode(line: bytes) -> Command | Event:
     """The message in a line that `encode` made."""
     fields = json.loads(line)
-    return _TYPES[fields.pop("type")](**fields)
+    kind = _TYPES[fields.pop("type")]
+    if kind is Run:
+        fields["members"] = [RunMember(**member) for member in fields["members"]]
+    return kind(**fields)

@@ -18,10 +18,9 @@ from jobs.queue import publish
 from jobs.settings import Settings
 from jobs.store import Store
 from worker.archive import archive
-from worker.checkpoints import remove_checkpoints, saved_jobs
+from worker.checkpoints import owners, remove_checkpoints
 from worker.files import remove_run, run_ids
 
-_FORGET_AFTER_S = 7 * 86_400.0
 _log = get_logger(__name__)
 
 
@@ -102,10 +101,12 @@ def tidy(store: Store, artifacts: ArtifactStore, settings: Settings) -> None:
     """
     store.forget_answers()
     artifacts.delete_unreferenced(store.referenced)
-    saved = saved_jobs(settings.checkpoints_dir)
-    # A job that this database does not know may be another's, or ours once a backup of it is restored.
-    forgotten = set(saved_jobs(settings.checkpoints_dir, min_age_s=_FORGET_AFTER_S)) - store.known_jobs(saved)
-    remove_checkpoints(settings.checkpoints_dir, store.ended_jobs(saved) | forgotten)
+    saved = owners(settings.checkpoints_dir)
+    # A rerun may go on from a job that failed or was cancelled. One that this database does not know may be another's,
+    # or ours once a backup of it is restored.
+    old = set(owners(settings.checkpoints_dir, min_age_s=settings.keep_checkpoints_s))
+    needed = store.needed_owners(saved)
+    remove_checkpoints(settings.checkpoints_dir, (store.succeeded_owners(saved) | old) - needed)
     left = run_ids(settings.data_dir)
     for run_id in left - store.live_runs(sorted(left)):
         remove_run(settings.data_dir, run_id)

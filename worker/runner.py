@@ -14,7 +14,7 @@ from dataclasses import replace
 import setproctitle
 
 from worker.pipes import Commands, Events
-from worker.protocol import Ready
+from worker.protocol import Finished, Fit, Ready
 
 
 def main() -> None:
@@ -27,18 +27,18 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: commands.terminate())
     events = Events(int(sys.argv[2]))
     # Torch takes seconds to import: the pipe is read already, so that nobody outlives its supervisor meanwhile.
-    from worker.training import execute, versions, warm_up
+    from worker.training import execute, find_fitting, versions, warm_up
 
     warm_up()
     events.send(Ready(versions()))
     while not commands.is_terminated():
-        run = commands.next_run()
-        ended = execute(run, commands, events)
-        if commands.is_terminated():
-            ended = replace(ended, clean=False)
+        work = commands.next_work()
+        answer = find_fitting(work) if isinstance(work, Fit) else execute(work, commands, events)
+        if isinstance(answer, Finished) and commands.is_terminated():
+            answer = replace(answer, clean=False)
         # In this order: the next run may arrive as soon as this one is known to have ended.
         commands.run_ended()
-        events.send(ended)
+        events.send(answer)
 
 
 if __name__ == "__main__":

@@ -6,15 +6,16 @@ late or for a job long ended finds nothing to do.
 
 import queue
 import time
+from collections.abc import Sequence
 
 from celery import Celery
 from structlog.contextvars import bound_contextvars
 
 from jobs.errors import JobsError, StoreUnavailableError
 from jobs.logs import get_logger
-from jobs.model import Capabilities, Job
+from jobs.model import Capabilities, ClaimedRun, Job, JobEnd
 from jobs.queue import TASK_NAME
-from jobs.states import Reason, make_reason
+from jobs.states import JobState, Reason, make_reason
 from worker.devices import Slot
 from worker.spare import WarmRunners
 from worker.supervisor import LeaseLostError, Supervisor, Surroundings
@@ -45,14 +46,18 @@ class Claimer:
         self._free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
         for slot in slots:
             self._free.put(slot)
-        self._jobs: dict[int, list[str]] = {slot.index: [] for slot in slots}
+        self._busy: dict[int, Supervisor] = {}
         self._slots = slots
         devices = {"cpu"} | {slot.device.split(":")[0] for slot in slots}
         self.capabilities = Capabilities(frozenset(devices), surroundings.settings.pool)
 
     def occupancy(self) -> list[dict[str, object]]:
         """Each slot as `/v1/workers` shows it."""
-        return [{"device": slot.device, "job_ids": list(self._jobs[slot.index])} for slot in self._slots]
+        busy = dict(self._busy)
+        return [
+            {"device": slot.device, "job_ids": busy[slot.index].active_ids() if slot.index in busy else []}
+            for slot in self._slots
+        ]
 
     @property
     def is_idle(self) -> bool:
@@ -76,24 +81,21 @@ class Claimer:
         run = self._around.store.claim(self._worker_id, self.capabilities)
         if run is None:
             return False
-        (job,) = run.jobs
-        self._jobs[slot.index] = [job.id]
-        with bound_contextvars(job_id=job.id, run_id=run.run_id):
-            try:
-                self._run(run.run_id, job, slot, claimed_at)
-            finally:
-                self._jobs[slot.index] = []
+        with bound_contextvars(run_id=run.run_id):
+            self._run(run, slot, claimed_at)
         return True
 
-    def _run(self, run_id: int, job: Job, slot: Slot, claimed_at: float) -> None:
-        _log.info("claimed", attempt=job.attempt, slot=slot.index, device=slot.device)
+    def _run(self, run: ClaimedRun, slot: Slot, claimed_at: float) -> None:
+        for job in run.jobs:
+            _log.info("claimed", job_id=job.id, attempt=job.attempt, slot=slot.index, device=slot.device)
         try:
-            runner = self._runners.take(slot.index, job.tenant)
+            runner = self._runners.take(slot.index, run.jobs[0].tenant)
         except OSError as error:
-            self._lose(run_id, job, f"No runner could be started: {error}")
+            self._lose(run.run_id, run.jobs, f"No runner could be started: {error}")
             self._rest()
             return
-        supervisor = Supervisor(self._around, run_id, job, slot, runner, claimed_at)
+        supervisor = Supervisor(self._around, run, self.capabilities, slot, runner, claimed_at)
+        self._busy[slot.index] = supervisor
         clean = False
         try:
             clean = supervisor.supervise()
@@ -103,8 +105,9 @@ class Claimer:
             # A fault of ours in the supervisor must cost one run, not the worker.
             _log.exception("the supervisor failed")
             runner.kill()
-            self._lose(run_id, job, f"The supervisor failed: {type(error).__name__}: {error}")
+            self._lose(run.run_id, supervisor.jobs, f"The supervisor failed: {type(error).__name__}: {error}")
         finally:
+            del self._busy[slot.index]
             self._runners.give_back(slot.index, runner, clean=clean)
         if not supervisor.started:
             self._rest()
@@ -113,10 +116,16 @@ class Claimer:
         """A node whose runners do not come up must not take every job that waits, one after the other."""
         self._around.draining.wait(self._around.settings.reconcile_interval_s)
 
-    def _lose(self, run_id: int, job: Job, message: str) -> None:
+    def _lose(self, run_id: int, jobs: Sequence[Job], message: str) -> None:
         reason = make_reason(Reason.INTERNAL_ERROR, message)
         try:
-            self._around.store.lose(run_id, job.id, reason, last_reason=reason)
+            left = self._around.store.states(run_id)
+            ends = [
+                JobEnd(job_id=job.id, state=JobState.QUEUED, reason=reason, last_reason=reason)
+                for job in jobs
+                if job.id in left
+            ]
+            self._around.store.settle(run_id, ends)
         except JobsError:
             # Its lease expires, and the reconciler of any worker takes it from there.
             _log.exception("could not give the job back")

@@ -10,18 +10,28 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
-from regcore import Record, Result, parse_spec, train
-from regcore.errors import CheckpointError, OutOfMemoryError, SpecError, TrainingError, TrainingStopped
+from regcore import Record, Result, make_plan, parse_spec, train
+from regcore.errors import (
+    CheckpointError,
+    OutOfMemoryError,
+    SpecError,
+    TrainingError,
+    TrainingHalved,
+    TrainingStopped,
+)
+from regcore.loop.control import Control, Rungs
+from regcore.loop.fitting import fitting_size, room_bytes
+from regcore.loop.group import Checkpoints, Newcomer, train_group
+from regcore.record import finite_or_null
 from worker.pipes import Commands, Events
-from worker.protocol import Ended, Run, Started
+from worker.protocol import Ended, Finished, Fit, Fitting, Judging, Run, RunMember, Started
 
 _WARM_UP_SPEC = {
     "data": {"kind": "builtin", "name": "digits"},
@@ -30,6 +40,7 @@ _WARM_UP_SPEC = {
     "resources": {"device": "cpu"},  # An idle spare holds no CUDA context.
 }
 _log = logging.getLogger("regcore.runner")
+Outcome = Literal["succeeded", "stopped", "halved", "failed"]
 
 
 def warm_up() -> None:
@@ -38,82 +49,161 @@ def warm_up() -> None:
         train(parse_spec(_WARM_UP_SPEC)).save(Path(directory))
 
 
-def execute(run: Run, commands: Commands, events: Events) -> Ended:
-    """Train one job, with everything that is printed meanwhile in its log."""
-    with _output_to(Path(run.directory) / "log.txt"):
+def find_fitting(fit: Fit) -> Fitting:
+    """How many members like this one to train in one pass. What cannot be measured trains alone."""
+    _take_device(fit)
+    try:
+        plan = make_plan(parse_spec(fit.spec))
+        size = fitting_size(plan, fit.num_members, data_dir=Path(fit.data_dir))
+        return Fitting(size, room_bytes(plan))
+    except (TrainingError, SpecError, MemoryError, RuntimeError):
+        # The run itself will meet it again, and say what it is.
+        _log.exception("no size could be found")
+        return Fitting(1, 0)
+
+
+def execute(run: Run, commands: Commands, events: Events) -> Finished:
+    """Train the jobs of a run, with everything that is printed meanwhile in its log."""
+    with _output_to(Path(run.output)):
         _reset_peak_memory()
         _take_device(run)
-        events.send(Started(run.job_id))
+        events.send(Started(run.run_id))
         _log.info("torch %s on %s, %d threads, run %d", torch.__version__, run.device, run.num_threads, run.run_id)
-        outcome = _outcome(run, commands, events)
-        events.flush_progress()
+        clean = _Pass(run, commands, events).run()
         gc.collect()
-    return Ended(run.job_id, peak_memory_bytes=_peak_memory_bytes(), **outcome)
+    return Finished(clean, _peak_memory_bytes())
 
 
-def _take_device(run: Run) -> None:
-    torch.set_num_threads(run.num_threads)
+def _take_device(work: Run | Fit) -> None:
+    torch.set_num_threads(work.num_threads)
+    spec = work.spec if isinstance(work, Fit) else work.members[0].spec
     # A job that asks for the CPU leaves the GPU of its slot without a context.
-    if run.device != "cpu" and run.spec["resources"]["device"] != "cpu":
-        torch.cuda.set_device(run.device)
+    if work.device != "cpu" and spec["resources"]["device"] != "cpu":
+        torch.cuda.set_device(work.device)
 
 
-def _outcome(run: Run, commands: Commands, events: Events) -> dict[str, Any]:
-    try:
-        result = _train(run, commands, events)
-        result.save(Path(run.directory))
-        _log.info("succeeded")
-        return {"outcome": "succeeded", "clean": True, "result": result.summary()}
-    except TrainingStopped:
-        _log.info("stopped on request")
-        return {"outcome": "stopped", "clean": True}
-    except TrainingError as error:
-        # The user's fault or the machine's, told in a sentence; a traceback would only be in the way.
-        _log.error("%s: %s %s", error.code, error.message, error.remedy)
-        return {
-            "outcome": "failed",
-            "clean": not isinstance(error, OutOfMemoryError),
-            "reason": error.reason(),
-        }
-    except MemoryError:
-        _log.exception("out of memory")
-        exhausted = OutOfMemoryError(
-            "The host's memory is exhausted.", remedy="Use a smaller model or batch, or a larger machine."
+class _Surroundings(Control):
+    """What the training pass asks, asked of the supervisor."""
+
+    def __init__(self, run: Run, commands: Commands, events: Events) -> None:
+        self._members = {member.key: member for member in run.members}
+        self._keys = {member.job_id: member.key for member in run.members}
+        self._commands = commands
+        self._events = events
+
+    def should_stop(self) -> bool:
+        return self._commands.should_stop()
+
+    def leaving(self) -> Mapping[str, Path | None]:
+        return {self._keys[job_id]: root for job_id, root in self._commands.leaving().items()}
+
+    def accepted_step(self) -> int:
+        return self._commands.accepted_step()
+
+    def rungs(self, key: str) -> Rungs:
+        member = self._members[key]
+        return Rungs(frozenset(member.rungs), member.rung_metric)
+
+    def judge(self, epoch: int, values: Mapping[str, float]) -> Collection[str]:
+        by_job = {self._members[key].job_id: value for key, value in values.items()}
+        self._events.send(Judging(epoch, finite_or_null(by_job)))
+        return [self._keys[job_id] for job_id in self._commands.wait_for_judgement(epoch)]
+
+
+class _Pass:
+    """One training pass, and what is said of each of its jobs."""
+
+    def __init__(self, run: Run, commands: Commands, events: Events) -> None:
+        self._run = run
+        self._events = events
+        self._surroundings = _Surroundings(run, commands, events)
+        self._members = {member.key: member for member in run.members}
+        self._recorders = {member.key: events.recorder(member) for member in run.members}
+
+    def run(self) -> bool:
+        """Train, and say how it ended for each job; returns whether this process may serve again."""
+        try:
+            try:
+                self._train()
+            except CheckpointError as error:
+                # The data or the meaning of the spec have changed meanwhile: that costs the steps so far, and not the
+                # job.
+                message = f"The job begins anew: {error.message}."
+                self._warn("checkpoint_refused", message)
+                shutil.rmtree(self._run.checkpoints)
+                self._train()
+        except TrainingStopped:
+            _log.info("stopped on request")
+            self._end_all("stopped")
+        except TrainingError as error:
+            # The user's fault or the machine's, told in a sentence; a traceback would only be in the way.
+            _log.error("%s: %s %s", error.code, error.message, error.remedy)
+            self._end_all("failed", error.reason())
+            return not isinstance(error, OutOfMemoryError)
+        except MemoryError:
+            _log.exception("out of memory")
+            exhausted = OutOfMemoryError(
+                "The host's memory is exhausted.", remedy="Use a smaller model or batch, or a larger machine."
+            )
+            self._end_all("failed", exhausted.reason())
+            return False
+        except SpecError as error:
+            # Accepted by the api, refused here: the two are of different versions.
+            self._end_all("failed", _internal_error(f"The worker refuses this spec: {error}"))
+            return False
+        except Exception as error:
+            _log.exception("internal error")
+            message = f"Unexpected {type(error).__name__} while training: {error}"
+            self._end_all("failed", _internal_error(message))
+            return False
+        return True
+
+    def _train(self) -> None:
+        ended = train_group(
+            [self._newcomer(member) for member in self._members.values()],
+            control=self._surroundings,
+            data_dir=Path(self._run.data_dir),
+            checkpoints=Checkpoints(Path(self._run.checkpoints), self._run.max_checkpoint_bytes),
+            companions=self._run.companions,
         )
-        return {"outcome": "failed", "clean": False, "reason": exhausted.reason()}
-    except SpecError as error:
-        # Accepted by the api, refused here: the two are of different versions.
-        return _internal_error(f"The worker refuses this spec: {error}")
-    except Exception as error:
-        _log.exception("internal error")
-        return _internal_error(f"Unexpected {type(error).__name__} while training: {error}")
+        for key, outcome in ended:
+            if isinstance(outcome, Result):
+                self._succeed(key, outcome)
+            else:
+                self._fail(key, outcome)
 
+    def _newcomer(self, member: RunMember) -> Newcomer:
+        weights = None if member.starting_weights is None else Path(member.starting_weights)
+        return Newcomer(member.key, make_plan(parse_spec(member.spec)), self._recorders[member.key], weights)
 
-def _train(run: Run, commands: Commands, events: Events) -> Result:
-    record = events.recorder(run.job_id)
-    work = partial(
-        train,
-        parse_spec(run.spec),
-        on_record=record,
-        should_stop=commands.should_stop,
-        data_dir=Path(run.data_dir),
-        resume_from=Path(run.checkpoints),
-        max_checkpoint_bytes=run.max_checkpoint_bytes,
-        accepted_step=commands.accepted_step,
-    )
-    try:
-        return work()
-    except CheckpointError as error:
-        # The data or the meaning of the spec have changed meanwhile: that costs the steps so far, and not the job.
-        message = f"The job begins anew: {error.message}."
-        record(Record("warning", {"code": "checkpoint_refused", "message": message}))
-        shutil.rmtree(run.checkpoints)
-        return work()
+    def _succeed(self, key: str, result: Result) -> None:
+        result.save(Path(self._members[key].directory))
+        self._recorders[key](Record("log", {"message": "succeeded"}))
+        self._end(key, "succeeded", result=result.summary())
+
+    def _fail(self, key: str, error: TrainingError) -> None:
+        self._recorders[key](Record("log", {"message": f"{error.code}: {error.message}"}))
+        if isinstance(error, TrainingStopped):
+            self._end(key, "halved" if isinstance(error, TrainingHalved) else "stopped")
+        else:
+            self._end(key, "failed", reason=error.reason())
+
+    def _end(self, key: str, outcome: Outcome, **more: Any) -> None:
+        job_id = self._members.pop(key).job_id
+        self._events.end_records(job_id)
+        self._events.send(Ended(job_id, outcome, **more))
+
+    def _end_all(self, outcome: Outcome, reason: dict[str, Any] | None = None) -> None:
+        for key in list(self._members):
+            self._end(key, outcome, reason=reason, of_the_pass=reason is not None)
+
+    def _warn(self, code: str, message: str) -> None:
+        for recorder in self._recorders.values():
+            recorder(Record("warning", {"code": code, "message": message}))
 
 
 def _internal_error(message: str) -> dict[str, Any]:
-    reason = TrainingError(message, remedy="This is a fault of RegCore's: see log.txt, and report it.").reason()
-    return {"outcome": "failed", "clean": False, "reason": reason}
+    return TrainingError(message, remedy="This is a fault of RegCore's: see log.txt, and report it.").reason()
 
 
 def versions() -> dict[str, str]:

@@ -30,6 +30,7 @@ class LockedJob:
     run_id: int | None
     num_lost_attempts: int
     resume_requested: bool
+    group_id: str | None
     checkpoint: Json | None
     usage: Json
 
@@ -43,6 +44,7 @@ _LOCKED_COLUMNS = [
     jobs.c.run_id,
     jobs.c.num_lost_attempts,
     jobs.c.resume_requested,
+    jobs.c.group_id,
     jobs.c.checkpoint,
     jobs.c.usage,
 ]
@@ -68,6 +70,7 @@ def lock_jobs(
             run_id=row.run_id,
             num_lost_attempts=row.num_lost_attempts,
             resume_requested=row.resume_requested,
+            group_id=row.group_id,
             checkpoint=row.checkpoint,
             usage=row.usage,
         )

@@ -94,13 +94,18 @@ class Reading(Concern):
         """Return those of the hashes that some artifact of any tenant has."""
         return self._among(artifacts.c.sha256, sha256s, true())
 
-    def known_jobs(self, job_ids: Sequence[str]) -> set[str]:
-        """Return those of the ids that are jobs, of any tenant."""
-        return self._among(jobs.c.id, job_ids, true())
+    def needed_owners(self, owner_ids: Sequence[str]) -> set[str]:
+        """Return those of the ids, of jobs and groups, whose checkpoints a job that has not ended may go on from."""
+        lives = jobs.c.state.not_in([state.value for state in TERMINAL])
+        named = jobs.c.checkpoint["owner"].as_string()
+        return set().union(*(self._among(column, owner_ids, lives) for column in (jobs.c.id, jobs.c.group_id, named)))
 
-    def ended_jobs(self, job_ids: Sequence[str]) -> set[str]:
-        """Return those of the ids whose job, of any tenant, has ended."""
-        return self._among(jobs.c.id, job_ids, jobs.c.state.in_([state.value for state in TERMINAL]))
+    def succeeded_owners(self, owner_ids: Sequence[str]) -> set[str]:
+        """Return those of the ids, of jobs and groups, of which every job has succeeded."""
+        has_not = jobs.c.state != JobState.SUCCEEDED.value
+        both = (jobs.c.id, jobs.c.group_id)
+        known = set().union(*(self._among(column, owner_ids, true()) for column in both))
+        return known - set().union(*(self._among(column, owner_ids, has_not) for column in both))
 
     def live_runs(self, run_ids: Sequence[int]) -> set[int]:
         """Return those of the runs that have not ended."""

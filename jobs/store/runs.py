@@ -5,20 +5,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, func, insert, null, or_, select, update
 
 from jobs.clock import read_clock
 from jobs.errors import StaleRunError
-from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Json, NewRecord
-from jobs.states import TERMINAL, JobState, Reason, make_reason
+from jobs.ids import new_id
+from jobs.model import ArtifactRow, Capabilities, ClaimedRun, JobEnd, Json, NewRecord
+from jobs.states import TERMINAL, JobState, Reason, is_legal, make_reason
 from jobs.store.base import Concern
 from jobs.store.log import LockedJob, add_records, change_state, lock_jobs
 from jobs.store.reading import read_job
+from jobs.store.rows import AnyRow
 from jobs.store.submission import due_now
 from jobs.tables import artifacts as artifact_table
 from jobs.tables import jobs, runs
 
 _MAX_RETRY_DELAY_S = 60.0
+_MAX_GROUP_LOSSES = 2
+RUNNER_BYTES = 1_000_000_000
+"""What a runner takes before it has any member: most of it is torch."""
 _CLAIM_ORDER = (jobs.c.priority.desc(), jobs.c.created_at, jobs.c.id)
 
 
@@ -28,7 +33,8 @@ class Runs(Concern):
     def claim(self, worker_id: str, capabilities: Capabilities) -> ClaimedRun | None:
         """Take the best queued job that the worker can run, highest priority first, then oldest; or None.
 
-        The job goes to ``starting``, with a new attempt, run and lease.
+        It goes to ``starting``, with a new attempt, run and lease. One that trained with others before comes with all
+        of them that are waiting.
         """
         with self._database.write() as connection:
             at = read_clock(connection)
@@ -43,11 +49,65 @@ class Runs(Concern):
             )
             if not found:
                 return None
+            group_id = found[0].group_id
+            if group_id is not None:
+                mates = (jobs.c.group_id == group_id, jobs.c.id != found[0].id)
+                found += lock_jobs(connection, *claimable, *mates, skip_locked=True)
             run_id = _new_run(connection, worker_id, at, at + self._options.lease_s)
             for job in found:
-                values: Json = {"run_id": run_id, "attempt": job.attempt + 1, "heartbeat_at": at}
-                change_state(connection, job, JobState.STARTING, at=at, **values)
-            return ClaimedRun(run_id, [read_job(connection, job.tenant, job.id) for job in found])
+                _take(connection, job, run_id, at)
+            companions = _companions(connection, group_id)
+            is_whole = _leave_behind(connection, group_id, [job.id for job in found])
+            claimed = [read_job(connection, job.tenant, job.id) for job in sorted(found, key=lambda job: job.id)]
+            return ClaimedRun(run_id, claimed, group_id, companions, is_whole)
+
+    def num_companions(self, job_id: str) -> int:
+        """Return how many queued jobs could train in one pass with a claimed one."""
+        with self._database.read() as connection:
+            lead = connection.execute(_LEAD.where(jobs.c.id == job_id)).one_or_none()
+            if lead is None or not _is_free(lead):
+                return 0
+            query = select(func.count()).select_from(jobs).where(*_compatible(lead, read_clock(connection)))
+            return int(connection.execute(query).scalar_one())
+
+    def fusion_key(self, job_id: str) -> str:
+        """Return what a job shares with those that may train in one pass with it; empty where it trains alone."""
+        with self._database.read() as connection:
+            return connection.execute(select(jobs.c.fusion_key).where(jobs.c.id == job_id)).scalar_one() or ""
+
+    def join(self, run_id: int, job_id: str, capabilities: Capabilities, limit: int, max_bytes: int) -> ClaimedRun:
+        """Claim queued jobs that may train in one pass with the one job of a run, which then are a group.
+
+        Args:
+            run_id: The fence.
+            job_id: Its one job.
+            capabilities: Of the worker.
+            limit: Most jobs to add.
+            max_bytes: What all members together may take; the limits of each, `resources.max_memory_bytes`, count too.
+
+        Returns:
+            The whole run: the one job alone where nothing fits.
+
+        Raises:
+            StaleRunError: The run is not the job's current one.
+        """
+        with self._database.write() as connection:
+            lead = _fenced(connection, run_id, job_id)
+            row = connection.execute(_LEAD.where(jobs.c.id == job_id)).one()
+            at = read_clock(connection)
+            found: list[LockedJob] = []
+            if limit > 0 and _is_free(row) and lead.state is JobState.STARTING:
+                conditions = (*_compatible(row, at), _can_run(capabilities))
+                found = lock_jobs(connection, *conditions, order_by=_CLAIM_ORDER, limit=limit, skip_locked=True)
+                found = _within_memory(connection, lead, found, row.member_bytes, max_bytes)
+            group_id = new_id("grp") if found else None
+            for job in found:
+                _take(connection, job, run_id, at)
+            if group_id is not None:
+                ids = [lead.id, *(job.id for job in found)]
+                connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(group_id=group_id))
+            joined = [read_job(connection, job.tenant, job.id) for job in (lead, *found)]
+            return ClaimedRun(run_id, joined, group_id, [job.id for job in joined])
 
     def waiting_job(self, capabilities: Capabilities) -> str | None:
         """Return the job that `claim` would take now, without taking it."""
@@ -78,14 +138,27 @@ class Runs(Concern):
             StaleRunError: The run is not the job's current one.
         """
         with self._database.write() as connection:
-            job = _fenced(connection, run_id, job_id)
-            if job.state is JobState.STARTING:
-                at = read_clock(connection)
-                query = select(jobs.c.started_at).where(jobs.c.id == job_id)
-                started_at = connection.execute(query).scalar_one()
-                first = at if started_at is None else started_at
-                change_state(connection, job, JobState.RUNNING, at=at, started_at=first)
-            return job.state is JobState.RUNNING
+            return _start(connection, _fenced(connection, run_id, job_id))
+
+    def start_all(self, run_id: int) -> dict[str, bool]:
+        """`start` for every job of a run."""
+        with self._database.write() as connection:
+            return {job.id: _start(connection, job) for job in _fenced_all(connection, run_id)}
+
+    def states(self, run_id: int) -> dict[str, JobState]:
+        """Return the state of each job whose current run this is: a plain read, which costs next to nothing."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(jobs.c.id, jobs.c.state).where(jobs.c.run_id == run_id))
+            return {row.id: JobState(row.state) for row in rows}
+
+    def append_all(self, run_id: int, new_records: Mapping[str, Sequence[NewRecord]]) -> None:
+        """`append` for several jobs of a run, in one transaction: a checkpoint of all counts for all, or for none."""
+        with self._database.write() as connection:
+            locked = {job.id: job for job in _fenced_all(connection, run_id)}
+            for job_id in sorted(new_records):
+                if job_id not in locked:
+                    raise StaleRunError(run_id, job_id)
+                _append(connection, run_id, locked[job_id], new_records[job_id])
 
     def append(self, run_id: int, job_id: str, new_records: Sequence[NewRecord]) -> int:
         """Append records to a job's log; the last ``progress`` and ``checkpoint`` among them become the job's.
@@ -100,20 +173,27 @@ class Runs(Concern):
             StaleRunError: The run is not the job's current one.
         """
         with self._database.write() as connection:
-            job = _fenced(connection, run_id, job_id)
+            return _append(connection, run_id, _fenced(connection, run_id, job_id), new_records)
+
+    def settle(self, run_id: int, ends: Sequence[JobEnd]) -> dict[str, JobState]:
+        """End a run for some of its jobs, in one transaction: `finish`, `requeue` or `lose`, as each says.
+
+        Returns:
+            The state that each job is then in.
+
+        Raises:
+            StaleRunError: The run is not the current one of one of them.
+            IllegalTransitionError: A job cannot go to its state.
+        """
+        with self._database.write() as connection:
+            locked = {job.id: job for job in _fenced_all(connection, run_id)}
             at = read_clock(connection)
-            latest = {record.kind: record.body for record in new_records}
-            values: Json = {}
-            if "progress" in latest:
-                values["progress"] = latest["progress"]
-            if "checkpoint" in latest:
-                furthest = -1 if job.checkpoint is None else job.checkpoint["furthest_step"]
-                step = latest["checkpoint"]["step"]
-                own = {"run_id": run_id, "furthest_step": max(furthest, step)}
-                values["checkpoint"] = {**latest["checkpoint"], **own}
-                if step > furthest:
-                    values["num_lost_attempts"] = 0
-            return add_records(connection, job, new_records, at=at, **values)
+            for end in ends:
+                if end.job_id not in locked:
+                    raise StaleRunError(run_id, end.job_id)
+                _settle(connection, locked[end.job_id], end, at, self._options.max_attempts)
+            end_run_if_empty(connection, run_id, at)
+            return {end.job_id: locked[end.job_id].state for end in ends}
 
     def finish(
         self,
@@ -140,15 +220,8 @@ class Runs(Concern):
             StaleRunError: The run is not the job's current one.
             IllegalTransitionError: The job cannot go to that state.
         """
-        with self._database.write() as connection:
-            job = _fenced(connection, run_id, job_id)
-            at = read_clock(connection)
-            if state is JobState.CANCELLED and reason is None:
-                reason = make_reason(Reason.CANCELLED_BY_USER)
-            values = {"result": result, "usage": sum_usage(job.usage, usage or {}), "run_id": None}
-            change_state(connection, job, state, at=at, reason=reason, **values)
-            add_artifacts(connection, job_id, artifacts)
-            end_run_if_empty(connection, run_id, at)
+        end = JobEnd(job_id=job_id, state=state, reason=reason, result=result, usage=usage or {}, artifacts=artifacts)
+        self.settle(run_id, [end])
 
     def requeue(
         self, run_id: int, job_id: str, reason: Json | None = None, usage: Mapping[str, Any] | None = None
@@ -161,12 +234,8 @@ class Runs(Concern):
         Raises:
             StaleRunError: The run is not the job's current one.
         """
-        with self._database.write() as connection:
-            job = _fenced(connection, run_id, job_id)
-            at = read_clock(connection)
-            return_job(connection, job, at, reason=reason, usage=sum_usage(job.usage, usage or {}))
-            end_run_if_empty(connection, run_id, at)
-            return job.state
+        end = JobEnd(job_id=job_id, state=JobState.QUEUED, reason=reason, usage=usage or {})
+        return self.settle(run_id, [end])[job_id]
 
     def lose(
         self,
@@ -190,15 +259,147 @@ class Runs(Concern):
         Raises:
             StaleRunError: The run is not the job's current one.
         """
-        with self._database.write() as connection:
-            job = _fenced(connection, run_id, job_id)
-            at = read_clock(connection)
-            values = {"usage": sum_usage(job.usage, usage or {})}
-            lose_job(connection, job, at, self._options.max_attempts, reason=reason, last_reason=last_reason, **values)
-            if job.state in TERMINAL:
-                add_artifacts(connection, job_id, artifacts)
-            end_run_if_empty(connection, run_id, at)
-            return job.state
+        end = JobEnd(
+            job_id=job_id,
+            state=JobState.QUEUED,
+            reason=reason,
+            last_reason=last_reason,
+            usage=usage or {},
+            artifacts=artifacts,
+        )
+        return self.settle(run_id, [end])[job_id]
+
+
+_LEAD = select(
+    jobs.c.tenant,
+    jobs.c.fusion_key,
+    jobs.c.member_bytes,
+    jobs.c.alone,
+    jobs.c.group_id,
+    jobs.c.checkpoint,
+    jobs.c.num_lost_attempts,
+)
+
+
+def _is_free(row: AnyRow) -> bool:
+    """Whether a job may begin a group: it has not begun alone, nor with others."""
+    has_begun = row.group_id is not None or row.checkpoint is not None or row.num_lost_attempts > 0
+    return row.fusion_key is not None and not row.alone and not has_begun
+
+
+def _compatible(lead: AnyRow, at: float) -> tuple[ColumnElement[bool], ...]:
+    """Queued jobs that may begin a group with this one, and that may be taken now."""
+    return (
+        jobs.c.state == JobState.QUEUED.value,
+        jobs.c.fusion_key == lead.fusion_key,
+        jobs.c.tenant == lead.tenant,
+        jobs.c.claimable_at <= at,
+        jobs.c.alone.is_(False),
+        jobs.c.group_id.is_(None),
+        jobs.c.num_lost_attempts == 0,
+        jobs.c.checkpoint.is_(null()),
+    )
+
+
+def _within_memory(
+    connection: Connection, lead: LockedJob, found: Sequence[LockedJob], member_bytes: int, max_bytes: int
+) -> list[LockedJob]:
+    """As many as fit into the memory that there is, and into what each member allows the whole process."""
+    ids = [lead.id, *(job.id for job in found)]
+    rows = connection.execute(select(jobs.c.id, jobs.c.resolved_spec).where(jobs.c.id.in_(ids)))
+    limits = {row.id: row.resolved_spec.get("resources", {}).get("max_memory_bytes") for row in rows}
+    chosen = [lead]
+    for job in found:
+        wanted = [*chosen, job]
+        needed = len(wanted) * member_bytes
+        own = [limits[one.id] for one in wanted if limits[one.id] is not None]
+        if needed <= max_bytes and all(RUNNER_BYTES + needed <= limit for limit in own):
+            chosen = wanted
+    return chosen[1:]
+
+
+def _take(connection: Connection, job: LockedJob, run_id: int, at: float) -> None:
+    values: Json = {"run_id": run_id, "attempt": job.attempt + 1, "heartbeat_at": at}
+    change_state(connection, job, JobState.STARTING, at=at, **values)
+
+
+def _companions(connection: Connection, group_id: str | None) -> list[str]:
+    if group_id is None:
+        return []
+    query = select(jobs.c.id).where(jobs.c.group_id == group_id).order_by(jobs.c.id)
+    return list(connection.execute(query).scalars())
+
+
+def _leave_behind(connection: Connection, group_id: str | None, taken: Sequence[str]) -> bool:
+    """Part the jobs of a group that go on from those that do not come along, which will go on alone.
+
+    Returns:
+        Whether there are no others that may go on from the group's checkpoints.
+    """
+    if group_id is None:
+        return True
+    others = (jobs.c.id.not_in(taken), jobs.c.state.not_in([state.value for state in TERMINAL]))
+    connection.execute(update(jobs).where(jobs.c.group_id == group_id, *others).values(group_id=None))
+    needs_them = select(jobs.c.id).where(jobs.c.checkpoint["owner"].as_string() == group_id, *others).limit(1)
+    return connection.execute(needs_them).first() is None
+
+
+def _start(connection: Connection, job: LockedJob) -> bool:
+    if job.state is JobState.STARTING:
+        at = read_clock(connection)
+        started_at = connection.execute(select(jobs.c.started_at).where(jobs.c.id == job.id)).scalar_one()
+        first = at if started_at is None else started_at
+        change_state(connection, job, JobState.RUNNING, at=at, started_at=first)
+    return job.state is JobState.RUNNING
+
+
+def _append(connection: Connection, run_id: int, job: LockedJob, new_records: Sequence[NewRecord]) -> int:
+    at = read_clock(connection)
+    latest = {record.kind: record.body for record in new_records}
+    values: Json = {}
+    if "progress" in latest:
+        values["progress"] = latest["progress"]
+    if "checkpoint" in latest:
+        saved = latest["checkpoint"]
+        furthest = -1 if job.checkpoint is None else job.checkpoint["furthest_step"]
+        # A member that was saved apart goes on from there, and no longer with its group.
+        owner = job.id if saved.get("apart") or job.group_id is None else job.group_id
+        key = job.id if job.checkpoint is None else job.checkpoint.get("key", job.id)
+        own = {"owner": owner, "run_id": run_id, "key": key, "furthest_step": max(furthest, saved["step"])}
+        values["checkpoint"] = {**saved, **own}
+        if saved.get("apart"):
+            values["group_id"] = None
+        if saved["step"] > furthest:
+            values["num_lost_attempts"] = 0
+    return add_records(connection, job, new_records, at=at, **values)
+
+
+def _settle(connection: Connection, job: LockedJob, end: JobEnd, at: float, max_attempts: int) -> None:
+    values: Json = {"usage": sum_usage(job.usage, end.usage)}
+    if end.alone:
+        values |= {"alone": True, "group_id": None}
+    elif end.leaves:
+        values |= {"group_id": None}
+    if end.state in TERMINAL:
+        _finish(connection, job, end, at, **values)
+    elif end.reason is not None and end.last_reason is not None:
+        reasons = {"reason": end.reason, "last_reason": end.last_reason}
+        lose_job(connection, job, at, max_attempts, **reasons, **values)
+    else:
+        return_job(connection, job, at, reason=end.reason, **values)
+    if job.state in TERMINAL:
+        add_artifacts(connection, job.id, end.artifacts)
+
+
+def _finish(connection: Connection, job: LockedJob, end: JobEnd, at: float, **values: Any) -> None:
+    reason = end.reason
+    if end.state is JobState.CANCELLED:
+        reason = reason or make_reason(Reason.CANCELLED_BY_USER)
+        if not is_legal(job.state, end.state):  # nobody had asked: its sweep stopped it
+            change_state(connection, job, JobState.CANCELLING, at=at, reason=reason)
+    if end.state is JobState.SUCCEEDED:
+        values["checkpoint"] = None  # there is nothing to go on to
+    change_state(connection, job, end.state, at=at, reason=reason, result=end.result, run_id=None, **values)
 
 
 def return_job(
@@ -228,6 +429,13 @@ def lose_job(
 ) -> None:
     """Take a locked job from a run that was lost; after ``max_attempts`` in a row without a checkpoint it fails."""
     num_lost = job.num_lost_attempts + 1
+    if job.group_id is not None and num_lost >= min(_MAX_GROUP_LOSSES, max_attempts):
+        # One member may be what ends the process: each goes on alone, and the guilty one is found.
+        details = {**reason["details"], "num_lost_attempts": num_lost}
+        reason = make_reason(Reason.FUSION_LIMIT, f"{reason['message']} It goes on alone.", details=details)
+        values |= {"alone": True, "group_id": None, "num_lost_attempts": 0}
+        return_job(connection, job, at, reason=reason, **values)
+        return
     details = {"attempt": job.attempt, "num_lost_attempts": num_lost, "max_attempts": max_attempts}
     values["num_lost_attempts"] = num_lost
     if num_lost >= max_attempts and job.state in (JobState.STARTING, JobState.RUNNING):
@@ -285,6 +493,11 @@ def _fenced(connection: Connection, run_id: int, job_id: str) -> LockedJob:
         if found:
             return found[0]
     raise StaleRunError(run_id, job_id)
+
+
+def _fenced_all(connection: Connection, run_id: int) -> list[LockedJob]:
+    """Lock a run and all of its jobs; none where it has ended."""
+    return lock_jobs(connection, jobs.c.run_id == run_id) if _lock_run(connection, run_id) else []
 
 
 def _retry_delay_s(num_lost: int) -> float:

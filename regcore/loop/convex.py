@@ -151,5 +151,5 @@ def _best_intercept(parameters: Mapping[str, Tensor], name: str, x: Tensor, y: T
         return loss
 
     with torch.enable_grad():
-        solver.step(objective)
+        solver.step(objective)  # type: ignore[no-untyped-call]  # torch leaves it without annotations
     return intercept.detach()

@@ -47,7 +47,7 @@ def fitting_size(plan: Plan, num_members: int, *, data_dir: Path | None = None) 
     if num_members == 1 or fusion_key(plan.resolved_spec) is None:
         return 1
     device = choose_device(plan.resolved_spec.resources.device)
-    most = max(1, int(MEMORY_SHARE * _free_bytes(device)) // max(1, plan.member_bytes))
+    most = max(1, room_bytes(plan) // max(1, plan.member_bytes))
     if most == 1:
         return 1
     key = f"{plan.fusion_key} {device} {torch.get_num_threads()}"
@@ -56,6 +56,11 @@ def fitting_size(plan: Plan, num_members: int, *, data_dir: Path | None = None) 
     fitting = _measured[key]
     # The largest size that was timed stands for all beyond it.
     return min(num_members, most) if fitting == SIZES[-1] else min(num_members, most, fitting)
+
+
+def room_bytes(plan: Plan) -> int:
+    """What the members of a pass may take together, on the device that this plan trains on."""
+    return int(MEMORY_SHARE * _free_bytes(choose_device(plan.resolved_spec.resources.device)))
 
 
 def _measure(plan: Plan, data: PreparedData, most: int) -> int:

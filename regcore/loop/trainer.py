@@ -454,4 +454,4 @@ def _gather(split: Split, rows: Tensor) -> tuple[Tensor, Tensor]:
     """(K, B, ...) rows of a split, for row numbers (K, B)."""
     flat = rows.flatten()
     x, y = split.x.index_select(0, flat), split.y.index_select(0, flat)
-    return x.unflatten(0, rows.shape), y.unflatten(0, rows.shape)
+    return x.view(*rows.shape, *x.shape[1:]), y.view(rows.shape)
