@@ -1,6 +1,6 @@
 """The `regcore` command: `regclient.cli:main`, or `app` for typer.
 
-Exit codes: 0 success, 1 the job failed or was cancelled (or a local part of the stack did), 2 usage, 3 server
+Exit codes: 0 success, 1 the job or sweep failed or was cancelled (or a local part of the stack did), 2 usage, 3 server
 unreachable, 4 not allowed, 5 other API error, 124 the wait timed out, 130 interrupted.
 """
 
@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from regclient import cli_jobs, cli_server
+from regclient import cli_jobs, cli_server, cli_sweeps
 from regclient.errors import (
     APIError,
     NotAllowedError,
@@ -36,6 +36,7 @@ app = typer.Typer(
 )
 cli_server.register(app)
 cli_jobs.register(app)
+cli_sweeps.register(app)
 
 
 def main() -> None:

@@ -1,13 +1,15 @@
-"""The commands about jobs: submit, jobs, show, watch, cancel, pause, resume, download."""
+"""The commands about jobs: submit, jobs, show, watch, cancel, pause, resume, rerun, download."""
 
 import json
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from regclient.client import Client
+from regclient.handle import Handle
 from regclient.job import Job
 from regclient.output import event_line, jobs_table, out, print_job, print_json
 
@@ -16,38 +18,48 @@ CLI_MAX_RETRIES = 3
 
 AsJSON = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job's id, `job_…`.")]
-TimeoutS = Annotated[float | None, typer.Option("--timeout", min=0, help="Seconds to wait; then exit code 124.")]
+TimeoutS = Annotated[
+    float | None, typer.Option("--timeout", "--timeout-s", min=0, help="Seconds to wait; then exit code 124.")
+]
+Follow = Annotated[bool, typer.Option("--follow", help="Wait for the end, with a progress bar.")]
+Key = Annotated[
+    str | None, typer.Option("--idempotency-key", help="Give the same key again and you get the same again.")
+]
+
+
+class StartFrom(StrEnum):
+    """Where a rerun begins."""
+
+    SCRATCH = "scratch"
+    WEIGHTS = "weights"
+    CHECKPOINT = "checkpoint"
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (submit, jobs, show, watch, cancel, pause, resume, download):
+    for command in (submit, jobs, show, watch, cancel, pause, resume, rerun, download):
         app.command()(command)
 
 
 def submit(
     spec: Annotated[str, typer.Argument(metavar="SPEC.json", help="A job spec, or - for stdin.")],
-    follow: Annotated[bool, typer.Option("--follow", help="Wait for the end, with a progress bar.")] = False,
+    follow: Follow = False,
     timeout_s: TimeoutS = None,
-    idempotency_key: Annotated[
-        str | None, typer.Option(help="Give the same key again and you get the same job again.")
-    ] = None,
+    idempotency_key: Key = None,
     as_json: AsJSON = False,
 ) -> None:
     """Submit a job."""
-    body = _read_spec(spec)
-    with _client() as client:
+    body = read_object(spec)
+    with open_client() as client:
         job = client.jobs.create(body, idempotency_key=idempotency_key)
-        if not follow:
-            _print_state(job, as_json=as_json)
-            return
-        _finish(job.wait(timeout_s, progress=not as_json), as_json=as_json)
+        _show_or_follow(job, follow=follow, timeout_s=timeout_s, as_json=as_json)
 
 
 def jobs(
     state: Annotated[list[str] | None, typer.Option(help="Only this state; may be given again.")] = None,
     label: Annotated[list[str] | None, typer.Option(help="Only jobs with this key:value; may be given again.")] = None,
     name: Annotated[str | None, typer.Option(help="Only this name.")] = None,
+    sweep_id: Annotated[str | None, typer.Option("--sweep", help="Only this sweep's members.")] = None,
     sort: Annotated[
         str, typer.Option(help="created_at, finished_at (- before it: newest first) or name.")
     ] = "-created_at",
@@ -55,9 +67,14 @@ def jobs(
     as_json: AsJSON = False,
 ) -> None:
     """List jobs, the newest first."""
-    with _client() as client:
+    with open_client() as client:
         found = client.jobs.list(
-            state=state, labels=_labels(label or []), name=name, sort=sort, page_size=min(limit, 1000)
+            state=state,
+            labels=_labels(label or []),
+            name=name,
+            sweep_id=sweep_id,
+            sort=sort,
+            page_size=min(limit, 1000),
         )
         bodies = [job.body for job, _ in zip(found, range(limit), strict=False)]
     if as_json:
@@ -70,42 +87,65 @@ def jobs(
 
 def show(job_id: JobId, as_json: AsJSON = False) -> None:
     """Show one job."""
-    with _client() as client:
+    with open_client() as client:
         job = client.jobs.get(job_id)
     print_json(job.body) if as_json else print_job(job.body)
 
 
 def watch(job_id: JobId, timeout_s: TimeoutS = None, as_json: AsJSON = False) -> None:
     """Follow a job to its end: a progress bar on a terminal, else its records, one a line."""
-    with _client() as client:
+    with open_client() as client:
         job = client.jobs.get(job_id)
         if not as_json and (out.is_terminal or timeout_s is not None):
             _finish(job.wait(timeout_s, progress=True), as_json=False)
-            return
         if timeout_s is not None:
             _finish(job.wait(timeout_s, progress=False), as_json=True)
-            return
         for event in job.events():
             print_json(event) if as_json else out.print(event_line(event), highlight=False, soft_wrap=True)
         _exit_with(job.refresh())
 
 
-def cancel(job_id: JobId, as_json: AsJSON = False) -> None:
-    """Cancel a job; it ends within about two seconds."""
-    with _client() as client:
-        _print_state(client.jobs.cancel(job_id), as_json=as_json)
+def cancel(
+    job_id: Annotated[str, typer.Argument(metavar="JOB|SWEEP", help="A job's id, or a sweep's.")],
+    as_json: AsJSON = False,
+) -> None:
+    """Cancel a job, or all members of a sweep; it ends within about two seconds."""
+    with open_client() as client:
+        found: Handle = client.sweeps.cancel(job_id) if job_id.startswith("swp_") else client.jobs.cancel(job_id)
+        print_state(found, as_json=as_json)
 
 
 def pause(job_id: JobId, as_json: AsJSON = False) -> None:
     """Pause a job: it saves a checkpoint and frees its worker."""
-    with _client() as client:
-        _print_state(client.jobs.pause(job_id), as_json=as_json)
+    with open_client() as client:
+        print_state(client.jobs.pause(job_id), as_json=as_json)
 
 
 def resume(job_id: JobId, as_json: AsJSON = False) -> None:
     """Resume a paused job: it goes on from its checkpoint."""
-    with _client() as client:
-        _print_state(client.jobs.resume(job_id), as_json=as_json)
+    with open_client() as client:
+        print_state(client.jobs.resume(job_id), as_json=as_json)
+
+
+def rerun(
+    job_id: JobId,
+    patch: Annotated[
+        str, typer.Option(metavar="FILE.json|JSON", help="JSON Patch of the job's resolved_spec; - for stdin.")
+    ] = "[]",
+    start_from: Annotated[
+        StartFrom,
+        typer.Option(help="scratch; weights: with those it ended with; checkpoint: on from where it was saved last."),
+    ] = StartFrom.SCRATCH,
+    follow: Follow = False,
+    timeout_s: TimeoutS = None,
+    idempotency_key: Key = None,
+    as_json: AsJSON = False,
+) -> None:
+    """Submit a job again, changed by a patch."""
+    operations = _read_patch(patch)
+    with open_client() as client:
+        job = client.jobs.rerun(job_id, operations, start_from.value, idempotency_key=idempotency_key)
+        _show_or_follow(job, follow=follow, timeout_s=timeout_s, as_json=as_json)
 
 
 def download(
@@ -115,7 +155,7 @@ def download(
     as_json: AsJSON = False,
 ) -> None:
     """Download a job's artifacts, each checked against its SHA-256."""
-    with _client() as client:
+    with open_client() as client:
         try:
             paths = client.jobs.get(job_id).download(directory or Path(job_id), names or None)
         except FileNotFoundError as error:
@@ -127,21 +167,45 @@ def download(
             out.print(str(path), highlight=False, soft_wrap=True)
 
 
-def _client() -> Client:
+def open_client() -> Client:
+    """The client of every command."""
     return Client(max_retries=CLI_MAX_RETRIES)
 
 
-def _read_spec(source: str) -> dict[str, Any]:
-    try:
-        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
-        body = json.loads(text)
-    except OSError as error:
-        raise typer.BadParameter(f"Cannot read {source}: {error.strerror}.") from None
-    except ValueError as error:
-        raise typer.BadParameter(f"{source} is not JSON: {error}.") from None
+def read_object(source: str) -> dict[str, Any]:
+    """The JSON object in a file, or on stdin."""
+    body = _read_json(source)
     if not isinstance(body, dict):
         raise typer.BadParameter(f"{source}: expected a JSON object, received {type(body).__name__}.")
     return body
+
+
+def print_state(found: Handle, *, as_json: bool) -> None:
+    """What was done to a job or sweep has come to this."""
+    print_json(found.body) if as_json else out.print(f"{found.id}  {found.state}", highlight=False)
+
+
+def _read_patch(source: str) -> list[dict[str, Any]]:
+    patch = _parse(source, "--patch") if source.lstrip().startswith("[") else _read_json(source)
+    if not isinstance(patch, list) or not all(isinstance(operation, dict) for operation in patch):
+        raise typer.BadParameter("--patch: expected a JSON list of operations, as RFC 6902 has them.")
+    return patch
+
+
+def _read_json(source: str) -> Any:
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise typer.BadParameter(f"Cannot read {source}: {said}.") from None
+    return _parse(text, source)
+
+
+def _parse(text: str, source: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{source} is not JSON: {error}.") from None
 
 
 def _labels(pairs: list[str]) -> dict[str, str]:
@@ -151,14 +215,16 @@ def _labels(pairs: list[str]) -> dict[str, str]:
     return dict(pair.split(":", 1) for pair in pairs)
 
 
-def _print_state(job: Job, *, as_json: bool) -> None:
-    print_json(job.body) if as_json else out.print(f"{job.id}  {job.state}", highlight=False)
+def _show_or_follow(job: Job, *, follow: bool, timeout_s: float | None, as_json: bool) -> None:
+    if follow:
+        _finish(job.wait(timeout_s, progress=not as_json), as_json=as_json)
+    print_state(job, as_json=as_json)
 
 
-def _finish(job: Job, *, as_json: bool) -> None:
+def _finish(job: Job, *, as_json: bool) -> NoReturn:
     print_json(job.body) if as_json else print_job(job.body)
     _exit_with(job)
 
 
-def _exit_with(job: Job) -> None:
+def _exit_with(job: Job) -> NoReturn:
     raise typer.Exit(0 if job.state == "succeeded" else 1)

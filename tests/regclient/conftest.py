@@ -5,6 +5,7 @@ thing, `regcore up` as a user starts it.
 """
 
 import asyncio
+import copy
 import hashlib
 import json
 import os
@@ -356,6 +357,24 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[FakeServe
     yield fake
     running.should_exit = True
     thread.join()
+
+
+@pytest.fixture
+def path() -> dict[str, Any]:
+    """A path of three values, as the server gives it; free to change."""
+    return copy.deepcopy(PATH)
+
+
+@pytest.fixture
+def comparison() -> dict[str, Any]:
+    """A comparison of two groups, as the server gives it; free to change."""
+    return copy.deepcopy(comparison_body(["l2", "dropout"], "test/loss"))
+
+
+@pytest.fixture
+def ablation() -> dict[str, Any]:
+    """An ablation, as the server gives it; free to change."""
+    return copy.deepcopy(ABLATION)
 
 
 DIGITS: dict[str, Any] = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "linear"}}

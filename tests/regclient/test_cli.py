@@ -97,3 +97,39 @@ def test_jobs_show_cancel_and_download(regcore: Regcore, server: Any, job_id: st
 
 def test_jobs_as_json_is_limited(regcore: Regcore, job_id: str) -> None:
     assert [job["id"] for job in json.loads(regcore("jobs", "--json", "--limit", "1").stdout)] == [job_id]
+
+
+def test_rerun_takes_a_patch_as_json_or_from_a_file(regcore: Regcore, server: Any, job_id: str, tmp_path: Path) -> None:
+    patch = [{"op": "replace", "path": "/name", "value": "again"}]
+    (tmp_path / "patch.json").write_text(json.dumps(patch))
+
+    inline = regcore("rerun", job_id, "--patch", json.dumps(patch), "--start-from", "weights", "--json")
+    filed = regcore("rerun", job_id, "--patch", str(tmp_path / "patch.json"))
+
+    assert json.loads(inline.stdout)["parent_job_id"] == job_id
+    assert filed.stdout.split()[1] == "queued"
+    assert server.bodies == [{"patch": patch, "start_from": "weights"}, {"patch": patch, "start_from": "scratch"}]
+
+
+def test_rerun_follow_is_1_where_the_job_failed(regcore: Regcore, server: Any, job_id: str) -> None:
+    new_id = json.loads(regcore("rerun", job_id, "--idempotency-key", "k", "--json").stdout)["id"]
+    server.jobs[new_id]["state"] = "failed"
+
+    assert regcore("rerun", job_id, "--idempotency-key", "k", "--follow").returncode == 1
+
+
+@pytest.mark.parametrize(
+    "options", [("--patch", "[}"), ("--patch", "no.json"), ("--patch", "[1]"), ("--start-from", "middle")]
+)
+def test_a_rerun_that_cannot_be_read_is_a_usage_error(
+    regcore: Regcore, server: Any, job_id: str, options: tuple[str, str]
+) -> None:
+    assert regcore("rerun", job_id, *options).returncode == 2
+    assert server.bodies == []
+
+
+def test_a_rerun_from_no_checkpoint_is_5(regcore: Regcore, job_id: str) -> None:
+    done = regcore("rerun", job_id, "--start-from", "checkpoint")
+
+    assert done.returncode == 5
+    assert "no checkpoint" in done.stderr

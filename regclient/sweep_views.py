@@ -1,0 +1,136 @@
+"""What a person is shown of a sweep, as numbers: curves along an axis, and contrasts with their verdicts."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+View = Literal["path", "comparison", "ablation"]
+
+SPLITS = ("train", "validation", "test")
+LOG_FROM_RATIO = 20.0
+"""An axis this wide is shown on a logarithmic scale."""
+LOSS_LOG_FROM_RATIO = 5.0
+"""Losses this wide are: where the strongest value leaves nothing of the network, the rest would lie flat beside it."""
+VERDICTS = {"helps": "helps", "hurts": "hurts", "no_measurable_effect": "no measurable effect"}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Means with intervals over seeds, by rising value of the axis. What is not known is NaN."""
+
+    name: str
+    values: list[float]
+    means: list[float]
+    lows: list[float]
+    highs: list[float]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """One difference with its 95 % interval, what is left of it after correction, and the verdict."""
+
+    label: str
+    value: float | None
+    low: float | None
+    high: float | None
+    p_value: float | None
+    num_pairs: int | None
+    verdict: str
+    note: str | None
+
+
+@dataclass(frozen=True)
+class Contrasts:
+    """All contrasts of one comparison or ablation.
+
+    Attributes:
+        title: What is contrasted.
+        axis: What the numbers are, and which side of 0 is the better one.
+        rows: In the server's order.
+    """
+
+    title: str
+    axis: str
+    rows: list[Contrast]
+
+
+def curves_of(path: Mapping[str, Any], metric: str) -> list[Curve]:
+    """One curve for each split that has the metric (`loss`, `accuracy`), and one for a number without splits."""
+    names = [f"{split}/{metric}" for split in SPLITS] if metric not in ("sparsity", "generalization_gap") else [metric]
+    found = (_curve(path, name) for name in names)
+    return [curve for curve in found if any(math.isfinite(mean) for mean in curve.means)]
+
+
+def marked_values(path: Mapping[str, Any]) -> dict[str, float]:
+    """The values that stand out, by what they are called; equal ones are called by both names."""
+    best, one_standard_error = path.get("best_value"), path.get("one_standard_error_value")
+    if best is not None and best == one_standard_error:
+        return {"best, and within one standard error": best}
+    marks = {"best": best, "one standard error": one_standard_error}
+    return {name: value for name, value in marks.items() if value is not None}
+
+
+def is_logarithmic(values: Iterable[float], from_ratio: float = LOG_FROM_RATIO) -> bool:
+    """Whether these are best shown on a logarithmic scale: none below 0, and this far apart."""
+    known = [value for value in values if math.isfinite(value)]
+    positive = [value for value in known if value > 0]
+    return len(positive) > 1 and min(known) >= 0 and max(positive) / min(positive) >= from_ratio
+
+
+def contrasts_of_comparison(comparison: Mapping[str, Any]) -> Contrasts:
+    """Every pair of groups, the earlier one the baseline."""
+    rows = [
+        _contrast(f"{row['group']} − {row['baseline']}", row["difference"], row) for row in comparison["differences"]
+    ]
+    better = "below" if comparison["mode"] == "min" else "above"
+    return Contrasts(
+        f"Differences in {comparison['metric']}", f"difference in {comparison['metric']}, better {better} 0", rows
+    )
+
+
+def contrasts_of_ablation(ablation: Mapping[str, Any]) -> Contrasts:
+    """What each regularizer contributes in the presence of the others."""
+    rows = [_contrast(row["regularizer"], row["contribution"], row) for row in ablation["contributions"]]
+    axis = f"contribution to {ablation['metric']}, above 0 it helps"
+    return Contrasts("What each regularizer contributes", axis, rows)
+
+
+def view_of(spec: Mapping[str, Any]) -> View | None:
+    """What there is to see of a sweep besides its leaderboard; None where it has several axes."""
+    if (spec.get("strategy") or {}).get("kind") == "ablation":
+        return "ablation"
+    if spec.get("variants"):
+        return "comparison"
+    axes: Sequence[Mapping[str, Any]] = spec.get("axes") or []
+    values: Sequence[Any] = (axes[0].get("values") if axes else None) or []
+    is_numeric = len(axes) == 1 and (bool(axes[0].get("range")) or (bool(values) and all(map(_is_number, values))))
+    return "path" if is_numeric else None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _curve(path: Mapping[str, Any], name: str) -> Curve:
+    points = path["points"]
+    cells = [point.get(name) or (point.get("metrics") or {}).get(name) or {} for point in points]
+    means, lows, highs = ([_number(cell.get(end)) for cell in cells] for end in ("value", "low", "high"))
+    return Curve(name, [float(point["value"]) for point in points], means, lows, highs)
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _contrast(label: str, difference: Mapping[str, Any], judged: Mapping[str, Any]) -> Contrast:
+    return Contrast(
+        label=label,
+        value=difference["value"],
+        low=difference["low"],
+        high=difference["high"],
+        p_value=judged.get("p_value_corrected"),
+        num_pairs=judged.get("num_pairs"),
+        verdict=judged["verdict"],
+        note=judged.get("note"),
+    )

@@ -1,0 +1,158 @@
+"""Plots of characters: lines in braille, two by four dots to a cell; readable on 80 columns and without colour."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Self
+
+from rich.text import Text
+
+from regclient.sweep_views import LOG_FROM_RATIO, LOSS_LOG_FROM_RATIO, Curve, is_logarithmic
+
+MARKERS = "●○◆"
+RULES = "│┊"
+STYLES = ("blue", "green", "red")
+LABEL_WIDTH = 8
+MAX_WIDTH = 100
+NUM_X_TICKS = 5
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+"""Braille's bits, by row and column within a cell."""
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """Linear, or logarithmic where the values are orders of magnitude apart; 0 then lies a step below the rest."""
+
+    low: float
+    high: float
+    is_logarithmic: bool
+
+    @classmethod
+    def over(cls, values: Sequence[float], from_ratio: float = LOG_FROM_RATIO) -> Self:
+        """The scale on which these values are told apart."""
+        if not is_logarithmic(values, from_ratio):
+            return cls(min(values), max(values), False)
+        powers = [math.log10(value) for value in values if value > 0]
+        low, high = min(powers), max(powers)
+        step = (high - low) / (len(set(powers)) - 1)
+        return cls(low - step if min(values) == 0 else low, high, True)
+
+    def place(self, value: float, count: int) -> int:
+        """Which of so many places, from 0, is the value's."""
+        if self.is_logarithmic:
+            value = math.log10(value) if value > 0 else self.low
+        share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        return min(count - 1, max(0, round(share * (count - 1))))
+
+    def at(self, share: float) -> float:
+        """The value at a share of the way from low to high."""
+        value = self.low + share * (self.high - self.low)
+        return float(10**value) if self.is_logarithmic else value
+
+
+@dataclass
+class _Cell:
+    bits: int = 0
+    marker: str = ""
+    style: str = ""
+
+
+def line_plot(curves: Sequence[Curve], marks: Mapping[str, float], *, width: int = 78, height: int = 14) -> Text:
+    """Draw curves over a common axis, each with a marker of its own at every point.
+
+    Args:
+        curves: At most three; a point that is NaN is left out.
+        marks: At most two values of the axis that a line points out, by name.
+        width: Columns, labels included.
+        height: Rows of the plot alone.
+    """
+    assert 0 < len(curves) <= len(MARKERS), "each curve needs a marker of its own"
+    columns = width - LABEL_WIDTH - 2
+    known = [mean for curve in curves for mean in curve.means if math.isfinite(mean)]
+    x_scale, y_scale = _Scale.over(curves[0].values), _Scale.over(known, LOSS_LOG_FROM_RATIO)
+    cells = [[_Cell() for _ in range(columns)] for _ in range(height)]
+    for value, rule in zip(marks.values(), RULES, strict=False):
+        for row in cells:
+            row[x_scale.place(value, columns)] = _Cell(marker=rule, style="dim")
+    for curve, marker, style in zip(curves, MARKERS, STYLES, strict=False):
+        _draw(cells, curve, marker, style, x_scale, y_scale)
+    drawn = Text(no_wrap=True)
+    labels = {round(share * (height - 1)): share for share in (0.0, 0.25, 0.5, 0.75, 1.0)}
+    for index, row in enumerate(cells):
+        share = labels.get(index)
+        label = "" if share is None else _short(y_scale.at(1 - share))
+        drawn.append(f"{label:>{LABEL_WIDTH}} {'┤' if label else '│'}", style="dim")
+        for cell in row:
+            drawn.append(cell.marker or chr(0x2800 + cell.bits), style=cell.style)
+        drawn.append("\n")
+    drawn.append(_axis(curves[0].values, x_scale, columns), style="dim")
+    drawn.append(_legend(curves, marks))
+    return drawn
+
+
+def _draw(cells: list[list[_Cell]], curve: Curve, marker: str, style: str, x_scale: _Scale, y_scale: _Scale) -> None:
+    width, height = 2 * len(cells[0]), 4 * len(cells)
+    places = [
+        (x_scale.place(value, width), height - 1 - y_scale.place(mean, height))
+        for value, mean in zip(curve.values, curve.means, strict=True)
+        if math.isfinite(mean)
+    ]
+    for start, end in pairwise(places):
+        for x, y in _between(start, end):
+            cell = cells[y // 4][x // 2]
+            cell.bits |= _DOTS[y % 4][x % 2]
+            if not cell.marker:
+                cell.style = style
+    for x, y in places:
+        cells[y // 4][x // 2] = _Cell(marker=marker, style=style)
+
+
+def _between(start: tuple[int, int], end: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    """Every dot of the straight line."""
+    (x, y), (width, height) = start, (end[0] - start[0], end[1] - start[1])
+    num_steps = max(abs(width), abs(height), 1)
+    for step in range(num_steps + 1):
+        yield x + round(width * step / num_steps), y + round(height * step / num_steps)
+
+
+def _axis(values: Sequence[float], scale: _Scale, columns: int) -> str:
+    ticks, labels = ["─"] * columns, [" "] * columns
+    ends = 0
+    for value in _ticks(values):
+        place, label = scale.place(value, columns), _short(value)
+        start = min(max(0, place - len(label) // 2), columns - len(label))
+        if start >= ends:
+            ticks[place] = "┴"
+            labels[start : start + len(label)] = label
+            ends = start + len(label) + 2
+    indent = " " * (LABEL_WIDTH + 1)
+    return f"{indent}└{''.join(ticks)}\n{indent} {''.join(labels).rstrip()}\n"
+
+
+def _ticks(values: Sequence[float]) -> list[float]:
+    """Powers of ten on a logarithmic axis, else some of the values."""
+    if is_logarithmic(values):
+        positive = [value for value in values if value > 0]
+        low, high = (math.log10(end) for end in (min(positive), max(positive)))
+        powers = [10.0**power for power in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)]
+        return [0.0] * (min(values) == 0) + powers
+    last = len(values) - 1
+    places = {round(step * last / (NUM_X_TICKS - 1)) for step in range(NUM_X_TICKS)}
+    return [sorted(values)[place] for place in sorted(places)]
+
+
+def _legend(curves: Sequence[Curve], marks: Mapping[str, float]) -> Text:
+    named_curves = [
+        Text(f"{marker} {curve.name}", style=style)
+        for curve, marker, style in zip(curves, MARKERS, STYLES, strict=False)
+    ]
+    legend = Text(" " * (LABEL_WIDTH + 2)) + Text("   ").join(named_curves)
+    if marks:
+        named = (f"{rule} {name}: {_short(value)}" for (name, value), rule in zip(marks.items(), RULES, strict=False))
+        legend.append(f"\n{' ' * (LABEL_WIDTH + 2)}{'   '.join(named)}", style="dim")
+    return legend
+
+
+def _short(value: float) -> str:
+    return f"{value:.3g}"

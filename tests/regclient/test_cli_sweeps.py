@@ -1,0 +1,143 @@
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+Regcore = Callable[..., subprocess.CompletedProcess[str]]
+pytestmark = pytest.mark.usefixtures("server")
+
+BASE = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "linear"}}
+AXIS = {"pointer": "/regularizers/0/strength", "range": {"kind": "log", "low": 1e-6, "high": 1, "num_points": 3}}
+SPECS: dict[str, dict[str, Any]] = {
+    "path": {"name": "strengths", "base": BASE, "axes": [AXIS]},
+    "comparison": {"base": BASE, "variants": [{"name": "l2"}, {"name": "dropout"}]},
+    "ablation": {"base": BASE, "strategy": {"kind": "ablation"}},
+}
+
+
+@pytest.fixture
+def spec_file(tmp_path: Path) -> Callable[[str], str]:
+    def write(view: str) -> str:
+        file = tmp_path / f"{view}.json"
+        file.write_text(json.dumps(SPECS[view]))
+        return str(file)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("view", "said"),
+    [
+        ("path", ["1 s.e.", "┊ one standard error: 0.01", "zeros"]),
+        ("comparison", ["dropout − l2", "helps", "0.5 [0.4, 0.6]"]),
+        ("ablation", ["What each regularizer contributes", "dropout"]),
+    ],
+)
+def test_sweep_follow_shows_leaderboard_and_view_and_draws_it(
+    regcore: Regcore,
+    server: Any,
+    spec_file: Callable[[str], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    view: str,
+    said: list[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    server.ends_after_gets = 2
+
+    done = regcore("sweep", spec_file(view), "--follow", "--plot", str(tmp_path / "plot.png"))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    for expected in ["succeeded", "0.25 [0.2, 0.3]", *said]:
+        assert expected in done.stdout
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+    with Image.open(tmp_path / "plot.png") as picture:
+        assert picture.width > 500
+
+
+def test_sweep_without_follow_says_which_it_is_and_it_can_be_looked_at(
+    regcore: Regcore, server: Any, spec_file: Callable[[str], str]
+) -> None:
+    made = regcore("sweep", "-", stdin=json.dumps(SPECS["path"])).stdout
+    [sweep_id] = server.sweeps
+    seen = json.loads(regcore("sweep", sweep_id, "--json").stdout)
+
+    assert made == f"{sweep_id}  running\n"
+    assert seen["path"]["best_value"] == 0.001
+    assert seen["counts"] == {"succeeded": 2, "running": 1, "queued": 1}
+
+
+def test_a_cancelled_sweep_is_1_and_one_that_is_not_over_is_124(
+    regcore: Regcore, server: Any, spec_file: Callable[[str], str]
+) -> None:
+    waited = regcore("sweep", spec_file("ablation"), "--follow", "--timeout-s", "0.2")
+    [sweep_id] = server.sweeps
+    cancelled = regcore("cancel", sweep_id, "--json")
+    followed = regcore("sweep", sweep_id, "--follow", "--json")
+
+    assert waited.returncode == 124
+    assert json.loads(cancelled.stdout)["state"] == "cancelled"
+    assert followed.returncode == 1
+    assert json.loads(followed.stdout)["ablation"]["correction"] == "holm"
+
+
+def test_sweeps_lists_them(regcore: Regcore, server: Any, spec_file: Callable[[str], str]) -> None:
+    nothing = regcore("sweeps").stdout
+    regcore("sweep", spec_file("path"))
+
+    assert nothing.startswith("No sweeps.")
+    assert "strengths" in regcore("sweeps").stdout
+    assert len(json.loads(regcore("sweeps", "--json").stdout)) == 1
+
+
+@pytest.mark.parametrize(
+    ("spec", "options", "said"),
+    [
+        ("path", ["--plot", "plot.png"], "--plot needs --follow"),
+        ("path", ["--follow", "--plot", "plot.bmp"], "ends in .png"),
+        ("path", ["--follow", "--plot", "nowhere/plot.png"], "There is no directory nowhere"),
+        ("several", ["--follow", "--plot", "plot.png"], "one numeric axis"),
+    ],
+)
+def test_what_could_not_be_drawn_is_a_usage_error_before_anything_is_submitted(
+    regcore: Regcore, server: Any, spec: str, options: list[str], said: str
+) -> None:
+    body = SPECS.get(spec) or {"base": BASE, "axes": [AXIS, AXIS]}
+
+    done = regcore("sweep", "-", *options, stdin=json.dumps(body))
+
+    assert done.returncode == 2
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert server.sweeps == {}
+
+
+def test_an_unknown_sweep_is_5(regcore: Regcore) -> None:
+    assert regcore("sweep", "swp_x").returncode == 5
+
+
+def test_compare_says_what_differs_and_draws_it(regcore: Regcore, server: Any, tmp_path: Path) -> None:
+    plot = str(tmp_path / "plot.png")
+
+    done = regcore("compare", "none=job_1,job_2", "l1=job_3", "--metric", "test/accuracy", "--plot", plot)
+
+    groups = [{"name": "none", "job_ids": ["job_1", "job_2"]}, {"name": "l1", "job_ids": ["job_3"]}]
+    assert server.bodies == [{"groups": groups, "metric": "test/accuracy"}]
+    assert done.returncode == 0
+    assert "l1 − none" in done.stdout
+    assert (tmp_path / "plot.png").exists()
+
+
+@pytest.mark.parametrize("groups", [["a"], ["a="], ["=job_1"], ["a=job_1"], ["a=job_1", "a=job_2"]])
+def test_groups_that_cannot_be_read_are_a_usage_error(regcore: Regcore, server: Any, groups: list[str]) -> None:
+    assert regcore("compare", *groups).returncode == 2
+    assert server.bodies == []
+
+
+def test_compare_as_json_is_the_servers_own(regcore: Regcore) -> None:
+    done = regcore("compare", "a=job_1", "b=job_2", "--json")
+
+    assert json.loads(done.stdout)["differences"][0]["group"] == "b"
