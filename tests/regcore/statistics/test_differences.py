@@ -58,14 +58,33 @@ def test_a_single_member_borrows_the_other_groups_noise_and_says_so():
     assert difference.notes == (ONE_MEMBER, NO_ROWS)
 
 
-def test_splits_drawn_anew_widen_the_interval_by_nadeau_and_bengios_ratio():
-    plain = differ(group_of("a", BASELINE), group_of("b", BETTER))
+@pytest.mark.parametrize(
+    ("group", "factor"),
+    [
+        (group_of("b", BETTER), (1 / 4 + 0.25) / (1 / 4)),  # paired
+        (group_of("b", BETTER, seeds=range(5, 9)), (1 / 4 + 0.25) / (1 / 4)),  # the same for both groups
+        (group_of("b", BETTER[:1], seeds=[9]), (1 / 4 + 1 + 2 * 0.25) / (1 / 4 + 1)),
+    ],
+)
+def test_splits_drawn_anew_widen_the_interval_by_nadeau_and_bengios_ratio(group, factor):
+    plain = differ(group_of("a", BASELINE), group)
 
-    corrected = differ(group_of("a", BASELINE), group_of("b", BETTER), resplit_ratio=0.25)
+    corrected = differ(group_of("a", BASELINE), group, resplit_ratio=0.25)
 
-    # √((1/4 + 1/4) / (1/4))
-    assert corrected.high - corrected.low == pytest.approx(math.sqrt(2) * (plain.high - plain.low))
-    assert corrected.notes == ()
+    assert corrected.high - corrected.low == pytest.approx(math.sqrt(factor) * (plain.high - plain.low))
+    assert NO_ROWS not in corrected.notes
+
+
+def test_splits_drawn_anew_have_the_rows_noise_between_seeds_already(rng):
+    baseline, group = group_from_rows("a", rng.random((3, 40))), group_from_rows("b", rng.random((3, 40)))
+
+    assert differ(baseline, group, resplit_ratio=0.25).noise["rows"] is None
+
+
+def test_a_single_split_is_measured_by_its_rows(rng):
+    baseline, group = group_from_rows("a", rng.random((1, 40))), group_from_rows("b", rng.random((1, 40)))
+
+    assert differ(baseline, group, resplit_ratio=0.25) == differ(baseline, group)
 
 
 @pytest.mark.parametrize("seeds", [[0, 1, 2], [5, 6, 7]])
@@ -181,6 +200,32 @@ def test_the_rows_add_to_the_seeds_noise(rng, seeds):
     seeds_alone = differ(group_of("a", list(baseline.mean(1))), group_of("b", list(group.mean(1)), seeds=seeds))
     assert difference.noise["seeds"] == pytest.approx(seeds_alone.noise["seeds"])
     assert difference.high - difference.low > 2 * 1.98 * own.std(ddof=1) / 10 > seeds_alone.high - seeds_alone.low
+
+
+def test_what_seeds_and_rows_make_together_is_counted_once(rng):
+    """One way of the two-way analysis of variance, with its mean squares from sums over cells."""
+    rows = 0.5 * rng.normal(size=50) + rng.normal(size=(3, 50))
+    between_rows = 3 * sum((rows[:, i].mean() - rows.mean()) ** 2 for i in range(50)) / 49
+    rest = sum(
+        (rows[s, i] - rows[s].mean() - rows[:, i].mean() + rows.mean()) ** 2 for s in range(3) for i in range(50)
+    )
+
+    difference = differ(group_from_rows("a", np.zeros((3, 50)) + 0.1), group_from_rows("b", rows))
+
+    expected = (between_rows - rest / (2 * 49)) / (3 * 50)
+    assert expected > 0
+    assert difference.noise["rows"] == pytest.approx(math.sqrt(expected))
+
+
+def test_groups_of_other_seeds_and_sizes_share_rows_too(rng):
+    hard = 10 * rng.normal(size=60)
+    baseline = hard + rng.normal(scale=0.1, size=60) + rng.normal(scale=0.01, size=(3, 60))
+    group = hard + rng.normal(scale=0.01, size=(2, 60))
+
+    difference = differ(group_from_rows("a", baseline), group_from_rows("b", group, seeds=[7, 8]))
+
+    assert not difference.paired
+    assert difference.noise["rows"] == pytest.approx(0.1 / math.sqrt(60), rel=0.2)
 
 
 def test_seeds_that_agree_by_chance_leave_at_least_the_noise_for_these_networks(rng):

@@ -46,9 +46,10 @@ def test_where_few_seeds_are_shared_all_members_are_kept_unpaired():
 
 
 def test_repeated_seeds_are_not_paired_and_it_is_said():
-    matched = match(group_of("a", [1.0, 2.0], seeds=[0, 0]), group_of("b", [1.0, 2.0], seeds=[0, 1]))
+    matched = match(group_of("a", [1.0, 2.0, 3.0], seeds=[0, 0, 1]), group_of("b", [1.0, 2.0, 3.0]))
 
     assert not matched.paired
+    assert len(matched.baseline) == 3
     assert matched.notes == ("Seeds repeat within a group; its members are taken to be independent.",)
 
 
