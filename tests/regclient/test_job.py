@@ -164,3 +164,26 @@ def test_a_real_job_is_paused_and_goes_on(real_client: Client, endless_spec: dic
         "paused",
         "queued",
     ]
+
+
+def test_a_real_job_that_was_cancelled_goes_on_in_a_rerun(real_client: Client, endless_spec: dict[str, Any]) -> None:
+    often = {**endless_spec["training"], "checkpoint_every_s": 0.1}
+    job = real_client.jobs.create({**endless_spec, "training": often})
+    assert wait_until(lambda: any(event["kind"] == "checkpoint" for event in job.events(follow=False)), 60)
+    job.cancel().wait(timeout_s=30, progress=False)
+
+    again = job.rerun(start_from="checkpoint")
+    assert wait_until(lambda: again.refresh().state == "running" and len(again.metrics()) > 0, 60)
+    again.cancel().wait(timeout_s=30, progress=False)
+
+    assert again.parent_job_id == job.id
+    assert again.metrics()[0]["epoch"] > 1
+
+
+def test_a_real_job_begins_with_the_weights_of_another(real_client: Client, trained_id: str) -> None:
+    briefly = [{"op": "replace", "path": "/training/epochs", "value": 1}]
+
+    again = real_client.jobs.rerun(trained_id, briefly, "weights").wait(timeout_s=60, progress=False)
+
+    before, after = (real_client.jobs.get(job_id).metrics() for job_id in (trained_id, again.raise_for_state().id))
+    assert after[0]["values"]["train/loss"] < before[0]["values"]["train/loss"]
