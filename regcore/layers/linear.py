@@ -57,6 +57,8 @@ class Linear(Layer):
         if len(weight) == 1:
             # The same product, which BLAS does a tenth faster without a batch axis.
             return functional.linear(x[0], weight[0], None if bias is None else bias[0]).unsqueeze(0)
-        if bias is None:
-            return torch.matmul(x, weight.mT)
-        return torch.baddbmm(bias.unsqueeze(1), x.expand(len(weight), -1, -1), weight.mT)
+        # (K, outputs, B) in memory: BLAS is twice as fast where outputs are few, and so is what follows with classes
+        # not last.
+        rows = x.expand(len(weight), -1, -1).mT
+        product = torch.bmm(weight, rows) if bias is None else torch.baddbmm(bias.unsqueeze(2), weight, rows)
+        return product.mT
