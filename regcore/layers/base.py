@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from regcore.frozen import Fusible
-from regcore.streams import generator
+from regcore.streams import stream_seed
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor, nn
@@ -83,6 +83,6 @@ class LayerContext:
     step: int = 0
     micro_batch: int = 0
 
-    def generators(self, device: str) -> list[Generator]:
-        """One mask stream per member, at its start."""
-        return [generator(seed, "mask", self.label, self.step, self.micro_batch, device=device) for seed in self.seeds]
+    def mask_seeds(self) -> list[int]:
+        """Where the stream of each member's masks starts at this step."""
+        return [stream_seed(seed, "mask", self.label, self.step, self.micro_batch) for seed in self.seeds]

@@ -41,13 +41,22 @@ class Dropout(Layer):
 def dropout_mask(x: Tensor, p: list[float], context: LayerContext) -> Tensor:
     """m/(1 − p) for each member, drawn from its own stream, so that a member's masks do not depend on the others.
 
+    A value is kept where 32 random bits, as an integer, reach p · 2³²: several times faster than `bernoulli_`.
+
     Returns:
         (K, *x.shape[1:]); x may have a leading axis of 1 that all members share.
     """
     import torch
 
-    mask = torch.empty((len(p), *x.shape[1:]), dtype=x.dtype, device=x.device)
-    streams = context.generators(str(x.device))
-    for row, probability, stream in zip(mask, p, streams, strict=True):
-        row.bernoulli_(1 - probability, generator=stream).div_(1 - probability)
-    return mask
+    rows, features = x.shape[1], x.shape[2:]
+    num_values = x[0].numel()
+    bits = torch.empty(len(p), -(-num_values // 2), dtype=torch.int64, device=x.device)
+    stream = torch.Generator(x.device)
+    for member, seed in zip(bits, context.mask_seeds(), strict=True):
+        member.random_(-(2**63), None, generator=stream.manual_seed(seed))
+    drawn = bits.view(torch.int32)[:, :num_values]
+    reach = torch.tensor([[min(round(each * 2**32), 2**32 - 1) - 2**31] for each in p], dtype=torch.int32)
+    mask = (drawn >= reach.to(x.device)).to(x.dtype)
+    mask.mul_(mask.new_tensor([[1 / (1 - each)] for each in p]))
+    # Rows last, as a stacked linear layer has them in memory.
+    return mask.view(len(p), *features, rows).movedim(-1, 1)

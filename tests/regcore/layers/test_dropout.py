@@ -48,6 +48,20 @@ def test_nothing_is_dropped_at_p_0():
     assert torch.equal(apply(x, [0.0]), x)
 
 
+def test_almost_everything_is_dropped_at_the_largest_p_below_1():
+    x = torch.ones(1, 50, 3, dtype=torch.float64)
+
+    assert torch.count_nonzero(apply(x, [math.nextafter(1, 0)])) == 0
+
+
+def test_a_smaller_p_keeps_what_a_larger_one_keeps():
+    x = torch.ones(1, 20, 7)
+
+    low, high = (apply(x, [p]) != 0 for p in (0.3, 0.6))
+
+    assert (low | ~high).all()
+
+
 def test_a_members_masks_do_not_depend_on_the_other_members():
     x = torch.ones(1, 10, 10)
 
