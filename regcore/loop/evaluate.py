@@ -35,8 +35,7 @@ def measure(evaluation: Evaluation, loss: str) -> list[dict[str, float]]:
     """The metrics of each member: `loss`, and `accuracy`, or `r2` and `mae`."""
     columns = {"loss": evaluation.losses.mean(1)}
     if loss in ("cross_entropy", "binary_cross_entropy"):
-        correct = predicted_labels(evaluation.outputs) == evaluation.targets
-        columns["accuracy"] = correct.double().mean(1)
+        columns["accuracy"] = _is_correct(evaluation.outputs, evaluation.targets).double().mean(1)
     else:
         errors = evaluation.outputs.squeeze(-1) - evaluation.targets.double()
         spread = (evaluation.targets.double() - evaluation.targets.double().mean()).square().sum()
@@ -44,6 +43,17 @@ def measure(evaluation: Evaluation, loss: str) -> list[dict[str, float]]:
         columns["mae"] = errors.abs().mean(1)
     table = torch.stack(list(columns.values())).T.tolist()
     return [dict(zip(columns, row, strict=True)) for row in table]
+
+
+def _is_correct(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Whether `predicted_labels` of (K, N, outputs) are the targets (N,); many times faster where no outputs tie."""
+    if outputs.shape[-1] > 1:
+        by_class = outputs.mT.contiguous()
+        highest = by_class.amax(1, keepdim=True)
+        if (by_class == highest).sum() == highest.numel():
+            at_target = by_class.gather(1, targets.long().expand(len(outputs), 1, -1))
+            return (at_target == highest).squeeze(1)
+    return predicted_labels(outputs) == targets
 
 
 def predicted_labels(outputs: Tensor) -> Tensor:

@@ -21,6 +21,15 @@ def test_accuracy_is_sklearns_per_member():
         assert set(values) == {"loss", "accuracy"}
 
 
+def test_where_outputs_tie_the_first_class_is_the_answer():
+    outputs = torch.tensor([[[1.0, 1.0, 0.0], [0.0, 2.0, 2.0], [0.0, 0.0, 0.0], [0.0, 3.0, 1.0]]])
+    labels = torch.tensor([1, 1, 0, 1])
+
+    (values,) = measure(Evaluation(torch.zeros(1, 4), outputs, labels), "cross_entropy")
+
+    assert values["accuracy"] == accuracy_score(labels, outputs[0].argmax(-1)) == 0.75
+
+
 def test_accuracy_of_a_single_logit_is_that_of_its_sign():
     outputs = torch.tensor([[[2.0], [-1.0], [0.5], [-3.0]]], dtype=torch.float64)
 
