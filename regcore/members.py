@@ -7,20 +7,31 @@ A run of one member uses the scalar overloads, which round exactly as `torch.opt
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
 def coefficient(values: Sequence[float], like: Tensor) -> float | Tensor:
-    """One number for a single member (or when all agree), else a tensor (K, 1, ...) that broadcasts over `like`."""
+    """One number for a single member (or when all agree), else a tensor (K, 1, ...) that broadcasts over `like`.
+
+    The tensor is kept for the next step, which mostly asks for the same one: it is not to be changed.
+    """
+    values = tuple(values)
+    if values.count(values[0]) == len(values):
+        return values[0]
+    return _column(values, like.dtype, like.device, like.dim())
+
+
+@lru_cache(maxsize=64)
+def _column(values: tuple[float, ...], dtype: torch.dtype, device: torch.device, num_axes: int) -> Tensor:
     import torch
 
-    if all(value == values[0] for value in values):
-        return values[0]
-    column = torch.tensor(values, dtype=torch.float64).to(device=like.device, dtype=like.dtype)
-    return column.view(-1, *[1] * (like.dim() - 1))
+    column = torch.tensor(values, dtype=torch.float64).to(device=device, dtype=dtype)
+    return column.view(-1, *[1] * (num_axes - 1))
 
 
 def add_scaled_(target: Tensor, other: Tensor, values: Sequence[float]) -> None:

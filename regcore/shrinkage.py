@@ -5,16 +5,20 @@ Source: Parikh & Boyd 2014, Proximal Algorithms, §6.5.2; Yun et al. 2021, Adapt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
 
 from regcore.members import coefficient
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+_LARGE_SLICE: Final = 16384
+"""Weights of one member from which it is faster, on a CPU, to take members one by one: each fits its core's cache, and
+needs no temporary tensor as large as the stack, whose pages the system would have to clear at every step."""
 
-def shrink_(weight: Tensor, strengths: Sequence[float], reach: list[float] | Tensor) -> None:
+
+def shrink_(weight: Tensor, strengths: Sequence[float], reach: Sequence[float] | Tensor) -> None:
     """Soft threshold in place: sign(w) · max(|w| − threshold, 0), with threshold = strength × reach.
 
     Args:
@@ -24,28 +28,49 @@ def shrink_(weight: Tensor, strengths: Sequence[float], reach: list[float] | Ten
     """
     import torch
 
-    if isinstance(reach, list):
-        threshold = coefficient([s * r for s, r in zip(strengths, reach, strict=True)], weight)
-    else:
-        threshold = reach * coefficient(strengths, reach)
+    if isinstance(reach, torch.Tensor):
+        _shrink_elementwise_(weight, reach * coefficient(strengths, reach))
+        return
+    thresholds = [s * r for s, r in zip(strengths, reach, strict=True)]
+    threshold = coefficient(thresholds, weight)
     if isinstance(threshold, float):
         torch.ops.aten.softshrink.out(weight, threshold, out=weight)
+    elif _is_large(weight):
+        for member, own in zip(weight.unbind(), thresholds, strict=True):
+            torch.ops.aten.softshrink.out(member, own, out=member)
     else:
-        weight.copy_(weight - weight.maximum(-threshold).minimum(threshold))
+        _shrink_elementwise_(weight, threshold)
+
+
+def _shrink_elementwise_(weight: Tensor, threshold: Tensor) -> None:
+    """What softshrink does, to the bit: w − t, w + t or w − w."""
+    import torch
+
+    removed = torch.maximum(weight, -threshold)
+    torch.minimum(removed, threshold, out=removed)
+    weight.sub_(removed)
 
 
 def l1_norms(weights: Sequence[Tensor]) -> Tensor:
     """‖w‖₁ of each member over all the tensors, (K,), float64."""
-    return sum_per_member([weight.double().abs() for weight in weights])
+    return _sum_per_member(weights, lambda weight: weight.double().abs())
 
 
 def squared_norms(weights: Sequence[Tensor]) -> Tensor:
     """‖w‖² of each member over all the tensors, (K,), float64."""
-    return sum_per_member([weight.double().square() for weight in weights])
+    return _sum_per_member(weights, lambda weight: weight.double().square())
 
 
-def sum_per_member(terms: Sequence[Tensor]) -> Tensor:
-    """Sum of all elements of each member, (K,)."""
+def _sum_per_member(weights: Sequence[Tensor], term: Callable[[Tensor], Tensor]) -> Tensor:
+    """Sum of an elementwise term over all elements of each member, (K,)."""
     import torch
 
-    return torch.stack([term.flatten(1).sum(1) for term in terms]).sum(0)
+    sums = []
+    for weight in weights:
+        parts = torch.split(weight, 1) if _is_large(weight) else [weight]
+        sums.append(torch.cat([term(part).flatten(1).sum(1) for part in parts]))
+    return torch.stack(sums).sum(0)
+
+
+def _is_large(weight: Tensor) -> bool:
+    return weight.device.type == "cpu" and weight[0].numel() >= _LARGE_SLICE

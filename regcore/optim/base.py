@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
@@ -16,6 +16,32 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MAX_LEARNING_RATE = 1e6
+
+
+class Scheduled:
+    """A number per member, times its schedule's factor: a learning rate or a strength.
+
+    It is asked for several times in each step, so schedules that agree are worked out once.
+
+    Args:
+        values: Base value of each member.
+        schedules: Schedule of each member.
+    """
+
+    def __init__(self, values: Iterable[float], schedules: Sequence[Schedule]) -> None:
+        self._values = tuple(values)
+        self._distinct = list(dict.fromkeys(schedules))
+        self._places = [self._distinct.index(schedule) for schedule in schedules]
+        self._factors: list[float] = []
+        self._last: tuple[float, ...] = ()
+
+    def at(self, moment: Moment) -> tuple[float, ...]:
+        """The numbers at this step."""
+        factors = [schedule.factor(moment) for schedule in self._distinct]
+        if factors != self._factors:
+            self._last = tuple(value * factors[place] for value, place in zip(self._values, self._places, strict=True))
+            self._factors = factors
+        return self._last
 
 
 class Optimizer(Fusible):
@@ -50,16 +76,21 @@ class Update(ABC):
     """An optimizer at work on stacked weights."""
 
     def __init__(self, members: Sequence[Any], weights: Mapping[str, Tensor]) -> None:
-        self.members = members
         self.weights = weights
         self.state: dict[str, dict[str, Tensor]] = {name: {} for name in weights}
+        self.take(members)
+
+    def take(self, members: Sequence[Any]) -> None:
+        """Work out once what each step needs of these specs."""
+        self.members = members
+        self._rates = Scheduled([m.learning_rate for m in members], [m.schedule for m in members])
 
     def select(self, positions: Sequence[int], weights: Mapping[str, Tensor]) -> Self:
         """The update of some of the members alone, whose weights are these."""
         import torch
 
         part = copy.copy(self)
-        part.members = [self.members[position] for position in positions]
+        part.take([self.members[position] for position in positions])
         part.weights = weights
         part.state = {
             name: {
@@ -75,16 +106,16 @@ class Update(ABC):
         for name, weight in self.weights.items():
             self.state[name] = {key: tensor.to(weight.device) for key, tensor in state[name].items()}
 
-    def rates(self, moment: Moment) -> list[float]:
+    def rates(self, moment: Moment) -> tuple[float, ...]:
         """Scheduled learning rates, one per member."""
-        return [member.rate(moment) for member in self.members]
+        return self._rates.at(moment)
 
     @abstractmethod
     def step(self, gradients: Mapping[str, Tensor], moment: Moment) -> None:
         """Move every weight once, in place."""
 
     @abstractmethod
-    def reach(self, name: str, moment: Moment) -> list[float] | Tensor:
+    def reach(self, name: str, moment: Moment) -> Sequence[float] | Tensor:
         """How far a unit gradient that stays constant moves this weight in one step, in the long run.
 
         A proximal operator whose threshold is strength × reach has the stated objective's minimum as its fixed point:

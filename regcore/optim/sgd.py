@@ -46,25 +46,28 @@ class SGD(Optimizer):
 class _SGDUpdate(Update):
     members: Sequence[SGD]
 
+    def take(self, members: Sequence[SGD]) -> None:
+        super().take(members)
+        self._momenta = tuple(member.momentum for member in members)
+
     def step(self, gradients: Mapping[str, Tensor], moment: Moment) -> None:
         descent = [-rate for rate in self.rates(moment)]
-        momenta = [member.momentum for member in self.members]
         for name, weight in self.weights.items():
-            add_scaled_(weight, self._direction(name, gradients[name], momenta), descent)
+            add_scaled_(weight, self._direction(name, gradients[name]), descent)
 
-    def _direction(self, name: str, gradient: Tensor, momenta: list[float]) -> Tensor:
-        if not any(momenta):
+    def _direction(self, name: str, gradient: Tensor) -> Tensor:
+        if not any(self._momenta):
             return gradient
         state = self.state[name]
         if "velocity" not in state:
             state["velocity"] = gradient.clone()
         else:
-            state["velocity"].mul_(coefficient(momenta, gradient)).add_(gradient)
+            state["velocity"].mul_(coefficient(self._momenta, gradient)).add_(gradient)
         if not self.members[0].nesterov:
             return state["velocity"]
         ahead = gradient.clone()
-        add_scaled_(ahead, state["velocity"], momenta)
+        add_scaled_(ahead, state["velocity"], self._momenta)
         return ahead
 
     def reach(self, name: str, moment: Moment) -> list[float]:
-        return [rate / (1 - member.momentum) for rate, member in zip(self.rates(moment), self.members, strict=True)]
+        return [rate / (1 - momentum) for rate, momentum in zip(self.rates(moment), self._momenta, strict=True)]

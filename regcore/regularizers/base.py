@@ -116,8 +116,12 @@ class Effect:
     """
 
     def __init__(self, members: Sequence[Any], touched: Sequence[str]) -> None:
-        self.members = members
         self.touched = touched
+        self.take(members)
+
+    def take(self, members: Sequence[Any]) -> None:
+        """Work out once what each step needs of these specs."""
+        self.members = members
 
     def penalty(self, weights: Mapping[str, Tensor], moment: Moment) -> Tensor:
         """Its part of the objective, (K,), float64."""
@@ -139,7 +143,7 @@ class Effect:
     def select(self, positions: Sequence[int]) -> Self:
         """The effect of some of the members alone; one that keeps a state takes theirs over."""
         part = copy.copy(self)
-        part.members = [self.members[position] for position in positions]
+        part.take([self.members[position] for position in positions])
         return part
 
     def state(self) -> dict[str, Any]:
@@ -148,7 +152,3 @@ class Effect:
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Remember what `state` gave."""
-
-    def schedule_factors(self, moment: Moment) -> list[float]:
-        """The scheduled share of each member's strength."""
-        return [member.schedule.factor(moment) for member in self.members]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from regcore.members import add_scaled_
+from regcore.optim.base import Scheduled
 from regcore.regularizers.base import MAX_STRENGTH, Effect, WeightRegularizer
 from regcore.schedule import Moment
 from regcore.shrinkage import l1_norms, shrink_, squared_norms
@@ -45,22 +46,22 @@ class ElasticNet(WeightRegularizer):
 class _ElasticNetEffect(Effect):
     members: Sequence[ElasticNet]
 
+    def take(self, members: Sequence[ElasticNet]) -> None:
+        super().take(members)
+        schedules = [member.schedule for member in members]
+        self._l1 = Scheduled([m.l1 for m in members], schedules)
+        self._l2 = Scheduled([m.l2 for m in members], schedules)
+
     def penalty(self, weights: Mapping[str, Tensor], moment: Moment) -> Tensor:
         absolute = l1_norms([weights[name] for name in self.touched])
         squared = squared_norms([weights[name] for name in self.touched])
-        l1, l2 = self._l1(moment), self._l2(moment)
+        l1, l2 = self._l1.at(moment), self._l2.at(moment)
         return absolute * absolute.new_tensor(l1) + squared * squared.new_tensor(l2) / 2
 
     def on_gradients(self, weights: Mapping[str, Tensor], gradients: dict[str, Tensor], moment: Moment) -> None:
         for name in self.touched:
-            add_scaled_(gradients[name], weights[name], self._l2(moment))
+            add_scaled_(gradients[name], weights[name], self._l2.at(moment))
 
     def after_step(self, weights: Mapping[str, Tensor], update: Update, moment: Moment) -> None:
         for name in self.touched:
-            shrink_(weights[name], self._l1(moment), update.reach(name, moment))
-
-    def _l1(self, moment: Moment) -> list[float]:
-        return [m.l1 * f for m, f in zip(self.members, self.schedule_factors(moment), strict=True)]
-
-    def _l2(self, moment: Moment) -> list[float]:
-        return [m.l2 * f for m, f in zip(self.members, self.schedule_factors(moment), strict=True)]
+            shrink_(weights[name], self._l1.at(moment), update.reach(name, moment))

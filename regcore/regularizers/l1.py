@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from regcore.members import add_scaled_
+from regcore.optim.base import Scheduled
 from regcore.regularizers.base import MAX_STRENGTH, Effect, WeightRegularizer
 from regcore.schedule import Moment
 from regcore.shrinkage import l1_norms, shrink_
@@ -48,23 +49,25 @@ class L1(WeightRegularizer):
 class _L1Effect(Effect):
     members: Sequence[L1]
 
-    def _strengths(self, moment: Moment, method: str) -> list[float]:
-        factors = self.schedule_factors(moment)
-        return [m.strength * f * (m.method == method) for m, f in zip(self.members, factors, strict=True)]
+    def take(self, members: Sequence[L1]) -> None:
+        super().take(members)
+        schedules = [member.schedule for member in members]
+        self._strengths = Scheduled([m.strength for m in members], schedules)
+        self._proximal = Scheduled([m.strength * (m.method == "proximal") for m in members], schedules)
+        self._subgradient = Scheduled([m.strength * (m.method == "subgradient") for m in members], schedules)
 
     def penalty(self, weights: Mapping[str, Tensor], moment: Moment) -> Tensor:
         norms = l1_norms([weights[name] for name in self.touched])
-        scale = [m.strength * f for m, f in zip(self.members, self.schedule_factors(moment), strict=True)]
-        return norms * norms.new_tensor(scale)
+        return norms * norms.new_tensor(self._strengths.at(moment))
 
     def on_gradients(self, weights: Mapping[str, Tensor], gradients: dict[str, Tensor], moment: Moment) -> None:
-        strengths = self._strengths(moment, "subgradient")
+        strengths = self._subgradient.at(moment)
         if any(strengths):
             for name in self.touched:
                 add_scaled_(gradients[name], weights[name].sign(), strengths)
 
     def after_step(self, weights: Mapping[str, Tensor], update: Update, moment: Moment) -> None:
-        strengths = self._strengths(moment, "proximal")
+        strengths = self._proximal.at(moment)
         if any(strengths):
             for name in self.touched:
                 shrink_(weights[name], strengths, update.reach(name, moment))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from regcore.members import add_scaled_
+from regcore.optim.base import Scheduled
 from regcore.regularizers.base import MAX_STRENGTH, Effect, WeightRegularizer
 from regcore.schedule import Moment
 from regcore.shrinkage import squared_norms
@@ -43,14 +44,15 @@ class L2(WeightRegularizer):
 class _L2Effect(Effect):
     members: Sequence[L2]
 
-    def _strengths(self, moment: Moment) -> list[float]:
-        return [m.strength * f for m, f in zip(self.members, self.schedule_factors(moment), strict=True)]
+    def take(self, members: Sequence[L2]) -> None:
+        super().take(members)
+        self._strengths = Scheduled([m.strength for m in members], [m.schedule for m in members])
 
     def penalty(self, weights: Mapping[str, Tensor], moment: Moment) -> Tensor:
         norms = squared_norms([weights[name] for name in self.touched])
-        return norms * norms.new_tensor(self._strengths(moment)) / 2
+        return norms * norms.new_tensor(self._strengths.at(moment)) / 2
 
     def on_gradients(self, weights: Mapping[str, Tensor], gradients: dict[str, Tensor], moment: Moment) -> None:
-        strengths = self._strengths(moment)
+        strengths = self._strengths.at(moment)
         for name in self.touched:
             add_scaled_(gradients[name], weights[name], strengths)

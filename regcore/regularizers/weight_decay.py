@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from regcore.members import coefficient
+from regcore.optim.base import Scheduled
 from regcore.regularizers.base import MAX_STRENGTH, Effect, WeightRegularizer
 from regcore.schedule import Moment
 
@@ -41,12 +42,12 @@ class WeightDecay(WeightRegularizer):
 class _WeightDecayEffect(Effect):
     members: Sequence[WeightDecay]
 
+    def take(self, members: Sequence[WeightDecay]) -> None:
+        super().take(members)
+        self._strengths = Scheduled([m.strength for m in members], [m.schedule for m in members])
+
     def before_step(self, weights: Mapping[str, Tensor], update: Update, moment: Moment) -> None:
-        keep = [
-            1 - rate * member.strength * factor
-            for rate, member, factor in zip(
-                update.rates(moment), self.members, self.schedule_factors(moment), strict=True
-            )
-        ]
+        rates, strengths = update.rates(moment), self._strengths.at(moment)
+        keep = [1 - rate * strength for rate, strength in zip(rates, strengths, strict=True)]
         for name in self.touched:
             weights[name].mul_(coefficient(keep, weights[name]))

@@ -26,6 +26,15 @@ def test_differing_numbers_become_a_column_that_broadcasts(shape):
     assert (like * column)[1].unique().item() == 0.2
 
 
+def test_a_kept_column_is_not_given_for_another_type_shape_or_value():
+    first = coefficient([0.1, 0.2], torch.zeros(2, 3))
+
+    assert coefficient([0.1, 0.2], torch.zeros(2, 5)) is first
+    assert coefficient([0.1, 0.2], torch.zeros(2, 3, dtype=torch.float64)).dtype == torch.float64
+    assert coefficient([0.1, 0.2], torch.zeros(2, 3, 4)).shape == (2, 1, 1)
+    assert not torch.equal(coefficient([0.1, 0.3], torch.zeros(2, 3)), first)
+
+
 @given(values=st.lists(numbers, min_size=1, max_size=4))
 def test_sums_are_those_of_each_member_alone(values):
     stream = torch.Generator().manual_seed(0)

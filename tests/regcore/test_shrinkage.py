@@ -26,6 +26,19 @@ def test_each_weight_moves_towards_zero_by_its_members_threshold_and_stops_there
                 assert np.sign(after) in (0, np.sign(before))
 
 
+@pytest.mark.parametrize("num_weights", [100, 20_000])
+def test_a_member_of_many_shrinks_as_it_does_alone_to_the_bit(num_weights):
+    weight = torch.randn(3, num_weights, 2)
+    alone = [row.clone() for row in weight.split(1)]
+    strengths, reach = [0.1, 0.3, 0.0], [0.7, 1.1, 0.5]
+
+    shrink_(weight, strengths, reach)
+
+    for k, row in enumerate(alone):
+        shrink_(row, [strengths[k]], [reach[k]])
+        assert torch.equal(weight[k : k + 1], row)
+
+
 @pytest.mark.parametrize("w", [-2.0, -0.4, 0.0, 0.3, 1.7])
 def test_it_is_the_proximal_operator_of_the_absolute_value(w):
     shrunk = torch.tensor([[w]], dtype=torch.float64)
@@ -45,6 +58,14 @@ def test_the_reach_may_differ_by_coordinate(strengths):
 
     expected = [[2 - 0.05, 1.5, 0.0], [2 - 0.1 * strengths[1], 2 - strengths[1], 0.0]]
     torch.testing.assert_close(weight, torch.tensor(expected))
+
+
+def test_norms_of_large_members_are_those_of_small_ones():
+    weight = torch.randn(2, 20_000)
+    pieces = list(weight.split(1000, dim=1))
+
+    torch.testing.assert_close(l1_norms([weight]), l1_norms(pieces))
+    torch.testing.assert_close(squared_norms([weight]), squared_norms(pieces))
 
 
 @given(weight=weights)

@@ -5,7 +5,8 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from regcore.optim import OPTIMIZERS, SGD, Adam, AdamW, AnyOptimizer, RMSprop
-from regcore.schedule import Moment
+from regcore.optim.base import Scheduled
+from regcore.schedule import ConstantSchedule, Moment, StepSchedule
 
 read = TypeAdapter(AnyOptimizer).validate_python
 KINDS = [optimizer.model_fields["kind"].default for optimizer in OPTIMIZERS]
@@ -17,6 +18,17 @@ def test_rate_is_the_base_value_times_the_schedules_factor():
     rates = [optimizer.rate(Moment(step, 2, 6)) for step in range(6)]
 
     assert rates == pytest.approx([0.5, 0.5, 0.05, 0.05, 0.005, 0.005])
+
+
+def test_scheduled_numbers_are_each_members_own_at_every_step():
+    schedules = [ConstantSchedule(), StepSchedule(every_epochs=1, gamma=0.1), StepSchedule(every_epochs=2, gamma=0.1)]
+    members = [SGD(learning_rate=0.1 + k, schedule=schedules[k % 3]) for k in range(7)]
+    scheduled = Scheduled([m.learning_rate for m in members], [m.schedule for m in members])
+
+    # Also back and forth, as a trainer asks for a step and then for its epoch's last.
+    for step in (0, 1, 2, 5, 4, 4, 0):
+        moment = Moment(step, 2, 6)
+        assert scheduled.at(moment) == tuple(member.rate(moment) for member in members)
 
 
 @pytest.mark.parametrize("kind", KINDS)
