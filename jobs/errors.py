@@ -2,8 +2,9 @@
 
 JobsError
 ├── JobNotFoundError          no such job for this tenant
+├── SweepNotFoundError        no such sweep for this tenant
 ├── ArtifactNotFoundError     the job has no artifact of that name
-├── IllegalActionError        the job's state does not allow what was asked
+├── IllegalActionError        the job's or sweep's state does not allow what was asked
 ├── IllegalTransitionError    a fault of ours: the table of states forbids the step
 ├── StaleRunError             the run is no longer the job's current one: its writes are refused
 ├── InvalidCursorError        a cursor that this list did not give out
@@ -27,6 +28,14 @@ class JobNotFoundError(JobsError):
         self.job_id = job_id
 
 
+class SweepNotFoundError(JobsError):
+    """No such sweep for this tenant."""
+
+    def __init__(self, sweep_id: str) -> None:
+        super().__init__(f"There is no sweep {sweep_id!r}.")
+        self.sweep_id = sweep_id
+
+
 class ArtifactNotFoundError(JobsError):
     """The job has no artifact of that name, or the name is not one that an artifact can have."""
 
@@ -36,10 +45,10 @@ class ArtifactNotFoundError(JobsError):
 
 
 class IllegalActionError(JobsError):
-    """The job's state does not allow what was asked."""
+    """The job's or sweep's state does not allow what was asked."""
 
-    def __init__(self, action: str, state: str, remedy: str) -> None:
-        super().__init__(f"Cannot {action} a job that is {state}. {remedy}")
+    def __init__(self, action: str, state: str, remedy: str, what: str = "job") -> None:
+        super().__init__(f"Cannot {action} a {what} that is {state}. {remedy}")
         self.action = action
         self.state = state
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from jobs.states import JobState
+from jobs.states import JobState, SweepState
 
 Json = dict[str, Any]
 
@@ -28,7 +28,7 @@ class NewJob:
     member_bytes: int = 0
     """Memory that it takes as one more member of a pass."""
     sweep: Json | None = None
-    """Of a sweep's member: ``{id, variant, values, seed}``, and what its place in the sweep needs."""
+    """Of a sweep's member: ``{variant, values, seed}``, and ``candidate`` and ``rungs``, which are not shown."""
     parent_job_id: str | None = None
     """The job that this one is a rerun of."""
     checkpoint: Json | None = None
@@ -102,12 +102,84 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
+class NewSweep:
+    """A sweep as it is submitted, with all its members."""
+
+    name: str | None
+    labels: Mapping[str, str]
+    spec: Json
+    members: Sequence[NewJob]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepSummary:
+    """A sweep as lists show it. What it says of its members is as they are now."""
+
+    id: str
+    tenant: str
+    name: str | None
+    labels: dict[str, str]
+    num_members: int
+    state: SweepState
+    counts: dict[str, int]
+    """Members in each state; the deleted ones in none."""
+    num_halved: int
+    """Members that were stopped at a rung; they count as cancelled."""
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep(SweepSummary):
+    """A sweep, whole."""
+
+    spec: Json
+
+
+@dataclass(frozen=True, slots=True)
+class SweepSubmission:
+    """A submitted sweep; ``replayed`` where an idempotency key gave the answer of an earlier call."""
+
+    sweep: Sweep
+    replayed: bool
+    job_ids: list[str]
+    """Of its members, in their order; empty where replayed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepMember:
+    """A job as its sweep sees it; ``candidate`` names those that differ from it in their seed alone."""
+
+    id: str
+    state: JobState
+    candidate: str
+    variant: str | None
+    values: Json
+    seed: int
+    objective: float | None
+    """The metric that was asked for, of one that succeeded."""
+    result: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SweepFilter:
+    """Which sweeps to list: all of these together; an absent one does not restrict."""
+
+    labels: tuple[tuple[str, str], ...] = ()
+    name: str | None = None
+    created_after: float | None = None
+    created_before: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JobFilter:
     """Which jobs to list: all of these together; an empty or absent one does not restrict."""
 
     states: frozenset[JobState] = frozenset()
     labels: tuple[tuple[str, str], ...] = ()
     name: str | None = None
+    sweep_id: str | None = None
     created_after: float | None = None
     created_before: float | None = None
 

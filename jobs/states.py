@@ -58,6 +58,37 @@ TRANSITIONS: Mapping[JobState, frozenset[JobState]] = MappingProxyType(
 )
 
 
+class SweepState(StrEnum):
+    """Where a sweep stands; it follows from its members."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+SWEEP_TERMINAL: frozenset[SweepState] = frozenset({SweepState.SUCCEEDED, SweepState.FAILED, SweepState.CANCELLED})
+
+
+def sweep_state(counts: Mapping[JobState, int], *, num_halved: int, cancel_requested: bool) -> SweepState:
+    """Say where a sweep stands: it has failed only if every member failed.
+
+    Args:
+        counts: Members in each state.
+        num_halved: Those of the cancelled ones that its own halving stopped.
+        cancel_requested: Whether a user cancelled it.
+    """
+    num_ended = sum(counts.get(state, 0) for state in TERMINAL)
+    if num_ended < sum(counts.values()):
+        waits = counts.get(JobState.QUEUED, 0) == sum(counts.values())
+        return SweepState.QUEUED if waits else SweepState.RUNNING
+    was_cancelled = counts.get(JobState.CANCELLED, 0) > num_halved
+    if counts.get(JobState.SUCCEEDED, 0) > 0:
+        return SweepState.CANCELLED if cancel_requested and was_cancelled else SweepState.SUCCEEDED
+    return SweepState.FAILED if counts.get(JobState.FAILED, 0) > 0 and not was_cancelled else SweepState.CANCELLED
+
+
 class Reason(StrEnum):
     """Why a job is where it is; the codes of ``state_reason``."""
 

@@ -17,6 +17,7 @@ from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job
 from jobs.settings import Settings
 from jobs.states import JobState, Reason, make_reason
 from jobs.store import Store
+from regcore.sweep import decide
 from worker.archive import keep_file, logged_lines, metrics_rows
 from worker.checkpoints import RunCheckpoints
 from worker.devices import Slot
@@ -321,7 +322,8 @@ class Supervisor:
         """Ask the sweep which of its members go on. The records that it decides by are stored first."""
         values = {job_id: value for job_id, value in judging.values.items() if self._is_awaited(job_id)}
         goes_on = insist(
-            lambda: self._store.judge_rung(self._run_id, judging.epoch, values) if values else {}, self._lease_deadline
+            lambda: self._store.judge_rung(self._run_id, judging.epoch, values, decide) if values else {},
+            self._lease_deadline,
         )
         self._runner.send(Judged(judging.epoch, [job_id for job_id, well in goes_on.items() if not well]))
 

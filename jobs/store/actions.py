@@ -31,7 +31,7 @@ class Actions(Concern):
             IllegalActionError: It has already succeeded or failed.
             IdempotencyMismatchError: The key was used for another body.
         """
-        return self._act(tenant, job_id, key, _cancel)
+        return self._act(tenant, job_id, key, cancel_job)
 
     def request_pause(self, tenant: str, job_id: str, key: IdempotencyKey | None = None) -> Job:
         """Pause a job: at once where it has no run, else as soon as its run has saved a checkpoint.
@@ -87,7 +87,12 @@ def _lock_owned(connection: Connection, tenant: str, job_id: str) -> LockedJob:
     return found[0]
 
 
-def _cancel(connection: Connection, job: LockedJob, at: float) -> None:
+def cancel_job(connection: Connection, job: LockedJob, at: float) -> None:
+    """Cancel a locked job: at once where it has no run.
+
+    Raises:
+        IllegalActionError: It has already succeeded or failed.
+    """
     if job.state in (JobState.CANCELLING, JobState.CANCELLED):
         return
     if not _go(connection, job, at, Reason.CANCELLED_BY_USER, JobState.CANCELLED, JobState.CANCELLING):

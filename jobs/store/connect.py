@@ -12,14 +12,16 @@ from jobs.store.listing import Listing
 from jobs.store.principals import Principals
 from jobs.store.reading import Reading
 from jobs.store.recovery import Recovery
+from jobs.store.rungs import SweepRungs
 from jobs.store.runs import Runs
 from jobs.store.submission import Submissions
+from jobs.store.sweeps import Sweeps
 from jobs.store.workers import Workers
 from jobs.tables import SCHEMA_REVISION
 
 
-class Store(Submissions, Reading, Listing, Actions, Runs, Recovery, Workers, Principals):
-    """All that is kept of jobs, runs, workers and keys. Safe to share between threads."""
+class Store(Submissions, Reading, Listing, Actions, Sweeps, SweepRungs, Runs, Recovery, Workers, Principals):
+    """All that is kept of jobs, sweeps, runs, workers and keys. Safe to share between threads."""
 
     def ping(self) -> None:
         """Raise `StoreUnavailableError` unless the database answers."""

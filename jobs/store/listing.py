@@ -1,16 +1,13 @@
 """Listing jobs: filters first, then pages by keyset, so that a page never skips or repeats a job."""
 
-import base64
-import binascii
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
 
-from jobs.errors import InvalidCursorError
 from jobs.model import JobFilter, JobSummary, Page
 from jobs.store.base import Concern
+from jobs.store.cursors import read_cursor, write_cursor
 from jobs.store.rows import SUMMARY_COLUMNS, summary_from_row
 from jobs.tables import job_labels, jobs
 
@@ -65,19 +62,19 @@ class Listing(Concern):
         order = _ORDERS[sort]
         conditions = [jobs.c.tenant == tenant, *_conditions(job_filter or JobFilter())]
         if after is not None:
-            conditions.append(_behind(order, *_read_cursor(after, sort, order)))
+            conditions.append(_behind(order, *read_cursor(after, sort, order.key_type)))
         by = [order.key.desc(), jobs.c.id.desc()] if order.descending else [order.key.asc(), jobs.c.id.asc()]
         query = select(*SUMMARY_COLUMNS, order.key.label("sort_key")).where(*conditions).order_by(*by)
         with self._database.read() as connection:
             rows = connection.execute(query.limit(limit + 1)).all()
         more = len(rows) > limit
         rows = rows[:limit]
-        next_after = _write_cursor(sort, rows[-1].sort_key, rows[-1].id) if more else None
+        next_after = write_cursor(sort, rows[-1].sort_key, rows[-1].id) if more else None
         return Page([summary_from_row(row) for row in rows], next_after)
 
 
 def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
-    texts = [wanted.name or "", *(text for label in wanted.labels for text in label)]
+    texts = [wanted.name or "", wanted.sweep_id or "", *(text for label in wanted.labels for text in label)]
     if any("\0" in text for text in texts):
         return [false()]  # PostgreSQL has no text with NUL, and raises at it
     conditions: list[ColumnElement[bool]] = []
@@ -85,6 +82,8 @@ def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
         conditions.append(jobs.c.state.in_(sorted(wanted.states)))
     if wanted.name is not None:
         conditions.append(jobs.c.name == wanted.name)
+    if wanted.sweep_id is not None:
+        conditions.append(jobs.c.sweep_id == wanted.sweep_id)
     if wanted.created_after is not None:
         conditions.append(jobs.c.created_at > wanted.created_after)
     if wanted.created_before is not None:
@@ -99,22 +98,3 @@ def _behind(order: _Order, value: Any, job_id: str) -> ColumnElement[bool]:
     if order.descending:
         return or_(order.key < value, and_(order.key == value, jobs.c.id < job_id))
     return or_(order.key > value, and_(order.key == value, jobs.c.id > job_id))
-
-
-def _write_cursor(sort: str, value: Any, job_id: str) -> str:
-    return base64.urlsafe_b64encode(json.dumps([sort, value, job_id]).encode()).decode().rstrip("=")
-
-
-def _read_cursor(after: str, sort: str, order: _Order) -> tuple[Any, str]:
-    try:
-        padded = after.encode("ascii") + b"=" * (-len(after) % 4)
-        parts = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (ValueError, binascii.Error, RecursionError) as error:
-        raise InvalidCursorError from error
-    match parts:
-        case [str(made_for), value, str(job_id)] if (
-            made_for == sort and type(value) is order.key_type and "\0" not in f"{value}{job_id}"
-        ):
-            return value, job_id
-        case _:
-            raise InvalidCursorError

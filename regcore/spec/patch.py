@@ -122,7 +122,7 @@ def _apply(document: Any, operation: Mapping[str, Any], position: int, at: str) 
     for field in ("from", "path"):
         if field in operation and (field == "path" or operation["op"] in ("move", "copy")):
             must_exist = field == "from" or operation["op"] in ("remove", "replace", "test")
-            problem = _look_up(document, operation[field], must_exist=must_exist)
+            problem = look_up(document, operation[field], must_exist=must_exist)
             if problem:
                 message = f"patch.{position}.{field} {operation[field]!r:.200} leads nowhere: {problem}"
                 raise SpecError([FieldError(f"{at}/{position}/{field}", "path_not_found", message)])
@@ -144,8 +144,14 @@ def _apply(document: Any, operation: Mapping[str, Any], position: int, at: str) 
     return patched
 
 
-def _look_up(document: Any, pointer: str, *, must_exist: bool) -> str | None:
-    """Say where a pointer ends too early, and what there is instead; None where the operation may act there."""
+def look_up(document: Any, pointer: str, *, must_exist: bool) -> str | None:
+    """Say where a pointer ends too early, and what there is instead; None where something may act there.
+
+    Args:
+        document: What it points into.
+        pointer: RFC 6901.
+        must_exist: Whether there must be a value; else a new key will do, or the place behind a list's last item.
+    """
     parts = JsonPointer(pointer).parts
     node = document
     for depth, part in enumerate(parts):

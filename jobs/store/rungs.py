@@ -1,0 +1,93 @@
+"""The rungs of a halving: who has reached them, and who goes on. What was once decided stays, whoever asks again."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from sqlalchemy import Connection, insert, select
+
+from jobs.errors import StaleRunError
+from jobs.model import Json
+from jobs.store.base import Concern
+from jobs.store.log import lock_jobs
+from jobs.tables import jobs, runs, sweep_rungs, sweeps
+
+Values = Collection[float | None]
+Decide = Callable[[Mapping[str, tuple[Values, bool]], Mapping[str, Values], int, str], dict[str, bool]]
+"""Of the candidates decided on earlier and those that arrive, eta and mode: which of the arriving go on."""
+
+
+class SweepRungs(Concern):
+    """Judging members of a halving."""
+
+    def judge_rung(
+        self, run_id: int, epoch: int, values: Mapping[str, float | None], decide: Decide
+    ) -> dict[str, bool]:
+        """Say which of these jobs of a run go on, and keep it.
+
+        Jobs that differ in their seed alone go on together, or not at all: one that comes later follows.
+
+        Args:
+            run_id: The fence.
+            epoch: The rung.
+            values: The metric of each job that has reached it.
+            decide: Which candidates go on.
+
+        Raises:
+            StaleRunError: The run is not the current one of one of them.
+        """
+        with self._database.write() as connection:
+            mine = (runs.c.id == run_id, runs.c.ended_at.is_(None))
+            alive = connection.execute(select(runs.c.id).where(*mine).with_for_update()).first()
+            # The run's row is locked before its jobs': no deadlock with what else a run writes.
+            locked = {job.id for job in lock_jobs(connection, jobs.c.run_id == run_id)} if alive else set()
+            for job_id in values:
+                if job_id not in locked:
+                    raise StaleRunError(run_id, job_id)
+            query = select(jobs.c.id, jobs.c.sweep_id, jobs.c.sweep).where(jobs.c.id.in_(values))
+            of_sweep: dict[str, dict[str, Json]] = defaultdict(dict)
+            for row in connection.execute(query.order_by(jobs.c.id)):
+                of_sweep[row.sweep_id][row.id] = row.sweep
+            goes_on: dict[str, bool] = {}
+            for sweep_id in sorted(of_sweep):
+                goes_on |= _judge(connection, sweep_id, epoch, of_sweep[sweep_id], values, decide)
+            return goes_on
+
+
+def _judge(
+    connection: Connection,
+    sweep_id: str,
+    epoch: int,
+    members: Mapping[str, Json],
+    values: Mapping[str, float | None],
+    decide: Decide,
+) -> dict[str, bool]:
+    # One decision at a time: two groups that arrive together would not see each other.
+    connection.execute(select(sweeps.c.id).where(sweeps.c.id == sweep_id).with_for_update())
+    query = select(sweep_rungs).where(sweep_rungs.c.sweep_id == sweep_id, sweep_rungs.c.epoch == epoch)
+    rows = connection.execute(query).all()
+    known = {row.job_id: row.goes_on for row in rows}
+    earlier: dict[str, tuple[list[float | None], bool]] = {}
+    for row in rows:
+        earlier.setdefault(row.candidate, ([], row.goes_on))[0].append(row.value)
+    arriving: dict[str, list[float | None]] = defaultdict(list)
+    for job_id, sweep in members.items():
+        if sweep["candidate"] not in earlier:
+            arriving[sweep["candidate"]].append(values[job_id])
+    rungs = next(iter(members.values()))["rungs"]
+    decided = {name: well for name, (_, well) in earlier.items()}
+    decided |= decide(earlier, arriving, rungs["eta"], rungs["mode"])
+    fresh: Sequence[Json] = [
+        {
+            "sweep_id": sweep_id,
+            "epoch": epoch,
+            "job_id": job_id,
+            "candidate": sweep["candidate"],
+            "value": values[job_id],
+            "goes_on": decided[sweep["candidate"]],
+        }
+        for job_id, sweep in members.items()
+        if job_id not in known
+    ]
+    if fresh:
+        connection.execute(insert(sweep_rungs), fresh)
+    return {job_id: known.get(job_id, decided[sweep["candidate"]]) for job_id, sweep in members.items()}

@@ -1,0 +1,11 @@
+"""Sweeps: many jobs from one spec, and which member is which.
+
+Lives here: the sweep's spec, its expansion to job specs, and who of a halving goes on. Pure functions of JSON. Does not
+live here: what the members' results say (`regcore.statistics`), and anything that trains or stores.
+"""
+
+from regcore.sweep.expand import Candidate, expand
+from regcore.sweep.halving import Rungs, decide, rungs_of
+from regcore.sweep.spec import SweepSpec, parse_sweep
+
+__all__ = ["Candidate", "Rungs", "SweepSpec", "decide", "expand", "parse_sweep", "rungs_of"]

@@ -1,0 +1,73 @@
+"""Asynchronous successive halving: where members are judged, and which of them go on.
+
+Source: Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning (ASHA).
+"""
+
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from regcore.sweep.spec import Halving, SweepSpec
+
+
+@dataclass(frozen=True)
+class Rungs:
+    """Where a member of a halving is judged.
+
+    Attributes:
+        epochs: After these many.
+        eta: One of so many goes on.
+        metric: By which metric.
+        mode: Which way it is better.
+    """
+
+    epochs: list[int]
+    eta: int
+    metric: str
+    mode: Literal["min", "max"]
+
+
+def rungs_of(sweep: SweepSpec, num_epochs: int) -> Rungs | None:
+    """Where a member that trains for so many epochs is judged; None where the sweep is no halving.
+
+    min_epochs · etaᵏ < num_epochs, k = 0, 1, …
+    """
+    if not isinstance(sweep.strategy, Halving):
+        return None
+    epochs, epoch = [], sweep.strategy.min_epochs
+    while epoch < num_epochs:
+        epochs.append(epoch)
+        epoch *= sweep.strategy.eta
+    return Rungs(epochs, sweep.strategy.eta, sweep.metric, sweep.mode)
+
+
+def decide(
+    earlier: Mapping[str, tuple[Collection[float | None], bool]],
+    arriving: Mapping[str, Collection[float | None]],
+    eta: int,
+    mode: Literal["min", "max"],
+) -> dict[str, bool]:
+    """Which candidates go on from a rung.
+
+    Of all n that have reached it so far, those among the best ⌈n / eta⌉ by the mean over seeds. Who comes early is
+    judged among few: so nobody waits, and some go on that would not have later. What was decided stays.
+
+    Args:
+        earlier: Candidates that are decided on: their values, and whether they went on.
+        arriving: The values of those to decide on. One that is None or not finite makes the candidate the worst.
+        eta: One of so many goes on.
+        mode: Which way is better.
+    """
+    costs = {name: _cost(values, mode) for name, values in arriving.items()}
+    pool = sorted([*costs.values(), *(_cost(values, mode) for values, _ in earlier.values())])
+    if not pool or not math.isfinite(pool[0]):
+        return dict.fromkeys(arriving, True)  # nothing is known of anyone
+    worst = pool[math.ceil(len(pool) / eta) - 1]
+    return {name: math.isfinite(cost) and cost <= worst for name, cost in costs.items()}
+
+
+def _cost(values: Iterable[float | None], mode: Literal["min", "max"]) -> float:
+    known = [math.nan if value is None else value for value in values]
+    mean = sum(known) / len(known)
+    return math.inf if not math.isfinite(mean) else mean if mode == "min" else -mean
