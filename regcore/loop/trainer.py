@@ -122,8 +122,9 @@ class Trainer:
             yield from self._train_epoch(epoch)
             is_last = epoch + 1 == training.epochs
             rung = self._rung(epoch + 1)
-            if self.members and (rung or is_last or (epoch + 1) % training.eval_every_epochs == 0):
-                yield from self._evaluate(epoch + 1, rung)
+            everybody = is_last or (epoch + 1) % training.eval_every_epochs == 0
+            if self.members and (rung or everybody):
+                yield from self._evaluate(epoch + 1, rung, everybody=everybody)
             if not self.members:
                 return
         yield self._end(range(len(self.members)))
@@ -211,7 +212,7 @@ class Trainer:
             self._step(batches[start], self._moment(self.step))
             self.step += 1
             self._tell_progress()
-        self._check_objective()
+        yield from self._end_diverged(self._lost())
 
     def _stop_or_save(self, epoch: int) -> None:
         """Between two steps, where the state is whole."""
@@ -227,9 +228,11 @@ class Trainer:
     def _let_leave(self, epoch: int) -> Iterator[Ending]:
         """Save the members that are to leave, each for itself, and take them out."""
         leaving = self._control.leaving()
-        positions = [position for position, member in enumerate(self.members) if member.key in leaving]
-        if not positions:
+        if not any(member.key in leaving for member in self.members):
             return
+        # A state without hope is not worth a checkpoint.
+        yield from self._end_diverged([k for k in self._lost() if self.members[k].key in leaving])
+        positions = [position for position, member in enumerate(self.members) if member.key in leaving]
         for position in positions:
             root = leaving[self.members[position].key]
             if root is not None and self._checkpointer is not None:
@@ -238,7 +241,8 @@ class Trainer:
                 self._checkpointer.save_apart(root, alone.members[0].on_record, self.step, epoch, alone.state())
         if self._checkpointer is not None:
             self._checkpointer.membership_changed()
-        yield self._end(positions, TrainingStopped("the member was asked to leave"))
+        if positions:
+            yield self._end(positions, TrainingStopped("the member was asked to leave"))
 
     def _batches(self, epoch: int) -> list[Tensor]:
         """Row numbers of each step, (K, B): every member has its own order."""
@@ -278,16 +282,22 @@ class Trainer:
         return {key: rung.metric for key, rung in rungs.items() if epoch in rung.epochs}
 
     @torch.no_grad()
-    def _evaluate(self, epoch: int, rung: Mapping[str, str]) -> Iterator[Ending]:
-        """Record every member's metrics, and let those go that end here."""
+    def _evaluate(self, epoch: int, rung: Mapping[str, str], *, everybody: bool) -> Iterator[Ending]:
+        """Record the metrics of all members, or of those at a rung alone, and let those go that end here."""
         moment = self._moment(epoch * self._lead.steps_per_epoch - 1)
-        table = self._measure(moment)
+        # A rung of others is no evaluation of a member's own: alone it would have none here either.
+        table = [
+            values if everybody or member.key in rung else None
+            for member, values in zip(self.members, self._measure(moment), strict=True)
+        ]
         for member, values in zip(self.members, table, strict=True):
+            if values is None:
+                continue
             body = metrics_body(epoch, moment.step + 1, values)
             record = Record("metrics", body)
             member.history.append({"seq": len(member.history) + 1, "at": record.at, **body})
             member.on_record(record)
-        lost = [k for k, values in enumerate(table) if not math.isfinite(values["train/loss"])]
+        lost = [k for k, values in enumerate(table) if values is not None and not math.isfinite(values["train/loss"])]
         if lost:
             yield from self._end_diverged(lost)
             table = [values for k, values in enumerate(table) if k not in lost]
@@ -308,11 +318,13 @@ class Trainer:
             position = next(k for k, member in enumerate(self.members) if member.key == key)
             yield self._end([position], error)
 
-    def _judge(self, epoch: int, rung: Mapping[str, str], table: Sequence[Mapping[str, float]]) -> Iterator[Ending]:
+    def _judge(
+        self, epoch: int, rung: Mapping[str, str], table: Sequence[Mapping[str, float] | None]
+    ) -> Iterator[Ending]:
         values = {
             member.key: measured[rung[member.key]]
             for member, measured in zip(self.members, table, strict=True)
-            if member.key in rung
+            if measured is not None and member.key in rung
         }
         fallen = self._control.judge(epoch, values) if values else ()
         positions = [position for position, member in enumerate(self.members) if member.key in fallen]
@@ -354,7 +366,7 @@ class Trainer:
             values["learning_rate"] = rate
         return named
 
-    def _hear(self, table: list[dict[str, float]], epoch: int) -> frozenset[int]:
+    def _hear(self, table: Sequence[Mapping[str, float] | None], epoch: int) -> frozenset[int]:
         """Let the effects look at the metrics, and keep the weights of those members that they want kept.
 
         Returns:
@@ -371,8 +383,8 @@ class Trainer:
                 self._keep(k)
                 self.members[k].selected_epoch = epoch
         if not selects:
-            for member in self.members:
-                member.selected_epoch = epoch
+            for member, values in zip(self.members, table, strict=True):
+                member.selected_epoch = member.selected_epoch if values is None else epoch
         return stopped
 
     def _keep(self, member: int) -> None:
@@ -413,10 +425,15 @@ class Trainer:
     def _check_objective(self) -> None:
         """Give up once every member has seen a loss that is not finite.
 
-        One of several goes on unseen until the evaluation, so that when it leaves does not depend on the clock.
+        One of several goes on unseen until the epoch's end, so that when it leaves does not depend on the clock.
         """
-        if not torch.isfinite(self._objective).all(0).any():
+        if len(self._lost()) == len(self.members):
             raise _AllDivergedError
+
+    def _lost(self) -> list[int]:
+        """Places of the members that saw a loss in this epoch that is not finite."""
+        found: list[int] = (~torch.isfinite(self._objective).all(0)).nonzero().flatten().tolist()
+        return found
 
     def _diverged(self, position: int) -> DivergedError:
         """Names the first step whose loss was bad; the last one where only the evaluation shows it."""

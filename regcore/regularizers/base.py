@@ -136,8 +136,8 @@ class Effect:
     def after_step(self, weights: Mapping[str, Tensor], update: Update, moment: Moment) -> None:
         """Change the weights, in place, just after the optimizer moved them: proximal operators, projections."""
 
-    def on_evaluation(self, metrics: Sequence[Mapping[str, float]]) -> Verdict:
-        """Look at each member's metrics after an evaluation."""
+    def on_evaluation(self, metrics: Sequence[Mapping[str, float] | None]) -> Verdict:
+        """Look at each member's metrics after an evaluation; None for one that was not evaluated with the others."""
         return Verdict()
 
     def select(self, positions: Sequence[int]) -> Self:

@@ -63,10 +63,10 @@ class _EarlyStoppingEffect(Effect):
         self.waited = [0] * len(members)
         self.stopped: set[int] = set()
 
-    def on_evaluation(self, metrics: Sequence[Mapping[str, float]]) -> Verdict:
+    def on_evaluation(self, metrics: Sequence[Mapping[str, float] | None]) -> Verdict:
         improved = set()
         for k, (member, values) in enumerate(zip(self.members, metrics, strict=True)):
-            if k in self.stopped:
+            if values is None or k in self.stopped:
                 continue
             value = member.sign * values[member.metric]
             if value < self.best[k] - member.min_delta:

@@ -50,37 +50,6 @@ PAIRS = {
 }
 
 
-@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
-def test_members_of_differing_strength_rate_and_seed_equal_their_solo_runs(make_job, train_members, pair):
-    jobs = [make_job(**changes) for changes in pair]
-
-    together = train_members(*jobs)
-
-    for k, job in enumerate(jobs):
-        (alone,) = train_members(job)
-        torch.testing.assert_close(together[k].state, alone.state, rtol=1e-8, atol=1e-8)
-        for ours, solo in zip(together[k].history, alone.history, strict=True):
-            assert ours["values"] == pytest.approx(solo["values"], rel=1e-7, abs=1e-8)
-
-
-def test_members_with_early_stopping_keep_the_epochs_of_their_solo_runs(make_job, train_members):
-    jobs = [
-        make_job(
-            optimizer={"learning_rate": rate},
-            regularizers=[{"kind": "early_stopping", "patience": patience}],
-            training=DOUBLE | {"epochs": 12},
-        )
-        for rate, patience in [(2.0, 1), (0.1, 3)]
-    ]
-
-    together = train_members(*jobs)
-
-    for k, job in enumerate(jobs):
-        (alone,) = train_members(job)
-        assert together[k].selected_epoch == alone.selected_epoch
-        torch.testing.assert_close(together[k].state, alone.state, rtol=1e-8, atol=1e-8)
-
-
 def plain_torch(job, num_epochs):
     """The same network and data in a full-batch loop written with torch.nn and torch.optim alone."""
     data = prepare(parse_spec(job))
@@ -333,6 +302,33 @@ def test_where_all_members_diverge_each_has_its_own_error(make_diverging_job, tr
         assert str(trained.error) == str(caught.value)
 
 
+def test_a_member_that_diverges_between_evaluations_ends_as_it_would_alone(make_diverging_job, make_trainer):
+    jobs = [make_diverging_job(rate, eval_every_epochs=3) for rate in (1e-3, 10)]
+    with pytest.raises(DivergedError) as alone:
+        train(jobs[1])
+
+    broken, sound = make_trainer(*jobs).run()
+
+    assert (str(broken.error), broken.error.details) == (str(alone.value), alone.value.details)
+    assert broken.members[0].history == []
+    assert [row["epoch"] for row in sound.members[0].history] == [3, 6]
+
+
+def test_a_diverged_member_that_is_to_leave_takes_nobody_along(make_diverging_job, make_trainer, tmp_path):
+    trainer = make_trainer(make_diverging_job(1e-3), make_diverging_job(10))
+    control = Asking(10, {"1": tmp_path / "apart"})  # its tenth step was the bad one
+    saving = SavingApart(tmp_path)
+    trainer._control, trainer._checkpointer = control, saving
+
+    broken, sound = trainer.run()
+
+    assert isinstance(broken.error, DivergedError)
+    assert broken.error.details["step"] == 10
+    assert [member.key for member in sound.members] == ["0"]
+    assert sound.error is None
+    assert saving.saved == []
+
+
 def test_the_last_metrics_that_were_finite_come_with_the_error(make_diverging_job):
     records = []
 
@@ -444,6 +440,18 @@ class Asking(Control):
         return self.wanted if next(self.calls) == self.step else {}
 
 
+class SavingApart(checkpointer.Checkpointer):
+    """Is never due, and notes whom it is to save."""
+
+    def __init__(self, root):
+        options = {"every_s": math.inf, "expected_bytes": 0, "max_bytes": None, "on_record": lambda record: None}
+        super().__init__(root, {"is_exact": True}, **options)
+        self.saved = []
+
+    def save_apart(self, root, on_record, step, epoch, state):
+        self.saved.append((step, state["keys"]))
+
+
 @pytest.mark.parametrize("stack", PAIRS)
 def test_a_member_that_leaves_does_not_disturb_the_others(make_job, make_trainer, train_members, stack):
     jobs = [make_job(**changes) for changes in PAIRS[stack]]
@@ -486,6 +494,32 @@ def test_a_rung_judges_by_the_metric_and_those_that_fall_leave(make_job, make_tr
     history = endings[2].members[0].history
     assert control.seen[1][1]["2"] == history[1]["values"]["validation/loss"]
     assert [row["epoch"] for row in history] == [1, 2, 3, 4]
+
+
+class JudgingFirst(Control):
+    """Only the first member is judged, after every epoch, and goes on."""
+
+    def rungs(self, key):
+        return Rungs(frozenset(range(1, 100))) if key == "0" else Rungs()
+
+
+def test_a_rung_of_others_is_no_evaluation_of_a_members_own(make_job, make_trainer, train_members):
+    jobs = [
+        make_job(
+            optimizer={"learning_rate": 1.5},
+            regularizers=[{"kind": "early_stopping", "patience": 2}],
+            training=DOUBLE | {"epochs": 12, "eval_every_epochs": 2, "seed": seed},
+        )
+        for seed in range(2)
+    ]
+    endings = list(make_trainer(*jobs, control=JudgingFirst()).run())
+    members = {member.key: member for ending in endings for member in ending.members}
+
+    (alone,) = train_members(jobs[1])
+    judged, other = [row["epoch"] for row in members["0"].history], [row["epoch"] for row in members["1"].history]
+    assert judged[:3] == [1, 2, 3]
+    assert other == [row["epoch"] for row in alone.history]
+    assert members["1"].selected_epoch == alone.selected_epoch
 
 
 def test_progress_begins_with_the_first_step_and_ends_with_the_last(make_job):

@@ -55,6 +55,16 @@ def test_each_member_is_judged_by_its_own_metric_and_patience():
     assert [verdict.stop for verdict in verdicts] == [set(), {0}, {0}]
 
 
+def test_a_member_that_was_not_evaluated_neither_waits_nor_is_kept():
+    effect = EarlyStopping.bind([EarlyStopping(patience=1), EarlyStopping(patience=1)], [])
+
+    verdicts = [effect.on_evaluation([{"validation/loss": a}, b]) for a, b in [(2, None), (1, None), (3, None)]]
+
+    assert [verdict.keep for verdict in verdicts] == [{0}, {0}, set()]
+    assert verdicts[-1].stop == {0}
+    assert effect.on_evaluation([{"validation/loss": 0}, {"validation/loss": 9}]).keep == {1}
+
+
 @given(values=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30), patience=st.integers(1, 5))
 def test_what_was_kept_last_is_the_best_that_was_seen(values, patience):
     kept, stopped = heard(values, patience=patience)
