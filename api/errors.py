@@ -18,6 +18,7 @@ from jobs.errors import (
     JobNotFoundError,
     JobsError,
     StoreUnavailableError,
+    SweepNotFoundError,
 )
 from regcore.errors import FieldError, SpecError
 
@@ -43,11 +44,13 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "foreign_origin": ProblemKind(403, "Requests from other sites are refused"),
     "not_found": ProblemKind(404, "There is nothing here"),
     "job_not_found": ProblemKind(404, "There is no such job"),
+    "sweep_not_found": ProblemKind(404, "There is no such sweep"),
     "artifact_not_found": ProblemKind(404, "There is no such artifact"),
     "report_not_found": ProblemKind(404, "The job has no report"),
     "method_not_allowed": ProblemKind(405, "The method is not allowed here"),
     "not_acceptable": ProblemKind(406, "No such representation"),
-    "illegal_action": ProblemKind(409, "The job's state does not allow this"),
+    "illegal_action": ProblemKind(409, "The job's or sweep's state does not allow this"),
+    "not_of_this_sweep": ProblemKind(409, "The sweep has nothing of that kind"),
     "idempotency_busy": ProblemKind(409, "A request with this Idempotency-Key is being served"),
     "body_too_large": ProblemKind(413, "The body is too large"),
     "unsupported_media_type": ProblemKind(415, "The body's media type is not supported"),
@@ -111,6 +114,8 @@ def from_jobs_error(error: JobsError) -> ProblemError:
     match error:
         case JobNotFoundError():
             return ProblemError("job_not_found", f"{detail} Look it up with GET /v1/jobs.")
+        case SweepNotFoundError():
+            return ProblemError("sweep_not_found", f"{detail} Look it up with GET /v1/sweeps.")
         case ArtifactNotFoundError():
             return ProblemError("artifact_not_found", f"{detail} The job's artifacts list what it has.")
         case IllegalActionError():

@@ -16,13 +16,21 @@ from api.guard import Guard
 from api.handlers import install_handlers
 from api.hosts import HostRules
 from api.openapi import document_of
-from api.routes import artifacts, catalogue, events, jobs, metrics, operations
+from api.routes import artifacts, catalogue, events, jobs, metrics, operations, sweeps
 from api.services import open_services
 from jobs.errors import JobsError
 from jobs.logs import configure_logging, get_logger
 from jobs.settings import Settings
 
-ROUTERS = [jobs.router, metrics.router, events.router, artifacts.router, catalogue.router, operations.router]
+ROUTERS = [
+    jobs.router,
+    metrics.router,
+    events.router,
+    artifacts.router,
+    sweeps.router,
+    catalogue.router,
+    operations.router,
+]
 SHUTDOWN_GRACE_S = 3
 
 _logger = get_logger(__name__)

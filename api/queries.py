@@ -6,7 +6,7 @@ from fastapi import Depends, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.errors import parameter_problem, suggest
-from jobs.model import JobFilter
+from jobs.model import JobFilter, SweepFilter
 from jobs.states import JobState
 
 MAX_SEQ = 2**31 - 1
@@ -34,6 +34,8 @@ class ListQuery(NoQuery):
     """Only jobs with this label, `key:value`; given several times, with all of them."""
     name: str | None = None
     """Only jobs of exactly this name."""
+    sweep_id: str | None = None
+    """Only members of this sweep."""
     created_after: AwareDatetime | None = None
     created_before: AwareDatetime | None = None
     sort: Literal["created_at", "-created_at", "finished_at", "-finished_at", "name"] = "-created_at"
@@ -41,6 +43,27 @@ class ListQuery(NoQuery):
     after: str | None = None
     """`next_after` of the page before."""
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
+
+
+class SweepListQuery(NoQuery):
+    """Of listing sweeps, the newest first."""
+
+    label: Annotated[list[str], Field(examples=[["team:vision"]])] = []
+    """Only sweeps with this label, `key:value`; given several times, with all of them."""
+    name: str | None = None
+    """Only sweeps of exactly this name."""
+    created_after: AwareDatetime | None = None
+    created_before: AwareDatetime | None = None
+    after: str | None = None
+    """`next_after` of the page before."""
+    limit: Annotated[int, Field(ge=1, le=1000)] = 50
+
+
+class VerdictQuery(NoQuery):
+    """Of comparing members of a sweep."""
+
+    metric: str | None = None
+    """What is compared; by default the objective's metric on the test split."""
 
 
 class MetricsQuery(NoQuery):
@@ -85,6 +108,21 @@ def make_filter(query: ListQuery) -> JobFilter:
     """
     return JobFilter(
         states=frozenset(_state(word) for word in split_commas(query.state)),
+        labels=tuple(_label(text) for text in query.label),
+        name=query.name,
+        sweep_id=query.sweep_id,
+        created_after=query.created_after.timestamp() if query.created_after else None,
+        created_before=query.created_before.timestamp() if query.created_before else None,
+    )
+
+
+def make_sweep_filter(query: SweepListQuery) -> SweepFilter:
+    """Return what a list of sweeps is restricted to.
+
+    Raises:
+        ProblemError: A label has no colon.
+    """
+    return SweepFilter(
         labels=tuple(_label(text) for text in query.label),
         name=query.name,
         created_after=query.created_after.timestamp() if query.created_after else None,

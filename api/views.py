@@ -51,6 +51,16 @@ class TransitionView(View):
     reason: str | None
 
 
+class SweepPlace(View):
+    """Which member of a sweep a job is."""
+
+    id: str
+    variant: str | None
+    values: Json
+    """What each axis put in its place, by pointer; null where it removed what was there."""
+    seed: int
+
+
 class JobSummaryView(View):
     """A job as lists show it."""
 
@@ -58,7 +68,8 @@ class JobSummaryView(View):
     name: str | None
     labels: dict[str, str]
     priority: Literal["low", "normal", "high"]
-    sweep: Json | None
+    sweep: SweepPlace | None
+    """Of a sweep's member."""
     parent_job_id: str | None
     keep: bool
     expires_at: Time | None

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Literal
 
 from sqlalchemy import Connection, insert, select
 
@@ -12,7 +13,8 @@ from jobs.store.log import lock_jobs
 from jobs.tables import jobs, runs, sweep_rungs, sweeps
 
 Values = Collection[float | None]
-Decide = Callable[[Mapping[str, tuple[Values, bool]], Mapping[str, Values], int, str], dict[str, bool]]
+Mode = Literal["min", "max"]
+Decide = Callable[[Mapping[str, tuple[Values, bool]], Mapping[str, Values], int, Mode], dict[str, bool]]
 """Of the candidates decided on earlier and those that arrive, eta and mode: which of the arriving go on."""
 
 

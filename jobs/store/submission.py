@@ -44,9 +44,29 @@ class Submissions(Concern):
         Raises:
             IdempotencyMismatchError: The key was used for another body.
         """
-        with self._database.read() as connection:
-            answer = kept_answer(connection, tenant, key, read_clock(connection) - self._options.idempotency_ttl_s)
+        answer = self.recall(tenant, key)
         return None if answer is None else job_from_json(answer)
+
+    def recall(self, tenant: str, key: IdempotencyKey) -> Json | None:
+        """Return the answer that an earlier call with this key got.
+
+        Raises:
+            IdempotencyMismatchError: The key was used for another body.
+        """
+        with self._database.read() as connection:
+            return kept_answer(connection, tenant, key, read_clock(connection) - self._options.idempotency_ttl_s)
+
+    def remember(self, tenant: str, key: IdempotencyKey, answer: Json) -> Json:
+        """Keep the answer of a call that stores nothing else; return it, or what a call before was answered.
+
+        Raises:
+            IdempotencyMismatchError: The key was used for another body.
+            IdempotencyBusyError: A call with this key has not ended.
+        """
+        with self._database.write() as connection:
+            at = read_clock(connection)
+            earlier = claim_key(connection, tenant, key, answer, at, self._options.idempotency_ttl_s)
+        return answer if earlier is None else earlier
 
     def forget_answers(self) -> int:
         """Delete idempotency keys that are past their time; return how many."""

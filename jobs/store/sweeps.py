@@ -114,9 +114,7 @@ class Sweeps(Concern):
             _owned(connection, tenant, sweep_id)
             return [_member(row) for row in connection.execute(query)]
 
-    def cancel_sweep(
-        self, tenant: str, sweep_id: str, key: IdempotencyKey | None = None
-    ) -> tuple[Sweep, list[str]]:
+    def cancel_sweep(self, tenant: str, sweep_id: str, key: IdempotencyKey | None = None) -> tuple[Sweep, list[str]]:
         """Cancel every member that has not ended; what has ended stays.
 
         Asking again is harmless, and goes on where a call before was cut off.

@@ -9,6 +9,7 @@ from regcore.statistics.ablation import ablate
 from regcore.statistics.comparisons import compare
 from regcore.statistics.directions import Mode, mode_of
 from regcore.statistics.groups import Group, Member
+from regcore.statistics.leaderboard import rank
 from regcore.statistics.paths import PathPoint, regularization_path
 from regcore.statistics.rows import loss_rows, r2_rows
 from regcore.statistics.summaries import mean_interval
@@ -24,5 +25,6 @@ __all__ = [
     "mean_interval",
     "mode_of",
     "r2_rows",
+    "rank",
     "regularization_path",
 ]

@@ -4,8 +4,22 @@ Lives here: the sweep's spec, its expansion to job specs, and who of a halving g
 live here: what the members' results say (`regcore.statistics`), and anything that trains or stores.
 """
 
-from regcore.sweep.expand import Candidate, expand
+from regcore.sweep.expand import FULL, WITHOUT, Candidate, expand
 from regcore.sweep.halving import Rungs, decide, rungs_of
+from regcore.sweep.plan import PlannedMember, SweepPlan, plan_sweep
 from regcore.sweep.spec import SweepSpec, parse_sweep
 
-__all__ = ["Candidate", "Rungs", "SweepSpec", "decide", "expand", "parse_sweep", "rungs_of"]
+__all__ = [
+    "FULL",
+    "WITHOUT",
+    "Candidate",
+    "PlannedMember",
+    "Rungs",
+    "SweepPlan",
+    "SweepSpec",
+    "decide",
+    "expand",
+    "parse_sweep",
+    "plan_sweep",
+    "rungs_of",
+]

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from jsonpointer import JsonPointer
 
@@ -17,6 +17,10 @@ from regcore.spec.patch import look_up
 from regcore.sweep.spec import Axis, Range, SweepSpec
 
 Json = dict[str, Any]
+
+FULL: Final = "full"
+WITHOUT: Final = "without "
+"""Variants of an ablation: all regularizers, and without the one that follows."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +70,13 @@ class _Choice:
     source: str
 
 
-def expand(sweep: SweepSpec, base: Mapping[str, Any], max_candidates: int) -> list[Candidate]:
+def expand(sweep: SweepSpec, base: Mapping[str, Any], max_members: int) -> list[Candidate]:
     """Every candidate of a sweep, each once, variant by variant.
 
     Args:
         sweep: From `parse_sweep`.
         base: The base's `resolved_spec`.
-        max_candidates: The most that there may be.
+        max_members: The most that there may be, with every seed.
 
     Raises:
         SpecError: A patch cannot be applied, a pointer leads nowhere, or there would be too many.
@@ -93,8 +97,8 @@ def expand(sweep: SweepSpec, base: Mapping[str, Any], max_candidates: int) -> li
     errors = [error for _, start, axes, _ in variants for at, axis in axes for error in _lost(start, at, axis)]
     if errors:
         raise SpecError(errors)
-    _refuse_too_many(sweep, [[axis for _, axis in axes] for _, _, axes, _ in variants], max_candidates)
-    candidates = []
+    _refuse_too_many(sweep, [[axis for _, axis in axes] for _, _, axes, _ in variants], max_members)
+    candidates: list[Candidate] = []
     for name, start, axes, at in variants:
         unique: dict[str, Candidate] = {}
         for choices in _combinations(sweep, start, axes):
@@ -109,12 +113,14 @@ def _leave_out_each(base: Mapping[str, Any]) -> list[Candidate]:
     if not regularizers:
         message = "strategy ablation leaves out each of the base's regularizers; it has none. Add some."
         raise SpecError([FieldError("/base/regularizers", "missing_field", message)])
-    full = Candidate(None, {}, deepcopy(dict(base)))
-    without = [
-        Candidate(None, {f"/regularizers/{k}": None}, {**base, "regularizers": regularizers[:k] + regularizers[k + 1 :]})
-        for k in range(len(regularizers))
-    ]
-    return [full, *without]
+    kinds = [regularizer["kind"] for regularizer in regularizers]
+    candidates = [Candidate(FULL, {}, deepcopy(dict(base)))]
+    for k, kind in enumerate(kinds):
+        ordinal = kinds[: k + 1].count(kind)  # as a plan names them
+        variant = WITHOUT + (kind if ordinal == 1 else f"{kind}_{ordinal}")
+        rest = {**base, "regularizers": regularizers[:k] + regularizers[k + 1 :]}
+        candidates.append(Candidate(variant, {f"/regularizers/{k}": None}, rest))
+    return candidates
 
 
 def _lost(start: Json, at: str, axis: Axis) -> Iterator[FieldError]:
@@ -125,14 +131,14 @@ def _lost(start: Json, at: str, axis: Axis) -> Iterator[FieldError]:
         yield FieldError(f"{at}/pointer", "path_not_found", f"{axis.pointer!r:.200} leads nowhere: {why}")
 
 
-def _refuse_too_many(sweep: SweepSpec, variants: Sequence[Sequence[Axis]], max_candidates: int) -> None:
+def _refuse_too_many(sweep: SweepSpec, variants: Sequence[Sequence[Axis]], max_members: int) -> None:
     if sweep.strategy.kind == "random":
         num = sweep.strategy.num_trials * len(variants)
     else:
         num = sum(math.prod(map(_num_values, axes)) for axes in variants)
-    if num > max_candidates:
+    if num * len(sweep.seeds) > max_members:
         message = (
-            f"A sweep may have at most {max_candidates * len(sweep.seeds):,} members on this server; this one has "
+            f"A sweep may have at most {max_members:,} members on this server; this one has "
             f"{num * len(sweep.seeds):,} ({num:,} combinations, {len(sweep.seeds):,} seeds). Try fewer."
         )
         raise SpecError([FieldError("/axes", "over_ceiling", message)])

@@ -59,7 +59,7 @@ class Variant(Frozen):
     """A way to train that is tuned by itself, and compared with the others at its best."""
 
     name: VariantName
-    patch: Patch = []
+    patch: Patch = Field(default=[])
     """JSON Patch (RFC 6902) of the base's `resolved_spec`."""
     axes: list[Axis] = Field(default=[], max_length=16)
     """Searched for this variant, besides the sweep's own; in place of one of the same pointer."""
@@ -202,7 +202,9 @@ def _strategy_errors(spec: SweepSpec) -> list[FieldError]:
     if spec.strategy.kind == "ablation":
         remedy = "An ablation varies the base's regularizers and nothing else. Remove them, or use another strategy."
         taken = [("/axes", spec.axes), ("/variants", spec.variants)]
-        return [FieldError(at, "not_with_ablation", f"{at[1:]} must be empty. {remedy}") for at, given in taken if given]
+        return [
+            FieldError(at, "not_with_ablation", f"{at[1:]} must be empty. {remedy}") for at, given in taken if given
+        ]
     if spec.strategy.kind == "random" and not (spec.axes or any(variant.axes for variant in spec.variants)):
         return [FieldError("/axes", "missing_field", "strategy random draws from axes; there are none. Add one.")]
     return []
@@ -212,8 +214,8 @@ def _objective_errors(objective: Objective) -> list[FieldError]:
     split, slash, _ = objective.metric.partition("/")
     if split == "test":
         message = (
-            "objective.metric must be of the validation split: what is chosen by the test split cannot be judged by it. "
-            f"Use validation{slash}{objective.metric.partition('/')[2]}."
+            "objective.metric must be of the validation split: what is chosen by the test split cannot be judged by "
+            f"it. Use validation{slash}{objective.metric.partition('/')[2]}."
         )
         return [FieldError("/objective/metric", "test_objective", message)]
     if not slash or split not in ("train", "validation"):
@@ -230,7 +232,9 @@ def _with_mode(objective: Objective) -> Objective:
     try:
         return objective.model_copy(update={"mode": mode_of(objective.metric)})
     except SpecError as error:
-        raise SpecError([FieldError("/objective" + one.pointer, one.code, one.message) for one in error.errors]) from None
+        raise SpecError(
+            [FieldError("/objective" + one.pointer, one.code, one.message) for one in error.errors]
+        ) from None
 
 
 def _is_number(value: Any) -> bool:
