@@ -1,0 +1,423 @@
+"""A member's training equals its solo run, for every part that fuses.
+
+Members of a stack differ in every number that they may differ in, and in their seed. Each is trained again alone, by
+the same code with K = 1. Deviations come from rounding alone: a stack's matrix products may add in another order.
+"""
+
+import itertools
+import math
+import statistics
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, get_args
+
+import pytest
+import torch
+
+from regcore import make_plan, parse_spec
+from regcore.data.prepare import prepare
+from regcore.errors import DivergedError, TrainingHalved, TrainingStopped
+from regcore.layers import LAYERS
+from regcore.layers.activation import ActivationName
+from regcore.loop.control import Control, Rungs
+from regcore.loop.losses import row_losses
+from regcore.loop.network import StackedNetwork
+from regcore.loop.trainer import Member, Trainer
+from regcore.optim import OPTIMIZERS
+from regcore.regularizers import REGULARIZERS
+
+COSINE = {"kind": "cosine", "warmup_epochs": 0.5}
+STEPS = {"kind": "step", "every_epochs": 2, "gamma": 0.5}
+CONSTANT = {"kind": "constant"}
+
+OPTIMIZER_EXAMPLES = {
+    "sgd": [
+        {"learning_rate": 0.05, "momentum": 0.9, "schedule": CONSTANT},
+        {"learning_rate": 0.2, "momentum": 0.5, "schedule": COSINE},
+        {"learning_rate": 0.1, "momentum": 0.0, "schedule": STEPS},
+    ],
+    "adam": [
+        {"learning_rate": 0.01, "schedule": CONSTANT, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8},
+        {"learning_rate": 0.003, "schedule": COSINE, "beta1": 0.8, "beta2": 0.99, "eps": 1e-6},
+        {"learning_rate": 0.02, "schedule": STEPS, "beta1": 0.0, "beta2": 0.95, "eps": 1e-3},
+    ],
+    "adamw": [
+        {"learning_rate": 0.01, "schedule": CONSTANT, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.0},
+        {"learning_rate": 0.003, "schedule": COSINE, "beta1": 0.8, "beta2": 0.99, "eps": 1e-6, "weight_decay": 0.1},
+        {"learning_rate": 0.02, "schedule": STEPS, "beta1": 0.7, "beta2": 0.95, "eps": 1e-3, "weight_decay": 1.0},
+    ],
+    "rmsprop": [
+        {"learning_rate": 0.003, "schedule": CONSTANT, "alpha": 0.99, "eps": 1e-8, "momentum": 0.0},
+        {"learning_rate": 0.001, "schedule": COSINE, "alpha": 0.9, "eps": 1e-6, "momentum": 0.5},
+        {"learning_rate": 0.01, "schedule": STEPS, "alpha": 0.8, "eps": 1e-3, "momentum": 0.9},
+    ],
+}
+"""By kind: the fields in which three members differ."""
+
+REGULARIZER_EXAMPLES = {
+    "dropout": [{"p": 0.0}, {"p": 0.2}, {"p": 0.6}],
+    "early_stopping": [
+        {"metric": "validation/loss", "patience": 1, "min_delta": 0.3},
+        {"metric": "validation/accuracy", "patience": 2, "min_delta": 0.0},
+        {"metric": "validation/loss", "patience": 50, "min_delta": 0.001},
+    ],
+    "elastic_net": [
+        {"l1": 1e-3, "l2": 0.0, "schedule": CONSTANT},
+        {"l1": 0.0, "l2": 0.1, "schedule": COSINE},
+        {"l1": 1e-2, "l2": 0.01, "schedule": STEPS},
+    ],
+    "l1": [
+        {"strength": 0.0, "method": "proximal", "schedule": CONSTANT},
+        {"strength": 3e-3, "method": "subgradient", "schedule": COSINE},
+        {"strength": 1e-2, "method": "proximal", "schedule": STEPS},
+    ],
+    "l2": [
+        {"strength": 0.0, "schedule": CONSTANT},
+        {"strength": 0.1, "schedule": COSINE},
+        {"strength": 1e-2, "schedule": STEPS},
+    ],
+    "weight_decay": [
+        {"strength": 0.0, "schedule": CONSTANT},
+        {"strength": 0.5, "schedule": COSINE},
+        {"strength": 1e-2, "schedule": STEPS},
+    ],
+}
+
+LAYER_EXAMPLES: dict[str, list[dict[str, Any]]] = {
+    "linear": [{}, {}, {}],
+    "activation": [{}, {}, {}],
+    "dropout": [{"p": 0.1}, {"p": 0.5}, {"p": 0.0}],
+    "flatten": [{}, {}, {}],
+}
+
+PARTS = {
+    **{f"optimizer {part.model_fields['kind'].default}": (part, OPTIMIZER_EXAMPLES) for part in OPTIMIZERS},
+    **{f"regularizer {kind}": (part, REGULARIZER_EXAMPLES) for kind, part in REGULARIZERS.items()},
+    **{f"layer {part.model_fields['kind'].default}": (part, LAYER_EXAMPLES) for part in LAYERS},
+}
+BASE_DATA = {"kind": "builtin", "name": "digits", "train_limit": 100}
+PERCEPTRON = {"kind": "mlp", "hidden": [8], "activation": "tanh"}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """As `train` has it for small networks."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def jobs_of(optimizer="sgd", regularizers=("l1",), *, model=PERCEPTRON, models=None, fixed=None, **changes):
+    """Three jobs that differ in all that these parts allow, and in their seeds."""
+    fixed = fixed or {}
+    return [
+        {
+            "data": BASE_DATA,
+            "model": models[k] if models else model,
+            "optimizer": {"kind": optimizer} | OPTIMIZER_EXAMPLES[optimizer][k] | fixed.get(optimizer, {}),
+            "regularizers": [
+                {"kind": kind} | REGULARIZER_EXAMPLES[kind][k] | fixed.get(kind, {}) for kind in regularizers
+            ],
+            "training": {"epochs": 6, "batch_size": 20, "seed": 11 + k, "precision": "float64"}
+            | changes.get("training", {}),
+            "resources": {"device": "cpu"},
+        }
+        | {name: value for name, value in changes.items() if name != "training"}
+        for k in range(3)
+    ]
+
+
+def layered(layers):
+    return {"kind": "layers", "layers": layers}
+
+
+def layer_jobs(kind):
+    """A network in which this layer is, once for each form that it has."""
+    forms = [{"name": name} for name in get_args(ActivationName)] if kind == "activation" else [{}]
+    flat, hidden, output = {"kind": "flatten"}, {"kind": "linear", "features": 8}, {"kind": "linear", "bias": False}
+    return {
+        f"layer {kind}" + "".join(f" {value}" for value in form.values()): jobs_of(
+            models=[layered([flat, hidden, {"kind": kind} | form | own, output]) for own in LAYER_EXAMPLES[kind]]
+            if kind in ("activation", "dropout")
+            else [layered([flat, hidden, {"kind": "activation", "name": "tanh"}, output])] * 3
+        )
+        for form in forms
+    }
+
+
+DIABETES = BASE_DATA | {"name": "diabetes"}
+CANCER = BASE_DATA | {"name": "breast-cancer"}
+WIDE = {"kind": "mlp", "hidden": [300], "activation": "tanh"}
+GENTLE = {"sgd": {"learning_rate": 1e-4}}
+
+STACKS = {
+    **{f"optimizer {kind}": jobs_of(kind, ["l1", "dropout"]) for kind in OPTIMIZER_EXAMPLES},
+    **{f"regularizer {kind}": jobs_of("sgd", [kind]) for kind in REGULARIZER_EXAMPLES},
+    **{f"regularizer {kind}, adam": jobs_of("adam", [kind]) for kind in REGULARIZER_EXAMPLES},
+    **{name: jobs for kind in LAYER_EXAMPLES for name, jobs in layer_jobs(kind).items()},
+    "nesterov": jobs_of(fixed={"sgd": {"nesterov": True, "momentum": 0.9}}),
+    "every regularizer at once": jobs_of("adam", list(REGULARIZER_EXAMPLES)),
+    "no regularizer": jobs_of("sgd", []),
+    "wide, l1": jobs_of("sgd", ["l1"], model=WIDE, training={"epochs": 2}),
+    "wide, elastic net, rmsprop": jobs_of("rmsprop", ["elastic_net"], model=WIDE, training={"epochs": 2}),
+    "relu": jobs_of(model=PERCEPTRON | {"activation": "relu"}),
+    "input dropout": jobs_of("sgd", ["dropout"], fixed={"dropout": {"where": "input"}}),
+    "full batch": jobs_of(training={"batch_size": "full", "epochs": 30}),
+    "rows that remain": jobs_of(training={"batch_size": 13}),
+    "accumulated": jobs_of("sgd", ["dropout"], training={"batch_size": 7, "grad_accumulation": 3}),
+    "balanced classes": jobs_of(data=CANCER, task={"class_weights": "balanced"}),
+    "binary": jobs_of(data=CANCER, task={"loss": "binary_cross_entropy"}),
+    "squares": jobs_of(data=DIABETES, task={"loss": "mse"}, fixed=GENTLE),
+    "half squares": jobs_of(data=DIABETES, task={"loss": "half_mse"}, fixed=GENTLE),
+    "huber": jobs_of(data=DIABETES, task={"loss": "huber"}, fixed=GENTLE),
+    "linear": jobs_of(model={"kind": "linear"}),
+}
+"""Three jobs each, that differ in every number in which they may."""
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_every_part_that_fuses_has_an_example_whose_members_differ_in_all_that_they_may(name):
+    part, examples = PARTS[name]
+    if part.member_fields is None:
+        pytest.skip("it trains alone")
+
+    members = examples[part.model_fields["kind"].default]
+
+    for field in part.member_fields:
+        assert len({str(member[field]) for member in members}) > 1, f"the examples agree in {field}"
+    for member in members:
+        assert set(member) == set(part.member_fields)
+
+
+@cache
+def data_of(name, precision):
+    """The same for all jobs of a data set here: nothing in this module changes rows or splits."""
+    job = {"data": BASE_DATA | {"name": name}, "model": {"kind": "linear"}, "training": {"precision": precision}}
+    return prepare(make_plan(parse_spec(job)).resolved_spec)
+
+
+def trainer_of(*jobs, **options):
+    plans = [make_plan(parse_spec(job)) for job in jobs]
+    data = data_of(jobs[0]["data"]["name"], jobs[0]["training"]["precision"])
+    network = StackedNetwork(plans, dtype=data.train.x.dtype, device=torch.device("cpu"), autocast=False)
+    members = [Member(str(k), plan, lambda record: None) for k, plan in enumerate(plans)]
+    return Trainer(members, network, data, row_losses(plans[0].loss), **options)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one member."""
+
+    weights: dict[str, torch.Tensor] | None
+    member: Member
+    error: Exception | None
+
+
+def finish(trainer):
+    """The outcome of every member by its key; of those that train when it is stopped, as they are then."""
+    ended = {}
+    try:
+        for ending in trainer.run():
+            for k, member in enumerate(ending.members):
+                weights = None if ending.network is None else ending.network.member_state(k)
+                ended[member.key] = Outcome(weights, member, ending.error)
+    except TrainingStopped as stopped:
+        for k, member in enumerate(trainer.members):
+            ended[member.key] = Outcome(trainer.network.member_state(k), member, stopped)
+    return ended
+
+
+def alone(job, **options):
+    """The outcome of its solo run."""
+    return finish(trainer_of(job, **options))["0"]
+
+
+def distance(ours, theirs):
+    """‖ours − theirs‖ / ‖theirs‖ over all weights of a network."""
+    square = sum((ours[name].double() - theirs[name].double()).square().sum() for name in theirs)
+    return math.sqrt(square / sum(weight.double().square().sum() for weight in theirs.values()))
+
+
+def single(job):
+    return job | {"training": job["training"] | {"precision": "float32"}}
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_in_float64_a_member_ends_as_its_solo_run_does(name):
+    jobs = STACKS[name]
+    assert len({make_plan(parse_spec(job)).fusion_key for job in jobs} - {None}) == 1
+
+    together = finish(trainer_of(*jobs))
+
+    for k, job in enumerate(jobs):
+        ours, solo = together[str(k)], alone(job)
+        torch.testing.assert_close(ours.weights, solo.weights, rtol=1e-8, atol=1e-8)
+        assert ours.member.selected_epoch == solo.member.selected_epoch
+        for measured, expected in zip(ours.member.history, solo.member.history, strict=True):
+            assert measured["values"] == pytest.approx(expected["values"], rel=1e-8, abs=1e-8)
+
+
+def test_the_examples_of_early_stopping_stop_and_select_at_different_epochs():
+    """Else the comparison above would say little of it."""
+    members = [outcome.member for outcome in finish(trainer_of(*STACKS["regularizer early_stopping"])).values()]
+
+    assert len({len(member.history) for member in members}) > 1
+    assert any(member.selected_epoch < len(member.history) for member in members)
+
+
+class StoppingAfterTenSteps(Control):
+    """Asked before each step."""
+
+    def __init__(self):
+        self._steps = itertools.count()
+
+    def should_stop(self):
+        return next(self._steps) == 10
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_in_float32_the_first_ten_steps_are_those_of_the_solo_run(name):
+    jobs = [single(job) for job in STACKS[name]]
+
+    together = finish(trainer_of(*jobs, control=StoppingAfterTenSteps()))
+
+    for k, job in enumerate(jobs):
+        solo = alone(job, control=StoppingAfterTenSteps())
+        assert distance(together[str(k)].weights, solo.weights) < 1e-6
+
+
+def changed_by_one_bit(job, position):
+    """The outcome of the solo run with one bias of the last hidden or the output layer one unit in the last place up.
+
+    Biases act on every row from the first step; a weight may be of a pixel that is always dark, or be shrunk to zero.
+    """
+    trainer = trainer_of(job)
+    biases = [weight for name, weight in trainer.network.weights.items() if name.endswith(".bias")]
+    flat = biases[position % len(biases)].detach().view(-1)
+    place = position // len(biases) % len(flat)
+    flat[place] = torch.nextafter(flat[place], torch.tensor(math.inf))
+    return finish(trainer)["0"].weights
+
+
+@pytest.mark.parametrize("name", STACKS)
+def test_in_float32_the_end_is_within_rounding_or_no_further_than_one_bit_leads(name):
+    """Up to here no training is chaotic, and rounding stays rounding; where it were, one bit would be the measure."""
+    jobs = [single(job) for job in STACKS[name]]
+
+    together = finish(trainer_of(*jobs))
+
+    for k, job in enumerate(jobs):
+        solo = alone(job).weights
+        ours = distance(together[str(k)].weights, solo)
+        assert ours < 2e-6 or ours <= max(distance(changed_by_one_bit(job, place), solo) for place in range(8))
+
+
+def test_in_float32_chaotic_training_ends_no_further_from_solo_than_one_bit_leads():
+    """A large rate and momentum: after twelve epochs two runs that differ in one bit have nothing in common.
+
+    Where such a run ends is a draw of luck. So the comparison is over twelve members, in the mean of logarithms, with
+    the furthest of ten runs that differ from the solo run in one bit each.
+    """
+    jobs = [
+        {
+            "data": BASE_DATA,
+            "model": {"kind": "mlp", "hidden": [16], "activation": "tanh"},
+            "optimizer": {"kind": "sgd", "learning_rate": 0.5 + seed / 20, "momentum": 0.9 - seed / 200},
+            "regularizers": [{"kind": "l1", "strength": 1e-4 * (1 + seed)}, {"kind": "dropout", "p": 0.1 + seed / 50}],
+            "training": {
+                "epochs": 12,
+                "batch_size": 10,
+                "seed": seed,
+                "precision": "float32",
+                "eval_every_epochs": 12,
+            },
+            "resources": {"device": "cpu"},
+        }
+        for seed in range(12)
+    ]
+
+    together = finish(trainer_of(*jobs))
+
+    ours, furthest = [], []
+    for k, job in enumerate(jobs):
+        solo = alone(job).weights
+        ours.append(distance(together[str(k)].weights, solo))
+        furthest.append(max(distance(changed_by_one_bit(job, place), solo) for place in range(10)))
+    assert min(furthest) > 1e-2, "training was to be chaotic"
+    assert statistics.geometric_mean(ours) <= statistics.geometric_mean(furthest)
+
+
+class Surroundings(Control):
+    """Member 2 falls at a rung, member 3 is asked to leave before a step."""
+
+    def __init__(self, *, rung, step):
+        self._rung = rung
+        self._calls = itertools.count()
+        self._step = step
+
+    def rungs(self, key):
+        return Rungs(frozenset({self._rung}))
+
+    def judge(self, epoch, values):
+        return {"2"}
+
+    def leaving(self):
+        return {"3": None} if next(self._calls) == self._step else {}
+
+
+def test_members_that_diverge_stop_fall_or_leave_do_not_disturb_the_others():
+    """Ten members, four of which go in four ways; the stack is compacted each time."""
+    ways = [
+        {"learning_rate": 2.0, "patience": 1},
+        {"learning_rate": 1e9, "patience": 50},
+        *[{"learning_rate": 0.05 * (1 + k), "patience": 50} for k in range(8)],
+    ]
+    jobs = [
+        {
+            "data": BASE_DATA | {"name": "diabetes"},
+            "model": PERCEPTRON,
+            "task": {"loss": "mse"},
+            "optimizer": {"kind": "sgd", "learning_rate": 1e-3 * way["learning_rate"], "momentum": 0.9 - k / 20},
+            "regularizers": [
+                {"kind": "early_stopping", "patience": way["patience"]},
+                {"kind": "l1", "strength": k / 100},
+                {"kind": "dropout", "p": k / 20},
+            ],
+            "training": {"epochs": 10, "batch_size": 20, "seed": k, "precision": "float64"},
+            "resources": {"device": "cpu"},
+        }
+        for k, way in enumerate(ways)
+    ]
+
+    together = finish(trainer_of(*jobs, control=Surroundings(rung=4, step=22)))
+
+    assert len(together["0"].member.history) < 10
+    assert isinstance(together["1"].error, DivergedError)
+    assert isinstance(together["2"].error, TrainingHalved)
+    assert isinstance(together["3"].error, TrainingStopped)
+    for k in (0, *range(4, len(jobs))):
+        solo = alone(jobs[k])
+        assert together[str(k)].error is None
+        torch.testing.assert_close(together[str(k)].weights, solo.weights, rtol=1e-8, atol=1e-8)
+        assert together[str(k)].member.selected_epoch == solo.member.selected_epoch
+
+
+@pytest.mark.parametrize("name", [f"optimizer {kind}" for kind in OPTIMIZER_EXAMPLES] + ["every regularizer at once"])
+def test_compaction_changes_no_bit_of_those_that_stay(name):
+    trainer = trainer_of(*STACKS[name], control=StoppingAfterTenSteps())
+    finish(trainer)
+    before = trainer.state()
+    assert before["keys"][-2:] == ["1", "2"]
+
+    after = trainer.select(range(len(before["keys"]) - 2, len(before["keys"]))).state()
+
+    assert after["keys"] == ["1", "2"]
+    assert after["history"] == before["history"][-2:]
+    assert torch.equal(after["objective"], before["objective"][:, -2:])
+    for name, weight in before["weights"].items():
+        assert torch.equal(after["weights"][name], weight[-2:])
+        for moment, tensor in before["update"][name].items():
+            assert torch.equal(after["update"][name][moment], tensor[-2:])
+    for name, kept in before["kept"].items():
+        assert torch.equal(after["kept"][name], kept[-2:])
