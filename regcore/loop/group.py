@@ -207,7 +207,10 @@ def _checkpointer(
     specs = {newcomer.key: newcomer.plan.resolved_spec for newcomer in newcomers}
     identity = identify(specs, data, network.device)
     if checkpoints.newest.state is not None:
-        identity = continue_as(checkpoints.newest.state["identity"], identity)
+        saved = checkpoints.newest.state["identity"]
+        # Who had ended before the checkpoint was taken is not missed by those that go on.
+        specs_then = {key: saved["specs"][key] for key in checkpoints.saved_keys or ()}
+        identity = continue_as(saved | {"specs": specs_then}, identity)
     return Checkpointer(
         checkpoints.root,
         identity,
