@@ -53,15 +53,16 @@ def optimality(
     plans: Sequence[Plan], network: StackedNetwork, data: PreparedData, losses: RowLosses
 ) -> list[Optimality]:
     """How optimal the weights of each member are for the whole train split."""
-    if not all(is_convex(plan) for plan in plans):
+    if not any(is_convex(plan) for plan in plans):
         return [Optimality() for _ in plans]
     x, y = data.train.x.flatten(1).double(), data.train.y
-    l1_max = _l1_max(network, plans[0], x, y, losses)
+    # It depends on the data alone: members that have it share it.
+    l1_max = _l1_max(network, x, y, losses) if any(_has_l1_max(plan) for plan in plans) else None
     found = []
     for k, plan in enumerate(plans):
         parameters = {name: weight.detach()[k].double() for name, weight in network.weights.items()}
-        residual = _kkt_residual(parameters, plan, x, y, losses)
-        found.append(Optimality(residual, l1_max if _has_l1_everywhere(plan) else None))
+        residual = _kkt_residual(parameters, plan, x, y, losses) if is_convex(plan) else None
+        found.append(Optimality(residual, l1_max if _has_l1_max(plan) else None))
     return found
 
 
@@ -85,6 +86,12 @@ def _strengths(plan: Plan) -> tuple[dict[str, float], dict[str, float]]:
                     l1[name] += penalty.l1
                     l2[name] += penalty.l2
     return l1, l2
+
+
+def _has_l1_max(plan: Plan) -> bool:
+    """Whether a convex problem has an ℓ₁ penalty on all weights, and an intercept that nothing shrinks."""
+    _, l2 = _strengths(plan)
+    return is_convex(plan) and _has_l1_everywhere(plan) and not any(l2[name] for name in l2 if name.endswith(".bias"))
 
 
 def _has_l1_everywhere(plan: Plan) -> bool:
@@ -121,14 +128,12 @@ def _kkt_residual(
     return worst
 
 
-def _l1_max(network: StackedNetwork, plan: Plan, x: Tensor, y: Tensor, losses: RowLosses) -> float | None:
+def _l1_max(network: StackedNetwork, x: Tensor, y: Tensor, losses: RowLosses) -> float | None:
     """‖∇ mean loss‖_∞ at no weights and the intercept that is then best."""
     parameters = {name: torch.zeros_like(weight.detach()[0]).double() for name, weight in network.weights.items()}
-    _, l2 = _strengths(plan)
-    biases = [name for name in parameters if name.endswith(".bias")]
-    if any(l2[name] for name in biases):
-        return None
-    for name in biases:
+    for name in parameters:
+        if not name.endswith(".bias"):
+            continue
         parameters[name] = _best_intercept(parameters, name, x, y, losses)
     (name,) = (name for name in parameters if name.endswith(".weight"))
     parameters[name].requires_grad_()
