@@ -38,21 +38,10 @@ class Runs(Concern):
         """
         with self._database.write() as connection:
             at = read_clock(connection)
-            claimable = (jobs.c.state == JobState.QUEUED.value, jobs.c.claimable_at <= at)
-            found = lock_jobs(
-                connection,
-                *claimable,
-                _can_run(capabilities),
-                order_by=_CLAIM_ORDER,
-                limit=1,
-                skip_locked=True,
-            )
+            found = _lock_best(connection, at, capabilities)
             if not found:
                 return None
             group_id = found[0].group_id
-            if group_id is not None:
-                mates = (jobs.c.group_id == group_id, jobs.c.id != found[0].id)
-                found += lock_jobs(connection, *claimable, *mates, skip_locked=True)
             run_id = _new_run(connection, worker_id, at, at + self._options.lease_s)
             for job in found:
                 _take(connection, job, run_id, at)
@@ -268,6 +257,23 @@ class Runs(Concern):
             artifacts=artifacts,
         )
         return self.settle(run_id, [end])[job_id]
+
+
+def _lock_best(connection: Connection, at: float, capabilities: Capabilities) -> list[LockedJob]:
+    """Lock the best queued job that the worker can run, with all of its group that wait; none where there is none."""
+    claimable = (jobs.c.state == JobState.QUEUED.value, jobs.c.claimable_at <= at)
+    mine = (*claimable, _can_run(capabilities))
+    while True:
+        with connection.begin_nested() as look:
+            found = lock_jobs(connection, *mine, order_by=_CLAIM_ORDER, limit=1, skip_locked=True)
+            if not found or found[0].group_id is None:
+                return found
+            # Let go again: two claims that each hold one job of a group would wait for each other. All lock a group in
+            # the order of ids, and the later one finds nothing left of it.
+            look.rollback()
+        group = lock_jobs(connection, *claimable, jobs.c.group_id == found[0].group_id)
+        if group:
+            return group
 
 
 _LEAD = select(

@@ -14,6 +14,7 @@ from jobs.settings import Settings
 from jobs.store import Store, open_store
 
 TENANT = "tenant-a"
+MEMBER_BYTES = 1_000
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -68,8 +69,11 @@ def new_job() -> Callable[..., NewJob]:
         priority: str = "normal",
         device: str = "auto",
         pool: str | None = None,
+        fusion_key: str | None = None,
+        max_memory_bytes: int | None = None,
+        checkpoint: dict[str, Any] | None = None,
     ) -> NewJob:
-        resources = {"device": device, "pool": pool}
+        resources = {"device": device, "pool": pool, "max_memory_bytes": max_memory_bytes}
         return NewJob(
             name=name,
             labels=labels or {},
@@ -78,6 +82,9 @@ def new_job() -> Callable[..., NewJob]:
             resolved_spec={"data": {"kind": "builtin", "name": "digits"}, "resources": resources},
             plan={"num_epochs": 3, "num_steps": 30},
             warnings=[{"code": "slow", "pointer": "/training", "message": "…", "remedy": "…"}],
+            fusion_key=fusion_key,
+            member_bytes=MEMBER_BYTES,
+            checkpoint=checkpoint,
         )
 
     return make
@@ -109,6 +116,22 @@ def running(store: Store, submit: Callable[..., Job], cpu: Capabilities) -> Call
         assert claimed is not None
         assert store.start(claimed.run_id, claimed.jobs[0].id)
         return claimed
+
+    return run
+
+
+@pytest.fixture
+def running_group(store: Store, submit: Callable[..., Job], cpu: Capabilities) -> Callable[..., ClaimedRun]:
+    """Submits jobs that may train in one pass, claims them as a group and starts them."""
+
+    def run(num_jobs: int = 3, **fields: Any) -> ClaimedRun:
+        ids = [submit(fusion_key="same", **fields).id for _ in range(num_jobs)]
+        claimed = store.claim("wrk_1", cpu)
+        assert claimed is not None
+        group = store.join(claimed.run_id, ids[0], cpu, num_jobs - 1, 10**9)
+        assert [job.id for job in group.jobs] == ids
+        store.start_all(group.run_id)
+        return group
 
     return run
 

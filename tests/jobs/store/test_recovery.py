@@ -184,7 +184,8 @@ def test_a_job_that_saves_a_checkpoint_between_its_losses_never_fails(
 
     job = store.get(tenant, job_id)
     assert job.state is JobState.QUEUED
-    assert job.checkpoint == {"run_id": run.run_id, "step": 9, "furthest_step": 9}
+    own = {"owner": job_id, "run_id": run.run_id, "key": job_id, "furthest_step": 9}
+    assert job.checkpoint == {"step": 9, **own}
 
 
 def test_a_job_that_always_begins_anew_fails_though_it_saves_checkpoints(

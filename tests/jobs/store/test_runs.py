@@ -325,7 +325,7 @@ def test_a_checkpoint_becomes_the_jobs_with_the_run_that_saved_it(
 
     again = store.claim("wrk_1", cpu)
     assert again is not None
-    own = {"run_id": run.run_id, "furthest_step": 20}
+    own = {"owner": job_id, "run_id": run.run_id, "key": job_id, "furthest_step": 20}
     assert again.jobs[0].checkpoint == {"step": 20, "name": "step-20", **own}
     assert [one.body["step"] for one in store.records(tenant, job_id, kinds=["checkpoint"])] == [10, 20]
 
