@@ -55,7 +55,7 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "body_too_large": ProblemKind(413, "The body is too large"),
     "unsupported_media_type": ProblemKind(415, "The body's media type is not supported"),
     "range_not_satisfiable": ProblemKind(416, "The range lies outside the file"),
-    "invalid_spec": ProblemKind(422, "The job spec is not valid"),
+    "invalid_spec": ProblemKind(422, "The spec is not valid"),
     "invalid_body": ProblemKind(422, "The body is not valid"),
     "invalid_parameter": ProblemKind(422, "A parameter is not valid"),
     "idempotency_mismatch": ProblemKind(422, "The Idempotency-Key was used for another request"),

@@ -18,6 +18,7 @@ SPEC: dict[str, Any] = {
         }
     ],
     "seeds": [0, 1, 2],
+    "objective": {"metric": "validation/loss", "mode": "min"},
 }
 
 _PLAN = plan_sweep(SPEC)

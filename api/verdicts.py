@@ -51,18 +51,17 @@ def compare_jobs(services: Services, tenant: str, body: Any) -> Json:
     Raises:
         SpecError: The body is wrong, or names jobs that cannot be compared.
     """
-    from regcore.statistics import Group, compare, mode_of
+    from regcore.statistics import Group, compare
 
     asked = parse_as(Comparison, body)
-    mode = mode_of(asked.metric)
     groups = _find(services, tenant, asked)
-    _refuse_unlike(groups, asked.metric)
     _refuse_unknown(asked.metric, [job for group in groups for job in group], "/metric")
+    _refuse_unlike(groups, asked.metric)
     members = [
         Group(named.name, [_member(services, tenant, job, asked.metric) for job in group])
         for named, group in zip(asked.groups, groups, strict=True)
     ]
-    return compare(members, asked.metric, mode)
+    return compare(members, asked.metric)
 
 
 def compare_variants(

@@ -30,7 +30,7 @@ def test_no_operation_but_the_probes_answers_without_a_key(
 ) -> None:
     headers = {} if header is None else {"Authorization": header}
 
-    response = anyone.request(method, path.format(job_id="job_1", name="log.txt"), headers=headers)
+    response = anyone.request(method, path.format(job_id="job_1", sweep_id="swp_1", name="log.txt"), headers=headers)
 
     if path in OPEN:
         assert response.status_code == 200
@@ -50,7 +50,7 @@ def test_the_routers_hold_every_path_of_the_document(app: FastAPI) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/docs", "/redoc", "/", "/metrics", "/v1/sweeps", "/v1//jobs", "/V1/jobs", "/healthz/"]
+    "path", ["/docs", "/redoc", "/", "/metrics", "/v1/datasets", "/v1//jobs", "/V1/jobs", "/healthz/"]
 )
 def test_what_does_not_exist_is_absent(path: str, client: TestClient, problem_of: Any) -> None:
     problem_of(client.get(path), 404, "not_found")

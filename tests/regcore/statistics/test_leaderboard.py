@@ -1,0 +1,32 @@
+import math
+from typing import Any
+
+import pytest
+
+from regcore.statistics import rank
+
+
+@pytest.mark.parametrize(("mode", "names"), [("min", ["a", "b", "c"]), ("max", ["c", "b", "a"])])
+def test_candidates_come_from_best_to_last(mode: Any, names: list[str]) -> None:
+    ranked = rank({"b": [2.0, 2.2], "c": [3.0, 3.0], "a": [1.0, 1.5]}, mode)
+
+    assert [name for name, _ in ranked] == names
+
+
+def test_the_score_is_the_mean_over_seeds_with_its_interval() -> None:
+    ((_, score),) = rank({"a": [1.0, 3.0, None]}, "min")
+
+    assert score["mean"] == 2.0
+    assert (score["num"], score["num_missing"]) == (2, 1)
+    assert score["low"] == pytest.approx(2 - 12.7062 * 1.0, rel=1e-4)  # t(1) · s / √2
+
+
+def test_one_that_lacks_a_seed_comes_behind_all_that_lack_none() -> None:
+    ranked = rank({"lucky": [0.1, None], "whole": [5.0, 6.0], "none": [None, math.nan]}, "min")
+
+    assert [name for name, _ in ranked] == ["whole", "lucky", "none"]
+    assert ranked[-1][1]["mean"] is None
+
+
+def test_of_equals_the_earlier_comes_first() -> None:
+    assert [name for name, _ in rank({"z": [1.0], "a": [1.0]}, "max")] == ["z", "a"]

@@ -1,0 +1,80 @@
+import math
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from regcore.sweep import decide, parse_sweep, rungs_of
+
+Make = Callable[..., dict[str, Any]]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "num_epochs", "epochs"),
+    [
+        ({"eta": 3, "min_epochs": 1}, 27, [1, 3, 9]),
+        ({"eta": 3, "min_epochs": 1}, 28, [1, 3, 9, 27]),
+        ({"eta": 2, "min_epochs": 5}, 20, [5, 10]),
+        ({"eta": 3, "min_epochs": 9}, 9, []),
+    ],
+)
+def test_rungs_are_at_powers_of_eta_before_the_end(
+    strategy: dict[str, Any], num_epochs: int, epochs: list[int], sweep: Make
+) -> None:
+    rungs = rungs_of(parse_sweep(sweep(strategy={"kind": "halving", **strategy})), num_epochs)
+
+    assert rungs is not None
+    assert (rungs.epochs, rungs.eta, rungs.metric, rungs.mode) == (epochs, strategy["eta"], "validation/loss", "min")
+
+
+def test_other_strategies_have_no_rungs(sweep: Make) -> None:
+    assert rungs_of(parse_sweep(sweep()), 27) is None
+
+
+@pytest.mark.parametrize(("mode", "best"), [("min", {"0", "1", "2"}), ("max", {"6", "7", "8"})])
+def test_the_best_of_each_eta_go_on(mode: Any, best: set[str]) -> None:
+    arriving = {str(k): [float(k)] for k in range(9)}
+
+    goes_on = decide({}, arriving, 3, mode)
+
+    assert {name for name, well in goes_on.items() if well} == best
+
+
+def test_seeds_count_by_their_mean() -> None:
+    goes_on = decide({}, {"steady": [2.0, 2.0], "lucky": [0.0, 5.0]}, 2, "min")
+
+    assert goes_on == {"steady": True, "lucky": False}
+
+
+def test_those_that_were_there_before_count() -> None:
+    earlier = {str(k): ([float(k)], True) for k in range(5)}
+
+    assert decide(earlier, {"late": [1.5]}, 3, "min") == {"late": False}
+    assert decide(earlier, {"late": [0.5]}, 3, "min") == {"late": True}
+
+
+def test_the_first_to_come_goes_on() -> None:
+    assert decide({}, {"first": [123.0]}, 3, "min") == {"first": True}
+
+
+@pytest.mark.parametrize("bad", [None, math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_is_worst(bad: float | None) -> None:
+    assert decide({}, {"bad": [bad, 0.0], "good": [9.0]}, 2, "min") == {"bad": False, "good": True}
+
+
+def test_where_nothing_is_known_nobody_is_stopped() -> None:
+    assert decide({}, {"a": [None], "b": [None]}, 2, "min") == {"a": True, "b": True}
+
+
+def test_about_one_of_eta_goes_on_even_if_they_come_one_by_one() -> None:
+    dice = random.Random(0)
+    earlier: dict[str, tuple[list[float], bool]] = {}
+    for k in range(900):
+        value = dice.random()
+        earlier[str(k)] = ([value], decide(earlier, {str(k): [value]}, 3, "min")[str(k)])
+
+    went_on = [values[0] for values, well in earlier.values() if well]
+
+    assert 300 <= len(went_on) < 360
+    assert sorted(went_on)[:250] == sorted(values[0] for values, _ in earlier.values())[:250]
