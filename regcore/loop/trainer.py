@@ -1,6 +1,7 @@
 """The loop itself: K members from their first step to their selected weights."""
 
 import copy
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -130,8 +131,8 @@ class Trainer:
         yield self._end(range(len(self.members)))
 
     def first_steps(self) -> Iterator[None]:
-        """Take the steps of an epoch and nothing else, one for each item: for those who time them."""
-        for rows in self._batches(0):
+        """Take steps and do nothing else, one for each item, without end: for those who time them."""
+        for rows in itertools.cycle(self._batches(0)):
             self._step(rows, self._moment(self.step))
             self.step += 1
             yield
