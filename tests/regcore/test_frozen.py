@@ -3,7 +3,10 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from regcore.frozen import Frozen
+from regcore.frozen import Frozen, Fusible
+from regcore.layers import LAYERS
+from regcore.optim import OPTIMIZERS
+from regcore.regularizers import REGULARIZERS
 
 
 class Point(Frozen):
@@ -37,3 +40,16 @@ def test_defaults_are_held_to_the_bounds_too():
 
     with pytest.raises(ValidationError, match="finite"):
         Wrong()
+
+
+def test_a_part_that_says_nothing_of_it_trains_alone():
+    class Silent(Fusible):
+        pass
+
+    assert Silent.member_fields is None
+
+
+@pytest.mark.parametrize("part", [*LAYERS, *OPTIMIZERS, *REGULARIZERS.values()], ids=lambda part: part.__name__)
+def test_members_may_differ_only_in_fields_that_there_are_and_never_in_kind(part):
+    """A misspelt name would silently keep members apart."""
+    assert (part.member_fields or frozenset()) <= part.model_fields.keys() - {"kind", "name", "select"}

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+import torch
+
+from regcore import make_plan, parse_spec, train
+from regcore.loop.group import Newcomer, train_group
+
+DIABETES = {"kind": "builtin", "name": "diabetes"}
+REGRESSION = {"data": DIABETES, "model": {"kind": "linear"}, "optimizer": {"learning_rate": 1e-3}}
+
+
+@pytest.fixture(params=["classification", "regression"])
+def results(request, make_job):
+    """Of a pass with two members, by key."""
+    changes = {} if request.param == "classification" else REGRESSION
+    jobs = [make_job(**changes | {"training": {"seed": seed, "precision": "float64"}}) for seed in range(2)]
+    return dict(train_group([Newcomer(str(k), make_plan(parse_spec(job))) for k, job in enumerate(jobs)]))
+
+
+def test_metrics_and_rows_are_those_of_the_members_own_module(results):
+    for result in results.values():
+        for name in ("train", "validation", "test"):
+            split = getattr(result.data, name)
+            outputs = result.model(split.x).detach()
+            if result.plan.task == "classification":
+                losses = torch.nn.functional.cross_entropy(outputs, split.y, reduction="none")
+                second, worth = "accuracy", (outputs.argmax(1) == split.y).double()
+            else:
+                losses = (outputs[:, 0] - split.y) ** 2
+                second, worth = "mae", (outputs[:, 0] - split.y).abs()
+            assert result.metrics[f"{name}/loss"] == pytest.approx(losses.mean().item())
+            assert result.metrics[f"{name}/{second}"] == pytest.approx(worth.mean().item())
+            if name == "train":
+                continue
+            assert result.rows[f"{name}/loss"] == pytest.approx(losses.numpy())
+            assert result.rows[f"{name}/{second}"] == pytest.approx(worth.numpy())
+
+
+def test_rows_are_of_the_splits_that_nothing_was_fitted_to(results):
+    assert {name.partition("/")[0] for name in results["0"].rows} == {"validation", "test"}
+
+
+def test_norms_and_zeros_are_over_weights_alone(make_job):
+    result = train(make_job(regularizers=[{"kind": "l1", "strength": 0.05}]))
+
+    weights = [value.numpy() for name, value in result.model.state_dict().items() if name.endswith("weight")]
+    flat = np.concatenate([weight.ravel() for weight in weights]).astype(np.float64)
+    assert result.norms["l1"] == pytest.approx(np.abs(flat).sum())
+    assert result.norms["l2"] == pytest.approx(np.linalg.norm(flat))
+    assert 0 < result.sparsity == pytest.approx((flat == 0).mean())
+
+
+def test_each_member_has_its_own_history_plan_and_weights(results):
+    first, second = results["0"], results["1"]
+
+    assert first.weights_sha256 != second.weights_sha256
+    assert first.history is not second.history
+    assert [result.plan.resolved_spec.training.seed for result in (first, second)] == [0, 1]
+
+
+def test_without_test_rows_there_is_no_gap(make_job):
+    result = train(make_job(data={"test_fraction": 0}))
+
+    assert result.generalization_gap is None
+    assert "test/loss" not in result.metrics
+
+
+def test_the_report_tells_of_each_regularizer_with_its_penalty(make_job):
+    regularizers = [{"kind": "l2", "strength": 0.1}, {"kind": "dropout", "p": 0.1}]
+
+    result = train(make_job(regularizers=regularizers))
+
+    first, second = result.report["regularizers"]
+    assert (first["kind"], second["kind"]) == ("l2", "dropout")
+    assert first["touched"] == ["linear1.weight", "head.weight"]
+    assert second["touched"] == []
