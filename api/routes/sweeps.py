@@ -85,8 +85,8 @@ def submit_sweep(
     if query.validate_only:
         return Response(show_sweep_validation(plan).model_dump_json(), media_type="application/json")
     submission = services.store.submit_sweep(tenant, new_sweep(plan), key)
-    for job_id in submission.job_ids[:MAX_HINTS]:
-        services.publish(job_id)
+    # Where Redis is not there, one attempt tells; the reconciler finds the jobs.
+    all(services.publish(job_id) for job_id in submission.job_ids[:MAX_HINTS])
     if not submission.replayed:
         _logger.info("sweep_submitted", sweep_id=submission.sweep.id, num_members=submission.sweep.num_members)
     return _created(services, response, submission.sweep, replayed=submission.replayed)

@@ -225,10 +225,10 @@ def _objective_errors(objective: Objective) -> list[FieldError]:
 
 
 def _with_mode(objective: Objective) -> Objective:
-    from regcore.statistics import mode_of  # with NumPy, which not every user of a spec needs
-
     if objective.mode is not None:
         return objective
+    from regcore.statistics import mode_of  # with NumPy, which not every user of a spec needs
+
     try:
         return objective.model_copy(update={"mode": mode_of(objective.metric)})
     except SpecError as error:

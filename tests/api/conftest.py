@@ -4,22 +4,24 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import numpy as np
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from safetensors.numpy import save
 
 from api.main import create_app
 from api.services import Services
 from jobs.keys import Token
 from jobs.model import ArtifactRow, Capabilities, NewRecord
 from jobs.settings import Settings
-from jobs.states import JobState
+from jobs.states import JobState, Reason, make_reason
 
 BASE_URL = "http://127.0.0.1"
 
@@ -35,6 +37,13 @@ def spec() -> dict[str, Any]:
         "regularizers": [{"kind": "l1", "strength": 1e-4}],
         "training": {"epochs": 2},
     }
+
+
+@pytest.fixture
+def sweep_spec(spec: dict[str, Any]) -> dict[str, Any]:
+    """A sweep that is accepted: three strengths with two seeds each."""
+    axis = {"pointer": "/regularizers/0/strength", "values": [1e-4, 1e-3, 1e-2]}
+    return {"name": "how much", "labels": {"team": "vision"}, "base": spec, "axes": [axis], "seeds": [0, 1]}
 
 
 @pytest.fixture
@@ -117,6 +126,32 @@ def _start_job(client: TestClient, services: Services, spec: dict[str, Any]) -> 
     return job_id, claimed.run_id
 
 
+def _end_jobs(services: Services, results: Iterable[dict[str, Any] | None], folder: Path) -> list[str]:
+    """Run the next waiting jobs, one for each result, as a worker does; one without a result fails.
+
+    A result may have `rows`, what each row adds to a metric, which are kept as the job's artifact.
+    """
+    job_ids = []
+    for place, result in enumerate(results):
+        claimed = services.store.claim("wrk_test", Capabilities(frozenset({"cpu"})))
+        assert claimed is not None
+        job_ids.append(claimed.jobs[0].id)
+        services.store.start(claimed.run_id, job_ids[-1])
+        if result is None:
+            reason = make_reason(Reason.DIVERGED)
+            services.store.finish(claimed.run_id, job_ids[-1], JobState.FAILED, reason=reason)
+            continue
+        kept = []
+        if "rows" in result:
+            file = folder / f"rows-{place}.safetensors"
+            file.write_bytes(save({name: np.asarray(rows, np.float64) for name, rows in result["rows"].items()}))
+            sha256, size_bytes = services.artifacts.put(file)
+            kept.append(ArtifactRow("rows.safetensors", size_bytes, sha256, "application/octet-stream"))
+        shown = {name: value for name, value in result.items() if name != "rows"}
+        services.store.finish(claimed.run_id, job_ids[-1], JobState.SUCCEEDED, result=shown, artifacts=kept)
+    return job_ids
+
+
 def _add_metrics(services: Services, run_id: int, job_id: str, num_rows: int) -> None:
     """Append metrics rows as a worker does; the last one has a value that is not finite."""
     rows = []
@@ -185,6 +220,11 @@ def _start_job_fixture() -> Any:
 @pytest.fixture(name="add_metrics")
 def _add_metrics_fixture() -> Any:
     return _add_metrics
+
+
+@pytest.fixture(name="end_jobs")
+def _end_jobs_fixture(services: Services, tmp_path: Path) -> Any:
+    return lambda results: _end_jobs(services, results, tmp_path)
 
 
 @pytest.fixture(name="num_jobs")

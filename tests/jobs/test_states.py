@@ -12,6 +12,7 @@ from jobs.states import (
     is_legal,
     make_reason,
     markdown_table,
+    sweep_state,
 )
 
 # Section 2 of the contract, as it is written there; "cancelled" and the other terminal states never change.
@@ -76,3 +77,33 @@ def test_the_table_of_the_docs_has_every_state() -> None:
 
     assert [re.match(r"\| `(\w+)` \|", row)[1] for row in rows] == [state.value for state in JobState]  # type: ignore[index]
     assert "| `paused` | It holds no worker, and waits to be resumed. | `queued` `cancelled` |" in rows
+
+
+@pytest.mark.parametrize(
+    ("counts", "num_halved", "cancel_requested", "expected"),
+    [
+        ({"queued": 3}, 0, False, "queued"),
+        ({"queued": 2, "starting": 1}, 0, False, "running"),
+        ({"queued": 2, "failed": 1}, 0, False, "running"),
+        ({"paused": 1, "succeeded": 2}, 0, False, "running"),
+        ({"cancelling": 1, "cancelled": 2}, 0, True, "running"),
+        ({"succeeded": 1, "failed": 2}, 0, False, "succeeded"),
+        ({"succeeded": 1, "cancelled": 2}, 2, False, "succeeded"),
+        ({"succeeded": 1, "cancelled": 2}, 2, True, "succeeded"),
+        ({"succeeded": 1, "cancelled": 2}, 1, True, "cancelled"),
+        ({"succeeded": 1, "cancelled": 2}, 0, False, "succeeded"),
+        ({"failed": 3}, 0, False, "failed"),
+        ({"failed": 1, "cancelled": 2}, 2, False, "failed"),
+        ({"failed": 1, "cancelled": 2}, 0, True, "cancelled"),
+        ({"cancelled": 3}, 0, True, "cancelled"),
+        ({}, 0, False, "cancelled"),
+    ],
+)
+def test_a_sweeps_state_follows_from_its_members(counts, num_halved, cancel_requested, expected):
+    state = sweep_state(
+        {JobState(name): number for name, number in counts.items()},
+        num_halved=num_halved,
+        cancel_requested=cancel_requested,
+    )
+
+    assert state == expected

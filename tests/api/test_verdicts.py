@@ -1,0 +1,222 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+Json = dict[str, Any]
+NUM_ROWS = 40
+
+
+def result(loss: float, right: float = 0.5, seed: int = 0) -> Json:
+    """A job's result with the rows that its metrics are the means of."""
+    rows = np.random.default_rng(seed).normal(0, 0.01, NUM_ROWS)
+    accuracy = np.arange(NUM_ROWS) < right * NUM_ROWS
+    losses = loss + rows - rows.mean()
+    metrics = {
+        "validation/loss": loss,
+        "validation/accuracy": float(accuracy.mean()),
+        "test/loss": float(losses.mean()),
+        "test/accuracy": float(accuracy.mean()),
+    }
+    return {"metrics": metrics, "generalization_gap": loss, "rows": {"test/loss": losses, "test/accuracy": accuracy}}
+
+
+def submit(client: TestClient, spec: Json, **changes: Any) -> Json:
+    response = client.post("/v1/sweeps", json={**spec, **changes})
+    assert response.status_code == 201, response.text
+    sweep: Json = response.json()
+    return sweep
+
+
+def compare(client: TestClient, groups: dict[str, list[str]], metric: str = "test/loss") -> Any:
+    listed = [{"name": name, "job_ids": job_ids} for name, job_ids in groups.items()]
+    return client.post("/v1/comparisons", json={"groups": listed, "metric": metric})
+
+
+@pytest.fixture
+def seeds(client: TestClient, sweep_spec: Json) -> None:
+    """Six jobs that wait: two strengths with three seeds each."""
+    axis = {"pointer": "/regularizers/0/strength", "values": [1e-4, 1e-3]}
+    submit(client, sweep_spec, axes=[axis], seeds=[0, 1, 2])
+
+
+@pytest.mark.usefixtures("seeds")
+def test_the_same_test_rows_are_compared_row_by_row(client: TestClient, end_jobs: Any) -> None:
+    ids = end_jobs([result(0.5, right, seed) for seed, right in enumerate([0.5, 0.6, 0.55, 0.95, 0.9, 1.0])])
+
+    said = compare(client, {"a": ids[:3], "b": ids[3:]}, "test/accuracy").json()
+
+    (difference,) = said["differences"]
+    assert difference["verdict"] == "helps"
+    assert len(difference["tests"]["mcnemar"]) == 3
+    assert difference["tests"]["mcnemar"][0]["job_ids"] == [ids[0], ids[3]]
+    assert difference["tests"]["mcnemar"][0]["num_only_group_right"] == 18
+    assert difference["standard_error"]["rows"] > 0
+
+
+@pytest.mark.usefixtures("seeds")
+def test_without_rows_the_noise_of_training_is_left(client: TestClient, end_jobs: Any) -> None:
+    results = [result(0.5 + seed / 100) for seed in range(6)]
+    ids = end_jobs([{name: one[name] for name in ("metrics", "generalization_gap")} for one in results])
+
+    (difference,) = compare(client, {"a": ids[:3], "b": ids[3:]}).json()["differences"]
+
+    assert difference["standard_error"]["rows"] is None
+    assert "rows are not known" in difference["note"]
+
+
+@pytest.mark.usefixtures("seeds")
+def test_jobs_that_failed_are_missing(client: TestClient, end_jobs: Any) -> None:
+    ids = end_jobs([result(0.5), None, result(0.6), result(0.1), result(0.1), result(0.1)])
+
+    groups = compare(client, {"a": ids[:3], "b": ids[3:]}, "generalization_gap").json()["groups"]
+
+    assert [(group["num"], group["num_missing"]) for group in groups] == [(2, 1), (3, 0)]
+
+
+@pytest.mark.usefixtures("seeds")
+def test_every_wrong_job_is_named(client: TestClient, end_jobs: Any, stranger: str, problem_of: Any) -> None:
+    done = end_jobs([result(0.5)])[0]
+    waiting = client.get("/v1/jobs", params={"state": "queued"}).json()["data"][0]["id"]
+    body = {"groups": [{"name": "a", "job_ids": [done, done, "job_none"]}, {"name": "a", "job_ids": [waiting]}]}
+
+    problem = problem_of(client.post("/v1/comparisons", json=body), 422, "invalid_spec")
+
+    found = {error["pointer"]: error["code"] for error in problem["errors"]}
+    assert found == {
+        "/groups/0/job_ids/1": "doubled",
+        "/groups/0/job_ids/2": "job_not_found",
+        "/groups/1/name": "doubled",
+        "/groups/1/job_ids/0": "job_not_ended",
+    }
+    foreign = client.post("/v1/comparisons", json=body, headers={"Authorization": f"Bearer {stranger}"})
+    assert "/groups/0/job_ids/0" in [error["pointer"] for error in foreign.json()["errors"]]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/groups"),
+        ({"groups": [{"name": "a", "job_ids": ["x"]}]}, "/groups"),
+        ({"groups": [{"name": "a", "job_ids": []}] * 2}, "/groups/0/job_ids"),
+        ({"groups": [{"name": "a", "job_ids": ["x"]}] * 2, "metrics": "x"}, "/metrics"),
+    ],
+)
+def test_a_wrong_body_is_explained(body: Json, pointer: str, client: TestClient, problem_of: Any) -> None:
+    problem = problem_of(client.post("/v1/comparisons", json=body), 422, "invalid_spec")
+
+    assert pointer in [error["pointer"] for error in problem["errors"]]
+
+
+@pytest.mark.usefixtures("seeds")
+def test_an_unknown_metric_is_refused_with_those_that_there_are(
+    client: TestClient, end_jobs: Any, problem_of: Any
+) -> None:
+    ids = end_jobs([result(0.5), result(0.6)])
+
+    problem = problem_of(compare(client, {"a": ids[:1], "b": ids[1:]}, "test/beauty"), 422, "invalid_spec")
+
+    assert problem["errors"][0]["pointer"] == "/metric"
+    assert "test/accuracy" in problem["detail"]
+
+
+@pytest.mark.parametrize(
+    ("change", "metric", "comparable"),
+    [
+        ({"data": {"kind": "builtin", "name": "wine"}}, "test/accuracy", False),
+        ({"task": {"class_weights": "balanced"}}, "test/loss", False),
+        ({"task": {"class_weights": "balanced"}}, "test/accuracy", True),
+        ({"model": {"kind": "linear"}}, "test/loss", True),
+    ],
+)
+def test_only_like_is_compared_with_like(
+    change: Json, metric: str, comparable: bool, client: TestClient, spec: Json, end_jobs: Any, problem_of: Any
+) -> None:
+    for body in (spec, {**spec, **change}):
+        assert client.post("/v1/jobs", json=body).status_code == 201
+    ids = end_jobs([result(0.5), result(0.6, 0.6)])
+
+    response = compare(client, {"a": ids[:1], "b": ids[1:]}, metric)
+
+    if comparable:
+        assert response.status_code == 200
+    else:
+        assert problem_of(response, 422, "invalid_spec")["errors"][0]["code"] == "not_comparable"
+
+
+@pytest.fixture
+def variants(client: TestClient, sweep_spec: Json) -> Json:
+    """A sweep of two variants, of which one has two strengths, with two seeds each."""
+    tuned = {"name": "l1", "axes": [{"pointer": "/regularizers/0/strength", "values": [1e-4, 1e-3]}]}
+    plain = {"name": "none", "patch": [{"op": "remove", "path": "/regularizers/0"}]}
+    return submit(client, sweep_spec, axes=[], variants=[plain, tuned])
+
+
+def test_variants_are_compared_at_their_best(client: TestClient, variants: Json, end_jobs: Any) -> None:
+    ids = end_jobs([result(loss, seed=k) for k, loss in enumerate([0.50, 0.52, 0.9, 0.9, 0.20, 0.22])])
+
+    said = client.get(f"/v1/sweeps/{variants['id']}/comparison").json()
+
+    assert said["objective"] == {"metric": "validation/loss", "mode": "min"}
+    assert said["metric"] == "test/loss"
+    assert [(group["name"], group["job_ids"]) for group in said["groups"]] == [("none", ids[:2]), ("l1", ids[4:])]
+    assert said["groups"][1]["values"] == {"/regularizers/0/strength": 1e-3}
+    (difference,) = said["differences"]
+    assert (difference["baseline"], difference["group"]) == ("none", "l1")
+    assert difference["difference"]["value"] == pytest.approx(-0.3)
+    assert difference["verdict"] == "helps"
+
+
+def test_the_chosen_are_compared_by_any_metric(
+    client: TestClient, variants: Json, end_jobs: Any, problem_of: Any
+) -> None:
+    end_jobs(
+        [result(loss, right) for loss, right in [(0.5, 0.5), (0.5, 0.5), (0.9, 1), (0.9, 1), (0.2, 0.6), (0.2, 0.6)]]
+    )
+    url = f"/v1/sweeps/{variants['id']}/comparison"
+
+    said = client.get(url, params={"metric": "test/accuracy"}).json()
+
+    assert (said["metric"], said["mode"]) == ("test/accuracy", "max")
+    assert [group["mean"] for group in said["groups"]] == pytest.approx([0.5, 0.6])
+    problem = problem_of(client.get(url, params={"metric": "test/beauty"}), 422, "invalid_parameter")
+    assert problem["errors"][0]["parameter"] == "metric"
+
+
+def test_a_variant_without_any_result_is_compared_as_missing(client: TestClient, variants: Json, end_jobs: Any) -> None:
+    end_jobs([None, None, *[result(0.5)] * 4])
+
+    said = client.get(f"/v1/sweeps/{variants['id']}/comparison").json()
+
+    assert said["groups"][0]["num_missing"] == 2
+    assert said["differences"][0]["verdict"] == "no_measurable_effect"
+
+
+def test_an_ablation_says_what_each_regularizer_contributes(
+    client: TestClient, sweep_spec: Json, end_jobs: Any
+) -> None:
+    regularizers = [{"kind": "l1", "strength": 1e-4}, {"kind": "dropout", "p": 0.5}]
+    base = {**sweep_spec["base"], "regularizers": regularizers}
+    sweep = submit(client, sweep_spec, base=base, axes=[], seeds=[0, 1, 2], strategy={"kind": "ablation"})
+    full, without_l1, without_dropout = [0.30, 0.31, 0.32], [0.50, 0.51, 0.53], [0.31, 0.30, 0.32]
+    end_jobs([result(loss, seed=k) for k, loss in enumerate([*full, *without_l1, *without_dropout])])
+
+    said = client.get(f"/v1/sweeps/{sweep['id']}/ablation").json()
+
+    assert said["full"]["mean"] == pytest.approx(0.31)
+    found = {one["regularizer"]: (one["contribution"]["value"], one["verdict"]) for one in said["contributions"]}
+    assert found["l1"] == (pytest.approx(0.6100 / 3), "helps")
+    assert found["dropout"] == (pytest.approx(0.0), "no_measurable_effect")
+
+
+def test_splits_drawn_anew_widen_the_interval(client: TestClient, sweep_spec: Json, end_jobs: Any) -> None:
+    widths = {}
+    for vary_split in (False, True):
+        variants = [{"name": "a"}, {"name": "b", "patch": [{"op": "remove", "path": "/regularizers/0"}]}]
+        sweep = submit(client, sweep_spec, axes=[], variants=variants, seeds=[0, 1, 2], vary_split=vary_split)
+        end_jobs([result(loss) for loss in (0.5, 0.51, 0.52, 0.4, 0.42, 0.41)])
+        (one,) = client.get(f"/v1/sweeps/{sweep['id']}/comparison").json()["differences"]
+        widths[vary_split] = one["difference"]["high"] - one["difference"]["low"]
+
+    assert widths[True] > widths[False]
