@@ -1,4 +1,4 @@
-"""Ablations with a known answer, trained for real: on data made so that one regularizer alone can help, and on noise."""
+"""Ablations with a known answer, trained for real: on data made so that one regularizer can help, and on noise."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
