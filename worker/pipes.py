@@ -15,7 +15,21 @@ from typing import Any
 
 from regcore.errors import TrainingStopped
 from regcore.record import Record
-from worker.protocol import Accepted, Event, Fit, Judged, Leave, Renew, Run, RunMember, Stop, Wrote, decode, encode
+from worker.protocol import (
+    Accepted,
+    Command,
+    Event,
+    Fit,
+    Judged,
+    Leave,
+    Renew,
+    Run,
+    RunMember,
+    Stop,
+    Wrote,
+    decode,
+    encode,
+)
 
 EXIT_LEASE_LOST = 75  # EX_TEMPFAIL of sysexits.h
 _PROGRESS_INTERVAL_S = 0.5
@@ -83,31 +97,40 @@ class Commands:
         self._stop = Stop(save=True)
 
     def _read(self) -> None:
-        for line in self._pipe:
-            match decode(line):
-                case Run() as run:
-                    # Cleared here, in the order of the pipe: a stop that came too late for the last run is
-                    # not this one's.
-                    self._stop = None
-                    self._leaving = {}
-                    self._accepted_step = run.accepted_step
-                    self._begin(run)
-                case Fit() as fit:
-                    self._begin(fit)
-                case Renew(lease_s) if self._deadline is not None:
-                    self._deadline = time.monotonic() + lease_s
-                case Accepted(step):
-                    self._accepted_step = step
-                case Leave(job_id, save_to):
-                    # A new object: the training thread looks at it while it goes through it.
-                    self._leaving = {**self._leaving, job_id: None if save_to is None else Path(save_to)}
-                case Judged() as judged:
-                    self._judged.put(judged)
-                case Stop() as stop:
-                    self._stop = stop
+        exit_status = 0
+        try:
+            for line in self._pipe:
+                self._obey(decode(line))
+        except Exception:
+            # A runner that hears nothing more would outlive its supervisor.
+            _log.exception("a command could not be read")
+            exit_status = 1
         # Not sys.exit: the main thread may be deep in native code, and nobody is left to read what it would
         # say.
-        os._exit(0)
+        os._exit(exit_status)
+
+    def _obey(self, command: Command | Event) -> None:
+        match command:
+            case Run() as run:
+                # Cleared here, in the order of the pipe: a stop that came too late for the last run is
+                # not this one's.
+                self._stop = None
+                self._leaving = {}
+                self._accepted_step = run.accepted_step
+                self._begin(run)
+            case Fit() as fit:
+                self._begin(fit)
+            case Renew(lease_s) if self._deadline is not None:
+                self._deadline = time.monotonic() + lease_s
+            case Accepted(step):
+                self._accepted_step = step
+            case Leave(job_id, save_to):
+                # A new object: the training thread looks at it while it goes through it.
+                self._leaving = {**self._leaving, job_id: None if save_to is None else Path(save_to)}
+            case Judged() as judged:
+                self._judged.put(judged)
+            case Stop() as stop:
+                self._stop = stop
 
     def _begin(self, work: Run | Fit) -> None:
         self._deadline = time.monotonic() + work.lease_s

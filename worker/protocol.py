@@ -67,7 +67,7 @@ class Run:
     Attributes:
         run_id: The fence; only for the log, a runner writes nothing to the store.
         members: The jobs.
-        companions: Ids of all the jobs that the pass was begun with.
+        companions: Keys of all the jobs that the pass was begun with.
         output: The file for whatever is printed.
         checkpoints: The run's own folder of checkpoints, with those of the run before in it.
         accepted_step: Of the newest one that the store has accepted; 0 for none.

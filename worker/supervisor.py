@@ -133,11 +133,8 @@ class Supervisor:
         try:
             self._gather_companions()
             self._prepare()
-            if self._active():
-                self._send_run()
-                clean = self._watch()
-            else:
-                clean = True
+            self._send_run()
+            clean = self._watch() if self._active() else True
             self._settle_judged()
             self._clear_checkpoints()
             return clean
@@ -238,7 +235,7 @@ class Supervisor:
             Run(
                 run_id=self._run_id,
                 members=messages,
-                companions=self._run.companions or list(self._members),
+                companions=self._run.companions or [message.key for message in messages],
                 output=messages[0].log if is_alone else str(self._output.path.resolve()),
                 checkpoints=str(self._checkpoints.path),
                 accepted_step=self._checkpoints.accepted_step,
@@ -280,7 +277,12 @@ class Supervisor:
                 self._judge_crash()
                 return False
             self._settle_judged()
-            self._look_after()
+            if self._active():
+                self._look_after()
+            elif self._kill_at is None:
+                # The run is over, and so is its lease: the runner need only say so.
+                self._kill_at = time.monotonic() + self._settings.cancel_grace_s
+            self._kill_if_late()
 
     def _take(self, event: Event) -> None:
         match event:
@@ -350,7 +352,9 @@ class Supervisor:
         for member in self._active():
             if member.leave_by is not None and now >= member.leave_by:
                 self._let_go(member)
-        if self._kill_at is not None and now >= self._kill_at:
+
+    def _kill_if_late(self) -> None:
+        if self._kill_at is not None and time.monotonic() >= self._kill_at:
             for member in self._active():
                 member.directory.write_log("killed: it did not stop in time")
             self._runner.kill()
@@ -479,12 +483,13 @@ class Supervisor:
         judged = [member for member in self._members.values() if member.verdict is not None]
         if not judged:
             return
+        self._read_logs(to_the_end=True, members=[*judged, *self._active()])
         for member in judged:
             assert member.verdict is not None, "it was judged"
             if member.verdict.reason is not None:
                 reason = member.verdict.reason
                 member.directory.write_log(f"{reason['code']}: {reason['message']}")
-        self._read_logs(to_the_end=True, members=[*judged, *self._active()])
+        self._read_logs(to_the_end=True, members=judged)
         self._renew(time.monotonic())
         insist(self._flush_all, self._lease_deadline)
         ends = [member.end(self._files(member)) for member in judged]

@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,13 @@ import pytest
 from jobs.artifacts import ArtifactStore
 from jobs.live import Notifier
 from jobs.migrate import migrate
-from jobs.model import Job, NewJob
+from jobs.model import Capabilities, Job, NewJob
 from jobs.settings import Settings
 from jobs.store import Store, open_store
+from worker.devices import Slot
 from worker.environment import runner_environment
 from worker.process import RunnerProcess
-from worker.supervisor import Surroundings
+from worker.supervisor import Supervisor, Surroundings
 
 SCRIPTED = (sys.executable, str(Path(__file__).with_name("scripted_runner.py")))
 
@@ -48,10 +50,29 @@ def surroundings(settings: Settings, store: Store) -> Iterator[Surroundings]:
 def submit(store: Store) -> Callable[..., Job]:
     """Submit a job whose name is the scripted runner's script."""
 
-    def submit(script: str, *, tenant: str = "t", priority: str = "normal", **resources: Any) -> Job:
+    def submit(
+        script: str,
+        *,
+        tenant: str = "t",
+        priority: str = "normal",
+        fusion_key: str | None = None,
+        checkpoint: dict[str, Any] | None = None,
+        spec: dict[str, Any] | None = None,
+        **resources: Any,
+    ) -> Job:
         defaults = {"device": "auto", "pool": None, "max_runtime_s": 86400, "max_memory_bytes": None}
-        spec = {"name": script, "resources": {**defaults, **resources}}
-        new = NewJob(name=script, labels={}, priority=priority, spec=spec, resolved_spec=spec, plan={})
+        whole = {"name": script, "resources": {**defaults, **resources}, **(spec or {})}
+        new = NewJob(
+            name=script,
+            labels={},
+            priority=priority,
+            spec=whole,
+            resolved_spec=whole,
+            plan={},
+            fusion_key=fusion_key,
+            member_bytes=1,
+            checkpoint=checkpoint,
+        )
         return store.submit(tenant, new).job
 
     return submit
@@ -71,3 +92,29 @@ def start_scripted() -> Iterator[Callable[..., RunnerProcess]]:
     for runner in started:
         if runner.returncode is None:
             runner.kill()
+
+
+@pytest.fixture
+def supervise(surroundings: Surroundings, start_scripted: Callable[..., RunnerProcess]) -> Callable[..., bool]:
+    """Claim the best job and see its run through; returns whether the runner may serve again."""
+    cpu = Capabilities(frozenset({"cpu"}))
+
+    def supervise(around: Surroundings = surroundings, runner: RunnerProcess | None = None) -> bool:
+        runner = runner or start_scripted()
+        claimed_at = time.monotonic()
+        run = around.store.claim("wrk_1", cpu)
+        assert run is not None
+        return Supervisor(around, run, cpu, Slot(0, "cpu"), runner, claimed_at).supervise()
+
+    return supervise
+
+
+@pytest.fixture
+def pass_delays(store: Store) -> Callable[[], None]:
+    """Lets the backoff of every job pass."""
+
+    def pass_them() -> None:
+        with store._database.write() as connection:
+            connection.exec_driver_sql("UPDATE jobs SET claimable_at = created_at")
+
+    return pass_them

@@ -9,7 +9,25 @@ import time
 from pathlib import Path
 from typing import Any
 
-from worker.protocol import Ended, Ready, Renew, Run, Started, Stop, Wrote, decode, encode
+from worker.protocol import (
+    Ended,
+    Finished,
+    Fit,
+    Fitting,
+    Leave,
+    Ready,
+    Renew,
+    Run,
+    RunMember,
+    Started,
+    Stop,
+    Wrote,
+    decode,
+    encode,
+)
+
+DIVERGED = {"code": "diverged", "message": "NaN", "remedy": "", "retryable": False, "details": {}}
+EXHAUSTED = {**DIVERGED, "code": "out_of_memory", "message": "too much"}
 
 
 def main() -> None:
@@ -19,81 +37,133 @@ def main() -> None:
     time.sleep(warm_up_s)
     events.write(encode(Ready({"python": "3", "torch": "none"})))
     for line in commands:
-        run = decode(line)
-        if isinstance(run, Run):
-            events.write(encode(Started(run.job_id)))
-            play(run, commands, events)
+        match decode(line):
+            case Fit() as fit:
+                events.write(encode(Fitting(fit.spec.get("fits", fit.num_members), 10**9)))
+            case Run() as run:
+                events.write(encode(Started(run.run_id)))
+                Play(run, commands, events).perform()
 
 
-def play(run: Run, commands: Any, events: Any) -> None:
-    directory = Path(run.directory)
-    with (directory / "log.txt").open("a") as log:
-        log.write(f"script {run.spec['name']}\n")
-    match run.spec["name"]:
-        case "succeed":
-            train(run, events)
-        case "fail":
-            reason = {"code": "diverged", "message": "NaN", "remedy": "", "retryable": False, "details": {}}
-            events.write(encode(Ended(run.job_id, "failed", clean=True, reason=reason)))
-        case "crash":
-            os.kill(os.getpid(), 9)
-        case "exit-3":
-            os._exit(3)
-        case "wait":
-            while not isinstance(decode(commands.readline()), Stop):
-                pass
-            events.write(encode(Ended(run.job_id, "stopped", clean=True)))
-        case "save":
-            while not isinstance(stop := decode(commands.readline()), Stop):
-                pass
-            if stop.save:
-                save(run, 7, events)
-            events.write(encode(Ended(run.job_id, "stopped", clean=True)))
-        case "save-and-crash":
-            save(run, run.run_id, events)
-            os.kill(os.getpid(), 9)
-        case "chatty":
-            for _ in range(100):
-                with (directory / "log.txt").open("a") as log:
-                    log.write("blah " * 200 + "\n")
-                time.sleep(0.02)
-            time.sleep(0.5)
-            train(run, events)
-        case "renewed":
-            while not isinstance(decode(commands.readline()), Renew):
-                pass
-            train(run, events)
-        case "deaf":
-            time.sleep(600)
-        case "fat":
-            ballast = b"x" * (200 << 20)
-            time.sleep(600)
-            del ballast
+class Play:
+    """One run: each job follows its script, and those that wait go on together."""
+
+    def __init__(self, run: Run, commands: Any, events: Any) -> None:
+        self._run = run
+        self._commands = commands
+        self._events = events
+        self._waiting: dict[str, RunMember] = {}
+        self._is_over = False
+
+    def perform(self) -> None:
+        for member in self._run.members:
+            write_log(member, f"script {member.spec['name']}")
+        if len(self._run.members) > 1:
+            with Path(self._run.output).open("a") as output:
+                output.write("printed by all\n")
+        for member in self._run.members:
+            self._play(member)
+            if self._is_over:
+                return
+        while self._waiting:
+            self._obey(decode(self._commands.readline()))
+        self._send(Finished(clean=True, peak_memory_bytes=7))
+
+    def _play(self, member: RunMember) -> None:
+        match member.spec["name"]:
+            case "succeed":
+                self._train(member)
+            case "start-from":
+                write_log(member, Path(str(member.starting_weights)).read_text())
+                self._train(member)
+            case "fail":
+                self._send(Ended(member.job_id, "failed", reason=DIVERGED))
+            case "exhaust":  # the whole pass fails of it
+                for one in self._run.members:
+                    self._send(Ended(one.job_id, "failed", reason=EXHAUSTED, of_the_pass=True))
+                self._send(Finished(clean=False))
+                self._is_over = True
+            case "mute":  # it trains, and then forgets to say that it is done
+                self._train(member)
+                self._is_over = True
+            case "crash":
+                os.kill(os.getpid(), 9)
+            case "exit-3":
+                os._exit(3)
+            case "wait" | "save" | "stubborn":
+                self._waiting[member.job_id] = member
+            case "save-and-crash":
+                self._save(self._run.run_id, self._run.members)
+                os.kill(os.getpid(), 9)
+            case "save-and-succeed":
+                self._save(7, self._run.members)
+                self._train(member)
+            case "chatty":
+                for _ in range(100):
+                    write_log(member, "blah " * 200)
+                    time.sleep(0.02)
+                time.sleep(0.5)
+                self._train(member)
+            case "renewed":
+                while not isinstance(decode(self._commands.readline()), Renew):
+                    pass
+                self._train(member)
+            case "deaf":
+                time.sleep(600)
+            case "fat":
+                self._ballast = b"x" * (200 << 20)
+                self._waiting[member.job_id] = member
+
+    def _obey(self, command: Any) -> None:
+        match command:
+            case Leave(job_id, save_to) if job_id in self._waiting:
+                if self._waiting[job_id].spec["name"] == "stubborn":
+                    return
+                member = self._waiting.pop(job_id)
+                if save_to is not None:
+                    self._save(9, [member], Path(save_to))
+                self._send(Ended(job_id, "stopped"))
+            case Stop(save):
+                saving = [member for member in self._waiting.values() if member.spec["name"] == "save"]
+                if save and saving:
+                    self._save(7, list(self._waiting.values()))
+                for job_id in self._waiting:
+                    self._send(Ended(job_id, "stopped"))
+                self._waiting.clear()
+
+    def _save(self, step: int, members: list[RunMember], apart: Path | None = None) -> None:
+        name = f"step-{step:012d}"
+        folder = (apart or Path(self._run.checkpoints)) / name
+        folder.mkdir(parents=True)
+        (folder / "state").write_text(f"of run {self._run.run_id}")
+        body = {"step": step, "epoch": 1, "name": name, **({"apart": True} if apart else {})}
+        for member in members:
+            self._send(Wrote(member.job_id, "checkpoint", body, time.time()))
+
+    def _train(self, member: RunMember) -> None:
+        for step in (1, 2):
+            progress = {
+                "epoch": step,
+                "num_epochs": 2,
+                "step": step,
+                "num_steps": 2,
+                "fraction": step / 2,
+                "eta_s": 0.0,
+            }
+            metrics = {"epoch": step, "step": step, "values": {"train/loss": 1.0 / step}, "non_finite": []}
+            self._send(Wrote(member.job_id, "progress", progress, time.time()))
+            self._send(Wrote(member.job_id, "metrics", metrics, time.time()))
+        (Path(member.directory) / "model.safetensors").write_bytes(f"weights of {member.job_id}".encode())
+        others = [key for key in self._run.companions if key != member.key]
+        self._send(Ended(member.job_id, "succeeded", result={"metrics": {}, "fused_with": others}))
+
+    def _send(self, event: Any) -> None:
+        self._events.write(encode(event))
 
 
-def save(run: Run, step: int, events: Any) -> None:
-    name = f"step-{step:012d}"
-    folder = Path(run.checkpoints) / name
-    folder.mkdir()
-    (folder / "state").write_text(f"of run {run.run_id}")
-    events.write(encode(Wrote(run.job_id, "checkpoint", {"step": step, "epoch": 1, "name": name}, time.time())))
-
-
-def train(run: Run, events: Any) -> None:
-    for step in (1, 2):
-        progress = {
-            "epoch": step,
-            "num_epochs": 2,
-            "step": step,
-            "num_steps": 2,
-            "fraction": step / 2,
-            "eta_s": 0.0,
-        }
-        metrics = {"epoch": step, "step": step, "values": {"train/loss": 1.0 / step}, "non_finite": []}
-        events.write(encode(Wrote(run.job_id, "progress", progress, time.time())))
-        events.write(encode(Wrote(run.job_id, "metrics", metrics, time.time())))
-    (Path(run.directory) / "model.safetensors").write_bytes(b"weights")
-    events.write(encode(Ended(run.job_id, "succeeded", clean=True, result={"metrics": {}}, peak_memory_bytes=7)))
+def write_log(member: RunMember, line: str) -> None:
+    with Path(member.log).open("a") as log:
+        log.write(f"{line}\n")
 
 
 if __name__ == "__main__":

@@ -1,49 +1,16 @@
 import csv
 import shutil
-import threading
 import time
 from dataclasses import replace
 
 import pytest
+from supervising import in_background, text_of, wait_for_state
 
 from jobs.errors import StoreUnavailableError
 from jobs.model import Capabilities
-from worker.devices import Slot
-from worker.supervisor import LeaseLostError, Supervisor
+from worker.supervisor import LeaseLostError
 
-SLOT = Slot(0, "cpu")
 CPU = Capabilities(frozenset({"cpu"}))
-
-
-@pytest.fixture
-def supervise(surroundings, start_scripted):
-    """Claim the best job and see it through; returns whether the runner may serve again."""
-
-    def supervise(around=surroundings, runner=None):
-        runner = runner or start_scripted()
-        claimed_at = time.monotonic()
-        run = around.store.claim("wrk_1", CPU)
-        return Supervisor(around, run.run_id, run.jobs[0], SLOT, runner, claimed_at).supervise()
-
-    return supervise
-
-
-def in_background(action, *args):
-    thread = threading.Thread(target=action, args=args)
-    thread.start()
-    return thread
-
-
-def wait_for_state(store, job, state):
-    deadline = time.monotonic() + 30
-    while store.state(job.tenant, job.id) != state:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def text(surroundings, job, name):
-    row = surroundings.store.artifact(job.tenant, job.id, name)
-    return surroundings.artifacts.path(row.sha256).read_text()
 
 
 def test_a_success_has_its_records_result_usage_and_artifacts(store, submit, supervise, surroundings):
@@ -54,13 +21,13 @@ def test_a_success_has_its_records_result_usage_and_artifacts(store, submit, sup
     ended = store.get("t", job.id)
     assert clean
     assert [step.state for step in ended.transitions] == ["queued", "starting", "running", "succeeded"]
-    assert ended.result == {"metrics": {}}
+    assert ended.result == {"metrics": {}, "fused_with": []}
     assert ended.progress["fraction"] == 1.0
     assert ended.usage["peak_memory_bytes"] > 0
     assert ended.usage["device_s"] > 0
     names = [row.name for row in store.artifacts("t", job.id)]
     assert names == ["log.txt", "metrics.csv", "model.safetensors"]
-    rows = list(csv.DictReader(text(surroundings, job, "metrics.csv").splitlines()))
+    rows = list(csv.DictReader(text_of(surroundings, job, "metrics.csv").splitlines()))
     served = store.records("t", job.id, kinds=["metrics"])
     assert [(int(row["seq"]), float(row["train/loss"])) for row in rows] == [
         (record.seq, record.body["values"]["train/loss"]) for record in served
@@ -77,8 +44,8 @@ def test_a_failure_has_its_reason_and_its_log(store, submit, supervise, surround
     ended = store.get("t", job.id)
     assert clean
     assert (ended.state, ended.state_reason["code"]) == ("failed", "diverged")
-    assert text(surroundings, job, "log.txt") == "script fail\ndiverged: NaN\n"
-    assert text(surroundings, job, "metrics.csv") == "seq,epoch,step,at\n"
+    assert text_of(surroundings, job, "log.txt") == "script fail\ndiverged: NaN\n"
+    assert text_of(surroundings, job, "metrics.csv") == "seq,epoch,step,at\n"
 
 
 @pytest.mark.parametrize(("script", "words"), [("crash", "SIGKILL"), ("exit-3", "status 3")])
@@ -99,20 +66,9 @@ def test_a_job_whose_runner_dies_is_tried_again_until_it_is_poisoned(
     assert [step.reason for step in ended.transitions if step.reason] == ["worker_lost", "worker_lost", "poisoned"]
     assert words in ended.state_reason["message"]
     assert ended.state_reason["details"]["log_tail"][-1] == f"script {script}"
-    log = text(surroundings, job, "log.txt")
+    log = text_of(surroundings, job, "log.txt")
     assert log.count(f"script {script}\n") == 3, "the log tells of every run"
     assert [row.name for row in store.artifacts("t", job.id)] == ["log.txt", "metrics.csv"]
-
-
-@pytest.fixture
-def pass_delays(store):
-    """Lets the backoff of every job pass."""
-
-    def pass_them():
-        with store._database.write() as connection:
-            connection.exec_driver_sql("UPDATE jobs SET claimable_at = created_at")
-
-    return pass_them
 
 
 def test_a_runner_that_the_kernel_kills_for_memory_is_said_to_lack_it(
@@ -149,7 +105,16 @@ def test_a_pause_saves_a_checkpoint_that_the_next_run_begins_with(store, submit,
     first, second = run_ids_of(store)
     assert [str(path) for path in saved] == [f"{job.id}/{run}/step-000000000007" for run in (first, second)]
     assert store.state("t", job.id) == "cancelled"
-    assert folders(surroundings, "*") == [], "a job that has ended needs no checkpoint"
+    assert folders(surroundings, f"{second}") != [], "a rerun may go on from it for a while"
+
+
+@pytest.mark.parametrize(("script", "num_left"), [("save-and-succeed", 0), ("fail", 1)])
+def test_only_a_job_that_succeeded_needs_no_checkpoint_any_more(submit, supervise, surroundings, script, num_left):
+    submit(script)
+
+    supervise()
+
+    assert len(list(surroundings.settings.checkpoints_dir.iterdir())) == num_left
 
 
 def test_a_checkpoint_that_cannot_be_found_is_warned_of(store, submit, supervise, surroundings):
@@ -204,7 +169,7 @@ def test_a_log_beyond_its_size_is_cut(store, submit, supervise, surroundings):
     supervise(replace(surroundings, settings=surroundings.settings.model_copy(update={"max_log_bytes": 20_000})))
 
     assert store.state("t", job.id) == "succeeded"
-    assert len(text(surroundings, job, "log.txt")) <= 21_000
+    assert len(text_of(surroundings, job, "log.txt")) <= 21_000
 
 
 @pytest.mark.parametrize(("script", "clean"), [("wait", True), ("deaf", False)])
@@ -240,6 +205,19 @@ def test_a_runner_that_neither_saves_nor_stops_is_killed_and_its_job_paused(stor
     thread.join()
 
     assert store.state("t", job.id) == "paused"
+
+
+def test_a_runner_that_does_not_say_that_it_is_done_is_ended_and_its_job_has_succeeded(
+    store, submit, supervise, start_scripted
+):
+    job = submit("mute")
+    runner = start_scripted()
+
+    clean = supervise(runner=runner)
+
+    assert not clean
+    assert runner.returncode == -9
+    assert store.state("t", job.id) == "succeeded"
 
 
 def test_a_drain_gives_the_job_back_without_counting_it_as_lost(store, submit, supervise, surroundings):

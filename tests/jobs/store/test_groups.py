@@ -91,7 +91,7 @@ def test_a_job_that_is_paused_alone_lost_or_delayed_does_not_come_along(
     lead = submit(fusion_key="same", priority="high").id
     stays = submit(fusion_key="same").id
     with database.write() as connection:
-        statement = text(f"UPDATE jobs SET {change} WHERE id = :id")  # noqa: S608 - of this list
+        statement = text(f"UPDATE jobs SET {change} WHERE id = :id")
         connection.execute(statement, {"id": stays, **({"yes": True} if "yes" in change else {})})
     before = store.get(tenant, stays)
     run = store.claim("wrk_1", cpu)
