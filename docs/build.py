@@ -1,7 +1,7 @@
 """Write what the documentation takes from the code: `make docs`. A test holds the files to `outputs()`.
 
-A page for each regularizer from `regcore.spec.catalogue`, the tables of settings and states in README.md, and
-openapi.json.
+A page for each regularizer from `regcore.spec.catalogue`, the tables of settings and states in README.md, that of what
+fuses in docs/fusion.md, and openapi.json.
 """
 
 import json
@@ -18,10 +18,15 @@ from pydantic_core import PydanticUndefined
 from api.main import create_app
 from jobs.settings import PREFIX, SECRETS, Settings
 from jobs.states import markdown_table
+from regcore.frozen import Fusible
+from regcore.layers import LAYERS
+from regcore.optim import OPTIMIZERS
+from regcore.regularizers import REGULARIZERS
 from regcore.spec.catalogue import CatalogueEntry, catalogue
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = Path("docs/regularizers")
+FUSION = Path("docs/fusion.md")
 NOTE = "<!-- Written by `make docs` from the code. Change the code, not this file. -->\n\n"
 
 _BOUNDS = {"minimum": "≥ ", "exclusiveMinimum": "> ", "maximum": "≤ ", "exclusiveMaximum": "< "}
@@ -32,7 +37,8 @@ def outputs() -> dict[Path, str]:
     readme = (ROOT / "README.md").read_text("utf-8")
     readme = _between(readme, "settings", settings_table())
     readme = _between(readme, "states", markdown_table())
-    files = {Path("README.md"): readme, Path("openapi.json"): openapi()}
+    fusion = _between((ROOT / FUSION).read_text("utf-8"), "members", fusion_table())
+    files = {Path("README.md"): readme, FUSION: fusion, Path("openapi.json"): openapi()}
     entries = catalogue("regularizers")
     files[PAGES / "README.md"] = index_page(entries)
     files |= {PAGES / f"{entry.kind}.md": regularizer_page(entry) for entry in entries}
@@ -55,6 +61,25 @@ def settings_table() -> str:
             variable += f" or `{PREFIX}{name.upper()}_FILE`"
         rows.append(f"| {variable} | {_written(_default(field))} | {field.description} |")
     return "\n".join(rows) + "\n"
+
+
+def fusion_table() -> str:
+    """Return the table of what each part allows the members of one pass to differ in."""
+    parts: list[tuple[str, type[Fusible]]] = [
+        *(("layer", layer) for layer in LAYERS),
+        *(("optimizer", optimizer) for optimizer in OPTIMIZERS),
+        *(("regularizer", regularizer) for regularizer in REGULARIZERS.values()),
+    ]
+    rows = ["| part | kind | members may differ in |", "| --- | --- | --- |"]
+    rows += [f"| {what} | `{part.model_fields['kind'].default}` | {_differing(part)} |" for what, part in parts]
+    return "\n".join(rows) + "\n"
+
+
+def _differing(part: type[Fusible]) -> str:
+    if part.member_fields is None:
+        return "trains alone"
+    in_order = [name for name in part.model_fields if name in part.member_fields]
+    return ", ".join(f"`{name}`" for name in in_order) or "nothing; it fuses"
 
 
 def index_page(entries: list[CatalogueEntry]) -> str:
@@ -126,9 +151,7 @@ def _between(text: str, name: str, content: str) -> str:
     pattern = re.compile(rf"(<!-- {name}: [^\n]*-->\n).*?(<!-- /{name} -->)", re.DOTALL)
     changed, count = pattern.subn(lambda found: f"{found[1]}\n{content}\n{found[2]}", text)
     if count != 1:
-        raise ValueError(
-            f"README.md: expected one section between <!-- {name}: … --> and <!-- /{name} -->, found {count}"
-        )
+        raise ValueError(f"expected one section between <!-- {name}: … --> and <!-- /{name} -->, found {count}")
     return changed
 
 
