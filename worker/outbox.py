@@ -46,10 +46,6 @@ class Outbox:
         for line in lines:
             self._add(job_id, "log", {"message": line}, at)
 
-    def drop(self, job_id: str) -> None:
-        """Forget what waits of a job that has ended."""
-        self._waiting.pop(job_id, None)
-
     def _add(self, job_id: str, kind: str, body: dict[str, Any], at: float) -> None:
         self._num_added += 1
         self._waiting.setdefault(job_id, []).append(NewRecord(kind, body, at, self._key(kind, body)))

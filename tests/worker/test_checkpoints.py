@@ -2,8 +2,9 @@ import os
 
 import pytest
 
-from jobs.model import Capabilities, NewRecord
-from worker.checkpoints import RunCheckpoints, remove_checkpoints, saved_jobs
+from jobs.model import Capabilities, JobEnd, NewRecord
+from jobs.states import JobState
+from worker.checkpoints import RunCheckpoints, owners, remove_checkpoints
 
 
 @pytest.fixture
@@ -20,7 +21,8 @@ def claim(store):
         if runs:
             store.requeue(runs[-1].run_id, runs[-1].jobs[0].id)
         runs.append(store.claim("wrk_1", Capabilities(frozenset({"cpu"}))))
-        return runs[-1].run_id, runs[-1].jobs[0]
+        run = runs[-1]
+        return run.jobs[0].id, run.run_id, run.jobs[0]
 
     return claim
 
@@ -39,9 +41,9 @@ def names(run):
 
 def test_a_first_run_begins_with_an_empty_folder_of_its_own(submit, claim, root):
     job = submit("succeed")
-    run_id, claimed = claim()
+    _, run_id, claimed = claim()
 
-    run = RunCheckpoints(root, run_id, claimed)
+    run = RunCheckpoints(root, claimed.id, run_id, claimed)
     run.take_over()
 
     assert run.path == root / job.id / str(run_id)
@@ -50,8 +52,8 @@ def test_a_first_run_begins_with_an_empty_folder_of_its_own(submit, claim, root)
 
 def test_the_next_run_begins_with_the_accepted_checkpoint_and_the_one_before(store, submit, claim, root):
     job = submit("succeed")
-    run_id, claimed = claim()
-    first = RunCheckpoints(root, run_id, claimed)
+    _, run_id, claimed = claim()
+    first = RunCheckpoints(root, claimed.id, run_id, claimed)
     first.take_over()
     bodies = [write(first, step) for step in (10, 20, 30)]
     store.append(run_id, job.id, [NewRecord("checkpoint", bodies[1], 1.0)])  # of the third the store never heard
@@ -64,10 +66,47 @@ def test_the_next_run_begins_with_the_accepted_checkpoint_and_the_one_before(sto
     assert here.samefile(there), "a link costs no disk"
 
 
+def test_a_job_goes_on_from_the_checkpoint_of_the_group_that_it_was_of(store, submit, root):
+    ids = [submit("succeed", fusion_key="same").id for _ in range(2)]
+    cpu = Capabilities(frozenset({"cpu"}))
+    run = store.claim("wrk_1", cpu)
+    group = store.join(run.run_id, ids[0], cpu, 1, 10**9)
+    of_group = RunCheckpoints(root, group.group_id, group.run_id, group.jobs[0])
+    of_group.take_over()
+    record = NewRecord("checkpoint", write(of_group, 10), 1.0)
+    store.append_all(group.run_id, {job_id: [record] for job_id in ids})
+    ends = [JobEnd(job_id=job_id, state=JobState.QUEUED, alone=True) for job_id in ids]
+    store.settle(group.run_id, ends)
+
+    alone = store.claim("wrk_1", cpu)
+    own = RunCheckpoints(root, alone.jobs[0].id, alone.run_id, alone.jobs[0])
+    found = own.take_over()
+
+    assert found
+    assert own.path == root / ids[0] / str(alone.run_id)
+    assert names(own) == ["step-000000000010"]
+    assert owners(root) == sorted([group.group_id, ids[0]])
+
+
+def test_what_is_saved_apart_lies_where_the_jobs_own_next_run_looks_for_it(store, submit, claim, root):
+    job = submit("succeed")
+    _, run_id, claimed = claim()
+    of_group = RunCheckpoints(root, "grp_" + "A" * 26, run_id, claimed)
+    folder = of_group.apart(job.id) / "step-000000000009"
+    folder.mkdir(parents=True)
+    body = {"step": 9, "name": folder.name, "apart": True}
+    store.append(run_id, job.id, [NewRecord("checkpoint", body, 1.0)])
+
+    own = RunCheckpoints(root, *claim())
+
+    assert own.take_over()
+    assert names(own) == ["step-000000000009"]
+
+
 def test_a_file_system_without_links_gets_copies(store, submit, claim, root, monkeypatch):
     job = submit("succeed")
-    run_id, claimed = claim()
-    first = RunCheckpoints(root, run_id, claimed)
+    _, run_id, claimed = claim()
+    first = RunCheckpoints(root, claimed.id, run_id, claimed)
     first.take_over()
     store.append(run_id, job.id, [NewRecord("checkpoint", write(first, 10), 1.0)])
 
@@ -96,20 +135,20 @@ def test_an_ended_job_leaves_nothing(submit, claim, root):
     job = submit("succeed")
     run = RunCheckpoints(root, *claim())
     run.take_over()
-    before = saved_jobs(root)
+    before = owners(root)
 
     run.remove()
     run.remove()
 
     assert before == [job.id]
-    assert saved_jobs(root) == []
-    assert saved_jobs(root / "not there") == []
+    assert owners(root) == []
+    assert owners(root / "not there") == []
 
 
 def test_a_checkpoint_that_is_not_there_is_said_to_be_missing(store, submit, claim, root):
     job = submit("succeed")
-    run_id, claimed = claim()
-    first = RunCheckpoints(root, run_id, claimed)
+    _, run_id, claimed = claim()
+    first = RunCheckpoints(root, claimed.id, run_id, claimed)
     found_nothing_to_take = first.take_over()
     store.append(run_id, job.id, [NewRecord("checkpoint", write(first, 10), 1.0)])
     first.remove()
@@ -130,15 +169,17 @@ def test_what_is_no_jobs_is_left_alone(submit, claim, root):
 
     run.forget_earlier_runs()
 
-    assert saved_jobs(root) == [job.id]
-    assert saved_jobs(root, min_age_s=60) == []
+    assert owners(root) == [job.id]
+    assert owners(root, min_age_s=60) == []
+    os.utime(root / job.id, (0, 0))
+    assert owners(root, min_age_s=60) == [job.id]
 
 
 def test_checkpoints_of_several_jobs_are_deleted(root):
-    ids = [f"job_{letter * 26}" for letter in "ABC"]
+    ids = [f"{kind}_{letter * 26}" for kind, letter in (("job", "A"), ("job", "B"), ("grp", "C"))]
     for job_id in ids:
         (root / job_id / "7").mkdir(parents=True)
 
     remove_checkpoints(root, {ids[0], ids[2], "job_gone"})
 
-    assert saved_jobs(root) == [ids[1]]
+    assert owners(root) == [ids[1]]

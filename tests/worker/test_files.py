@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from worker.files import LogFollower, RunDirectory, remove_run, run_ids
+from worker.files import LogFollower, RunDirectory, remove_run, run_ids, run_output
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_the_tail_is_the_last_lines_and_removing_leaves_nothing(tmp_path):
         directory.write_log(f"line {number}")
 
     tail = directory.log_tail(num_lines=2)
-    directory.remove()
+    remove_run(tmp_path, 7)
 
     assert tail == ["line 28", "line 29"]
     assert list((tmp_path / "runs").iterdir()) == []
@@ -109,6 +109,18 @@ def test_a_log_is_cut_at_its_largest_size(tmp_path):
     directory.cap_log(10)
 
     assert (whole, directory.log_path.stat().st_size) == (51, 10)
+
+
+def test_jobs_of_one_run_have_a_folder_each_and_a_common_output(tmp_path):
+    directories = [RunDirectory(tmp_path, 7, job_id) for job_id in ("job_1", "job_2")]
+    run_output(tmp_path, 7).write_text("printed by all\n")
+
+    for directory in directories:
+        directory.write_log(directory.path.name)
+
+    assert [directory.log.new_lines() for directory in directories] == [["job_1"], ["job_2"]]
+    assert LogFollower(run_output(tmp_path, 7)).new_lines() == ["printed by all"]
+    assert run_ids(tmp_path) == {7}
 
 
 def test_folders_of_runs_are_found_and_removed(tmp_path):

@@ -15,11 +15,11 @@ class FlakyStore:
         self._store = store
         self._num_failures = num_failures
 
-    def append(self, *args):
+    def append_all(self, *args):
         if self._num_failures:
             self._num_failures -= 1
             raise StoreUnavailableError
-        return self._store.append(*args)
+        return self._store.append_all(*args)
 
 
 @pytest.fixture
@@ -41,14 +41,14 @@ def bodies(store, job_id, kind):
 
 def test_records_wait_for_a_database_that_is_away(store, run):
     job_id = run.jobs[0].id
-    outbox = Outbox(FlakyStore(store, 1), run.run_id, job_id)
+    outbox = Outbox(FlakyStore(store, 1), run.run_id)
     outbox.add(metrics(job_id, 1))
 
     assert not outbox.flush()
     assert not outbox.empty
     time.sleep(0.6)
-    outbox.add_log(["a line"])
-    assert outbox.flush()
+    outbox.add_log(job_id, ["a line"])
+    assert outbox.flush() == [job_id]
 
     assert outbox.empty
     assert [body["step"] for body in bodies(store, job_id, "metrics")] == [1]
@@ -57,7 +57,7 @@ def test_records_wait_for_a_database_that_is_away(store, run):
 
 def test_a_replayed_step_keeps_its_first_record(store, run):
     job_id = run.jobs[0].id
-    outbox = Outbox(store, run.run_id, job_id)
+    outbox = Outbox(store, run.run_id)
 
     for _ in range(2):
         outbox.add(metrics(job_id, 1))
@@ -74,8 +74,8 @@ class DeafStore:
         self._store = store
         self._lost = False
 
-    def append(self, *args):
-        self._store.append(*args)
+    def append_all(self, *args):
+        self._store.append_all(*args)
         if not self._lost:
             self._lost = True
             raise StoreUnavailableError
@@ -83,18 +83,17 @@ class DeafStore:
 
 def test_a_commit_that_was_not_heard_of_writes_nothing_twice(store, run):
     job_id = run.jobs[0].id
-    outbox = Outbox(DeafStore(store), run.run_id, job_id)
+    outbox = Outbox(DeafStore(store), run.run_id)
     outbox.add(metrics(job_id, 1))
     outbox.add(Wrote(job_id, "checkpoint", {"step": 1, "name": "step-1"}, 1.0))
-    outbox.add_log(["the same line", "the same line"])
+    outbox.add_log(job_id, ["the same line", "the same line"])
 
     outbox.flush()
     time.sleep(0.6)
-    outbox.add_log(["another"])
+    outbox.add_log(job_id, ["another"])
     outbox.flush()
 
     assert outbox.empty
-    assert outbox.saved_step == 1
     assert [body["message"] for body in bodies(store, job_id, "log")] == ["the same line", "the same line", "another"]
     assert len(bodies(store, job_id, "checkpoint")) == len(bodies(store, job_id, "metrics")) == 1
 
@@ -102,13 +101,71 @@ def test_a_commit_that_was_not_heard_of_writes_nothing_twice(store, run):
 def test_a_run_that_is_no_longer_current_writes_nothing(store, run):
     job_id = run.jobs[0].id
     store.requeue(run.run_id, job_id)
-    outbox = Outbox(store, run.run_id, job_id)
+    outbox = Outbox(store, run.run_id)
     outbox.add(metrics(job_id, 1))
 
     with pytest.raises(StaleRunError):
         outbox.flush()
 
     assert bodies(store, job_id, "metrics") == []
+
+
+@pytest.fixture
+def group(store, submit):
+    ids = [submit("succeed", fusion_key="same").id for _ in range(3)]
+    cpu = Capabilities(frozenset({"cpu"}))
+    run = store.claim("wrk_1", cpu)
+    store.join(run.run_id, ids[0], cpu, 2, 10**9)
+    store.start_all(run.run_id)
+    return run.run_id, ids
+
+
+def checkpoint(job_id, step, **more):
+    return Wrote(job_id, "checkpoint", {"step": step, "name": f"step-{step}", **more}, 1.0)
+
+
+def test_each_job_of_a_run_gets_its_own_records(store, group):
+    run_id, (first, second, third) = group
+    outbox = Outbox(store, run_id)
+    outbox.add(metrics(first, 1))
+    outbox.add_log(second, ["a line"])
+    outbox.add_warning(second, "slow", "It is slow.")
+
+    written = outbox.flush()
+
+    assert sorted(written) == sorted([first, second])
+    assert outbox.empty
+    assert [body["step"] for body in bodies(store, first, "metrics")] == [1]
+    assert bodies(store, second, "log") == [{"message": "a line"}]
+    assert [body["code"] for body in bodies(store, second, "warning")] == ["slow"]
+    assert store.last_seq("t", third) == 3, "its three states, and nothing else"
+
+
+@pytest.mark.parametrize(("wrote", "saved_step"), [({}, 7), ({"apart": True}, None)])
+def test_a_checkpoint_of_the_run_is_told_of_and_one_of_a_job_alone_is_not(store, group, wrote, saved_step):
+    run_id, (first, *_) = group
+    outbox = Outbox(store, run_id)
+    outbox.add(checkpoint(first, 7, **wrote))
+
+    outbox.flush()
+    once = outbox.saved_step
+    outbox.add_log(first, ["a line"])
+    outbox.flush()
+
+    assert (once, outbox.saved_step) == (saved_step, None)
+
+
+def test_one_job_that_is_no_longer_the_runs_keeps_all_from_being_written(store, group):
+    run_id, (first, second, _) = group
+    outbox = Outbox(store, run_id)
+    outbox.add(metrics(first, 1))
+    outbox.add(metrics(second, 1))
+    store.requeue(run_id, first)
+
+    with pytest.raises(StaleRunError):
+        outbox.flush()
+
+    assert bodies(store, second, "metrics") == []
 
 
 def test_insisting_outlasts_a_short_absence():

@@ -5,9 +5,10 @@ from worker.pipes import EXIT_LEASE_LOST
 from worker.protocol import Ended
 
 RESOURCES = {"max_runtime_s": 60, "max_memory_bytes": 1000}
-SUCCEEDED = Ended("job_1", "succeeded", clean=True, result={"metrics": {}})
-STOPPED = Ended("job_1", "stopped", clean=True)
-FAILED = Ended("job_1", "failed", clean=True, reason={"code": "diverged"})
+SUCCEEDED = Ended("job_1", "succeeded", result={"metrics": {}})
+STOPPED = Ended("job_1", "stopped")
+HALVED = Ended("job_1", "halved")
+FAILED = Ended("job_1", "failed", reason={"code": "diverged"})
 KILLED = Crash(-9, ["last words"])
 
 
@@ -20,6 +21,9 @@ KILLED = Crash(-9, ["last words"])
         (FAILED, None, "failed", "diverged"),
         (FAILED, StopCause.DRAIN, "failed", "diverged"),
         (FAILED, StopCause.CANCEL, "cancelled", "cancelled_by_user"),
+        (HALVED, None, "cancelled", "halved"),
+        (HALVED, StopCause.PAUSE, "cancelled", "halved"),
+        (HALVED, StopCause.CANCEL, "cancelled", "cancelled_by_user"),
         (STOPPED, StopCause.CANCEL, "cancelled", "cancelled_by_user"),
         (STOPPED, StopCause.DRAIN, "queued", "worker_drained"),
         (STOPPED, StopCause.PAUSE, "queued", "paused_by_user"),
@@ -39,7 +43,8 @@ def test_an_end_and_a_cause_give_one_state_and_reason(end, cause, state, code):
 
     assert verdict.state == state
     assert (verdict.reason and verdict.reason["code"]) == code
-    assert verdict.clean == isinstance(end, Ended)
+    assert verdict.result == ({"metrics": {}} if end is SUCCEEDED else None)
+    assert not verdict.alone
 
 
 @pytest.mark.parametrize(

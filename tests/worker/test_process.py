@@ -4,7 +4,7 @@ import time
 import psutil
 import pytest
 
-from worker.protocol import Ended, Run, Started, Stop
+from worker.protocol import Ended, Finished, Run, RunMember, Started, Stop
 
 
 @pytest.fixture
@@ -15,13 +15,15 @@ def runner(start_scripted):
 
 
 def run(script, directory):
-    return Run(1, "job_1", {"name": script}, str(directory), str(directory), 0, 10**9, str(directory), "cpu", 1, 30.0)
+    here = str(directory)
+    member = RunMember("job_1", "job_1", {"name": script}, here, f"{here}/log.txt")
+    return Run(1, [member], ["job_1"], f"{here}/log.txt", here, 0, 10**9, here, "cpu", 1, 30.0)
 
 
-def until_ended(runner):
+def until_finished(runner):
     events = []
     deadline = time.monotonic() + 30
-    while not (events and isinstance(events[-1], Ended)) and not runner.drained():
+    while not (events and isinstance(events[-1], Finished)) and not runner.drained():
         assert time.monotonic() < deadline
         events += runner.receive(0.1)
     return events
@@ -30,11 +32,12 @@ def until_ended(runner):
 def test_what_the_runner_says_arrives_in_order(runner, tmp_path):
     runner.send(run("succeed", tmp_path))
 
-    events = until_ended(runner)
+    events = until_finished(runner)
 
     assert isinstance(events[0], Started)
-    assert [event.kind for event in events[1:-1]] == ["progress", "metrics", "progress", "metrics"]
-    assert events[-1].outcome == "succeeded"
+    assert [event.kind for event in events[1:-2]] == ["progress", "metrics", "progress", "metrics"]
+    assert (type(events[-2]), events[-2].outcome) == (Ended, "succeeded")
+    assert events[-1] == Finished(clean=True, peak_memory_bytes=7)
     assert runner.versions == {"python": "3", "torch": "none"}
 
 
@@ -42,13 +45,13 @@ def test_a_stop_is_heard_while_it_runs(runner, tmp_path):
     runner.send(run("wait", tmp_path))
     runner.send(Stop(save=False))
 
-    assert until_ended(runner)[-1].outcome == "stopped"
+    assert until_finished(runner)[-2].outcome == "stopped"
 
 
 def test_a_death_is_seen_once_everything_was_read(runner, tmp_path):
     runner.send(run("crash", tmp_path))
 
-    events = until_ended(runner)
+    events = until_finished(runner)
 
     assert [type(event) for event in events] == [Started]
     assert runner.drained()

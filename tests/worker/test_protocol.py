@@ -1,16 +1,47 @@
 import pytest
 
-from worker.protocol import Accepted, Ended, Ready, Renew, Run, Started, Stop, Wrote, decode, encode
+from worker.protocol import (
+    _TYPES,
+    Accepted,
+    Ended,
+    Finished,
+    Fit,
+    Fitting,
+    Judged,
+    Judging,
+    Leave,
+    Ready,
+    Renew,
+    Run,
+    RunMember,
+    Started,
+    Stop,
+    Wrote,
+    decode,
+    encode,
+)
 
+MEMBERS = [
+    RunMember("job_1", "job_1", {"name": "λ"}, "/runs/7/job_1", "/runs/7/job_1/log.txt"),
+    RunMember("job_2", "job_0", {}, "/runs/7/job_2", "/2.txt", "/weights", [1, 3], "validation/accuracy"),
+]
 MESSAGES = [
-    Run(7, "job_1", {"name": "λ"}, "/runs/7", "/checkpoints/7", 40, 1000, "/sets", "cuda:1", 2, 30.0),
+    Fit({"name": "λ"}, 64, "/sets", "cpu", 2, 30.0),
+    Run(7, MEMBERS, ["job_1", "job_0"], "/output.txt", "/checkpoints/7", 40, 1000, "/sets", "cuda:1", 2, 30.0),
     Renew(30.0),
     Accepted(50),
+    Leave("job_1", "/checkpoints/job_1/7"),
+    Leave("job_1", None),
+    Judged(3, ["job_1"]),
     Stop(save=True),
     Ready({"torch": "2.9"}),
-    Started("job_1"),
+    Fitting(16, 10**9),
+    Started(7),
     Wrote("job_1", "metrics", {"values": {"train/loss": None}}, 1.5),
-    Ended("job_1", "succeeded", clean=True, result={"metrics": {}}, peak_memory_bytes=3),
+    Judging(3, {"job_1": 0.5, "job_2": None}),
+    Ended("job_1", "succeeded", result={"metrics": {}}),
+    Ended("job_1", "failed", reason={"code": "out_of_memory"}, of_the_pass=True),
+    Finished(clean=True, peak_memory_bytes=3),
 ]
 
 
@@ -21,6 +52,10 @@ def test_a_message_comes_back_as_it_was_sent(message):
     assert decode(line) == message
     assert line.count(b"\n") == 1
     assert line.endswith(b"\n")
+
+
+def test_no_kind_of_message_was_left_out_here():
+    assert {type(message) for message in MESSAGES} == set(_TYPES.values())
 
 
 def test_a_value_that_json_does_not_know_is_refused():

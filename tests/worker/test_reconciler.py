@@ -140,26 +140,90 @@ def test_a_job_that_ends_with_its_worker_lost_gets_its_log_and_metrics(store, su
     assert rows["metrics.csv"].splitlines()[1].startswith("3,1,5,")
 
 
-def test_tidying_deletes_what_ended_and_killed_runs_left_behind(store, submit, settings):
+def test_tidying_deletes_the_folders_of_runs_that_are_no_more(store, submit, settings):
+    submit("succeed")
     ended, live = submit("succeed"), submit("succeed")
-    runs = [store.claim("wrk_1", CPU) for _ in range(2)]
+    runs = [store.claim("wrk_1", CPU) for _ in range(3)]
     for run in runs:
         RunDirectory(settings.data_dir, run.run_id, run.jobs[0].id)
-        RunCheckpoints(settings.checkpoints_dir, run.run_id, run.jobs[0]).take_over()
-    store.finish(runs[0].run_id, ended.id, JobState.FAILED)
-
-    unknown = [settings.checkpoints_dir / f"job_{letter * 26}" for letter in "XY"]
-    for folder in (*unknown, settings.checkpoints_dir / "my-thesis"):
-        folder.mkdir()
-    long_ago = time.time() - 8 * 86_400
-    for path in (unknown[0], settings.checkpoints_dir / "my-thesis", settings.checkpoints_dir / live.id):
-        os.utime(path, (long_ago, long_ago))
+    store.finish(runs[1].run_id, ended.id, JobState.FAILED)
 
     tidy(store, ArtifactStore(settings.artifacts_dir), settings)
 
-    assert run_ids(settings.data_dir) == {runs[1].run_id}
-    left = {folder.name for folder in settings.checkpoints_dir.iterdir()}
-    assert left == {live.id, unknown[1].name, "my-thesis"}, "a job unknown here may be another database's"
+    assert run_ids(settings.data_dir) == {runs[0].run_id, runs[2].run_id}
+    assert store.states(runs[2].run_id) == {live.id: JobState.STARTING}
+
+
+@pytest.fixture
+def save(store, submit, settings):
+    """Have a job saved a checkpoint for a run, and end so; gives its folder."""
+
+    def save(state, *, age_s=0.0):
+        job = submit("succeed")
+        run = store.claim("wrk_1", CPU)
+        RunCheckpoints(settings.checkpoints_dir, job.id, run.run_id, run.jobs[0]).take_over()
+        if state is not None:
+            store.start(run.run_id, job.id)
+            store.finish(run.run_id, job.id, state)
+        folder = settings.checkpoints_dir / job.id
+        make_older(folder, age_s)
+        return folder
+
+    return save
+
+
+def make_older(path, age_s):
+    at = time.time() - age_s
+    os.utime(path, (at, at))
+
+
+WEEK_S = 7 * 86_400
+
+
+def test_tidying_keeps_a_checkpoint_for_as_long_as_somebody_may_go_on_from_it(store, save, settings):
+    live = save(None, age_s=2 * WEEK_S)
+    succeeded = save(JobState.SUCCEEDED)
+    failed, failed_long_ago = save(JobState.FAILED), save(JobState.FAILED, age_s=2 * WEEK_S)
+    unknown, unknown_long_ago, foreign = (
+        settings.checkpoints_dir / name for name in (f"job_{'X' * 26}", f"grp_{'Y' * 26}", "my-thesis")
+    )
+    for folder in (unknown, unknown_long_ago, foreign):
+        folder.mkdir()
+    make_older(unknown_long_ago, 2 * WEEK_S)
+    make_older(foreign, 2 * WEEK_S)
+
+    tidy(store, ArtifactStore(settings.artifacts_dir), settings)
+
+    left = set(settings.checkpoints_dir.iterdir())
+    assert left == {live, failed, unknown, foreign}, "a job unknown here may be another database's"
+    assert not left & {succeeded, failed_long_ago, unknown_long_ago}
+
+
+def test_the_setting_says_how_long_a_checkpoint_waits_for_a_rerun(store, save, settings):
+    save(JobState.FAILED, age_s=100)
+    recent = save(JobState.FAILED, age_s=10)
+
+    tidy(store, ArtifactStore(settings.artifacts_dir), settings.model_copy(update={"keep_checkpoints_s": 60.0}))
+
+    assert list(settings.checkpoints_dir.iterdir()) == [recent]
+
+
+def test_tidying_keeps_a_groups_checkpoints_until_all_of_it_has_succeeded(store, submit, settings):
+    ids = [submit("succeed", fusion_key="same").id for _ in range(2)]
+    run = store.claim("wrk_1", CPU)
+    group = store.join(run.run_id, ids[0], CPU, 1, 10**9)
+    store.start_all(run.run_id)
+    RunCheckpoints(settings.checkpoints_dir, group.group_id, run.run_id, group.jobs[0]).take_over()
+    folder = settings.checkpoints_dir / group.group_id
+    store.finish(run.run_id, ids[0], JobState.SUCCEEDED)
+
+    tidy(store, ArtifactStore(settings.artifacts_dir), settings)
+    while_one_trains = folder.exists()
+    store.finish(run.run_id, ids[1], JobState.SUCCEEDED)
+    tidy(store, ArtifactStore(settings.artifacts_dir), settings)
+
+    assert while_one_trains
+    assert not folder.exists()
 
 
 def test_tidying_deletes_the_files_that_no_job_has_once_they_are_old(store, tmp_path, settings):

@@ -11,7 +11,7 @@ from regcore.spec import parse_spec
 from worker.environment import runner_environment
 from worker.pipes import EXIT_LEASE_LOST
 from worker.process import RunnerProcess
-from worker.protocol import Ended, Run, Started, Stop, Wrote
+from worker.protocol import Ended, Finished, Fit, Fitting, Leave, Run, RunMember, Started, Stop, Wrote
 
 LONG = 100_000
 
@@ -34,16 +34,35 @@ def own():
     runner.close()
 
 
-def run(directory, epochs=2, lease_s=60.0, **changes):
+def make_spec(epochs=2, seed=0, **changes):
     body = {
         "data": {"kind": "builtin", "name": "digits"},
         "model": {"kind": "linear"},
-        "training": {"epochs": epochs},
+        "training": {"epochs": epochs, "seed": seed},
         **changes,
     }
-    spec = parse_spec(body).model_dump(mode="json")
-    checkpoints = str(directory / "checkpoints")
-    return Run(1, "job_1", spec, str(directory), checkpoints, 0, 10**9, str(directory), "cpu", 1, lease_s)
+    return parse_spec(body).model_dump(mode="json")
+
+
+def run(directory, epochs=2, lease_s=60.0, **changes):
+    member = RunMember("job_1", "job_1", make_spec(epochs, **changes), str(directory), f"{directory}/log.txt")
+    return run_of([member], directory, f"{directory}/log.txt", lease_s)
+
+
+def run_of(members, directory, output, lease_s=60.0):
+    ids = [member.job_id for member in members]
+    here = str(directory)
+    return Run(1, members, ids, output, f"{here}/checkpoints", 0, 10**9, here, "cpu", 1, lease_s)
+
+
+def group(directory, *specs):
+    """A run of several jobs, each with a folder of its own."""
+    members = []
+    for number, spec in enumerate(specs, 1):
+        folder = directory / f"job_{number}"
+        folder.mkdir(exist_ok=True)
+        members.append(RunMember(folder.name, folder.name, spec, str(folder), f"{folder}/log.txt"))
+    return run_of(members, directory, f"{directory}/output.txt")
 
 
 def listen(runner, until, timeout_s=60):
@@ -58,17 +77,19 @@ def listen(runner, until, timeout_s=60):
 def test_a_run_is_told_from_start_to_end_and_leaves_its_files(warm, tmp_path):
     warm.send(run(tmp_path))
 
-    events = listen(warm, Ended)
+    events = listen(warm, Finished)
 
-    assert isinstance(events[0], Started)
-    kinds = [event.kind for event in events[1:-1]]
+    started, *wrote, ended, finished = events
+    assert started == Started(1)
+    kinds = [event.kind for event in wrote]
     assert kinds.count("metrics") == 2
     assert kinds[0] == "progress"
-    last_progress = [event for event in events[1:-1] if event.kind == "progress"][-1]
+    last_progress = [event for event in wrote if event.kind == "progress"][-1]
     assert last_progress.body["fraction"] == 1.0
-    assert events[-1].outcome == "succeeded"
-    assert events[-1].peak_memory_bytes > 50 << 20
-    assert events[-1].result["weights_sha256"]
+    assert ended.outcome == "succeeded"
+    assert ended.result["weights_sha256"]
+    assert finished.clean
+    assert finished.peak_memory_bytes > 50 << 20
     assert {"model.safetensors", "model.json", "report.json", "log.txt"} <= {path.name for path in tmp_path.iterdir()}
     log = (tmp_path / "log.txt").read_text()
     assert "1 threads" in log
@@ -80,9 +101,14 @@ def test_a_reused_runner_gives_the_same_weights(warm, tmp_path):
     for name in ("first", "second"):
         (tmp_path / name).mkdir()
         warm.send(run(tmp_path / name))
-        hashes.append(listen(warm, Ended)[-1].result["weights_sha256"])
+        hashes.append(ended_of(listen(warm, Finished)).result["weights_sha256"])
 
     assert hashes[0] == hashes[1]
+
+
+def ended_of(events, job_id="job_1"):
+    (ended,) = [event for event in events if isinstance(event, Ended) and event.job_id == job_id]
+    return ended
 
 
 def steps_of(events, *kinds):
@@ -94,15 +120,15 @@ def test_a_stop_that_saves_ends_the_run_with_a_checkpoint_that_the_next_begins_w
     listen(warm, Wrote)
 
     warm.send(Stop(save=True))
-    events = listen(warm, Ended)
+    events = listen(warm, Finished)
     warm.send(run(tmp_path, epochs=LONG))
     following = listen(warm, Wrote)
     warm.send(Stop(save=False))
-    last = listen(warm, Ended)
+    last = listen(warm, Finished)
 
     (saved,) = steps_of(events, "checkpoint")
     assert steps_of(events, "progress")[-1] == saved, "the last progress is where it stopped"
-    assert (events[-1].outcome, events[-1].clean) == ("stopped", True)
+    assert (ended_of(events).outcome, events[-1].clean) == ("stopped", True)
     assert steps_of(following, "progress", "metrics")[0] > saved
     assert f"going on from the checkpoint of step {saved}" in (tmp_path / "log.txt").read_text()
     assert steps_of(last, "checkpoint") == []
@@ -114,7 +140,7 @@ def test_a_cancel_after_a_pause_saves_nothing_more(warm, tmp_path):
 
     for save in (True, False, False):
         warm.send(Stop(save=save))
-    ended = listen(warm, Ended)[-1]
+    ended = ended_of(listen(warm, Finished))
 
     assert ended.outcome == "stopped"
 
@@ -123,9 +149,10 @@ def test_a_divergence_is_a_reason_without_a_traceback(warm, tmp_path):
     diabetes = {"kind": "builtin", "name": "diabetes"}
     warm.send(run(tmp_path, data=diabetes, optimizer={"kind": "sgd", "learning_rate": 1e6}, epochs=50))
 
-    ended = listen(warm, Ended)[-1]
+    events = listen(warm, Finished)
 
-    assert (ended.outcome, ended.clean) == ("failed", True)
+    ended = ended_of(events)
+    assert (ended.outcome, events[-1].clean) == ("failed", True)
     assert ended.reason["code"] == "diverged"
     assert "Traceback" not in (tmp_path / "log.txt").read_text()
     json.dumps(ended.reason, allow_nan=False)
@@ -136,17 +163,57 @@ def test_a_fault_of_ours_is_internal_and_has_its_traceback_in_the_log(own, tmp_p
     (tmp_path / "model.safetensors").mkdir()  # so that saving fails
     own.send(broken)
 
-    ended = listen(own, Ended)[-1]
+    events = listen(own, Finished)
 
-    assert (ended.outcome, ended.clean) == ("failed", False)
+    ended = ended_of(events)
+    assert (ended.outcome, events[-1].clean) == ("failed", False)
     assert ended.reason["code"] == "internal_error"
     assert "Traceback" in (tmp_path / "log.txt").read_text()
+
+
+def test_jobs_of_one_pass_write_and_end_each_for_itself(warm, tmp_path):
+    warm.send(group(tmp_path, make_spec(), make_spec(seed=1)))
+
+    events = listen(warm, Finished)
+
+    assert events[-1].clean
+    for job_id in ("job_1", "job_2"):
+        own = [event for event in events if isinstance(event, Wrote) and event.job_id == job_id]
+        assert [event.kind for event in own].count("metrics") == 2
+        assert ended_of(events, job_id).outcome == "succeeded"
+        assert (tmp_path / job_id / "model.safetensors").is_file()
+        assert "train/loss" in (tmp_path / job_id / "log.txt").read_text()
+    assert "1 threads" in (tmp_path / "output.txt").read_text(), "what is of none of them alone"
+
+
+def test_one_job_leaves_while_the_other_trains_on(warm, tmp_path):
+    warm.send(group(tmp_path, make_spec(LONG), make_spec(LONG, seed=1)))
+    listen(warm, Wrote)
+
+    warm.send(Leave("job_1", str(tmp_path / "apart")))
+    left = listen(warm, Ended)
+    following = listen(warm, Wrote)
+    warm.send(Stop(save=False))
+    last = listen(warm, Finished)
+
+    assert ended_of(left).outcome == "stopped"
+    assert steps_of(left, "checkpoint")
+    assert {event.job_id for event in following} == {"job_2"}
+    assert ended_of(last, "job_2").outcome == "stopped"
+
+
+def test_a_size_is_found_before_a_run(warm, tmp_path):
+    warm.send(Fit(make_spec(), 8, str(tmp_path), "cpu", 1, 60.0))
+
+    (fitting,) = listen(warm, Fitting)
+
+    assert 1 <= fitting.size <= 8
 
 
 def test_a_runner_ends_by_itself_when_its_lease_runs_out(own, tmp_path):
     own.send(run(tmp_path, epochs=LONG, lease_s=0.5))
 
-    listen(own, Ended)
+    listen(own, Finished)
 
     assert own.returncode == EXIT_LEASE_LOST
 
@@ -157,7 +224,7 @@ def test_a_runner_ends_by_itself_when_its_supervisor_is_gone(own, tmp_path):
 
     os.close(own._commands)
     own._commands = os.open(os.devnull, os.O_WRONLY)
-    listen(own, Ended)
+    listen(own, Finished)
 
     assert own.returncode == 0
 
@@ -167,7 +234,7 @@ def test_sigterm_gives_a_run_back_and_ends_the_runner(own, tmp_path):
     listen(own, Started)
 
     os.kill(own.pid, signal.SIGTERM)
-    ended = listen(own, Ended)[-1]
+    ended = ended_of(listen(own, Finished))
     deadline = time.monotonic() + 30
     while own.returncode is None and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -179,7 +246,7 @@ def test_sigterm_gives_a_run_back_and_ends_the_runner(own, tmp_path):
 def test_sigterm_ends_an_idle_runner(own):
     os.kill(own.pid, signal.SIGTERM)
 
-    listen(own, Ended)
+    listen(own, Finished)
 
     assert own.returncode == 0
 
@@ -189,7 +256,7 @@ def test_a_runner_whose_supervisor_dies_while_it_warms_up_ends_too():
 
     os.close(cold._commands)
     cold._commands = os.open(os.devnull, os.O_WRONLY)
-    listen(cold, Ended)
+    listen(cold, Finished)
 
     assert cold.returncode == 0
     assert cold.versions is None

@@ -123,9 +123,7 @@ def test_a_job_that_nobody_waits_with_is_not_measured(submit_group, supervise, s
     assert surroundings.fitting == {}
 
 
-def test_a_runner_that_dies_while_it_measures_costs_one_job_its_attempt(
-    store, submit_group, supervise, start_scripted
-):
+def test_a_runner_that_dies_while_it_measures_costs_one_job_its_attempt(store, submit_group, supervise, start_scripted):
     jobs = submit_group("succeed", "succeed")
     dead = start_scripted()
     dead.kill()
@@ -363,9 +361,7 @@ def test_a_job_that_runs_out_of_memory_alone_fails(store, submit, supervise):
 # Losses
 
 
-def test_a_member_that_kills_every_runner_fails_and_its_companions_do_not(
-    store, submit_group, supervise, pass_delays
-):
+def test_a_member_that_kills_every_runner_fails_and_its_companions_do_not(store, submit_group, supervise, pass_delays):
     jobs = submit_group("succeed", "crash", "succeed")
     together = []
 

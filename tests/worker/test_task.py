@@ -45,6 +45,37 @@ def test_a_crash_costs_one_job_and_the_next_is_run(store, submit, claimer):
     assert store.state("t", after.id) == "succeeded"
 
 
+def test_one_hint_runs_compatible_jobs_in_one_pass_and_shows_all_of_them_in_the_slot(store, submit, claimer):
+    jobs = [submit("wait", fusion_key="same") for _ in range(3)]
+    thread = threading.Thread(target=claimer.work)
+    thread.start()
+    for job in jobs:
+        while store.state("t", job.id) != "running":
+            time.sleep(0.02)
+
+    (slot,) = claimer.occupancy()
+    for job in jobs:
+        store.request_cancel("t", job.id)
+    thread.join()
+
+    assert slot["job_ids"] == [job.id for job in jobs]
+    assert claimer.occupancy() == [{"device": "cpu", "job_ids": []}]
+
+
+def test_a_fault_of_the_supervisors_gives_every_job_of_a_group_back(store, submit, surroundings, runners):
+    class FullDisk:
+        def put(self, path):
+            raise OSError(28, "No space left on device")
+
+    jobs = [submit("succeed", fusion_key="same") for _ in range(2)]
+
+    Claimer("wrk_1", replace(surroundings, artifacts=FullDisk()), [Slot(0, "cpu")], runners).work()
+
+    lost = [store.get("t", job.id) for job in jobs]
+    assert [job.state for job in lost] == ["queued", "queued"]
+    assert "No space left" in lost[0].state_reason["message"]
+
+
 def test_hints_twenty_times_at_once_run_a_job_once(store, submit, claimer):
     job = submit("succeed")
     threads = [threading.Thread(target=claimer.work) for _ in range(20)]

@@ -5,49 +5,81 @@ from dataclasses import replace
 import pytest
 import torch
 
-from regcore import train
-from regcore.record import Record
+from regcore import load_predictor, train
 from regcore.spec import parse_spec
 from worker import training
-from worker.protocol import Run
-from worker.training import execute, versions
+from worker.pipes import Events
+from worker.protocol import Ended, Fit, Fitting, Judging, Run, RunMember, Started, Wrote
+from worker.training import execute, find_fitting, versions
 
 
 class Commands:
-    """Nobody asks for anything."""
+    """Asks for nothing but what it was made with."""
+
+    def __init__(self, leaving=None, fallen=()):
+        self._leaving = leaving or {}
+        self._fallen = fallen
 
     def should_stop(self):
         return False
 
+    def leaving(self):
+        return self._leaving
+
     def accepted_step(self):
         return 0
 
+    def wait_for_judgement(self, epoch):
+        return list(self._fallen)
 
-class Events:
+
+class Recorder(Events):
     """Keeps what would be sent."""
 
     def __init__(self):
+        self._recorders = {}
         self.sent = []
 
     def send(self, event):
         self.sent.append(event)
 
-    def recorder(self, job_id):
-        return self.sent.append
+    def ends(self):
+        return {event.job_id: event for event in self.sent if isinstance(event, Ended)}
 
-    def flush_progress(self):
-        pass
+    def records(self, job_id, kind):
+        return [one.body for one in self.sent if isinstance(one, Wrote) and (one.job_id, one.kind) == (job_id, kind)]
 
 
-@pytest.fixture
-def run(tmp_path):
+def make_spec(**changes):
     body = {
         "data": {"kind": "builtin", "name": "digits"},
         "model": {"kind": "linear"},
-        "training": {"epochs": 30, "checkpoint_every_s": 0.001},
+        "training": {"epochs": 3, "checkpoint_every_s": 0.001, **changes.pop("training", {})},
+        **changes,
     }
-    spec = parse_spec(body).model_dump(mode="json")
-    return Run(7, "job_1", spec, str(tmp_path), str(tmp_path / "saved"), 0, 10**9, str(tmp_path), "cpu", 1, 60.0)
+    return parse_spec(body).model_dump(mode="json")
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    """A run of these specs, each job with a folder of its own."""
+
+    def make_run(*specs):
+        members = []
+        for number, spec in enumerate(specs, 1):
+            folder = tmp_path / f"job_{number}"
+            folder.mkdir(exist_ok=True)
+            members.append(RunMember(f"job_{number}", f"job_{number}", spec, str(folder), f"{folder}/log.txt"))
+        here = str(tmp_path)
+        ids = [member.job_id for member in members]
+        return Run(7, members, ids, f"{here}/output.txt", f"{here}/saved", 0, 10**9, here, "cpu", 1, 60.0)
+
+    return make_run
+
+
+@pytest.fixture
+def run(make_run):
+    return make_run(make_spec(training={"epochs": 30}))
 
 
 def raising(error):
@@ -58,13 +90,17 @@ def raising(error):
 
 
 def test_a_run_trains_and_saves_itself_where_it_is_told_to(run, tmp_path):
-    events = Events()
+    events = Recorder()
 
-    ended = execute(run, Commands(), events)
+    finished = execute(run, Commands(), events)
 
-    assert (ended.outcome, ended.clean) == ("succeeded", True)
-    assert (tmp_path / "model.safetensors").is_file()
-    assert {record.kind for record in events.sent if isinstance(record, Record)} >= {"progress", "metrics"}
+    assert isinstance(events.sent[0], Started)
+    assert finished.clean
+    assert finished.peak_memory_bytes > 50 << 20
+    assert events.ends()["job_1"].outcome == "succeeded"
+    assert (tmp_path / "job_1" / "model.safetensors").is_file()
+    assert events.records("job_1", "progress")[-1]["fraction"] == 1.0
+    assert len(events.records("job_1", "metrics")) == 30
 
 
 @pytest.mark.parametrize(
@@ -76,38 +112,166 @@ def test_a_run_trains_and_saves_itself_where_it_is_told_to(run, tmp_path):
     ],
 )
 def test_what_goes_wrong_is_a_reason_and_the_runner_is_not_used_again(run, monkeypatch, caplog, error, code):
-    monkeypatch.setattr(training, "train", raising(error))
+    monkeypatch.setattr(training, "train_group", raising(error))
+    events = Recorder()
 
-    ended = execute(run, Commands(), Events())
+    finished = execute(run, Commands(), events)
 
-    assert (ended.outcome, ended.clean, ended.reason["code"]) == ("failed", False, code)
+    ended = events.ends()["job_1"]
+    assert (finished.clean, ended.outcome, ended.of_the_pass, ended.reason["code"]) == (False, "failed", True, code)
     assert ended.reason["remedy"]
     assert caplog.records[-1].exc_info[1] is error, "the log has its traceback"
 
 
-def test_a_gpu_without_memory_is_a_reason_and_the_runner_is_not_used_again(run, monkeypatch):
+def test_a_gpu_without_memory_is_a_reason_and_the_runner_is_not_used_again(make_run, monkeypatch):
     error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
     monkeypatch.setattr("regcore.loop.trainer.Trainer._step", raising(error))
+    events = Recorder()
 
-    ended = execute(run, Commands(), Events())
+    finished = execute(make_run(make_spec(), make_spec(training={"seed": 1})), Commands(), events)
 
-    assert (ended.outcome, ended.clean, ended.reason["code"]) == ("failed", False, "out_of_memory")
-    assert "CUDA out of memory" in ended.reason["message"]
-    assert "batch_size" in ended.reason["remedy"]
+    assert not finished.clean
+    assert set(events.ends()) == {"job_1", "job_2"}
+    for ended in events.ends().values():
+        assert (ended.outcome, ended.of_the_pass, ended.reason["code"]) == ("failed", True, "out_of_memory")
+        assert "CUDA out of memory" in ended.reason["message"]
+        assert "batch_size" in ended.reason["remedy"]
 
 
-def test_a_checkpoint_of_other_data_costs_the_steps_and_not_the_job(run, tmp_path):
-    events = Events()
-    other = {**run.spec, "training": {**run.spec["training"], "seed": 7}}
-    execute(replace(run, spec=other), Commands(), Events())
+def test_a_checkpoint_of_other_data_costs_the_steps_and_not_the_job(run, make_run):
+    execute(make_run(make_spec(training={"epochs": 30, "seed": 7})), Commands(), Recorder())
+    events = Recorder()
 
-    ended = execute(run, Commands(), events)
+    execute(run, Commands(), events)
 
-    warnings = [record.body for record in events.sent if isinstance(record, Record) and record.kind == "warning"]
+    (warning,) = events.records("job_1", "warning")
+    ended = events.ends()["job_1"]
     assert ended.outcome == "succeeded"
-    assert [body["code"] for body in warnings] == ["checkpoint_refused"]
-    assert "training.seed" in warnings[0]["message"]
-    assert ended.result["weights_sha256"] == train(parse_spec(run.spec)).weights_sha256
+    assert warning["code"] == "checkpoint_refused"
+    assert "training.seed" in warning["message"]
+    assert ended.result["weights_sha256"] == train(parse_spec(run.members[0].spec)).weights_sha256
+
+
+# Several jobs in one pass
+
+
+def test_each_job_of_a_pass_trains_as_it_would_alone(make_run, tmp_path):
+    specs = [make_spec(training={"seed": seed, "precision": "float64"}) for seed in range(3)]
+    events = Recorder()
+
+    finished = execute(make_run(*specs), Commands(), events)
+
+    assert finished.clean
+    for number, spec in enumerate(specs, 1):
+        job_id = f"job_{number}"
+        alone = train(parse_spec(spec))
+        result = events.ends()[job_id].result
+        assert result["metrics"] == pytest.approx(alone.metrics, rel=1e-9)
+        assert result["fused_with"] == [f"job_{other}" for other in (1, 2, 3) if other != number]
+        assert len(events.records(job_id, "metrics")) == 3
+        assert load_predictor(tmp_path / job_id).predict(alone.data.test.x[:5].numpy()) is not None
+        assert "train/loss" in (tmp_path / job_id / "log.txt").read_text()
+
+
+def test_one_that_diverges_leaves_the_others_as_they_would_be_alone(make_run, tmp_path):
+    def of_rate(learning_rate):
+        return make_spec(
+            data={"kind": "builtin", "name": "diabetes"},
+            optimizer={"kind": "sgd", "learning_rate": learning_rate},
+            training={"epochs": 40, "precision": "float64"},
+        )
+
+    well, astray = [of_rate(0.01), of_rate(0.02)], of_rate(1e6)
+    events = Recorder()
+
+    finished = execute(make_run(well[0], astray, well[1]), Commands(), events)
+
+    ends = events.ends()
+    assert finished.clean
+    assert (ends["job_2"].outcome, ends["job_2"].reason["code"]) == ("failed", "diverged")
+    assert not ends["job_2"].of_the_pass
+    assert not (tmp_path / "job_2" / "model.safetensors").exists()
+    for job_id, spec in (("job_1", well[0]), ("job_3", well[1])):
+        assert ends[job_id].result["metrics"] == pytest.approx(train(parse_spec(spec)).metrics, rel=1e-9)
+
+
+def test_one_that_is_taken_out_is_saved_apart_and_goes_on_alone(make_run, tmp_path):
+    specs = [make_spec(training={"seed": seed, "precision": "float64"}) for seed in range(2)]
+    apart = tmp_path / "apart"
+    events = Recorder()
+
+    execute(make_run(*specs), Commands(leaving={"job_2": apart}), events)
+    (saved,) = [body for body in events.records("job_2", "checkpoint") if body.get("apart")]
+    folders = [path.name for path in apart.iterdir() if path.is_dir()]
+    whole = make_run(*specs)
+    alone = replace(whole, members=whole.members[1:], companions=["job_2"], checkpoints=str(apart))
+    resumed = Recorder()
+    execute(alone, Commands(), resumed)
+
+    assert (events.ends()["job_1"].outcome, events.ends()["job_2"].outcome) == ("succeeded", "stopped")
+    assert folders == [saved["name"]]
+    result = resumed.ends()["job_2"].result
+    assert result["exact"] is False, "it does not say that its bits are those of an undisturbed run"
+    assert result["metrics"] == pytest.approx(train(parse_spec(specs[1])).metrics, rel=1e-9)
+
+
+def test_one_that_is_cancelled_leaves_nothing(make_run, tmp_path):
+    events = Recorder()
+    specs = [make_spec(training={"seed": seed}) for seed in range(2)]
+
+    execute(make_run(*specs), Commands(leaving={"job_1": None}), events)
+
+    assert [event.outcome for event in events.ends().values()] == ["stopped", "succeeded"]
+    assert not [body for body in events.records("job_1", "checkpoint") if body.get("apart")]
+
+
+def test_one_that_its_sweep_stops_is_halved(make_run):
+    events = Recorder()
+    run = make_run(*[make_spec(training={"seed": seed}) for seed in range(2)])
+    run = replace(run, members=[replace(member, rungs=[1]) for member in run.members])
+
+    execute(run, Commands(fallen=["job_2"]), events)
+
+    (judging,) = [event for event in events.sent if isinstance(event, Judging)]
+    assert (judging.epoch, set(judging.values)) == (1, {"job_1", "job_2"})
+    assert {job_id: event.outcome for job_id, event in events.ends().items()} == {
+        "job_1": "succeeded",
+        "job_2": "halved",
+    }
+    assert len(events.records("job_2", "metrics")) == 1
+
+
+def test_a_job_starts_from_the_weights_that_it_is_given(make_run, tmp_path):
+    execute(make_run(make_spec()), Commands(), Recorder())
+    weights = tmp_path / "job_1" / "model.safetensors"
+    weights.rename(tmp_path / "weights")
+    run = make_run(make_spec(training={"epochs": 1}, optimizer={"kind": "sgd", "learning_rate": 1e-30}))
+    member = replace(run.members[0], starting_weights=str(tmp_path / "weights"))
+    events = Recorder()
+
+    execute(replace(run, members=[member], checkpoints=str(tmp_path / "others")), Commands(), events)
+
+    assert events.ends()["job_1"].outcome == "succeeded"
+    assert weights.read_bytes() == (tmp_path / "weights").read_bytes()
+
+
+def test_a_size_is_measured_for_what_can_train_together(tmp_path):
+    fit = Fit(make_spec(), 8, str(tmp_path), "cpu", 1, 60.0)
+
+    fitting = find_fitting(fit)
+
+    assert 1 <= fitting.size <= 8
+    assert fitting.max_bytes > 10**6
+
+
+def test_what_trains_alone_has_the_size_one(tmp_path):
+    assert find_fitting(Fit(make_spec(fusion="off"), 8, str(tmp_path), "cpu", 1, 60.0)).size == 1
+
+
+def test_what_cannot_be_measured_trains_alone(tmp_path):
+    missing = make_spec(data={"kind": "torchvision", "name": "KMNIST"})
+
+    assert find_fitting(Fit(missing, 8, str(tmp_path), "cpu", 1, 60.0)) == Fitting(1, 0)
 
 
 def test_a_worker_says_which_torch_it_has():
