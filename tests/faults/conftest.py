@@ -52,7 +52,7 @@ def dice(request: pytest.FixtureRequest) -> random.Random:
 
 @pytest.fixture
 def make_spec() -> Callable[..., dict[str, Any]]:
-    """Makes jobs of a few seconds that save themselves often."""
+    """Makes jobs of a few seconds that save themselves often, each of which trains alone: so its hash is known."""
 
     def make(epochs: int = 100, *, checkpoint_every_s: float = 0.1, **changes: Any) -> dict[str, Any]:
         return {
@@ -60,6 +60,7 @@ def make_spec() -> Callable[..., dict[str, Any]]:
             "model": {"kind": "mlp", "hidden": [64]},
             "regularizers": [{"kind": "dropout", "p": 0.2}, {"kind": "l1", "strength": 1e-5}],
             "training": {"epochs": epochs, "checkpoint_every_s": checkpoint_every_s, "seed": 3},
+            "fusion": "off",
             **changes,
         }
 

@@ -14,14 +14,19 @@ _step = Trainer._step
 
 def step(trainer: Trainer, *args: object) -> None:
     if trainer.step == AT_STEP:
-        match trainer.plans[0].resolved_spec.name:
-            case "cuda-out-of-memory":
-                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-            case "host-out-of-memory":
-                torch.empty(10**15)  # the allocator refuses it
-            case "poison":
-                os.kill(os.getpid(), signal.SIGSEGV)
+        for member in trainer.members:
+            meet(member.plan.resolved_spec.name)
     _step(trainer, *args)
+
+
+def meet(fault: str | None) -> None:
+    match fault:
+        case "cuda-out-of-memory":
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        case "host-out-of-memory":
+            torch.empty(10**15)  # the allocator refuses it
+        case "poison":
+            os.kill(os.getpid(), signal.SIGSEGV)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,24 @@ def test_a_job_that_kills_every_runner_is_stopped_after_three(stack, make_spec):
     assert job["state_reason"]["details"]["log_tail"]
 
 
+def test_a_job_that_kills_every_runner_does_not_take_its_companions_with_it(stack, make_spec):
+    blocking = stack.submit(make_spec(epochs=100_000))
+    stack.wait_for_step(blocking, 1)
+    names = ["harmless", "poison", "harmless too"]
+    job_ids = [stack.submit(make_spec(name=name, fusion="auto", checkpoint_every_s=3600)) for name in names]
+    stack.act(blocking, "cancel")
+
+    poison = stack.wait(job_ids[1], "failed")
+    companions = [stack.wait(job_id, "succeeded") for job_id in (job_ids[0], job_ids[2])]
+
+    assert poison["state_reason"]["code"] == "poisoned"
+    assert poison["attempt"] == 2 + 3, "twice in company, which might have been to blame; then alone"
+    for job in companions:
+        assert [step["reason"] for step in job["transitions"] if step["reason"]] == ["worker_lost", "fusion_limit"]
+        assert job["result"]["fused_with"] == []
+        assert job["result"]["exact"] is True
+
+
 def check_failure(stack, job, code, words):
     reason = job["state_reason"]
     assert reason["code"] == code

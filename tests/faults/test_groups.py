@@ -1,0 +1,167 @@
+"""Faults that meet jobs which train in one pass, with real processes, on both databases.
+
+What is promised to a job alone is promised to each of them; and a group whose run is lost is taken up again as the same
+group, so that its hashes are those of a pass that nobody disturbed. Where the company of a job changes, its last bits
+may: then its numbers are those of its own run all the same, which double precision shows.
+"""
+
+import json
+import signal
+
+import pytest
+
+from regcore import make_plan, parse_spec, train
+from regcore.loop.group import Newcomer, train_group
+
+pytestmark = pytest.mark.timeout(240)
+
+NUM_EPOCHS = 100
+FIRST_HALF = (200, 900)  # of 100 epochs of 18 steps
+CLOSE = 1e-9
+
+
+@pytest.fixture
+def make_group(make_spec):
+    """Specs that train in one pass."""
+
+    def make_group(*, epochs=NUM_EPOCHS, precision="float32", checkpoint_every_s=0.1):
+        return [
+            make_spec(
+                fusion="auto",
+                regularizers=[{"kind": "dropout", "p": 0.2}, {"kind": "l1", "strength": strength}],
+                training={
+                    "epochs": epochs,
+                    "checkpoint_every_s": checkpoint_every_s,
+                    "seed": seed,
+                    "precision": precision,
+                },
+            )
+            for seed, strength in enumerate((1e-6, 1e-5, 1e-4))
+        ]
+
+    return make_group
+
+
+@pytest.fixture
+def submit_together(stack, make_spec):
+    """Submit jobs while the one worker is busy, so that it then claims all of them at once; their ids."""
+
+    def submit_together(specs):
+        blocking = stack.submit(make_spec(epochs=100_000, priority="high"))
+        stack.wait_for_step(blocking, 1)
+        job_ids = [stack.submit(spec) for spec in specs]
+        stack.act(blocking, "cancel")
+        stack.wait(blocking, "cancelled")
+        return job_ids
+
+    return submit_together
+
+
+@pytest.fixture(scope="session")
+def undisturbed_group():
+    """Gives `weights_sha256` of each member of a pass that nobody disturbed, trained in this process."""
+    known = {}
+
+    def sha256s(specs):
+        name = json.dumps(specs)
+        if name not in known:
+            newcomers = [Newcomer(str(place), make_plan(parse_spec(spec))) for place, spec in enumerate(specs)]
+            results = dict(train_group(newcomers))
+            known[name] = [results[newcomer.key].weights_sha256 for newcomer in newcomers]
+        return known[name]
+
+    return sha256s
+
+
+def check_whole(stack, job_ids, jobs):
+    """Nothing of any of them is lost or doubled."""
+    for job_id, job in zip(job_ids, jobs, strict=True):
+        records = stack.records(job_id)
+        assert [one["seq"] for one in records] == list(range(1, len(records) + 1))
+        steps = [one["body"]["step"] for one in records if one["kind"] == "metrics"]
+        per_epoch = job["plan"]["steps_per_epoch"]
+        assert steps == [per_epoch * epoch for epoch in range(1, job["plan"]["num_epochs"] + 1)]
+        assert [one["body"]["state"] for one in records if one["kind"] == "state"].count("succeeded") == 1
+        assert {"log.txt", "metrics.csv", "model.safetensors"} <= stack.artifact_names(job_id)
+
+
+def check_same_group(stack, job_ids, expected_sha256s):
+    jobs = [stack.wait(job_id, "succeeded") for job_id in job_ids]
+    check_whole(stack, job_ids, jobs)
+    assert [job["attempt"] for job in jobs] == [2] * len(jobs)
+    for job_id, job in zip(job_ids, jobs, strict=True):
+        assert job["result"]["fused_with"] == [other for other in job_ids if other != job_id]
+    assert [job["result"]["exact"] for job in jobs] == [True] * len(jobs)
+    assert [job["result"]["weights_sha256"] for job in jobs] == expected_sha256s
+
+
+def went_on(stack, job_id):
+    return [line for line in stack.artifact_text(job_id, "log.txt").splitlines() if "going on from" in line]
+
+
+def test_a_killed_runner_costs_its_group_nothing(stack, make_group, submit_together, undisturbed_group, dice):
+    specs = make_group()
+    job_ids = submit_together(specs)
+    stack.wait_for_step(job_ids[0], dice.randint(*FIRST_HALF))
+
+    stack.worker.runners()[0].kill()
+
+    check_same_group(stack, job_ids, undisturbed_group(specs))
+    assert [len(went_on(stack, job_id)) for job_id in job_ids] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "shut-down"])
+def test_a_worker_that_goes_leaves_its_group_to_another(
+    stack, make_group, submit_together, undisturbed_group, dice, number
+):
+    specs = make_group()
+    job_ids = submit_together(specs)
+    stack.wait_for_step(job_ids[0], dice.randint(*FIRST_HALF))
+
+    stack.worker.send(number)
+    stack.add_worker(2).start()
+
+    check_same_group(stack, job_ids, undisturbed_group(specs))
+    assert [len(went_on(stack, job_id)) for job_id in job_ids] == [1, 1, 1]
+
+
+def test_who_is_paused_or_cancelled_leaves_the_others_and_itself_as_they_would_be_alone(
+    stack, make_group, submit_together, dice
+):
+    specs = make_group(epochs=2 * NUM_EPOCHS, precision="float64")
+    job_ids = submit_together(specs)
+    first, second, third = job_ids
+    stack.wait_for_step(first, dice.randint(*FIRST_HALF))
+
+    stack.act(second, "cancel")
+    stack.wait(second, "cancelled")
+    stack.act(third, "pause")
+    stack.wait(third, "paused")
+    meanwhile = stack.job(first)["state"]
+    done = stack.wait(first, "succeeded")
+    stack.act(third, "resume")
+    resumed = stack.wait(third, "succeeded")
+
+    assert meanwhile == "running"
+    assert stack.artifact_names(second) == {"log.txt", "metrics.csv"}
+    assert (done["attempt"], resumed["attempt"]) == (1, 2)
+    check_whole(stack, [first, third], [done, resumed])
+    assert len(went_on(stack, third)) == 1
+    for job, spec in ((done, specs[0]), (resumed, specs[2])):
+        assert job["result"]["exact"] is False, "its company changed"
+        assert job["result"]["metrics"] == pytest.approx(train(parse_spec(spec)).metrics, rel=CLOSE)
+
+
+def test_a_job_that_is_resumed_while_it_still_pauses_loses_nothing(stack, make_group, submit_together, dice):
+    specs = make_group(precision="float64")
+    job_ids = submit_together(specs)
+    stack.wait_for_step(job_ids[0], dice.randint(*FIRST_HALF))
+
+    for job_id in job_ids:
+        stack.act(job_id, "pause")
+        stack.act(job_id, "resume")
+
+    jobs = [stack.wait(job_id, "succeeded") for job_id in job_ids]
+    check_whole(stack, job_ids, jobs)
+    for job, spec in zip(jobs, specs, strict=True):
+        assert job["result"]["metrics"] == pytest.approx(train(parse_spec(spec)).metrics, rel=CLOSE)
