@@ -1,4 +1,7 @@
-"""Why a job failed and what its user can do: each reason from a run that met it, and the worker takes the next job."""
+"""Why a job failed and what its user can do: each reason from a run that met it, and the worker takes the next job.
+
+On SQLite alone: how a run ends is decided before the database hears of it, and the store's own tests are on both.
+"""
 
 import sys
 from collections.abc import Iterator
@@ -11,9 +14,9 @@ FAULTY_WORKER = Path(__file__).with_name("faulty_worker.py")
 
 
 @pytest.fixture(scope="module")
-def stack(database_url: str | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
     """A stack with a worker whose runners do to a job what its name says."""
-    stack = LiveStack(tmp_path_factory.mktemp("stack"), database_url, lease_s=2, reconcile_interval_s=0.2)
+    stack = LiveStack(tmp_path_factory.mktemp("stack"), None, lease_s=2, reconcile_interval_s=0.2)
     stack.worker_command = [sys.executable, str(FAULTY_WORKER)]
     try:
         yield stack.start()
@@ -61,7 +64,7 @@ def test_a_job_that_kills_every_runner_does_not_take_its_companions_with_it(stac
     blocking = stack.submit(make_spec(epochs=100_000))
     stack.wait_for_step(blocking, 1)
     names = ["harmless", "poison", "harmless too"]
-    job_ids = [stack.submit(make_spec(name=name, fusion="auto", checkpoint_every_s=3600)) for name in names]
+    job_ids = [stack.submit(make_spec(3, name=name, fusion="auto", checkpoint_every_s=3600)) for name in names]
     stack.act(blocking, "cancel")
 
     poison = stack.wait(job_ids[1], "failed")

@@ -240,9 +240,12 @@ class LiveStack:
         return events
 
     def artifact_text(self, job_id: str, name: str) -> str:
+        return self.artifact_bytes(job_id, name).decode()
+
+    def artifact_bytes(self, job_id: str, name: str) -> bytes:
         answer = self.client.get(f"/v1/jobs/{job_id}/artifacts/{name}")
         assert answer.status_code == 200, answer.text
-        return str(answer.text)
+        return bytes(answer.content)
 
     def artifact_names(self, job_id: str) -> set[str]:
         return {one["name"] for one in self.get(f"/v1/jobs/{job_id}/artifacts")["data"]}
