@@ -73,46 +73,41 @@ def undisturbed_group():
     return sha256s
 
 
-def check_whole(stack, job_ids, jobs):
-    """Nothing of any of them is lost or doubled."""
-    for job_id, job in zip(job_ids, jobs, strict=True):
-        records = stack.records(job_id)
-        assert [one["seq"] for one in records] == list(range(1, len(records) + 1))
-        steps = [one["body"]["step"] for one in records if one["kind"] == "metrics"]
-        per_epoch = job["plan"]["steps_per_epoch"]
-        assert steps == [per_epoch * epoch for epoch in range(1, job["plan"]["num_epochs"] + 1)]
-        assert [one["body"]["state"] for one in records if one["kind"] == "state"].count("succeeded") == 1
-        assert {"log.txt", "metrics.csv", "model.safetensors"} <= stack.artifact_names(job_id)
+@pytest.fixture
+def check_same_group(stack, check_whole):
+    """Checks that jobs were taken up once, together, and are what they would have been without that."""
 
+    def check(job_ids, expected_sha256s):
+        jobs = [stack.wait(job_id, "succeeded") for job_id in job_ids]
+        for job in jobs:
+            check_whole(job)
+            assert job["result"]["fused_with"] == [other for other in job_ids if other != job["id"]]
+            assert (job["attempt"], job["result"]["exact"]) == (2, True)
+            assert len(went_on(stack, job["id"])) == 1
+        assert [job["result"]["weights_sha256"] for job in jobs] == expected_sha256s
 
-def check_same_group(stack, job_ids, expected_sha256s):
-    jobs = [stack.wait(job_id, "succeeded") for job_id in job_ids]
-    check_whole(stack, job_ids, jobs)
-    assert [job["attempt"] for job in jobs] == [2] * len(jobs)
-    for job_id, job in zip(job_ids, jobs, strict=True):
-        assert job["result"]["fused_with"] == [other for other in job_ids if other != job_id]
-    assert [job["result"]["exact"] for job in jobs] == [True] * len(jobs)
-    assert [job["result"]["weights_sha256"] for job in jobs] == expected_sha256s
+    return check
 
 
 def went_on(stack, job_id):
     return [line for line in stack.artifact_text(job_id, "log.txt").splitlines() if "going on from" in line]
 
 
-def test_a_killed_runner_costs_its_group_nothing(stack, make_group, submit_together, undisturbed_group, dice):
+def test_a_killed_runner_costs_its_group_nothing(
+    stack, make_group, submit_together, undisturbed_group, check_same_group, dice
+):
     specs = make_group()
     job_ids = submit_together(specs)
     stack.wait_for_step(job_ids[0], dice.randint(*FIRST_HALF))
 
     stack.worker.runners()[0].kill()
 
-    check_same_group(stack, job_ids, undisturbed_group(specs))
-    assert [len(went_on(stack, job_id)) for job_id in job_ids] == [1, 1, 1]
+    check_same_group(job_ids, undisturbed_group(specs))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "shut-down"])
 def test_a_worker_that_goes_leaves_its_group_to_another(
-    stack, make_group, submit_together, undisturbed_group, dice, number
+    stack, make_group, submit_together, undisturbed_group, check_same_group, dice, number
 ):
     specs = make_group()
     job_ids = submit_together(specs)
@@ -121,12 +116,11 @@ def test_a_worker_that_goes_leaves_its_group_to_another(
     stack.worker.send(number)
     stack.add_worker(2).start()
 
-    check_same_group(stack, job_ids, undisturbed_group(specs))
-    assert [len(went_on(stack, job_id)) for job_id in job_ids] == [1, 1, 1]
+    check_same_group(job_ids, undisturbed_group(specs))
 
 
 def test_who_is_paused_or_cancelled_leaves_the_others_and_itself_as_they_would_be_alone(
-    stack, make_group, submit_together, dice
+    stack, make_group, submit_together, check_whole, dice
 ):
     specs = make_group(epochs=2 * NUM_EPOCHS, precision="float64")
     job_ids = submit_together(specs)
@@ -145,14 +139,16 @@ def test_who_is_paused_or_cancelled_leaves_the_others_and_itself_as_they_would_b
     assert meanwhile == "running"
     assert stack.artifact_names(second) == {"log.txt", "metrics.csv"}
     assert (done["attempt"], resumed["attempt"]) == (1, 2)
-    check_whole(stack, [first, third], [done, resumed])
     assert len(went_on(stack, third)) == 1
     for job, spec in ((done, specs[0]), (resumed, specs[2])):
+        check_whole(job)
         assert job["result"]["exact"] is False, "its company changed"
         assert job["result"]["metrics"] == pytest.approx(train(parse_spec(spec)).metrics, rel=CLOSE)
 
 
-def test_a_job_that_is_resumed_while_it_still_pauses_loses_nothing(stack, make_group, submit_together, dice):
+def test_a_job_that_is_resumed_while_it_still_pauses_loses_nothing(
+    stack, make_group, submit_together, check_whole, dice
+):
     specs = make_group(precision="float64")
     job_ids = submit_together(specs)
     stack.wait_for_step(job_ids[0], dice.randint(*FIRST_HALF))
@@ -162,6 +158,6 @@ def test_a_job_that_is_resumed_while_it_still_pauses_loses_nothing(stack, make_g
         stack.act(job_id, "resume")
 
     jobs = [stack.wait(job_id, "succeeded") for job_id in job_ids]
-    check_whole(stack, job_ids, jobs)
     for job, spec in zip(jobs, specs, strict=True):
+        check_whole(job)
         assert job["result"]["metrics"] == pytest.approx(train(parse_spec(spec)).metrics, rel=CLOSE)

@@ -85,9 +85,14 @@ class Part:
             self.kill()
 
     def runners(self) -> list[psutil.Process]:
-        """A worker's runners, the one that has used the processor the most first: it trains, the others wait."""
+        """A worker's runners: those that train first, then those that have used the processor the most."""
         children = psutil.Process(self.pid).children()
-        return sorted(children, key=lambda child: -sum(child.cpu_times()[:2]))
+        return sorted(children, key=lambda child: (not _trains(child), -sum(child.cpu_times()[:2])))
+
+
+def _trains(runner: psutil.Process) -> bool:
+    """What a runner prints while it has a run goes into that run's folder."""
+    return any("/runs/" in file.path for file in runner.open_files())
 
 
 class LiveStack:

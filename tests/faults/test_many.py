@@ -1,0 +1,65 @@
+"""64 jobs that a script posts one by one, while what trains them is killed: nothing is lost, and nothing differs.
+
+On SQLite alone: `test_groups.py` has the same faults on both databases.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from live_stack import LiveStack, live_stack
+
+from regcore import parse_spec, train
+
+NUM_JOBS = 64
+KILLED_AFTER = (8, 32, NUM_JOBS)  # jobs posted
+CLOSE = 1e-9
+
+
+@pytest.fixture
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
+    with live_stack(tmp_path_factory.mktemp("stack"), None, lease_s=2, reconcile_interval_s=0.2) as stack:
+        yield stack
+
+
+def spec_of(number, fusion="auto"):
+    """What one tries: four strengths, and sixteen seeds of each."""
+    return {
+        "data": {"kind": "builtin", "name": "digits"},
+        "model": {"kind": "mlp", "hidden": [16]},
+        "regularizers": [{"kind": "l1", "strength": 10.0 ** -(2 + number % 4)}, {"kind": "dropout", "p": 0.2}],
+        "training": {"epochs": 25, "seed": number // 4, "precision": "float64", "checkpoint_every_s": 0.1},
+        "fusion": fusion,
+    }
+
+
+def kill_a_group(stack):
+    """Kill the runner in the middle of a pass of several jobs."""
+
+    def training():
+        return [job for job in stack.get("/v1/jobs?state=running")["data"] if job["progress"]["step"] > 0]
+
+    stack.wait_for(lambda: len(training()) > 1)
+    stack.worker.runners()[0].kill()
+
+
+def test_64_jobs_posted_one_by_one_train_together_and_give_what_each_gives_alone(stack, check_whole):
+    job_ids = []
+    for number in range(NUM_JOBS):
+        job_ids.append(stack.submit(spec_of(number)))
+        if len(job_ids) in KILLED_AFTER:
+            kill_a_group(stack)
+    alone_ids = {number: stack.submit(spec_of(number, fusion="off")) for number in range(0, NUM_JOBS, 16)}
+
+    jobs = [stack.wait(job_id, "succeeded") for job_id in job_ids]
+    alone = {number: stack.wait(job_id, "succeeded") for number, job_id in alone_ids.items()}
+
+    expected = [train(parse_spec(spec_of(number))) for number in range(NUM_JOBS)]
+    for number, job in alone.items():
+        assert job["result"]["weights_sha256"] == expected[number].weights_sha256
+    for job, solo in zip(jobs, expected, strict=True):
+        check_whole(job)
+        assert job["result"]["metrics"] == pytest.approx(solo.metrics, rel=CLOSE)
+    num_companions = [len(job["result"]["fused_with"]) for job in jobs]
+    assert sum(count >= 7 for count in num_companions) > NUM_JOBS // 2, num_companions
+    reasons = [step["reason"] for job in jobs for step in job["transitions"]]
+    assert reasons.count("worker_lost") + reasons.count("fusion_limit") >= 4, "kills met groups"
