@@ -2,12 +2,12 @@
 
 A process may die before or after every statement of a transaction, and after its commit but before it hears of it. What
 was not committed must be undone; what was must be there, whoever knows. A run that was cut off stays around as a stale
-one and keeps trying to write.
+one and keeps trying to write. A run has one job, or several that train together.
 """
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -16,10 +16,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
+    MultipleResults,
     RuleBasedStateMachine,
     consumes,
     initialize,
     invariant,
+    multiple,
     rule,
     run_state_machine_as_test,
 )
@@ -27,7 +29,7 @@ from sqlalchemy import Connection, text
 
 from jobs.database import Database
 from jobs.errors import IllegalActionError, JobNotFoundError, StaleRunError
-from jobs.model import ArtifactRow, Capabilities, NewJob, NewRecord
+from jobs.model import ArtifactRow, Capabilities, JobEnd, NewJob, NewRecord
 from jobs.settings import Settings
 from jobs.states import TERMINAL, TRANSITIONS, JobState, Reason, make_reason
 from jobs.store import Store, open_store
@@ -37,11 +39,11 @@ TENANT = "tenant"
 CPU = Capabilities(frozenset({"cpu"}))
 MAX_ATTEMPTS = 3
 NEW_JOB = NewJob(None, {}, "normal", {}, {"resources": {"device": "auto", "pool": None}}, {})
+FUSIBLE_JOB = replace(NEW_JOB, fusion_key="same")
 LOST = make_reason(Reason.WORKER_LOST)
 FILES = [ArtifactRow("log.txt", 1, "a" * 64, "text/plain")]
 
 Run = tuple[int, str]
-NO_RUN: Run = (-1, "job_lost")
 
 NEVER = ("never", 0)
 crash_points = st.one_of(
@@ -68,6 +70,9 @@ class Model:
     steps: list[int] = field(default_factory=list)
     checkpoint: Run | None = None
     furthest: int = -1
+    is_fusible: bool = False
+    is_alone: bool = False
+    group: int | None = None
     log: list[JobState] = field(default_factory=lambda: [JobState.QUEUED])
 
     def go(self, state: JobState, *, with_files: bool = False) -> None:
@@ -76,6 +81,8 @@ class Model:
         self.log.append(state)
         if state in TERMINAL | {JobState.QUEUED, JobState.PAUSED}:
             self.run_id = None
+        if state is JobState.SUCCEEDED:
+            self.checkpoint = None
         if state in TERMINAL:
             self.owes_files = self.attempt > 0 and not with_files
 
@@ -88,9 +95,22 @@ class Model:
         self.resume_requested = False
         self.go(wanted)
 
+    @property
+    def may_join(self) -> bool:
+        has_begun = self.checkpoint is not None or self.num_lost > 0 or self.group is not None
+        return self.is_fusible and not self.is_alone and not has_begun
+
+    def leave(self, *, is_alone: bool) -> None:
+        self.group = None
+        self.is_alone |= is_alone
+
     def lose(self, *, with_files: bool = False) -> None:
         self.num_lost += 1
-        if self.num_lost >= MAX_ATTEMPTS and self.state in (JobState.STARTING, JobState.RUNNING):
+        if self.group is not None and self.num_lost >= 2:
+            self.num_lost = 0
+            self.leave(is_alone=True)
+            self.give_back()
+        elif self.num_lost >= MAX_ATTEMPTS and self.state in (JobState.STARTING, JobState.RUNNING):
             self.go(JobState.FAILED, with_files=with_files)
         else:
             self.give_back()
@@ -155,33 +175,69 @@ class StoreMachine(RuleBasedStateMachine):
         finally:
             self.database.write = whole  # type: ignore[method-assign]
 
-    @rule(target=jobs, crash=crash_points)
-    def submit(self, crash: tuple[str, int]) -> str:
-        done, _ = self.attempt(crash, lambda: self.store.submit(TENANT, NEW_JOB))
+    @rule(target=jobs, is_fusible=st.booleans(), crash=crash_points)
+    def submit(self, is_fusible: bool, crash: tuple[str, int]) -> str:
+        new_job = FUSIBLE_JOB if is_fusible else NEW_JOB
+        done, _ = self.attempt(crash, lambda: self.store.submit(TENANT, new_job))
         if not done:
             return "job_lost"
         (job_id,) = {job.id for job in self.store.list(TENANT, limit=1000).data} - set(self.models)
-        self.models[job_id] = Model()
+        self.models[job_id] = Model(is_fusible=is_fusible)
         return job_id
 
     @rule(target=runs, crash=crash_points)
-    def claim(self, crash: tuple[str, int]) -> Run:
-        queued = sorted(job_id for job_id, model in self.models.items() if model.state is JobState.QUEUED)
+    def claim(self, crash: tuple[str, int]) -> MultipleResults[Run]:
+        queued = self.queued()
         self.let_delays_pass()
         done, run = self.attempt(crash, lambda: self.store.claim("wrk", CPU))
         if not done or not queued:
             assert run is None
-            return NO_RUN
-        # The oldest one; where the worker died before it heard of its claim, only the database knows the run.
-        model = self.models[queued[0]]
-        model.go(JobState.STARTING)
+            return multiple()
+        # The oldest one, with its group; where the worker died before it heard of its claim, only the database knows
+        # the run.
+        group = self.models[queued[0]].group
+        taken = [job_id for job_id in queued if group is not None and self.models[job_id].group == group] or queued[:1]
+        run_id = self.take(taken)
+        if group is not None:
+            for job_id, model in self.models.items():
+                if model.group == group and job_id not in taken and model.state not in TERMINAL:
+                    model.leave(is_alone=False)
+        assert run is None or (run.run_id, [job.id for job in run.jobs]) == (run_id, taken)
+        return multiple(*((run_id, job_id) for job_id in taken))
+
+    @rule(target=runs, run=runs, limit=st.integers(1, 3), crash=crash_points)
+    def join(self, run: Run, limit: int, crash: tuple[str, int]) -> MultipleResults[Run]:
+        model = self.current(run)
+        self.let_delays_pass()
+        with self.refused_if(model is None):
+            done, joined = self.attempt(crash, lambda: self.store.join(*run, CPU, limit, 10**9))
+            assert model is not None or not done
+            if done and model is not None and model.may_join and model.state is JobState.STARTING:
+                company = [job_id for job_id in self.queued() if self.models[job_id].may_join][:limit]
+                assert joined is None or [job.id for job in joined.jobs] == [run[1], *company]
+                if company:
+                    assert self.take(company) == run[0]
+                    for job_id in (run[1], *company):
+                        self.models[job_id].group = run[0]
+                return multiple(*((run[0], job_id) for job_id in company))
+            assert joined is None or [job.id for job in joined.jobs] == [run[1]]
+        return multiple()
+
+    def queued(self) -> list[str]:
+        return sorted(job_id for job_id, model in self.models.items() if model.state is JobState.QUEUED)
+
+    def take(self, job_ids: Collection[str]) -> int:
+        """Note in the model what the database says of jobs that a run has taken."""
         with self.database.read() as connection:
             query = text("SELECT run_id FROM jobs WHERE id = :id")
-            model.run_id = connection.execute(query, {"id": queued[0]}).scalar_one()
-        model.attempt += 1
-        assert model.run_id is not None
-        assert run is None or (run.run_id, run.jobs[0].id) == (model.run_id, queued[0])
-        return model.run_id, queued[0]
+            (run_id,) = {connection.execute(query, {"id": job_id}).scalar_one() for job_id in job_ids}
+        for job_id in job_ids:
+            model = self.models[job_id]
+            model.go(JobState.STARTING)
+            model.run_id = run_id
+            model.attempt += 1
+        assert isinstance(run_id, int)
+        return run_id
 
     @rule(run=runs, crash=crash_points)
     def start(self, run: Run, crash: tuple[str, int]) -> None:
@@ -194,18 +250,26 @@ class StoreMachine(RuleBasedStateMachine):
                     model.go(JobState.RUNNING)
                 assert trains in (None, model.state is JobState.RUNNING)
 
-    @rule(run=runs, steps=st.lists(st.integers(0, 5), max_size=4), saves=st.booleans(), crash=crash_points)
-    def append(self, run: Run, steps: list[int], saves: bool, crash: tuple[str, int]) -> None:
+    @rule(
+        run=runs,
+        steps=st.lists(st.integers(0, 5), max_size=4),
+        saves=st.sampled_from(["no", "yes", "apart"]),
+        crash=crash_points,
+    )
+    def append(self, run: Run, steps: list[int], saves: str, crash: tuple[str, int]) -> None:
         model = self.current(run)
         new = [NewRecord("metrics", {"step": step}, 1.0, key=f"step:{step}") for step in steps]
-        if saves:
-            new.append(NewRecord("checkpoint", {"step": len(steps)}, 1.0))
+        if saves != "no":
+            apart = {"apart": True} if saves == "apart" else {}
+            new.append(NewRecord("checkpoint", {"step": len(steps), **apart}, 1.0))
         with self.refused_if(model is None):
             done, _ = self.attempt(crash, lambda: self.store.append(*run, new))
             assert model is not None or not done
             if done and model is not None:
                 model.steps = list(dict.fromkeys(model.steps + steps))
-                if saves:
+                if saves == "apart":
+                    model.leave(is_alone=False)
+                if saves != "no":
                     model.checkpoint = (run[0], str(len(steps)))
                     if len(steps) > model.furthest:
                         model.num_lost, model.furthest = 0, len(steps)
@@ -232,6 +296,17 @@ class StoreMachine(RuleBasedStateMachine):
             if done and model is not None:
                 model.give_back()
 
+    @rule(run=runs, is_alone=st.booleans(), crash=crash_points)
+    def leave(self, run: Run, is_alone: bool, crash: tuple[str, int]) -> None:
+        model = self.current(run)
+        end = JobEnd(job_id=run[1], state=JobState.QUEUED, alone=is_alone, leaves=not is_alone)
+        with self.refused_if(model is None):
+            done, _ = self.attempt(crash, lambda: self.store.settle(run[0], [end]))
+            assert model is not None or not done
+            if done and model is not None:
+                model.leave(is_alone=is_alone)
+                model.give_back()
+
     @rule(run=runs, crash=crash_points)
     def lose_runner(self, run: Run, crash: tuple[str, int]) -> None:
         model = self.current(run)
@@ -243,15 +318,16 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(run=runs, crash=crash_points)
     def lose_worker(self, run: Run, crash: tuple[str, int]) -> None:
-        model = self.current(run)
+        of_run = sorted(job_id for job_id, model in self.models.items() if model.run_id == run[0])
         with self.database.write() as connection:
             connection.execute(text("UPDATE runs SET lease_until = 1 WHERE id = :id"), {"id": run[0]})
         done, freed = self.attempt(crash, self.store.expire_leases)
-        assert freed in (None, [run[1]] if model else [])
-        if done and model is not None:
-            model.lose()
+        assert freed in (None, of_run)
+        if done and of_run:
+            for job_id in of_run:
+                self.models[job_id].lose()
             return
-        assert self.store.renew(run[0]) == (model is not None)
+        assert self.store.renew(run[0]) == bool(of_run)
 
     @rule(job_id=jobs, crash=crash_points)
     def cancel(self, job_id: str, crash: tuple[str, int]) -> None:
@@ -332,6 +408,17 @@ class StoreMachine(RuleBasedStateMachine):
             saved = job.checkpoint and (job.checkpoint["run_id"], str(job.checkpoint["step"]))
             assert saved == model.checkpoint
         assert {job.id for job in self.store.list(TENANT, limit=1000).data} == set(self.models)
+
+    @invariant()
+    def the_groups_are_as_the_model_says(self) -> None:
+        if not hasattr(self, "store"):
+            return
+        with self.database.read() as connection:
+            rows = connection.execute(text("SELECT id, group_id, alone FROM jobs")).all()
+        assert {row.id: bool(row.alone) for row in rows} == {one: model.is_alone for one, model in self.models.items()}
+        pairs = {(self.models[row.id].group, row.group_id) for row in rows}
+        assert len(pairs) == len({group for group, _ in pairs}) == len({group_id for _, group_id in pairs})
+        assert all((group is None) == (group_id is None) for group, group_id in pairs)
 
     def current(self, run: Run) -> Model | None:
         """Return the model of the job if the run is its current one."""
