@@ -38,8 +38,7 @@ def went_on(stack, job_id):
 # Runners and workers
 
 
-@pytest.mark.parametrize("time_of_day", range(2))
-def test_a_killed_runner_is_taken_up_from_its_checkpoint(stack, make_spec, dice, check_promise, time_of_day):
+def test_a_killed_runner_is_taken_up_from_its_checkpoint(stack, make_spec, dice, check_promise):
     job_id = stack.submit(make_spec())
     stack.wait_for_step(job_id, moment(dice))
 

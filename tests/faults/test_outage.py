@@ -41,9 +41,9 @@ def outage(stack: LiveStack, database_url: str | None) -> Iterator[None]:
 
 
 def test_a_database_that_is_away_stops_no_run_and_loses_nothing(stack, database_url, make_spec, check_promise):
-    spec = make_spec(epochs=700)
+    spec = make_spec(epochs=400)
     job_id = stack.submit(spec)
-    stack.wait_for_step(job_id, 200)
+    stack.wait_for_step(job_id, 50)
 
     with outage(stack, database_url):
         refused = stack.client.post("/v1/jobs", json=make_spec(epochs=1))
