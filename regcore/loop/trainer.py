@@ -186,6 +186,10 @@ class Trainer:
     def _end(self, positions: Sequence[int], error: TrainingError | None = None) -> Ending:
         """Take members out of the stack: with their selected weights, or with an error."""
         members = [self.members[position] for position in positions]
+        if self.step < self._lead.num_steps:  # else it has just been told
+            progress = self._progress()
+            for member in members:
+                member.on_record(progress)
         network = None
         if error is None:
             ended = self if len(members) == len(self.members) else self.select(positions)
@@ -238,7 +242,6 @@ class Trainer:
             root = leaving[self.members[position].key]
             if root is not None and self._checkpointer is not None:
                 alone = self.select([position])
-                alone._tell_progress(at_once=True)
                 self._checkpointer.save_apart(root, alone.members[0].on_record, self.step, epoch, alone.state())
         if self._checkpointer is not None:
             self._checkpointer.membership_changed()
@@ -406,11 +409,15 @@ class Trainer:
             member.on_record(record)
 
     def _tell_progress(self, *, at_once: bool = False) -> None:
-        step, num_steps = self.step, self._lead.num_steps
         now = time.monotonic()
-        if not at_once and 1 < step < num_steps and now - self._progress_at < PROGRESS_EVERY_S:
+        if not at_once and 1 < self.step < self._lead.num_steps and now - self._progress_at < PROGRESS_EVERY_S:
             return
         self._progress_at = now
+        self._tell(self._progress())
+        self._check_objective()  # no need to go through a long epoch once it is lost
+
+    def _progress(self) -> Record:
+        step, num_steps = self.step, self._lead.num_steps
         fraction = step / num_steps
         body = {
             "epoch": step // self._lead.steps_per_epoch,
@@ -418,10 +425,9 @@ class Trainer:
             "step": step,
             "num_steps": num_steps,
             "fraction": fraction,
-            "eta_s": round((now - self._started_at) * (1 - fraction) / fraction, 3) if step else None,
+            "eta_s": round((time.monotonic() - self._started_at) * (1 - fraction) / fraction, 3) if step else None,
         }
-        self._tell(Record("progress", body))
-        self._check_objective()  # no need to go through a long epoch once it is lost
+        return Record("progress", body)
 
     def _check_objective(self) -> None:
         """Give up once every member has seen a loss that is not finite.
