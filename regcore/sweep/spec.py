@@ -87,6 +87,8 @@ class Random(Frozen):
 class Halving(Frozen):
     """Every combination begins; at epochs `min_epochs`, `min_epochs · eta`, … the best of each `eta` goes on.
 
+    Each is judged among those of its own variant that have come so far; of equals the first goes on.
+
     Source: Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning (ASHA).
     """
 
