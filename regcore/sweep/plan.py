@@ -8,7 +8,8 @@ from regcore.errors import FieldError, SpecError
 from regcore.lint import SpecWarning
 from regcore.plan import Ceilings, Plan, make_plan
 from regcore.spec import parse_spec
-from regcore.sweep.expand import Candidate, expand
+from regcore.sweep.candidate import Candidate
+from regcore.sweep.expand import expand
 from regcore.sweep.spec import SweepSpec, parse_sweep
 
 _METRICS: Final = {"classification": ("loss", "accuracy"), "regression": ("loss", "r2", "mae")}

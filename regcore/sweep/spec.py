@@ -41,11 +41,11 @@ class Axis(Frozen):
     """One place of the spec, and what to put there: `values` or a `range`."""
 
     pointer: Pointer
-    """JSON Pointer into the base's `resolved_spec`."""
+    """JSON Pointer into the base's `resolved_spec`; `-` at its end is the place behind a list's last item."""
     values: Annotated[list[Any], Field(min_length=1, max_length=10_000)] | None = None
-    """Any JSON. null removes what is there, and puts nothing where nothing is."""
+    """Any JSON, each once: 1 and 1.0 are one value. null removes what is there, and puts nothing where nothing is."""
     range: Range | None = None
-    """Numbers; whole ones where the base has a whole number."""
+    """Numbers; rounded where the field takes whole ones alone."""
 
     @model_validator(mode="after")
     def _check(self) -> "Axis":
