@@ -96,7 +96,7 @@ class Halving(Frozen):
     eta: int = Field(default=3, ge=2, le=100)
     """One of so many goes on."""
     min_epochs: int = Field(default=1, ge=1)
-    """Epochs that each trains at least."""
+    """Epochs that each trains at least; below the epochs of every member."""
 
 
 class Ablation(Frozen):
@@ -112,7 +112,10 @@ class Objective(Frozen):
     """What the best member is chosen by."""
 
     metric: str = "validation/loss"
-    """A metric of the validation or train split; the test split is for the last word."""
+    """A metric of the validation or train split; the test split is for the last word.
+
+    All members must have it, of one data set and in one unit: a loss of one kind, with the same class weights.
+    """
     mode: Literal["min", "max"] | None = None
     """Which way is better; null for the metric's own."""
 
