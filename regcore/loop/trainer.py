@@ -38,7 +38,7 @@ class Member:
         plan: What it trains.
         on_record: Hears of its progress and metrics.
         history: Its evaluations, as bodies of `metrics` records.
-        selected_epoch: Whose weights it keeps.
+        selected_epoch: Whose weights it keeps; 0 before any was selected.
     """
 
     key: str
@@ -390,13 +390,18 @@ class Trainer:
 
     def _keep(self, member: int) -> None:
         for name, weight in self.network.weights.items():
-            kept = self._kept.setdefault(name, weight.detach().clone())
-            kept[member] = weight.detach()[member]
+            if name not in self._kept:
+                self._kept[name] = torch.zeros_like(weight)
+            self._kept[name][member] = weight.detach()[member]
 
     @torch.no_grad()
     def _restore(self) -> None:
+        """Give each member the weights that were kept of it; one whose metric was never finite ends with its last."""
+        selected = [k for k, member in enumerate(self.members) if member.selected_epoch]
         for name, kept in self._kept.items():
-            self.network.weights[name].copy_(kept)
+            self.network.weights[name][selected] = kept[selected]
+        for member in self.members:
+            member.selected_epoch = member.selected_epoch or member.history[-1]["epoch"]
 
     def _moment(self, step: int) -> Moment:
         return Moment(step, self._lead.steps_per_epoch, self._lead.num_steps)
