@@ -107,11 +107,11 @@ class Trainer:
         )
         self._kept: dict[str, Tensor] = {}
         self._started_at = self._progress_at = time.monotonic()
-        self._compiles = self._lead.resolved_spec.training.compile
-        self._forward: Callable[..., Tensor] = self._make_forward()
+        self._forward: Callable[..., Tensor] = network.forward
 
     def run(self) -> Iterator[Ending]:
         """Train to the last epoch, or until no member is left; tell of members as they end."""
+        self._forward = self._make_forward()
         try:
             yield from self._run()
         except _AllDivergedError:
@@ -131,7 +131,7 @@ class Trainer:
         yield self._end(range(len(self.members)))
 
     def first_steps(self) -> Iterator[None]:
-        """Take steps and do nothing else, one for each item, without end: for those who time them."""
+        """Take steps and do nothing else, one for each item, without end: for those who time them, uncompiled."""
         for rows in itertools.cycle(self._batches(0)):
             self._step(rows, self._moment(self.step))
             self.step += 1
@@ -181,7 +181,8 @@ class Trainer:
         return part
 
     def _make_forward(self) -> Callable[..., Tensor]:
-        return compiled(self.network.forward, self._tell) if self._compiles else self.network.forward
+        wanted = self._lead.resolved_spec.training.compile
+        return compiled(self.network.forward, self._tell) if wanted else self.network.forward
 
     def _end(self, positions: Sequence[int], error: TrainingError | None = None) -> Ending:
         """Take members out of the stack: with their selected weights, or with an error."""

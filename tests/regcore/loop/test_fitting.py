@@ -140,6 +140,13 @@ def test_a_step_is_timed_many_times_for_the_first_is_cold(make_fitting_plan, mon
     assert measured_s == pytest.approx(1e-3)
 
 
+def test_steps_are_timed_uncompiled_for_every_size_would_be_a_compilation(make_fitting_plan, monkeypatch):
+    plan = make_fitting_plan(training={"compile": True})
+    monkeypatch.setattr(torch, "compile", lambda function: pytest.fail("compiled"))
+
+    assert fitting._step_s([plan, plan], prepare(plan.resolved_spec)) > 0
+
+
 @pytest.mark.parametrize(
     ("limit", "used", "free"), [("max\n", "0", 8 * GB), (f"{3 * GB}\n", f"{GB}", 2 * GB), (f"{GB}", f"{2 * GB}", 0)]
 )
