@@ -98,7 +98,7 @@ def train_group(
         with _threads_for(lead, len(newcomers), checkpoints):
             yield from _train(newcomers, control or Control(), data_dir, checkpoints, companions)
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise OutOfMemoryError(
             f"memory ran out while training {len(newcomers) * lead.num_parameters:,} parameters: {error}",
@@ -222,8 +222,8 @@ def _checkpointer(
     )
 
 
-def _is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
-    """Torch says it by type for a GPU, and in words for the host."""
+def is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Whether memory ran out: torch says it by type for a GPU, and in words for the host."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
