@@ -16,8 +16,7 @@ import torch
 
 from regcore.data.prepare import PreparedData, prepare
 from regcore.fusion import fusion_key
-from regcore.loop.group import SMALL_STEP_PRODUCTS, choose_device, is_out_of_memory
-from regcore.loop.losses import row_losses
+from regcore.loop.group import SMALL_STEP_PRODUCTS, choose_device, is_out_of_memory, losses_of
 from regcore.loop.network import StackedNetwork
 from regcore.loop.trainer import Member, Trainer
 from regcore.plan import Plan
@@ -102,7 +101,7 @@ def _step_s(plans: Sequence[Plan], data: PreparedData) -> float:
         autocast=plans[0].resolved_spec.training.precision == "bfloat16",
     )
     members = [Member(str(position), plan, lambda record: None) for position, plan in enumerate(plans)]
-    trainer = Trainer(members, network, data, row_losses(plans[0].loss))
+    trainer = Trainer(members, network, data, losses_of(plans[0], data))
     times: list[float] = []
     steps = trainer.first_steps()
     began_at = time.perf_counter()

@@ -117,7 +117,7 @@ def _train(
     spec = lead.resolved_spec
     data = prepare(spec, data_dir, device=choose_device(spec.resources.device))
     _check_rows(lead, data)
-    losses = row_losses(lead.loss, _class_weights(lead, data))
+    losses = losses_of(lead, data)
     trainer, checkpointer = _set_up(newcomers, control, data, losses, checkpoints)
     everybody = companions if companions is not None else [newcomer.key for newcomer in newcomers]
     for ending in trainer.run():
@@ -262,6 +262,11 @@ def _check_rows(plan: Plan, data: PreparedData) -> None:
             f"{tuple(data.train.x.shape)}",
             remedy="Restore the data set's original files in the data directory.",
         )
+
+
+def losses_of(plan: Plan, data: PreparedData) -> RowLosses:
+    """The loss of each row, weighted by its class where the plan says so."""
+    return row_losses(plan.loss, _class_weights(plan, data))
 
 
 def _class_weights(plan: Plan, data: PreparedData) -> torch.Tensor | None:
