@@ -53,13 +53,16 @@ class SweepPlan:
     warnings: list[SpecWarning]
 
 
-def plan_sweep(body: Any, ceilings: Ceilings | None = None, max_members: int = 10_000) -> SweepPlan:
+def plan_sweep(
+    body: Any, ceilings: Ceilings | None = None, max_members: int = 10_000, max_bytes: int = 100_000_000
+) -> SweepPlan:
     """Plan a sweep from its JSON.
 
     Args:
         body: A `SweepSpec`.
         ceilings: Limits of each job; None for no limits.
         max_members: The most that it may have.
+        max_bytes: What its members' plans may take together, as JSON: a short sweep may ask for very much.
 
     Raises:
         SpecError: The sweep, its base or any member is wrong. Errors point into the body, at what put the wrong value
@@ -68,7 +71,7 @@ def plan_sweep(body: Any, ceilings: Ceilings | None = None, max_members: int = 1
     sweep = parse_sweep(body)
     base = _plan_base(sweep, ceilings)
     candidates = expand(sweep, base.resolved_spec.model_dump(mode="json"), max_members)
-    plans = _plan_each(sweep, candidates, ceilings)
+    plans = _plan_each(sweep, candidates, ceilings, max_bytes)
     problems = [
         *_objective_problems(sweep, plans[0]),
         *_unlike(sweep, base, candidates, plans),
@@ -91,18 +94,28 @@ def _plan_base(sweep: SweepSpec, ceilings: Ceilings | None) -> Plan:
         raise SpecError([FieldError(f"/base{one.pointer}", one.code, one.message) for one in error.errors]) from None
 
 
-def _plan_each(sweep: SweepSpec, candidates: Sequence[Candidate], ceilings: Ceilings | None) -> list[Plan]:
+def _plan_each(
+    sweep: SweepSpec, candidates: Sequence[Candidate], ceilings: Ceilings | None, max_bytes: int
+) -> list[Plan]:
     """The plan of each candidate. A seed changes nothing that is planned, so that is done once for all of them."""
     plans: list[Plan] = []
     errors: dict[tuple[str, str], FieldError] = {}
+    size_bytes = 0
     for candidate in candidates:
         try:
             plans.append(make_plan(parse_spec(candidate.spec), ceilings))
             _check_split(sweep, plans[-1])
+            size_bytes += len(plans[-1].model_dump_json()) * len(sweep.seeds)
         except SpecError as error:
             for one in error.errors:
                 explained = candidate.explain(one)
                 errors.setdefault((explained.pointer, one.message), explained)
+        if size_bytes > max_bytes:
+            message = (
+                f"The plans of a sweep's members may take {max_bytes:,} bytes together on this server; the first "
+                f"{len(plans):,} of {len(candidates):,} combinations take more. Try fewer, or a model of fewer layers."
+            )
+            raise SpecError([FieldError("/axes" if sweep.axes else "/base", "over_ceiling", message)])
         if len(errors) >= _MAX_ERRORS:
             break
     if errors:

@@ -230,6 +230,7 @@ def test_the_gap_is_the_difference_of_the_two_losses(make_job):
 
 # Checkpoints
 
+
 def test_a_run_that_stops_early_tells_where(make_job):
     records = []
     stopping = {"kind": "early_stopping", "patience": 1, "min_delta": 100}

@@ -31,6 +31,15 @@ def test_each_member_is_planned_as_if_it_were_submitted_alone(vary_split: bool, 
         assert member.plan == make_plan(parse_spec(member.spec))
 
 
+def test_a_short_body_cannot_ask_for_plans_without_end(sweep: Make) -> None:
+    deep = {"kind": "layers", "layers": [{"kind": "activation"}] * 300 + [{"kind": "linear"}]}
+    body = sweep(axes=[{"pointer": "/model", "values": [deep]}, {"pointer": STRENGTH, "values": [1e-3, 1e-2]}])
+    one_bytes = len(plan_sweep(body).members[0].plan.model_dump_json())
+    num_members = len(plan_sweep(body).members)
+
+    assert refused(body, None, 100, (num_members - 1) * one_bytes) == ["/axes"]
+
+
 def test_members_that_differ_in_strength_and_seed_alone_may_train_in_one_pass(sweep: Make) -> None:
     plan = plan_sweep(sweep(axes=[{"pointer": STRENGTH, "values": [1e-3, 1e-2]}]))
 
