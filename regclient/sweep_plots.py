@@ -83,7 +83,7 @@ def _draw_panel(panel: "Axes", curves: Sequence[Curve], marks: Mapping[str, floa
             curve.values, curve.means, label=split or None, color=colour, linewidth=2, marker="o", markersize=3.5
         )
         panel.fill_between(curve.values, curve.lows, curve.highs, color=colour, alpha=0.15, linewidth=0)
-    for (name, value), line in zip(marks.items(), ("-", "--"), strict=False):
+    for (name, value), line in zip(marks.items(), ("-", "--", ":"), strict=False):
         panel.axvline(value, color="0.35", linewidth=1.2, linestyle=line, label=f"{name}: {value:.3g}", zorder=0)
     _scale_axis(panel, curves[0].values)
     # By the means alone: at two seeds an interval is six times as wide as at many, and would flatten the curves.

@@ -9,12 +9,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from regclient.output import WIDE_TABLE_WIDTH, format_number, styled_state
-from regclient.sweep_views import VERDICTS, Contrast, Contrasts, curves_of, marked_values
+from regclient.sweep_views import VERDICTS, Contrast, Contrasts, curves_of, marked_values, view_of
 
 NUM_LEADERS = 10
 BAR_WIDTH = 17
 VERDICT_STYLES = {"helps": "green", "hurts": "red", "no_measurable_effect": "dim"}
-_MARKS = {"best": "best", "one standard error": "1 s.e.", "best, and within one standard error": "best, 1 s.e."}
 _PATH_COLUMNS = ("train/loss", "validation/loss", "test/loss", "test/accuracy", "sparsity")
 
 
@@ -35,7 +34,9 @@ def sweeps_table(sweeps: Iterable[Mapping[str, Any]]) -> Table:
 def leaderboard_table(sweep: Mapping[str, Any], *, width: int = WIDE_TABLE_WIDTH) -> Table:
     """The best candidates: what they are, and the objective with its interval over seeds."""
     leaders = sweep["leaderboard"][:NUM_LEADERS]
+    is_ablation = view_of(sweep["spec"]) == "ablation"  # whose variants are named after what they leave out
     pointers = list(dict.fromkeys(pointer for leader in leaders for pointer in leader.get("values") or {}))
+    pointers = [] if is_ablation else pointers
     has_variants = any(leader.get("variant") for leader in leaders)
     objective = (sweep["spec"].get("objective") or {}).get("metric", "validation/loss")
     table = Table(box=None, header_style="bold")
@@ -67,7 +68,7 @@ def path_table(path: Mapping[str, Any]) -> Table:
     """A line per value of the axis: losses, accuracy on the test rows, zeros; which value is which."""
     known = {curve.name: curve for metric in ("loss", "accuracy", "sparsity") for curve in curves_of(path, metric)}
     curves = [known[name] for name in _PATH_COLUMNS if name in known]
-    marks = {value: _MARKS[name] for name, value in marked_values(path).items()}
+    marks = {value: names.replace("one standard error", "1 s.e.") for names, value in marked_values(path).items()}
     table = Table(box=None, header_style="bold")
     table.add_column("value", justify="right", no_wrap=True)
     for curve in curves:

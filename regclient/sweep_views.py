@@ -63,12 +63,17 @@ def curves_of(path: Mapping[str, Any], metric: str) -> list[Curve]:
 
 
 def marked_values(path: Mapping[str, Any]) -> dict[str, float]:
-    """The values that stand out, by what they are called; equal ones are called by both names."""
-    best, one_standard_error = path.get("best_value"), path.get("one_standard_error_value")
-    if best is not None and best == one_standard_error:
-        return {"best, and within one standard error": best}
-    marks = {"best": best, "one standard error": one_standard_error}
-    return {name: value for name, value in marks.items() if value is not None}
+    """The values that stand out, by what they are called; equal ones are called by all their names."""
+    names = {
+        "best": "best_value",
+        "one standard error": "one_standard_error_value",
+        "no weight left": "smallest_zero_value",
+    }
+    called: dict[float, list[str]] = {}
+    for name, field in names.items():
+        if path.get(field) is not None:
+            called.setdefault(path[field], []).append(name)
+    return {", ".join(same): value for value, same in called.items()}
 
 
 def is_logarithmic(values: Iterable[float], from_ratio: float = LOG_FROM_RATIO) -> bool:

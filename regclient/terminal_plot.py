@@ -11,7 +11,7 @@ from rich.text import Text
 from regclient.sweep_views import LOG_FROM_RATIO, LOSS_LOG_FROM_RATIO, Curve, is_logarithmic
 
 MARKERS = "●○◆"
-RULES = "│┊"
+RULES = "│┊╎"
 STYLES = ("blue", "green", "red")
 LABEL_WIDTH = 8
 MAX_WIDTH = 100
@@ -63,7 +63,7 @@ def line_plot(curves: Sequence[Curve], marks: Mapping[str, float], *, width: int
 
     Args:
         curves: At most three; a point that is NaN is left out.
-        marks: At most two values of the axis that a line points out, by name.
+        marks: At most three values of the axis that a line points out, by name.
         width: Columns, labels included.
         height: Rows of the plot alone.
     """

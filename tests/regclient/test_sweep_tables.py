@@ -69,6 +69,15 @@ def test_the_leaderboard_has_no_column_that_nobody_fills() -> None:
     assert "variant" not in drawn(leaderboard_table({"leaderboard": [leader()], "spec": {}}))
 
 
+def test_the_leaderboard_of_an_ablation_names_what_is_left_out_once() -> None:
+    left_out = leader(variant="without l1", values={"/regularizers/0": None})
+
+    text = drawn(leaderboard_table({"leaderboard": [left_out], "spec": {"strategy": {"kind": "ablation"}}}))
+
+    assert "without l1" in text
+    assert "none" not in text
+
+
 def test_the_path_marks_its_values_on_80_columns(path: dict[str, Any]) -> None:
     text = drawn(path_table(path))
 

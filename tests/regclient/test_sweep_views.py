@@ -44,16 +44,18 @@ def test_nothing_measured_is_no_curve(path: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("best", "one_standard_error", "names"),
+    ("best", "one_standard_error", "zero", "names"),
     [
-        (0.1, 0.2, {"best": 0.1, "one standard error": 0.2}),
-        (0.1, 0.1, {"best, and within one standard error": 0.1}),
-        (0.1, None, {"best": 0.1}),
-        (None, None, {}),
+        (0.1, 0.2, 0.4, {"best": 0.1, "one standard error": 0.2, "no weight left": 0.4}),
+        (0.1, 0.1, None, {"best, one standard error": 0.1}),
+        (0.1, None, 0.1, {"best, no weight left": 0.1}),
+        (None, None, None, {}),
     ],
 )
-def test_marked_values_are_named(best: Any, one_standard_error: Any, names: dict[str, float]) -> None:
-    assert marked_values({"best_value": best, "one_standard_error_value": one_standard_error}) == names
+def test_marked_values_are_named(best: Any, one_standard_error: Any, zero: Any, names: dict[str, float]) -> None:
+    path = {"best_value": best, "one_standard_error_value": one_standard_error, "smallest_zero_value": zero}
+
+    assert marked_values(path) == names
 
 
 @pytest.mark.parametrize(
