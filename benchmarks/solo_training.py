@@ -13,21 +13,19 @@ import argparse
 import importlib.util
 import logging
 import os
-import platform
 import statistics
 import sys
 import time
 import warnings
 from collections.abc import Callable
-from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("KERAS_BACKEND", "torch")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 import torch
+from _report import hardware, keep
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -184,16 +182,6 @@ def contestants() -> dict[str, Callable[[int], float]]:
     return entries
 
 
-def hardware() -> str:
-    with Path("/proc/cpuinfo").open() as lines:
-        models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
-    return (
-        f"{models[0] if models else platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} torch "
-        f"threads, Python {platform.python_version()}, load average {load}"
-    )
-
-
 def table(rates: dict[str, list[float]]) -> str:
     """Median rates, and the ratio of RegCore's first row to each in the same round."""
     ours = next(iter(rates.values()))
@@ -219,15 +207,11 @@ def main() -> None:
         for name, measure in entries.items():
             rates[name].append(measure(options.epochs))
             print(f"{name}: {rates[name][-1]:,.0f}", file=sys.stderr, flush=True)
-    now = datetime.now(UTC)
     text = (
-        f"# Solo training, {now:%Y-%m-%d}\n\n784-128-10 with L1 on mnist-5k, batch {BATCH_SIZE}, {options.rounds} "
-        f"interleaved rounds of {options.epochs} epochs. {described}.\n\n{table(rates)}\n"
+        f"784-128-10 with L1 on mnist-5k, batch {BATCH_SIZE}, {options.rounds} interleaved rounds of {options.epochs} "
+        f"epochs. {described}.\n\n{table(rates)}"
     )
-    print(text)
-    results = Path(__file__).with_name("results")
-    results.mkdir(exist_ok=True)
-    (results / f"{now:%Y-%m-%d}-solo-training.md").write_text(text, encoding="utf-8")
+    keep("solo-training", "Solo training", text)
 
 
 if __name__ == "__main__":
