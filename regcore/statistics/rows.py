@@ -1,33 +1,12 @@
-"""What each row of a split adds to a metric, so that the mean over rows is the metric itself.
+"""What each row adds to a metric that is no plain mean over rows, so that the mean over these is the metric itself.
 
-The spread of these numbers, over √N, is what the choice of the test rows adds to the metric's noise. For accuracy they
-are 0 and 1, for mean absolute error the absolute errors; loss with class weights and R² are ratios of means, and theirs
-are linearised (the delta method).
+The spread of such numbers, over √N, is what the choice of the rows adds to the metric's noise. For a loss they are the
+losses, for accuracy 0 and 1, for mean absolute error the absolute errors. R² is a ratio of means, and the gap a
+difference of means over two splits; theirs are linearised (the delta method).
 """
 
 import numpy as np
 from numpy.typing import NDArray
-
-
-def loss_rows(per_row_loss: NDArray[np.float64], row_weights: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-    """The rows of Σ wᵢ lᵢ / Σ wᵢ: the losses themselves where nothing is weighted.
-
-    L + wᵢ (lᵢ − L) / w̄
-
-    Args:
-        per_row_loss: (N,).
-        row_weights: The class weight of each row, (N,), with a sum above zero.
-
-    Returns:
-        (N,).
-    """
-    losses = np.asarray(per_row_loss, np.float64)
-    if row_weights is None:
-        return losses
-    weights = np.asarray(row_weights, np.float64)
-    loss = (weights * losses).mean() / weights.mean()
-    rows: NDArray[np.float64] = loss + weights * (losses - loss) / weights.mean()
-    return rows
 
 
 def r2_rows(predictions: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -47,4 +26,25 @@ def r2_rows(predictions: NDArray[np.float64], targets: NDArray[np.float64]) -> N
     spread = (targets - targets.mean()) ** 2
     variance = spread.mean()
     rows: NDArray[np.float64] = 1 - squares / variance + squares.mean() / variance**2 * (spread - variance)
+    return rows
+
+
+def gap_rows(test_losses: NDArray[np.float64], train_losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The rows of T − R, the mean test loss less the mean train loss, of N and M rows that are independent.
+
+    T − R + ((N + M) / N) · (tᵢ − T) for a test row, T − R − ((N + M) / M) · (rⱼ − R) for a train row
+
+    Their variance over N + M is the sum of the two splits' own: s²_t / N + s²_r / M.
+
+    Args:
+        test_losses: (N,).
+        train_losses: (M,).
+
+    Returns:
+        (N + M,), the test rows first.
+    """
+    test, train = np.asarray(test_losses, np.float64), np.asarray(train_losses, np.float64)
+    num_rows = len(test) + len(train)
+    deviations = [(test - test.mean()) * (num_rows / len(test)), (train.mean() - train) * (num_rows / len(train))]
+    rows: NDArray[np.float64] = test.mean() - train.mean() + np.concatenate(deviations)
     return rows
