@@ -4,6 +4,7 @@ Lives here: the sweep's spec, its expansion to job specs, and who of a halving g
 live here: what the members' results say (`regcore.statistics`), and anything that trains or stores.
 """
 
+from regcore.sweep.direction import stronger_end
 from regcore.sweep.expand import FULL, WITHOUT, Candidate, expand
 from regcore.sweep.halving import Rungs, decide, rungs_of
 from regcore.sweep.plan import PlannedMember, SweepPlan, plan_sweep
@@ -22,4 +23,5 @@ __all__ = [
     "parse_sweep",
     "plan_sweep",
     "rungs_of",
+    "stronger_end",
 ]
