@@ -63,7 +63,8 @@ class VerdictQuery(NoQuery):
     """Of comparing members of a sweep."""
 
     metric: str | None = None
-    """What is compared; by default the objective's metric on the test split."""
+    """What is compared; by default the objective's metric on the test split. On the split that variants were chosen by
+    they look better than they are, and the notes say so."""
 
 
 class MetricsQuery(NoQuery):

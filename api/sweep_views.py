@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from api.services import Services
-from api.sweeps import MAX_LEADERS, best, leaderboard, spec_of
+from api.sweeps import MAX_LEADERS, best, find_resplits, leaderboard, spec_of
 from api.times import Time
 from api.views import Json, View
 from jobs.model import Sweep, SweepSummary
@@ -44,6 +44,7 @@ class Score(View):
     high: float | None
     num: int
     num_missing: int
+    """Members without a value: those that ended so, and those that have not ended."""
 
 
 class Best(View):
@@ -124,7 +125,7 @@ class PathPointView(View):
     num: int
     """Members that succeeded."""
     num_missing: int
-    """Members that ended without a result."""
+    """Members without a result: those that ended so, and those that have not ended."""
     metrics: Json
     """By name: `train/loss`, `validation/loss`, `test/loss`, `test/accuracy`, …"""
     norms: Json
@@ -143,9 +144,10 @@ class PathView(View):
     points: list[PathPointView]
     """By rising value."""
     best_value: float | None
-    """The best mean of the objective."""
+    """The best mean of the objective. One with a member missing is taken only where every value has one."""
     one_standard_error_value: float | None
-    """The strongest value no worse than the best by more than a standard error; null with fewer than two seeds."""
+    """The strongest value no worse than the best by more than a standard error; null with fewer than two seeds, and
+    where neither end of the axis regularizes more, as of a learning rate."""
     smallest_zero_value: float | None
     """The smallest value that leaves no weight in any member."""
     max_kkt_residual: float | None
@@ -179,7 +181,9 @@ class Judgement(View):
     tests: Json
     """`mcnemar`: of each pair on the same rows, right or wrong; null elsewhere."""
     verdict: Verdict
+    """`helps` or `hurts` only where the noise of the rows is known, besides that of training."""
     note: str | None
+    """What to know before believing it."""
 
 
 class DifferenceView(Judgement):
@@ -250,7 +254,8 @@ class AblationView(View):
 def show_sweep(services: Services, sweep: Sweep) -> SweepView:
     """Return a sweep as users see it, with what its members have come to by now."""
     spec = spec_of(sweep)
-    leaders = leaderboard(spec, services.store.sweep_members(sweep.tenant, sweep.id, spec.metric))
+    members = services.store.sweep_members(sweep.tenant, sweep.id, spec.metric)
+    leaders = leaderboard(spec, members, find_resplits(services, sweep, members))
     more: dict[str, Any] = {"best": best(services, sweep.tenant, leaders), "leaderboard": leaders[:MAX_LEADERS]}
     summary = show_sweep_summary(services, sweep).model_dump(exclude={"created_at", "started_at", "finished_at"})
     times = {name: getattr(sweep, name) for name in ("created_at", "started_at", "finished_at")}

@@ -3,19 +3,24 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from api.services import Services
 from api.sources import check_sources
+from api.splits import resplits_of
 from api.submissions import new_job
 from jobs.model import Json, NewJob, NewSweep, Sweep, SweepMember
 from jobs.states import TERMINAL
-from regcore.sweep import PlannedMember, SweepPlan, SweepSpec, plan_sweep, rungs_of
+from regcore.sweep import PlannedMember, SweepPlan, SweepSpec, plan_sweep, rungs_of, stronger_end
+
+if TYPE_CHECKING:
+    from regcore.statistics import Resplits
 
 MAX_LEADERS = 1000
 """Entries of a leaderboard; a sweep may have more combinations."""
 MAX_HINTS = 32
 """Messages for a new sweep. Each wakes one worker, which goes on to the next members by itself."""
+UNFINISHED = "{num} of {all} members have not ended, so what stands out may change."
 
 
 def plan_members(services: Services, tenant: str, body: Any) -> SweepPlan:
@@ -63,12 +68,15 @@ def by_candidate(members: Sequence[SweepMember]) -> dict[str, list[SweepMember]]
     return found
 
 
-def leaderboard(spec: SweepSpec, members: Sequence[SweepMember]) -> list[Json]:
+def leaderboard(spec: SweepSpec, members: Sequence[SweepMember], resplits: "Resplits | None" = None) -> list[Json]:
     """Every combination from best to last, as far as its members have come."""
     from regcore.statistics import rank  # with NumPy
 
     candidates = by_candidate(members)
-    ranked = rank({name: [one.objective for one in same] for name, same in candidates.items()}, spec.mode)
+    objectives = {
+        name: [one.objective if one else None for one in _by_seed(spec, same)] for name, same in candidates.items()
+    }
+    ranked = rank(objectives, spec.mode, resplit_ratio=resplits.ratio(spec.metric) if resplits else None)
     return [
         {
             "rank": place,
@@ -90,20 +98,49 @@ def best(services: Services, tenant: str, leaders: Sequence[Mapping[str, Any]]) 
     return {**leader, "spec": services.store.get(tenant, leader["job_ids"][0]).resolved_spec}
 
 
-def path(spec: SweepSpec, members: Sequence[SweepMember]) -> Json:
-    """What happens along the sweep's one numeric axis, as far as its members have ended.
+def find_resplits(services: Services, sweep: Sweep, members: Sequence[SweepMember]) -> "Resplits | None":
+    """How large the splits are that each seed of a sweep draws, by its first member; None where all share theirs."""
+    if not spec_of(sweep).vary_split or not members:
+        return None
+    return resplits_of(services.store.get(sweep.tenant, members[0].id))
 
-    Args:
-        spec: Of a sweep with a `path_axis`.
-        members: With their results.
-    """
+
+def path(services: Services, sweep: Sweep) -> Json:
+    """What happens along the one numeric axis of a sweep with a `path_axis`, as far as its members have ended."""
+    spec = spec_of(sweep)
+    assert spec.path_axis is not None, "the caller has looked"
+    pointer = spec.path_axis.pointer
+    members = services.store.sweep_members(sweep.tenant, sweep.id, spec.metric, with_results=True)
+    stronger = None
+    if members:
+        stronger = stronger_end(pointer, services.store.get(sweep.tenant, members[0].id).resolved_spec)
+    said = path_along(spec, members, stronger, find_resplits(services, sweep, members))
+    return {"pointer": pointer, **said}
+
+
+def path_along(
+    spec: SweepSpec,
+    members: Sequence[SweepMember],
+    stronger: Literal["larger", "smaller"] | None,
+    resplits: "Resplits | None" = None,
+) -> Json:
+    """The path through members that have their results; see `regularization_path`."""
     from regcore.statistics import PathPoint, regularization_path
 
     assert spec.path_axis is not None, "the caller has looked"
-    pointer = spec.path_axis.pointer
-    points = [
-        PathPoint(float(same[0].values[pointer]), [one.result for one in same if one.state in TERMINAL])
-        for same in by_candidate(members).values()
-    ]
-    stronger: Literal["smaller", "larger"] = "smaller" if pointer.endswith("/max_value") else "larger"
-    return {"pointer": pointer, **regularization_path(points, spec.metric, spec.mode, stronger=stronger)}
+    points: dict[float, PathPoint] = {}
+    for same in by_candidate(members).values():
+        value = float(same[0].values[spec.path_axis.pointer])
+        results = [one.result if one else None for one in _by_seed(spec, same)]
+        points.setdefault(value, PathPoint(value, results))  # 0 and 0.0 are one value
+    said = regularization_path(list(points.values()), spec.metric, spec.mode, stronger=stronger, resplits=resplits)
+    num_waiting = sum(one.state not in TERMINAL for one in members)
+    if num_waiting:
+        said["note"] = " ".join(filter(None, [UNFINISHED.format(num=num_waiting, all=len(members)), said["note"]]))
+    return said
+
+
+def _by_seed(spec: SweepSpec, same: Sequence[SweepMember]) -> list[SweepMember | None]:
+    """A combination's member for each seed; None for one that was deleted."""
+    found = {one.seed: one for one in same}
+    return [found.get(seed) for seed in spec.seeds]

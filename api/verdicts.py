@@ -1,20 +1,21 @@
 """What groups of jobs say against each other: their metrics, and what each row of a split added to these."""
 
-import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import ParameterError, ProblemError
 from api.services import Services
+from api.splits import resplit_ratio, rows_id
 from api.sweeps import by_candidate, leaderboard
 from jobs.errors import ArtifactNotFoundError, JobNotFoundError
 from jobs.model import Job, Json, SweepMember
 from jobs.states import TERMINAL
 from regcore.errors import FieldError, SpecError
 from regcore.spec import parse_as
+from regcore.spec.subject import subject_of
 from regcore.sweep import FULL, WITHOUT, SweepSpec
 
 if TYPE_CHECKING:
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
 
 ROWS = "rows.safetensors"
 GAP = "generalization_gap"
+
+CHOSEN: Final = (
+    "The variants were chosen by {objective}, on the rows of this very metric, and look better on them than they are: "
+    "the more, the more combinations there were to choose among. Judge by {better}."
+)
+WATCHED: Final = (
+    "Some of these jobs kept the weights that did best on the {split} rows, and look better on them than they are. "
+    "Judge by {better}."
+)
 
 
 class JobGroup(BaseModel):
@@ -51,17 +61,24 @@ def compare_jobs(services: Services, tenant: str, body: Any) -> Json:
     Raises:
         SpecError: The body is wrong, or names jobs that cannot be compared.
     """
-    from regcore.statistics import Group, compare
+    from regcore.statistics import compare
 
     asked = parse_as(Comparison, body)
     groups = _find(services, tenant, asked)
     _refuse_unknown(asked.metric, [job for group in groups for job in group], "/metric")
-    _refuse_unlike(groups, asked.metric)
+    errors = [
+        FieldError(f"/groups/{place}/job_ids/{position}", "not_comparable", message)
+        for place, position, message in _unlike(groups, asked.metric)
+    ]
+    if errors:
+        raise SpecError(errors)
     members = [
-        Group(named.name, [_member(services, tenant, job, asked.metric) for job in group])
+        _group(services, tenant, named.name, group, asked.metric)
         for named, group in zip(asked.groups, groups, strict=True)
     ]
-    return compare(members, asked.metric)
+    return compare(
+        members, asked.metric, resplit_ratio=resplit_ratio(groups, asked.metric), notes=_watched(groups, asked.metric)
+    )
 
 
 def compare_variants(
@@ -70,7 +87,8 @@ def compare_variants(
     """Return how a sweep's variants differ, each at what is best for it by the objective.
 
     Raises:
-        SpecError: The metric is not one that can be compared.
+        ProblemError: No job has the metric, or the variants are of different data sets or losses.
+        SpecError: The metric has no better end.
     """
     from regcore.statistics import compare
 
@@ -78,11 +96,17 @@ def compare_variants(
     leaders = leaderboard(spec, members)
     chosen = {entry["variant"]: entry for entry in reversed(leaders)}  # so that the first of each stays
     names = [variant.name for variant in spec.variants if variant.name in chosen]
-    jobs = {name: [services.store.get(tenant, job_id) for job_id in chosen[name]["job_ids"]] for name in names}
-    everyone = [job for same in jobs.values() for job in same]
-    _refuse_unknown(metric, everyone)
-    groups = [_group(services, tenant, name, jobs[name], metric) for name in names]
-    said = compare(groups, metric, _mode(spec, metric), resplit_ratio=_resplit_ratio(spec, everyone))
+    if len(names) < 2:
+        raise ProblemError("not_of_this_sweep", "Fewer than two variants have jobs left. Submit the sweep again.")
+    jobs = [[services.store.get(tenant, job_id) for job_id in chosen[name]["job_ids"]] for name in names]
+    _refuse_unknown(metric, [job for same in jobs for job in same])
+    for place, _, message in _unlike(jobs, metric):
+        detail = f"Variant {names[place]!r} cannot be compared by {metric} with {names[0]!r}: {message}"
+        raise ProblemError("not_of_this_sweep", detail)
+    groups = [_group(services, tenant, name, same, metric) for name, same in zip(names, jobs, strict=True)]
+    notes = [*_chosen(spec, metric, among_several=len(leaders) > len(names)), *_watched(jobs, metric)]
+    ratio = resplit_ratio(jobs, metric)
+    said = compare(groups, metric, _mode(spec, metric), resplit_ratio=ratio, notes=notes)
     for described in said["groups"]:
         described |= {name: chosen[described["name"]][name] for name in ("values", "job_ids")}
     return {"objective": {"metric": spec.metric, "mode": spec.mode}, **said}
@@ -94,22 +118,24 @@ def contributions(
     """Return what each regularizer of an ablation contributes.
 
     Raises:
-        SpecError: The metric is not one that can be compared.
+        ProblemError: No job has the metric.
+        SpecError: The metric has no better end.
     """
     from regcore.statistics import Group, ablate
 
     metric = metric or _on_test(spec.metric)
     candidates = {same[0].variant: same for same in by_candidate(members).values()}
     jobs = {name: [services.store.get(tenant, one.id) for one in same] for name, same in candidates.items() if name}
-    everyone = [job for same in jobs.values() for job in same]
-    _refuse_unknown(metric, everyone)
+    _refuse_unknown(metric, [job for same in jobs.values() for job in same])
     full = _group(services, tenant, FULL, jobs[FULL], metric) if FULL in jobs else Group(FULL, [])
     without = [
         _group(services, tenant, name.removeprefix(WITHOUT), same, metric)
         for name, same in jobs.items()
         if name != FULL
     ]
-    return ablate(full, without, metric, _mode(spec, metric), resplit_ratio=_resplit_ratio(spec, everyone))
+    groups = list(jobs.values())
+    ratio, notes = resplit_ratio(groups, metric), _watched(groups, metric)
+    return ablate(full, without, metric, _mode(spec, metric), resplit_ratio=ratio, notes=notes)
 
 
 def _find(services: Services, tenant: str, asked: Comparison) -> list[list[Job]]:
@@ -140,24 +166,35 @@ def _find(services: Services, tenant: str, asked: Comparison) -> list[list[Job]]
     return groups
 
 
-def _refuse_unlike(groups: Sequence[Sequence[Job]], metric: str) -> None:
-    """A loss of one kind, or on one data set, says nothing beside another's."""
+def _unlike(groups: Sequence[Sequence[Job]], metric: str) -> Iterator[tuple[int, int, str]]:
+    """Group and place of the jobs whose metric is of something else than the first one's, and what that is."""
     first = groups[0][0]
+    common = subject_of(first.resolved_spec, metric)
     for place, group in enumerate(groups):
         for position, job in enumerate(group):
-            for what, one, other in zip(
-                ("data set", "loss"), _subject(first, metric), _subject(job, metric), strict=True
-            ):
+            found = subject_of(job.resolved_spec, metric)
+            for pointer in sorted(common | found):
+                one, other = common.get(pointer), found.get(pointer)
                 if one != other:
-                    message = f"{job.id} has another {what} than {first.id}: {other} and {one}. Compare like with like."
-                    raise SpecError([FieldError(f"/groups/{place}/job_ids/{position}", "not_comparable", message)])
+                    what = f"{pointer} of {job.id} is {json.dumps(other)}, and {json.dumps(one)} of {first.id}"
+                    yield place, position, f"{what}. Compare like with like."
 
 
-def _subject(job: Job, metric: str) -> tuple[Any, Any]:
-    data, task = job.resolved_spec["data"], job.resolved_spec["task"]
-    name = {key: data[key] for key in ("kind", "name", "id") if key in data}
-    of_loss = metric.endswith("/loss") or metric == GAP
-    return name, {key: task[key] for key in ("loss", "class_weights")} if of_loss else task["kind"]
+def _chosen(spec: SweepSpec, metric: str, *, among_several: bool) -> list[str]:
+    """A warning where what is compared was chosen on the same rows."""
+    is_same_split = metric.partition("/")[0] == spec.metric.partition("/")[0]
+    if not (is_same_split and among_several):
+        return []
+    return [CHOSEN.format(objective=spec.metric, better=_on_test(metric))]
+
+
+def _watched(groups: Sequence[Sequence[Job]], metric: str) -> list[str]:
+    """A warning where a job's own weights were selected on the same rows, as early stopping does."""
+    split = metric.partition("/")[0]
+    regularizers = [one for group in groups for job in group for one in job.resolved_spec["regularizers"]]
+    if not any(one.get("metric", "").startswith(f"{split}/") for one in regularizers):
+        return []
+    return [WATCHED.format(split=split, better=_on_test(metric))]
 
 
 def _refuse_unknown(metric: str, jobs: Iterable[Job], pointer: str | None = None) -> None:
@@ -183,27 +220,24 @@ def _member(services: Services, tenant: str, job: Job, metric: str) -> "Member":
     result = job.result or {}
     value = result.get(GAP) if metric == GAP else result.get("metrics", {}).get(metric)
     rows = _rows(services, tenant, job, metric) if value is not None else None
-    return Member(job.id, job.resolved_spec["training"]["seed"], value, rows, _rows_id(job, metric))
+    return Member(job.id, job.resolved_spec["training"]["seed"], value, rows, rows_id(job, metric))
 
 
 def _rows(services: Services, tenant: str, job: Job, metric: str) -> Any:
-    """What each row of the split added to the metric; None where that was not kept."""
+    """What each row added to the metric; None where that was not kept."""
     from safetensors.numpy import load
+
+    from regcore.statistics import gap_rows
 
     try:
         artifact = services.store.artifact(tenant, job.id, ROWS)
         with services.artifacts.open(artifact.sha256) as file:
-            return load(file.read()).get(metric)
+            kept = load(file.read())
     except (ArtifactNotFoundError, FileNotFoundError):
         return None
-
-
-def _rows_id(job: Job, metric: str) -> str:
-    """Equal for the same rows in the same order. The test rows are chosen before the validation rows."""
-    data: Mapping[str, Any] = job.resolved_spec["data"]
-    free = {"standardize", "train_limit"} | ({"validation_fraction"} if metric.startswith("test/") else set())
-    chosen = {name: value for name, value in data.items() if name not in free}
-    return hashlib.sha256(json.dumps([chosen, metric], sort_keys=True).encode()).hexdigest()
+    if metric == GAP and {"test/loss", "train/loss"} <= kept.keys():
+        return gap_rows(kept["test/loss"], kept["train/loss"])
+    return kept.get(metric)
 
 
 def _on_test(metric: str) -> str:
@@ -214,10 +248,3 @@ def _mode(spec: SweepSpec, metric: str) -> Any:
     """The objective's own direction for the same quantity, else the metric's."""
     same = metric.partition("/")[2] == spec.metric.partition("/")[2]
     return spec.mode if same else None
-
-
-def _resplit_ratio(spec: SweepSpec, jobs: Sequence[Job]) -> float | None:
-    if not spec.vary_split or not jobs:
-        return None
-    rows = jobs[0].plan["num_rows"]
-    return float(rows["test"] / rows["train"])

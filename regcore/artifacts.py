@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save as save_arrays
@@ -47,7 +46,7 @@ class FinishedRun(Protocol):
     @property
     def report(self) -> Mapping[str, Any]: ...
     @property
-    def rows(self) -> dict[str, NDArray[np.float64]]: ...
+    def rows(self) -> dict[str, NDArray[Any]]: ...
 
 
 def write_artifacts(result: FinishedRun, directory: Path) -> list[Path]:

@@ -118,11 +118,11 @@ def show(services: TheServices, tenant: TheTenant, sweep_id: str) -> SweepView:
 )
 def show_path(services: TheServices, tenant: TheTenant, sweep_id: str) -> Any:
     """Show what happens along the one numeric axis of a sweep, as far as its members have ended."""
-    spec = spec_of(services.store.get_sweep(tenant, sweep_id))
-    if spec.path_axis is None:
+    sweep = services.store.get_sweep(tenant, sweep_id)
+    if spec_of(sweep).path_axis is None:
         detail = "A path needs a sweep with exactly one axis, of numbers, and no variants. Submit such a sweep."
         raise ProblemError("not_of_this_sweep", detail)
-    return path(spec, services.store.sweep_members(tenant, sweep_id, spec.metric, with_results=True))
+    return path(services, sweep)
 
 
 @router.get(

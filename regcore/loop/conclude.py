@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from regcore.artifacts import weights_sha256
@@ -18,6 +19,7 @@ from regcore.loop.trainer import Member
 from regcore.plan import Plan
 from regcore.record import finite_or_null
 from regcore.report import RegularizerEffect, SplitEvaluation, count_dead_units, make_report
+from regcore.statistics import r2_rows
 
 
 def conclude(
@@ -133,17 +135,19 @@ def _norms(state: Mapping[str, Tensor]) -> dict[str, float | None]:
     return finite_or_null({"l1": l1, "l2": l2})
 
 
-def _rows(plan: Plan, evaluations: Mapping[str, SplitEvaluation]) -> dict[str, np.ndarray[Any, Any]]:
-    """What each row of the splits that nothing was fitted to adds to a metric: two jobs are compared row by row."""
-    rows = {}
+def _rows(plan: Plan, evaluations: Mapping[str, SplitEvaluation]) -> dict[str, NDArray[Any]]:
+    """What each row adds to a metric: two jobs are compared row by row. For noise, half the digits are enough."""
+    rows: dict[str, NDArray[Any]] = {}
     for name, split in evaluations.items():
-        if name == "train":
-            continue
-        rows[f"{name}/loss"] = np.asarray(split.per_row_loss, np.float64)
-        if plan.task == "classification":
-            rows[f"{name}/accuracy"] = (split.predictions == split.targets).astype(np.float64)
-        else:
-            rows[f"{name}/mae"] = np.abs(split.predictions - split.targets).astype(np.float64)
+        columns = {"loss": split.per_row_loss}
+        with np.errstate(over="ignore", invalid="ignore"):  # a loss of 1e200 has no noise that could be measured
+            if plan.task == "classification":
+                rows[f"{name}/accuracy"] = split.predictions == split.targets
+            else:
+                columns["mae"] = np.abs(split.predictions - split.targets)
+                if np.ptp(split.targets) > 0:
+                    columns["r2"] = r2_rows(split.predictions, split.targets)
+            rows |= {f"{name}/{metric}": column.astype(np.float32) for metric, column in columns.items()}
     return rows
 
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
@@ -33,7 +32,8 @@ class Result:
         is_exact: Whether an uninterrupted run gives these very bits: false where it was taken up by another version of
             torch or on another kind of machine.
         fused_with: Keys of the other members of its training pass.
-        rows: What each validation and test row adds to a metric: `test/loss`, `test/accuracy` or `test/mae`, …, (N,).
+        rows: What each row adds to a metric, (N,): losses, absolute errors and parts of R² in float32, whether it is
+            right as bool: `train/loss`, `test/accuracy` or `test/mae` and `test/r2`, ….
         report: Intervals, zeros, norms and curves.
     """
 
@@ -51,7 +51,7 @@ class Result:
     weights_sha256: str
     is_exact: bool
     fused_with: list[str]
-    rows: dict[str, NDArray[np.float64]]
+    rows: dict[str, NDArray[Any]]
     report: dict[str, Any]
 
     def summary(self) -> dict[str, Any]:

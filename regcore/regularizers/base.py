@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from regcore.optim import Update
 
 MAX_STRENGTH = 1e12
+
+Stronger = Mapping[str, Literal["larger", "smaller"] | None]
 
 
 class Select(Frozen):
@@ -50,6 +52,9 @@ class Regularizer(Fusible):
     """The regularizer as JSON in an example job."""
     adds_to_objective: ClassVar[bool] = False
     """Whether it has a penalty that is recorded as `objective/penalty.{name}`."""
+    stronger: ClassVar[Stronger] = {}
+    """Of each field that is a number, which end regularizes more; None for neither. Of values that are as good, the
+    strongest is the simplest model."""
 
     kind: str
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from regcore.layers import Activation, AnyLayer, label_layers
 from regcore.layers import Dropout as DropoutLayer
-from regcore.regularizers.base import Regularizer
+from regcore.regularizers.base import Regularizer, Stronger
 
 
 class Dropout(Regularizer):
@@ -22,6 +22,7 @@ class Dropout(Regularizer):
     source: ClassVar[str] = "Srivastava et al. 2014"
     example: ClassVar[dict[str, Any]] = {"kind": "dropout", "p": 0.2}
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"p"})
+    stronger: ClassVar[Stronger] = {"p": "larger"}
 
     kind: Literal["dropout"] = "dropout"
     p: float = Field(ge=0, lt=1)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from regcore.regularizers.base import Effect, Regularizer, Verdict
+from regcore.regularizers.base import Effect, Regularizer, Stronger, Verdict
 
 HIGHER_IS_BETTER = ("accuracy", "r2")
 
@@ -26,6 +26,7 @@ class EarlyStopping(Regularizer):
     source: ClassVar[str] = "Prechelt 1998"
     example: ClassVar[dict[str, Any]] = {"kind": "early_stopping", "patience": 3}
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"metric", "patience", "min_delta"})
+    stronger: ClassVar[Stronger] = {"patience": "smaller", "min_delta": "larger"}
 
     kind: Literal["early_stopping"] = "early_stopping"
     metric: Literal["validation/loss", "validation/accuracy", "validation/r2", "validation/mae"] = "validation/loss"

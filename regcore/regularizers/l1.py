@@ -15,7 +15,7 @@ from pydantic import Field
 
 from regcore.members import add_scaled_
 from regcore.optim.base import Scheduled
-from regcore.regularizers.base import MAX_STRENGTH, Effect, WeightRegularizer
+from regcore.regularizers.base import MAX_STRENGTH, Effect, Stronger, WeightRegularizer
 from regcore.schedule import Moment
 from regcore.shrinkage import l1_norms, shrink_
 
@@ -34,6 +34,7 @@ class L1(WeightRegularizer):
     example: ClassVar[dict[str, Any]] = {"kind": "l1", "strength": 1e-3}
     adds_to_objective: ClassVar[bool] = True
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"strength", "method", "schedule"})
+    stronger: ClassVar[Stronger] = {"strength": "larger"}
 
     kind: Literal["l1"] = "l1"
     strength: float = Field(ge=0, le=MAX_STRENGTH)

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from regcore.members import add_scaled_
 from regcore.optim.base import Scheduled
-from regcore.regularizers.base import MAX_STRENGTH, Effect, WeightRegularizer
+from regcore.regularizers.base import MAX_STRENGTH, Effect, Stronger, WeightRegularizer
 from regcore.schedule import Moment
 from regcore.shrinkage import squared_norms
 
@@ -31,6 +31,7 @@ class L2(WeightRegularizer):
     example: ClassVar[dict[str, Any]] = {"kind": "l2", "strength": 1e-2}
     adds_to_objective: ClassVar[bool] = True
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"strength", "schedule"})
+    stronger: ClassVar[Stronger] = {"strength": "larger"}
 
     kind: Literal["l2"] = "l2"
     strength: float = Field(ge=0, le=MAX_STRENGTH)

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from regcore.members import coefficient
 from regcore.optim.base import Scheduled
-from regcore.regularizers.base import MAX_STRENGTH, Effect, WeightRegularizer
+from regcore.regularizers.base import MAX_STRENGTH, Effect, Stronger, WeightRegularizer
 from regcore.schedule import Moment
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class WeightDecay(WeightRegularizer):
     source: ClassVar[str] = "Loshchilov & Hutter 2019"
     example: ClassVar[dict[str, Any]] = {"kind": "weight_decay", "strength": 1e-2}
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"strength", "schedule"})
+    stronger: ClassVar[Stronger] = {"strength": "larger"}
 
     kind: Literal["weight_decay"] = "weight_decay"
     strength: float = Field(ge=0, le=MAX_STRENGTH)

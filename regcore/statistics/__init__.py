@@ -11,7 +11,8 @@ from regcore.statistics.directions import Mode, mode_of
 from regcore.statistics.groups import Group, Member
 from regcore.statistics.leaderboard import rank
 from regcore.statistics.paths import PathPoint, regularization_path
-from regcore.statistics.rows import r2_rows
+from regcore.statistics.resplits import Resplits
+from regcore.statistics.rows import gap_rows, r2_rows
 from regcore.statistics.summaries import mean_interval
 
 __all__ = [
@@ -19,8 +20,10 @@ __all__ = [
     "Member",
     "Mode",
     "PathPoint",
+    "Resplits",
     "ablate",
     "compare",
+    "gap_rows",
     "mean_interval",
     "mode_of",
     "r2_rows",

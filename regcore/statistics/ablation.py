@@ -15,6 +15,7 @@ def ablate(
     mode: Mode | None = None,
     *,
     resplit_ratio: float | None = None,
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What each regularizer contributes, in the presence of the others.
 
@@ -27,7 +28,8 @@ def ablate(
         without: For each regularizer the group without it, named by the regularizer.
         metric: Its name, as `test/loss`.
         mode: Which way is better; None looks it up.
-        resplit_ratio: Test rows over train rows, where each seed also draws its own split; see `differ`.
+        resplit_ratio: Where each seed also draws its own splits, see `Resplits.ratio`.
+        notes: What holds of every contribution.
 
     Returns:
         `{metric, mode, full: {name, num, num_missing, mean, low, high}, contributions, correction: "holm"}`, with for
@@ -40,12 +42,12 @@ def ablate(
     """
     mode = mode or mode_of(metric)
     sign = -1 if mode == "min" else 1
-    judged = judge([(group, full) for group in without], mode, resplit_ratio=resplit_ratio)
+    judged = judge([(group, full) for group in without], mode, resplit_ratio=resplit_ratio, notes=notes)
     contributions = []
     for group, (difference, judgement) in zip(without, judged, strict=True):
         ends = [_times(sign, end) for end in (difference.low, difference.high)]
         low, high = ends if sign > 0 else reversed(ends)
-        described = describe(group)
+        described = describe(group, resplit_ratio)
         contributions.append(
             {
                 "regularizer": described.pop("name"),
@@ -57,7 +59,7 @@ def ablate(
     return {
         "metric": metric,
         "mode": mode,
-        "full": describe(full),
+        "full": describe(full, resplit_ratio),
         "contributions": contributions,
         "correction": "holm",
     }

@@ -13,16 +13,25 @@ from regcore.statistics.summaries import mean_interval
 Verdict = Literal["helps", "hurts", "no_measurable_effect"]
 
 ONLY_UNCORRECTED: Final = "Alone this difference would count; as one of {num} comparisons it does not."
+SEEDS_ALONE: Final = (
+    "By the noise of training alone this difference would count. Without that of the rows it is not claimed."
+)
 _FEWEST_GROUPS: Final = 2
 
 
 def compare(
-    groups: Sequence[Group], metric: str, mode: Mode | None = None, *, resplit_ratio: float | None = None
+    groups: Sequence[Group],
+    metric: str,
+    mode: Mode | None = None,
+    *,
+    resplit_ratio: float | None = None,
+    notes: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Every pair of groups, the earlier one the baseline.
 
     A verdict is `helps` or `hurts` where p, corrected for all the pairs, is below 5 %: so of comparisons in which
-    nothing makes a difference, at most one in twenty says anything else than `no_measurable_effect` anywhere. The
+    nothing makes a difference, at most one in twenty says anything else than `no_measurable_effect` anywhere. Nor is
+    anything else said where the rows' noise is not known, for that of training alone is too little to go by. The
     interval beside it is of its own pair, uncorrected. Groups that were chosen by this same metric (each variant at its
     best `validation/loss`) look better than they are: choose on validation and compare on test.
 
@@ -30,7 +39,8 @@ def compare(
         groups: Two or more, of different names.
         metric: Its name, as `test/accuracy`.
         mode: Which way is better; None looks it up.
-        resplit_ratio: Test rows over train rows, where each seed also draws its own split; see `differ`.
+        resplit_ratio: Where each seed also draws its own splits, see `Resplits.ratio`.
+        notes: What holds of every difference.
 
     Returns:
         `{metric, mode, groups: [{name, num, num_missing, mean, low, high}], differences, correction: "holm"}`, with
@@ -47,11 +57,11 @@ def compare(
     return {
         "metric": metric,
         "mode": mode,
-        "groups": [describe(group) for group in groups],
+        "groups": [describe(group, resplit_ratio) for group in groups],
         "differences": [
             {"group": group.name, "baseline": baseline.name, "difference": _interval_of(difference), **judgement}
             for (baseline, group), (difference, judgement) in zip(
-                pairs, judge(pairs, mode, resplit_ratio=resplit_ratio), strict=True
+                pairs, judge(pairs, mode, resplit_ratio=resplit_ratio, notes=notes), strict=True
             )
         ],
         "correction": "holm",
@@ -59,7 +69,11 @@ def compare(
 
 
 def judge(
-    pairs: Sequence[tuple[Group, Group]], mode: Mode, *, resplit_ratio: float | None = None
+    pairs: Sequence[tuple[Group, Group]],
+    mode: Mode,
+    *,
+    resplit_ratio: float | None = None,
+    notes: Sequence[str] = (),
 ) -> list[tuple[Difference, dict[str, Any]]]:
     """The difference of each (baseline, group), and what to make of it as one of them all.
 
@@ -70,7 +84,7 @@ def judge(
     corrected = holm([difference.p_value for difference in differences])
     num_tests = sum(p is not None for p in corrected)
     return [
-        (difference, _judgement(difference, p, mode, num_tests))
+        (difference, _judgement(difference, p, mode, num_tests, notes))
         for difference, p in zip(differences, corrected, strict=True)
     ]
 
@@ -94,16 +108,22 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return corrected
 
 
-def describe(group: Group) -> dict[str, Any]:
+def describe(group: Group, resplit_ratio: float | None = None) -> dict[str, Any]:
     """`{name, num, num_missing, mean, low, high}`, the interval over seeds."""
-    summary = mean_interval(member.value for member in group.members)
+    summary = mean_interval((member.value for member in group.members), resplit_ratio)
     return {"name": group.name, "mean": summary.pop("value"), **summary}
 
 
-def _judgement(difference: Difference, corrected: float | None, mode: Mode, num_tests: int) -> dict[str, Any]:
+def _judgement(
+    difference: Difference, corrected: float | None, mode: Mode, num_tests: int, common: Sequence[str]
+) -> dict[str, Any]:
     notes = list(difference.notes)
     if difference.p_value is not None and corrected is not None and difference.p_value < LEVEL <= corrected:
         notes.append(ONLY_UNCORRECTED.format(num=num_tests))
+    verdict = _verdict(difference.value, corrected, mode)
+    if verdict != "no_measurable_effect" and not difference.holds_rows:
+        verdict = "no_measurable_effect"
+        notes.append(SEEDS_ALONE)
     return {
         "p_value": difference.p_value,
         "p_value_corrected": corrected,
@@ -111,8 +131,8 @@ def _judgement(difference: Difference, corrected: float | None, mode: Mode, num_
         "paired": difference.paired,
         "standard_error": difference.noise,
         "tests": {"mcnemar": difference.mcnemar},
-        "verdict": _verdict(difference.value, corrected, mode),
-        "note": " ".join(notes) or None,
+        "verdict": verdict,
+        "note": " ".join([*notes, *common]) or None,
     }
 
 

@@ -42,6 +42,8 @@ class Difference:
         num_pairs: Members compared with one of the same seed.
         paired: Whether the value is the mean over such pairs, or else the difference of the groups' means.
         noise: Standard errors by source, `{seeds, rows}`; None where it is not measured.
+        holds_rows: Whether the interval holds what other rows would make of the difference: their noise was measured,
+            or is in that of the seeds since each drew its own.
         mcnemar: McNemar's test of each pair, where the same rows are counted right or wrong.
         notes: What a reader must know to trust it rightly.
     """
@@ -53,6 +55,7 @@ class Difference:
     num_pairs: int = 0
     paired: bool = False
     noise: dict[str, float | None] = field(default_factory=lambda: {"seeds": None, "rows": None})
+    holds_rows: bool = False
     mcnemar: list[dict[str, Any]] | None = None
     notes: tuple[str, ...] = ()
 
@@ -74,8 +77,8 @@ def differ(baseline: Group, group: Group, *, resplit_ratio: float | None = None)
     Args:
         baseline: What is compared with.
         group: What is compared.
-        resplit_ratio: Test rows over train rows, where each seed also draws its own split. Those splits share rows, so
-            s²/n would understate the variance; it is s² · (1/n + ratio), which holds the rows' noise already.
+        resplit_ratio: Where each seed also draws its own splits, see `Resplits.ratio`. Those share rows, so s²/n would
+            understate the variance; it is s² · (1/n + ratio), which holds the rows' noise already.
 
     Source: Searle, Casella & McCulloch 1992, Variance Components, §4 (the model); Welch 1947, The Generalization of
     `Student's' Problem; Nadeau & Bengio 2003, Inference for the Generalization Error (the ratio).
@@ -85,9 +88,11 @@ def differ(baseline: Group, group: Group, *, resplit_ratio: float | None = None)
         return Difference(notes=(NO_VALUE, *matched.notes))
     with np.errstate(over="ignore", invalid="ignore"):  # a loss of 1e200 has no variance, and gets no interval
         seeds = _seed_noise(matched, resplit_ratio)
-        rows = None if seeds is not None and resplit_ratio is not None else _row_noise(matched)
+        are_resplit = seeds is not None and resplit_ratio is not None
+        rows = None if are_resplit else _row_noise(matched)
         value = float(values_of(matched.group).mean() - values_of(matched.baseline).mean())
         low, high, p = _interval(value, _scale(matched), seeds, rows)
+    holds_rows = rows is not None or are_resplit
     discordances = _discordances(matched)
     if len(discordances) == 1 and seeds is None:  # exact, where the rows' variance is but nearly right
         p, (low, high) = discordances[0].p_value(), discordances[0].interval()
@@ -102,13 +107,14 @@ def differ(baseline: Group, group: Group, *, resplit_ratio: float | None = None)
             "seeds": _standard_error([seeds] if seeds else []),
             "rows": _standard_error(_relevant(seeds, rows)),
         },
+        holds_rows=holds_rows,
         mcnemar=[
             {"job_ids": [left.job_id, right.job_id], **discordance.summary()}
             # None of the pairs, or all of them.
             for left, right, discordance in zip(matched.baseline, matched.group, discordances, strict=False)
         ]
         or None,
-        notes=(*_notes(matched, seeds, rows, resplit_ratio, measured=math.isfinite(p)), *matched.notes),
+        notes=(*_notes(matched, seeds, measured=math.isfinite(p), holds_rows=holds_rows), *matched.notes),
     )
 
 
@@ -197,9 +203,7 @@ def _discordances(matched: Matched) -> list[Discordance]:
     return [Discordance.of(*pair) for pair in rows] if all(is_right_or_wrong(pair) for pair in rows) else []
 
 
-def _notes(
-    matched: Matched, seeds: Part | None, rows: RowNoise | None, resplit_ratio: float | None, *, measured: bool
-) -> list[str]:
+def _notes(matched: Matched, seeds: Part | None, *, measured: bool, holds_rows: bool) -> list[str]:
     notes = []
     if not measured:
         notes.append(NO_NOISE)
@@ -207,7 +211,7 @@ def _notes(
         notes.append(ONE_MEMBER_EACH)
     elif min(len(matched.baseline), len(matched.group)) == 1:
         notes.append(ONE_MEMBER)
-    if rows is None and resplit_ratio is None:
+    if not holds_rows:
         sides = (matched.baseline, matched.group)
         differ_within = any(has_rows(side) and shared_rows_id(side) is None for side in sides)
         notes.append(OTHER_ROWS if differ_within else NO_ROWS)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,15 +17,15 @@ class Member:
         job_id: As in the store.
         seed: Of its training.
         value: The metric; None if the job failed, or if it is not finite.
-        rows: What each row of the split adds to the metric, (N,), with the metric as their mean: its loss, or 1 where
-            it is right and 0 where it is wrong; see `rows.py`.
+        rows: What each row adds to the metric, (N,), with the metric as their mean: its loss, or 1 where it is right
+            and 0 where it is wrong; see `rows.py`.
         rows_id: Which rows these are: equal ids are the same rows in the same order.
     """
 
     job_id: str
     seed: int
     value: float | None
-    rows: NDArray[np.float64] | None = None
+    rows: NDArray[Any] | None = None
     rows_id: str | None = None
 
 

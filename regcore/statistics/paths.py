@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from regcore.statistics.directions import Mode, mode_of
+from regcore.statistics.resplits import Resplits
 from regcore.statistics.summaries import finite, mean, mean_interval, summarize, variance_of_mean
 
 ONE_SEED: Final = "At the best value fewer than two seeds have the objective, so there is no standard error."
+NO_DIRECTION: Final = "No end of this axis is known to regularize more, so there is no one-standard-error value."
 INCOMPLETE: Final = "At every value some member has no objective; the best is among those values all the same."
 NO_OBJECTIVE: Final = "No member has the objective."
 
@@ -20,9 +22,9 @@ class PathPoint:
     """One value on the axis.
 
     Attributes:
-        value: Of the strength.
-        members: One for each seed, None for one that failed: `{metrics: {"validation/loss": …}, generalization_gap,
-            sparsity, norms: {layer: {norm: …}}, kkt_residual, l1_max}`, as a job's result and report have them.
+        value: On the axis.
+        members: One for each seed, None for one that failed or has not ended: `{metrics: {"validation/loss": …},
+            generalization_gap, sparsity, norms: {layer: {norm: …}}, kkt_residual, l1_max}`, as a job's result has them.
             Every key may be absent; every number may be None.
     """
 
@@ -35,21 +37,24 @@ def regularization_path(
     metric: str,
     mode: Mode | None = None,
     *,
-    stronger: Literal["larger", "smaller"] = "larger",
+    stronger: Literal["larger", "smaller"] | None = "larger",
+    resplits: Resplits | None = None,
 ) -> dict[str, Any]:
     """Means with intervals over seeds at every value, and the values that stand out.
 
-    - `best_value`: the best mean of the objective; of equals the strongest. A value at which a member failed is taken
-      only if there is no other.
+    - `best_value`: the best mean of the objective; of equals the strongest, or the smallest where none is known to be
+      stronger. A value at which a member failed or has not ended is taken only if there is no other, as in `rank`.
     - `one_standard_error_value`: the strongest value whose mean is no worse than the best one's by more than a
-      standard error over seeds there, s / √n: the simplest model that cannot be told from the best.
+      standard error over seeds there, s / √n: the simplest model that cannot be told from the best. Only of an axis
+      with a stronger end.
     - `smallest_zero_value`: the smallest value at which every member has no weight left (sparsity 1).
 
     Args:
         points: In any order, each value once.
         metric: The objective, as `validation/loss`.
         mode: Which way it is better; None looks it up.
-        stronger: Which end of the axis regularizes more: `smaller` for a bound such as `max_norm.max_value`.
+        stronger: Which end of the axis regularizes more: `smaller` for early stopping's patience; None for neither.
+        resplits: Where each seed draws its own splits.
 
     Returns:
         `{objective: {metric, mode}, points, best_value, one_standard_error_value, smallest_zero_value,
@@ -63,10 +68,12 @@ def regularization_path(
     mode = mode or mode_of(metric)
     points = sorted(points, key=lambda point: point.value)
     assert len({point.value for point in points}) == len(points), "each value once"
-    best, one_standard_error, note = _choose(points, metric, mode, stronger)
+    best, one_standard_error, note = _choose(
+        points, metric, mode, stronger, resplits.ratio(metric) if resplits else None
+    )
     return {
         "objective": {"metric": metric, "mode": mode},
-        "points": [_describe(point) for point in points],
+        "points": [_describe(point, resplits) for point in points],
         "best_value": best,
         "one_standard_error_value": one_standard_error,
         "smallest_zero_value": next((point.value for point in points if _has_no_weight_left(point)), None),
@@ -77,7 +84,7 @@ def regularization_path(
 
 
 def _choose(
-    points: Sequence[PathPoint], metric: str, mode: Mode, stronger: str
+    points: Sequence[PathPoint], metric: str, mode: Mode, stronger: str | None, resplit_ratio: float | None
 ) -> tuple[float | None, float | None, str | None]:
     """The best value, the one-standard-error value, and what to know of them."""
     objectives = {point.value: finite(_objectives(point, metric)) for point in points}
@@ -86,18 +93,20 @@ def _choose(
     if not candidates:
         return None, None, NO_OBJECTIVE
     direction = 1 if mode == "min" else -1
-    strength = 1 if stronger == "larger" else -1
+    strength = 1 if stronger == "larger" else -1  # of equals the smallest, where none is stronger
     costs = {value: direction * mean(objectives[value]) for value in candidates}
     best = min(candidates, key=lambda value: (costs[value], -strength * value))
-    note = None if complete else INCOMPLETE
+    notes = [] if complete else [INCOMPLETE]
+    if stronger is None:
+        return best, None, " ".join([*notes, NO_DIRECTION])
     if len(objectives[best]) < _FEWEST_SEEDS:
-        return best, None, " ".join(filter(None, [note, ONE_SEED]))
-    bound = costs[best] + math.sqrt(variance_of_mean(objectives[best]))
+        return best, None, " ".join([*notes, ONE_SEED])
+    bound = costs[best] + math.sqrt(variance_of_mean(objectives[best], resplit_ratio))
     within = [value for value in candidates if costs[value] <= bound]
-    return best, max(within, key=lambda value: strength * value), note
+    return best, max(within, key=lambda value: strength * value), " ".join(notes) or None
 
 
-def _describe(point: PathPoint) -> dict[str, Any]:
+def _describe(point: PathPoint, resplits: Resplits | None) -> dict[str, Any]:
     members = [member or {} for member in point.members]
     trees = {name: [member.get(name) or {} for member in members] for name in ("metrics", "norms")}
     numbers = {name: [member.get(name) for member in members] for name in ("generalization_gap", "sparsity")}
@@ -105,8 +114,8 @@ def _describe(point: PathPoint) -> dict[str, Any]:
         "value": point.value,
         "num": sum(member is not None for member in point.members),
         "num_missing": sum(member is None for member in point.members),
-        **{name: summarize(tree) for name, tree in trees.items()},
-        **{name: mean_interval(values) for name, values in numbers.items()},
+        **{name: summarize(tree, resplits) for name, tree in trees.items()},
+        **{name: mean_interval(values, resplits.ratio(name) if resplits else None) for name, values in numbers.items()},
         "kkt_residual": _largest(point.members, "kkt_residual"),
     }
 

@@ -1,8 +1,8 @@
-"""What each row of a split adds to a metric, so that the mean over rows is the metric itself.
+"""What each row adds to a metric that is no plain mean over rows, so that the mean over these is the metric itself.
 
-The spread of these numbers, over √N, is what the choice of the test rows adds to the metric's noise. For accuracy they
-are 0 and 1, for the loss and the mean absolute error the rows' own; R² is a ratio of means, and its rows are linearised
-(the delta method).
+The spread of such numbers, over √N, is what the choice of the rows adds to the metric's noise. For a loss they are the
+losses, for accuracy 0 and 1, for mean absolute error the absolute errors. R² is a ratio of means, and the gap a
+difference of means over two splits; theirs are linearised (the delta method).
 """
 
 import numpy as np
@@ -26,4 +26,25 @@ def r2_rows(predictions: NDArray[np.float64], targets: NDArray[np.float64]) -> N
     spread = (targets - targets.mean()) ** 2
     variance = spread.mean()
     rows: NDArray[np.float64] = 1 - squares / variance + squares.mean() / variance**2 * (spread - variance)
+    return rows
+
+
+def gap_rows(test_losses: NDArray[np.float64], train_losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The rows of T − R, the mean test loss less the mean train loss, of N and M rows that are independent.
+
+    T − R + ((N + M) / N) · (tᵢ − T) for a test row, T − R − ((N + M) / M) · (rⱼ − R) for a train row
+
+    Their variance over N + M is the sum of the two splits' own: s²_t / N + s²_r / M.
+
+    Args:
+        test_losses: (N,).
+        train_losses: (M,).
+
+    Returns:
+        (N + M,), the test rows first.
+    """
+    test, train = np.asarray(test_losses, np.float64), np.asarray(train_losses, np.float64)
+    num_rows = len(test) + len(train)
+    deviations = [(test - test.mean()) * (num_rows / len(test)), (train.mean() - train) * (num_rows / len(train))]
+    rows: NDArray[np.float64] = test.mean() - train.mean() + np.concatenate(deviations)
     return rows

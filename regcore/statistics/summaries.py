@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regcore.statistics.noise import Part, half_width
+from regcore.statistics.resplits import Resplits
 
 
-def mean_interval(values: Iterable[float | None]) -> dict[str, Any]:
+def mean_interval(values: Iterable[float | None], resplit_ratio: float | None = None) -> dict[str, Any]:
     """The mean over seeds with its 95 % interval by Student's t.
 
     mean ± t(n − 1) · s / √n
@@ -21,6 +22,7 @@ def mean_interval(values: Iterable[float | None]) -> dict[str, Any]:
 
     Args:
         values: One for each member; one that failed or is not finite is left out.
+        resplit_ratio: Where each seed also draws its own splits, see `Resplits.ratio`.
 
     Returns:
         `{value, low, high, num, num_missing}`; `low` and `high` are None below two values, `value` at none.
@@ -31,7 +33,7 @@ def mean_interval(values: Iterable[float | None]) -> dict[str, Any]:
     kept = finite(values)
     low = high = None
     if len(kept) > 1:
-        half = half_width([Part(variance_of_mean(kept), len(kept) - 1)])
+        half = half_width([Part(variance_of_mean(kept, resplit_ratio), len(kept) - 1)])
         low, high = number_or_none(mean(kept) - half), number_or_none(mean(kept) + half)
     return {
         "value": number_or_none(mean(kept)) if len(kept) else None,
@@ -42,20 +44,21 @@ def mean_interval(values: Iterable[float | None]) -> dict[str, Any]:
     }
 
 
-def summarize(members: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def summarize(members: Sequence[Mapping[str, Any]], resplits: Resplits | None = None) -> dict[str, Any]:
     """`mean_interval` of every number that any member has, in the same nesting.
 
     Args:
         members: Alike in shape, such as `{"linear1": {"l1": 3.5, "l2": 0.7}}`; a name that one of them lacks is a
             missing value there.
+        resplits: Where each seed draws its own splits.
     """
     summary: dict[str, Any] = {}
     for name in dict.fromkeys(name for member in members for name in member):
         values = [member.get(name) for member in members]
         if any(isinstance(value, Mapping) for value in values):
-            summary[name] = summarize([value if isinstance(value, Mapping) else {} for value in values])
+            summary[name] = summarize([value if isinstance(value, Mapping) else {} for value in values], resplits)
         else:
-            summary[name] = mean_interval(values)
+            summary[name] = mean_interval(values, resplits.ratio(name) if resplits else None)
     return summary
 
 
@@ -64,10 +67,10 @@ def finite(values: Iterable[float | None]) -> NDArray[np.float64]:
     return np.array([value for value in values if value is not None and math.isfinite(value)], np.float64)
 
 
-def variance_of_mean(values: NDArray[np.float64]) -> float:
-    """s² / n of two values or more; infinite where squares overflow."""
+def variance_of_mean(values: NDArray[np.float64], resplit_ratio: float | None = None) -> float:
+    """s² / n of two values or more, or s² · (1/n + resplit_ratio); infinite where squares overflow."""
     with np.errstate(over="ignore", invalid="ignore"):
-        variance = float(values.var(ddof=1)) / len(values)
+        variance = float(values.var(ddof=1)) * (1 / len(values) + (resplit_ratio or 0.0))
     return math.inf if math.isnan(variance) else variance
 
 

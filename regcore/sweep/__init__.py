@@ -5,6 +5,7 @@ live here: what the members' results say (`regcore.statistics`), and anything th
 """
 
 from regcore.sweep.candidate import Candidate
+from regcore.sweep.direction import stronger_end
 from regcore.sweep.expand import FULL, WITHOUT, expand
 from regcore.sweep.halving import Rungs, decide, rungs_of
 from regcore.sweep.plan import PlannedMember, SweepPlan, plan_sweep
@@ -23,4 +24,5 @@ __all__ = [
     "parse_sweep",
     "plan_sweep",
     "rungs_of",
+    "stronger_end",
 ]

@@ -3,25 +3,27 @@ from typing import Any
 import pytest
 
 from api.services import Services
-from api.sweeps import by_candidate, leaderboard, new_sweep, path, plan_members
+from api.sweeps import by_candidate, leaderboard, new_sweep, path_along, plan_members
 from jobs.model import SweepMember
 from jobs.states import JobState
+from regcore.statistics import Resplits
 from regcore.sweep import parse_sweep
 
 Json = dict[str, Any]
-MAX_NORM = "/regularizers/0/max_value"
+STRENGTH = "/regularizers/0/strength"
+LOSSES = {"1": (0.31, 0.29), "2": (0.28, 0.32), "3": (0.27, 0.31)}
 
 
 def member(candidate: str, seed: int, objective: float | None, state: JobState = JobState.SUCCEEDED) -> SweepMember:
     result = None if objective is None else {"metrics": {"validation/loss": objective}}
-    values = {MAX_NORM: float(candidate)}
+    values = {STRENGTH: float(candidate)}
     return SweepMember(f"job_{candidate}_{seed}", state, candidate, None, values, seed, objective, result)
 
 
 @pytest.fixture
-def along_a_bound(spec: Json) -> Any:
-    """The spec of a sweep over a bound, of which a smaller one regularizes more."""
-    return parse_sweep({"base": spec, "axes": [{"pointer": MAX_NORM, "values": [1, 2, 3]}], "seeds": [0, 1]})
+def along_an_axis(spec: Json) -> Any:
+    """The spec of a sweep over one axis, with two seeds."""
+    return parse_sweep({"base": spec, "axes": [{"pointer": STRENGTH, "values": [1, 2, 3]}], "seeds": [0, 1]})
 
 
 def test_each_member_knows_its_place(services: Services, sweep_spec: Json) -> None:
@@ -49,19 +51,60 @@ def test_members_are_grouped_by_what_they_are_but_for_the_seed() -> None:
     assert [[one.seed for one in same] for same in by_candidate(members).values()] == [[0, 1], [0]]
 
 
-def test_a_leader_lists_its_jobs_and_their_states(along_a_bound: Any) -> None:
+def test_a_leader_lists_its_jobs_and_their_states(along_an_axis: Any) -> None:
     members = [member("1", 0, 0.5), member("1", 1, None, JobState.RUNNING), member("2", 0, 0.9), member("2", 1, 0.9)]
 
-    first, second = leaderboard(along_a_bound, members)
+    first, second = leaderboard(along_an_axis, members)
 
     assert (first["rank"], first["job_ids"], first["states"]) == (1, ["job_2_0", "job_2_1"], {"succeeded": 2})
     assert (second["rank"], second["states"]) == (2, {"succeeded": 1, "running": 1})
 
 
-def test_a_smaller_bound_is_the_stronger_one(along_a_bound: Any) -> None:
-    losses = {"1": (0.31, 0.29), "2": (0.28, 0.32), "3": (0.27, 0.31)}
-    members = [member(name, seed, losses[name][seed]) for name in losses for seed in (0, 1)]
+@pytest.mark.parametrize(("stronger", "chosen"), [("smaller", 1.0), ("larger", 3.0), (None, None)])
+def test_the_simplest_of_what_is_as_good_lies_at_the_stronger_end(
+    stronger: Any, chosen: float | None, along_an_axis: Any
+) -> None:
+    members = [member(name, seed, LOSSES[name][seed]) for name in LOSSES for seed in (0, 1)]
 
-    said = path(along_a_bound, members)
+    said = path_along(along_an_axis, members, stronger)
 
-    assert (said["best_value"], said["one_standard_error_value"]) == (3.0, 1.0)
+    assert (said["best_value"], said["one_standard_error_value"]) == (3.0, chosen)
+
+
+def test_a_path_and_a_leaderboard_agree_on_who_is_complete(along_an_axis: Any) -> None:
+    """One whose other seed waits, one whose other seed was deleted, one that failed, and one that is whole."""
+    members = [
+        member("1", 0, 0.1),
+        member("1", 1, None, JobState.QUEUED),
+        member("2", 0, 0.1),
+        member("3", 0, 0.1),
+        member("3", 1, None, JobState.FAILED),
+        member("4", 0, 0.9),
+        member("4", 1, 0.9),
+    ]
+
+    said, leaders = path_along(along_an_axis, members, "larger"), leaderboard(along_an_axis, members)
+
+    assert said["best_value"] == leaders[0]["values"][STRENGTH] == 4.0
+    assert [(point["num"], point["num_missing"]) for point in said["points"]] == [(1, 1), (1, 1), (1, 1), (2, 0)]
+    assert {leader["objective"]["num_missing"] for leader in leaders[1:]} == {1}
+    assert said["note"] == "1 of 7 members have not ended, so what stands out may change."
+
+
+def test_one_number_written_in_two_ways_is_one_point(along_an_axis: Any) -> None:
+    members = [member(name, seed, 0.5) for name in ("0", "0.0", "1") for seed in (0, 1)]
+
+    assert [point["value"] for point in path_along(along_an_axis, members, "larger")["points"]] == [0, 1]
+
+
+def test_splits_drawn_anew_widen_path_and_leaderboard(along_an_axis: Any) -> None:
+    members = [member(name, seed, LOSSES[name][seed]) for name in LOSSES for seed in (0, 1)]
+    resplits = Resplits(60, 30, 10, draws_test=True)
+
+    plain, anew = leaderboard(along_an_axis, members)[0], leaderboard(along_an_axis, members, resplits)[0]
+    point = path_along(along_an_axis, members, "larger", resplits)["points"][2]
+
+    # √(1/2 + 30/60) over √(1/2)
+    width, wider = (one["objective"]["high"] - one["objective"]["low"] for one in (plain, anew))
+    assert wider == pytest.approx(2**0.5 * width)
+    assert point["metrics"]["validation/loss"]["high"] == anew["objective"]["high"]

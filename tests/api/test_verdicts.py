@@ -4,22 +4,27 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from api.services import Services
+from api.sweeps import new_sweep, plan_members
+
 Json = dict[str, Any]
 NUM_ROWS = 40
 
 
 def result(loss: float, right: float = 0.5, seed: int = 0) -> Json:
     """A job's result with the rows that its metrics are the means of."""
-    rows = np.random.default_rng(seed).normal(0, 0.01, NUM_ROWS)
+    noise = np.random.default_rng(seed).normal(0, 0.01, NUM_ROWS)
     accuracy = np.arange(NUM_ROWS) < right * NUM_ROWS
-    losses = loss + rows - rows.mean()
+    losses = loss + noise - noise.mean()
     metrics = {
         "validation/loss": loss,
         "validation/accuracy": float(accuracy.mean()),
         "test/loss": float(losses.mean()),
         "test/accuracy": float(accuracy.mean()),
     }
-    return {"metrics": metrics, "generalization_gap": loss, "rows": {"test/loss": losses, "test/accuracy": accuracy}}
+    noise = np.random.default_rng(100 + seed).normal(0, 0.02, 2 * NUM_ROWS)
+    rows = {"test/loss": losses, "train/loss": noise - noise.mean(), "test/accuracy": accuracy}
+    return {"metrics": metrics, "generalization_gap": loss, "rows": rows}
 
 
 def submit(client: TestClient, spec: Json, **changes: Any) -> Json:
@@ -64,6 +69,40 @@ def test_without_rows_the_noise_of_training_is_left(client: TestClient, end_jobs
 
     assert difference["standard_error"]["rows"] is None
     assert "rows are not known" in difference["note"]
+
+
+@pytest.mark.usefixtures("seeds")
+@pytest.mark.parametrize("metric", ["test/loss", "generalization_gap"])
+def test_without_rows_the_noise_of_training_alone_makes_no_verdict(
+    metric: str, client: TestClient, sweep_spec: Json, end_jobs: Any
+) -> None:
+    results = [result(loss, seed=k) for k, loss in enumerate([0.50, 0.52, 0.51, 0.10, 0.13, 0.11])]
+    known = end_jobs(results)
+    submit(client, sweep_spec, seeds=[0, 1, 2], axes=[{"pointer": "/regularizers/0/strength", "values": [1e-4, 1e-3]}])
+    unknown = end_jobs([{name: one[name] for name in ("metrics", "generalization_gap")} for one in results])
+
+    with_rows, without = (
+        compare(client, {"a": ids[:3], "b": ids[3:]}, metric).json()["differences"][0] for ids in (known, unknown)
+    )
+
+    assert with_rows["verdict"] == "helps"
+    assert without["p_value"] < 0.05
+    assert without["verdict"] == "no_measurable_effect"
+    assert "not claimed" in without["note"]
+
+
+@pytest.mark.usefixtures("seeds")
+def test_the_gaps_noise_is_that_of_test_and_train_rows(client: TestClient, end_jobs: Any) -> None:
+    results = [result(0.5, seed=0), result(0.4, seed=1)]
+    ids = end_jobs(results)
+
+    (difference,) = compare(client, {"a": ids[:1], "b": ids[1:]}, "generalization_gap").json()["differences"]
+
+    variances = [
+        np.var(results[1]["rows"][name] - results[0]["rows"][name]) / len(results[0]["rows"][name])
+        for name in ("test/loss", "train/loss")
+    ]
+    assert difference["standard_error"]["rows"] == pytest.approx(np.sqrt(sum(variances)), rel=0.01)
 
 
 @pytest.mark.usefixtures("seeds")
@@ -210,6 +249,90 @@ def test_an_ablation_says_what_each_regularizer_contributes(
     assert found["dropout"] == (pytest.approx(0.0), "no_measurable_effect")
 
 
+@pytest.mark.parametrize(
+    ("metric", "warned"), [("validation/loss", True), ("validation/accuracy", True), ("test/loss", False)]
+)
+def test_by_the_rows_that_variants_were_chosen_by_they_are_compared_with_a_warning(
+    metric: str, warned: bool, client: TestClient, variants: Json, end_jobs: Any
+) -> None:
+    end_jobs([result(loss, seed=k) for k, loss in enumerate([0.50, 0.52, 0.9, 0.9, 0.20, 0.22])])
+
+    said = client.get(f"/v1/sweeps/{variants['id']}/comparison", params={"metric": metric}).json()
+
+    note = said["differences"][0]["note"] or ""
+    assert ("chosen by validation/loss" in note) == warned
+    assert (f"Judge by test/{metric.partition('/')[2]}." in note) == warned
+
+
+def test_where_nothing_was_chosen_nothing_is_warned_of(client: TestClient, sweep_spec: Json, end_jobs: Any) -> None:
+    variants = [{"name": "a"}, {"name": "b", "patch": [{"op": "remove", "path": "/regularizers/0"}]}]
+    sweep = submit(client, sweep_spec, axes=[], variants=variants)
+    end_jobs([result(0.5)] * 4)
+
+    said = client.get(f"/v1/sweeps/{sweep['id']}/comparison", params={"metric": "validation/loss"}).json()
+
+    assert "chosen" not in said["differences"][0]["note"]
+
+
+def test_the_rows_that_early_stopping_watched_are_warned_of(
+    client: TestClient, sweep_spec: Json, end_jobs: Any
+) -> None:
+    regularizers = [{"kind": "l1", "strength": 1e-4}, {"kind": "early_stopping", "patience": 3}]
+    base = {**sweep_spec["base"], "regularizers": regularizers}
+    sweep = submit(client, sweep_spec, base=base, axes=[], strategy={"kind": "ablation"})
+    ids = end_jobs([result(0.5, seed=k) for k in range(6)])
+    url = f"/v1/sweeps/{sweep['id']}/ablation"
+
+    watched, unseen = (client.get(url, params={"metric": f"{name}/loss"}).json() for name in ("validation", "test"))
+
+    assert all("kept the weights that did best" in one["note"] for one in watched["contributions"])
+    assert not any("kept the weights" in (one["note"] or "") for one in unseen["contributions"])
+    (difference,) = compare(client, {"a": ids[:2], "b": ids[2:4]}, "validation/loss").json()["differences"]
+    assert "kept the weights that did best" in difference["note"]
+
+
+def test_variants_that_are_not_alike_are_not_compared(
+    client: TestClient, sweep_spec: Json, services: Services, end_jobs: Any, problem_of: Any
+) -> None:
+    """Of a sweep that is stored: with another loss in one of its variants."""
+    plan = plan_members(services, "default", {**sweep_spec, "axes": [], "variants": [{"name": "a"}, {"name": "b"}]})
+    sweep = new_sweep(plan)
+    for member in sweep.members[2:]:
+        member.resolved_spec["task"]["class_weights"] = "balanced"
+    sweep_id = services.store.submit_sweep("default", sweep, None).sweep.id
+    end_jobs([result(0.5)] * 4)
+    url = f"/v1/sweeps/{sweep_id}/comparison"
+
+    problem = problem_of(client.get(url), 409, "not_of_this_sweep")
+
+    assert "'b' cannot be compared by test/loss with 'a'" in problem["detail"]
+    assert "/task/class_weights" in problem["detail"]
+    assert client.get(url, params={"metric": "test/accuracy"}).status_code == 200
+
+
+def test_variants_whose_jobs_were_deleted_are_not_compared(
+    client: TestClient, variants: Json, end_jobs: Any, problem_of: Any
+) -> None:
+    for job_id in end_jobs([result(0.5)] * 6)[:2]:
+        client.delete(f"/v1/jobs/{job_id}")
+
+    problem_of(client.get(f"/v1/sweeps/{variants['id']}/comparison"), 409, "not_of_this_sweep")
+
+
+def test_jobs_that_drew_their_own_splits_are_compared_as_in_their_sweep(
+    client: TestClient, sweep_spec: Json, end_jobs: Any
+) -> None:
+    variants = [{"name": "a"}, {"name": "b", "patch": [{"op": "remove", "path": "/regularizers/0"}]}]
+    sweep = submit(client, sweep_spec, axes=[], variants=variants, seeds=[0, 1, 2], vary_split=True)
+    ids = end_jobs([result(loss) for loss in (0.5, 0.51, 0.52, 0.4, 0.42, 0.41)])
+
+    of_sweep = client.get(f"/v1/sweeps/{sweep['id']}/comparison").json()
+    of_jobs = compare(client, {"a": ids[:3], "b": ids[3:]}).json()
+
+    assert of_jobs["differences"] == of_sweep["differences"]
+    assert of_jobs["groups"][0]["low"] == of_sweep["groups"][0]["low"]
+
+
 def test_splits_drawn_anew_widen_the_interval(client: TestClient, sweep_spec: Json, end_jobs: Any) -> None:
     widths = {}
     for vary_split in (False, True):
@@ -220,3 +343,37 @@ def test_splits_drawn_anew_widen_the_interval(client: TestClient, sweep_spec: Js
         widths[vary_split] = one["difference"]["high"] - one["difference"]["low"]
 
     assert widths[True] > widths[False]
+
+
+def test_splits_drawn_anew_widen_by_the_metrics_own_rows(client: TestClient, sweep_spec: Json, end_jobs: Any) -> None:
+    """Without test rows there is still a ratio of the validation rows."""
+    widths = {}
+    base = {**sweep_spec["base"], "data": {**sweep_spec["base"]["data"], "test_fraction": 0}}
+    for vary_split in (False, True):
+        variants = [{"name": "a"}, {"name": "b", "patch": [{"op": "remove", "path": "/regularizers/0"}]}]
+        sweep = submit(client, sweep_spec, base=base, axes=[], variants=variants, seeds=[0, 1], vary_split=vary_split)
+        end_jobs([result(loss) for loss in (0.5, 0.51, 0.4, 0.42)])
+        url = f"/v1/sweeps/{sweep['id']}/comparison"
+        (one,) = client.get(url, params={"metric": "validation/loss"}).json()["differences"]
+        widths[vary_split] = one["difference"]["high"] - one["difference"]["low"]
+
+    assert widths[True] > 1.2 * widths[False]
+
+
+def test_official_test_rows_count_row_by_row_whatever_the_split(
+    client: TestClient, sweep_spec: Json, end_jobs: Any
+) -> None:
+    base = {**sweep_spec["base"], "data": {"kind": "torchvision", "name": "FashionMNIST"}}
+    variants = [{"name": "a"}, {"name": "b", "patch": [{"op": "remove", "path": "/regularizers/0"}]}]
+    sweep = submit(client, sweep_spec, base=base, axes=[], variants=variants, seeds=[0, 1, 2], vary_split=True)
+    end_jobs([result(loss, seed=k) for k, loss in enumerate((0.5, 0.51, 0.52, 0.1, 0.12, 0.11))])
+    url = f"/v1/sweeps/{sweep['id']}/comparison"
+
+    (of_test,) = client.get(url).json()["differences"]
+    (of_gap,) = client.get(url, params={"metric": "generalization_gap"}).json()["differences"]
+
+    assert of_test["standard_error"]["rows"] > 0
+    assert of_test["verdict"] == "helps"
+    # Half of its rows are the same for all seeds, and half are not: neither way of measuring their noise has all of it.
+    assert of_gap["verdict"] == "no_measurable_effect"
+    assert "different rows" in of_gap["note"]

@@ -32,6 +32,11 @@ def group_from_rows(
     return group_of(name, [float(own.mean()) for own in rows], seeds=seeds, rows=list(rows), rows_id=rows_id)
 
 
+def steady_group(name: str, values: Sequence[float], *, seeds: Sequence[int] | None = None) -> Group:
+    """Members to whose metric every row adds alike: the noise of training is all there is."""
+    return group_of(name, values, seeds=seeds, rows=[np.full(20, value) for value in values])
+
+
 def noisy_group(
     name: str,
     rng: np.random.Generator,

@@ -203,7 +203,48 @@ def test_a_path_can_be_looked_at_while_it_grows(client: TestClient, sweep_spec: 
 
     path = client.get(f"/v1/sweeps/{sweep['id']}/path").json()
 
-    assert [(point["num"], point["num_missing"]) for point in path["points"]] == [(1, 1), (0, 0), (0, 0)]
+    assert [(point["num"], point["num_missing"]) for point in path["points"]] == [(1, 1), (0, 2), (0, 2)]
+    assert "4 of 6 members have not ended" in path["note"]
+
+
+@pytest.mark.parametrize(
+    ("pointer", "values", "simplest"),
+    [("/regularizers/0/patience", [2, 10, 50], 2), ("/optimizer/learning_rate", [0.01, 0.02, 0.03], None)],
+)
+def test_the_simplest_value_lies_where_its_regularizer_says(
+    pointer: str, values: list[float], simplest: float | None, client: TestClient, sweep_spec: Json, end_jobs: Any
+) -> None:
+    base = {**sweep_spec["base"], "regularizers": [{"kind": "early_stopping", "patience": 3}]}
+    sweep = submit(client, {**sweep_spec, "base": base, "axes": [{"pointer": pointer, "values": values}]})
+    end_jobs([result(loss) for loss in (0.500, 0.504, 0.499, 0.503, 0.500, 0.504)])
+
+    path = client.get(f"/v1/sweeps/{sweep['id']}/path").json()
+
+    assert (path["best_value"], path["one_standard_error_value"]) == (values[1], simplest)
+    assert (path["note"] is None) == (simplest is not None)
+
+
+def test_splits_drawn_anew_widen_what_a_sweep_shows(client: TestClient, sweep_spec: Json, end_jobs: Any) -> None:
+    scores, points = [], []
+    for vary_split in (False, True):
+        sweep = submit(client, {**sweep_spec, "vary_split": vary_split})
+        end_jobs([result(loss) for loss in (0.30, 0.34, 0.20, 0.40, 0.31, 0.36)])
+        scores.append(client.get(f"/v1/sweeps/{sweep['id']}").json()["best"]["objective"])
+        path = client.get(f"/v1/sweeps/{sweep['id']}/path").json()
+        points.append(path["points"][1]["metrics"]["validation/loss"])
+
+    for plain, anew in (scores, points):
+        assert anew["high"] - anew["low"] > 1.1 * (plain["high"] - plain["low"])
+
+
+def test_the_path_of_a_sweep_without_members_is_empty(client: TestClient, sweep_spec: Json, end_jobs: Any) -> None:
+    sweep = submit(client, sweep_spec)
+    for job_id in end_jobs([result(0.5)] * 6):
+        assert client.delete(f"/v1/jobs/{job_id}").status_code == 204
+
+    path = client.get(f"/v1/sweeps/{sweep['id']}/path").json()
+
+    assert (path["points"], path["best_value"]) == ([], None)
 
 
 @pytest.mark.parametrize(
@@ -312,7 +353,8 @@ def two_groups(client: TestClient, sweep_spec: Json, end_jobs: Any) -> dict[str,
     """Jobs of three seeds, of which one group is better by far."""
     axis = {"pointer": STRENGTH, "values": [1e-4, 1e-3]}
     submit(client, {**sweep_spec, "axes": [axis], "seeds": [0, 1, 2]})
-    job_ids = end_jobs([result(loss) for loss in (0.50, 0.51, 0.52, 0.10, 0.12, 0.11)])
+    losses = (0.50, 0.51, 0.52, 0.10, 0.12, 0.11)
+    job_ids = end_jobs([result(loss, rows={"test/loss": [loss + 0.9, loss + 1.1]}) for loss in losses])
     return {"weak": job_ids[:3], "strong": job_ids[3:]}
 
 

@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from regcore import make_plan, parse_spec, train
+from regcore.data.prepare import Split
+from regcore.loop import group
 from regcore.loop.group import Newcomer, train_group
 
 DIABETES = {"kind": "builtin", "name": "diabetes"}
@@ -30,14 +34,35 @@ def test_metrics_and_rows_are_those_of_the_members_own_module(results):
                 second, worth = "mae", (outputs[:, 0] - split.y).abs()
             assert result.metrics[f"{name}/loss"] == pytest.approx(losses.mean().item())
             assert result.metrics[f"{name}/{second}"] == pytest.approx(worth.mean().item())
-            if name == "train":
-                continue
             assert result.rows[f"{name}/loss"] == pytest.approx(losses.numpy())
             assert result.rows[f"{name}/{second}"] == pytest.approx(worth.numpy())
 
 
-def test_rows_are_of_the_splits_that_nothing_was_fitted_to(results):
-    assert {name.partition("/")[0] for name in results["0"].rows} == {"validation", "test"}
+def test_every_metric_has_rows_with_the_metric_as_their_mean(results):
+    for result in results.values():
+        assert result.rows.keys() == result.metrics.keys()
+        for name, value in result.metrics.items():
+            assert result.rows[name].mean(dtype=np.float64) == pytest.approx(value, rel=1e-6)
+
+
+def test_rows_are_small_in_what_is_stored(results):
+    assert {rows.dtype.name for rows in results["0"].rows.values()} <= {"float32", "bool"}
+
+
+def test_targets_that_are_all_equal_have_no_r2_and_no_rows_of_it(monkeypatch, make_job):
+    real = group.prepare
+
+    def constant(*args, **options):
+        data = real(*args, **options)
+        return replace(data, test=Split(data.test.x, torch.ones_like(data.test.y)))
+
+    monkeypatch.setattr(group, "prepare", constant)
+
+    result = train(make_job(**REGRESSION))
+
+    assert result.metrics["test/r2"] is None
+    assert "test/r2" not in result.rows
+    assert {"test/loss", "test/mae", "train/r2"} <= result.rows.keys()
 
 
 def test_norms_and_zeros_are_over_weights_alone(make_job):

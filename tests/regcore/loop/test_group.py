@@ -86,7 +86,7 @@ def test_each_result_of_a_pass_is_that_of_its_solo_run(make_newcomers):
         assert ours.plan == solo.plan
         assert ours.rows.keys() == solo.rows.keys()
         for name, rows in ours.rows.items():
-            assert rows == pytest.approx(solo.rows[name], rel=1e-8, abs=1e-8)
+            assert rows == pytest.approx(solo.rows[name], rel=1e-6, abs=1e-8)  # kept in float32
 
 
 def test_results_come_as_soon_as_members_end_and_name_their_companions(make_newcomers):

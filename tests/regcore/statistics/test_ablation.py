@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from job_groups import group_of, noisy_group
+from job_groups import group_of, noisy_group, steady_group
 
 from regcore.errors import SpecError
 from regcore.statistics import ablate, compare
@@ -13,7 +13,9 @@ FULL, WITHOUT_L2, WITHOUT_DROPOUT = [0.44, 0.40, 0.49, 0.42], [0.51, 0.47, 0.55,
 @pytest.fixture
 def ablation():
     return ablate(
-        group_of("full", FULL), [group_of("l2", WITHOUT_L2), group_of("dropout", WITHOUT_DROPOUT)], "test/loss"
+        steady_group("full", FULL),
+        [steady_group("l2", WITHOUT_L2), steady_group("dropout", WITHOUT_DROPOUT)],
+        "test/loss",
     )
 
 
@@ -27,7 +29,7 @@ def test_what_a_regularizer_contributes_is_positive_where_it_helps(ablation):
 
 
 def test_where_higher_is_better_the_sign_turns():
-    accuracy = ablate(group_of("full", FULL), [group_of("l2", WITHOUT_L2)], "test/accuracy")["contributions"][0]
+    accuracy = ablate(steady_group("full", FULL), [steady_group("l2", WITHOUT_L2)], "test/accuracy")["contributions"][0]
 
     assert accuracy["contribution"]["value"] == pytest.approx(-0.07)
     assert accuracy["contribution"]["low"] < -0.07 < accuracy["contribution"]["high"] < 0
@@ -35,7 +37,7 @@ def test_where_higher_is_better_the_sign_turns():
 
 
 def test_each_is_compared_with_the_full_one_alone(ablation):
-    pair = compare([group_of("l2", WITHOUT_L2), group_of("full", FULL)], "test/loss")["differences"][0]
+    pair = compare([steady_group("l2", WITHOUT_L2), steady_group("full", FULL)], "test/loss")["differences"][0]
 
     l2 = ablation["contributions"][0]
 
@@ -46,7 +48,7 @@ def test_each_is_compared_with_the_full_one_alone(ablation):
 
 
 def test_a_regularizer_whose_removal_fails_contributes_nothing_known():
-    ablation = ablate(group_of("full", FULL), [group_of("l2", [None] * 4)], "test/loss")
+    ablation = ablate(steady_group("full", FULL), [group_of("l2", [None] * 4)], "test/loss")
 
     contribution = ablation["contributions"][0]
     assert contribution["contribution"] == {"value": None, "low": None, "high": None}
@@ -55,14 +57,29 @@ def test_a_regularizer_whose_removal_fails_contributes_nothing_known():
 
 
 def test_no_contribution_is_plain_zero():
-    same = ablate(group_of("full", FULL), [group_of("l2", FULL)], "test/loss")["contributions"][0]
+    same = ablate(steady_group("full", FULL), [steady_group("l2", FULL)], "test/loss")["contributions"][0]
 
     assert json.dumps(same["contribution"]["value"]) == "0.0"
 
 
+def test_splits_drawn_anew_widen_every_interval(ablation):
+    full, without = group_of("full", FULL), group_of("l2", WITHOUT_L2)
+
+    anew = ablate(full, [without], "test/loss", resplit_ratio=0.25, notes=["As told."])
+
+    [l2] = anew["contributions"]
+    for wide, plain in (
+        (anew["full"], ablation["full"]),
+        (l2["without"], ablation["contributions"][0]["without"]),
+        (l2["contribution"], ablation["contributions"][0]["contribution"]),
+    ):
+        assert wide["high"] - wide["low"] == pytest.approx(2**0.5 * (plain["high"] - plain["low"]))
+    assert l2["note"] == "As told."
+
+
 def test_a_metric_without_direction_is_refused():
     with pytest.raises(SpecError, match="sparsity"):
-        ablate(group_of("full", FULL), [], "sparsity")
+        ablate(steady_group("full", FULL), [], "sparsity")
 
 
 def test_only_the_one_that_can_help_is_said_to():

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from job_groups import group_of, noisy_group
+from job_groups import group_of, noisy_group, steady_group
 from scipy.stats import binomtest, ttest_rel
 
 from regcore.errors import SpecError
 from regcore.statistics import compare, mean_interval
-from regcore.statistics.comparisons import holm
+from regcore.statistics.comparisons import SEEDS_ALONE, holm
 
 NONE, L2, DROPOUT = [0.51, 0.47, 0.55, 0.50], [0.44, 0.40, 0.49, 0.42], [0.52, 0.45, 0.56, 0.51]
 NUM_FAMILIES = 600
@@ -17,7 +17,7 @@ NUM_FAMILIES = 600
 
 @pytest.fixture
 def compared():
-    return compare([group_of("none", NONE), group_of("l2", L2), group_of("dropout", DROPOUT)], "test/loss")
+    return compare([steady_group("none", NONE), steady_group("l2", L2), steady_group("dropout", DROPOUT)], "test/loss")
 
 
 def _verdicts(comparison):
@@ -33,7 +33,7 @@ def test_every_later_group_is_compared_with_every_earlier_one(compared):
 
 
 def test_the_verdict_is_helps_where_the_later_group_is_better_in_the_metrics_direction(compared):
-    opposite = compare([group_of("none", NONE), group_of("l2", L2)], "test/accuracy")
+    opposite = compare([steady_group("none", NONE), steady_group("l2", L2)], "test/accuracy")
 
     assert _verdicts(compared) == {
         ("none", "l2"): "helps",
@@ -44,7 +44,7 @@ def test_the_verdict_is_helps_where_the_later_group_is_better_in_the_metrics_dir
 
 
 def test_a_mode_of_ones_own_goes_before_the_metrics():
-    comparison = compare([group_of("none", NONE), group_of("l2", L2)], "sparsity", "max")
+    comparison = compare([steady_group("none", NONE), steady_group("l2", L2)], "sparsity", "max")
 
     assert (comparison["mode"], _verdicts(comparison)) == ("max", {("none", "l2"): "hurts"})
 
@@ -78,19 +78,21 @@ def test_a_difference_has_its_own_interval_and_both_p_values(compared):
 
 def test_what_counts_alone_but_not_among_many_is_said():
     values = [0.44, 0.45, 0.51, 0.47]
-    rest = [group_of("x", NONE[::-1], seeds=range(9, 13)), group_of("y", DROPOUT, seeds=range(20, 24))]
+    rest = [steady_group("x", NONE[::-1], seeds=range(9, 13)), steady_group("y", DROPOUT, seeds=range(20, 24))]
     assert 0.05 / 6 < ttest_rel(values, NONE).pvalue < 0.05
 
-    alone = compare([group_of("none", NONE), group_of("l2", values)], "test/loss")["differences"][0]
-    among = compare([group_of("none", NONE), group_of("l2", values), *rest], "test/loss")["differences"][0]
+    alone = compare([steady_group("none", NONE), steady_group("l2", values)], "test/loss")["differences"][0]
+    among = compare([steady_group("none", NONE), steady_group("l2", values), *rest], "test/loss")["differences"][0]
 
     assert (alone["verdict"], among["verdict"]) == ("helps", "no_measurable_effect")
     assert "as one of 6 comparisons it does not" in among["note"]
-    assert "comparisons" not in alone["note"]
+    assert alone["note"] is None
 
 
 def test_groups_without_values_are_none_and_correct_nothing_else(compared):
-    comparison = compare([group_of("none", NONE), group_of("l2", L2), group_of("failed", [None, None])], "test/loss")
+    comparison = compare(
+        [steady_group("none", NONE), steady_group("l2", L2), group_of("failed", [None, None])], "test/loss"
+    )
 
     first, *others = comparison["differences"]
     assert first["p_value_corrected"] == first["p_value"]
@@ -100,12 +102,41 @@ def test_groups_without_values_are_none_and_correct_nothing_else(compared):
     assert json.loads(json.dumps(comparison, allow_nan=False)) == comparison
 
 
+def test_what_training_alone_would_show_is_not_claimed_where_the_rows_noise_is_not_known(compared):
+    unknown = compare([group_of("none", NONE), group_of("l2", L2)], "test/loss")["differences"][0]
+
+    assert unknown["p_value"] == compared["differences"][0]["p_value"] < 0.01
+    assert unknown["verdict"] == "no_measurable_effect"
+    assert SEEDS_ALONE in unknown["note"]
+
+
+def test_splits_drawn_anew_need_no_rows_for_a_verdict_and_widen_every_interval(compared):
+    groups = [group_of("none", NONE), group_of("l2", L2)]
+
+    anew = compare(groups, "test/loss", resplit_ratio=0.25)
+
+    assert _verdicts(anew) == {("none", "l2"): "helps"}
+    assert anew["differences"][0]["note"] is None
+    for group, plain in zip(anew["groups"], compared["groups"], strict=False):
+        # √(1/n + ratio) over √(1/n), n = 4
+        assert group["high"] - group["low"] == pytest.approx(2**0.5 * (plain["high"] - plain["low"]))
+
+
+def test_a_note_on_all_is_on_each():
+    groups = [steady_group("none", NONE), steady_group("l2", L2), group_of("lost", [None])]
+
+    notes = [each["note"] for each in compare(groups, "test/loss", notes=["Chosen by it."])["differences"]]
+
+    assert notes[0] == "Chosen by it."
+    assert all(note.endswith("Chosen by it.") for note in notes)
+
+
 @pytest.mark.parametrize(
     ("groups", "pointer"), [([], "/groups"), (["a"], "/groups"), (["a", "b", "a"], "/groups/2/name")]
 )
 def test_too_few_groups_and_repeated_names_are_refused(groups, pointer):
     with pytest.raises(SpecError) as caught:
-        compare([group_of(name, NONE) for name in groups], "test/loss")
+        compare([steady_group(name, NONE) for name in groups], "test/loss")
 
     assert [error.pointer for error in caught.value.errors] == [pointer]
 

@@ -108,6 +108,17 @@ def test_one_member_each_without_rows_leaves_nothing_to_measure_by():
     assert difference.notes == (NO_NOISE, ONE_MEMBER_EACH, NO_ROWS)
 
 
+def test_it_is_said_whether_the_rows_noise_is_in_the_interval(rng):
+    rows = rng.random((2, 3, 40))
+    known, unknown = ([make(name, own) for name, own in zip("ab", rows, strict=True)] for make in (
+        group_from_rows, lambda name, own: group_of(name, list(own.mean(1)))))  # fmt: skip
+
+    assert differ(*known).holds_rows
+    assert not differ(*unknown).holds_rows
+    assert differ(*unknown, resplit_ratio=0.25).holds_rows
+    assert not differ(group_of("a", [0.5]), group_of("b", [0.4]), resplit_ratio=0.25).holds_rows
+
+
 def test_a_group_of_failures_has_no_difference():
     difference = differ(group_of("a", [0.9, 0.8]), group_of("b", [None, None]))
 
@@ -271,6 +282,7 @@ def test_a_split_for_each_seed_is_said_when_no_ratio_is_given(rng):
 
     _assert_is(difference, ttest_rel(rows[1].mean(1), rows[0].mean(1)))
     assert difference.notes == (OTHER_ROWS,)
+    assert not difference.holds_rows
 
 
 @pytest.mark.parametrize("first_seed", [0, 50])

@@ -21,6 +21,12 @@ def test_the_score_is_the_mean_over_seeds_with_its_interval() -> None:
     assert score["low"] == pytest.approx(2 - 12.7062 * 1.0, rel=1e-4)  # t(1) · s / √2
 
 
+def test_splits_drawn_anew_widen_the_interval() -> None:
+    ((_, score),) = rank({"a": [1.0, 3.0]}, "min", resplit_ratio=0.5)
+
+    assert score["low"] == pytest.approx(2 - 12.7062 * 2**0.5, rel=1e-4)  # t(1) · s · √(1/2 + ratio)
+
+
 def test_one_that_lacks_a_seed_comes_behind_all_that_lack_none() -> None:
     ranked = rank({"lucky": [0.1, None], "whole": [5.0, 6.0], "none": [None, math.nan]}, "min")
 

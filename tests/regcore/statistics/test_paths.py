@@ -4,8 +4,8 @@ import math
 import pytest
 
 from regcore.errors import SpecError
-from regcore.statistics import PathPoint, mean_interval, regularization_path
-from regcore.statistics.paths import INCOMPLETE, NO_OBJECTIVE, ONE_SEED
+from regcore.statistics import PathPoint, Resplits, mean_interval, regularization_path
+from regcore.statistics.paths import INCOMPLETE, NO_DIRECTION, NO_OBJECTIVE, ONE_SEED
 
 
 def _point(value, losses, **more):
@@ -69,6 +69,25 @@ def test_where_smaller_is_stronger_the_simplest_is_the_smallest():
     path = _path(points, stronger="smaller")
 
     assert (path["best_value"], path["one_standard_error_value"]) == (4.0, 2.0)
+
+
+def test_an_axis_without_a_stronger_end_has_no_simplest_value_and_says_so():
+    path = _path([*POINTS, _point(0.05, [0.8, 0.8, 0.8])], stronger=None)
+
+    assert (path["best_value"], path["one_standard_error_value"], path["note"]) == (0.05, None, NO_DIRECTION)
+
+
+def test_splits_drawn_anew_widen_intervals_and_the_standard_error():
+    resplits = Resplits(num_train=60, num_validation=30, num_test=10, draws_test=True)
+
+    path = _path(POINTS, resplits=resplits)
+
+    # 0.8 + 0.1 · √(1/3 + 1/2) = 0.891, so that 0.87 is within.
+    assert (path["best_value"], path["one_standard_error_value"]) == (0.1, 0.3)
+    assert path["points"][1]["metrics"]["validation/loss"] == mean_interval([0.7, 0.9, 0.8], 0.5)
+    assert _path([PathPoint(1, [{"sparsity": 0.1}, {"sparsity": 0.3}])], resplits=resplits)["points"][0][
+        "sparsity"
+    ] == mean_interval([0.1, 0.3], 1.5)
 
 
 def test_one_seed_has_no_standard_error():

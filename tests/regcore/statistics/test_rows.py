@@ -1,8 +1,10 @@
+import math
+
 import numpy as np
 import pytest
 from sklearn.metrics import r2_score
 
-from regcore.statistics import r2_rows
+from regcore.statistics import gap_rows, r2_rows
 
 
 @pytest.fixture
@@ -24,3 +26,20 @@ def test_the_spread_of_r2_rows_is_that_of_the_bootstrapped_r2(rng):
     resampled = [r2_score(targets[drawn], predictions[drawn]) for drawn in draws]
 
     assert r2_rows(predictions, targets).std() / 20 == pytest.approx(np.std(resampled), rel=0.1)
+
+
+def test_the_mean_of_gap_rows_is_the_gap(rng):
+    test, train = rng.exponential(2, size=60), rng.exponential(size=240)
+
+    assert gap_rows(test, train).mean() == pytest.approx(test.mean() - train.mean())
+
+
+def test_the_spread_of_gap_rows_is_that_of_both_splits_together(rng):
+    """Whose means are apart, which is no noise."""
+    test, train = 50 + rng.exponential(2, size=60), rng.exponential(size=240)
+
+    rows = gap_rows(test, train)
+
+    assert rows.std() / math.sqrt(300) == pytest.approx(
+        math.hypot(test.std() / math.sqrt(60), train.std() / math.sqrt(240))
+    )

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 
-from regcore.statistics import mean_interval
+from regcore.statistics import Resplits, mean_interval
 from regcore.statistics.summaries import summarize
 
 
@@ -28,6 +28,14 @@ def test_three_seeds_by_hand():
         "num": 3,
         "num_missing": 0,
     }
+
+
+def test_splits_drawn_anew_widen_the_interval():
+    plain, anew = mean_interval([1.0, 2.0, 3.0]), mean_interval([1.0, 2.0, 3.0], 0.5)
+
+    # √(1/3 + 1/2) over √(1/3)
+    assert anew["high"] - anew["low"] == pytest.approx(math.sqrt(2.5) * (plain["high"] - plain["low"]))
+    assert anew["value"] == plain["value"]
 
 
 def test_one_value_has_no_interval():
@@ -55,3 +63,11 @@ def test_a_tree_is_summarized_leaf_by_leaf():
     assert list(summary) == ["head"]
     assert summary["head"]["l1"] == mean_interval([1.0, 3.0, None])
     assert summary["head"]["l2"] == mean_interval([5.0, None, None])
+
+
+def test_each_number_of_a_tree_is_widened_by_what_its_own_rows_share():
+    resplits = Resplits(num_train=60, num_validation=15, num_test=30, draws_test=True)
+
+    summary = summarize([{"test/loss": 1.0, "train/loss": 1.0}, {"test/loss": 3.0, "train/loss": 3.0}], resplits)
+
+    assert summary == {name: mean_interval([1.0, 3.0], resplits.ratio(name)) for name in ("test/loss", "train/loss")}

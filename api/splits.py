@@ -1,0 +1,50 @@
+"""Which rows a job was measured on, as far as its spec and plan say it."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from jobs.model import Job
+
+if TYPE_CHECKING:
+    from regcore.statistics import Resplits
+
+_IRRELEVANT: Final = {
+    "test": {"standardize", "train_limit", "validation_fraction"},
+    "validation": {"standardize", "train_limit"},
+}
+"""What of a spec's `data` has no part in choosing a split's rows: test rows are chosen first, train rows last."""
+
+
+def rows_id(job: Job, metric: str) -> str:
+    """Equal for metrics of the same rows in the same order; what is not of one split is of the train rows too."""
+    data, split = job.resolved_spec["data"], metric.partition("/")[0]
+    irrelevant = _IRRELEVANT.get(split, {"standardize"})
+    if split == "test" and not _draws_test(data):
+        irrelevant = irrelevant | {"split_seed"}
+    chosen = {name: value for name, value in data.items() if name not in irrelevant}
+    return hashlib.sha256(json.dumps([chosen, metric], sort_keys=True).encode()).hexdigest()
+
+
+def resplits_of(job: Job) -> "Resplits":
+    """How large the splits are that a job like this draws with each split seed."""
+    from regcore.statistics import Resplits  # with NumPy
+
+    rows = job.plan["num_rows"]
+    return Resplits(rows["train"], rows["validation"], rows["test"], draws_test=_draws_test(job.resolved_spec["data"]))
+
+
+def resplit_ratio(groups: Sequence[Sequence[Job]], metric: str) -> float | None:
+    """See `Resplits.ratio`; None unless each member of each group of several draws splits of its own."""
+    several = [[job.resolved_spec["data"]["split_seed"] for job in group] for group in groups if len(group) > 1]
+    if not several or any(len(set(seeds)) < len(seeds) for seeds in several):
+        return None
+    ratios = [resplits_of(job).ratio(metric) for group in groups for job in group]
+    known = [ratio for ratio in ratios if ratio is not None]
+    return max(known) if len(known) == len(ratios) else None
+
+
+def _draws_test(data: Mapping[str, Any]) -> bool:
+    """Whether the test rows are drawn, and are not a data set's official ones."""
+    return data.get("test_fraction") is not None
