@@ -44,6 +44,11 @@ class Member:
         return self.verdict is None
 
     @property
+    def goes_back(self) -> bool:
+        """Whether it goes back to the queue for what has ended the whole pass."""
+        return self.verdict is not None and self.verdict.state is JobState.QUEUED and self.leave_by is None
+
+    @property
     def used_s(self) -> float:
         """Device time of all its runs."""
         earlier: float = self.job.usage["device_s"]

@@ -135,7 +135,7 @@ class Supervisor:
             self._prepare()
             self._send_run()
             clean = self._watch() if self._active() else True
-            self._settle_judged()
+            self._settle_judged(is_over=True)
             self._clear_checkpoints()
             return clean
         except (StaleRunError, StoreUnavailableError) as error:
@@ -304,9 +304,9 @@ class Supervisor:
 
     def _verdict(self, member: Member, ended: Ended) -> Verdict:
         code = ended.reason["code"] if ended.reason else None
-        if ended.of_the_pass and code in _PERHAPS_BY_COMPANY and len(self._members) > 1 and member.cause is None:
+        if ended.of_the_pass and code in _PERHAPS_BY_COMPANY and len(self._run.jobs) > 1 and member.cause is None:
             assert ended.reason is not None, "a failure has a reason"
-            return sent_back(f"The pass with {len(self._members) - 1} other job(s) failed: {ended.reason['message']}")
+            return sent_back(f"The pass with {len(self._run.jobs) - 1} other job(s) failed: {ended.reason['message']}")
         return self._left(member, ended) or judge(ended, member.cause, member.resources)
 
     def _judge_crash(self) -> None:
@@ -478,9 +478,15 @@ class Supervisor:
             return 0.0
         return self._settings.drain_grace_s if cause.saves else self._settings.cancel_grace_s
 
-    def _settle_judged(self) -> None:
-        """Write what is left of the jobs that have ended, then their ends, all in one transaction."""
+    def _settle_judged(self, *, is_over: bool = False) -> None:
+        """Write what is left of the jobs that have ended, then their ends, all in one transaction.
+
+        Those that go back to the queue together wait for each other: another worker may claim whatever is there, and
+        would tear the group apart.
+        """
         judged = [member for member in self._members.values() if member.verdict is not None]
+        if self._active() and not is_over:
+            judged = [member for member in judged if not member.goes_back]
         if not judged:
             return
         self._read_logs(to_the_end=True, members=[*judged, *self._active()])

@@ -27,6 +27,8 @@ from worker.protocol import (
 )
 
 DIVERGED = {"code": "diverged", "message": "NaN", "remedy": "", "retryable": False, "details": {}}
+PAUSE_S = 0.3
+"""Longer than a supervisor takes to look at what there is."""
 EXHAUSTED = {**DIVERGED, "code": "out_of_memory", "message": "too much"}
 
 
@@ -81,6 +83,7 @@ class Play:
             case "exhaust":  # the whole pass fails of it
                 for one in self._run.members:
                     self._send(Ended(one.job_id, "failed", reason=EXHAUSTED, of_the_pass=True))
+                    time.sleep(PAUSE_S)
                 self._send(Finished(clean=False))
                 self._is_over = True
             case "mute":  # it trains, and then forgets to say that it is done
@@ -90,7 +93,7 @@ class Play:
                 os.kill(os.getpid(), 9)
             case "exit-3":
                 os._exit(3)
-            case "wait" | "save" | "stubborn":
+            case "wait" | "save" | "slow" | "stubborn":
                 self._waiting[member.job_id] = member
             case "save-and-crash":
                 self._save(self._run.run_id, self._run.members)
@@ -127,8 +130,9 @@ class Play:
                 saving = [member for member in self._waiting.values() if member.spec["name"] == "save"]
                 if save and saving:
                     self._save(7, list(self._waiting.values()))
-                for job_id in self._waiting:
+                for job_id, member in self._waiting.items():
                     self._send(Ended(job_id, "stopped"))
+                    time.sleep(PAUSE_S if member.spec["name"] == "slow" else 0)
                 self._waiting.clear()
 
     def _save(self, step: int, members: list[RunMember], apart: Path | None = None) -> None:

@@ -278,6 +278,43 @@ def test_a_drain_gives_the_whole_group_back(store, submit_group, supervise, surr
     assert [job.transitions[-2].reason for job in again.jobs] == ["worker_drained"] * 2
 
 
+def test_those_that_go_back_together_go_back_at_once(store, submit_group, supervise, surroundings, monkeypatch):
+    jobs = submit_group("slow", "slow", "slow")
+    settled = note_settled(store, monkeypatch)
+    thread = in_background(supervise)
+    wait_for_state(store, jobs[0], "running")
+
+    surroundings.draining.set()
+    thread.join()
+
+    assert settled == [[job.id for job in jobs]], "in between, another worker could claim a part of the group"
+
+
+def note_settled(store, monkeypatch):
+    """The jobs of each transaction that ends some."""
+    settled = []
+    settle = store.settle
+
+    def noting(run_id, ends):
+        settled.append([end.job_id for end in ends])
+        return settle(run_id, ends)
+
+    monkeypatch.setattr(store, "settle", noting)
+    return settled
+
+
+def test_who_has_ended_does_not_wait_for_those_that_go_back(store, submit_group, supervise, surroundings, monkeypatch):
+    jobs = submit_group("succeed", "slow", "slow")
+    settled = note_settled(store, monkeypatch)
+    thread = in_background(supervise)
+    wait_for_state(store, jobs[0], "succeeded")
+
+    surroundings.draining.set()
+    thread.join()
+
+    assert settled == [[jobs[0].id], [jobs[1].id, jobs[2].id]]
+
+
 # Limits
 
 
@@ -340,13 +377,14 @@ def test_time_that_passes_only_for_the_company_sends_a_job_back_and_its_own_ends
 
 
 def test_a_pass_that_runs_out_of_memory_sends_its_jobs_back_to_train_alone(store, submit_group, supervise):
-    jobs = submit_group("exhaust", "wait")
+    jobs = submit_group("fail", "exhaust", "wait")[1:]
 
     clean = supervise()
 
     assert not clean
     assert states(store, jobs) == ["queued", "queued"]
     assert reasons(store, jobs) == ["fusion_limit"] * 2
+    assert "2 other job(s)" in store.get("t", jobs[-1].id).state_reason["message"]
     assert all(is_alone(store, job) for job in jobs)
 
 
