@@ -40,6 +40,7 @@ from worker.protocol import (
     Renew,
     Run,
     RunMember,
+    Saved,
     Started,
     Stop,
     Wrote,
@@ -290,6 +291,8 @@ class Supervisor:
                 self._start()
             case Wrote() if self._is_awaited(event.job_id):
                 self._outbox.add(event)
+            case Saved():
+                self._outbox.add_saved(event, list(filter(self._is_awaited, event.job_ids)))
             case Judging():
                 self._judge_rung(event)
             case Ended() if self._is_awaited(event.job_id):
@@ -533,8 +536,8 @@ class Supervisor:
         written = self._outbox.flush()
         if written:
             self._notify(written)
-            if self._outbox.saved_step is not None:
-                self._runner.send(Accepted(self._outbox.saved_step))
+            if self._outbox.accepted is not None:
+                self._runner.send(Accepted(self._outbox.accepted.body["step"]))
                 if self._run.is_whole:
                     self._checkpoints.forget_earlier_runs()
 

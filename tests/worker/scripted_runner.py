@@ -19,6 +19,7 @@ from worker.protocol import (
     Renew,
     Run,
     RunMember,
+    Saved,
     Started,
     Stop,
     Wrote,
@@ -140,9 +141,11 @@ class Play:
         folder = (apart or Path(self._run.checkpoints)) / name
         folder.mkdir(parents=True)
         (folder / "state").write_text(f"of run {self._run.run_id}")
-        body = {"step": step, "epoch": 1, "name": name, **({"apart": True} if apart else {})}
-        for member in members:
-            self._send(Wrote(member.job_id, "checkpoint", body, time.time()))
+        body = {"step": step, "epoch": 1, "name": name}
+        if apart is None:
+            self._send(Saved([member.job_id for member in members], body, time.time()))
+        else:
+            self._send(Wrote(members[0].job_id, "checkpoint", {**body, "apart": True}, time.time()))
 
     def _train(self, member: RunMember) -> None:
         for step in (1, 2):
