@@ -6,14 +6,16 @@ and to leave, kills what does not stop in time, and says in one transaction how 
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 
 from jobs.artifacts import ArtifactStore
 from jobs.errors import ArtifactNotFoundError, JobNotFoundError, StaleRunError, StoreUnavailableError
 from jobs.live import Notifier
 from jobs.logs import get_logger
-from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job
+from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job, JobEnd
 from jobs.settings import Settings
 from jobs.states import JobState, Reason, make_reason
 from jobs.store import Store
@@ -51,6 +53,10 @@ _PERHAPS_BY_COMPANY = frozenset({Reason.OUT_OF_MEMORY, Reason.INTERNAL_ERROR})
 _LIMITS = frozenset({StopCause.MAX_MEMORY, StopCause.MAX_RUNTIME})
 _TICK_S = 0.1
 _POLL_S = 0.3
+"""Between two looks at logs, limits and requests, and between two writes of records, each a transaction over all jobs.
+
+With the half second that a runner holds progress back, what the store shows is less than a second old. States and ends
+are written at once."""
 # Importing torch on a loaded machine takes up to half a minute; a runner that needs more is stuck.
 _WARM_UP_TIMEOUT_S = 120.0
 _log = get_logger(__name__)
@@ -325,6 +331,7 @@ class Supervisor:
 
     def _judge_rung(self, judging: Judging) -> None:
         """Ask the sweep which of its members go on. The records that it decides by are stored first."""
+        insist(self._flush_all, self._lease_deadline)
         values = {job_id: value for job_id, value in judging.values.items() if self._is_awaited(job_id)}
         goes_on = insist(
             lambda: self._store.judge_rung(self._run_id, judging.epoch, values, decide) if values else {},
@@ -351,7 +358,7 @@ class Supervisor:
             self._read_logs()
             self._check_limits(now)
             self._check_requests()
-        self._flush()
+            self._flush()
         for member in self._active():
             if member.leave_by is not None and now >= member.leave_by:
                 self._let_go(member)
@@ -502,7 +509,7 @@ class Supervisor:
         self._renew(time.monotonic())
         insist(self._flush_all, self._lease_deadline)
         ends = [member.end(self._files(member)) for member in judged]
-        states = insist(lambda: self._store.settle(self._run_id, ends), self._lease_deadline)
+        states = insist(partial(self._settle, ends, count()), self._lease_deadline)
         for member in judged:
             usage = {"device_s": round(member.device_s, 3), "peak_memory_bytes": member.peak_memory_bytes}
             reason_code = member.verdict.reason["code"] if member.verdict and member.verdict.reason else None
@@ -510,6 +517,19 @@ class Supervisor:
             del self._members[member.id]
             self._ended_states.append(states[member.id])
         self._notify(list(states))
+
+    def _settle(self, ends: Sequence[JobEnd], tries: Iterator[int]) -> dict[str, JobState]:
+        """Store how jobs end. A commit that nobody heard of is found again: the run lives, and they have left it."""
+        is_first = next(tries) == 0
+        try:
+            return self._store.settle(self._run_id, ends)
+        except StaleRunError:
+            rest = self._members.keys() - {end.job_id for end in ends}
+            # An expired lease takes all jobs from a run; of a last one nobody could tell it from that.
+            if is_first or not rest or self._store.states(self._run_id).keys() != rest:
+                raise
+            jobs = [self._members[end.job_id].job for end in ends]
+            return {job.id: self._store.state(job.tenant, job.id) for job in jobs}
 
     def _files(self, member: Member) -> list[ArtifactRow]:
         """Store the files of a job that ends; none of one that goes on later."""

@@ -14,6 +14,8 @@ from worker.protocol import (
     Finished,
     Fit,
     Fitting,
+    Judged,
+    Judging,
     Leave,
     Ready,
     Renew,
@@ -107,6 +109,19 @@ class Play:
                     write_log(member, "blah " * 200)
                     time.sleep(0.02)
                 time.sleep(0.5)
+                self._train(member)
+            case "busy":
+                for step in range(1, 51):
+                    metrics = {"epoch": 1, "step": step, "values": {}, "non_finite": []}
+                    self._send(Wrote(member.job_id, "metrics", metrics, time.time()))
+                    time.sleep(0.02)
+                self._send(Ended(member.job_id, "succeeded", result={}))
+            case "rung":
+                metrics = {"epoch": 1, "step": 1, "values": {}, "non_finite": []}
+                self._send(Wrote(member.job_id, "metrics", metrics, time.time()))
+                self._send(Judging(1, {member.job_id: 0.5}))
+                while not isinstance(decode(self._commands.readline()), Judged):
+                    pass
                 self._train(member)
             case "renewed":
                 while not isinstance(decode(self._commands.readline()), Renew):

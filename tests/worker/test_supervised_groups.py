@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 from supervising import in_background, text_of, wait_for_state
 
-from jobs.model import Capabilities
+from jobs.errors import StoreUnavailableError
+from jobs.model import Capabilities, JobEnd
 from jobs.states import JobState
+from worker.supervisor import LeaseLostError
 
 CPU = Capabilities(frozenset({"cpu"}))
 
@@ -172,6 +174,50 @@ def test_a_rerun_from_anothers_checkpoint_trained_with_nobody(store, submit, sup
     supervise()
 
     assert store.get("t", rerun.id).result["fused_with"] == []
+
+
+def test_an_end_whose_commit_was_not_heard_of_costs_the_others_nothing(store, submit_group, supervise, monkeypatch):
+    jobs = submit_group("fail", "slow")
+    settle = store.settle
+    losses = iter([StoreUnavailableError()])
+
+    def settle_and_lose_the_answer(run_id, ends):
+        states = settle(run_id, ends)
+        for loss in losses:
+            raise loss
+        return states
+
+    monkeypatch.setattr(store, "settle", settle_and_lose_the_answer)
+    thread = in_background(supervise)
+    wait_for_state(store, jobs[0], "failed")
+    time.sleep(1.0)
+    meanwhile = states(store, jobs)
+    store.request_cancel("t", jobs[1].id)
+    thread.join()
+
+    assert meanwhile == ["failed", "running"]
+    assert states(store, jobs) == ["failed", "cancelled"]
+
+
+def test_a_run_that_was_lost_meanwhile_is_not_taken_for_one_whose_commit_was_not_heard_of(
+    store, submit_group, supervise, monkeypatch
+):
+    jobs = submit_group("fail", "slow")
+    taken = []
+    settle = store.settle
+
+    def lose_all_and_the_answer(run_id, ends):
+        if not taken:
+            taken.append(settle(run_id, [JobEnd(job_id=job.id, state=JobState.QUEUED) for job in jobs]))
+            raise StoreUnavailableError
+        return settle(run_id, ends)
+
+    monkeypatch.setattr(store, "settle", lose_all_and_the_answer)
+
+    with pytest.raises(LeaseLostError):
+        supervise()
+
+    assert states(store, jobs) == ["queued", "queued"]
 
 
 # What a user asks of one of them

@@ -346,6 +346,36 @@ def test_a_database_that_is_away_for_longer_ends_the_run(submit, supervise, surr
     assert runner.returncode == -9
 
 
+def test_records_are_written_a_few_times_a_second_however_many_there_are(store, submit, supervise, monkeypatch):
+    job = submit("busy")
+    sizes = []
+    append_all = store.append_all
+
+    def noting(run_id, records):
+        sizes.append(len(records[job.id]))
+        append_all(run_id, records)
+
+    monkeypatch.setattr(store, "append_all", noting)
+    supervise()
+
+    assert len(store.records("t", job.id, kinds=["metrics"])) == 50
+    assert len(sizes) < 15
+
+
+def test_a_rung_is_judged_once_its_metrics_are_stored(store, submit, supervise, monkeypatch):
+    job = submit("rung")
+    stored = []
+
+    def judge_rung(run_id, epoch, values, decide):
+        stored.extend(record.body["step"] for record in store.records("t", job.id, kinds=["metrics"]))
+        return dict.fromkeys(values, True)
+
+    monkeypatch.setattr(store, "judge_rung", judge_rung)
+    supervise()
+
+    assert stored == [1]
+
+
 class AwayFor:
     """A store whose database goes away as soon as a job was claimed, for some seconds."""
 
