@@ -22,6 +22,8 @@ class Member:
         leave_by: When its patience with the pass ends, on the monotonic clock.
         verdict: What becomes of it, once that is known.
         device_s: Its share of the time that the device was in use.
+        is_saved_apart: Whether it was saved for itself in this run.
+        keeps_checkpoint: Whether its group's newest checkpoint was kept for it.
     """
 
     def __init__(self, job: Job, directory: RunDirectory) -> None:
@@ -31,6 +33,8 @@ class Member:
         self.cause: StopCause | None = None
         self.leave_by: float | None = None
         self.verdict: Verdict | None = None
+        self.is_saved_apart = False
+        self.keeps_checkpoint = False
         self.device_s = 0.0
         self.peak_memory_bytes = 0
 
@@ -81,6 +85,7 @@ class Member:
             artifacts=artifacts,
             alone=self.verdict.alone,
             leaves=self.leave_by is not None,
+            keeps_checkpoint=self.keeps_checkpoint,
         )
 
 

@@ -297,6 +297,7 @@ class Supervisor:
                 self._start()
             case Wrote() if self._is_awaited(event.job_id):
                 self._outbox.add(event)
+                self._members[event.job_id].is_saved_apart |= event.kind == "checkpoint"
             case Saved():
                 self._outbox.add_saved(event, list(filter(self._is_awaited, event.job_ids)))
             case Judging():
@@ -508,6 +509,8 @@ class Supervisor:
         self._read_logs(to_the_end=True, members=judged)
         self._renew(time.monotonic())
         insist(self._flush_all, self._lease_deadline)
+        if len(judged) < len(self._members):
+            self._keep_checkpoints(judged)
         ends = [member.end(self._files(member)) for member in judged]
         states = insist(partial(self._settle, ends, count()), self._lease_deadline)
         for member in judged:
@@ -517,6 +520,18 @@ class Supervisor:
             del self._members[member.id]
             self._ended_states.append(states[member.id])
         self._notify(list(states))
+
+    def _keep_checkpoints(self, judged: Sequence[Member]) -> None:
+        """Leave to those that end what they may go on from: the others delete the group's as they go on."""
+        for member in judged:
+            assert member.verdict is not None, "it was judged"
+            if member.is_saved_apart or member.verdict.state is JobState.SUCCEEDED:
+                continue
+            member.keeps_checkpoint = self._checkpoints.keep_apart(member.id, self._settings.max_checkpoint_bytes)
+            if not member.keeps_checkpoint and member.verdict.state is JobState.QUEUED:
+                message = "The job was not saved when it left the others, and will begin anew."
+                self._outbox.add_warning(member.id, "checkpoint_missing", message)
+        insist(self._flush_all, self._lease_deadline)
 
     def _settle(self, ends: Sequence[JobEnd], tries: Iterator[int]) -> dict[str, JobState]:
         """Store how jobs end. A commit that nobody heard of is found again: the run lives, and they have left it."""
@@ -558,6 +573,7 @@ class Supervisor:
             self._notify(written)
             if self._outbox.accepted is not None:
                 self._runner.send(Accepted(self._outbox.accepted.body["step"]))
+                self._checkpoints.accept(self._outbox.accepted.body["name"])
                 if self._run.is_whole:
                     self._checkpoints.forget_earlier_runs()
 

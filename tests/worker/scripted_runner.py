@@ -98,6 +98,10 @@ class Play:
                 os._exit(3)
             case "wait" | "save" | "slow" | "stubborn":
                 self._waiting[member.job_id] = member
+            case "save-and-hold":  # it neither saves itself apart nor leaves
+                if not self._waiting:
+                    self._save(5, self._run.members)
+                self._waiting[member.job_id] = member
             case "save-and-crash":
                 self._save(self._run.run_id, self._run.members)
                 os.kill(os.getpid(), 9)
@@ -136,7 +140,7 @@ class Play:
     def _obey(self, command: Any) -> None:
         match command:
             case Leave(job_id, save_to) if job_id in self._waiting:
-                if self._waiting[job_id].spec["name"] == "stubborn":
+                if self._waiting[job_id].spec["name"] in ("stubborn", "save-and-hold"):
                     return
                 member = self._waiting.pop(job_id)
                 if save_to is not None:

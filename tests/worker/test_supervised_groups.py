@@ -324,6 +324,46 @@ def test_a_drain_gives_the_whole_group_back(store, submit_group, supervise, surr
     assert [job.transitions[-2].reason for job in again.jobs] == ["worker_drained"] * 2
 
 
+@pytest.fixture
+def leave_one(store, submit_group, supervise, surroundings):
+    """Ask one of two jobs to leave, once they were saved; what it is then, while the other trains on."""
+
+    def leave_one(ask, state, **settings):
+        jobs = submit_group("save-and-hold", "save-and-hold")
+        changed = surroundings.settings.model_copy(update={"drain_grace_s": 0.3, **settings})
+        thread = in_background(supervise, replace(surroundings, settings=changed))
+        wait_for(lambda: all(store.get("t", job.id).checkpoint for job in jobs))
+        ask("t", jobs[0].id)
+        wait_for_state(store, jobs[0], state)
+        left = store.get("t", jobs[0].id)
+        surroundings.draining.set()
+        thread.join()
+        surroundings.draining.clear()
+        return left
+
+    return leave_one
+
+
+@pytest.mark.parametrize(("wish", "state"), [("cancel", "cancelled"), ("pause", "paused")])
+def test_who_leaves_unsaved_keeps_what_the_group_had_saved(store, leave_one, surroundings, wish, state):
+    left = leave_one(getattr(store, f"request_{wish}"), state)
+
+    saved = left.checkpoint
+    assert (saved["owner"], saved["step"]) == (left.id, 5)
+    folder = surroundings.settings.checkpoints_dir / saved["owner"] / str(saved["run_id"]) / saved["name"]
+    assert (folder / "state").read_text() == "of run 1"
+    assert store.records("t", left.id, kinds=["warning"]) == []
+
+
+@pytest.mark.parametrize(("wish", "state", "codes"), [("cancel", "cancelled", []), ("pause", "paused", ["missing"])])
+def test_who_leaves_unsaved_and_cannot_keep_it_has_no_checkpoint(store, leave_one, wish, state, codes):
+    left = leave_one(getattr(store, f"request_{wish}"), state, max_checkpoint_bytes=1)
+
+    assert left.checkpoint is None
+    warnings = [record.body["code"] for record in store.records("t", left.id, kinds=["warning"])]
+    assert warnings == [f"checkpoint_{code}" for code in codes]
+
+
 def test_those_that_go_back_together_go_back_at_once(store, submit_group, supervise, surroundings, monkeypatch):
     jobs = submit_group("slow", "slow", "slow")
     settled = note_settled(store, monkeypatch)
