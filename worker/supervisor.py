@@ -373,7 +373,7 @@ class Supervisor:
     def _read_logs(self, *, to_the_end: bool = False, members: Sequence[Member] | None = None) -> None:
         """Take what is new in the logs: each job's own, and in all of them what the process printed."""
         output = self._output.new_lines(to_the_end=to_the_end)
-        for member in self._active() if members is None else members:
+        for member in self._members.values() if members is None else members:
             for line in output:
                 member.directory.write_log(line)
             self._outbox.add_log(member.id, member.directory.log.new_lines(to_the_end=to_the_end))
@@ -500,7 +500,7 @@ class Supervisor:
             judged = [member for member in judged if not member.goes_back]
         if not judged:
             return
-        self._read_logs(to_the_end=True, members=[*judged, *self._active()])
+        self._read_logs(to_the_end=True)
         for member in judged:
             assert member.verdict is not None, "it was judged"
             if member.verdict.reason is not None:

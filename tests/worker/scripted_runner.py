@@ -64,8 +64,7 @@ class Play:
         for member in self._run.members:
             write_log(member, f"script {member.spec['name']}")
         if len(self._run.members) > 1:
-            with Path(self._run.output).open("a") as output:
-                output.write("printed by all\n")
+            self._print("printed by all")
         for member in self._run.members:
             self._play(member)
             if self._is_over:
@@ -152,7 +151,9 @@ class Play:
                     self._save(7, list(self._waiting.values()))
                 for job_id, member in self._waiting.items():
                     self._send(Ended(job_id, "stopped"))
-                    time.sleep(PAUSE_S if member.spec["name"] == "slow" else 0)
+                    if member.spec["name"] == "slow":
+                        time.sleep(PAUSE_S)
+                        self._print("printed while it stops")
                 self._waiting.clear()
 
     def _save(self, step: int, members: list[RunMember], apart: Path | None = None) -> None:
@@ -182,6 +183,10 @@ class Play:
         (Path(member.directory) / "model.safetensors").write_bytes(f"weights of {member.job_id}".encode())
         others = [key for key in self._run.companions if key != member.key]
         self._send(Ended(member.job_id, "succeeded", result={"metrics": {}, "fused_with": others}))
+
+    def _print(self, line: str) -> None:
+        with Path(self._run.output).open("a") as output:
+            output.write(f"{line}\n")
 
     def _send(self, event: Any) -> None:
         self._events.write(encode(event))

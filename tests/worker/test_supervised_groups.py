@@ -374,6 +374,9 @@ def test_those_that_go_back_together_go_back_at_once(store, submit_group, superv
     thread.join()
 
     assert settled == [[job.id for job in jobs]], "in between, another worker could claim a part of the group"
+    for job in jobs:
+        lines = [record.body["message"] for record in store.records("t", job.id, kinds=["log"])]
+        assert lines.count("printed while it stops") == 3, "who waits for the others hears what all hear"
 
 
 def note_settled(store, monkeypatch):
