@@ -35,11 +35,6 @@ class Services:
         of = self.settings
         return Ceilings(epochs=of.max_epochs, parameters=of.max_parameters, steps=of.max_steps)
 
-    @property
-    def max_sweep_members(self) -> int:
-        """How many jobs a sweep may have."""
-        return self.settings.max_sweep_members
-
     def url(self, path: str) -> str:
         """Return the address of a path, as users reach it."""
         return (self.settings.public_url or "").rstrip("/") + path

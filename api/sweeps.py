@@ -24,7 +24,8 @@ def plan_members(services: Services, tenant: str, body: Any) -> SweepPlan:
     Raises:
         SpecError: It does not; every wrong place is named.
     """
-    plan = plan_sweep(body, services.ceilings, services.max_sweep_members)
+    limits = services.settings
+    plan = plan_sweep(body, services.ceilings, limits.max_sweep_members, limits.max_sweep_bytes)
     check_sources(services, tenant, (member.plan for member in plan.members), at="/base")
     return plan
 

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     max_parameters: int = Field(10**8, ge=1, description="Most parameters that a model may have.")
     max_steps: int = Field(10**8, ge=1, description="Most optimizer steps that a job may ask for.")
     max_sweep_members: int = Field(10_000, ge=1, description="Most jobs that a sweep may have.")
+    max_sweep_bytes: int = Field(
+        100_000_000, ge=1, description="What the plans of a sweep's jobs may take together, as JSON."
+    )
 
     slots: Literal["auto"] | Annotated[int, Field(ge=1, le=256)] = Field(
         "auto", description="Jobs that a worker runs at once; `auto`: one for each GPU, or one on CPU."

@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 """The migration that this code needs: kept here so that checking it does not load Alembic."""
 
 metadata = MetaData(
@@ -120,6 +120,7 @@ sweep_rungs = Table(
     Column("sweep_id", String(40), ForeignKey("sweeps.id", ondelete="CASCADE"), primary_key=True),
     Column("epoch", Integer, primary_key=True),
     Column("job_id", String(40), primary_key=True),
+    Column("variant", Text),
     Column("candidate", Text, nullable=False),
     Column("value", Double),
     Column("goes_on", Boolean, nullable=False),

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -27,21 +26,12 @@ class SplitEvaluation:
         predictions: Class labels or values, (N,).
         targets: (N,).
         probabilities: Of each class, (N, classes); None for regression.
-        row_weights: Class weights of the rows, (N,), where the loss is a weighted mean.
     """
 
     per_row_loss: NDArray[Any]
     predictions: NDArray[Any]
     targets: NDArray[Any]
     probabilities: NDArray[Any] | None = None
-    row_weights: NDArray[Any] | None = None
-
-    @cached_property
-    def loss_columns(self) -> NDArray[np.float64]:
-        """Weighted loss and weight of each row: the ratio of their means is the split's loss."""
-        loss = np.asarray(self.per_row_loss, np.float64)
-        weights = np.ones_like(loss) if self.row_weights is None else np.asarray(self.row_weights, np.float64)
-        return np.stack([weights * loss, weights], axis=1)
 
 
 @dataclass(frozen=True)
@@ -83,7 +73,8 @@ def make_report(
         dead_units: By layer, from `count_dead_units`.
     """
     losses = {
-        split: bootstrap(rows.loss_columns, _ratio, seed=_SPLIT_SEEDS[split]) for split, rows in evaluations.items()
+        split: bootstrap(_loss_column(rows), _first_mean, seed=_SPLIT_SEEDS[split])
+        for split, rows in evaluations.items()
     }
     metrics = {split: _split_metrics(task, split, rows, losses[split]) for split, rows in evaluations.items()}
     report = {
@@ -99,9 +90,8 @@ def make_report(
     return cleaned
 
 
-def _ratio(means: NDArray[np.float64]) -> NDArray[np.float64]:
-    ratio: NDArray[np.float64] = means[:, 0] / means[:, 1]
-    return ratio
+def _loss_column(rows: SplitEvaluation) -> NDArray[np.float64]:
+    return np.asarray(rows.per_row_loss, np.float64)[:, None]
 
 
 def _first_mean(means: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -117,7 +107,7 @@ def _r2(means: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _split_metrics(task: str, split: str, rows: SplitEvaluation, losses: NDArray[np.float64]) -> dict[str, Any]:
-    loss = float(_ratio(rows.loss_columns.mean(axis=0, keepdims=True))[0])
+    loss = float(_loss_column(rows).mean())
     metrics = {"loss": with_interval(loss, percentile_interval(losses))}
     if task == "classification":
         num_hits, num_rows = int((rows.predictions == rows.targets).sum()), len(rows.targets)

@@ -7,7 +7,7 @@ and to leave, kills what does not stop in time, and says in one transaction how 
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 
@@ -69,7 +69,6 @@ class Surroundings:
     Attributes:
         draining: Set when the worker is told to shut down: runs go back to the queue.
         num_threads: That torch gets in each runner.
-        fitting: How many members fit into one pass, by what the jobs share and the device; measured once.
     """
 
     store: Store
@@ -78,7 +77,6 @@ class Surroundings:
     settings: Settings
     draining: threading.Event
     num_threads: int
-    fitting: dict[tuple[str, str], Fitting] = field(default_factory=dict)
 
 
 class LeaseLostError(Exception):
@@ -183,24 +181,18 @@ class Supervisor:
             _log.info("companions joined", num_jobs=len(self._run.jobs), group_id=self._run.group_id)
 
     def _find_fitting(self, lead: Job) -> Fitting:
-        """Ask the runner, which times a few steps; only once for jobs that share all that matters."""
-        key = (insist(lambda: self._store.fusion_key(lead.id), self._lease_deadline), self._slot.device)
-        if key not in self._around.fitting:
-            self._runner.send(
-                Fit(
-                    spec=lead.resolved_spec,
-                    num_members=self._settings.max_fused,
-                    data_dir=str(self._settings.data_sets_dir),
-                    device=self._slot.device,
-                    num_threads=self._around.num_threads,
-                    lease_s=self._lease_left_s(),
-                )
+        """Ask the runner, which times a few steps where it has not yet, and knows how much memory is free now."""
+        self._runner.send(
+            Fit(
+                spec=lead.resolved_spec,
+                num_members=self._settings.max_fused,
+                data_dir=str(self._settings.data_sets_dir),
+                device=self._slot.device,
+                num_threads=self._around.num_threads,
+                lease_s=self._lease_left_s(),
             )
-            fitting = self._wait_for_fitting()
-            if fitting is None:  # the run will tell of what is wrong with the runner
-                return Fitting(1, 0)
-            self._around.fitting[key] = fitting
-        return self._around.fitting[key]
+        )
+        return self._wait_for_fitting() or Fitting(1, 0)  # the run will tell of what is wrong with the runner
 
     def _wait_for_fitting(self) -> Fitting | None:
         while not self._runner.drained() and not self._around.draining.is_set():

@@ -26,13 +26,14 @@ class SweepRungs(Concern):
     ) -> dict[str, bool]:
         """Say which of these jobs of a run go on, and keep it.
 
-        Jobs that differ in their seed alone go on together, or not at all: one that comes later follows.
+        Each is judged among those of its own variant, so that every variant has some that are trained to the end. Jobs
+        that differ in their seed alone go on together, or not at all: one that comes later follows.
 
         Args:
             run_id: The fence.
             epoch: The rung.
             values: The metric of each job that has reached it.
-            decide: Which candidates go on.
+            decide: Which candidates go on. It sees those that arrive in the order of their jobs' making.
 
         Raises:
             StaleRunError: The run is not the current one of one of them.
@@ -46,18 +47,19 @@ class SweepRungs(Concern):
                 if job_id not in locked:
                     raise StaleRunError(run_id, job_id)
             query = select(jobs.c.id, jobs.c.sweep_id, jobs.c.sweep).where(jobs.c.id.in_(values))
-            of_sweep: dict[str, dict[str, Json]] = defaultdict(dict)
-            for row in connection.execute(query.order_by(jobs.c.id)):
-                of_sweep[row.sweep_id][row.id] = row.sweep
+            pools: dict[tuple[str, str | None], dict[str, Json]] = defaultdict(dict)
+            for row in connection.execute(query.order_by(jobs.c.sweep_id, jobs.c.id)):
+                pools[row.sweep_id, row.sweep["variant"]][row.id] = row.sweep
             goes_on: dict[str, bool] = {}
-            for sweep_id in sorted(of_sweep):
-                goes_on |= _judge(connection, sweep_id, epoch, of_sweep[sweep_id], values, decide)
+            for (sweep_id, variant), members in pools.items():  # sweeps in order: they are locked one after another
+                goes_on |= _judge(connection, sweep_id, variant, epoch, members, values, decide)
             return goes_on
 
 
 def _judge(
     connection: Connection,
     sweep_id: str,
+    variant: str | None,
     epoch: int,
     members: Mapping[str, Json],
     values: Mapping[str, float | None],
@@ -65,7 +67,8 @@ def _judge(
 ) -> dict[str, bool]:
     # One decision at a time: two groups that arrive together would not see each other.
     connection.execute(select(sweeps.c.id).where(sweeps.c.id == sweep_id).with_for_update())
-    query = select(sweep_rungs).where(sweep_rungs.c.sweep_id == sweep_id, sweep_rungs.c.epoch == epoch)
+    of_variant = sweep_rungs.c.variant.is_not_distinct_from(variant)
+    query = select(sweep_rungs).where(sweep_rungs.c.sweep_id == sweep_id, sweep_rungs.c.epoch == epoch, of_variant)
     rows = connection.execute(query).all()
     known = {row.job_id: row.goes_on for row in rows}
     earlier: dict[str, tuple[list[float | None], bool]] = {}
@@ -83,6 +86,7 @@ def _judge(
             "sweep_id": sweep_id,
             "epoch": epoch,
             "job_id": job_id,
+            "variant": variant,
             "candidate": sweep["candidate"],
             "value": values[job_id],
             "goes_on": decided[sweep["candidate"]],

@@ -59,11 +59,6 @@ class Runs(Concern):
             query = select(func.count()).select_from(jobs).where(*_compatible(lead, read_clock(connection)))
             return int(connection.execute(query).scalar_one())
 
-    def fusion_key(self, job_id: str) -> str:
-        """Return what a job shares with those that may train in one pass with it; empty where it trains alone."""
-        with self._database.read() as connection:
-            return connection.execute(select(jobs.c.fusion_key).where(jobs.c.id == job_id)).scalar_one() or ""
-
     def join(self, run_id: int, job_id: str, capabilities: Capabilities, limit: int, max_bytes: int) -> ClaimedRun:
         """Claim queued jobs that may train in one pass with the one job of a run, which then are a group.
 

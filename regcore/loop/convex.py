@@ -32,7 +32,8 @@ class Optimality:
 
     Attributes:
         kkt_residual: Largest violation of the optimality conditions over all parameters, in units of the gradient.
-        l1_max: Smallest ℓ₁ strength at which the minimum has no weight; None too without an ℓ₁ penalty on all weights.
+        l1_max: Smallest ℓ₁ strength at which the minimum has no weight; None too unless an ℓ₁ penalty is
+            on all weights and nothing shrinks the intercept.
     """
 
     kkt_residual: float | None = None
@@ -91,17 +92,18 @@ def _strengths(plan: Plan) -> tuple[dict[str, float], dict[str, float]]:
 def _has_l1_max(plan: Plan) -> bool:
     """Whether a convex problem has an ℓ₁ penalty on all weights, and an intercept that nothing shrinks."""
     _, l2 = _strengths(plan)
-    return is_convex(plan) and _has_l1_everywhere(plan) and not any(l2[name] for name in l2 if name.endswith(".bias"))
+    return is_convex(plan) and _has_l1_on_weights(plan) and not any(l2[name] for name in l2 if name.endswith(".bias"))
 
 
-def _has_l1_everywhere(plan: Plan) -> bool:
+def _has_l1_on_weights(plan: Plan) -> bool:
+    """Whether ℓ₁ penalties, of whatever strength, touch all weights and no bias: so all points of a path agree."""
     touched = {
         name
         for penalty, planned in zip(plan.resolved_spec.regularizers, plan.regularizers, strict=True)
         for name in planned.parameters
         if isinstance(penalty, L1 | ElasticNet)
     }
-    return all(parameter.name in touched for parameter in plan.parameters if parameter.name.endswith(".weight"))
+    return touched == {parameter.name for parameter in plan.parameters if parameter.name.endswith(".weight")}
 
 
 def _mean_loss(parameters: Mapping[str, Tensor], x: Tensor, y: Tensor, losses: RowLosses) -> Tensor:

@@ -6,7 +6,8 @@ with the least is taken: never slower than the best of alone and together.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -15,8 +16,7 @@ import torch
 
 from regcore.data.prepare import PreparedData, prepare
 from regcore.fusion import fusion_key
-from regcore.loop.group import SMALL_STEP_PRODUCTS, choose_device
-from regcore.loop.losses import row_losses
+from regcore.loop.group import SMALL_STEP_PRODUCTS, choose_device, is_out_of_memory, losses_of
 from regcore.loop.network import StackedNetwork
 from regcore.loop.trainer import Member, Trainer
 from regcore.plan import Plan
@@ -33,7 +33,8 @@ _WORTHWHILE: Final = 0.95
 _CGROUP_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
 _CGROUP_USED: Final = Path("/sys/fs/cgroup/memory.current")
 
-_measured: dict[str, int] = {}
+_step_times_s: dict[str, dict[int, float]] = {}
+"""Of a member, for each size that was timed. How much memory there is changes; these do not, so they alone are kept."""
 
 
 def fitting_size(plan: Plan, num_members: int, *, data_dir: Path | None = None) -> int:
@@ -46,14 +47,14 @@ def fitting_size(plan: Plan, num_members: int, *, data_dir: Path | None = None) 
     """
     if num_members == 1 or fusion_key(plan.resolved_spec) is None:
         return 1
-    device = choose_device(plan.resolved_spec.resources.device)
     most = max(1, room_bytes(plan) // max(1, plan.member_bytes))
     if most == 1:
         return 1
-    key = f"{plan.fusion_key} {device} {torch.get_num_threads()}"
-    if key not in _measured:
-        _measured[key] = _measure(plan, prepare(plan.resolved_spec, data_dir, device=device), most)
-    fitting = _measured[key]
+    device = choose_device(plan.resolved_spec.resources.device)
+    times_s = _step_times_s.setdefault(f"{plan.fusion_key} {device} {torch.get_num_threads()}", {})
+    load = cache(lambda: prepare(plan.resolved_spec, data_dir, device=device))
+    sizes = [size for size in SIZES if size <= most]
+    fitting = _best_size(sizes, times_s, lambda size: _member_step_s(plan, size, load()))
     # The largest size that was timed stands for all beyond it.
     return min(num_members, most) if fitting == SIZES[-1] else min(num_members, most, fitting)
 
@@ -63,21 +64,32 @@ def room_bytes(plan: Plan) -> int:
     return int(MEMORY_SHARE * _free_bytes(choose_device(plan.resolved_spec.resources.device)))
 
 
-def _measure(plan: Plan, data: PreparedData, most: int) -> int:
-    """The size with the least time for a member's step, among those that memory allows."""
+def _best_size(sizes: Sequence[int], times_s: dict[int, float], time_s: Callable[[int], float]) -> int:
+    """The size with the least time for a member's step; those that were not timed before are timed now."""
     best, least_s = 1, float("inf")
+    for size in sizes:
+        if size not in times_s:
+            try:
+                times_s[size] = time_s(size)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                break  # the estimate was wrong, or another process was quicker: it may fit next time
+        if times_s[size] > _WORTHWHILE * least_s:
+            break
+        best, least_s = size, times_s[size]
+    return best
+
+
+def _member_step_s(plan: Plan, size: int, data: PreparedData) -> float:
+    """A member's share of a step's seconds, with the threads that a stack of this size trains with."""
     before = torch.get_num_threads()
     try:
-        for size in [size for size in SIZES if size <= most]:
-            products = size * plan.num_parameters * plan.batch_size
-            torch.set_num_threads(1 if products < SMALL_STEP_PRODUCTS else before)
-            step_s = _step_s([plan] * size, data) / size
-            if step_s > _WORTHWHILE * least_s:
-                break
-            best, least_s = size, step_s
+        products = size * plan.num_parameters * plan.batch_size
+        torch.set_num_threads(1 if products < SMALL_STEP_PRODUCTS else before)
+        return _step_s([plan] * size, data) / size
     finally:
         torch.set_num_threads(before)
-    return best
 
 
 def _step_s(plans: Sequence[Plan], data: PreparedData) -> float:
@@ -89,7 +101,7 @@ def _step_s(plans: Sequence[Plan], data: PreparedData) -> float:
         autocast=plans[0].resolved_spec.training.precision == "bfloat16",
     )
     members = [Member(str(position), plan, lambda record: None) for position, plan in enumerate(plans)]
-    trainer = Trainer(members, network, data, row_losses(plans[0].loss))
+    trainer = Trainer(members, network, data, losses_of(plans[0], data))
     times: list[float] = []
     steps = trainer.first_steps()
     began_at = time.perf_counter()
@@ -106,7 +118,9 @@ def _step_s(plans: Sequence[Plan], data: PreparedData) -> float:
 
 def _free_bytes(device: torch.device) -> int:
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
+        # What torch has reserved of earlier passes is taken for the device, and free for the next pass.
+        idle_bytes = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + idle_bytes
     free_bytes = [psutil.virtual_memory().available]
     if _CGROUP_LIMIT.exists() and (limit := _CGROUP_LIMIT.read_text().strip()) != "max":
         free_bytes.append(int(limit) - int(_CGROUP_USED.read_text()))

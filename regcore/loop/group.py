@@ -99,7 +99,7 @@ def train_group(
         with _threads_for(lead, len(newcomers), checkpoints):
             yield from _train(newcomers, control or Control(), data_dir, checkpoints, companions)
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise OutOfMemoryError(
             f"memory ran out while training {len(newcomers) * lead.num_parameters:,} parameters: {error}",
@@ -118,7 +118,7 @@ def _train(
     spec = lead.resolved_spec
     data = prepare(spec, data_dir, device=choose_device(spec.resources.device))
     _check_rows(lead, data)
-    losses = row_losses(lead.loss, _class_weights(lead, data))
+    losses = losses_of(lead, data)
     trainer, checkpointer = _set_up(newcomers, control, data, losses, checkpoints)
     everybody = companions if companions is not None else [newcomer.key for newcomer in newcomers]
     for ending in trainer.run():
@@ -222,8 +222,8 @@ def _checkpointer(
     )
 
 
-def _is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
-    """Torch says it by type for a GPU, and in words for the host."""
+def is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
+    """Whether memory ran out: torch says it by type for a GPU, and in words for the host."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
@@ -262,6 +262,11 @@ def _check_rows(plan: Plan, data: PreparedData) -> None:
             f"{tuple(data.train.x.shape)}",
             remedy="Restore the data set's original files in the data directory.",
         )
+
+
+def losses_of(plan: Plan, data: PreparedData) -> RowLosses:
+    """The loss of each row, weighted by its class where the plan says so."""
+    return row_losses(plan.loss, _class_weights(plan, data))
 
 
 def _class_weights(plan: Plan, data: PreparedData) -> torch.Tensor | None:

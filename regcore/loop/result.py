@@ -27,7 +27,8 @@ class Result:
         sparsity: Share of exact zeros over tensors of two or more dimensions.
         norms: `l1` and `l2` over the same tensors.
         kkt_residual: Largest violation of the optimality conditions; None unless the problem is convex.
-        l1_max: Smallest ℓ₁ strength that leaves no weight; None unless the problem is convex and has an ℓ₁ penalty.
+        l1_max: Smallest ℓ₁ strength that leaves no weight; None unless the problem is convex, with an ℓ₁ penalty
+            on all weights and no penalty on the intercept.
         weights_sha256: Of the file `model.safetensors`.
         is_exact: Whether an uninterrupted run gives these very bits: false where it was taken up by another version of
             torch or on another kind of machine.

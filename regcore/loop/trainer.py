@@ -38,7 +38,7 @@ class Member:
         plan: What it trains.
         on_record: Hears of its progress and metrics.
         history: Its evaluations, as bodies of `metrics` records.
-        selected_epoch: Whose weights it keeps.
+        selected_epoch: Whose weights it keeps; 0 before any was selected.
     """
 
     key: str
@@ -107,11 +107,11 @@ class Trainer:
         )
         self._kept: dict[str, Tensor] = {}
         self._started_at = self._progress_at = time.monotonic()
-        self._compiles = self._lead.resolved_spec.training.compile
-        self._forward: Callable[..., Tensor] = self._make_forward()
+        self._forward: Callable[..., Tensor] = network.forward
 
     def run(self) -> Iterator[Ending]:
         """Train to the last epoch, or until no member is left; tell of members as they end."""
+        self._forward = self._make_forward()
         try:
             yield from self._run()
         except _AllDivergedError:
@@ -131,7 +131,7 @@ class Trainer:
         yield self._end(range(len(self.members)))
 
     def first_steps(self) -> Iterator[None]:
-        """Take steps and do nothing else, one for each item, without end: for those who time them."""
+        """Take steps and do nothing else, one for each item, without end: for those who time them, uncompiled."""
         for rows in itertools.cycle(self._batches(0)):
             self._step(rows, self._moment(self.step))
             self.step += 1
@@ -181,11 +181,16 @@ class Trainer:
         return part
 
     def _make_forward(self) -> Callable[..., Tensor]:
-        return compiled(self.network.forward, self._tell) if self._compiles else self.network.forward
+        wanted = self._lead.resolved_spec.training.compile
+        return compiled(self.network.forward, self._tell) if wanted else self.network.forward
 
     def _end(self, positions: Sequence[int], error: TrainingError | None = None) -> Ending:
         """Take members out of the stack: with their selected weights, or with an error."""
         members = [self.members[position] for position in positions]
+        if self.step < self._lead.num_steps:  # else it has just been told
+            progress = self._progress()
+            for member in members:
+                member.on_record(progress)
         network = None
         if error is None:
             ended = self if len(members) == len(self.members) else self.select(positions)
@@ -238,7 +243,6 @@ class Trainer:
             root = leaving[self.members[position].key]
             if root is not None and self._checkpointer is not None:
                 alone = self.select([position])
-                alone._tell_progress(at_once=True)
                 self._checkpointer.save_apart(root, alone.members[0].on_record, self.step, epoch, alone.state())
         if self._checkpointer is not None:
             self._checkpointer.membership_changed()
@@ -390,13 +394,18 @@ class Trainer:
 
     def _keep(self, member: int) -> None:
         for name, weight in self.network.weights.items():
-            kept = self._kept.setdefault(name, weight.detach().clone())
-            kept[member] = weight.detach()[member]
+            if name not in self._kept:
+                self._kept[name] = torch.zeros_like(weight)
+            self._kept[name][member] = weight.detach()[member]
 
     @torch.no_grad()
     def _restore(self) -> None:
+        """Give each member the weights that were kept of it; one whose metric was never finite ends with its last."""
+        selected = [k for k, member in enumerate(self.members) if member.selected_epoch]
         for name, kept in self._kept.items():
-            self.network.weights[name].copy_(kept)
+            self.network.weights[name][selected] = kept[selected]
+        for member in self.members:
+            member.selected_epoch = member.selected_epoch or member.history[-1]["epoch"]
 
     def _moment(self, step: int) -> Moment:
         return Moment(step, self._lead.steps_per_epoch, self._lead.num_steps)
@@ -406,11 +415,15 @@ class Trainer:
             member.on_record(record)
 
     def _tell_progress(self, *, at_once: bool = False) -> None:
-        step, num_steps = self.step, self._lead.num_steps
         now = time.monotonic()
-        if not at_once and 1 < step < num_steps and now - self._progress_at < PROGRESS_EVERY_S:
+        if not at_once and 1 < self.step < self._lead.num_steps and now - self._progress_at < PROGRESS_EVERY_S:
             return
         self._progress_at = now
+        self._tell(self._progress())
+        self._check_objective()  # no need to go through a long epoch once it is lost
+
+    def _progress(self) -> Record:
+        step, num_steps = self.step, self._lead.num_steps
         fraction = step / num_steps
         body = {
             "epoch": step // self._lead.steps_per_epoch,
@@ -418,10 +431,9 @@ class Trainer:
             "step": step,
             "num_steps": num_steps,
             "fraction": fraction,
-            "eta_s": round((now - self._started_at) * (1 - fraction) / fraction, 3) if step else None,
+            "eta_s": round((time.monotonic() - self._started_at) * (1 - fraction) / fraction, 3) if step else None,
         }
-        self._tell(Record("progress", body))
-        self._check_objective()  # no need to go through a long epoch once it is lost
+        return Record("progress", body)
 
     def _check_objective(self) -> None:
         """Give up once every member has seen a loss that is not finite.

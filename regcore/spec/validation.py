@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -92,7 +93,7 @@ def _walk(error: Mapping[str, Any], body: Any) -> list[str | int]:
 def _item(node: Any, part: str | int) -> Any:
     try:
         return node[part]
-    except (KeyError, IndexError):
+    except (KeyError, IndexError, TypeError):
         return None
 
 
@@ -128,21 +129,45 @@ def _as_phrase(said: str) -> str:
     return said.replace("Input should be", "must be").replace("String should", "should")
 
 
+def takes_whole_numbers(place: Sequence[str | int], body: Any, model: type[BaseModel] = JobSpec) -> bool:
+    """Whether a field takes whole numbers and no others, by the model's schema.
+
+    Args:
+        place: Keys and positions down to it.
+        body: JSON, valid or not; it says which kind each object on the way is.
+        model: What the body is one of.
+    """
+    field = _schema_at(place, body, model)
+    types = {branch.get("type") for branch in field.get("anyOf", [field])}
+    return "integer" in types and "number" not in types
+
+
 def _known_fields(path: Sequence[str | int], body: Any, model: type[BaseModel]) -> list[str]:
-    """Names of the fields that the object at this place may have, from the model's own schema."""
-    root = model.model_json_schema()
+    """Names of the fields that the object at this place may have."""
+    return list(_schema_at(path[:-1], body, model).get("properties", {}))
+
+
+def _schema_at(path: Sequence[str | int], body: Any, model: type[BaseModel]) -> Mapping[str, Any]:
+    """The model's own schema of this place; empty where there is none."""
+    root = _schema(model)
     node = _resolve(root, root, body)
-    for part in path[:-1]:
-        body = _item(body, part)
+    for part in path:
         child = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, {})
+        body = _item(body, part)
         node = _resolve(child, root, body)
-    return list(node.get("properties", {}))
+    return node
+
+
+@cache
+def _schema(model: type[BaseModel]) -> Mapping[str, Any]:
+    return model.model_json_schema()
 
 
 def _resolve(node: Mapping[str, Any], root: Mapping[str, Any], value: Any) -> Mapping[str, Any]:
-    """The schema behind references, and of the kind that the value says it is."""
-    if "anyOf" in node and isinstance(value, Mapping):  # an object, or null
-        node = next((branch for branch in node["anyOf"] if "$ref" in branch), node)
+    """The schema behind references, of the type and kind that the value says it is."""
+    if "anyOf" in node and isinstance(value, Mapping | list):
+        wanted = "items" if isinstance(value, list) else "$ref"
+        node = next((branch for branch in node["anyOf"] if wanted in branch), node)
     while "$ref" in node:
         node = root["$defs"][node["$ref"].rsplit("/", 1)[-1]]
     if "oneOf" in node and isinstance(value, Mapping):

@@ -11,7 +11,7 @@ from regcore.statistics.directions import Mode, mode_of
 from regcore.statistics.groups import Group, Member
 from regcore.statistics.leaderboard import rank
 from regcore.statistics.paths import PathPoint, regularization_path
-from regcore.statistics.rows import loss_rows, r2_rows
+from regcore.statistics.rows import r2_rows
 from regcore.statistics.summaries import mean_interval
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "PathPoint",
     "ablate",
     "compare",
-    "loss_rows",
     "mean_interval",
     "mode_of",
     "r2_rows",

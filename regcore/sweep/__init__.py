@@ -4,7 +4,8 @@ Lives here: the sweep's spec, its expansion to job specs, and who of a halving g
 live here: what the members' results say (`regcore.statistics`), and anything that trains or stores.
 """
 
-from regcore.sweep.expand import FULL, WITHOUT, Candidate, expand
+from regcore.sweep.candidate import Candidate
+from regcore.sweep.expand import FULL, WITHOUT, expand
 from regcore.sweep.halving import Rungs, decide, rungs_of
 from regcore.sweep.plan import PlannedMember, SweepPlan, plan_sweep
 from regcore.sweep.spec import SweepSpec, parse_sweep

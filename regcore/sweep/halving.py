@@ -10,6 +10,9 @@ from typing import Literal
 
 from regcore.sweep.spec import Halving, SweepSpec
 
+_WENT_ON, _ARRIVING, _STOPPED = range(3)
+"""Whose turn it is among equals."""
+
 
 @dataclass(frozen=True)
 class Rungs:
@@ -50,8 +53,9 @@ def decide(
 ) -> dict[str, bool]:
     """Which candidates go on from a rung.
 
-    Of all n that have reached it so far, those among the best ⌈n / eta⌉ by the mean over seeds. Who comes early is
-    judged among few: so nobody waits, and some go on that would not have later. What was decided stays.
+    Of all n that have reached it so far, the best ⌈n / eta⌉ by the mean over seeds. Who comes early is judged among
+    few: so nobody waits, and some go on that would not have later. What was decided stays; so among equals those that
+    went on come first, then those that arrive, in the order given, then those that were stopped.
 
     Args:
         earlier: Candidates that are decided on: their values, and whether they went on.
@@ -59,12 +63,18 @@ def decide(
         eta: One of so many goes on.
         mode: Which way is better.
     """
-    costs = {name: _cost(values, mode) for name, values in arriving.items()}
-    pool = sorted([*costs.values(), *(_cost(values, mode) for values, _ in earlier.values())])
-    if not pool or not math.isfinite(pool[0]):
+    ranked = sorted(
+        [
+            *((_cost(values, mode), _WENT_ON if well else _STOPPED, "") for values, well in earlier.values()),
+            *((_cost(values, mode), _ARRIVING, name) for name, values in arriving.items()),
+        ],
+        key=lambda entry: entry[:2],
+    )
+    if not any(math.isfinite(cost) for cost, _, _ in ranked):
         return dict.fromkeys(arriving, True)  # nothing is known of anyone
-    worst = pool[math.ceil(len(pool) / eta) - 1]
-    return {name: math.isfinite(cost) and cost <= worst for name, cost in costs.items()}
+    best = ranked[: math.ceil(len(ranked) / eta)]
+    going_on = {name for cost, turn, name in best if turn == _ARRIVING and math.isfinite(cost)}
+    return {name: name in going_on for name in arriving}
 
 
 def _cost(values: Iterable[float | None], mode: Literal["min", "max"]) -> float:

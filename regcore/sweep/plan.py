@@ -1,6 +1,6 @@
 """A sweep's members, each planned like a job of its own: before any is stored, all are known to be right."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -8,8 +8,11 @@ from regcore.errors import FieldError, SpecError
 from regcore.lint import SpecWarning
 from regcore.plan import Ceilings, Plan, make_plan
 from regcore.spec import parse_spec
-from regcore.sweep.expand import Candidate, expand
-from regcore.sweep.spec import SweepSpec, parse_sweep
+from regcore.spec.subject import subject_of
+from regcore.spec.validation import shown
+from regcore.sweep.candidate import Candidate
+from regcore.sweep.expand import expand
+from regcore.sweep.spec import Halving, SweepSpec, parse_sweep
 
 _METRICS: Final = {"classification": ("loss", "accuracy"), "regression": ("loss", "r2", "mae")}
 _MAX_ERRORS: Final = 20
@@ -50,13 +53,16 @@ class SweepPlan:
     warnings: list[SpecWarning]
 
 
-def plan_sweep(body: Any, ceilings: Ceilings | None = None, max_members: int = 10_000) -> SweepPlan:
+def plan_sweep(
+    body: Any, ceilings: Ceilings | None = None, max_members: int = 10_000, max_bytes: int = 100_000_000
+) -> SweepPlan:
     """Plan a sweep from its JSON.
 
     Args:
         body: A `SweepSpec`.
         ceilings: Limits of each job; None for no limits.
         max_members: The most that it may have.
+        max_bytes: What its members' plans may take together, as JSON: a short sweep may ask for very much.
 
     Raises:
         SpecError: The sweep, its base or any member is wrong. Errors point into the body, at what put the wrong value
@@ -64,25 +70,20 @@ def plan_sweep(body: Any, ceilings: Ceilings | None = None, max_members: int = 1
     """
     sweep = parse_sweep(body)
     base = _plan_base(sweep, ceilings)
-    problem = _objective_problem(sweep, base)
-    if problem:
-        raise SpecError([problem])
-    resolved = base.resolved_spec.model_dump(mode="json")
-    candidates = expand(sweep, resolved, max_members)
-    errors: dict[tuple[str, str], FieldError] = {}
-    members: list[PlannedMember] = []
-    for candidate in candidates:
-        try:
-            members += _plan_members(sweep, candidate, ceilings)
-        except SpecError as error:
-            for one in error.errors:
-                explained = candidate.explain(one)
-                errors.setdefault((explained.pointer, one.message), explained)
-        if len(errors) >= _MAX_ERRORS:
-            break
-    if errors:
-        raise SpecError(list(errors.values())[:_MAX_ERRORS])
-    warnings = {(one.code, one.pointer): one for member in members for one in member.plan.warnings}
+    candidates = expand(sweep, base.resolved_spec.model_dump(mode="json"), max_members)
+    plans = _plan_each(sweep, candidates, ceilings, max_bytes)
+    problems = [
+        *_objective_problems(sweep, plans[0]),
+        *_unlike(sweep, base, candidates, plans),
+        *_rung_problems(sweep, plans),
+    ]
+    if problems:
+        each_place_once = {one.pointer: one for one in problems}
+        raise SpecError(list(each_place_once.values())[:_MAX_ERRORS])
+    members = [
+        member for candidate, plan in zip(candidates, plans, strict=True) for member in _members(sweep, candidate, plan)
+    ]
+    warnings = {(one.code, one.pointer): one for plan in plans for one in plan.warnings}
     return SweepPlan(sweep, candidates, members, list(warnings.values()))
 
 
@@ -93,29 +94,85 @@ def _plan_base(sweep: SweepSpec, ceilings: Ceilings | None) -> Plan:
         raise SpecError([FieldError(f"/base{one.pointer}", one.code, one.message) for one in error.errors]) from None
 
 
-def _plan_members(sweep: SweepSpec, candidate: Candidate, ceilings: Ceilings | None) -> Iterator[PlannedMember]:
-    """The members of a candidate. A seed changes nothing that is planned, so that is done once."""
-    plan: Plan | None = None
+def _plan_each(
+    sweep: SweepSpec, candidates: Sequence[Candidate], ceilings: Ceilings | None, max_bytes: int
+) -> list[Plan]:
+    """The plan of each candidate. A seed changes nothing that is planned, so that is done once for all of them."""
+    plans: list[Plan] = []
+    errors: dict[tuple[str, str], FieldError] = {}
+    size_bytes = 0
+    for candidate in candidates:
+        try:
+            plans.append(make_plan(parse_spec(candidate.spec), ceilings))
+            _check_split(sweep, plans[-1])
+            size_bytes += len(plans[-1].model_dump_json()) * len(sweep.seeds)
+        except SpecError as error:
+            for one in error.errors:
+                explained = candidate.explain(one)
+                errors.setdefault((explained.pointer, one.message), explained)
+        if size_bytes > max_bytes:
+            message = (
+                f"The plans of a sweep's members may take {max_bytes:,} bytes together on this server; the first "
+                f"{len(plans):,} of {len(candidates):,} combinations take more. Try fewer, or a model of fewer layers."
+            )
+            raise SpecError([FieldError("/axes" if sweep.axes else "/base", "over_ceiling", message)])
+        if len(errors) >= _MAX_ERRORS:
+            break
+    if errors:
+        raise SpecError(list(errors.values())[:_MAX_ERRORS])
+    return plans
+
+
+def _members(sweep: SweepSpec, candidate: Candidate, plan: Plan) -> Iterator[PlannedMember]:
+    resolved = plan.resolved_spec
     for seed, spec in candidate.members(sweep):
-        if plan is None:
-            plan = make_plan(parse_spec(spec), ceilings)
-        resolved = plan.resolved_spec
         training = resolved.training.model_copy(update={"seed": seed})
         data = resolved.data.model_copy(update={"split_seed": seed}) if sweep.vary_split else resolved.data
         own = resolved.model_copy(update={"training": training, "data": data})
         yield PlannedMember(candidate, seed, spec, plan.model_copy(update={"resolved_spec": own}))
 
 
-def _objective_problem(sweep: SweepSpec, base: Plan) -> FieldError | None:
+def _check_split(sweep: SweepSpec, plan: Plan) -> None:
+    split = sweep.metric.partition("/")[0]
+    if getattr(plan.num_rows, split) == 0:
+        message = f"objective.metric {sweep.metric} needs a {split} split; there is none. Raise data.{split}_fraction."
+        raise SpecError([FieldError(f"/data/{split}_fraction", "empty_split", message)])
+
+
+def _objective_problems(sweep: SweepSpec, plan: Plan) -> Iterator[FieldError]:
     split, _, name = sweep.metric.partition("/")
-    known = _METRICS[base.task]
+    known = _METRICS[plan.task]
     if name not in known:
         expected = ", ".join(f"{split}/{one}" for one in known)
-        message = f"objective.metric must be one of {expected} for {base.task}; received {sweep.metric}. Correct it."
-        return FieldError("/objective/metric", "unknown_value", message)
-    if getattr(base.num_rows, split) == 0:
+        message = f"objective.metric must be one of {expected} for {plan.task}; received {sweep.metric}. Correct it."
+        yield FieldError("/objective/metric", "unknown_value", message)
+
+
+def _unlike(
+    sweep: SweepSpec, base: Plan, candidates: Sequence[Candidate], plans: Sequence[Plan]
+) -> Iterator[FieldError]:
+    """Candidates that cannot be ranked with the others: those unlike the base, or unlike the first where all are."""
+    subjects = [_subject(plan, sweep.metric) for plan in plans]
+    common = _subject(base, sweep.metric) if _subject(base, sweep.metric) in subjects else subjects[0]
+    for candidate, found in zip(candidates, subjects, strict=True):
+        for pointer in sorted(common | found):
+            if common.get(pointer) != found.get(pointer):
+                message = (
+                    f"{sweep.metric} cannot be ranked where {pointer} differs; received {shown(found.get(pointer))} "
+                    f"beside {shown(common.get(pointer))}. Make a sweep of each, or choose by another metric."
+                )
+                yield candidate.explain(FieldError(pointer, "not_comparable", message))
+
+
+def _subject(plan: Plan, metric: str) -> dict[str, Any]:
+    return subject_of(plan.resolved_spec.model_dump(mode="json", include={"data", "task"}), metric)
+
+
+def _rung_problems(sweep: SweepSpec, plans: Sequence[Plan]) -> Iterator[FieldError]:
+    num_epochs = min(plan.num_epochs for plan in plans)
+    if isinstance(sweep.strategy, Halving) and sweep.strategy.min_epochs >= num_epochs:
         message = (
-            f"objective.metric {sweep.metric} needs a {split} split; the base has none. Raise data.{split}_fraction."
+            f"strategy.min_epochs must be below the epochs of every member, for none to be trained without being "
+            f"judged; received {sweep.strategy.min_epochs}, and one has {num_epochs}. Lower it, or use strategy grid."
         )
-        return FieldError("/objective/metric", "empty_split", message)
-    return None
+        yield FieldError("/strategy/min_epochs", "no_rung", message)

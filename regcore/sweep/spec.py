@@ -41,11 +41,11 @@ class Axis(Frozen):
     """One place of the spec, and what to put there: `values` or a `range`."""
 
     pointer: Pointer
-    """JSON Pointer into the base's `resolved_spec`."""
+    """JSON Pointer into the base's `resolved_spec`; `-` at its end is the place behind a list's last item."""
     values: Annotated[list[Any], Field(min_length=1, max_length=10_000)] | None = None
-    """Any JSON. null removes what is there, and puts nothing where nothing is."""
+    """Any JSON, each once: 1 and 1.0 are one value. null removes what is there, and puts nothing where nothing is."""
     range: Range | None = None
-    """Numbers; whole ones where the base has a whole number."""
+    """Numbers; rounded where the field takes whole ones alone."""
 
     @model_validator(mode="after")
     def _check(self) -> "Axis":
@@ -87,6 +87,8 @@ class Random(Frozen):
 class Halving(Frozen):
     """Every combination begins; at epochs `min_epochs`, `min_epochs · eta`, … the best of each `eta` goes on.
 
+    Each is judged among those of its own variant that have come so far; of equals the first goes on.
+
     Source: Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning (ASHA).
     """
 
@@ -94,7 +96,7 @@ class Halving(Frozen):
     eta: int = Field(default=3, ge=2, le=100)
     """One of so many goes on."""
     min_epochs: int = Field(default=1, ge=1)
-    """Epochs that each trains at least."""
+    """Epochs that each trains at least; below the epochs of every member."""
 
 
 class Ablation(Frozen):
@@ -110,7 +112,10 @@ class Objective(Frozen):
     """What the best member is chosen by."""
 
     metric: str = "validation/loss"
-    """A metric of the validation or train split; the test split is for the last word."""
+    """A metric of the validation or train split; the test split is for the last word.
+
+    All members must have it, of one data set and in one unit: a loss of one kind, with the same class weights.
+    """
     mode: Literal["min", "max"] | None = None
     """Which way is better; null for the metric's own."""
 

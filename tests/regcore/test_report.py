@@ -69,16 +69,6 @@ def test_regression_metrics_are_scikit_learns_inside_their_intervals(regression_
         assert entry["low"] < entry["value"] < entry["high"]
 
 
-def test_class_weights_weigh_the_rows(classifier_evaluations):
-    rows = classifier_evaluations["test"]
-    weights = np.where(rows.targets == 1, 3.0, 1.0)
-    weighted = SplitEvaluation(rows.per_row_loss, rows.predictions, rows.targets, rows.probabilities, weights)
-
-    loss = report_of("classification", {"test": weighted})["metrics"]["test"]["loss"]["value"]
-
-    assert loss == pytest.approx(log_loss(rows.targets, rows.probabilities, sample_weight=weights))
-
-
 def test_the_gap_is_test_minus_train_with_an_interval(classifier_evaluations):
     report = report_of("classification", classifier_evaluations)
 

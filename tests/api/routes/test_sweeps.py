@@ -75,6 +75,11 @@ def test_a_wrong_member_refuses_the_whole_sweep(
         ("objective", {"metric": "test/loss"}, "/objective/metric"),
         ("strategy", {"kind": "grit"}, "/strategy/kind"),
         ("seeds", [0, 0], "/seeds/1"),
+        ("axes", [{"pointer": "/training", "values": [5]}], "/axes/0/values/0"),
+        ("axes", [{"pointer": "/data/validation_fraction", "values": [0.2, 0]}], "/axes/0/values/1"),
+        ("axes", [{"pointer": "/task/class_weights", "values": [None, "balanced"]}], "/axes/0/values/1"),
+        ("variants", [{"name": "v", "patch": [{"op": "replace", "path": "", "value": {}}]}], "/axes/0/pointer"),
+        ("strategy", {"kind": "halving", "min_epochs": 1000}, "/strategy/min_epochs"),
     ],
 )
 def test_wrong_places_are_named(
@@ -180,6 +185,16 @@ def test_a_path_says_what_happens_along_the_axis(client: TestClient, sweep_spec:
     assert (middle["kkt_residual"], path["max_kkt_residual"], path["l1_max"]) == (0.4, 0.4, 7.0)
     assert path["best_value"] == 1e-3
     assert path["one_standard_error_value"] == 1e-2
+
+
+def test_a_path_has_equal_numbers_once(client: TestClient, sweep_spec: Json, end_jobs: Any) -> None:
+    sweep_spec["axes"][0]["values"] = [1, 1.0, 2]
+    sweep = submit(client, sweep_spec)
+    end_jobs([result(0.5)] * 4)
+
+    path = client.get(f"/v1/sweeps/{sweep['id']}/path").json()
+
+    assert [point["value"] for point in path["points"]] == [1, 2]
 
 
 def test_a_path_can_be_looked_at_while_it_grows(client: TestClient, sweep_spec: Json, end_jobs: Any) -> None:

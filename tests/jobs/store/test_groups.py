@@ -123,7 +123,6 @@ def test_a_job_that_trains_alone_takes_nobody_along(
 
     assert num_waiting == 0
     assert ids_of(group) == [lead_id]
-    assert store.fusion_key(lead_id) == (lead["fusion_key"] or "")
 
 
 def test_no_more_come_along_than_fit_into_memory(store: Store, submit: Callable[..., Job], cpu: Capabilities) -> None:

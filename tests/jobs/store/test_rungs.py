@@ -1,4 +1,4 @@
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,14 +26,23 @@ def best_half(
 
 @pytest.fixture
 def halving(store: Store, new_job: Callable[..., NewJob], cpu: Capabilities, tenant: str) -> Callable[..., ClaimedRun]:
-    """Submits a halving of so many combinations with two seeds each; gives its first run, of so many members."""
+    """Submits a halving of so many combinations with two seeds each; gives its first run, of so many members.
 
-    def submit(num_candidates: int, num_claimed: int) -> ClaimedRun:
+    Combinations take turns between the variants.
+    """
+
+    def submit(num_candidates: int, num_claimed: int, variants: Sequence[str | None] = (None,)) -> ClaimedRun:
         members = [
             replace(
                 new_job(),
                 fusion_key="same",
-                sweep={"variant": None, "values": {}, "seed": seed, "candidate": str(k), "rungs": RUNGS},
+                sweep={
+                    "variant": variants[k % len(variants)],
+                    "values": {},
+                    "seed": seed,
+                    "candidate": str(k),
+                    "rungs": RUNGS,
+                },
             )
             for k in range(num_candidates)
             for seed in (0, 1)
@@ -93,6 +102,21 @@ def test_later_ones_are_judged_among_the_earlier_ones(store: Store, halving: Any
     second = claim(store, cpu, 2)
 
     assert judge(store, second, [3.0, 3.0]) == [False, False]
+
+
+def test_each_is_judged_among_those_of_its_own_variant(store: Store, halving: Any) -> None:
+    run = halving(4, 8, variants=["l2", "dropout"])
+
+    # In turns: the worst of l2 is better than the best of dropout.
+    assert judge(store, run, [1.0, 1.0, 8.0, 8.0, 2.0, 2.0, 9.0, 9.0]) == [True] * 4 + [False] * 4
+
+
+def test_earlier_ones_of_other_variants_do_not_count(store: Store, halving: Any, cpu: Capabilities) -> None:
+    first = halving(4, 4, variants=["l2", "dropout"])
+    judge(store, first, [1.0, 1.0, 8.0, 8.0])
+    second = claim(store, cpu, 4)
+
+    assert judge(store, second, [0.5, 0.5, 7.0, 7.0]) == [True] * 4
 
 
 def test_no_value_is_a_value(store: Store, halving: Any) -> None:

@@ -1,3 +1,5 @@
+from functools import partial
+
 import pytest
 import torch
 
@@ -24,6 +26,41 @@ def test_a_compiled_forward_pass_trains_the_same(make_job, monkeypatch):
     assert len(asked) == 1
     assert warnings == []
     assert result.metrics == pytest.approx(plain.metrics, rel=1e-9)
+
+
+def test_every_pass_is_compiled_however_many_came_before(make_job, monkeypatch):
+    compile_ = torch.compile
+    graphs = []
+
+    def traced(function):
+        def note(graph, inputs):
+            graphs.append(graph)
+            return graph
+
+        return compile_(function, backend=note)
+
+    monkeypatch.setattr(torch, "compile", traced)
+    num_graphs = []
+    with torch._dynamo.config.patch(recompile_limit=2):
+        for depth in range(1, 6):
+            train(make_job(model={"hidden": [4] * depth}, training={"epochs": 1, "batch_size": 50, "compile": True}))
+            num_graphs.append(len(graphs))
+
+    assert num_graphs == [1, 2, 3, 4, 5]
+
+
+def test_the_compilers_own_limit_is_told_too(monkeypatch):
+    records = []
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    forward = compiled(lambda x: x + 1, records.append)
+
+    with torch._dynamo.config.patch(recompile_limit=2, automatic_dynamic_shapes=False):
+        answers = [forward(torch.zeros(size)).tolist() for size in range(2, 6)]
+
+    assert answers == [[1.0] * size for size in range(2, 6)]
+    (warning,) = [record.body for record in records]
+    assert warning["code"] == "compile_failed"
+    assert "recompile_limit" in warning["message"]
 
 
 def test_a_compiler_that_fails_is_told_once_and_training_goes_on(make_job, monkeypatch):

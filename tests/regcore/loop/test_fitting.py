@@ -23,7 +23,7 @@ def make_fitting_plan(make_job):
 def timed(monkeypatch):
     """Says how long a step of each size takes in place of a clock; gives the sizes that were asked for."""
     asked = []
-    monkeypatch.setattr(fitting, "_measured", {})
+    monkeypatch.setattr(fitting, "_step_times_s", {})
 
     def let(times):
         def step_s(plans, data):
@@ -103,6 +103,52 @@ def test_memory_bounds_what_is_tried_and_what_is_taken(make_fitting_plan, timed,
     assert sizes(calls) == [1, 4, 16]
 
 
+def test_what_memory_ruled_out_is_tried_once_there_is_more(make_fitting_plan, timed, monkeypatch):
+    plan = make_fitting_plan()
+    calls = timed(dict.fromkeys(SIZES, 1.0))
+    found = []
+    for num_members in (20.5, 5.5, 100.5):
+        free_bytes = num_members * plan.member_bytes / fitting.MEMORY_SHARE
+        monkeypatch.setattr(fitting, "_free_bytes", lambda device, free_bytes=free_bytes: free_bytes)
+        found.append(fitting_size(plan, 1000))
+
+    assert found == [16, 4, 64]
+    assert sizes(calls) == [1, 4, 16, 64]
+
+
+@pytest.mark.parametrize(
+    "exhausted", [MemoryError(), torch.OutOfMemoryError("CUDA"), RuntimeError("DefaultCPUAllocator: can't allocate")]
+)
+def test_where_memory_runs_out_while_timing_the_best_so_far_is_taken(make_fitting_plan, timed, monkeypatch, exhausted):
+    calls = timed(dict.fromkeys(SIZES, 1.0))
+    step_s = fitting._step_s
+
+    def fail(plans, data):
+        if len(plans) == 64:
+            raise exhausted
+        return step_s(plans, data)
+
+    monkeypatch.setattr(fitting, "_step_s", fail)
+    first = fitting_size(make_fitting_plan(), 1000)
+    monkeypatch.setattr(fitting, "_step_s", step_s)
+    second = fitting_size(make_fitting_plan(), 1000)
+
+    assert (first, second) == (16, 1000)
+    assert sizes(calls) == [1, 4, 16, 64, 256], "nothing is timed twice"
+
+
+def test_another_error_while_timing_is_no_matter_of_memory(make_fitting_plan, timed, monkeypatch):
+    timed({})
+
+    def fail(plans, data):
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(fitting, "_step_s", fail)
+
+    with pytest.raises(RuntimeError, match="a fault"):
+        fitting_size(make_fitting_plan(), 1000)
+
+
 def test_memory_for_one_alone_is_no_question(make_fitting_plan, timed, monkeypatch):
     calls = timed({})
     monkeypatch.setattr(fitting, "_free_bytes", lambda device: 0)
@@ -140,6 +186,13 @@ def test_a_step_is_timed_many_times_for_the_first_is_cold(make_fitting_plan, mon
     assert measured_s == pytest.approx(1e-3)
 
 
+def test_steps_are_timed_uncompiled_for_every_size_would_be_a_compilation(make_fitting_plan, monkeypatch):
+    plan = make_fitting_plan(training={"compile": True})
+    monkeypatch.setattr(torch, "compile", lambda function: pytest.fail("compiled"))
+
+    assert fitting._step_s([plan, plan], prepare(plan.resolved_spec)) > 0
+
+
 @pytest.mark.parametrize(
     ("limit", "used", "free"), [("max\n", "0", 8 * GB), (f"{3 * GB}\n", f"{GB}", 2 * GB), (f"{GB}", f"{2 * GB}", 0)]
 )
@@ -160,3 +213,14 @@ def test_without_a_container_the_host_alone_counts(make_fitting_plan, monkeypatc
     monkeypatch.setattr(fitting.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 8 * GB}))
 
     assert room_bytes(make_fitting_plan()) == int(fitting.MEMORY_SHARE * 8 * GB)
+
+
+def test_of_a_gpu_what_torch_holds_in_reserve_is_free_too(make_fitting_plan, monkeypatch):
+    """Else a process would find less room with each pass that it has trained."""
+    plan = make_fitting_plan()
+    monkeypatch.setattr(fitting, "choose_device", lambda wanted: torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (3 * GB, 16 * GB))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 5 * GB)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: GB)
+
+    assert room_bytes(plan) == int(fitting.MEMORY_SHARE * 7 * GB)

@@ -8,19 +8,19 @@ import itertools
 import math
 import statistics
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, get_args
 
 import pytest
 import torch
 
-from regcore import make_plan, parse_spec
+from regcore import make_plan, parse_spec, train
 from regcore.data.prepare import prepare
 from regcore.errors import DivergedError, TrainingHalved, TrainingStopped
 from regcore.layers import LAYERS
 from regcore.layers.activation import ActivationName
+from regcore.loop import group
 from regcore.loop.control import Control, Rungs
-from regcore.loop.losses import row_losses
+from regcore.loop.group import Newcomer, losses_of, train_group
 from regcore.loop.network import StackedNetwork
 from regcore.loop.trainer import Member, Trainer
 from regcore.optim import OPTIMIZERS
@@ -99,6 +99,22 @@ BASE_DATA = {"kind": "builtin", "name": "digits", "train_limit": 100}
 PERCEPTRON = {"kind": "mlp", "hidden": [8], "activation": "tanh"}
 
 
+_prepared = {}
+
+
+def prepare_once(spec, data_dir=None, *, device="cpu"):
+    """`prepare`, which a run of six epochs waits for as long as for all the rest."""
+    key = (spec.data.model_dump_json(), spec.task.model_dump_json(), spec.training.precision)
+    if key not in _prepared:
+        _prepared[key] = prepare(spec, data_dir, device=device)
+    return _prepared[key]
+
+
+@pytest.fixture(autouse=True)
+def _prepare_once(monkeypatch):
+    monkeypatch.setattr(group, "prepare", prepare_once)
+
+
 @pytest.fixture(autouse=True)
 def _one_thread():
     """As `train` has it for small networks."""
@@ -167,7 +183,11 @@ STACKS = {
     "rows that remain": jobs_of(training={"batch_size": 13}),
     "accumulated": jobs_of("sgd", ["dropout"], training={"batch_size": 7, "grad_accumulation": 3}),
     "balanced classes": jobs_of(data=CANCER, task={"class_weights": "balanced"}),
+    "given class weights": jobs_of(data=CANCER, task={"class_weights": [1.0, 3.0]}),
     "binary": jobs_of(data=CANCER, task={"loss": "binary_cross_entropy"}),
+    "binary, balanced classes": jobs_of(
+        data=CANCER, task={"loss": "binary_cross_entropy", "class_weights": "balanced"}
+    ),
     "squares": jobs_of(data=DIABETES, task={"loss": "mse"}, fixed=GENTLE),
     "half squares": jobs_of(data=DIABETES, task={"loss": "half_mse"}, fixed=GENTLE),
     "huber": jobs_of(data=DIABETES, task={"loss": "huber"}, fixed=GENTLE),
@@ -190,19 +210,27 @@ def test_every_part_that_fuses_has_an_example_whose_members_differ_in_all_that_t
         assert set(member) == set(part.member_fields)
 
 
-@cache
-def data_of(name, precision):
-    """The same for all jobs of a data set here: nothing in this module changes rows or splits."""
-    job = {"data": BASE_DATA | {"name": name}, "model": {"kind": "linear"}, "training": {"precision": precision}}
-    return prepare(make_plan(parse_spec(job)).resolved_spec)
+def newcomers_of(jobs):
+    return [Newcomer(str(k), make_plan(parse_spec(job))) for k, job in enumerate(jobs)]
+
+
+def assert_equal(ours, solo):
+    """Two results agree in the weights, and in every metric on the way and at the end."""
+    torch.testing.assert_close(ours.model.state_dict(), solo.model.state_dict(), rtol=1e-8, atol=1e-8)
+    assert ours.selected_epoch == solo.selected_epoch
+    assert ours.metrics == pytest.approx(solo.metrics, rel=1e-8, abs=1e-8)
+    for measured, expected in zip(ours.history, solo.history, strict=True):
+        assert measured["epoch"] == expected["epoch"]
+        assert measured["values"] == pytest.approx(expected["values"], rel=1e-8, abs=1e-8)
 
 
 def trainer_of(*jobs, **options):
+    """A trainer that has not begun, for those who stop it half-way or change a bit before; not of bfloat16."""
     plans = [make_plan(parse_spec(job)) for job in jobs]
-    data = data_of(jobs[0]["data"]["name"], jobs[0]["training"]["precision"])
+    data = prepare_once(plans[0].resolved_spec)
     network = StackedNetwork(plans, dtype=data.train.x.dtype, device=torch.device("cpu"), autocast=False)
     members = [Member(str(k), plan, lambda record: None) for k, plan in enumerate(plans)]
-    return Trainer(members, network, data, row_losses(plans[0].loss), **options)
+    return Trainer(members, network, data, losses_of(plans[0], data), **options)
 
 
 @dataclass(frozen=True)
@@ -239,8 +267,8 @@ def distance(ours, theirs):
     return math.sqrt(square / sum(weight.double().square().sum() for weight in theirs.values()))
 
 
-def single(job):
-    return job | {"training": job["training"] | {"precision": "float32"}}
+def in_precision(precision, jobs):
+    return [job | {"training": job["training"] | {"precision": precision}} for job in jobs]
 
 
 @pytest.mark.parametrize("name", STACKS)
@@ -248,14 +276,10 @@ def test_in_float64_a_member_ends_as_its_solo_run_does(name):
     jobs = STACKS[name]
     assert len({make_plan(parse_spec(job)).fusion_key for job in jobs} - {None}) == 1
 
-    together = finish(trainer_of(*jobs))
+    together = dict(train_group(newcomers_of(jobs)))
 
     for k, job in enumerate(jobs):
-        ours, solo = together[str(k)], alone(job)
-        torch.testing.assert_close(ours.weights, solo.weights, rtol=1e-8, atol=1e-8)
-        assert ours.member.selected_epoch == solo.member.selected_epoch
-        for measured, expected in zip(ours.member.history, solo.member.history, strict=True):
-            assert measured["values"] == pytest.approx(expected["values"], rel=1e-8, abs=1e-8)
+        assert_equal(together[str(k)], train(job))
 
 
 def test_the_examples_of_early_stopping_stop_and_select_at_different_epochs():
@@ -278,7 +302,7 @@ class StoppingAfterTenSteps(Control):
 
 @pytest.mark.parametrize("name", STACKS)
 def test_in_float32_the_first_ten_steps_are_those_of_the_solo_run(name):
-    jobs = [single(job) for job in STACKS[name]]
+    jobs = in_precision("float32", STACKS[name])
 
     together = finish(trainer_of(*jobs, control=StoppingAfterTenSteps()))
 
@@ -303,7 +327,7 @@ def changed_by_one_bit(job, position):
 @pytest.mark.parametrize("name", STACKS)
 def test_in_float32_the_end_is_within_rounding_or_no_further_than_one_bit_leads(name):
     """Up to here no training is chaotic, and rounding stays rounding; where it were, one bit would be the measure."""
-    jobs = [single(job) for job in STACKS[name]]
+    jobs = in_precision("float32", STACKS[name])
 
     together = finish(trainer_of(*jobs))
 
@@ -348,8 +372,24 @@ def test_in_float32_chaotic_training_ends_no_further_from_solo_than_one_bit_lead
     assert statistics.geometric_mean(ours) <= statistics.geometric_mean(furthest)
 
 
+BFLOAT16_ROUNDING = 2**-8
+
+
+@pytest.mark.parametrize(
+    "name", ["optimizer sgd", "optimizer adamw", "accumulated", "wide, l1", "binary, balanced classes"]
+)
+def test_in_bfloat16_a_member_ends_within_its_rounding_and_nearer_to_solo_than_to_float32(name):
+    jobs = in_precision("bfloat16", STACKS[name])
+
+    together = dict(train_group(newcomers_of(jobs)))
+
+    for k, (job, single) in enumerate(zip(jobs, in_precision("float32", jobs), strict=True)):
+        ours, solo, exact = (result.model.state_dict() for result in (together[str(k)], train(job), train(single)))
+        assert distance(ours, solo) < min(BFLOAT16_ROUNDING, distance(ours, exact))
+
+
 class Surroundings(Control):
-    """Member 2 falls at a rung, member 3 is asked to leave before a step."""
+    """Member 2 falls at a rung of its own, member 3 is asked to leave before a step."""
 
     def __init__(self, *, rung, step):
         self._rung = rung
@@ -357,21 +397,26 @@ class Surroundings(Control):
         self._step = step
 
     def rungs(self, key):
-        return Rungs(frozenset({self._rung}))
+        return Rungs(frozenset({self._rung})) if key == "2" else Rungs()
 
     def judge(self, epoch, values):
-        return {"2"}
+        return set(values)
 
     def leaving(self):
         return {"3": None} if next(self._calls) == self._step else {}
 
 
-def test_members_that_diverge_stop_fall_or_leave_do_not_disturb_the_others():
+@pytest.mark.parametrize(
+    "training",
+    [{"batch_size": 20}, {"batch_size": 7, "grad_accumulation": 3, "eval_every_epochs": 2}],
+    ids=["plain", "accumulated and seldom evaluated"],
+)
+def test_members_that_diverge_stop_fall_or_leave_do_not_disturb_the_others(training):
     """Ten members, four of which go in four ways; the stack is compacted each time."""
     ways = [
-        {"learning_rate": 2.0, "patience": 1},
-        {"learning_rate": 1e9, "patience": 50},
-        *[{"learning_rate": 0.05 * (1 + k), "patience": 50} for k in range(8)],
+        {"learning_rate": 2.0, "patience": 1, "min_delta": 1e9},
+        {"learning_rate": 1e9, "patience": 50, "min_delta": 0.0},
+        *[{"learning_rate": 0.05 * (1 + k), "patience": 50, "min_delta": 0.0} for k in range(8)],
     ]
     jobs = [
         {
@@ -380,27 +425,24 @@ def test_members_that_diverge_stop_fall_or_leave_do_not_disturb_the_others():
             "task": {"loss": "mse"},
             "optimizer": {"kind": "sgd", "learning_rate": 1e-3 * way["learning_rate"], "momentum": 0.9 - k / 20},
             "regularizers": [
-                {"kind": "early_stopping", "patience": way["patience"]},
+                {"kind": "early_stopping", "patience": way["patience"], "min_delta": way["min_delta"]},
                 {"kind": "l1", "strength": k / 100},
                 {"kind": "dropout", "p": k / 20},
             ],
-            "training": {"epochs": 10, "batch_size": 20, "seed": k, "precision": "float64"},
+            "training": {"epochs": 10, "seed": k, "precision": "float64"} | training,
             "resources": {"device": "cpu"},
         }
         for k, way in enumerate(ways)
     ]
 
-    together = finish(trainer_of(*jobs, control=Surroundings(rung=4, step=22)))
+    together = dict(train_group(newcomers_of(jobs), control=Surroundings(rung=5, step=22)))
 
-    assert len(together["0"].member.history) < 10
-    assert isinstance(together["1"].error, DivergedError)
-    assert isinstance(together["2"].error, TrainingHalved)
-    assert isinstance(together["3"].error, TrainingStopped)
+    assert together["0"].history[-1]["epoch"] < 10
+    assert isinstance(together["1"], DivergedError)
+    assert isinstance(together["2"], TrainingHalved)
+    assert isinstance(together["3"], TrainingStopped)
     for k in (0, *range(4, len(jobs))):
-        solo = alone(jobs[k])
-        assert together[str(k)].error is None
-        torch.testing.assert_close(together[str(k)].weights, solo.weights, rtol=1e-8, atol=1e-8)
-        assert together[str(k)].member.selected_epoch == solo.member.selected_epoch
+        assert_equal(together[str(k)], train(jobs[k]))
 
 
 @pytest.mark.parametrize("name", [f"optimizer {kind}" for kind in OPTIMIZER_EXAMPLES] + ["every regularizer at once"])

@@ -230,6 +230,17 @@ def test_the_gap_is_the_difference_of_the_two_losses(make_job):
 
 # Checkpoints
 
+
+def test_a_run_that_stops_early_tells_where(make_job):
+    records = []
+    stopping = {"kind": "early_stopping", "patience": 1, "min_delta": 100}
+
+    result = train(make_job(regularizers=[stopping], training={"epochs": 1000}), on_record=records.append)
+
+    last = [record.body for record in records if record.kind == "progress"][-1]
+    assert last["epoch"] == len(result.history) < 1000
+
+
 RESUMABLE = {
     "optimizer": {"kind": "adam", "learning_rate": 0.1},
     "regularizers": [{"kind": "dropout", "p": 0.2}, {"kind": "early_stopping", "patience": 9}],

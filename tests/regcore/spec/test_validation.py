@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from regcore.errors import SpecError
 from regcore.spec import JobSpec, json_pointer, parse_spec
+from regcore.spec.validation import takes_whole_numbers
 
 GOOD = {
     "spec_version": 1,
@@ -211,3 +212,32 @@ def test_whatever_comes_is_a_spec_or_an_error_at_a_place_that_the_sender_wrote(p
         holder = error.pointer.rpartition("/")[0]
         assert error.pointer in written or (holder in written and error.code.startswith("missing_"))
         assert error.message
+
+
+@pytest.mark.parametrize(
+    ("place", "is_whole"),
+    [
+        (("training", "epochs"), True),
+        (("training", "batch_size"), True),
+        (("data", "train_limit"), True),
+        (("model", "layers", 0, "features"), True),
+        (("regularizers", 0, "strength"), False),
+        (("optimizer", "schedule", "warmup_epochs"), False),
+        (("task", "class_weights", 0), False),
+        (("training", "precision"), False),
+        (("regularizers", 0, "p"), False),
+        (("nothing", "there"), False),
+        (("regularizers", 9, "p"), False),
+    ],
+)
+def test_the_schema_says_which_fields_take_whole_numbers_alone(place, is_whole):
+    assert takes_whole_numbers(place, GOOD) is is_whole
+
+
+def test_a_field_is_of_the_kind_that_its_object_says():
+    spec = {"model": {"kind": "mlp", "hidden": [8]}, "regularizers": [{"kind": "early_stopping"}, 5]}
+
+    assert takes_whole_numbers(("model", "hidden", 1), spec)
+    assert takes_whole_numbers(("regularizers", 0, "patience"), spec)
+    assert not takes_whole_numbers(("regularizers", 0, "min_delta"), spec)
+    assert not takes_whole_numbers(("regularizers", 1, "patience"), spec)

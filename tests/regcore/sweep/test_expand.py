@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from regcore.errors import FieldError, SpecError
+from regcore.errors import SpecError
 from regcore.sweep import expand, parse_sweep
 
 Make = Callable[..., dict[str, Any]]
@@ -50,6 +50,62 @@ def test_a_range_over_whole_numbers_has_each_once(sweep: Make, resolved: Spec) -
     candidates = expand(parse_sweep(sweep(axes=[axis])), resolved, 100)
 
     assert [one.spec["training"]["epochs"] for one in candidates] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("kind", ["l1", "l2"])
+def test_a_range_is_not_rounded_where_a_patch_has_written_a_whole_number(
+    kind: str, sweep: Make, resolved: Spec
+) -> None:
+    patch = [{"op": "replace", "path": "/regularizers/0", "value": {"kind": kind, "strength": 1}}]
+    axis = {"pointer": STRENGTH, "range": {"kind": "log", "low": 1e-4, "high": 1, "num_points": 5}}
+
+    candidates = expand(parse_sweep(sweep(variants=[{"name": "v", "patch": patch, "axes": [axis]}])), resolved, 100)
+
+    assert [one.values[STRENGTH] for one in candidates] == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1, 1])
+
+
+@pytest.mark.parametrize(
+    ("pointer", "there"),
+    [
+        ("/training/epochs", 9),
+        ("/training/batch_size", 64),
+        ("/training/batch_size", "full"),
+        ("/data/train_limit", None),
+        ("/model/hidden/0", 8),
+        ("/model/hidden/-", None),
+    ],
+)
+def test_a_range_is_rounded_where_only_whole_numbers_will_do(
+    pointer: str, there: Any, sweep: Make, resolved: Spec
+) -> None:
+    patch = [{"op": "add", "path": pointer, "value": there}] if there else []
+    axis = {"pointer": pointer, "range": {"kind": "log", "low": 4, "high": 16, "num_points": 4}}
+
+    candidates = expand(parse_sweep(sweep(variants=[{"name": "v", "patch": patch, "axes": [axis]}])), resolved, 100)
+
+    values = [one.values[pointer] for one in candidates]
+    assert values == [4, 6, 10, 16]
+    assert all(isinstance(value, int) for value in values)
+
+
+def test_a_range_is_rounded_by_what_another_axis_has_put_around_it(sweep: Make, resolved: Spec) -> None:
+    axes = [
+        {"pointer": "/regularizers/0", "values": [{"kind": "early_stopping"}]},
+        {"pointer": "/regularizers/0/patience", "range": {"kind": "linear", "low": 1, "high": 4, "num_points": 3}},
+    ]
+
+    candidates = expand(parse_sweep(sweep(axes=axes)), resolved, 100)
+
+    assert [one.spec["regularizers"][0]["patience"] for one in candidates] == [1, 2, 4]
+
+
+def test_equal_json_is_one_value(sweep: Make, resolved: Spec) -> None:
+    values = [0, 0.0, -0.0, False, {"a": 1, "b": [2]}, {"b": [2.0], "a": 1.0}, "0"]
+
+    candidates = expand(parse_sweep(sweep(axes=[{"pointer": "/x", "values": values}])), resolved, 100)
+
+    kept = [repr(one.values["/x"]) for one in candidates]
+    assert kept == ["0", "False", "{'a': 1, 'b': [2]}", "'0'"]
 
 
 def test_null_removes_a_regularizer(sweep: Make, resolved: Spec) -> None:
@@ -104,6 +160,18 @@ def test_the_place_behind_a_list_can_be_filled(place: str, sweep: Make, resolved
 
     assert len(nothing.spec["regularizers"]) == 2
     assert [one["kind"] for one in more.spec["regularizers"]] == ["l1", "dropout", "l2"]
+
+
+def test_what_goes_behind_a_list_goes_behind_all_that_others_put_into_it(sweep: Make, resolved: Spec) -> None:
+    axes = [
+        {"pointer": "/model/hidden/-", "values": [1]},
+        {"pointer": "/model/hidden/1", "values": [2]},
+        {"pointer": "/model/hidden", "values": [[3]]},
+    ]
+
+    (candidate,) = expand(parse_sweep(sweep(axes=axes)), {**resolved, "model": {"hidden": [8, 8]}}, 100)
+
+    assert candidate.spec["model"]["hidden"] == [3, 2, 1]
 
 
 def test_the_base_is_not_changed(sweep: Make, resolved: Spec) -> None:
@@ -194,9 +262,25 @@ def test_an_ablation_of_nothing_is_refused(sweep: Make, resolved: Spec) -> None:
             },
             "/axes/1/values/0",
         ),
+        (
+            {"variants": [{"name": v, "patch": [{"op": "remove", "path": "/regularizers/1"}]} for v in "ab"]}
+            | {"axes": [{"pointer": "/regularizers/1/p", "values": [0.1]}]},
+            "/axes/0/pointer",
+        ),
+        (
+            {"variants": [{"name": "v", "patch": [{"op": "replace", "path": "", "value": 5}]}]}
+            | {"axes": [{"pointer": STRENGTH, "values": [1]}]},
+            "/axes/0/pointer",
+        ),
+        (
+            {"axes": [{"pointer": f"/regularizers/{place}", "values": [{"kind": "l2"}]} for place in ("2", "-")]},
+            "/axes/1/pointer",
+        ),
     ],
 )
-def test_what_leads_nowhere_is_named(fields: dict[str, Any], pointer: str, sweep: Make, resolved: Spec) -> None:
+def test_what_leads_nowhere_or_where_another_leads_is_named(
+    fields: dict[str, Any], pointer: str, sweep: Make, resolved: Spec
+) -> None:
     with pytest.raises(SpecError) as caught:
         expand(parse_sweep(sweep(**fields)), resolved, 100)
 
@@ -212,30 +296,11 @@ def test_too_many_members_are_refused_before_any_is_made(sweep: Make, resolved: 
     assert "1,000" in caught.value.errors[0].message
 
 
-def test_each_seed_is_a_member_and_may_split_anew(sweep: Make, resolved: Spec) -> None:
-    same = parse_sweep(sweep(seeds=[3, 5]))
-    split = parse_sweep(sweep(seeds=[3, 5], vary_split=True))
+def test_an_ablation_has_the_same_ceiling(sweep: Make, resolved: Spec) -> None:
+    ablation = parse_sweep(sweep(strategy={"kind": "ablation"}, seeds=[0, 1, 2, 3]))
 
-    seeds = {
-        name: [(s["training"]["seed"], s["data"]["split_seed"]) for _, s in expand(one, resolved, 9)[0].members(one)]
-        for name, one in {"same": same, "split": split}.items()
-    }
+    with pytest.raises(SpecError, match=r"at most 11 members .* has 12 \(3 combinations, 4 seeds\)") as caught:
+        expand(ablation, resolved, 11)
 
-    assert seeds == {"same": [(3, 0), (5, 0)], "split": [(3, 3), (5, 5)]}
-
-
-def test_an_error_points_at_what_put_the_wrong_value_there(sweep: Make, resolved: Spec) -> None:
-    axes = [
-        {"pointer": "/regularizers/0", "values": [{"kind": "l1", "strength": 1.0}]},
-        {"pointer": STRENGTH, "values": [-1]},
-    ]
-    variants = [{"name": "v"}]
-    (candidate,) = expand(parse_sweep(sweep(axes=axes, variants=variants)), resolved, 100)
-
-    pointers = [
-        candidate.explain(FieldError(pointer, "code", "is wrong")).pointer
-        for pointer in (STRENGTH, "/regularizers/0/kind", "/training/epochs")
-    ]
-
-    assert pointers == ["/axes/1/values/0", "/axes/0/values/0/kind", "/variants/0"]
-    assert "variant 'v'" in candidate.explain(FieldError(STRENGTH, "code", "is wrong")).message
+    assert caught.value.errors[0].pointer == "/seeds"
+    assert len(expand(ablation, resolved, 12)) == 3

@@ -78,3 +78,37 @@ def test_about_one_of_eta_goes_on_even_if_they_come_one_by_one() -> None:
 
     assert 300 <= len(went_on) < 360
     assert sorted(went_on)[:250] == sorted(values[0] for values, _ in earlier.values())[:250]
+
+
+def test_of_equals_one_of_eta_goes_on_in_the_order_of_their_coming() -> None:
+    together = decide({}, {name: [0.9] for name in "abcde"}, 3, "max")
+
+    assert [name for name, well in together.items() if well] == ["a", "b"]
+
+
+def test_of_equals_one_of_eta_goes_on_even_if_they_come_one_by_one() -> None:
+    earlier: dict[str, tuple[list[float], bool]] = {}
+    for k in range(9):
+        earlier[str(k)] = ([0.9], decide(earlier, {str(k): [0.9]}, 3, "max")[str(k)])
+
+    assert [well for _, well in earlier.values()] == [True, False, False] * 3
+
+
+def test_about_one_of_eta_goes_on_where_values_are_coarse() -> None:
+    dice = random.Random(0)
+    earlier: dict[str, tuple[list[float], bool]] = {}
+    for k in range(900):
+        value = dice.randrange(4) / 4
+        earlier[str(k)] = ([value], decide(earlier, {str(k): [value]}, 3, "max")[str(k)])
+
+    assert sum(well for _, well in earlier.values()) == pytest.approx(300, rel=0.1)
+
+
+def test_the_same_judgement_is_the_same_in_whatever_order_the_earlier_ones_are_read() -> None:
+    dice = random.Random(0)
+    earlier = [(str(k), ([round(dice.random(), 1)], dice.random() < 0.5)) for k in range(20)]
+    arriving = {f"new {k}": [round(dice.random(), 1)] for k in range(5)}
+
+    judgements = [decide(dict(dice.sample(earlier, k=20)), arriving, 3, "min") for _ in range(10)]
+
+    assert all(judgement == judgements[0] for judgement in judgements)

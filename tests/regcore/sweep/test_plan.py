@@ -31,6 +31,15 @@ def test_each_member_is_planned_as_if_it_were_submitted_alone(vary_split: bool, 
         assert member.plan == make_plan(parse_spec(member.spec))
 
 
+def test_a_short_body_cannot_ask_for_plans_without_end(sweep: Make) -> None:
+    deep = {"kind": "layers", "layers": [{"kind": "activation"}] * 300 + [{"kind": "linear"}]}
+    body = sweep(axes=[{"pointer": "/model", "values": [deep]}, {"pointer": STRENGTH, "values": [1e-3, 1e-2]}])
+    one_bytes = len(plan_sweep(body).members[0].plan.model_dump_json())
+    num_members = len(plan_sweep(body).members)
+
+    assert refused(body, None, 100, (num_members - 1) * one_bytes) == ["/axes"]
+
+
 def test_members_that_differ_in_strength_and_seed_alone_may_train_in_one_pass(sweep: Make) -> None:
     plan = plan_sweep(sweep(axes=[{"pointer": STRENGTH, "values": [1e-3, 1e-2]}]))
 
@@ -83,10 +92,126 @@ def test_the_objective_must_be_of_the_task(metric: str, said: str, sweep: Make) 
 def test_the_objective_needs_its_split(sweep: Make, base: dict[str, Any]) -> None:
     base["data"]["validation_fraction"] = 0
 
-    with pytest.raises(SpecError, match=r"Raise data\.validation_fraction"):
+    with pytest.raises(SpecError, match=r"Raise data\.validation_fraction") as caught:
         plan_sweep(sweep())
 
+    assert caught.value.errors[0].pointer == "/base/data/validation_fraction"
     assert plan_sweep(sweep(objective={"metric": "train/loss"})).members
+
+
+@pytest.mark.parametrize("strategy", [{"kind": "grid"}, {"kind": "halving"}])
+def test_every_member_must_have_the_objective(strategy: dict[str, Any], sweep: Make) -> None:
+    axes = [{"pointer": "/data/validation_fraction", "values": [0.2, 0]}]
+
+    assert refused(sweep(axes=axes, strategy=strategy)) == ["/axes/0/values/1"]
+
+
+def test_a_variant_without_the_objective_is_named(sweep: Make) -> None:
+    variants = [
+        {"name": "held out"},
+        {"name": "all rows", "patch": [{"op": "replace", "path": "/data/validation_fraction", "value": 0}]},
+    ]
+
+    assert refused(sweep(variants=variants)) == ["/variants/1"]
+
+
+def test_members_may_have_an_objective_that_the_base_lacks(sweep: Make, base: dict[str, Any]) -> None:
+    base["data"]["validation_fraction"] = 0
+
+    assert plan_sweep(sweep(axes=[{"pointer": "/data/validation_fraction", "values": [0.1, 0.2]}])).members
+
+
+BINARY = {"kind": "builtin", "name": "breast-cancer"}
+
+
+@pytest.mark.parametrize(
+    ("pointer", "values", "metric", "wrong"),
+    [
+        ("/task/class_weights", [None, "balanced"], "validation/loss", "/axes/0/values/1"),
+        ("/task/class_weights", ["balanced", None], "validation/loss", "/axes/0/values/0"),
+        ("/task/class_weights", [[1.0, 2.0], [1.0, 3.0]], "validation/loss", "/axes/0/values/1"),
+        ("/task/class_weights", [None, "balanced"], "validation/accuracy", None),
+        ("/task/class_weights", ["balanced"], "validation/loss", None),
+        ("/task/loss", ["auto", "binary_cross_entropy"], "train/loss", "/axes/0/values/1"),
+        ("/task/loss", ["auto", "binary_cross_entropy"], "train/accuracy", None),
+        ("/task", [{}, {"loss": "binary_cross_entropy"}], "train/loss", "/axes/0/values/1/loss"),
+        ("/data/name", ["breast-cancer", "digits"], "validation/accuracy", "/axes/0/values/1"),
+        ("/data", [BINARY, {**BINARY, "name": "wine"}], "validation/loss", "/axes/0/values/1/name"),
+        ("/data", [BINARY, {**BINARY, "train_limit": 50}], "validation/loss", None),
+    ],
+)
+def test_what_is_ranked_is_of_one_data_set_and_in_one_unit(
+    pointer: str, values: list[Any], metric: str, wrong: str | None, sweep: Make, base: dict[str, Any]
+) -> None:
+    base["data"], base["training"] = BINARY, {"batch_size": 16}
+    body = sweep(axes=[{"pointer": pointer, "values": values}], objective={"metric": metric})
+
+    if wrong is None:
+        assert plan_sweep(body).members
+    else:
+        with pytest.raises(SpecError, match=f"{metric} cannot be ranked where .* Make a sweep of each") as caught:
+            plan_sweep(body)
+        assert [error.pointer for error in caught.value.errors] == [wrong]
+
+
+def test_what_cannot_be_ranked_is_named_once_in_however_many_combinations_it_is(sweep: Make) -> None:
+    axes = [
+        {"pointer": "/task/class_weights", "values": [None, "balanced"]},
+        {"pointer": STRENGTH, "values": [0.1, 0.2, 0.3]},
+    ]
+
+    assert refused(sweep(axes=axes)) == ["/axes/0/values/1"]
+
+
+def test_a_variant_with_another_loss_than_the_base_is_named_whichever_comes_first(
+    sweep: Make, base: dict[str, Any]
+) -> None:
+    base["data"] = {"kind": "builtin", "name": "diabetes"}
+    huber = {"name": "huber", "patch": [{"op": "replace", "path": "/task/loss", "value": "huber"}]}
+
+    assert refused(sweep(variants=[huber, {"name": "mse"}])) == ["/variants/0"]
+    assert refused(sweep(variants=[{"name": "mse"}, huber])) == ["/variants/1"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "pointer", "said"),
+    [
+        ({"axes": [{"pointer": "/training", "values": [5]}]}, "/axes/0/values/0", "training must be a JSON object"),
+        ({"axes": [{"pointer": "/training", "values": [[1]]}]}, "/axes/0/values/0", "training must be a JSON object"),
+        ({"axes": [{"pointer": "/data", "values": [None]}], "vary_split": True}, "/axes/0/values/0", "is missing"),
+        ({"axes": [{"pointer": "/data", "values": ["x"]}], "vary_split": True}, "/axes/0/values/0", "data must be"),
+        (
+            {"variants": [{"name": "v", "patch": [{"op": "replace", "path": "", "value": 5}]}]},
+            "/variants/0",
+            "must be a JSON object; received 5",
+        ),
+        (
+            {"variants": [{"name": "v", "patch": [{"op": "replace", "path": "/training", "value": [1]}]}]},
+            "/variants/0",
+            "training must be a JSON object",
+        ),
+    ],
+)
+def test_what_is_no_object_is_named(fields: dict[str, Any], pointer: str, said: str, sweep: Make) -> None:
+    with pytest.raises(SpecError, match=said) as caught:
+        plan_sweep(sweep(**fields))
+
+    assert [error.pointer for error in caught.value.errors] == [pointer]
+
+
+def test_a_wrong_value_behind_a_removed_one_is_named(sweep: Make) -> None:
+    axes = [{"pointer": "/regularizers/0", "values": [None]}, {"pointer": "/regularizers/1/p", "values": [7]}]
+
+    assert refused(sweep(axes=axes)) == ["/axes/1/values/0"]
+
+
+@pytest.mark.parametrize("axes", [[], [{"pointer": "/training/epochs", "values": [20, 9]}]])
+def test_a_halving_judges_every_member(axes: list[Any], sweep: Make) -> None:
+    def halving(min_epochs: int) -> dict[str, Any]:
+        return sweep(axes=axes, strategy={"kind": "halving", "min_epochs": min_epochs})
+
+    assert refused(halving(9)) == ["/strategy/min_epochs"]
+    assert plan_sweep(halving(8)).members
 
 
 def test_warnings_are_given_once(sweep: Make, base: dict[str, Any]) -> None:
