@@ -6,8 +6,11 @@ from typing import Any
 from jobs.model import ArtifactRow, Job, JobEnd
 from jobs.states import JobState, Reason, make_reason
 from worker.files import RunDirectory
-from worker.outcome import StopCause, Verdict
-from worker.protocol import RunMember
+from worker.outcome import Crash, StopCause, Verdict, judge
+from worker.protocol import Ended, RunMember
+
+_PERHAPS_BY_COMPANY = frozenset({Reason.OUT_OF_MEMORY, Reason.INTERNAL_ERROR})
+"""What a whole pass may fail of only because it is one."""
 
 
 class Member:
@@ -71,6 +74,32 @@ class Member:
             starting_weights=None if starting_weights is None else str(starting_weights.resolve()),
             **more,
         )
+
+    def judge(self, end: Ended | Crash, num_jobs: int) -> None:
+        """Decide what becomes of it.
+
+        Args:
+            end: The runner's last word of it, or the runner's death.
+            num_jobs: Of its run, itself included.
+        """
+        back = self._because_of_company(end, num_jobs) if isinstance(end, Ended) else None
+        self.verdict = back or judge(end, self.cause, self.resources)
+
+    def _because_of_company(self, ended: Ended, num_jobs: int) -> Verdict | None:
+        """A failure or a limit that the company may be to blame for sends a job back, to train alone."""
+        if ended.of_the_pass and ended.reason is not None and num_jobs > 1 and self.cause is None:
+            if ended.reason["code"] in _PERHAPS_BY_COMPANY:
+                return sent_back(f"The pass with {num_jobs - 1} other job(s) failed: {ended.reason['message']}")
+            return None
+        if self.leave_by is None or ended.outcome != "stopped":
+            return None
+        if self.cause is StopCause.MAX_MEMORY:
+            limit = self.resources["max_memory_bytes"]
+            return sent_back(f"The pass takes more than the job's resources.max_memory_bytes = {limit}.")
+        if self.cause is StopCause.MAX_RUNTIME and self.used_s <= self.resources["max_runtime_s"]:
+            limit_s = self.resources["max_runtime_s"]
+            return sent_back(f"The pass takes longer than the job's resources.max_runtime_s = {limit_s:g}.")
+        return None
 
     def end(self, artifacts: list[ArtifactRow]) -> JobEnd:
         """How the run ends for it, for the store."""

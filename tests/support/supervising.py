@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from jobs.model import Job
 from jobs.store import Store
-from worker.supervisor import Surroundings
+from worker.surroundings import Surroundings
 
 _PATIENCE_S = 30.0
 

@@ -19,7 +19,8 @@ from jobs.store import Store, open_store
 from worker.devices import Slot
 from worker.environment import runner_environment
 from worker.process import RunnerProcess
-from worker.supervisor import Supervisor, Surroundings
+from worker.supervisor import Supervisor
+from worker.surroundings import Surroundings
 
 SCRIPTED = (sys.executable, str(Path(__file__).with_name("scripted_runner.py")))
 

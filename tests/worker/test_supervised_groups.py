@@ -9,8 +9,8 @@ from supervising import in_background, text_of, wait_for_state
 from jobs.errors import StoreUnavailableError
 from jobs.model import Capabilities, JobEnd
 from jobs.states import JobState
+from worker.lease import LeaseLostError
 from worker.protocol import Fit, Run
-from worker.supervisor import LeaseLostError
 
 CPU = Capabilities(frozenset({"cpu"}))
 

@@ -8,7 +8,7 @@ from supervising import in_background, text_of, wait_for_state
 
 from jobs.errors import StoreUnavailableError
 from jobs.model import Capabilities
-from worker.supervisor import LeaseLostError
+from worker.lease import LeaseLostError
 
 CPU = Capabilities(frozenset({"cpu"}))
 
@@ -295,7 +295,7 @@ def test_the_lease_is_kept_while_the_runner_warms_up_for_longer(store, submit, s
 
 
 def test_a_runner_that_never_comes_up_is_killed(store, submit, supervise, start_scripted, monkeypatch):
-    monkeypatch.setattr("worker.supervisor._WARM_UP_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("worker.stopping.WARM_UP_TIMEOUT_S", 0.5)
     job = submit("succeed")
 
     supervise(runner=start_scripted(warm_up_s=600))
