@@ -80,6 +80,16 @@ def submit(store: Store) -> Callable[..., Job]:
 
 
 @pytest.fixture
+def submit_group(submit: Callable[..., Job]) -> Callable[..., list[Job]]:
+    """Submit jobs that may train in one pass, each with its script."""
+
+    def submit_group(*scripts: str, **fields: Any) -> list[Job]:
+        return [submit(script, fusion_key="same", **fields) for script in scripts]
+
+    return submit_group
+
+
+@pytest.fixture
 def start_scripted() -> Iterator[Callable[..., RunnerProcess]]:
     """Start scripted runners; all of them are dead after the test."""
     started: list[RunnerProcess] = []
