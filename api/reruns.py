@@ -85,8 +85,8 @@ def _checkpoint(job: Job) -> Json:
         raise ProblemError("illegal_action", detail)
     if job.checkpoint is None:
         detail = (
-            "This job has no checkpoint: it ended before one was saved, or so long ago that it is gone. Use start_from "
-            "scratch."
+            "This job has no checkpoint: it ended before one was saved, while jobs that it trained with went on and "
+            "theirs was too large to be kept, or so long ago that it is gone. Use start_from scratch."
         )
         raise ProblemError("illegal_action", detail)
     return {"owner": job.id, **job.checkpoint}

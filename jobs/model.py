@@ -253,7 +253,7 @@ class ClaimedRun:
     companions: list[str] = field(default_factory=list)
     """Ids of all jobs that the pass was begun with."""
     is_whole: bool = True
-    """Whether nobody else, say a paused job, may go on from the group's checkpoints."""
+    """Whether nobody else, say a paused job or a rerun of a cancelled one, may go on from the group's checkpoints."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +274,8 @@ class JobEnd:
     alone: bool = False
     leaves: bool = False
     """Whether it leaves its group, which goes on without it."""
+    keeps_checkpoint: bool = False
+    """Whether the group's newest checkpoint was kept for it alone: those that go on delete theirs as they do."""
 
 
 @dataclass(frozen=True, slots=True)

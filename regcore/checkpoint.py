@@ -58,7 +58,8 @@ class LoadedCheckpoint:
 
     Attributes:
         step: Optimizer steps that were taken before it.
-        state: As it was saved; tensors on the CPU. None where nothing can be read.
+        state: As it was saved; tensors on the CPU, mapped from the file, so that those and those rows that nobody looks
+            at take no memory. None where nothing can be read.
         unreadable: Newer ones that were passed over, each with the reason.
     """
 

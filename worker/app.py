@@ -23,7 +23,7 @@ from worker.environment import runner_environment
 from worker.process import RunnerProcess
 from worker.reconciler import Periodic, beat, pay_files, reconcile, tidy, wake_idle
 from worker.spare import WarmRunners
-from worker.supervisor import Surroundings
+from worker.surroundings import Surroundings
 from worker.task import Claimer, register_task
 
 _log = get_logger(__name__)

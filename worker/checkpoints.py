@@ -31,6 +31,7 @@ class RunCheckpoints:
         self.path = self._of_owner / str(run_id)
         self._run_id = run_id
         self._accepted = job.checkpoint
+        self._newest_name: str | None = None if job.checkpoint is None else job.checkpoint["name"]
 
     @property
     def accepted_step(self) -> int:
@@ -62,6 +63,34 @@ class RunCheckpoints:
     def apart(self, job_id: str) -> Path:
         """Where one job of the run is saved for itself."""
         return self._root / job_id / str(self._run_id)
+
+    def accept(self, name: str) -> None:
+        """Note that the store has accepted a checkpoint of this run."""
+        self._newest_name = name
+
+    def keep_apart(self, job_id: str, max_bytes: int) -> bool:
+        """Keep the newest accepted checkpoint for one job that ends, while the others go on and delete it here.
+
+        It is of all of them: as links it costs no disk now, but later, when it would be gone.
+
+        Returns:
+            False where there is none, where it is larger than `max_bytes`, and where it cannot be written.
+        """
+        if self._newest_name is None:
+            return False
+        checkpoint, own = self.path / self._newest_name, self.apart(job_id)
+        kept = own / checkpoint.name
+        try:
+            if sum(file.stat().st_size for file in checkpoint.iterdir()) > max_bytes:
+                return False
+            shutil.rmtree(kept, ignore_errors=True)
+            shutil.copytree(checkpoint, kept, copy_function=_link)
+            for folder in (kept, own, own.parent, self._root):
+                sync_folder(folder)
+        except OSError:
+            shutil.rmtree(kept, ignore_errors=True)
+            return False
+        return True
 
     def forget_earlier_runs(self) -> None:
         """Delete what earlier runs left: the store has accepted a checkpoint of this one."""

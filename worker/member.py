@@ -6,8 +6,11 @@ from typing import Any
 from jobs.model import ArtifactRow, Job, JobEnd
 from jobs.states import JobState, Reason, make_reason
 from worker.files import RunDirectory
-from worker.outcome import StopCause, Verdict
-from worker.protocol import RunMember
+from worker.outcome import Crash, StopCause, Verdict, judge
+from worker.protocol import Ended, RunMember
+
+_PERHAPS_BY_COMPANY = frozenset({Reason.OUT_OF_MEMORY, Reason.INTERNAL_ERROR})
+"""What a whole pass may fail of only because it is one."""
 
 
 class Member:
@@ -22,6 +25,8 @@ class Member:
         leave_by: When its patience with the pass ends, on the monotonic clock.
         verdict: What becomes of it, once that is known.
         device_s: Its share of the time that the device was in use.
+        is_saved_apart: Whether it was saved for itself in this run.
+        keeps_checkpoint: Whether its group's newest checkpoint was kept for it.
     """
 
     def __init__(self, job: Job, directory: RunDirectory) -> None:
@@ -31,6 +36,8 @@ class Member:
         self.cause: StopCause | None = None
         self.leave_by: float | None = None
         self.verdict: Verdict | None = None
+        self.is_saved_apart = False
+        self.keeps_checkpoint = False
         self.device_s = 0.0
         self.peak_memory_bytes = 0
 
@@ -42,6 +49,11 @@ class Member:
     def is_active(self) -> bool:
         """Whether it still trains, as far as is known."""
         return self.verdict is None
+
+    @property
+    def goes_back(self) -> bool:
+        """Whether it goes back to the queue for what has ended the whole pass."""
+        return self.verdict is not None and self.verdict.state is JobState.QUEUED and self.leave_by is None
 
     @property
     def used_s(self) -> float:
@@ -63,6 +75,32 @@ class Member:
             **more,
         )
 
+    def judge(self, end: Ended | Crash, num_jobs: int) -> None:
+        """Decide what becomes of it.
+
+        Args:
+            end: The runner's last word of it, or the runner's death.
+            num_jobs: Of its run, itself included.
+        """
+        back = self._because_of_company(end, num_jobs) if isinstance(end, Ended) else None
+        self.verdict = back or judge(end, self.cause, self.resources)
+
+    def _because_of_company(self, ended: Ended, num_jobs: int) -> Verdict | None:
+        """A failure or a limit that the company may be to blame for sends a job back, to train alone."""
+        if ended.of_the_pass and ended.reason is not None and num_jobs > 1 and self.cause is None:
+            if ended.reason["code"] in _PERHAPS_BY_COMPANY:
+                return sent_back(f"The pass with {num_jobs - 1} other job(s) failed: {ended.reason['message']}")
+            return None
+        if self.leave_by is None or ended.outcome != "stopped":
+            return None
+        if self.cause is StopCause.MAX_MEMORY:
+            limit = self.resources["max_memory_bytes"]
+            return sent_back(f"The pass takes more than the job's resources.max_memory_bytes = {limit}.")
+        if self.cause is StopCause.MAX_RUNTIME and self.used_s <= self.resources["max_runtime_s"]:
+            limit_s = self.resources["max_runtime_s"]
+            return sent_back(f"The pass takes longer than the job's resources.max_runtime_s = {limit_s:g}.")
+        return None
+
     def end(self, artifacts: list[ArtifactRow]) -> JobEnd:
         """How the run ends for it, for the store."""
         assert self.verdict is not None, "only what has been judged ends"
@@ -76,6 +114,7 @@ class Member:
             artifacts=artifacts,
             alone=self.verdict.alone,
             leaves=self.leave_by is not None,
+            keeps_checkpoint=self.keeps_checkpoint,
         )
 
 

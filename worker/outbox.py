@@ -1,14 +1,14 @@
 """What a run writes to the store: in order, in batches, and kept while the database is away."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from jobs.errors import StoreUnavailableError
 from jobs.logs import get_logger
 from jobs.model import NewRecord
 from jobs.store import Store
-from worker.protocol import Wrote
+from worker.protocol import Saved, Wrote
 
 _RETRY_S = 0.5
 _log = get_logger(__name__)
@@ -29,12 +29,19 @@ class Outbox:
         self._waiting: dict[str, list[NewRecord]] = {}
         self._retry_at = 0.0
         self._num_added = 0
-        self.saved_step: int | None = None
-        """Of the checkpoint of the whole run that was among what was written last, if one was."""
+        self._saved: Saved | None = None
+        self.accepted: Saved | None = None
+        """The newest checkpoint of the whole run that was among what was written last, if one was."""
 
     def add(self, wrote: Wrote) -> None:
         """Take a record from the runner."""
         self._add(wrote.job_id, wrote.kind, wrote.body, wrote.at)
+
+    def add_saved(self, saved: Saved, job_ids: Sequence[str]) -> None:
+        """Take a checkpoint of the whole run, for those of its jobs that go on."""
+        for job_id in job_ids:
+            self._add(job_id, "checkpoint", saved.body, saved.at)
+            self._saved = saved
 
     def add_warning(self, job_id: str, code: str, message: str) -> None:
         """Warn the user of something that the supervisor has seen."""
@@ -81,13 +88,7 @@ class Outbox:
             _log.warning("the database does not answer; the records wait", num_jobs=len(self._waiting))
             return []
         written, self._waiting = self._waiting, {}
-        saved = [
-            record.body["step"]
-            for records in written.values()
-            for record in records
-            if record.kind == "checkpoint" and not record.body.get("apart")
-        ]
-        self.saved_step = max(saved, default=None)
+        self.accepted, self._saved = self._saved, None
         return list(written)
 
     @property
@@ -99,7 +100,7 @@ def insist(write: Callable[[], T], until: float) -> T:
     """Do a write that must not be lost, again and again while the database is away.
 
     Args:
-        write: It is safe to do twice, as every fenced write is.
+        write: May be done again after a commit that nobody heard of.
         until: On the monotonic clock; beyond it the run's lease has passed, and another run may own the job.
 
     Raises:

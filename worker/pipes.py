@@ -25,6 +25,7 @@ from worker.protocol import (
     Renew,
     Run,
     RunMember,
+    Saved,
     Stop,
     Wrote,
     decode,
@@ -150,6 +151,7 @@ class Events:
     def __init__(self, descriptor: int) -> None:
         self._pipe = os.fdopen(descriptor, "wb", buffering=0)
         self._recorders: dict[str, _Recorder] = {}
+        self._have_saved: set[str] = set()
 
     def send(self, event: Event) -> None:
         """Write one event, whole: a pipe takes no more at once than it has room for."""
@@ -159,7 +161,7 @@ class Events:
 
     def recorder(self, member: RunMember) -> Callable[[Record], None]:
         """What a training pass calls with each record of this job."""
-        recorder = self._recorders[member.job_id] = _Recorder(self.send, member)
+        recorder = self._recorders[member.job_id] = _Recorder(self.send, self._save, member)
         return recorder
 
     def end_records(self, job_id: str) -> None:
@@ -168,12 +170,20 @@ class Events:
         if recorder is not None:
             recorder.flush_progress()
 
+    def _save(self, job_id: str, record: Record) -> None:
+        """Tell of a checkpoint of the pass once the last of its jobs has heard of it."""
+        self._have_saved.add(job_id)
+        if self._have_saved >= self._recorders.keys():
+            self.send(Saved(sorted(self._have_saved), record.body, record.at))
+            self._have_saved.clear()
+
 
 class _Recorder:
     """The records of one job: sent on, and told in its log."""
 
-    def __init__(self, send: Callable[[Event], None], member: RunMember) -> None:
+    def __init__(self, send: Callable[[Event], None], save: Callable[[str, Record], None], member: RunMember) -> None:
         self._send = send
+        self._save = save
         self._job_id = member.job_id
         self._log_path = member.log
         self._held: Wrote | None = None
@@ -194,6 +204,9 @@ class _Recorder:
                 self._write_log("WARNING", record.body["message"])
             case "checkpoint":
                 self._write_log("INFO", f"saved a checkpoint at step {record.body['step']}")
+                if not record.body.get("apart"):
+                    self._save(self._job_id, record)
+                    return
         self._send(wrote)
 
     def flush_progress(self) -> None:

@@ -13,6 +13,10 @@ import psutil
 
 from worker.protocol import Command, Event, Ready, decode, encode
 
+TICK_S = 0.1
+"""How long a supervisor waits for an event before it looks after the rest."""
+WARM_UP_TIMEOUT_S = 120.0
+"""Importing torch on a loaded machine takes up to half a minute; a runner that needs more is stuck."""
 _READ_BYTES = 1 << 16
 
 

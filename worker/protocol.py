@@ -1,7 +1,7 @@
 """What the supervisor and its runner say to each other: JSON lines over two pipes.
 
     supervisor ── Fit, Run, Renew, Accepted, Leave, Judged, Stop ──> runner
-    supervisor <── Ready, Fitting, Started, Wrote, Judging, Ended, Finished ── runner
+    supervisor <── Ready, Fitting, Started, Wrote, Saved, Judging, Ended, Finished ── runner
 
 Neither side shares memory, credentials or a database with the other, so a runner that dies takes nothing with
 it.
@@ -170,6 +170,15 @@ class Wrote:
 
 
 @dataclass(frozen=True)
+class Saved:
+    """A checkpoint of the whole pass: one message, since it counts for all of its jobs or for none."""
+
+    job_ids: list[str]
+    body: dict[str, Any]
+    at: float
+
+
+@dataclass(frozen=True)
 class Judging:
     """These jobs have reached a rung, and wait for the answer; a value that is not finite is None."""
 
@@ -209,13 +218,13 @@ class Finished:
 
 
 Command = Fit | Run | Renew | Accepted | Leave | Judged | Stop
-Event = Ready | Fitting | Started | Wrote | Judging | Ended | Finished
+Event = Ready | Fitting | Started | Wrote | Saved | Judging | Ended | Finished
 
 _TYPES: dict[str, type[Command] | type[Event]] = {
     kind.__name__: kind
     for kind in (
         *(Fit, Run, Renew, Accepted, Leave, Judged, Stop),
-        *(Ready, Fitting, Started, Wrote, Judging, Ended, Finished),
+        *(Ready, Fitting, Started, Wrote, Saved, Judging, Ended, Finished),
     )
 }
 

@@ -17,8 +17,10 @@ from jobs.model import Capabilities, ClaimedRun, Job, JobEnd
 from jobs.queue import TASK_NAME
 from jobs.states import JobState, Reason, make_reason
 from worker.devices import Slot
+from worker.lease import LeaseLostError
 from worker.spare import WarmRunners
-from worker.supervisor import LeaseLostError, Supervisor, Surroundings
+from worker.supervisor import Supervisor
+from worker.surroundings import Surroundings
 
 _log = get_logger(__name__)
 

@@ -172,10 +172,14 @@ class Runs(Concern):
         with self._database.write() as connection:
             locked = {job.id: job for job in _fenced_all(connection, run_id)}
             at = read_clock(connection)
+            others_go_on = len(ends) < len(locked)
             for end in ends:
                 if end.job_id not in locked:
                     raise StaleRunError(run_id, end.job_id)
-                _settle(connection, locked[end.job_id], end, at, self._options.max_attempts)
+                job = locked[end.job_id]
+                if others_go_on:
+                    job.checkpoint = _own_checkpoint(job, run_id, end)
+                _settle(connection, job, end, at, self._options.max_attempts)
             end_run_if_empty(connection, run_id, at)
             return {end.job_id: locked[end.job_id].state for end in ends}
 
@@ -339,9 +343,11 @@ def _leave_behind(connection: Connection, group_id: str | None, taken: Sequence[
     """
     if group_id is None:
         return True
-    others = (jobs.c.id.not_in(taken), jobs.c.state.not_in([state.value for state in TERMINAL]))
-    connection.execute(update(jobs).where(jobs.c.group_id == group_id, *others).values(group_id=None))
-    needs_them = select(jobs.c.id).where(jobs.c.checkpoint["owner"].as_string() == group_id, *others).limit(1)
+    is_other = jobs.c.id.not_in(taken)
+    waits = jobs.c.state.not_in([state.value for state in TERMINAL])
+    connection.execute(update(jobs).where(jobs.c.group_id == group_id, is_other, waits).values(group_id=None))
+    # One that was cancelled meanwhile too: a rerun may go on from there.
+    needs_them = select(jobs.c.id).where(jobs.c.checkpoint["owner"].as_string() == group_id, is_other).limit(1)
     return connection.execute(needs_them).first() is None
 
 
@@ -376,7 +382,7 @@ def _append(connection: Connection, run_id: int, job: LockedJob, new_records: Se
 
 
 def _settle(connection: Connection, job: LockedJob, end: JobEnd, at: float, max_attempts: int) -> None:
-    values: Json = {"usage": sum_usage(job.usage, end.usage)}
+    values: Json = {"usage": sum_usage(job.usage, end.usage), "checkpoint": job.checkpoint}
     if end.alone:
         values |= {"alone": True, "group_id": None}
     elif end.leaves:
@@ -390,6 +396,13 @@ def _settle(connection: Connection, job: LockedJob, end: JobEnd, at: float, max_
         return_job(connection, job, at, reason=end.reason, **values)
     if job.state in TERMINAL:
         add_artifacts(connection, job.id, end.artifacts)
+
+
+def _own_checkpoint(job: LockedJob, run_id: int, end: JobEnd) -> Json | None:
+    """What a job has to go on from, once the others of its group go on without it and delete the group's."""
+    if job.checkpoint is None or job.checkpoint["owner"] != job.group_id:
+        return job.checkpoint
+    return {**job.checkpoint, "owner": job.id, "run_id": run_id} if end.keeps_checkpoint else None
 
 
 def _finish(connection: Connection, job: LockedJob, end: JobEnd, at: float, **values: Any) -> None:

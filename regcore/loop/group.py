@@ -8,7 +8,7 @@ from typing import Final
 
 import torch
 
-from regcore.checkpoint import LoadedCheckpoint, load_newest, tensor_bytes
+from regcore.checkpoint import LoadedCheckpoint, State, load_newest, tensor_bytes
 from regcore.data.prepare import PreparedData, prepare
 from regcore.errors import CheckpointError, InvalidDataError, OutOfMemoryError, TrainingError
 from regcore.loop.checkpointer import Checkpointer
@@ -18,6 +18,7 @@ from regcore.loop.identity import continue_as, identify
 from regcore.loop.losses import RowLosses, balanced_class_weights, row_losses
 from regcore.loop.network import StackedNetwork
 from regcore.loop.result import Result
+from regcore.loop.saved_members import select_saved
 from regcore.loop.starting_weights import load_starting_weights
 from regcore.loop.trainer import Member, Trainer
 from regcore.plan import Plan
@@ -139,13 +140,11 @@ def _set_up(
 ) -> tuple[Trainer, Checkpointer | None]:
     """A trainer at its first step, or where its checkpoint was taken."""
     by_key = {newcomer.key: newcomer for newcomer in newcomers}
-    keys = list(by_key)
     saved_keys = checkpoints.saved_keys if checkpoints is not None else None
     if saved_keys is not None:
-        _check_members(keys, saved_keys)
-        keys = saved_keys
-    # Who has ended since the checkpoint is loaded with the others, and leaves before the next step.
-    members = [_member(by_key.get(key), key, newcomers[0].plan) for key in keys]
+        _check_members(list(by_key), saved_keys)
+    keys = [key for key in saved_keys or by_key if key in by_key]
+    members = [Member(key, by_key[key].plan, by_key[key].on_record) for key in keys]
     network = StackedNetwork(
         [member.plan for member in members],
         dtype=data.train.x.dtype,
@@ -167,19 +166,20 @@ def _set_up(
             if path is not None:
                 load_starting_weights(path, network, position)
         return trainer, checkpointer
-    trainer.resume(checkpoints.newest.step, checkpoints.newest.state["trainer"])
+    trainer.resume(checkpoints.newest.step, _saved_state(checkpoints.newest.state["trainer"], by_key))
     checkpoints.forget()
-    remaining = [position for position, key in enumerate(keys) if key in by_key]
-    if len(remaining) < len(keys):
-        vars(trainer).update(vars(trainer.select(remaining)))
     tell(Record("log", {"message": f"going on from the checkpoint of step {trainer.step}"}))
     return trainer, checkpointer
 
 
-def _member(newcomer: Newcomer | None, key: str, stand_in: Plan) -> Member:
-    if newcomer is None:
-        return Member(key, stand_in, lambda record: None)
-    return Member(key, newcomer.plan, newcomer.on_record)
+def _saved_state(state: State, by_key: Mapping[str, Newcomer]) -> State:
+    """What was saved of those that go on: with the others they might need the very memory that they were parted for."""
+    positions = [position for position, key in enumerate(state["keys"]) if key in by_key]
+    if len(positions) == len(state["keys"]):
+        return state
+    stand_in = next(iter(by_key.values()))
+    plans = [by_key.get(key, stand_in).plan for key in state["keys"]]
+    return select_saved(state, plans, positions)
 
 
 def _check_members(keys: Sequence[str], saved_keys: Sequence[str]) -> None:

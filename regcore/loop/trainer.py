@@ -100,7 +100,7 @@ class Trainer:
         plans = [member.plan for member in members]
         optimizers: list[Any] = [plan.resolved_spec.optimizer for plan in plans]
         self._update = type(optimizers[0]).bind(optimizers, network.weights)
-        self._effects = _bind_effects(plans)
+        self._effects = bind_effects(plans)
         # What each step of this epoch saw: its data loss times its rows. One apart, so that the first bad one is known.
         self._objective = torch.zeros(
             self._lead.steps_per_epoch, len(plans), dtype=torch.float64, device=network.device
@@ -469,7 +469,7 @@ class _AllDivergedError(Exception):
     """No member has a finite loss left."""
 
 
-def _bind_effects(plans: Sequence[Plan]) -> dict[str, Effect]:
+def bind_effects(plans: Sequence[Plan]) -> dict[str, Effect]:
     """Each regularizer's effect for all members, by the regularizer's name in the plan."""
     effects: dict[str, Effect] = {}
     for position, planned in enumerate(plans[0].regularizers):

@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
@@ -66,6 +67,18 @@ def test_a_tensor_comes_back_bit_for_bit(tmp_path, tensor):
 
     loaded = load_newest(tmp_path).state["tensor"]
     assert content(loaded) == content(tensor.detach())
+
+
+def test_tensors_that_nobody_looks_at_take_no_memory(tmp_path):
+    size_bytes = 256 << 20
+    save_checkpoint(tmp_path, 1, {"weights": torch.ones(4, size_bytes // 16)})
+    resident_bytes = psutil.Process().memory_info().rss
+
+    weights = load_newest(tmp_path).state["weights"]
+    row = weights[2].clone()
+
+    assert row.sum() == row.numel()
+    assert psutil.Process().memory_info().rss - resident_bytes < 0.75 * size_bytes
 
 
 def test_nested_values_come_back_as_they_were(tmp_path):

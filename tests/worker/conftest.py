@@ -19,7 +19,8 @@ from jobs.store import Store, open_store
 from worker.devices import Slot
 from worker.environment import runner_environment
 from worker.process import RunnerProcess
-from worker.supervisor import Supervisor, Surroundings
+from worker.supervisor import Supervisor
+from worker.surroundings import Surroundings
 
 SCRIPTED = (sys.executable, str(Path(__file__).with_name("scripted_runner.py")))
 
@@ -76,6 +77,16 @@ def submit(store: Store) -> Callable[..., Job]:
         return store.submit(tenant, new).job
 
     return submit
+
+
+@pytest.fixture
+def submit_group(submit: Callable[..., Job]) -> Callable[..., list[Job]]:
+    """Submit jobs that may train in one pass, each with its script."""
+
+    def submit_group(*scripts: str, **fields: Any) -> list[Job]:
+        return [submit(script, fusion_key="same", **fields) for script in scripts]
+
+    return submit_group
 
 
 @pytest.fixture

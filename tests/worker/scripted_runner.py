@@ -14,11 +14,14 @@ from worker.protocol import (
     Finished,
     Fit,
     Fitting,
+    Judged,
+    Judging,
     Leave,
     Ready,
     Renew,
     Run,
     RunMember,
+    Saved,
     Started,
     Stop,
     Wrote,
@@ -27,6 +30,8 @@ from worker.protocol import (
 )
 
 DIVERGED = {"code": "diverged", "message": "NaN", "remedy": "", "retryable": False, "details": {}}
+PAUSE_S = 0.3
+"""Longer than a supervisor takes to look at what there is."""
 EXHAUSTED = {**DIVERGED, "code": "out_of_memory", "message": "too much"}
 
 
@@ -59,8 +64,7 @@ class Play:
         for member in self._run.members:
             write_log(member, f"script {member.spec['name']}")
         if len(self._run.members) > 1:
-            with Path(self._run.output).open("a") as output:
-                output.write("printed by all\n")
+            self._print("printed by all")
         for member in self._run.members:
             self._play(member)
             if self._is_over:
@@ -81,6 +85,7 @@ class Play:
             case "exhaust":  # the whole pass fails of it
                 for one in self._run.members:
                     self._send(Ended(one.job_id, "failed", reason=EXHAUSTED, of_the_pass=True))
+                    time.sleep(PAUSE_S)
                 self._send(Finished(clean=False))
                 self._is_over = True
             case "mute":  # it trains, and then forgets to say that it is done
@@ -90,7 +95,11 @@ class Play:
                 os.kill(os.getpid(), 9)
             case "exit-3":
                 os._exit(3)
-            case "wait" | "save" | "stubborn":
+            case "wait" | "save" | "slow" | "stubborn":
+                self._waiting[member.job_id] = member
+            case "save-and-hold":  # it neither saves itself apart nor leaves
+                if not self._waiting:
+                    self._save(5, self._run.members)
                 self._waiting[member.job_id] = member
             case "save-and-crash":
                 self._save(self._run.run_id, self._run.members)
@@ -103,6 +112,19 @@ class Play:
                     write_log(member, "blah " * 200)
                     time.sleep(0.02)
                 time.sleep(0.5)
+                self._train(member)
+            case "busy":
+                for step in range(1, 51):
+                    metrics = {"epoch": 1, "step": step, "values": {}, "non_finite": []}
+                    self._send(Wrote(member.job_id, "metrics", metrics, time.time()))
+                    time.sleep(0.02)
+                self._send(Ended(member.job_id, "succeeded", result={}))
+            case "rung":
+                metrics = {"epoch": 1, "step": 1, "values": {}, "non_finite": []}
+                self._send(Wrote(member.job_id, "metrics", metrics, time.time()))
+                self._send(Judging(1, {member.job_id: 0.5}))
+                while not isinstance(decode(self._commands.readline()), Judged):
+                    pass
                 self._train(member)
             case "renewed":
                 while not isinstance(decode(self._commands.readline()), Renew):
@@ -117,7 +139,7 @@ class Play:
     def _obey(self, command: Any) -> None:
         match command:
             case Leave(job_id, save_to) if job_id in self._waiting:
-                if self._waiting[job_id].spec["name"] == "stubborn":
+                if self._waiting[job_id].spec["name"] in ("stubborn", "save-and-hold"):
                     return
                 member = self._waiting.pop(job_id)
                 if save_to is not None:
@@ -127,8 +149,11 @@ class Play:
                 saving = [member for member in self._waiting.values() if member.spec["name"] == "save"]
                 if save and saving:
                     self._save(7, list(self._waiting.values()))
-                for job_id in self._waiting:
+                for job_id, member in self._waiting.items():
                     self._send(Ended(job_id, "stopped"))
+                    if member.spec["name"] == "slow":
+                        time.sleep(PAUSE_S)
+                        self._print("printed while it stops")
                 self._waiting.clear()
 
     def _save(self, step: int, members: list[RunMember], apart: Path | None = None) -> None:
@@ -136,9 +161,11 @@ class Play:
         folder = (apart or Path(self._run.checkpoints)) / name
         folder.mkdir(parents=True)
         (folder / "state").write_text(f"of run {self._run.run_id}")
-        body = {"step": step, "epoch": 1, "name": name, **({"apart": True} if apart else {})}
-        for member in members:
-            self._send(Wrote(member.job_id, "checkpoint", body, time.time()))
+        body = {"step": step, "epoch": 1, "name": name}
+        if apart is None:
+            self._send(Saved([member.job_id for member in members], body, time.time()))
+        else:
+            self._send(Wrote(members[0].job_id, "checkpoint", {**body, "apart": True}, time.time()))
 
     def _train(self, member: RunMember) -> None:
         for step in (1, 2):
@@ -156,6 +183,10 @@ class Play:
         (Path(member.directory) / "model.safetensors").write_bytes(f"weights of {member.job_id}".encode())
         others = [key for key in self._run.companions if key != member.key]
         self._send(Ended(member.job_id, "succeeded", result={"metrics": {}, "fused_with": others}))
+
+    def _print(self, line: str) -> None:
+        with Path(self._run.output).open("a") as output:
+            output.write(f"{line}\n")
 
     def _send(self, event: Any) -> None:
         self._events.write(encode(event))

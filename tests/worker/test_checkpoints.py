@@ -66,6 +66,58 @@ def test_the_next_run_begins_with_the_accepted_checkpoint_and_the_one_before(sto
     assert here.samefile(there), "a link costs no disk"
 
 
+@pytest.fixture
+def saved_run(submit, claim, root):
+    """A run whose second checkpoint is the newest that the store has accepted."""
+    submit("succeed")
+    _, run_id, claimed = claim()
+    run = RunCheckpoints(root, "grp_1", run_id, claimed)
+    run.take_over()
+    for step in (10, 20, 30):
+        body = write(run, step)
+        if step < 30:
+            run.accept(body["name"])
+    return run
+
+
+def test_what_is_kept_for_one_job_outlives_the_runs_own(saved_run):
+    kept = saved_run.keep_apart("job_1", max_bytes=2)
+    saved_run.remove()
+
+    assert kept
+    (folder,) = saved_run.apart("job_1").iterdir()
+    assert folder.name == "step-000000000020"
+    assert (folder / "state.json").read_text() == "20"
+
+
+def test_what_is_kept_costs_no_disk_as_long_as_it_is_the_runs_too(saved_run):
+    saved_run.keep_apart("job_1", max_bytes=2)
+
+    here, there = (folder / "step-000000000020" / "state.json" for folder in (saved_run.path, saved_run.apart("job_1")))
+    assert here.samefile(there)
+
+
+def test_a_checkpoint_that_is_too_large_for_one_job_is_not_kept(saved_run):
+    assert not saved_run.keep_apart("job_1", max_bytes=1)
+    assert not saved_run.apart("job_1").exists()
+
+
+def test_where_nothing_is_accepted_nothing_is_kept(submit, claim, root):
+    submit("succeed")
+    job_id, run_id, claimed = claim()
+    run = RunCheckpoints(root, job_id, run_id, claimed)
+    run.take_over()
+    write(run, 10)
+
+    assert not run.keep_apart("job_1", max_bytes=100)
+
+
+def test_what_cannot_be_written_is_not_kept(saved_run, root):
+    (root / "job_1").write_text("no folder")
+
+    assert not saved_run.keep_apart("job_1", max_bytes=100)
+
+
 def test_a_job_goes_on_from_the_checkpoint_of_the_group_that_it_was_of(store, submit, root):
     ids = [submit("succeed", fusion_key="same").id for _ in range(2)]
     cpu = Capabilities(frozenset({"cpu"}))

@@ -5,7 +5,7 @@ import pytest
 from jobs.errors import StaleRunError, StoreUnavailableError
 from jobs.model import Capabilities
 from worker.outbox import Outbox, insist
-from worker.protocol import Wrote
+from worker.protocol import Saved, Wrote
 
 
 class FlakyStore:
@@ -85,7 +85,7 @@ def test_a_commit_that_was_not_heard_of_writes_nothing_twice(store, run):
     job_id = run.jobs[0].id
     outbox = Outbox(DeafStore(store), run.run_id)
     outbox.add(metrics(job_id, 1))
-    outbox.add(Wrote(job_id, "checkpoint", {"step": 1, "name": "step-1"}, 1.0))
+    outbox.add_saved(Saved([job_id], {"step": 1, "name": "step-1"}, 1.0), [job_id])
     outbox.add_log(job_id, ["the same line", "the same line"])
 
     outbox.flush()
@@ -120,10 +120,6 @@ def group(store, submit):
     return run.run_id, ids
 
 
-def checkpoint(job_id, step, **more):
-    return Wrote(job_id, "checkpoint", {"step": step, "name": f"step-{step}", **more}, 1.0)
-
-
 def test_each_job_of_a_run_gets_its_own_records(store, group):
     run_id, (first, second, third) = group
     outbox = Outbox(store, run_id)
@@ -141,18 +137,40 @@ def test_each_job_of_a_run_gets_its_own_records(store, group):
     assert store.last_seq("t", third) == 3, "its three states, and nothing else"
 
 
-@pytest.mark.parametrize(("wrote", "saved_step"), [({}, 7), ({"apart": True}, None)])
-def test_a_checkpoint_of_the_run_is_told_of_and_one_of_a_job_alone_is_not(store, group, wrote, saved_step):
-    run_id, (first, *_) = group
-    outbox = Outbox(store, run_id)
-    outbox.add(checkpoint(first, 7, **wrote))
+def test_a_checkpoint_of_the_run_counts_for_those_that_go_on_and_is_told_of_once(store, group):
+    run_id, (first, second, third) = group
+    outbox = Outbox(FlakyStore(store, 1), run_id)
+    saved = Saved([first, second, third], {"step": 7, "name": "step-7"}, 1.0)
+    outbox.add_saved(saved, [first, second])
+    told = []
 
-    outbox.flush()
-    once = outbox.saved_step
+    for _ in range(2):
+        outbox.flush()
+        told.append(outbox.accepted)
+        time.sleep(0.6)
     outbox.add_log(first, ["a line"])
     outbox.flush()
+    told.append(outbox.accepted)
 
-    assert (once, outbox.saved_step) == (saved_step, None)
+    assert told == [None, saved, None], "it counts once it is stored"
+    steps = [(store.get("t", job_id).checkpoint or {}).get("step") for job_id in (first, second, third)]
+    assert steps == [7, 7, None]
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_a_checkpoint_that_is_not_of_the_whole_run_is_not_told_of(store, group, apart):
+    run_id, (first, *_) = group
+    outbox = Outbox(store, run_id)
+    body = {"step": 7, "name": "step-7", "apart": True}
+    if apart:
+        outbox.add(Wrote(first, "checkpoint", body, 1.0))
+    else:
+        outbox.add_saved(Saved([first], body, 1.0), [])
+        outbox.add_log(first, ["a line"])
+
+    outbox.flush()
+
+    assert outbox.accepted is None
 
 
 def test_one_job_that_is_no_longer_the_runs_keeps_all_from_being_written(store, group):

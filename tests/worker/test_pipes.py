@@ -8,7 +8,7 @@ import pytest
 from regcore.errors import TrainingStopped
 from regcore.record import Record
 from worker.pipes import Commands, Events
-from worker.protocol import Accepted, Fit, Judged, Leave, Renew, Run, RunMember, Stop, Wrote, decode, encode
+from worker.protocol import Accepted, Fit, Judged, Leave, Renew, Run, RunMember, Saved, Stop, Wrote, decode, encode
 
 RUN = Run(7, [], [], "/output.txt", "/checkpoints/7", 40, 1000, "/sets", "cpu", 1, 600.0)
 
@@ -181,6 +181,28 @@ def test_what_the_log_says_is_not_said_twice(events, make_recorder, tmp_path):
     write(Record("log", {"message": "going on"}))
     write(Record("checkpoint", {"step": 7}, at=1.5))
 
-    assert received() == [Wrote("job_1", "checkpoint", {"step": 7}, 1.5)]
+    assert received() == [Saved(["job_1"], {"step": 7}, 1.5)]
     lines = (tmp_path / "job_1.txt").read_text().splitlines()
     assert [line.partition(" INFO ")[2] for line in lines] == ["going on", "saved a checkpoint at step 7"]
+
+
+def test_a_checkpoint_of_all_is_one_message_and_one_of_a_job_alone_is_its_own(events, make_recorder):
+    """A runner that dies while it tells of a checkpoint must not have told of it for some jobs only."""
+    runner, received = events
+    recorders = {job_id: make_recorder(job_id) for job_id in ("job_1", "job_2", "job_3")}
+    apart = {"step": 5, "apart": True}
+
+    recorders["job_3"](Record("checkpoint", apart, at=1.0))
+    runner.end_records("job_3")
+    told = []
+    for step in (7, 9):
+        for job_id in ("job_1", "job_2"):
+            recorders[job_id](Record("checkpoint", {"step": step}, at=1.5))
+            told.append(received())
+
+    assert told[0] == [Wrote("job_3", "checkpoint", apart, 1.0)]
+    assert told[1:] == [
+        [Saved(["job_1", "job_2"], {"step": 7}, 1.5)],
+        [],
+        [Saved(["job_1", "job_2"], {"step": 9}, 1.5)],
+    ]

@@ -11,7 +11,7 @@ from regcore.spec import parse_spec
 from worker.environment import runner_environment
 from worker.pipes import EXIT_LEASE_LOST
 from worker.process import RunnerProcess
-from worker.protocol import Ended, Finished, Fit, Fitting, Leave, Run, RunMember, Started, Stop, Wrote
+from worker.protocol import Ended, Finished, Fit, Fitting, Leave, Run, RunMember, Saved, Started, Stop, Wrote
 
 LONG = 100_000
 
@@ -115,6 +115,10 @@ def steps_of(events, *kinds):
     return [event.body["step"] for event in events if isinstance(event, Wrote) and event.kind in kinds]
 
 
+def saved_steps(events):
+    return [event.body["step"] for event in events if isinstance(event, Saved)]
+
+
 def test_a_stop_that_saves_ends_the_run_with_a_checkpoint_that_the_next_begins_with(warm, tmp_path):
     warm.send(run(tmp_path, epochs=LONG))
     listen(warm, Wrote)
@@ -126,12 +130,12 @@ def test_a_stop_that_saves_ends_the_run_with_a_checkpoint_that_the_next_begins_w
     warm.send(Stop(save=False))
     last = listen(warm, Finished)
 
-    (saved,) = steps_of(events, "checkpoint")
+    (saved,) = saved_steps(events)
     assert steps_of(events, "progress")[-1] == saved, "the last progress is where it stopped"
     assert (ended_of(events).outcome, events[-1].clean) == ("stopped", True)
     assert steps_of(following, "progress", "metrics")[0] > saved
     assert f"going on from the checkpoint of step {saved}" in (tmp_path / "log.txt").read_text()
-    assert steps_of(last, "checkpoint") == []
+    assert saved_steps(last) == []
 
 
 def test_a_cancel_after_a_pause_saves_nothing_more(warm, tmp_path):

@@ -1,16 +1,13 @@
 import csv
-import shutil
-import time
-from dataclasses import replace
 
 import pytest
-from supervising import in_background, text_of, wait_for_state
-
-from jobs.errors import StoreUnavailableError
-from jobs.model import Capabilities
-from worker.supervisor import LeaseLostError
-
-CPU = Capabilities(frozenset({"cpu"}))
+from supervising import (
+    folders,
+    in_background,
+    run_ids_of,
+    text_of,
+    wait_for_state,
+)
 
 
 def test_a_success_has_its_records_result_usage_and_artifacts(store, submit, supervise, surroundings):
@@ -108,263 +105,31 @@ def test_a_pause_saves_a_checkpoint_that_the_next_run_begins_with(store, submit,
     assert folders(surroundings, f"{second}") != [], "a rerun may go on from it for a while"
 
 
-@pytest.mark.parametrize(("script", "num_left"), [("save-and-succeed", 0), ("fail", 1)])
-def test_only_a_job_that_succeeded_needs_no_checkpoint_any_more(submit, supervise, surroundings, script, num_left):
-    submit(script)
+def test_records_are_written_a_few_times_a_second_however_many_there_are(store, submit, supervise, monkeypatch):
+    job = submit("busy")
+    sizes = []
+    append_all = store.append_all
 
+    def noting(run_id, records):
+        sizes.append(len(records[job.id]))
+        append_all(run_id, records)
+
+    monkeypatch.setattr(store, "append_all", noting)
     supervise()
 
-    assert len(list(surroundings.settings.checkpoints_dir.iterdir())) == num_left
+    assert len(store.records("t", job.id, kinds=["metrics"])) == 50
+    assert len(sizes) < 15
 
 
-def test_a_checkpoint_that_cannot_be_found_is_warned_of(store, submit, supervise, surroundings):
-    job = submit("save-and-crash")
-    supervise()
-    shutil.rmtree(surroundings.settings.checkpoints_dir)
+def test_a_rung_is_judged_once_its_metrics_are_stored(store, submit, supervise, monkeypatch):
+    job = submit("rung")
+    stored = []
 
-    supervise()
+    def judge_rung(run_id, epoch, values, decide):
+        stored.extend(record.body["step"] for record in store.records("t", job.id, kinds=["metrics"]))
+        return dict.fromkeys(values, True)
 
-    (warning,) = store.records("t", job.id, kinds=["warning"])
-    assert warning.body["code"] == "checkpoint_missing"
-
-
-def folders(surroundings, pattern):
-    root = surroundings.settings.checkpoints_dir
-    return [path for path in root.rglob(pattern) if path.is_dir()]
-
-
-def run_ids_of(store):
-    with store._database.read() as connection:
-        return connection.exec_driver_sql("SELECT id FROM runs ORDER BY id").scalars().all()
-
-
-def test_a_cancel_saves_nothing(store, submit, supervise):
-    job = submit("save")
-    thread = in_background(supervise)
-    wait_for_state(store, job, "running")
-
-    store.request_cancel("t", job.id)
-    thread.join()
-
-    assert store.records("t", job.id, kinds=["checkpoint"]) == []
-
-
-def test_a_runner_that_saves_before_it_dies_is_tried_again_for_ever(
-    store, submit, supervise, surroundings, pass_delays
-):
-    job = submit("save-and-crash")
-
-    for _ in range(surroundings.settings.max_attempts + 1):
-        supervise()
-        pass_delays()
-
-    assert store.state("t", job.id) == "queued"
-    (of_job,) = surroundings.settings.checkpoints_dir.iterdir()
-    assert [folder.name for folder in of_job.iterdir()] == [str(run_ids_of(store)[-1])], "earlier runs are forgotten"
-
-
-def test_a_log_beyond_its_size_is_cut(store, submit, supervise, surroundings):
-    job = submit("chatty")
-
-    supervise(replace(surroundings, settings=surroundings.settings.model_copy(update={"max_log_bytes": 20_000})))
-
-    assert store.state("t", job.id) == "succeeded"
-    assert len(text_of(surroundings, job, "log.txt")) <= 21_000
-
-
-@pytest.mark.parametrize(("script", "clean"), [("wait", True), ("deaf", False)])
-def test_a_cancel_ends_the_run_within_two_seconds_whether_or_not_it_listens(
-    store, submit, supervise, start_scripted, script, clean
-):
-    job = submit(script)
-    cleans = []
-    thread = in_background(lambda: cleans.append(supervise()))
-    wait_for_state(store, job, "running")
-
-    asked_at = time.monotonic()
-    store.request_cancel("t", job.id)
-    wait_for_state(store, job, "cancelled")
-    took_s = time.monotonic() - asked_at
-    thread.join()
-
-    # The one time that a test asserts: the promise itself.
-    assert took_s < 2
-    assert cleans == [clean]
-    ended = store.get("t", job.id)
-    assert ended.state_reason["code"] == "cancelled_by_user"
-    assert [row.name for row in store.artifacts("t", job.id)] == ["log.txt", "metrics.csv"]
-
-
-def test_a_runner_that_neither_saves_nor_stops_is_killed_and_its_job_paused(store, submit, supervise, surroundings):
-    job = submit("deaf")
-    impatient = surroundings.settings.model_copy(update={"drain_grace_s": 0.5})
-    thread = in_background(supervise, replace(surroundings, settings=impatient))
-    wait_for_state(store, job, "running")
-
-    store.request_pause("t", job.id)
-    thread.join()
-
-    assert store.state("t", job.id) == "paused"
-
-
-def test_a_runner_that_does_not_say_that_it_is_done_is_ended_and_its_job_has_succeeded(
-    store, submit, supervise, start_scripted
-):
-    job = submit("mute")
-    runner = start_scripted()
-
-    clean = supervise(runner=runner)
-
-    assert not clean
-    assert runner.returncode == -9
-    assert store.state("t", job.id) == "succeeded"
-
-
-def test_a_drain_gives_the_job_back_without_counting_it_as_lost(store, submit, supervise, surroundings):
-    job = submit("wait")
-    thread = in_background(supervise)
-    wait_for_state(store, job, "running")
-
-    surroundings.draining.set()
-    thread.join()
-
-    assert store.state("t", job.id) == "queued"
-    assert store.claim("wrk_2", CPU).jobs[0].id == job.id
-
-
-def test_a_cancel_during_a_drain_still_cancels(store, submit, supervise, surroundings):
-    job = submit("deaf")
-    thread = in_background(supervise)
-    wait_for_state(store, job, "running")
-
-    surroundings.draining.set()
-    time.sleep(0.5)
-    store.request_cancel("t", job.id)
-    thread.join()
-
-    assert store.state("t", job.id) == "cancelled"
-
-
-@pytest.mark.parametrize(
-    ("script", "limits", "code"),
-    [
-        ("deaf", {"max_runtime_s": 0.5}, "max_runtime_exceeded"),
-        ("fat", {"max_memory_bytes": 100 << 20}, "max_memory_exceeded"),
-    ],
-)
-def test_a_run_beyond_its_limits_fails_and_says_so(store, submit, supervise, script, limits, code):
-    job = submit(script, **limits)
-
+    monkeypatch.setattr(store, "judge_rung", judge_rung)
     supervise()
 
-    ended = store.get("t", job.id)
-    assert (ended.state, ended.state_reason["code"]) == ("failed", code)
-    (limit,) = limits
-    assert ended.state_reason["details"] == limits
-    assert limit in ended.state_reason["message"]
-
-
-def test_the_runtime_of_earlier_runs_counts(store, submit, supervise):
-    job = submit("deaf", max_runtime_s=60)
-    run = store.claim("wrk_0", CPU)
-    store.requeue(run.run_id, job.id, usage={"device_s": 59.8, "peak_memory_bytes": 1})
-
-    supervise()
-
-    ended = store.get("t", job.id)
-    assert (ended.state, ended.state_reason["code"]) == ("failed", "max_runtime_exceeded")
-    assert ended.usage["device_s"] > 60
-
-
-def test_each_renewal_of_the_lease_is_passed_on_to_the_runner(store, submit, supervise):
-    job = submit("renewed")
-
-    supervise()
-
-    assert store.state("t", job.id) == "succeeded"
-
-
-def test_the_lease_is_kept_while_the_runner_warms_up_for_longer(store, submit, supervise, start_scripted):
-    job = submit("succeed")
-
-    supervise(runner=start_scripted(warm_up_s=3.0))
-    store.expire_leases()
-
-    ended = store.get("t", job.id)
-    assert (ended.state, ended.attempt) == ("succeeded", 1)
-
-
-def test_a_runner_that_never_comes_up_is_killed(store, submit, supervise, start_scripted, monkeypatch):
-    monkeypatch.setattr("worker.supervisor._WARM_UP_TIMEOUT_S", 0.5)
-    job = submit("succeed")
-
-    supervise(runner=start_scripted(warm_up_s=600))
-
-    ended = store.get("t", job.id)
-    assert (ended.state, ended.state_reason["code"]) == ("queued", "worker_lost")
-    assert ended.state_reason["details"]["log_tail"] == ["killed: it did not come up in time"]
-
-
-def test_a_run_that_was_taken_away_writes_nothing_more(store, submit, supervise, start_scripted):
-    job = submit("deaf")
-    runner = start_scripted()
-    raised = []
-
-    def watch():
-        with pytest.raises(LeaseLostError) as caught:
-            supervise(runner=runner)
-        raised.append(caught.value)
-
-    thread = in_background(watch)
-    wait_for_state(store, job, "running")
-    store.requeue(run_id_of(store, job), job.id)
-    second = store.claim("wrk_2", CPU)
-    thread.join()
-
-    assert raised
-    assert runner.returncode == -9
-    assert store.start(second.run_id, job.id)  # the second run is untouched
-
-
-def test_a_database_that_is_away_for_less_than_the_lease_loses_nothing(store, submit, supervise, surroundings):
-    job = submit("succeed")
-    flaky = AwayFor(store, 1.0)
-
-    supervise(replace(surroundings, store=flaky))
-
-    assert store.state("t", job.id) == "succeeded"
-    assert [record.body["step"] for record in store.records("t", job.id, kinds=["metrics"])] == [1, 2]
-
-
-def test_a_database_that_is_away_for_longer_ends_the_run(submit, supervise, surroundings, store, start_scripted):
-    submit("deaf")
-    runner = start_scripted()
-
-    with pytest.raises(LeaseLostError):
-        supervise(replace(surroundings, store=AwayFor(store, 60)), runner)
-
-    assert runner.returncode == -9
-
-
-class AwayFor:
-    """A store whose database goes away as soon as a job was claimed, for some seconds."""
-
-    def __init__(self, store, away_s):
-        self._store = store
-        self._away_s = away_s
-        self._back_at = 0.0
-
-    def claim(self, *args):
-        self._back_at = time.monotonic() + self._away_s
-        return self._store.claim(*args)
-
-    def __getattr__(self, name):
-        if time.monotonic() < self._back_at:
-            raise StoreUnavailableError
-        return getattr(self._store, name)
-
-
-def run_id_of(store, job):
-    """The newest run: ids increase, and these tests have one job."""
-    with store._database.read() as connection:
-        return connection.exec_driver_sql("SELECT max(id) FROM runs").scalar_one()
+    assert stored == [1]

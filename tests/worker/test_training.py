@@ -38,6 +38,7 @@ class Recorder(Events):
 
     def __init__(self):
         self._recorders = {}
+        self._have_saved = set()
         self.sent = []
 
     def send(self, event):

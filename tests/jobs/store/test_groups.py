@@ -309,6 +309,31 @@ def test_ends_that_are_not_all_the_runs_own_are_refused_together(
     assert set(store.states(group.run_id).values()) == {JobState.RUNNING}
 
 
+@pytest.mark.parametrize(
+    ("keeps", "together", "owner"), [(True, False, "job"), (False, False, None), (False, True, "grp")]
+)
+def test_who_ends_while_others_go_on_has_the_checkpoint_that_was_kept_for_it(
+    store: Store,
+    tenant: str,
+    running_group: Callable[..., ClaimedRun],
+    keeps: bool,
+    together: bool,
+    owner: str | None,
+) -> None:
+    run = running_group(2)
+    ids = ids_of(run)
+    store.append_all(run.run_id, {job_id: [saved(7)] for job_id in ids})
+    ends = [JobEnd(job_id=job_id, state=JobState.FAILED, reason=LOST, keeps_checkpoint=keeps) for job_id in ids]
+
+    store.settle(run.run_id, ends if together else ends[:1])
+
+    checkpoint = store.get(tenant, ids[0]).checkpoint
+    assert (checkpoint and checkpoint["owner"]) == {"job": ids[0], "grp": run.group_id, None: None}[owner]
+    other = store.get(tenant, ids[1]).checkpoint
+    assert other is not None
+    assert other["owner"] == run.group_id
+
+
 # What becomes of a group that is lost
 
 
@@ -451,6 +476,22 @@ def test_who_is_paused_when_its_group_goes_on_goes_on_alone(
     checkpoint = alone.jobs[0].checkpoint
     assert checkpoint is not None
     assert (checkpoint["owner"], checkpoint["key"]) == (group.group_id, second)
+
+
+def test_a_cancelled_job_whose_group_goes_on_elsewhere_may_still_be_run_again_from_its_checkpoint(
+    store: Store, tenant: str, running_group: Callable[..., ClaimedRun], cpu: Capabilities
+) -> None:
+    group = running_group(3)
+    first, second, third = ids_of(group)
+    store.append_all(group.run_id, {job_id: [saved(7)] for job_id in ids_of(group)})
+    store.settle(group.run_id, [JobEnd(job_id=job.id, state=JobState.QUEUED) for job in group.jobs])
+    store.request_cancel(tenant, second)
+
+    again = store.claim("wrk_2", cpu)
+
+    assert again is not None
+    assert ids_of(again) == [first, third]
+    assert not again.is_whole, "its checkpoint lies with the group's"
 
 
 def test_who_is_sent_back_trains_alone_from_then_on(

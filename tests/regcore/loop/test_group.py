@@ -170,6 +170,21 @@ def test_a_pass_that_goes_on_without_one_of_its_members_is_near_and_does_not_say
         assert not result.is_exact
 
 
+def test_who_goes_on_without_the_others_needs_no_memory_for_them(make_newcomers, tmp_path, monkeypatch):
+    stop_at(6, make_newcomers(), tmp_path)
+    sizes = []
+
+    class Counted(group.StackedNetwork):
+        def __init__(self, plans, **options):
+            sizes.append(len(plans))
+            super().__init__(plans, **options)
+
+    monkeypatch.setattr(group, "StackedNetwork", Counted)
+    dict(train_group(make_newcomers()[1:2], checkpoints=Checkpoints(tmp_path)))
+
+    assert sizes == [1]
+
+
 def test_a_member_that_was_saved_apart_goes_on_alone(make_newcomers, tmp_path):
     precise = {"precision": "float64"}
 

@@ -1,0 +1,42 @@
+"""Some of the members of a saved pass, as if it had been theirs alone."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from regcore.checkpoint import State
+from regcore.loop.trainer import bind_effects
+from regcore.plan import Plan
+
+
+def select_saved(state: State, plans: Sequence[Plan], positions: Sequence[int]) -> State:
+    """What `Trainer.state` would have given without the other members; only what is theirs is read from disk.
+
+    Args:
+        state: Of all members, as it was loaded.
+        plans: Of all members; one that is not selected may have any that it could have trained with.
+        positions: Places of the selected ones.
+    """
+    rows = torch.tensor(list(positions))
+    effects = bind_effects(plans)
+    for name, effect in effects.items():
+        effect.load_state(state["effects"][name])
+    per_member = {
+        name: [state[name][position] for position in positions] for name in ("keys", "history", "selected_epochs")
+    }
+    return {
+        **state,
+        **per_member,
+        **{name: _select_rows(state[name], rows) for name in ("weights", "kept", "update")},
+        "effects": {name: effect.select(positions).state() for name, effect in effects.items()},
+        "objective": state["objective"].index_select(1, rows),
+    }
+
+
+def _select_rows(node: Any, rows: Tensor) -> Any:
+    """A tree of tensors (K, ...) with these rows of each."""
+    if isinstance(node, Tensor):
+        return node.index_select(0, rows)
+    return {name: _select_rows(inner, rows) for name, inner in node.items()}

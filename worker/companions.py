@@ -1,0 +1,78 @@
+"""Choosing who trains along: queued jobs that fit into one pass with the one that was claimed."""
+
+import time
+
+from jobs.logs import get_logger
+from jobs.model import Capabilities, ClaimedRun, Job
+from worker.devices import Slot
+from worker.lease import Lease
+from worker.process import TICK_S, WARM_UP_TIMEOUT_S, RunnerProcess
+from worker.protocol import Fit, Fitting
+from worker.surroundings import Surroundings
+
+_log = get_logger(__name__)
+
+
+class Companions:
+    """Gathers them for one run.
+
+    Args:
+        surroundings: The worker's.
+        capabilities: The worker's.
+        slot: Where the run is.
+        runner: Says how many pay.
+        lease: The run's.
+    """
+
+    def __init__(
+        self, surroundings: Surroundings, capabilities: Capabilities, slot: Slot, runner: RunnerProcess, lease: Lease
+    ) -> None:
+        self._around = surroundings
+        self._settings = surroundings.settings
+        self._capabilities = capabilities
+        self._slot = slot
+        self._runner = runner
+        self._lease = lease
+
+    def gather(self, run: ClaimedRun) -> ClaimedRun:
+        """Claim queued jobs that can train in one pass with a run's one job, as many as pays; the run with them."""
+        store = self._around.store
+        (lead, *others) = run.jobs
+        if others or self._settings.max_fused == 1:
+            return run
+        if self._lease.insist(lambda: store.num_companions(lead.id)) == 0:
+            return run
+        fitting = self._find_fitting(lead)
+        limit = min(fitting.size, self._settings.max_fused) - 1
+        if limit < 1:
+            return run
+        joined = self._lease.insist(
+            lambda: store.join(run.run_id, lead.id, self._capabilities, limit, fitting.max_bytes)
+        )
+        _log.info("companions joined", num_jobs=len(joined.jobs), group_id=joined.group_id)
+        return joined
+
+    def _find_fitting(self, lead: Job) -> Fitting:
+        """Ask the runner, which times a few steps where it has not yet, and knows how much memory is free now."""
+        self._runner.send(
+            Fit(
+                spec=lead.resolved_spec,
+                num_members=self._settings.max_fused,
+                data_dir=str(self._settings.data_sets_dir),
+                device=self._slot.device,
+                num_threads=self._around.num_threads,
+                lease_s=self._lease.left_s(),
+            )
+        )
+        return self._wait_for_fitting() or Fitting(1, 0)  # the run will tell of what is wrong with the runner
+
+    def _wait_for_fitting(self) -> Fitting | None:
+        asked_at = time.monotonic()
+        while not self._runner.drained() and not self._around.draining.is_set():
+            for event in self._runner.receive(TICK_S):
+                if isinstance(event, Fitting):
+                    return event
+            self._lease.renew_if_due()
+            if time.monotonic() - asked_at > WARM_UP_TIMEOUT_S:
+                self._runner.kill()
+        return None

@@ -1,0 +1,119 @@
+"""Asking jobs to end: what users, limits and a shutdown want of a run, and what is done where nobody listens."""
+
+import time
+
+from jobs.errors import StoreUnavailableError
+from jobs.logs import get_logger
+from jobs.states import JobState
+from worker.live_run import LiveRun
+from worker.member import Member
+from worker.outcome import StopCause
+from worker.process import WARM_UP_TIMEOUT_S
+from worker.protocol import Ended, Leave, Stop
+
+_LIMITS = frozenset({StopCause.MAX_MEMORY, StopCause.MAX_RUNTIME})
+_log = get_logger(__name__)
+
+
+class Stopping:
+    """Takes jobs out of a pass, or stops all of it, and ends what does not stop in time.
+
+    Args:
+        live: The run.
+    """
+
+    def __init__(self, live: LiveRun) -> None:
+        self._live = live
+        self._is_stopping = False
+        self._kill_at: float | None = None
+
+    def check_requests(self) -> None:
+        """Look whether the worker is shut down, or somebody has asked for the end of a job."""
+        if self._live.around.draining.is_set():
+            self._stop_all(StopCause.DRAIN)
+        try:
+            # A plain read, unlike a renewal: three a second for each run cost a database nothing.
+            states = self._live.store.states(self._live.run.run_id)
+        except StoreUnavailableError:
+            _log.warning("the database does not answer; a cancel would be seen later")
+            return
+        for member in self._live.active():
+            if states.get(member.id) is JobState.CANCELLING:
+                self._stop(member, StopCause.CANCEL)
+            elif states.get(member.id) is JobState.PAUSING:
+                self._stop(member, StopCause.PAUSE)
+
+    def check_limits(self) -> None:
+        """Hold each job to its own limits, and the runner to the time that it may take to come up."""
+        running_s = time.monotonic() - self._live.started_at
+        resident_bytes = self._live.runner.resident_bytes()
+        if not self._live.is_started and running_s > WARM_UP_TIMEOUT_S:
+            self._kill("it did not come up in time")
+        for member in self._live.active():
+            member.peak_memory_bytes = max(member.peak_memory_bytes, resident_bytes)
+            max_memory_bytes = member.resources["max_memory_bytes"]
+            if max_memory_bytes is not None and resident_bytes > max_memory_bytes:
+                self._stop(member, StopCause.MAX_MEMORY)
+            if member.job.usage["device_s"] + running_s > member.resources["max_runtime_s"]:
+                self._stop(member, StopCause.MAX_RUNTIME)
+
+    def let_late_go(self) -> None:
+        """Wait no longer for a job that was asked to leave and does not."""
+        for member in self._live.active():
+            if member.leave_by is not None and time.monotonic() >= member.leave_by:
+                self._let_go(member)
+
+    def expect_end(self) -> None:
+        """All jobs have ended, and so has the lease: the runner need only say so."""
+        if self._kill_at is None:
+            self._kill_at = time.monotonic() + self._live.settings.cancel_grace_s
+
+    def kill_if_late(self) -> None:
+        """End a runner that does not stop."""
+        if self._kill_at is not None and time.monotonic() >= self._kill_at:
+            self._kill("it did not stop in time")
+
+    def _kill(self, why: str) -> None:
+        for member in self._live.active():
+            member.directory.write_log(f"killed: {why}")
+        self._live.runner.kill()
+
+    def _stop(self, member: Member, cause: StopCause) -> None:
+        """Ask for the end of one job, once; a cancel outranks any other cause, being the user's word."""
+        if member.cause is not None and (cause is not StopCause.CANCEL or member.cause is StopCause.CANCEL):
+            return
+        has_company = len(self._live.run.jobs) > 1 if cause in _LIMITS else len(self._live.active()) > 1
+        if not has_company:
+            self._stop_all(cause)
+            return
+        _log.info("taking a job out of its pass", job_id=member.id, cause=str(cause))
+        member.cause = cause
+        if cause is StopCause.CANCEL:
+            self._live.runner.send(Leave(member.id, None))
+            self._let_go(member)  # it has nothing to save, so nobody needs to wait
+        else:
+            member.leave_by = time.monotonic() + self._live.settings.drain_grace_s
+            self._live.runner.send(Leave(member.id, str(self._live.checkpoints.apart(member.id))))
+
+    def _let_go(self, member: Member) -> None:
+        """End a member here, whether or not the runner has let go of it."""
+        self._live.tally()
+        member.judge(Ended(member.id, "stopped"), len(self._live.run.jobs))
+
+    def _stop_all(self, cause: StopCause) -> None:
+        """Ask the runner to stop."""
+        active = [member for member in self._live.active() if member.cause is None or cause is StopCause.CANCEL]
+        if not active or (self._is_stopping and cause is not StopCause.CANCEL):
+            return
+        _log.info("stopping the run", cause=str(cause))
+        self._is_stopping = True
+        for member in active:
+            member.cause = cause
+        kill_at = time.monotonic() + self._grace_s(cause)
+        self._kill_at = kill_at if self._kill_at is None else min(self._kill_at, kill_at)
+        self._live.runner.send(Stop(save=cause.saves))
+
+    def _grace_s(self, cause: StopCause) -> float:
+        if cause is StopCause.MAX_MEMORY:
+            return 0.0
+        return self._live.settings.drain_grace_s if cause.saves else self._live.settings.cancel_grace_s
