@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, null, or_, select, update
+from sqlalchemy import ColumnElement, Connection, exists, func, insert, null, or_, select, update
 
 from jobs.clock import read_clock
 from jobs.errors import StaleRunError
@@ -45,9 +45,8 @@ class Runs(Concern):
             run_id = _new_run(connection, worker_id, at, at + self._options.lease_s)
             for job in found:
                 _take(connection, job, run_id, at)
-            companions = _companions(connection, group_id)
-            is_whole = _leave_behind(connection, group_id, [job.id for job in found])
-            claimed = [read_job(connection, job.tenant, job.id) for job in sorted(found, key=lambda job: job.id)]
+            companions, is_whole = _part(connection, group_id, found)
+            claimed = [read_job(connection, job.tenant, job.id) for job in found]
             return ClaimedRun(run_id, claimed, group_id, companions, is_whole)
 
     def num_companions(self, job_id: str) -> int:
@@ -75,7 +74,7 @@ class Runs(Concern):
             max_bytes: What all members together may take; the limits of each, `resources.max_memory_bytes`, count too.
 
         Returns:
-            The whole run: the one job alone where nothing fits.
+            The whole run, its jobs in the order of their ids: the one job alone where nothing fits.
 
         Raises:
             StaleRunError: The run is not the job's current one.
@@ -95,15 +94,17 @@ class Runs(Concern):
             if group_id is not None:
                 ids = [lead.id, *(job.id for job in found)]
                 connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(group_id=group_id))
-            joined = [read_job(connection, job.tenant, job.id) for job in (lead, *found)]
+            # As `claim` has them: the place of a member in its pass decides its last bits.
+            together = sorted((lead, *found), key=lambda job: job.id)
+            joined = [read_job(connection, job.tenant, job.id) for job in together]
             return ClaimedRun(run_id, joined, group_id, [job.id for job in joined])
 
     def waiting_job(self, capabilities: Capabilities) -> str | None:
         """Return the job that `claim` would take now, without taking it."""
-        query = select(jobs.c.id).where(jobs.c.state == JobState.QUEUED.value, _can_run(capabilities))
         with self._database.read() as connection:
-            due = query.where(jobs.c.claimable_at <= read_clock(connection)).order_by(*_CLAIM_ORDER).limit(1)
-            found: str | None = connection.execute(due).scalar_one_or_none()
+            ready = _ready(read_clock(connection), capabilities)
+            query = select(jobs.c.id).where(*ready).order_by(*_CLAIM_ORDER).limit(1)
+            found: str | None = connection.execute(query).scalar_one_or_none()
         return found
 
     def renew(self, run_id: int, lease_s: float | None = None) -> bool:
@@ -259,21 +260,33 @@ class Runs(Concern):
         return self.settle(run_id, [end])[job_id]
 
 
+def _ready(at: float, capabilities: Capabilities) -> tuple[ColumnElement[bool], ...]:
+    """Queued jobs that the worker may claim now: of a group none while a run still has one of its jobs.
+
+    A drain gives the jobs of a group back one after the other. A claim in between would tear it apart.
+    """
+    others = jobs.alias()
+    still_trains = exists().where(others.c.group_id == jobs.c.group_id, others.c.run_id.is_not(None))
+    is_together = or_(jobs.c.group_id.is_(None), ~still_trains)
+    return (jobs.c.state == JobState.QUEUED.value, jobs.c.claimable_at <= at, _can_run(capabilities), is_together)
+
+
 def _lock_best(connection: Connection, at: float, capabilities: Capabilities) -> list[LockedJob]:
     """Lock the best queued job that the worker can run, with all of its group that wait; none where there is none."""
-    claimable = (jobs.c.state == JobState.QUEUED.value, jobs.c.claimable_at <= at)
-    mine = (*claimable, _can_run(capabilities))
+    ready = _ready(at, capabilities)
     while True:
         with connection.begin_nested() as look:
-            found = lock_jobs(connection, *mine, order_by=_CLAIM_ORDER, limit=1, skip_locked=True)
+            found = lock_jobs(connection, *ready, order_by=_CLAIM_ORDER, limit=1, skip_locked=True)
             if not found or found[0].group_id is None:
                 return found
             # Let go again: two claims that each hold one job of a group would wait for each other. All lock a group in
             # the order of ids, and the later one finds nothing left of it.
             look.rollback()
-        group = lock_jobs(connection, *claimable, jobs.c.group_id == found[0].group_id)
-        if group:
-            return group
+        group = lock_jobs(connection, jobs.c.group_id == found[0].group_id)
+        waiting = [job for job in group if job.state is JobState.QUEUED]
+        # Looked at once more, now under the locks: another claim may have come and gone since.
+        if waiting and all(job.run_id is None for job in group):
+            return waiting
 
 
 _LEAD = select(
@@ -329,25 +342,27 @@ def _take(connection: Connection, job: LockedJob, run_id: int, at: float) -> Non
     change_state(connection, job, JobState.STARTING, at=at, **values)
 
 
-def _companions(connection: Connection, group_id: str | None) -> list[str]:
-    if group_id is None:
-        return []
-    query = select(jobs.c.id).where(jobs.c.group_id == group_id).order_by(jobs.c.id)
-    return list(connection.execute(query).scalars())
+def _part(connection: Connection, group_id: str | None, taken: Sequence[LockedJob]) -> tuple[list[str], bool]:
+    """Part the jobs of a locked group that are taken from those that do not come along, which will go on alone.
 
-
-def _leave_behind(connection: Connection, group_id: str | None, taken: Sequence[str]) -> bool:
-    """Part the jobs of a group that go on from those that do not come along, which will go on alone.
+    Who has ended keeps its part in a pass that goes on from a checkpoint. A pass that begins anew begins without it.
 
     Returns:
-        Whether there are no others that may go on from the group's checkpoints.
+        All that the pass was begun with, and whether nobody else may go on from the group's checkpoints.
     """
     if group_id is None:
-        return True
-    others = (jobs.c.id.not_in(taken), jobs.c.state.not_in([state.value for state in TERMINAL]))
-    connection.execute(update(jobs).where(jobs.c.group_id == group_id, *others).values(group_id=None))
-    needs_them = select(jobs.c.id).where(jobs.c.checkpoint["owner"].as_string() == group_id, *others).limit(1)
-    return connection.execute(needs_them).first() is None
+        return [], True
+    ids = [job.id for job in taken]
+    of_group = jobs.c.group_id == group_id
+    lives = jobs.c.state.not_in([state.value for state in TERMINAL])
+    begins_anew = taken[0].checkpoint is None  # a checkpoint of the group is one of each of its jobs
+    stays = jobs.c.id.in_(ids) if begins_anew else jobs.c.id.in_(ids) | ~lives
+    companions = ids
+    if not begins_anew:
+        companions = list(connection.execute(select(jobs.c.id).where(of_group).order_by(jobs.c.id)).scalars())
+    connection.execute(update(jobs).where(of_group, ~stays).values(group_id=None))
+    needs_them = (lives, jobs.c.id.not_in(ids), jobs.c.checkpoint["owner"].as_string() == group_id)
+    return companions, connection.execute(select(jobs.c.id).where(*needs_them).limit(1)).first() is None
 
 
 def _start(connection: Connection, job: LockedJob) -> bool:

@@ -47,7 +47,7 @@ def test_compatible_jobs_that_wait_come_along_the_most_urgent_first(
     group = store.join(run.run_id, first, cpu, 2, ENOUGH_BYTES)
 
     assert num_waiting == 3
-    assert ids_of(group) == group.companions == [first, high, normal]
+    assert ids_of(group) == group.companions == [first, normal, high], "in the order in which they train"
     assert (group.run_id, group.is_whole) == (run.run_id, True)
     assert group.group_id is not None
     assert group.group_id.startswith("grp_")
@@ -322,6 +322,7 @@ def test_a_lost_group_is_claimed_again_as_the_same_group(
 ) -> None:
     group = running_group(3)
     submit(fusion_key="same", priority="high")  # it was not of the group, and comes first
+    store.append_all(group.run_id, {job_id: [saved(5)] for job_id in ids_of(group)})
     store.finish(group.run_id, ids_of(group)[1], JobState.SUCCEEDED)
     pass_lease(group.run_id)
 
@@ -336,6 +337,77 @@ def test_a_lost_group_is_claimed_again_as_the_same_group(
     assert (ids_of(again), again.group_id, again.companions) == (left, group.group_id, ids_of(group))
     assert again.is_whole
     assert [job.attempt for job in again.jobs] == [2, 2]
+
+
+def test_a_group_of_which_a_run_still_has_jobs_waits_for_them_and_holds_up_nobody_else(
+    store: Store, submit: Callable[..., Job], running_group: Callable[..., ClaimedRun], cpu: Capabilities
+) -> None:
+    group = running_group(4, priority="high")
+    first, second, *others = ids_of(group)
+    behind = [submit().id for _ in range(3)]
+    store.settle(group.run_id, [JobEnd(job_id=first, state=JobState.QUEUED)])
+
+    while_two_train = [store.waiting_job(cpu), *ids_of(store.claim("wrk_2", cpu))]
+    store.settle(group.run_id, [JobEnd(job_id=second, state=JobState.FAILED)])
+    while_others_train = ids_of(store.claim("wrk_2", cpu))
+    store.settle(group.run_id, [JobEnd(job_id=job_id, state=JobState.QUEUED) for job_id in others])
+    again = store.claim("wrk_2", cpu)
+
+    assert while_two_train == [behind[0]] * 2
+    assert while_others_train == [behind[1]]
+    assert ids_of(again) == [first, *others]
+
+
+def test_a_group_that_is_given_back_bit_by_bit_among_many_claims_stays_together(
+    store: Store, running_group: Callable[..., ClaimedRun], cpu: Capabilities
+) -> None:
+    for _ in range(5):
+        group = running_group(6)
+
+        def drain(group: ClaimedRun = group) -> None:
+            for job_id in ids_of(group):
+                store.settle(group.run_id, [JobEnd(job_id=job_id, state=JobState.QUEUED)])
+
+        with ThreadPoolExecutor(5) as pool:
+            drained = pool.submit(drain)
+            claims = [pool.submit(store.claim, f"wrk_{n}", cpu) for n in range(40)]
+            drained.result()
+            runs = [claim.result() for claim in claims]
+        runs.append(store.claim("wrk_last", cpu))
+
+        assert [ids_of(run) for run in runs if run is not None] == [ids_of(group)]
+        for run in runs:
+            if run is not None:
+                store.settle(run.run_id, [JobEnd(job_id=job.id, state=JobState.FAILED) for job in run.jobs])
+
+
+@pytest.mark.parametrize("has_checkpoint", [False, True])
+def test_who_ended_before_a_pass_began_anew_was_not_of_it(
+    store: Store,
+    tenant: str,
+    running_group: Callable[..., ClaimedRun],
+    cpu: Capabilities,
+    pass_lease: Callable[[int], None],
+    has_checkpoint: bool,
+) -> None:
+    group = running_group(3)
+    first, second, third = ids_of(group)
+    if has_checkpoint:
+        store.append_all(group.run_id, {job_id: [saved(5)] for job_id in ids_of(group)})
+    pass_lease(group.run_id)
+    store.expire_leases()
+    store.request_cancel(tenant, second)
+
+    again = store.claim("wrk_1", cpu)
+    assert again is not None
+    store.append_all(again.run_id, {job_id: [saved(7)] for job_id in ids_of(again)})
+    store.settle(again.run_id, [JobEnd(job_id=job.id, state=JobState.QUEUED) for job in again.jobs])
+    later = store.claim("wrk_1", cpu)
+
+    assert later is not None
+    assert ids_of(again) == ids_of(later) == [first, third]
+    was_begun_with = [first, second, third] if has_checkpoint else [first, third]
+    assert again.companions == later.companions == was_begun_with
 
 
 def test_of_many_claims_at_once_one_takes_the_whole_group(

@@ -187,7 +187,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(target=runs, crash=crash_points)
     def claim(self, crash: tuple[str, int]) -> MultipleResults[Run]:
-        queued = self.queued()
+        training = {model.group for model in self.models.values() if model.run_id is not None} - {None}
+        queued = [job_id for job_id in self.queued() if self.models[job_id].group not in training]
         self.let_delays_pass()
         done, run = self.attempt(crash, lambda: self.store.claim("wrk", CPU))
         if not done or not queued:
@@ -197,10 +198,11 @@ class StoreMachine(RuleBasedStateMachine):
         # the run.
         group = self.models[queued[0]].group
         taken = [job_id for job_id in queued if group is not None and self.models[job_id].group == group] or queued[:1]
+        begins_anew = self.models[taken[0]].checkpoint is None
         run_id = self.take(taken)
         if group is not None:
             for job_id, model in self.models.items():
-                if model.group == group and job_id not in taken and model.state not in TERMINAL:
+                if model.group == group and job_id not in taken and (begins_anew or model.state not in TERMINAL):
                     model.leave(is_alone=False)
         assert run is None or (run.run_id, [job.id for job in run.jobs]) == (run_id, taken)
         return multiple(*((run_id, job_id) for job_id in taken))
@@ -214,7 +216,7 @@ class StoreMachine(RuleBasedStateMachine):
             assert model is not None or not done
             if done and model is not None and model.may_join and model.state is JobState.STARTING:
                 company = [job_id for job_id in self.queued() if self.models[job_id].may_join][:limit]
-                assert joined is None or [job.id for job in joined.jobs] == [run[1], *company]
+                assert joined is None or [job.id for job in joined.jobs] == sorted([run[1], *company])
                 if company:
                     assert self.take(company) == run[0]
                     for job_id in (run[1], *company):
