@@ -163,8 +163,7 @@ class Supervisor:
         (lead, *others) = self._run.jobs
         if others or self._settings.max_fused == 1:
             return
-        num_waiting = insist(lambda: self._store.num_companions(lead.id), self._lease_deadline)
-        if num_waiting == 0:
+        if not insist(lambda: self._store.has_companions(lead.id), self._lease_deadline):
             return
         fitting = self._find_fitting(lead)
         limit = min(fitting.size, self._settings.max_fused) - 1
@@ -369,8 +368,7 @@ class Supervisor:
             member.directory.cap_log(self._settings.max_log_bytes)
 
     def _notify(self, job_ids: Sequence[str] | dict[str, bool]) -> None:
-        for job_id in job_ids:
-            self._around.notifier.notify(job_id)
+        self._around.notifier.notify(*job_ids)
 
     def _lease_left_s(self) -> float:
         return max(0.0, self._lease_deadline - time.monotonic())

@@ -186,8 +186,7 @@ def show_ablation(
 def cancel_sweep(request: Request, services: TheServices, tenant: TheTenant, sweep_id: str) -> SweepView:
     """Cancel every member that has not ended. Asking again is harmless."""
     sweep, cancelled = services.store.cancel_sweep(tenant, sweep_id, idempotency_key(request))
-    for job_id in cancelled:
-        services.notifier.notify(job_id)
+    services.notifier.notify(*cancelled)
     _logger.info("sweep_cancel_requested", sweep_id=sweep_id, num_members=len(cancelled))
     return show_sweep(services, sweep)
 

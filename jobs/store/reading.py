@@ -134,6 +134,16 @@ def read_job(connection: Connection, tenant: str, job_id: str) -> Job:
     return job_from_row(row, read_records(connection, job_id, kinds=["state"]))
 
 
+def read_jobs(connection: Connection, job_ids: Sequence[str]) -> list[Job]:
+    """Return jobs of any tenant as the transaction sees them, in the order of their ids."""
+    rows = connection.execute(select(*JOB_COLUMNS).where(jobs.c.id.in_(job_ids)).order_by(jobs.c.id)).all()
+    steps: dict[str, list[RecordRow]] = {row.id: [] for row in rows}
+    query = select(records).where(records.c.job_id.in_(job_ids), records.c.kind == "state").order_by(records.c.seq)
+    for row in connection.execute(query):
+        steps[row.job_id].append(RecordRow(row.seq, row.at, row.kind, row.body))
+    return [job_from_row(row, steps[row.id]) for row in rows]
+
+
 def read_records(
     connection: Connection,
     job_id: str,

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from one_job import append, finish, requeue
 from sqlalchemy import text
 
 from jobs.database import Database
@@ -11,7 +12,7 @@ from jobs.errors import StaleRunError
 from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job, JobEnd, NewRecord
 from jobs.states import JobState, Reason, make_reason
 from jobs.store import Store
-from jobs.store.runs import RUNNER_BYTES
+from jobs.store.joining import RUNNER_BYTES
 
 MEMBER_BYTES = 1_000  # of the jobs that `submit` makes
 ENOUGH_BYTES = 10**9
@@ -43,10 +44,10 @@ def test_compatible_jobs_that_wait_come_along_the_most_urgent_first(
     run = store.claim("wrk_1", cpu)
     assert run is not None
 
-    num_waiting = store.num_companions(first)
+    has_companions = store.has_companions(first)
     group = store.join(run.run_id, first, cpu, 2, ENOUGH_BYTES)
 
-    assert num_waiting == 3
+    assert has_companions
     assert ids_of(group) == group.companions == [first, normal, high], "in the order in which they train"
     assert (group.run_id, group.is_whole) == (run.run_id, True)
     assert group.group_id is not None
@@ -97,10 +98,10 @@ def test_a_job_that_is_paused_alone_lost_or_delayed_does_not_come_along(
     run = store.claim("wrk_1", cpu)
     assert run is not None
 
-    num_waiting = store.num_companions(lead)
+    has_companions = store.has_companions(lead)
     group = store.join(run.run_id, lead, cpu, 10, ENOUGH_BYTES)
 
-    assert num_waiting == 0
+    assert not has_companions
     assert ids_of(group) == [lead]
     assert store.get(tenant, stays) == before
 
@@ -118,10 +119,10 @@ def test_a_job_that_trains_alone_takes_nobody_along(
     run = store.claim("wrk_1", cpu)
     assert run is not None
 
-    num_waiting = store.num_companions(lead_id)
+    has_companions = store.has_companions(lead_id)
     group = store.join(run.run_id, lead_id, cpu, 10, ENOUGH_BYTES)
 
-    assert num_waiting == 0
+    assert not has_companions
     assert ids_of(group) == [lead_id]
     assert store.fusion_key(lead_id) == (lead["fusion_key"] or "")
 
@@ -173,7 +174,7 @@ def test_a_run_that_is_no_longer_the_leads_takes_nobody_along(
     other = submit(fusion_key="same").id
     run = store.claim("wrk_1", cpu)
     assert run is not None
-    store.requeue(run.run_id, lead)
+    requeue(store, run.run_id, lead)
 
     with pytest.raises(StaleRunError):
         store.join(run.run_id, lead, cpu, 10, ENOUGH_BYTES)
@@ -241,7 +242,7 @@ def test_records_of_a_job_that_is_no_longer_the_runs_keep_all_from_being_written
 ) -> None:
     group = running_group(2)
     first, second = ids_of(group)
-    store.requeue(group.run_id, second)
+    requeue(store, group.run_id, second)
 
     with pytest.raises(StaleRunError):
         store.append_all(group.run_id, {first: [saved(7)], second: [saved(7)]})
@@ -256,7 +257,7 @@ def test_a_job_that_is_saved_apart_goes_on_from_there_and_leaves_its_group(
     first, second, third = ids_of(group)
     store.append_all(group.run_id, {job_id: [saved(5)] for job_id in (first, second, third)})
 
-    store.append(group.run_id, second, [saved(7, apart=True)])
+    append(store, group.run_id, second, [saved(7, apart=True)])
     ends = [JobEnd(job_id=job_id, state=JobState.QUEUED, leaves=job_id == second) for job_id in ids_of(group)]
     store.settle(group.run_id, ends)
     runs = [store.claim("wrk_1", cpu) for _ in range(2)]
@@ -292,7 +293,7 @@ def test_each_job_of_a_run_ends_in_its_own_way_and_the_run_with_the_last(
     assert (stopped.state_reason or {})["code"] == "halved"
     assert store.states(group.run_id) == {left: JobState.RUNNING}
     assert store.renew(group.run_id), "one still trains"
-    store.finish(group.run_id, left, JobState.SUCCEEDED)
+    finish(store, group.run_id, left, JobState.SUCCEEDED)
     assert not store.renew(group.run_id)
 
 
@@ -323,7 +324,7 @@ def test_a_lost_group_is_claimed_again_as_the_same_group(
     group = running_group(3)
     submit(fusion_key="same", priority="high")  # it was not of the group, and comes first
     store.append_all(group.run_id, {job_id: [saved(5)] for job_id in ids_of(group)})
-    store.finish(group.run_id, ids_of(group)[1], JobState.SUCCEEDED)
+    finish(store, group.run_id, ids_of(group)[1], JobState.SUCCEEDED)
     pass_lease(group.run_id)
 
     freed = store.expire_leases()
@@ -332,7 +333,7 @@ def test_a_lost_group_is_claimed_again_as_the_same_group(
     left = [ids_of(group)[0], ids_of(group)[2]]
     assert freed == left
     assert urgent is not None
-    assert store.num_companions(urgent.jobs[0].id) == 0, "a group takes in nobody and lends nobody"
+    assert not store.has_companions(urgent.jobs[0].id), "a group takes in nobody and lends nobody"
     assert again is not None
     assert (ids_of(again), again.group_id, again.companions) == (left, group.group_id, ids_of(group))
     assert again.is_whole
@@ -423,7 +424,7 @@ def test_of_many_claims_at_once_one_takes_the_whole_group(
         runs = [run for run in claims if run is not None]
         assert [ids_of(run) for run in runs] == [ids_of(group)]
         for job_id in ids_of(group):
-            store.finish(runs[0].run_id, job_id, JobState.FAILED)
+            finish(store, runs[0].run_id, job_id, JobState.FAILED)
 
 
 @pytest.mark.parametrize("how", ["lease", "runner"])
@@ -450,7 +451,7 @@ def test_a_group_that_is_lost_twice_is_parted_and_each_goes_on_alone(
 
     runs = [run, store.claim("wrk_1", cpu), store.claim("wrk_1", cpu)]
     assert [ids_of(one) for one in runs] == [[job_id] for job_id in ids]
-    assert [one is not None and store.num_companions(one.jobs[0].id) for one in runs] == [0, 0, 0]
+    assert not any(store.has_companions(one.jobs[0].id) for one in runs if one is not None)
     reasons = [job.state_reason or {} for job in parted]
     assert [reason["code"] for reason in reasons] == ["fusion_limit"] * 3
     assert [reason["details"]["num_lost_attempts"] for reason in reasons] == [2, 2, 2]
@@ -557,9 +558,9 @@ def test_the_checkpoints_of_a_group_are_needed_until_its_last_job_has_ended(
     first, second = ids_of(group)
     owners = [str(group.group_id), first, second, "grp_unknown"]
 
-    store.finish(group.run_id, first, JobState.SUCCEEDED)
+    finish(store, group.run_id, first, JobState.SUCCEEDED)
     while_one_trains = (store.needed_owners(owners), store.succeeded_owners(owners))
-    store.finish(group.run_id, second, JobState.SUCCEEDED)
+    finish(store, group.run_id, second, JobState.SUCCEEDED)
 
     assert while_one_trains == ({group.group_id, second}, {first})
     assert store.needed_owners(owners) == set()
@@ -569,8 +570,8 @@ def test_the_checkpoints_of_a_group_are_needed_until_its_last_job_has_ended(
 def test_a_group_with_a_failure_has_not_succeeded(store: Store, running_group: Callable[..., ClaimedRun]) -> None:
     group = running_group(2)
     first, second = ids_of(group)
-    store.finish(group.run_id, first, JobState.SUCCEEDED)
-    store.finish(group.run_id, second, JobState.FAILED)
+    finish(store, group.run_id, first, JobState.SUCCEEDED)
+    finish(store, group.run_id, second, JobState.FAILED)
 
     assert store.succeeded_owners([str(group.group_id), first, second]) == {first}
     assert store.needed_owners([str(group.group_id)]) == set()

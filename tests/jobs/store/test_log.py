@@ -1,11 +1,12 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy import event
 
 from jobs.database import Database
 from jobs.errors import IllegalTransitionError
 from jobs.migrate import migrate
-from jobs.model import Job, NewJob
+from jobs.model import ClaimedRun, Job, NewJob, NewRecord
 from jobs.settings import Settings
 from jobs.states import TRANSITIONS, JobState
 from jobs.store import Store, open_store
@@ -61,3 +62,19 @@ def test_the_body_of_a_state_record_has_the_reasons_code_and_message() -> None:
         "message": "NaN",
         "attempt": 2,
     }
+
+
+def test_changes_of_many_jobs_take_as_many_statements_as_those_of_one(
+    store: Store, running_group: Callable[..., ClaimedRun]
+) -> None:
+    statements: list[str] = []
+    event.listen(store._database.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+
+    def append(num_jobs: int) -> int:
+        group = running_group(num_jobs)
+        new = [NewRecord("metrics", {}, 1.0, "step:1"), NewRecord("progress", {"fraction": 0.5}, 1.0, "1:1")]
+        statements.clear()
+        store.append_all(group.run_id, {job.id: new for job in group.jobs})
+        return len(statements)
+
+    assert append(1) == append(40) <= 8

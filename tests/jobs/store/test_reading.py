@@ -1,6 +1,7 @@
 from collections.abc import Callable
 
 import pytest
+from one_job import append, finish
 
 from jobs.errors import ArtifactNotFoundError, JobNotFoundError
 from jobs.model import ArtifactRow, ClaimedRun, Job, NewRecord
@@ -48,8 +49,8 @@ def test_a_record_after_the_last_possible_one_is_not_there(
 def test_records_come_in_order_by_page_and_kind(store: Store, tenant: str, running: Callable[..., ClaimedRun]) -> None:
     run = running()
     job_id = run.jobs[0].id
-    store.append(run.run_id, job_id, [NewRecord("log", {"message": str(n)}, 1.0 + n) for n in range(5)])
-    store.append(run.run_id, job_id, [NewRecord("metrics", {"step": 1}, 9.0, key="step:1")])
+    append(store, run.run_id, job_id, [NewRecord("log", {"message": str(n)}, 1.0 + n) for n in range(5)])
+    append(store, run.run_id, job_id, [NewRecord("metrics", {"step": 1}, 9.0, key="step:1")])
 
     everything = store.records(tenant, job_id)
     page = store.records(tenant, job_id, after=4, limit=2)
@@ -70,7 +71,7 @@ def test_artifacts_are_found_by_name(store: Store, tenant: str, running: Callabl
     job_id = run.jobs[0].id
     model = ArtifactRow("model.safetensors", 5_000_000_000, "b" * 64, "application/octet-stream")
     log = ArtifactRow("log.txt", 3, "a" * 64, "text/plain")
-    store.finish(run.run_id, job_id, JobState.SUCCEEDED, artifacts=[model, log])
+    finish(store, run.run_id, job_id, JobState.SUCCEEDED, artifacts=[model, log])
 
     assert store.artifacts(tenant, job_id) == [log, model]
     assert store.artifact(tenant, job_id, "model.safetensors") == model
@@ -83,7 +84,7 @@ def test_artifacts_are_found_by_name(store: Store, tenant: str, running: Callabl
 def test_referenced_tells_known_hashes_from_others(store: Store, running: Callable[..., ClaimedRun]) -> None:
     run = running()
     log = ArtifactRow("log.txt", 3, "a" * 64, "text/plain")
-    store.finish(run.run_id, run.jobs[0].id, JobState.SUCCEEDED, artifacts=[log])
+    finish(store, run.run_id, run.jobs[0].id, JobState.SUCCEEDED, artifacts=[log])
 
     assert store.referenced(["a" * 64, "b" * 64, *(f"{n:064x}" for n in range(1200))]) == {"a" * 64}
     assert store.referenced([]) == set()

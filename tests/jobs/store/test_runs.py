@@ -2,6 +2,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from one_job import append, finish, lose, requeue
 
 from jobs.errors import IllegalTransitionError, StaleRunError
 from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job, NewRecord
@@ -137,12 +138,12 @@ def test_start_notes_the_first_start_only(
     run = running()
     job_id = run.jobs[0].id
     rewind("jobs", "started_at", 5.0)
-    store.requeue(run.run_id, job_id)
+    requeue(store, run.run_id, job_id)
     again = store.claim("wrk_1", cpu)
     assert again is not None
 
-    assert store.start(again.run_id, job_id)
-    assert store.start(again.run_id, job_id)
+    assert store.start_all(again.run_id)[job_id]
+    assert store.start_all(again.run_id)[job_id]
 
     job = store.get(tenant, job_id)
     assert (job.started_at, job.attempt) == (5.0, 2)
@@ -157,7 +158,7 @@ def test_start_says_no_to_a_job_that_was_cancelled_meanwhile(
     assert run is not None
     store.request_cancel(tenant, job_id)
 
-    assert not store.start(run.run_id, job_id)
+    assert not store.start_all(run.run_id)[job_id]
 
 
 def test_a_replayed_step_keeps_its_first_record(store: Store, tenant: str, running: Callable[..., ClaimedRun]) -> None:
@@ -167,28 +168,34 @@ def test_a_replayed_step_keeps_its_first_record(store: Store, tenant: str, runni
     def metrics(step: int, value: float) -> NewRecord:
         return NewRecord("metrics", {"step": step, "value": value}, 1.0, key=f"step:{step}")
 
-    first = store.append(run.run_id, job_id, [metrics(1, 1.0), metrics(2, 2.0)])
-    second = store.append(run.run_id, job_id, [metrics(2, -2.0), metrics(3, 3.0), metrics(3, -3.0)])
+    append(store, run.run_id, job_id, [metrics(1, 1.0), metrics(2, 2.0)])
+    append(store, run.run_id, job_id, [metrics(2, -2.0), metrics(3, 3.0), metrics(3, -3.0)])
 
     rows = store.records(tenant, job_id, kinds=["metrics"])
-    assert (first, second) == (2, 1)
     assert [row.body["value"] for row in rows] == [1.0, 2.0, 3.0]
     assert [row.seq for row in rows] == [4, 5, 6]
 
 
-def test_the_same_key_of_another_kind_is_another_record(store: Store, running: Callable[..., ClaimedRun]) -> None:
-    run = running()
+def test_the_same_key_of_another_kind_or_job_is_another_record(
+    store: Store, tenant: str, running_group: Callable[..., ClaimedRun]
+) -> None:
+    run = running_group(2)
     both = [NewRecord("metrics", {}, 1.0, key="step:1"), NewRecord("warning", {}, 1.0, key="step:1")]
 
-    assert store.append(run.run_id, run.jobs[0].id, both) == 2
+    store.append_all(run.run_id, {job.id: both for job in run.jobs})
+
+    kinds = [[row.kind for row in store.records(tenant, job.id, kinds=["metrics", "warning"])] for job in run.jobs]
+    assert kinds == [["metrics", "warning"]] * 2
 
 
-def test_thousands_of_records_at_once(store: Store, running: Callable[..., ClaimedRun]) -> None:
+def test_thousands_of_records_at_once(store: Store, tenant: str, running: Callable[..., ClaimedRun]) -> None:
     run = running()
     many = [NewRecord("metrics", {"step": n}, 1.0, key=f"step:{n}") for n in range(2500)]
 
-    assert store.append(run.run_id, run.jobs[0].id, many) == 2500
-    assert store.append(run.run_id, run.jobs[0].id, many) == 0
+    append(store, run.run_id, run.jobs[0].id, many)
+    append(store, run.run_id, run.jobs[0].id, many)
+
+    assert len(store.records(tenant, run.jobs[0].id, limit=9999, kinds=["metrics"])) == 2500
 
 
 def test_progress_becomes_the_jobs(store: Store, tenant: str, running: Callable[..., ClaimedRun]) -> None:
@@ -196,7 +203,7 @@ def test_progress_becomes_the_jobs(store: Store, tenant: str, running: Callable[
     job_id = run.jobs[0].id
     before = store.get(tenant, job_id).version
 
-    store.append(run.run_id, job_id, [NewRecord("progress", {"fraction": share}, 1.0) for share in (0.1, 0.2)])
+    append(store, run.run_id, job_id, [NewRecord("progress", {"fraction": share}, 1.0) for share in (0.1, 0.2)])
 
     job = store.get(tenant, job_id)
     assert job.progress == {"fraction": 0.2}
@@ -207,7 +214,8 @@ def test_appending_nothing_changes_nothing(store: Store, tenant: str, running: C
     run = running()
     before = store.get(tenant, run.jobs[0].id)
 
-    assert store.append(run.run_id, before.id, []) == 0
+    append(store, run.run_id, before.id, [])
+
     assert store.get(tenant, before.id) == before
 
 
@@ -218,7 +226,7 @@ def test_finish_writes_everything_at_once(store: Store, tenant: str, running: Ca
     log = ArtifactRow("log.txt", 3, "a" * 64, "text/plain")
 
     usage = {"device_s": 1.5, "peak_memory_bytes": 10}
-    store.finish(run.run_id, job_id, JobState.SUCCEEDED, None, result, usage, [log])
+    finish(store, run.run_id, job_id, JobState.SUCCEEDED, None, result, usage, [log])
 
     job = store.get(tenant, job_id)
     assert (job.state, job.result, job.usage) == (JobState.SUCCEEDED, result, usage)
@@ -235,7 +243,7 @@ def test_a_finish_that_cannot_be_written_leaves_the_job_running(
     twice = [ArtifactRow("log.txt", 3, "a" * 64, "text/plain")] * 2
 
     with pytest.raises(Exception, match=r"(?i)unique"):
-        store.finish(run.run_id, before.id, JobState.SUCCEEDED, artifacts=twice)
+        finish(store, run.run_id, before.id, JobState.SUCCEEDED, artifacts=twice)
 
     assert store.get(tenant, before.id) == before
     assert store.renew(run.run_id)
@@ -245,7 +253,7 @@ def test_a_failure_keeps_its_reason(store: Store, tenant: str, running: Callable
     run = running()
     reason = make_reason(Reason.DIVERGED, "The loss became NaN at step 7.", details={"step": 7})
 
-    store.finish(run.run_id, run.jobs[0].id, JobState.FAILED, reason)
+    finish(store, run.run_id, run.jobs[0].id, JobState.FAILED, reason)
 
     job = store.get(tenant, run.jobs[0].id)
     assert job.state_reason == reason
@@ -256,7 +264,7 @@ def test_a_cancelled_job_says_so(store: Store, tenant: str, running: Callable[..
     run = running()
     store.request_cancel(tenant, run.jobs[0].id)
 
-    store.finish(run.run_id, run.jobs[0].id, JobState.CANCELLED)
+    finish(store, run.run_id, run.jobs[0].id, JobState.CANCELLED)
 
     assert store.get(tenant, run.jobs[0].id).state_reason == make_reason(Reason.CANCELLED_BY_USER)
 
@@ -267,7 +275,7 @@ def test_an_illegal_end_is_refused(store: Store, submit: Callable[..., Job], cpu
     assert run is not None
 
     with pytest.raises(IllegalTransitionError):
-        store.finish(run.run_id, run.jobs[0].id, JobState.SUCCEEDED)
+        finish(store, run.run_id, run.jobs[0].id, JobState.SUCCEEDED)
 
 
 def test_usage_adds_up_over_attempts(
@@ -275,11 +283,11 @@ def test_usage_adds_up_over_attempts(
 ) -> None:
     run = running()
     job_id = run.jobs[0].id
-    store.requeue(run.run_id, job_id, usage={"device_s": 2.0, "peak_memory_bytes": 100})
+    requeue(store, run.run_id, job_id, usage={"device_s": 2.0, "peak_memory_bytes": 100})
     again = store.claim("wrk_1", cpu)
     assert again is not None
 
-    store.finish(again.run_id, job_id, JobState.FAILED, usage={"device_s": 0.5, "peak_memory_bytes": 70})
+    finish(store, again.run_id, job_id, JobState.FAILED, usage={"device_s": 0.5, "peak_memory_bytes": 70})
 
     assert store.get(tenant, job_id).usage == {"device_s": 2.5, "peak_memory_bytes": 100}
 
@@ -299,7 +307,7 @@ def test_a_lost_run_gives_its_job_back_until_that_happened_too_often(
     for _ in range(3):
         run = store.claim("wrk_1", cpu)
         assert run is not None
-        states.append(store.lose(run.run_id, job_id, reason, last_reason, {"device_s": 2.0}, files))
+        states.append(lose(store, run.run_id, job_id, reason, last_reason, {"device_s": 2.0}, files))
         rewind("jobs", "claimable_at")
 
     job = store.get(tenant, job_id)
@@ -319,9 +327,9 @@ def test_a_checkpoint_becomes_the_jobs_with_the_run_that_saved_it(
     job_id = run.jobs[0].id
     saved = [NewRecord("checkpoint", {"step": step, "name": f"step-{step}"}, 1.0) for step in (10, 20)]
 
-    store.append(run.run_id, job_id, [*saved, NewRecord("log", {"message": "later"}, 1.0)])
-    store.append(run.run_id, job_id, [NewRecord("log", {"message": "no checkpoint"}, 1.0)])
-    store.requeue(run.run_id, job_id)
+    append(store, run.run_id, job_id, [*saved, NewRecord("log", {"message": "later"}, 1.0)])
+    append(store, run.run_id, job_id, [NewRecord("log", {"message": "no checkpoint"}, 1.0)])
+    requeue(store, run.run_id, job_id)
 
     again = store.claim("wrk_1", cpu)
     assert again is not None
@@ -334,8 +342,8 @@ def test_a_success_without_files_owes_them(store: Store, running: Callable[..., 
     with_files, without = running(), running()
     files = [ArtifactRow("log.txt", 1, "a" * 64, "text/plain")]
 
-    store.finish(with_files.run_id, with_files.jobs[0].id, JobState.SUCCEEDED, artifacts=files)
-    store.finish(without.run_id, without.jobs[0].id, JobState.FAILED)
+    finish(store, with_files.run_id, with_files.jobs[0].id, JobState.SUCCEEDED, artifacts=files)
+    finish(store, without.run_id, without.jobs[0].id, JobState.FAILED)
 
     assert [job.id for job in store.owing_files()] == [without.jobs[0].id]
 
@@ -346,23 +354,22 @@ def test_requeueing_a_cancelled_job_ends_it(
     run = running()
     store.request_cancel(tenant, run.jobs[0].id)
 
-    assert store.requeue(run.run_id, run.jobs[0].id) is JobState.CANCELLED
+    assert requeue(store, run.run_id, run.jobs[0].id) is JobState.CANCELLED
     assert store.claim("wrk_1", cpu) is None
 
 
 LOST = make_reason(Reason.WORKER_LOST)
 WRITES = [
-    lambda store, run_id, job_id: store.start(run_id, job_id),
-    lambda store, run_id, job_id: store.append(run_id, job_id, [NewRecord("log", {"message": "late"}, 1.0)]),
-    lambda store, run_id, job_id: store.append(run_id, job_id, []),
-    lambda store, run_id, job_id: store.finish(run_id, job_id, JobState.FAILED),
-    lambda store, run_id, job_id: store.append(run_id, job_id, [NewRecord("checkpoint", {"step": 1}, 1.0)]),
-    lambda store, run_id, job_id: store.requeue(run_id, job_id),
-    lambda store, run_id, job_id: store.lose(run_id, job_id, LOST, LOST),
+    lambda store, run_id, job_id: append(store, run_id, job_id, [NewRecord("log", {"message": "late"}, 1.0)]),
+    lambda store, run_id, job_id: append(store, run_id, job_id, []),
+    lambda store, run_id, job_id: finish(store, run_id, job_id, JobState.FAILED),
+    lambda store, run_id, job_id: append(store, run_id, job_id, [NewRecord("checkpoint", {"step": 1}, 1.0)]),
+    lambda store, run_id, job_id: requeue(store, run_id, job_id),
+    lambda store, run_id, job_id: lose(store, run_id, job_id, LOST, LOST),
 ]
 ENDS = [
-    lambda store, run, job_id, pass_lease: store.finish(run, job_id, JobState.SUCCEEDED),
-    lambda store, run, job_id, pass_lease: store.requeue(run, job_id),
+    lambda store, run, job_id, pass_lease: finish(store, run, job_id, JobState.SUCCEEDED),
+    lambda store, run, job_id, pass_lease: requeue(store, run, job_id),
     lambda store, run, job_id, pass_lease: (pass_lease(run), store.expire_leases()),
 ]
 
@@ -390,6 +397,7 @@ def test_a_run_that_is_not_the_current_one_writes_nothing(
     with pytest.raises(StaleRunError):
         write(store, run.run_id, job_id)
 
+    assert store.start_all(run.run_id) == {}
     assert store.get(tenant, job_id) == before
     assert not store.renew(run.run_id)
 
@@ -401,9 +409,9 @@ def test_a_run_writes_only_to_its_own_jobs(
     other = submit()
 
     with pytest.raises(StaleRunError):
-        store.append(run.run_id, other.id, [])
+        append(store, run.run_id, other.id, [])
     with pytest.raises(StaleRunError):
-        store.append(run.run_id + 1000, other.id, [])
+        append(store, run.run_id + 1000, other.id, [])
 
 
 def test_records_written_while_cancels_come_in_have_no_gaps(
@@ -412,14 +420,13 @@ def test_records_written_while_cancels_come_in_have_no_gaps(
     run = running()
     job_id = run.jobs[0].id
 
-    def append(n: int) -> int:
-        return store.append(run.run_id, job_id, [NewRecord("log", {"message": str(n)}, 1.0)])
+    def write(n: int) -> None:
+        append(store, run.run_id, job_id, [NewRecord("log", {"message": str(n)}, 1.0)])
 
     with ThreadPoolExecutor(8) as pool:
-        appended = sum(pool.map(append, range(40)))
+        list(pool.map(write, range(40)))
         pool.submit(store.request_cancel, tenant, job_id).result()
         renewals = [pool.submit(store.renew, run.run_id).result() for _ in range(3)]
 
-    assert appended == 40
     assert renewals == [True] * 3
     assert [record.seq for record in store.records(tenant, job_id)] == list(range(1, 45))

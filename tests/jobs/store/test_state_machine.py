@@ -25,6 +25,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from one_job import append, finish, lose, requeue
 from sqlalchemy import Connection, text
 
 from jobs.database import Database
@@ -243,14 +244,13 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(run=runs, crash=crash_points)
     def start(self, run: Run, crash: tuple[str, int]) -> None:
-        model = self.current(run)
-        with self.refused_if(model is None):
-            done, trains = self.attempt(crash, lambda: self.store.start(*run))
-            assert model is not None or not done
-            if done and model is not None:
+        of_run = {job_id: model for job_id, model in self.models.items() if model.run_id == run[0]}
+        done, trains = self.attempt(crash, lambda: self.store.start_all(run[0]))
+        if done:
+            for model in of_run.values():
                 if model.state is JobState.STARTING:
                     model.go(JobState.RUNNING)
-                assert trains in (None, model.state is JobState.RUNNING)
+            assert trains in (None, {job_id: model.state is JobState.RUNNING for job_id, model in of_run.items()})
 
     @rule(
         run=runs,
@@ -265,7 +265,7 @@ class StoreMachine(RuleBasedStateMachine):
             apart = {"apart": True} if saves == "apart" else {}
             new.append(NewRecord("checkpoint", {"step": len(steps), **apart}, 1.0))
         with self.refused_if(model is None):
-            done, _ = self.attempt(crash, lambda: self.store.append(*run, new))
+            done, _ = self.attempt(crash, lambda: append(self.store, *run, new))
             assert model is not None or not done
             if done and model is not None:
                 model.steps = list(dict.fromkeys(model.steps + steps))
@@ -284,7 +284,7 @@ class StoreMachine(RuleBasedStateMachine):
             state = JobState.FAILED
         with self.refused_if(model is None):
             artifacts = FILES if files else []
-            done, _ = self.attempt(crash, lambda: self.store.finish(*run, state, artifacts=artifacts))
+            done, _ = self.attempt(crash, lambda: finish(self.store, *run, state, artifacts=artifacts))
             assert model is not None or not done
             if done and model is not None:
                 model.go(state, with_files=files)
@@ -293,7 +293,7 @@ class StoreMachine(RuleBasedStateMachine):
     def requeue(self, run: Run, crash: tuple[str, int]) -> None:
         model = self.current(run)
         with self.refused_if(model is None):
-            done, _ = self.attempt(crash, lambda: self.store.requeue(*run))
+            done, _ = self.attempt(crash, lambda: requeue(self.store, *run))
             assert model is not None or not done
             if done and model is not None:
                 model.give_back()
@@ -313,7 +313,7 @@ class StoreMachine(RuleBasedStateMachine):
     def lose_runner(self, run: Run, crash: tuple[str, int]) -> None:
         model = self.current(run)
         with self.refused_if(model is None):
-            done, _ = self.attempt(crash, lambda: self.store.lose(*run, LOST, LOST, artifacts=FILES))
+            done, _ = self.attempt(crash, lambda: lose(self.store, *run, LOST, LOST, artifacts=FILES))
             assert model is not None or not done
             if done and model is not None:
                 model.lose(with_files=True)

@@ -3,6 +3,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from one_job import finish
 
 from jobs.errors import IdempotencyMismatchError, IllegalActionError, InvalidCursorError, SweepNotFoundError
 from jobs.model import ArtifactRow, Capabilities, JobFilter, NewJob, NewSweep, Sweep, SweepFilter
@@ -41,15 +42,15 @@ def submit_sweep(store: Store, new_sweep: Callable[..., NewSweep], tenant: str) 
 def end(store: Store, cpu: Capabilities) -> Callable[..., str]:
     """Claims the next member, starts it and ends it."""
 
-    def finish(state: JobState, **fields: Any) -> str:
+    def end_next(state: JobState, **fields: Any) -> str:
         claimed = store.claim("wrk_1", cpu)
         assert claimed is not None
         job_id = claimed.jobs[0].id
-        store.start(claimed.run_id, job_id)
-        store.finish(claimed.run_id, job_id, state, **fields)
+        store.start_all(claimed.run_id)
+        finish(store, claimed.run_id, job_id, state, **fields)
         return job_id
 
-    return finish
+    return end_next
 
 
 def members(store: Store, tenant: str, sweep: Sweep) -> list[Any]:
@@ -193,7 +194,7 @@ def test_cancelling_ends_every_member_that_has_not_ended(
     assert len(cancelled) == 299
     assert (after.counts["cancelled"], after.counts["cancelling"], after.state) == (298, 1, SweepState.RUNNING)
     assert store.cancel_sweep(tenant, sweep.id)[1] == []
-    store.finish(claimed.run_id, claimed.jobs[0].id, JobState.CANCELLED)
+    finish(store, claimed.run_id, claimed.jobs[0].id, JobState.CANCELLED)
     assert store.get_sweep(tenant, sweep.id).state is SweepState.CANCELLED
     assert store.cancel_sweep(tenant, sweep.id)[0].state is SweepState.CANCELLED
 
