@@ -25,14 +25,14 @@ from jobs.store.actions import cancel_job
 from jobs.store.base import Concern
 from jobs.store.cursors import read_cursor, write_cursor
 from jobs.store.log import lock_jobs
+from jobs.store.reading import read_referenced
 from jobs.store.rows import AnyRow
 from jobs.store.submission import claim_key, initial_job, insert_jobs, kept_answer
 from jobs.tables import artifacts, jobs, sweeps
 
 _ORDER = "-created_at"
 _NUM_MEMBERS_AT_ONCE = 200
-"""A transaction that cancels more would keep the workers waiting."""
-_NUM_HASHES_PER_QUERY = 500
+"""A transaction that cancels or deletes more would keep the workers waiting."""
 
 
 class Sweeps(Concern):
@@ -147,6 +147,8 @@ class Sweeps(Concern):
     def delete_sweep(self, tenant: str, sweep_id: str) -> list[str]:
         """Delete a sweep that has ended, with its members, their logs and artifacts.
 
+        The sweep itself goes last: where a call was cut off, another goes on.
+
         Returns:
             The hashes of the artifacts that no other job has: their files may go.
 
@@ -154,20 +156,30 @@ class Sweeps(Concern):
             SweepNotFoundError: There is none, or it is another tenant's.
             IllegalActionError: It has not ended.
         """
-        with self._database.write() as connection:
+        with self._database.read() as connection:
             sweep = _read_sweep(connection, _owned(connection, tenant, sweep_id))
-            if sweep.state not in SWEEP_TERMINAL:
-                remedy = "Cancel it first, and wait until it has ended."
-                raise IllegalActionError("delete", sweep.state, remedy, "sweep")
-            theirs = select(artifacts.c.sha256).join(jobs, jobs.c.id == artifacts.c.job_id)
-            had = sorted(set(connection.execute(theirs.where(jobs.c.sweep_id == sweep_id)).scalars()))
-            connection.execute(delete(jobs).where(jobs.c.sweep_id == sweep_id))
+        if sweep.state not in SWEEP_TERMINAL:
+            remedy = "Cancel it first, and wait until it has ended."
+            raise IllegalActionError("delete", sweep.state, remedy, "sweep")
+        had: set[str] = set()
+        while (some := self._delete_some(sweep_id)) is not None:
+            had |= some
+        with self._database.write() as connection:
             connection.execute(delete(sweeps).where(sweeps.c.id == sweep_id))
-            kept: set[str] = set()
-            for start in range(0, len(had), _NUM_HASHES_PER_QUERY):
-                some = artifacts.c.sha256.in_(had[start : start + _NUM_HASHES_PER_QUERY])
-                kept.update(connection.execute(select(artifacts.c.sha256).where(some)).scalars())
-        return [sha256 for sha256 in had if sha256 not in kept]
+            kept = read_referenced(connection, sorted(had))
+        return sorted(had - kept)
+
+    def _delete_some(self, sweep_id: str) -> set[str] | None:
+        """Delete the next members, and return the hashes of their artifacts; None where there are none left."""
+        with self._database.write() as connection:
+            found = lock_jobs(connection, jobs.c.sweep_id == sweep_id, limit=_NUM_MEMBERS_AT_ONCE)
+            if not found:
+                return None
+            ids = [job.id for job in found]
+            theirs = select(artifacts.c.sha256).where(artifacts.c.job_id.in_(ids))
+            had = set(connection.execute(theirs).scalars())
+            connection.execute(delete(jobs).where(jobs.c.id.in_(ids)))
+            return had
 
     def _cancel_some(self, sweep_id: str) -> list[str]:
         """Cancel the next members, and return them; none once every one has ended or is about to."""

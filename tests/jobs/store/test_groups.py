@@ -556,7 +556,7 @@ def test_the_checkpoints_of_a_group_are_needed_until_its_last_job_has_ended(
 ) -> None:
     group = running_group(2)
     first, second = ids_of(group)
-    owners = [str(group.group_id), first, second, "grp_unknown"]
+    owners = [str(group.group_id), first, second, "job_unknown"]
 
     finish(store, group.run_id, first, JobState.SUCCEEDED)
     while_one_trains = (store.needed_owners(owners), store.succeeded_owners(owners))
@@ -565,6 +565,29 @@ def test_the_checkpoints_of_a_group_are_needed_until_its_last_job_has_ended(
     assert while_one_trains == ({group.group_id, second}, {first})
     assert store.needed_owners(owners) == set()
     assert store.succeeded_owners(owners) == {group.group_id, first, second}
+
+
+def test_a_group_that_was_dissolved_has_succeeded_once_nobody_goes_on_from_it(
+    store: Store, running_group: Callable[..., ClaimedRun], cpu: Capabilities
+) -> None:
+    group = running_group(2)
+    owner = str(group.group_id)
+    store.append_all(group.run_id, {job_id: [saved(5)] for job_id in ids_of(group)})
+    store.settle(group.run_id, [JobEnd(job_id=job.id, state=JobState.QUEUED, alone=True) for job in group.jobs])
+    first, second = store.claim("wrk_1", cpu), store.claim("wrk_1", cpu)
+    assert first is not None
+    assert second is not None
+    for run in (first, second):
+        store.start_all(run.run_id)
+
+    finish(store, first.run_id, first.jobs[0].id, JobState.SUCCEEDED)
+    while_one_trains = store.succeeded_owners([owner])
+    finish(store, second.run_id, second.jobs[0].id, JobState.FAILED)
+    while_one_may_be_rerun = store.succeeded_owners([owner])
+    store.delete(second.jobs[0].tenant, second.jobs[0].id)
+
+    assert while_one_trains == while_one_may_be_rerun == set()
+    assert store.succeeded_owners([owner, "job_unknown"]) == {owner}
 
 
 def test_a_group_with_a_failure_has_not_succeeded(store: Store, running_group: Callable[..., ClaimedRun]) -> None:

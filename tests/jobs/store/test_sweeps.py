@@ -244,15 +244,33 @@ def test_a_sweep_that_runs_is_not_deleted(store: Store, submit_sweep: Submit, te
     assert len(members(store, tenant, sweep)) == 4
 
 
-def test_a_deleted_member_is_missing_from_the_counts(store: Store, submit_sweep: Submit, end: Any, tenant: str) -> None:
-    sweep = submit_sweep(1)
-    first = end(JobState.SUCCEEDED, result={"metrics": {}})
-    end(JobState.SUCCEEDED, result={"metrics": {}})
+def test_a_deletion_that_was_cut_off_goes_on_when_it_is_asked_for_again(
+    store: Store, submit_sweep: Submit, end: Any, tenant: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.store.sweeps._NUM_MEMBERS_AT_ONCE", 3)
+    sweep = submit_sweep(4)
+    rows = [ArtifactRow("model.safetensors", 1, letter * 64, "a/b") for letter in "abcdefgh"]
+    for row in rows:
+        end(JobState.SUCCEEDED, result={"metrics": {}}, artifacts=[row])
+    delete_some = store._delete_some
 
-    store.delete(tenant, first)
+    def and_die(sweep_id: str) -> None:
+        delete_some(sweep_id)
+        raise KeyboardInterrupt
 
-    left = store.get_sweep(tenant, sweep.id)
-    assert (left.num_members, sum(left.counts.values()), left.state) == (2, 1, SweepState.SUCCEEDED)
+    monkeypatch.setattr(store, "_delete_some", and_die)
+    with pytest.raises(KeyboardInterrupt):
+        store.delete_sweep(tenant, sweep.id)
+    monkeypatch.setattr(store, "_delete_some", delete_some)
+
+    left = members(store, tenant, sweep)
+    freed = store.delete_sweep(tenant, sweep.id)
+
+    assert len(left) == 5
+    assert freed == [row.sha256 for row in rows[3:]], "the files of the first are found by whoever sweeps the folder"
+    assert store.list(tenant).data == []
+    with pytest.raises(SweepNotFoundError):
+        store.get_sweep(tenant, sweep.id)
 
 
 @pytest.mark.parametrize("method", ["get_sweep", "cancel_sweep", "delete_sweep"])
