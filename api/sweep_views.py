@@ -25,7 +25,7 @@ class SweepSummaryView(View):
     state: SweepState
     """`failed` only if every member failed."""
     counts: dict[str, int]
-    """Members in each state; those that were deleted are in none."""
+    """Members in each state."""
     num_members: int
     num_halved: int
     """Members that successive halving stopped; they count as `cancelled`."""

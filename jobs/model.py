@@ -122,7 +122,7 @@ class SweepSummary:
     num_members: int
     state: SweepState
     counts: dict[str, int]
-    """Members in each state; the deleted ones in none."""
+    """Members in each state."""
     num_halved: int
     """Members that were stopped at a rung; they count as cancelled."""
     created_at: float

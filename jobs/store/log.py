@@ -33,6 +33,7 @@ class LockedJob:
     num_lost_attempts: int
     resume_requested: bool
     group_id: str | None
+    sweep_id: str | None
     checkpoint: Json | None
     started_at: float | None
     usage: Json
@@ -48,6 +49,7 @@ _LOCKED_COLUMNS = [
     jobs.c.num_lost_attempts,
     jobs.c.resume_requested,
     jobs.c.group_id,
+    jobs.c.sweep_id,
     jobs.c.checkpoint,
     jobs.c.started_at,
     jobs.c.usage,
@@ -75,6 +77,7 @@ def lock_jobs(
             num_lost_attempts=row.num_lost_attempts,
             resume_requested=row.resume_requested,
             group_id=row.group_id,
+            sweep_id=row.sweep_id,
             checkpoint=row.checkpoint,
             started_at=row.started_at,
             usage=row.usage,

@@ -1,10 +1,11 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from one_job import finish, requeue
 
 from jobs.errors import IdempotencyMismatchError, IllegalActionError, JobNotFoundError
-from jobs.model import ArtifactRow, Capabilities, ClaimedRun, IdempotencyKey, Job
+from jobs.model import ArtifactRow, Capabilities, ClaimedRun, IdempotencyKey, Job, NewJob, NewSweep
 from jobs.states import JobState
 from jobs.store import Store
 
@@ -237,3 +238,18 @@ def test_a_pause_with_a_key_replays_its_first_answer(
 
     assert store.request_pause(tenant, job_id, key()) == first
     assert store.state(tenant, job_id) is JobState.QUEUED
+
+
+def test_a_member_of_a_sweep_is_deleted_with_its_sweep_alone(
+    store: Store, tenant: str, new_job: Callable[..., NewJob]
+) -> None:
+    member = replace(new_job(), sweep={"variant": None, "values": {}, "seed": 0, "candidate": "0"})
+    submission = store.submit_sweep(tenant, NewSweep("sweep", {}, {}, [member]))
+    (job_id,) = [job.id for job in store.list(tenant).data]
+    store.request_cancel(tenant, job_id)
+    before = store.get_sweep(tenant, submission.sweep.id)
+
+    with pytest.raises(IllegalActionError, match=f"a job that is a member of {submission.sweep.id}. Delete the sweep"):
+        store.delete(tenant, job_id)
+
+    assert store.get_sweep(tenant, submission.sweep.id) == before
