@@ -11,6 +11,7 @@ from jobs.errors import IllegalActionError, SweepNotFoundError
 from jobs.ids import new_id
 from jobs.model import (
     IdempotencyKey,
+    Job,
     Json,
     NewSweep,
     Page,
@@ -48,25 +49,27 @@ class Sweeps(Concern):
         with self._database.write() as connection:
             at = read_clock(connection)
             sweep = _initial_sweep(tenant, new_sweep, at)
-            answer = claim_key(connection, tenant, key, asdict(sweep), at, self._options.idempotency_ttl_s)
-            if answer is not None:
-                return SweepSubmission(_sweep_from_json(answer), replayed=True, job_ids=[])
-            row = {column.name: getattr(sweep, column.name) for column in sweeps.c if hasattr(sweep, column.name)}
-            connection.execute(insert(sweeps).values(**row, cancel_requested=False))
             members = [replace(new, sweep={"id": sweep.id, **(new.sweep or {})}) for new in new_sweep.members]
             initial = [(initial_job(tenant, new, at), new) for new in members]
+            submission = SweepSubmission(sweep, replayed=False, members=[_initial_member(job) for job, _ in initial])
+            kept = asdict(submission) if key is not None else {}
+            answer = claim_key(connection, tenant, key, kept, at, self._options.idempotency_ttl_s)
+            if answer is not None:
+                return _replayed(answer)
+            row = {column.name: getattr(sweep, column.name) for column in sweeps.c if hasattr(sweep, column.name)}
+            connection.execute(insert(sweeps).values(**row, cancel_requested=False))
             insert_jobs(connection, initial)
-        return SweepSubmission(sweep, replayed=False, job_ids=[job.id for job, _ in initial])
+        return submission
 
-    def replay_sweep(self, tenant: str, key: IdempotencyKey) -> Sweep | None:
-        """Return the sweep that an earlier call with this key got, without storing anything.
+    def replay_sweep(self, tenant: str, key: IdempotencyKey) -> SweepSubmission | None:
+        """Return what an earlier call with this key got, without storing anything.
 
         Raises:
             IdempotencyMismatchError: The key was used for another body.
         """
         with self._database.read() as connection:
             answer = kept_answer(connection, tenant, key, read_clock(connection) - self._options.idempotency_ttl_s)
-        return None if answer is None else _sweep_from_json(answer)
+        return None if answer is None else _replayed(answer)
 
     def get_sweep(self, tenant: str, sweep_id: str) -> Sweep:
         """Return a sweep.
@@ -114,7 +117,7 @@ class Sweeps(Concern):
             _owned(connection, tenant, sweep_id)
             return [_member(row) for row in connection.execute(query)]
 
-    def cancel_sweep(self, tenant: str, sweep_id: str, key: IdempotencyKey | None = None) -> tuple[Sweep, list[str]]:
+    def cancel_sweep(self, tenant: str, sweep_id: str) -> tuple[Sweep, list[str]]:
         """Cancel every member that has not ended; what has ended stays.
 
         Asking again is harmless, and goes on where a call before was cut off.
@@ -125,13 +128,8 @@ class Sweeps(Concern):
         Raises:
             SweepNotFoundError: There is none, or it is another tenant's.
             IllegalActionError: It has already succeeded or failed.
-            IdempotencyMismatchError: The key was used for another body.
         """
-        ttl_s = self._options.idempotency_ttl_s
         with self._database.write() as connection:
-            answer = kept_answer(connection, tenant, key, read_clock(connection) - ttl_s) if key else None
-            if answer is not None:
-                return _sweep_from_json(answer), []
             sweep = _read_sweep(connection, _owned(connection, tenant, sweep_id))
             if sweep.state in (SweepState.SUCCEEDED, SweepState.FAILED):
                 raise IllegalActionError("cancel", sweep.state, "It has ended already.", "sweep")
@@ -139,10 +137,7 @@ class Sweeps(Concern):
         cancelled: list[str] = []
         while some := self._cancel_some(sweep_id):
             cancelled += some
-        with self._database.write() as connection:
-            sweep = _read_sweep(connection, _owned(connection, tenant, sweep_id))
-            claim_key(connection, tenant, key, asdict(sweep), read_clock(connection), ttl_s)
-        return sweep, cancelled
+        return self.get_sweep(tenant, sweep_id), cancelled
 
     def delete_sweep(self, tenant: str, sweep_id: str) -> list[str]:
         """Delete a sweep that has ended, with its members, their logs and artifacts.
@@ -211,8 +206,17 @@ def _initial_sweep(tenant: str, new: NewSweep, at: float) -> Sweep:
     )
 
 
-def _sweep_from_json(answer: Json) -> Sweep:
-    return Sweep(**{**answer, "state": SweepState(answer["state"])})
+def _initial_member(job: Job) -> SweepMember:
+    place = job.sweep or {}
+    own = {name: place[name] for name in ("candidate", "variant", "values", "seed")}
+    return SweepMember(id=job.id, state=job.state, objective=None, **own)
+
+
+def _replayed(answer: Json) -> SweepSubmission:
+    """The submission that was kept as the answer to an idempotent request."""
+    sweep = Sweep(**{**answer["sweep"], "state": SweepState(answer["sweep"]["state"])})
+    members = [SweepMember(**{**member, "state": JobState(member["state"])}) for member in answer["members"]]
+    return SweepSubmission(sweep, replayed=True, members=members)
 
 
 def _owned(connection: Connection, tenant: str, sweep_id: str) -> AnyRow:
