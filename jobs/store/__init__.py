@@ -5,8 +5,8 @@ work has no bound, and which go on where they were cut off when they are called 
 run, `cancel_sweep` and `delete_sweep` one for some hundreds of members. Everybody locks a run before its jobs, and jobs
 in the order of their ids.
 
-Of users: `submission`, `actions`, `sweeps`, `reading`, `listing`, `principals`. Of workers, in the order of a run's
-life: `claiming`, `joining`, `runs`, `training`, `rungs`, `endings`; and `recovery`, `workers`.
+Of users: `submission`, `actions`, `sweeps`, `reading`, `listing`, `sweep_reading`, `principals`. Of workers, in the
+order of a run's life: `claiming`, `joining`, `runs`, `training`, `rungs`, `endings`; and `recovery`, `workers`.
 """
 
 from jobs.store.connect import Store, open_store

@@ -18,6 +18,7 @@ from jobs.store.recovery import Recovery
 from jobs.store.rungs import SweepRungs
 from jobs.store.runs import Runs
 from jobs.store.submission import Submissions
+from jobs.store.sweep_reading import SweepReading
 from jobs.store.sweeps import Sweeps
 from jobs.store.training import Training
 from jobs.store.workers import Workers
@@ -30,6 +31,7 @@ class Store(
     Listing,
     Actions,
     Sweeps,
+    SweepReading,
     SweepRungs,
     Claiming,
     Joining,

@@ -1,11 +1,26 @@
-"""What a run writes of one of its jobs."""
+"""A run's jobs, and what it writes of one of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jobs.model import ArtifactRow, JobEnd, Json, NewRecord
-from jobs.states import JobState
+from jobs.model import ArtifactRow, ClaimedRun, Job, JobEnd, Json, NewRecord
+from jobs.states import JobState, Reason, make_reason
 from jobs.store import Store
+
+
+def ids_of(run: ClaimedRun | None) -> list[str]:
+    return [job.id for job in run.jobs] if run is not None else []
+
+
+def saved(step: int, **more: object) -> NewRecord:
+    """That a checkpoint was saved."""
+    return NewRecord("checkpoint", {"step": step, "name": f"step-{step}", **more}, 1.0)
+
+
+def lost(job: Job) -> JobEnd:
+    """That its runner was killed."""
+    reason = make_reason(Reason.WORKER_LOST, "The runner died.", details={"signal": "SIGKILL"})
+    return JobEnd(job_id=job.id, state=JobState.QUEUED, reason=reason, last_reason=make_reason(Reason.POISONED))
 
 
 def append(store: Store, run_id: int, job_id: str, new_records: Sequence[NewRecord]) -> None:
