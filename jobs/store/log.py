@@ -8,14 +8,25 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    func,
+    insert,
+    literal,
+    literal_column,
+    select,
+    update,
+)
 
 from jobs.errors import IllegalTransitionError
 from jobs.model import Json, NewRecord
 from jobs.states import TERMINAL, JobState, is_legal
 from jobs.tables import jobs, records
 
-_NUM_KEYS_PER_QUERY = 500
 _Name = tuple[str, str, str]
 """Of a record that comes once: its job, kind and key."""
 
@@ -150,7 +161,7 @@ def state_body(state: JobState, attempt: int, reason: Json | None) -> Json:
 
 
 def write_changes(connection: Connection, changes: Sequence[Change], *, at: float) -> None:
-    """Write what is new of locked jobs, in as many statements for hundreds of them as for one.
+    """Write what is new of locked jobs, in a few statements for however many.
 
     A record that a job's log has already is dropped; a job of which nothing is new is left as it is.
 
@@ -159,7 +170,7 @@ def write_changes(connection: Connection, changes: Sequence[Change], *, at: floa
         changes: One for a job; each job is brought up to date.
         at: The database's time.
     """
-    known = _known_keys(connection, changes)
+    known = _known_names(connection, changes)
     rows: list[Json] = []
     updates: dict[tuple[str, ...], list[Json]] = {}
     for change in changes:
@@ -180,18 +191,19 @@ def write_changes(connection: Connection, changes: Sequence[Change], *, at: floa
         connection.execute(statement, of_same_columns)
 
 
-def _known_keys(connection: Connection, changes: Sequence[Change]) -> set[_Name]:
+def _known_names(connection: Connection, changes: Sequence[Change]) -> set[_Name]:
     """Return those of the new records' names that their jobs' logs have already."""
-    named = [
-        (change.job.id, one.kind, one.key) for change in changes for one in change.new_records if one.key is not None
+    names = [
+        (change.job.id, new.kind, new.key) for change in changes for new in change.new_records if new.key is not None
     ]
-    name = tuple_(records.c.job_id, records.c.kind, records.c.key)
-    known: set[_Name] = set()
-    for start in range(0, len(named), _NUM_KEYS_PER_QUERY):
-        some = named[start : start + _NUM_KEYS_PER_QUERY]
-        query = select(records.c.job_id, records.c.kind, records.c.key).where(name.in_(some))
-        known.update((row.job_id, row.kind, row.key) for row in connection.execute(query))
-    return known
+    if not names:
+        return set()
+    # One parameter for all: an object, for of these both databases have a `json_each`. With `IN` and a list of rows
+    # SQLite would read every record that there is.
+    wanted = func.json_each(literal(dict(enumerate(names)), JSON)).table_valued("value")
+    columns = (records.c.job_id, records.c.kind, records.c.key)
+    same = [column == wanted.c.value.op("->>")(literal_column(str(place))) for place, column in enumerate(columns)]
+    return {(row.job_id, row.kind, row.key) for row in connection.execute(select(*columns).join(wanted, and_(*same)))}
 
 
 def _without_known(job_id: str, new_records: Iterable[NewRecord], known: set[_Name]) -> Iterator[NewRecord]:

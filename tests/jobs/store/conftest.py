@@ -1,12 +1,15 @@
-"""Sweeps to put into the store."""
+"""Sweeps to put into the store, and what tests of locks need."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from one_job import finish
+from sqlalchemy import text
 
+from jobs.database import Database
 from jobs.model import Capabilities, NewJob, NewSweep, Sweep
 from jobs.states import JobState
 from jobs.store import Store
@@ -51,3 +54,19 @@ def end(store: Store, cpu: Capabilities) -> Callable[..., str]:
         return job_id
 
     return end_next
+
+
+@pytest.fixture
+def wait_until_blocked(database: Database) -> Callable[[], None]:
+    """Waits until a transaction waits for another's lock; on SQLite a write excludes every other from its beginning."""
+
+    def wait() -> None:
+        query = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        for _ in range(0 if database.is_sqlite else 500):
+            with database.read() as connection:
+                if connection.execute(query).scalar_one():
+                    return
+            time.sleep(0.01)
+        assert database.is_sqlite, "no transaction waits"
+
+    return wait

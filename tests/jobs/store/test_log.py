@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import event
@@ -6,7 +7,7 @@ from sqlalchemy import event
 from jobs.database import Database
 from jobs.errors import IllegalTransitionError
 from jobs.migrate import migrate
-from jobs.model import ClaimedRun, Job, NewJob, NewRecord
+from jobs.model import Capabilities, ClaimedRun, Job, NewJob, NewRecord
 from jobs.settings import Settings
 from jobs.states import TRANSITIONS, JobState
 from jobs.store import Store, open_store
@@ -78,3 +79,22 @@ def test_changes_of_many_jobs_take_as_many_statements_as_those_of_one(
         return len(statements)
 
     assert append(1) == append(40) <= 8
+
+
+def test_records_that_a_log_has_already_are_found_by_their_names(
+    embedded: tuple[Store, Database, Job], cpu: Capabilities
+) -> None:
+    store, database, _ = embedded
+    queries: list[tuple[str, Any]] = []
+    event.listen(store._database.engine, "before_cursor_execute", lambda *args: queries.append(args[2:4]))
+    run = store.claim("wrk_1", cpu)
+    assert run is not None
+    store.append_all(run.run_id, {job.id: [NewRecord("metrics", {}, 1.0, "step:1")] for job in run.jobs})
+
+    ((query, parameters),) = [one for one in queries if "json_each" in one[0]]
+    with database.read() as connection:
+        plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", parameters)]
+
+    (step,) = [one for one in plan if "records" in one]
+    assert step.startswith("SEARCH")
+    assert "(job_id=? AND kind=? AND key=?)" in step

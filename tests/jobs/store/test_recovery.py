@@ -1,9 +1,7 @@
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from one_job import append, requeue
-from sqlalchemy import text
 
 from jobs.database import Database
 from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job, JobEnd, NewRecord, WorkerInfo
@@ -296,6 +294,7 @@ def test_leases_expire_while_a_cancel_holds_jobs_of_the_same_runs(
     cpu: Capabilities,
     database: Database,
     rewind: Callable[..., None],
+    wait_until_blocked: Callable[[], None],
 ) -> None:
     # The group with the smaller ids is claimed again, so that its run has the larger id.
     first, second = running_group(2), running_group(2)
@@ -309,22 +308,11 @@ def test_leases_expire_while_a_cancel_holds_jobs_of_the_same_runs(
         with database.write() as cancel:
             lock_jobs(cancel, in_order[0])
             expiry = pool.submit(store.expire_leases)
-            if not database.is_sqlite:  # on which a write excludes every other
-                _wait_for_a_blocked_transaction(database)
+            wait_until_blocked()
             lock_jobs(cancel, in_order[1])
         freed = expiry.result()
 
     assert sorted(freed) == sorted(job.id for group in (first, second) for job in group.jobs)
-
-
-def _wait_for_a_blocked_transaction(database: Database) -> None:
-    query = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-    for _ in range(500):
-        with database.read() as connection:
-            if connection.execute(query).scalar_one():
-                return
-        time.sleep(0.01)
-    raise AssertionError("the expiry does not wait for the cancel")
 
 
 def test_a_job_that_ends_without_a_worker_owes_its_files_until_they_are_paid(

@@ -1,12 +1,17 @@
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from one_job import append, finish, lose, requeue
+from one_job import append, finish, ids_of, lose, requeue
+from sqlalchemy import text
 
+from jobs.database import Database
 from jobs.errors import StaleRunError
 from jobs.model import Capabilities, ClaimedRun, Job, NewRecord
 from jobs.states import JobState, Reason, make_reason
 from jobs.store import Store
+from jobs.store.log import lock_jobs
+from jobs.tables import jobs
 
 LOST = make_reason(Reason.WORKER_LOST)
 WRITES = [
@@ -40,6 +45,31 @@ def test_a_renewal_is_a_heartbeat_and_leaves_the_version(
     assert after.heartbeat_at >= before.heartbeat_at
     assert (after.version, after.updated_at) == (before.version, before.updated_at)
     assert store.expire_leases() == []
+
+
+def test_a_renewal_locks_jobs_in_the_order_in_which_a_cancel_does(
+    store: Store, running_group: Callable[..., ClaimedRun], database: Database, wait_until_blocked: Callable[[], None]
+) -> None:
+    group = running_group(2)
+    first, second = ids_of(group)
+    # An update of both would meet the second job first, as it lies in the table.
+    while not database.is_sqlite and _as_they_lie(database) == [first, second]:
+        append(store, group.run_id, first, [NewRecord("log", {"message": "…"}, 1.0)])
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as cancel:
+            lock_jobs(cancel, jobs.c.id == first)
+            renewal = pool.submit(store.renew, group.run_id)
+            wait_until_blocked()
+            lock_jobs(cancel, jobs.c.id == second)
+        renewed = renewal.result()
+
+    assert renewed
+
+
+def _as_they_lie(database: Database) -> list[str]:
+    with database.read() as connection:
+        return list(connection.execute(text("SELECT id FROM jobs ORDER BY ctid")).scalars())
 
 
 @pytest.mark.parametrize("write", WRITES)
