@@ -1,5 +1,6 @@
 """What responses about many jobs look like: sweeps, paths, comparisons, ablations."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -8,7 +9,7 @@ from api.services import Services
 from api.sweeps import MAX_LEADERS, best, find_resplits, leaderboard, spec_of
 from api.times import Time
 from api.views import Json, View
-from jobs.model import Sweep, SweepSummary
+from jobs.model import Sweep, SweepMember, SweepSummary
 from jobs.states import SweepState
 from regcore.sweep import SweepPlan
 
@@ -25,7 +26,7 @@ class SweepSummaryView(View):
     state: SweepState
     """`failed` only if every member failed."""
     counts: dict[str, int]
-    """Members in each state; those that were deleted are in none."""
+    """Members in each state."""
     num_members: int
     num_halved: int
     """Members that successive halving stopped; they count as `cancelled`."""
@@ -251,10 +252,11 @@ class AblationView(View):
     correction: Literal["holm"]
 
 
-def show_sweep(services: Services, sweep: Sweep) -> SweepView:
-    """Return a sweep as users see it, with what its members have come to by now."""
+def show_sweep(services: Services, sweep: Sweep, members: Sequence[SweepMember] | None = None) -> SweepView:
+    """Return a sweep as users see it, with what these members have come to; by default all of it, by now."""
     spec = spec_of(sweep)
-    members = services.store.sweep_members(sweep.tenant, sweep.id, spec.metric)
+    if members is None:
+        members = services.store.sweep_members(sweep.tenant, sweep.id, spec.metric)
     leaders = leaderboard(spec, members, find_resplits(services, sweep, members))
     more: dict[str, Any] = {"best": best(services, sweep.tenant, leaders), "leaderboard": leaders[:MAX_LEADERS]}
     summary = show_sweep_summary(services, sweep).model_dump(exclude={"created_at", "started_at", "finished_at"})

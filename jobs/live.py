@@ -35,18 +35,21 @@ class Notifier:
         )
         self._silent_until = 0.0
 
-    def notify(self, job_id: str) -> bool:
-        """Wake whoever listens to this job; False where Redis is away.
+    def notify(self, *job_ids: str) -> bool:
+        """Wake whoever listens to one of these jobs, in one round trip; False where Redis is away.
 
         After a failure it does not try again for two seconds: a Redis that hangs must not slow every write.
         """
         if time.monotonic() < self._silent_until:
             return False
         try:
-            self._redis.publish(_CHANNEL_PREFIX + job_id, b"")
+            with self._redis.pipeline(transaction=False) as pipeline:
+                for job_id in job_ids:
+                    pipeline.publish(_CHANNEL_PREFIX + job_id, b"")
+                pipeline.execute()
         except (RedisError, OSError) as error:
             self._silent_until = time.monotonic() + _SILENCE_AFTER_FAILURE_S
-            _logger.warning("could not send a wake-up: %s", error, extra={"job_id": job_id})
+            _logger.warning("could not send %d wake-up(s): %s", len(job_ids), error)
             return False
         return True
 

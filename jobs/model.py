@@ -122,7 +122,7 @@ class SweepSummary:
     num_members: int
     state: SweepState
     counts: dict[str, int]
-    """Members in each state; the deleted ones in none."""
+    """Members in each state."""
     num_halved: int
     """Members that were stopped at a rung; they count as cancelled."""
     created_at: float
@@ -138,16 +138,6 @@ class Sweep(SweepSummary):
 
 
 @dataclass(frozen=True, slots=True)
-class SweepSubmission:
-    """A submitted sweep; ``replayed`` where an idempotency key gave the answer of an earlier call."""
-
-    sweep: Sweep
-    replayed: bool
-    job_ids: list[str]
-    """Of its members, in their order; empty where replayed."""
-
-
-@dataclass(frozen=True, slots=True)
 class SweepMember:
     """A job as its sweep sees it; ``candidate`` names those that differ from it in their seed alone."""
 
@@ -160,6 +150,16 @@ class SweepMember:
     objective: float | None
     """The metric that was asked for, of one that succeeded."""
     result: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SweepSubmission:
+    """A submitted sweep; ``replayed`` where an idempotency key gave the answer of an earlier call."""
+
+    sweep: Sweep
+    replayed: bool
+    members: list[SweepMember]
+    """In the order of their making, as they were submitted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Companions:
         (lead, *others) = run.jobs
         if others or self._settings.max_fused == 1:
             return run
-        if self._lease.insist(lambda: store.num_companions(lead.id)) == 0:
+        if not self._lease.insist(lambda: store.has_companions(lead.id)):
             return run
         fitting = self._find_fitting(lead)
         limit = min(fitting.size, self._settings.max_fused) - 1

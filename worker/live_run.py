@@ -114,5 +114,4 @@ class LiveRun:
 
     def notify(self, job_ids: Iterable[str]) -> None:
         """Wake those who watch these jobs."""
-        for job_id in job_ids:
-            self.around.notifier.notify(job_id)
+        self.around.notifier.notify(*job_ids)

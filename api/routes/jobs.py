@@ -196,7 +196,7 @@ def rerun_job(
     },
 )
 def delete_job(services: TheServices, tenant: TheTenant, job_id: str) -> None:
-    """Delete a job that has ended, with its log and artifacts."""
+    """Delete a job that has ended, with its log and artifacts. A member of a sweep goes with its sweep."""
     hashes = services.store.delete(tenant, job_id)
     services.notifier.notify(job_id)
     try:

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import JSONResponse
 
 from api import sweep_examples as examples
 from api.auth import TheTenant
@@ -29,7 +30,7 @@ from api.sweep_views import (
 from api.sweeps import MAX_HINTS, new_sweep, path, plan_members, spec_of
 from api.verdicts import compare_jobs, compare_variants, contributions
 from jobs.logs import get_logger
-from jobs.model import Sweep
+from jobs.model import Sweep, SweepSubmission
 from jobs.states import SWEEP_TERMINAL
 
 router = APIRouter(prefix="/v1", tags=["sweeps"], dependencies=[Depends(json_only)])
@@ -80,16 +81,16 @@ def submit_sweep(
     key = idempotency_key(request, body)
     known = services.store.replay_sweep(tenant, key) if key and not query.validate_only else None
     if known is not None:
-        return _created(services, response, known, replayed=True)
+        return _created(services, response, known)
     plan = plan_members(services, tenant, body)
     if query.validate_only:
         return Response(show_sweep_validation(plan).model_dump_json(), media_type="application/json")
     submission = services.store.submit_sweep(tenant, new_sweep(plan), key)
     # Where Redis is not there, one attempt tells; the reconciler finds the jobs.
-    all(services.publish(job_id) for job_id in submission.job_ids[:MAX_HINTS])
     if not submission.replayed:
+        all(services.publish(member.id) for member in submission.members[:MAX_HINTS])
         _logger.info("sweep_submitted", sweep_id=submission.sweep.id, num_members=submission.sweep.num_members)
-    return _created(services, response, submission.sweep, replayed=submission.replayed)
+    return _created(services, response, submission)
 
 
 @router.get("/sweeps", responses={**problems(), **example(200, examples.PAGE)})
@@ -168,6 +169,7 @@ def show_ablation(
 @router.post(
     "/sweeps/{sweep_id}/cancel",
     status_code=202,
+    response_model=SweepView,
     dependencies=[NO_QUERY, Depends(read_nothing)],
     openapi_extra={"parameters": [KEY_PARAMETER]},
     responses={
@@ -183,13 +185,18 @@ def show_ablation(
         **example(202, examples.SWEEP, "The sweep; its members are cancelled or about to be"),
     },
 )
-def cancel_sweep(request: Request, services: TheServices, tenant: TheTenant, sweep_id: str) -> SweepView:
+def cancel_sweep(request: Request, services: TheServices, tenant: TheTenant, sweep_id: str) -> Any:
     """Cancel every member that has not ended. Asking again is harmless."""
-    sweep, cancelled = services.store.cancel_sweep(tenant, sweep_id, idempotency_key(request))
-    for job_id in cancelled:
-        services.notifier.notify(job_id)
-    _logger.info("sweep_cancel_requested", sweep_id=sweep_id, num_members=len(cancelled))
-    return show_sweep(services, sweep)
+    key = idempotency_key(request)
+    answer = services.store.recall(tenant, key) if key else None
+    if answer is None:
+        sweep, cancelled = services.store.cancel_sweep(tenant, sweep_id)
+        services.notifier.notify(*cancelled)
+        _logger.info("sweep_cancel_requested", sweep_id=sweep_id, num_members=len(cancelled))
+        answer = show_sweep(services, sweep).model_dump(mode="json")
+        if key:
+            answer = services.store.remember(tenant, key, answer)
+    return JSONResponse(answer, status_code=202)
 
 
 @router.delete(
@@ -229,11 +236,11 @@ def compare(request: Request, response: Response, services: TheServices, tenant:
     return services.store.remember(tenant, key, said) if key else said
 
 
-def _created(services: Services, response: Response, sweep: Sweep, *, replayed: bool) -> SweepView:
-    response.headers["Location"] = services.url(f"/v1/sweeps/{sweep.id}")
-    if replayed:
+def _created(services: Services, response: Response, submission: SweepSubmission) -> SweepView:
+    response.headers["Location"] = services.url(f"/v1/sweeps/{submission.sweep.id}")
+    if submission.replayed:
         response.headers[REPLAYED_HEADER] = "true"
-    return show_sweep(services, sweep)
+    return show_sweep(services, submission.sweep, submission.members)
 
 
 def _ended(services: Services, tenant: str, sweep_id: str) -> Sweep:

@@ -55,10 +55,12 @@ class Actions(Concern):
 
         Raises:
             JobNotFoundError: There is none, or it is another tenant's.
-            IllegalActionError: It has not ended.
+            IllegalActionError: It has not ended, or is a member of a sweep, whose state follows from all its members.
         """
         with self._database.write() as connection:
             job = _lock_owned(connection, tenant, job_id)
+            if job.sweep_id is not None:
+                raise IllegalActionError("delete", f"a member of {job.sweep_id}", "Delete the sweep.")
             if job.state not in TERMINAL:
                 raise IllegalActionError("delete", job.state, "Cancel it first, and wait until it has ended.")
             had = set(connection.execute(select(artifacts.c.sha256).where(artifacts.c.job_id == job_id)).scalars())

@@ -8,6 +8,9 @@ from jobs.keys import load_server_secret
 from jobs.settings import Settings
 from jobs.store.actions import Actions
 from jobs.store.base import StoreOptions
+from jobs.store.claiming import Claiming
+from jobs.store.endings import Endings
+from jobs.store.joining import Joining
 from jobs.store.listing import Listing
 from jobs.store.principals import Principals
 from jobs.store.reading import Reading
@@ -15,12 +18,30 @@ from jobs.store.recovery import Recovery
 from jobs.store.rungs import SweepRungs
 from jobs.store.runs import Runs
 from jobs.store.submission import Submissions
+from jobs.store.sweep_reading import SweepReading
 from jobs.store.sweeps import Sweeps
+from jobs.store.training import Training
 from jobs.store.workers import Workers
 from jobs.tables import SCHEMA_REVISION
 
 
-class Store(Submissions, Reading, Listing, Actions, Sweeps, SweepRungs, Runs, Recovery, Workers, Principals):
+class Store(
+    Submissions,
+    Reading,
+    Listing,
+    Actions,
+    Sweeps,
+    SweepReading,
+    SweepRungs,
+    Claiming,
+    Joining,
+    Runs,
+    Training,
+    Endings,
+    Recovery,
+    Workers,
+    Principals,
+):
     """All that is kept of jobs, sweeps, runs, workers and keys. Safe to share between threads."""
 
     def ping(self) -> None:

@@ -4,18 +4,31 @@ The lock is what makes sequence numbers appear in order: a reader that has seen 
 commit of a record before n.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    func,
+    insert,
+    literal,
+    literal_column,
+    select,
+    update,
+)
 
 from jobs.errors import IllegalTransitionError
 from jobs.model import Json, NewRecord
 from jobs.states import TERMINAL, JobState, is_legal
 from jobs.tables import jobs, records
 
-_NUM_KEYS_PER_QUERY = 500
+_Name = tuple[str, str, str]
+"""Of a record that comes once: its job, kind and key."""
 
 
 @dataclass(slots=True)
@@ -31,7 +44,9 @@ class LockedJob:
     num_lost_attempts: int
     resume_requested: bool
     group_id: str | None
+    sweep_id: str | None
     checkpoint: Json | None
+    started_at: float | None
     usage: Json
 
 
@@ -45,7 +60,9 @@ _LOCKED_COLUMNS = [
     jobs.c.num_lost_attempts,
     jobs.c.resume_requested,
     jobs.c.group_id,
+    jobs.c.sweep_id,
     jobs.c.checkpoint,
+    jobs.c.started_at,
     jobs.c.usage,
 ]
 
@@ -71,11 +88,22 @@ def lock_jobs(
             num_lost_attempts=row.num_lost_attempts,
             resume_requested=row.resume_requested,
             group_id=row.group_id,
+            sweep_id=row.sweep_id,
             checkpoint=row.checkpoint,
+            started_at=row.started_at,
             usage=row.usage,
         )
         for row in rows
     ]
+
+
+@dataclass(slots=True)
+class Change:
+    """What is to be written of a locked job: records for its log, and columns of its row."""
+
+    job: LockedJob
+    new_records: Sequence[NewRecord] = ()
+    values: Json = field(default_factory=dict)
 
 
 def change_state(
@@ -100,6 +128,15 @@ def change_state(
     Raises:
         IllegalTransitionError: The table of states forbids it.
     """
+    write_changes(connection, [to_state(job, state, at=at, reason=reason, **values)], at=at)
+
+
+def to_state(job: LockedJob, state: JobState, *, at: float, reason: Json | None = None, **values: Any) -> Change:
+    """Return the change that `change_state` writes, to be written with others; the locked job is brought up to date.
+
+    Raises:
+        IllegalTransitionError: The table of states forbids it.
+    """
     if not is_legal(job.state, state):
         raise IllegalTransitionError(job.id, job.state, state)
     if state in TERMINAL:
@@ -110,7 +147,7 @@ def change_state(
     job.attempt = values.get("attempt", job.attempt)
     job.run_id = values.get("run_id", job.run_id)
     record = NewRecord(kind="state", body=state_body(state, job.attempt, reason), at=at)
-    add_records(connection, job, [record], at=at, state=state.value, state_reason=reason, **values)
+    return Change(job, [record], {"state": state.value, "state_reason": reason, **values})
 
 
 def state_body(state: JobState, attempt: int, reason: Json | None) -> Json:
@@ -123,49 +160,58 @@ def state_body(state: JobState, attempt: int, reason: Json | None) -> Json:
     }
 
 
-def add_records(
-    connection: Connection, job: LockedJob, new_records: Iterable[NewRecord], *, at: float, **values: Any
-) -> int:
-    """Append records to a locked job's log, drop those that it has already, and set the job's columns.
+def write_changes(connection: Connection, changes: Sequence[Change], *, at: float) -> None:
+    """Write what is new of locked jobs, in a few statements for however many.
 
-    Returns:
-        How many were appended.
+    A record that a job's log has already is dropped; a job of which nothing is new is left as it is.
+
+    Args:
+        connection: The transaction that holds the jobs' locks.
+        changes: One for a job; each job is brought up to date.
+        at: The database's time.
     """
-    fresh = _without_known(connection, job.id, new_records)
-    rows = [
-        {
-            "job_id": job.id,
-            "seq": seq,
-            "at": record.at,
-            "kind": record.kind,
-            "key": record.key,
-            "body": record.body,
-        }
-        for seq, record in enumerate(fresh, start=job.last_seq + 1)
-    ]
-    if not rows and not values:
-        return 0
+    known = _known_names(connection, changes)
+    rows: list[Json] = []
+    updates: dict[tuple[str, ...], list[Json]] = {}
+    for change in changes:
+        job = change.job
+        before = job.last_seq
+        for record in _without_known(job.id, change.new_records, known):
+            job.last_seq += 1
+            columns = {"at": record.at, "kind": record.kind, "key": record.key, "body": record.body}
+            rows.append({"job_id": job.id, "seq": job.last_seq, **columns})
+        if job.last_seq > before or change.values:
+            values = {"job": job.id, "last_seq": job.last_seq, "updated_at": at, **change.values}
+            updates.setdefault(tuple(values), []).append(values)
     if rows:
         connection.execute(insert(records), rows)
-    job.last_seq += len(rows)
-    changes = {"last_seq": job.last_seq, "version": jobs.c.version + 1, "updated_at": at, **values}
-    connection.execute(update(jobs).where(jobs.c.id == job.id).values(changes))
-    return len(rows)
+    # The keys of the values name the columns to set; all of a statement have the same.
+    statement = update(jobs).where(jobs.c.id == bindparam("job")).values(version=jobs.c.version + 1)
+    for of_same_columns in updates.values():
+        connection.execute(statement, of_same_columns)
 
 
-def _without_known(connection: Connection, job_id: str, new_records: Iterable[NewRecord]) -> list[NewRecord]:
-    """Keep the first record of each (kind, key); one without a key is always new."""
-    candidates = list(new_records)
-    wanted = [record.key for record in candidates if record.key is not None]
-    known: set[tuple[str, str | None]] = set()
-    for start in range(0, len(wanted), _NUM_KEYS_PER_QUERY):
-        some = wanted[start : start + _NUM_KEYS_PER_QUERY]
-        query = select(records.c.kind, records.c.key).where(records.c.job_id == job_id, records.c.key.in_(some))
-        known.update((row.kind, row.key) for row in connection.execute(query))
-    fresh = []
-    for record in candidates:
-        name = (record.kind, record.key)
-        if record.key is None or name not in known:
-            fresh.append(record)
+def _known_names(connection: Connection, changes: Sequence[Change]) -> set[_Name]:
+    """Return those of the new records' names that their jobs' logs have already."""
+    names = [
+        (change.job.id, new.kind, new.key) for change in changes for new in change.new_records if new.key is not None
+    ]
+    if not names:
+        return set()
+    # One parameter for all: an object, for of these both databases have a `json_each`. With `IN` and a list of rows
+    # SQLite would read every record that there is.
+    wanted = func.json_each(literal(dict(enumerate(names)), JSON)).table_valued("value")
+    columns = (records.c.job_id, records.c.kind, records.c.key)
+    same = [column == wanted.c.value.op("->>")(literal_column(str(place))) for place, column in enumerate(columns)]
+    return {(row.job_id, row.kind, row.key) for row in connection.execute(select(*columns).join(wanted, and_(*same)))}
+
+
+def _without_known(job_id: str, new_records: Iterable[NewRecord], known: set[_Name]) -> Iterator[NewRecord]:
+    """Yield the first record of each name, which is known from then on; one without a key is always new."""
+    for record in new_records:
+        if record.key is not None:
+            name = (job_id, record.kind, record.key)
+            if name in known:
+                continue
             known.add(name)
-    return fresh
+        yield record

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Connection, select, true
+from sqlalchemy import ColumnElement, Connection, select
 
 from jobs.errors import ArtifactNotFoundError, JobNotFoundError
 from jobs.model import ArtifactRow, Job, RecordRow
@@ -92,33 +92,50 @@ class Reading(Concern):
 
     def referenced(self, sha256s: Sequence[str]) -> set[str]:
         """Return those of the hashes that some artifact of any tenant has."""
-        return self._among(artifacts.c.sha256, sha256s, true())
+        with self._database.read() as connection:
+            return read_referenced(connection, sha256s)
 
     def needed_owners(self, owner_ids: Sequence[str]) -> set[str]:
         """Return those of the ids, of jobs and groups, whose checkpoints a job that has not ended may go on from."""
-        lives = jobs.c.state.not_in([state.value for state in TERMINAL])
-        named = jobs.c.checkpoint["owner"].as_string()
-        return set().union(*(self._among(column, owner_ids, lives) for column in (jobs.c.id, jobs.c.group_id, named)))
+        with self._database.read() as connection:
+            return _named(connection, owner_ids, jobs.c.state.not_in([state.value for state in TERMINAL]))
 
     def succeeded_owners(self, owner_ids: Sequence[str]) -> set[str]:
-        """Return those of the ids, of jobs and groups, of which every job has succeeded."""
-        has_not = jobs.c.state != JobState.SUCCEEDED.value
-        both = (jobs.c.id, jobs.c.group_id)
-        known = set().union(*(self._among(column, owner_ids, true()) for column in both))
-        return known - set().union(*(self._among(column, owner_ids, has_not) for column in both))
+        """Return those of the ids, of jobs and groups, whose jobs have all succeeded.
+
+        So have those of a dissolved group that no job names any more. A job that this database does not know has not:
+        it may be another's, or ours once a backup of it is restored.
+        """
+        with self._database.read() as connection:
+            known = _among(connection, jobs.c.id, owner_ids) | {one for one in owner_ids if one.startswith("grp_")}
+            return known - _named(connection, owner_ids, jobs.c.state != JobState.SUCCEEDED.value)
 
     def live_runs(self, run_ids: Sequence[int]) -> set[int]:
         """Return those of the runs that have not ended."""
-        return self._among(runs.c.id, run_ids, runs.c.ended_at.is_(None))
-
-    def _among(self, column: ColumnElement[T], values: Sequence[T], condition: ColumnElement[bool]) -> set[T]:
-        """Return those of the values that a row which meets the condition has."""
-        found: set[T] = set()
         with self._database.read() as connection:
-            for start in range(0, len(values), _NUM_VALUES_PER_QUERY):
-                some = values[start : start + _NUM_VALUES_PER_QUERY]
-                found.update(connection.execute(select(column).where(column.in_(some), condition)).scalars())
-        return found
+            return _among(connection, runs.c.id, run_ids, runs.c.ended_at.is_(None))
+
+
+def read_referenced(connection: Connection, sha256s: Sequence[str]) -> set[str]:
+    """Return those of the hashes that some artifact of any tenant has."""
+    return _among(connection, artifacts.c.sha256, sha256s)
+
+
+def _named(connection: Connection, owner_ids: Sequence[str], condition: ColumnElement[bool]) -> set[str]:
+    """Return those of the owners of checkpoints that a job which meets the condition is, is of, or goes on from."""
+    columns = (jobs.c.id, jobs.c.group_id, jobs.c.checkpoint["owner"].as_string())
+    return set().union(*(_among(connection, column, owner_ids, condition) for column in columns))
+
+
+def _among(
+    connection: Connection, column: ColumnElement[T], values: Sequence[T], *conditions: ColumnElement[bool]
+) -> set[T]:
+    """Return those of the values that a row which meets the conditions has."""
+    found: set[T] = set()
+    for start in range(0, len(values), _NUM_VALUES_PER_QUERY):
+        some = values[start : start + _NUM_VALUES_PER_QUERY]
+        found.update(connection.execute(select(column).where(column.in_(some), *conditions)).scalars())
+    return found
 
 
 def read_job(connection: Connection, tenant: str, job_id: str) -> Job:
@@ -132,6 +149,16 @@ def read_job(connection: Connection, tenant: str, job_id: str) -> Job:
     if row is None:
         raise JobNotFoundError(job_id)
     return job_from_row(row, read_records(connection, job_id, kinds=["state"]))
+
+
+def read_jobs(connection: Connection, job_ids: Sequence[str]) -> list[Job]:
+    """Return jobs of any tenant as the transaction sees them, in the order of their ids."""
+    rows = connection.execute(select(*JOB_COLUMNS).where(jobs.c.id.in_(job_ids)).order_by(jobs.c.id)).all()
+    steps: dict[str, list[RecordRow]] = {row.id: [] for row in rows}
+    query = select(records).where(records.c.job_id.in_(job_ids), records.c.kind == "state").order_by(records.c.seq)
+    for row in connection.execute(query):
+        steps[row.job_id].append(RecordRow(row.seq, row.at, row.kind, row.body))
+    return [job_from_row(row, steps[row.id]) for row in rows]
 
 
 def read_records(

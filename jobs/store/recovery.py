@@ -10,12 +10,13 @@ from jobs.clock import read_clock
 from jobs.model import ArtifactRow
 from jobs.states import JobState, Reason, make_reason
 from jobs.store.base import Concern
+from jobs.store.claiming import CLAIM_ORDER
+from jobs.store.endings import add_artifacts, lose_job, sum_usage
 from jobs.store.log import lock_jobs
-from jobs.store.runs import add_artifacts, end_run_if_empty, lose_job, sum_usage
+from jobs.store.runs import end_run_if_empty
 from jobs.store.workers import live_capabilities
 from jobs.tables import jobs, runs
 
-_NUM_RUNS_AT_ONCE = 100
 _MAX_BACKOFF_S = 60.0
 
 
@@ -38,20 +39,30 @@ class Recovery(Concern):
         """
         ceiling = self._options.max_attempts if max_attempts is None else max_attempts
         freed: list[str] = []
+        while (ids := self._expire_one(ceiling)) is not None:
+            freed += ids
+        return freed
+
+    def _expire_one(self, max_attempts: int) -> list[str] | None:
+        """End the first run whose lease has expired, and return its jobs; None where there is none.
+
+        One in a transaction: the jobs of several cannot be locked in the order in which others lock them.
+        """
         with self._database.write() as connection:
             at = read_clock(connection)
             expired = select(runs.c.id, runs.c.started_at, runs.c.heartbeat_at)
-            expired = expired.where(runs.c.ended_at.is_(None), runs.c.lease_until < at)
-            expired = expired.order_by(runs.c.id).limit(_NUM_RUNS_AT_ONCE).with_for_update(skip_locked=True)
+            expired = expired.where(runs.c.ended_at.is_(None), runs.c.lease_until < at).order_by(runs.c.id)
+            run = connection.execute(expired.limit(1).with_for_update(skip_locked=True)).first()
+            if run is None:
+                return None
             reason = make_reason(Reason.WORKER_LOST)
-            for run in connection.execute(expired).all():
-                usage = {"device_s": run.heartbeat_at - run.started_at}
-                for job in lock_jobs(connection, jobs.c.run_id == run.id):
-                    used = {"usage": sum_usage(job.usage, usage)}
-                    lose_job(connection, job, at, ceiling, reason=reason, last_reason=reason, **used)
-                    freed.append(job.id)
-                end_run_if_empty(connection, run.id, at)
-        return freed
+            locked = lock_jobs(connection, jobs.c.run_id == run.id)
+            for job in locked:
+                usage = {"device_s": (run.heartbeat_at - run.started_at) / len(locked)}
+                used = {"usage": sum_usage(job.usage, usage)}
+                lose_job(connection, job, at, max_attempts, reason=reason, last_reason=reason, **used)
+            end_run_if_empty(connection, run.id, at)
+            return [job.id for job in locked]
 
     def owing_files(self, limit: int = 20) -> list[OwingJob]:
         """Return jobs that ended without a worker to bring their log and metrics, the longest ended first."""
@@ -75,7 +86,7 @@ class Recovery(Concern):
             query = (
                 select(jobs.c.id, jobs.c.num_publishes, jobs.c.device, jobs.c.pool, jobs.c.state_reason)
                 .where(jobs.c.state == JobState.QUEUED.value, jobs.c.publish_at <= at, jobs.c.claimable_at <= at)
-                .order_by(jobs.c.priority.desc(), jobs.c.created_at, jobs.c.id)
+                .order_by(*CLAIM_ORDER)
                 .limit(limit)
                 .with_for_update(skip_locked=True)
             )

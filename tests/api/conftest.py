@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from one_job import append, finish
 from safetensors.numpy import save
 
 from api.main import create_app
@@ -104,7 +105,7 @@ def finished(running: tuple[str, int], services: Services, tmp_path: Path) -> st
         source.write_bytes(content)
         sha256, size_bytes = services.artifacts.put(source)
         artifacts.append(ArtifactRow(name, size_bytes, sha256, "application/octet-stream"))
-    services.store.finish(run_id, job_id, JobState.SUCCEEDED, result={"metrics": {}}, artifacts=artifacts)
+    finish(services.store, run_id, job_id, JobState.SUCCEEDED, result={"metrics": {}}, artifacts=artifacts)
     return job_id
 
 
@@ -113,7 +114,7 @@ def trained(running: tuple[str, int], services: Services) -> str:
     """A job that has succeeded, as far as its rows say; nobody reads its weights."""
     job_id, run_id = running
     weights = ArtifactRow("model.safetensors", 1, "0" * 64, "application/octet-stream")
-    services.store.finish(run_id, job_id, JobState.SUCCEEDED, result={"metrics": {}}, artifacts=[weights])
+    finish(services.store, run_id, job_id, JobState.SUCCEEDED, result={"metrics": {}}, artifacts=[weights])
     return job_id
 
 
@@ -122,7 +123,7 @@ def _start_job(client: TestClient, services: Services, spec: dict[str, Any]) -> 
     job_id = client.post("/v1/jobs", json=spec).json()["id"]
     claimed = services.store.claim("wrk_test", Capabilities(frozenset({"cpu"})))
     assert claimed is not None
-    services.store.start(claimed.run_id, job_id)
+    services.store.start_all(claimed.run_id)
     return job_id, claimed.run_id
 
 
@@ -136,10 +137,10 @@ def _end_jobs(services: Services, results: Iterable[dict[str, Any] | None], fold
         claimed = services.store.claim("wrk_test", Capabilities(frozenset({"cpu"})))
         assert claimed is not None
         job_ids.append(claimed.jobs[0].id)
-        services.store.start(claimed.run_id, job_ids[-1])
+        services.store.start_all(claimed.run_id)
         if result is None:
             reason = make_reason(Reason.DIVERGED)
-            services.store.finish(claimed.run_id, job_ids[-1], JobState.FAILED, reason=reason)
+            finish(services.store, claimed.run_id, job_ids[-1], JobState.FAILED, reason=reason)
             continue
         kept = []
         if "rows" in result:
@@ -148,7 +149,7 @@ def _end_jobs(services: Services, results: Iterable[dict[str, Any] | None], fold
             sha256, size_bytes = services.artifacts.put(file)
             kept.append(ArtifactRow("rows.safetensors", size_bytes, sha256, "application/octet-stream"))
         shown = {name: value for name, value in result.items() if name != "rows"}
-        services.store.finish(claimed.run_id, job_ids[-1], JobState.SUCCEEDED, result=shown, artifacts=kept)
+        finish(services.store, claimed.run_id, job_ids[-1], JobState.SUCCEEDED, result=shown, artifacts=kept)
     return job_ids
 
 
@@ -160,7 +161,7 @@ def _add_metrics(services: Services, run_id: int, job_id: str, num_rows: int) ->
         values = {"train/loss": 1 / epoch, "test/loss": None if last else 2 / epoch}
         body = {"epoch": epoch, "step": epoch * 10, "values": values, "non_finite": ["test/loss"] if last else []}
         rows.append(NewRecord("metrics", body, 1_700_000_000.123 + epoch, key=f"step:{epoch * 10}"))
-    services.store.append(run_id, job_id, rows)
+    append(services.store, run_id, job_id, rows)
 
 
 def _num_jobs(services: Services) -> int:

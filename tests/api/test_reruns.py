@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from one_job import append, finish
 
 from api.reruns import plan_rerun
 from api.services import Services
@@ -16,9 +17,9 @@ def stopped(running: tuple[str, int], services: Services) -> str:
     """A job that was cancelled after it had saved a checkpoint."""
     job_id, run_id = running
     body = {"run_id": run_id, "step": 7, "epoch": 1, "name": "step-0000000007", "size_bytes": 10}
-    services.store.append(run_id, job_id, [NewRecord("checkpoint", body, 1_700_000_000.0, key="step:7")])
+    append(services.store, run_id, job_id, [NewRecord("checkpoint", body, 1_700_000_000.0, key="step:7")])
     services.store.request_cancel("default", job_id)
-    services.store.finish(run_id, job_id, JobState.CANCELLED)
+    finish(services.store, run_id, job_id, JobState.CANCELLED)
     return job_id
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from one_job import append
 
 import api.sse
 from api.services import Services
@@ -60,7 +61,7 @@ def test_text_with_line_breaks_stays_one_event(
 ) -> None:
     job_id, run_id = running
     last_seq = services.store.records("default", job_id, 0, 1000)[-1].seq
-    services.store.append(run_id, job_id, [NewRecord("log", {"message": "a\n\nid: 9\r\nb"}, time.time())])
+    append(services.store, run_id, job_id, [NewRecord("log", {"message": "a\n\nid: 9\r\nb"}, time.time())])
 
     event = collect(client, EventStream(services, "default", job_id, last_seq), 2)[1]
 

@@ -114,7 +114,7 @@ def running(store: Store, submit: Callable[..., Job], cpu: Capabilities) -> Call
         submit(name, **fields)
         claimed = store.claim("wrk_1", cpu)
         assert claimed is not None
-        assert store.start(claimed.run_id, claimed.jobs[0].id)
+        assert store.start_all(claimed.run_id)[claimed.jobs[0].id]
         return claimed
 
     return run

@@ -2,6 +2,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +59,37 @@ def test_a_notice_between_two_waits_is_not_lost(redis_url: str) -> None:
 
     _with_wakeups(settings, body)
     notifier.close()
+
+
+def test_many_jobs_are_woken_in_one_round_trip(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import redis
+
+    settings = Settings(redis_url=redis_url)
+    notifier = Notifier(settings)
+    client = redis.Redis.from_url(redis_url)
+    subscription = client.pubsub(ignore_subscribe_messages=True)
+    subscription.psubscribe("regcore:job:*")
+    subscription.get_message(timeout=5)  # that it is subscribed
+    num_sent = 0
+    send = redis.connection.AbstractConnection.send_packed_command
+
+    def count(*args: Any, **kwargs: Any) -> None:
+        nonlocal num_sent
+        num_sent += 1
+        send(*args, **kwargs)
+
+    assert notifier.notify("job_0")  # and so is connected
+    monkeypatch.setattr(redis.connection.AbstractConnection, "send_packed_command", count)
+
+    assert notifier.notify(*(f"job_{n}" for n in range(1, 65)))
+    assert notifier.notify()
+
+    assert num_sent == 1
+    heard = [subscription.get_message(timeout=5)["channel"] for _ in range(65)]
+    assert heard == [f"regcore:job:job_{n}".encode() for n in range(65)]
+    subscription.close()
+    notifier.close()
+    client.close()
 
 
 def test_without_redis_a_listener_wakes_by_time(tmp_path: Path) -> None:

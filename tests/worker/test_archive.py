@@ -1,6 +1,7 @@
 import csv
 
 import pytest
+from one_job import append, requeue
 
 from jobs.artifacts import ArtifactStore
 from jobs.model import Capabilities, NewRecord
@@ -23,8 +24,8 @@ def job_id(store, submit):
         NewRecord("metrics", {"epoch": n, "step": n, "values": {"train/loss": 1 / n}, "non_finite": []}, n, f"step:{n}")
         for n in range(1, NUM_ROWS + 1)
     ]
-    store.append(run.run_id, job_id, [NewRecord("log", {"message": "λ"}, 1.0), *rows])
-    store.requeue(run.run_id, job_id)
+    append(store, run.run_id, job_id, [NewRecord("log", {"message": "λ"}, 1.0), *rows])
+    requeue(store, run.run_id, job_id)
     store.request_cancel("t", job_id)
     return job_id
 

@@ -1,6 +1,7 @@
 import os
 
 import pytest
+from one_job import append, requeue
 
 from jobs.model import Capabilities, JobEnd, NewRecord
 from jobs.states import JobState
@@ -19,7 +20,7 @@ def claim(store):
 
     def claim():
         if runs:
-            store.requeue(runs[-1].run_id, runs[-1].jobs[0].id)
+            requeue(store, runs[-1].run_id, runs[-1].jobs[0].id)
         runs.append(store.claim("wrk_1", Capabilities(frozenset({"cpu"}))))
         run = runs[-1]
         return run.jobs[0].id, run.run_id, run.jobs[0]
@@ -56,7 +57,7 @@ def test_the_next_run_begins_with_the_accepted_checkpoint_and_the_one_before(sto
     first = RunCheckpoints(root, claimed.id, run_id, claimed)
     first.take_over()
     bodies = [write(first, step) for step in (10, 20, 30)]
-    store.append(run_id, job.id, [NewRecord("checkpoint", bodies[1], 1.0)])  # of the third the store never heard
+    append(store, run_id, job.id, [NewRecord("checkpoint", bodies[1], 1.0)])  # of the third the store never heard
 
     second = RunCheckpoints(root, *claim())
     second.take_over()
@@ -147,7 +148,7 @@ def test_what_is_saved_apart_lies_where_the_jobs_own_next_run_looks_for_it(store
     folder = of_group.apart(job.id) / "step-000000000009"
     folder.mkdir(parents=True)
     body = {"step": 9, "name": folder.name, "apart": True}
-    store.append(run_id, job.id, [NewRecord("checkpoint", body, 1.0)])
+    append(store, run_id, job.id, [NewRecord("checkpoint", body, 1.0)])
 
     own = RunCheckpoints(root, *claim())
 
@@ -160,7 +161,7 @@ def test_a_file_system_without_links_gets_copies(store, submit, claim, root, mon
     _, run_id, claimed = claim()
     first = RunCheckpoints(root, claimed.id, run_id, claimed)
     first.take_over()
-    store.append(run_id, job.id, [NewRecord("checkpoint", write(first, 10), 1.0)])
+    append(store, run_id, job.id, [NewRecord("checkpoint", write(first, 10), 1.0)])
 
     def no_links(source, destination):
         raise PermissionError(1, "Operation not permitted")
@@ -202,7 +203,7 @@ def test_a_checkpoint_that_is_not_there_is_said_to_be_missing(store, submit, cla
     _, run_id, claimed = claim()
     first = RunCheckpoints(root, claimed.id, run_id, claimed)
     found_nothing_to_take = first.take_over()
-    store.append(run_id, job.id, [NewRecord("checkpoint", write(first, 10), 1.0)])
+    append(store, run_id, job.id, [NewRecord("checkpoint", write(first, 10), 1.0)])
     first.remove()
 
     second = RunCheckpoints(root, *claim())

@@ -2,6 +2,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from one_job import requeue
 from supervising import in_background, wait_for_state
 
 from jobs.errors import StoreUnavailableError
@@ -41,13 +42,13 @@ def test_a_run_that_was_taken_away_writes_nothing_more(store, submit, supervise,
 
     thread = in_background(watch)
     wait_for_state(store, job, "running")
-    store.requeue(run_id_of(store, job), job.id)
+    requeue(store, run_id_of(store, job), job.id)
     second = store.claim("wrk_2", CPU)
     thread.join()
 
     assert raised
     assert runner.returncode == -9
-    assert store.start(second.run_id, job.id)  # the second run is untouched
+    assert store.start_all(second.run_id)[job.id]  # the second run is untouched
 
 
 def test_a_database_that_is_away_for_less_than_the_lease_loses_nothing(store, submit, supervise, surroundings):

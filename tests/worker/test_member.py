@@ -1,4 +1,5 @@
 import pytest
+from one_job import requeue
 
 from jobs.model import ArtifactRow, Capabilities
 from jobs.states import JobState, Reason, make_reason
@@ -41,7 +42,7 @@ def test_a_rerun_is_called_in_its_checkpoint_as_the_job_that_saved_it(make_membe
 
 def test_time_of_earlier_runs_counts_as_used(store, make_member):
     first = make_member()
-    store.requeue(1, first.id, usage={"device_s": 2.0})
+    requeue(store, 1, first.id, usage={"device_s": 2.0})
     run = store.claim("wrk_1", Capabilities(frozenset({"cpu"})))
 
     member = Member(run.jobs[0], first.directory)

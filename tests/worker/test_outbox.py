@@ -1,6 +1,7 @@
 import time
 
 import pytest
+from one_job import requeue
 
 from jobs.errors import StaleRunError, StoreUnavailableError
 from jobs.model import Capabilities
@@ -26,7 +27,7 @@ class FlakyStore:
 def run(store, submit):
     submit("succeed")
     run = store.claim("wrk_1", Capabilities(frozenset({"cpu"})))
-    store.start(run.run_id, run.jobs[0].id)
+    store.start_all(run.run_id)
     return run
 
 
@@ -100,7 +101,7 @@ def test_a_commit_that_was_not_heard_of_writes_nothing_twice(store, run):
 
 def test_a_run_that_is_no_longer_current_writes_nothing(store, run):
     job_id = run.jobs[0].id
-    store.requeue(run.run_id, job_id)
+    requeue(store, run.run_id, job_id)
     outbox = Outbox(store, run.run_id)
     outbox.add(metrics(job_id, 1))
 
@@ -178,7 +179,7 @@ def test_one_job_that_is_no_longer_the_runs_keeps_all_from_being_written(store, 
     outbox = Outbox(store, run_id)
     outbox.add(metrics(first, 1))
     outbox.add(metrics(second, 1))
-    store.requeue(run_id, first)
+    requeue(store, run_id, first)
 
     with pytest.raises(StaleRunError):
         outbox.flush()

@@ -4,6 +4,7 @@ import time
 
 import pytest
 import redis
+from one_job import append, finish
 
 from jobs.artifacts import ArtifactStore
 from jobs.errors import StoreUnavailableError
@@ -124,7 +125,7 @@ def test_a_job_that_ends_with_its_worker_lost_gets_its_log_and_metrics(store, su
     run = store.claim("wrk_lost", CPU)
     values = {"epoch": 1, "step": 5, "values": {"train/loss": 0.5}, "non_finite": []}
     log = [NewRecord("log", {"message": f"line {number}"}, 1.0) for number in range(2)]
-    store.append(run.run_id, job.id, [NewRecord("metrics", values, 1.0, "step:5"), *log])
+    append(store, run.run_id, job.id, [NewRecord("metrics", values, 1.0, "step:5"), *log])
     store.request_cancel("t", job.id)
     store.renew(run.run_id, 0.0)
     time.sleep(0.05)
@@ -146,7 +147,7 @@ def test_tidying_deletes_the_folders_of_runs_that_are_no_more(store, submit, set
     runs = [store.claim("wrk_1", CPU) for _ in range(3)]
     for run in runs:
         RunDirectory(settings.data_dir, run.run_id, run.jobs[0].id)
-    store.finish(runs[1].run_id, ended.id, JobState.FAILED)
+    finish(store, runs[1].run_id, ended.id, JobState.FAILED)
 
     tidy(store, ArtifactStore(settings.artifacts_dir), settings)
 
@@ -163,8 +164,8 @@ def save(store, submit, settings):
         run = store.claim("wrk_1", CPU)
         RunCheckpoints(settings.checkpoints_dir, job.id, run.run_id, run.jobs[0]).take_over()
         if state is not None:
-            store.start(run.run_id, job.id)
-            store.finish(run.run_id, job.id, state)
+            store.start_all(run.run_id)
+            finish(store, run.run_id, job.id, state)
         folder = settings.checkpoints_dir / job.id
         make_older(folder, age_s)
         return folder
@@ -215,11 +216,11 @@ def test_tidying_keeps_a_groups_checkpoints_until_all_of_it_has_succeeded(store,
     store.start_all(run.run_id)
     RunCheckpoints(settings.checkpoints_dir, group.group_id, run.run_id, group.jobs[0]).take_over()
     folder = settings.checkpoints_dir / group.group_id
-    store.finish(run.run_id, ids[0], JobState.SUCCEEDED)
+    finish(store, run.run_id, ids[0], JobState.SUCCEEDED)
 
     tidy(store, ArtifactStore(settings.artifacts_dir), settings)
     while_one_trains = folder.exists()
-    store.finish(run.run_id, ids[1], JobState.SUCCEEDED)
+    finish(store, run.run_id, ids[1], JobState.SUCCEEDED)
     tidy(store, ArtifactStore(settings.artifacts_dir), settings)
 
     assert while_one_trains

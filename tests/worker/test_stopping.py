@@ -2,6 +2,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from one_job import requeue
 from supervising import group_ids, in_background, is_alone, reasons, states, wait_for, wait_for_state
 
 from jobs.model import Capabilities
@@ -116,7 +117,7 @@ def test_a_run_beyond_its_limits_fails_and_says_so(store, submit, supervise, scr
 def test_the_runtime_of_earlier_runs_counts(store, submit, supervise):
     job = submit("deaf", max_runtime_s=60)
     run = store.claim("wrk_0", CPU)
-    store.requeue(run.run_id, job.id, usage={"device_s": 59.8, "peak_memory_bytes": 1})
+    requeue(store, run.run_id, job.id, usage={"device_s": 59.8, "peak_memory_bytes": 1})
 
     supervise()
 
@@ -240,7 +241,7 @@ def test_a_drain_gives_the_whole_group_back(store, submit_group, supervise, surr
 def test_memory_that_only_the_company_takes_sends_a_job_back_to_train_alone(
     store, submit_group, supervise, monkeypatch
 ):
-    monkeypatch.setattr("jobs.store.runs.RUNNER_BYTES", 0)  # the scripted runner has no torch
+    monkeypatch.setattr("jobs.store.joining.RUNNER_BYTES", 0)  # the scripted runner has no torch
     (modest,) = submit_group("wait", max_memory_bytes=100 << 20)
     (fat,) = submit_group("fat")
     thread = in_background(supervise)
@@ -265,7 +266,7 @@ def test_time_that_passes_only_for_the_company_sends_a_job_back_and_its_own_ends
 ):
     (short,) = submit_group("wait", max_runtime_s=60)
     run = store.claim("wrk_0", CPU)
-    store.requeue(run.run_id, short.id, usage={"device_s": used_s, "peak_memory_bytes": 1})
+    requeue(store, run.run_id, short.id, usage={"device_s": used_s, "peak_memory_bytes": 1})
     others = submit_group(*["wait"] * 7)
     thread = in_background(supervise)
     wait_for_state(store, others[0], "running")

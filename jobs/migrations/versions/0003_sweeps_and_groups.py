@@ -44,3 +44,5 @@ def upgrade() -> None:
     op.create_index("ix_jobs_state_fusion_key", "jobs", ["state", "fusion_key"])
     op.create_index("ix_jobs_group_id", "jobs", ["group_id"])
     op.create_index("ix_jobs_sweep_id_id", "jobs", ["sweep_id", "id"])
+    op.drop_index("ix_jobs_state_priority_created_at", "jobs")
+    op.create_index("ix_jobs_claim_order", "jobs", ["state", sa.desc("priority"), "created_at", "id"])

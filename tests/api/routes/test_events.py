@@ -6,6 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
+from one_job import append, finish
 
 import api.sse
 from api.services import Services
@@ -76,11 +77,11 @@ def test_a_stream_stays_silent_no_longer_than_its_comments(
     job_id, run_id = running
     monkeypatch.setattr(api.sse, "COMMENT_EVERY_S", 0.1)
 
-    def finish() -> None:
+    def finish_later() -> None:
         time.sleep(0.5)
-        services.store.finish(run_id, job_id, JobState.SUCCEEDED)
+        finish(services.store, run_id, job_id, JobState.SUCCEEDED)
 
-    worker = threading.Thread(target=finish)
+    worker = threading.Thread(target=finish_later)
     worker.start()
     text = client.get(f"/v1/jobs/{job_id}/events", headers=STREAM).text
     worker.join()
@@ -109,11 +110,11 @@ def test_events_arrive_live_through_redis_and_a_reconnect_loses_none(
 
 def test_a_deleted_job_ends_its_streams(client: TestClient, services: Services, running: tuple[str, int]) -> None:
     job_id, run_id = running
-    services.store.append(run_id, job_id, [NewRecord("log", {"message": "hello"}, time.time())])
+    append(services.store, run_id, job_id, [NewRecord("log", {"message": "hello"}, time.time())])
 
     def delete() -> None:
         time.sleep(0.3)
-        services.store.finish(run_id, job_id, JobState.FAILED)
+        finish(services.store, run_id, job_id, JobState.FAILED)
         services.store.delete("default", job_id)
 
     worker = threading.Thread(target=delete)

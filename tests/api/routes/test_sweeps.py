@@ -137,6 +137,26 @@ def test_the_same_key_gets_the_first_sweep_again(client: TestClient, sweep_spec:
     problem_of(other, 422, "idempotency_mismatch")
 
 
+@pytest.mark.parametrize("then", ["nothing", "cancel", "delete"])
+def test_what_a_key_was_answered_at_first_stays_whatever_becomes_of_the_sweep(
+    client: TestClient, sweep_spec: Json, then: str
+) -> None:
+    key = {"Idempotency-Key": "k"}
+    first = client.post("/v1/sweeps", json=sweep_spec, headers=key)
+    cancel = f"/v1/sweeps/{first.json()['id']}/cancel"
+    cancelled = client.post(cancel, headers=key) if then != "nothing" else None
+    if then == "delete":
+        assert client.delete(f"/v1/sweeps/{first.json()['id']}").status_code == 204
+
+    again = client.post("/v1/sweeps", json=sweep_spec, headers=key)
+
+    assert (again.status_code, again.json()) == (201, first.json())
+    if cancelled is not None:
+        cancelled_again = client.post(cancel, headers=key)
+        assert cancelled.json()["state"] == "cancelled"
+        assert (cancelled_again.status_code, cancelled_again.json()) == (202, cancelled.json())
+
+
 def test_sweeps_are_listed_as_summaries(client: TestClient, sweep_spec: Json) -> None:
     ids = [submit(client, {**sweep_spec, "name": name})["id"] for name in "ab"]
 

@@ -1,9 +1,11 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
+from one_job import finish, requeue
 
 from jobs.errors import IdempotencyMismatchError, IllegalActionError, JobNotFoundError
-from jobs.model import ArtifactRow, Capabilities, ClaimedRun, IdempotencyKey, Job
+from jobs.model import ArtifactRow, Capabilities, ClaimedRun, IdempotencyKey, Job, NewJob, NewSweep
 from jobs.states import JobState
 from jobs.store import Store
 
@@ -29,7 +31,7 @@ def test_a_job_with_a_run_is_asked_to_stop(
     run = store.claim("wrk_1", cpu)
     assert run is not None
     if started:
-        store.start(run.run_id, job_id)
+        store.start_all(run.run_id)
 
     job = store.request_cancel(tenant, job_id)
 
@@ -54,7 +56,7 @@ def test_a_job_that_ended_by_itself_cannot_be_cancelled(
     store: Store, tenant: str, running: Callable[..., ClaimedRun], state: JobState
 ) -> None:
     run = running()
-    store.finish(run.run_id, run.jobs[0].id, state)
+    finish(store, run.run_id, run.jobs[0].id, state)
 
     with pytest.raises(IllegalActionError, match=state.value):
         store.request_cancel(tenant, run.jobs[0].id)
@@ -66,7 +68,7 @@ def test_a_cancel_with_a_key_replays_its_first_answer(
     run = running()
     job_id = run.jobs[0].id
     first = store.request_cancel(tenant, job_id, key())
-    store.finish(run.run_id, job_id, JobState.SUCCEEDED)
+    finish(store, run.run_id, job_id, JobState.SUCCEEDED)
 
     assert store.request_cancel(tenant, job_id, key()) == first
     with pytest.raises(IdempotencyMismatchError):
@@ -89,9 +91,9 @@ def test_deleting_takes_log_labels_and_artifacts(store: Store, tenant: str, runn
     shared = ArtifactRow("metrics.csv", 1, "c" * 64, "text/csv")
     own = [ArtifactRow("log.txt", 1, "a" * 64, "text/plain"), ArtifactRow("x.txt", 1, "b" * 64, "text/plain")]
     run = running("goes", labels={"a": "b"})
-    store.finish(run.run_id, run.jobs[0].id, JobState.SUCCEEDED, artifacts=[shared, *own])
+    finish(store, run.run_id, run.jobs[0].id, JobState.SUCCEEDED, artifacts=[shared, *own])
     other = running("stays")
-    store.finish(other.run_id, other.jobs[0].id, JobState.SUCCEEDED, artifacts=[shared])
+    finish(store, other.run_id, other.jobs[0].id, JobState.SUCCEEDED, artifacts=[shared])
 
     freed = store.delete(tenant, run.jobs[0].id)
 
@@ -150,10 +152,10 @@ def test_a_job_with_a_run_pauses_once_the_run_has_stopped(
     run = store.claim("wrk_1", cpu)
     assert run is not None
     if started:
-        store.start(run.run_id, job_id)
+        store.start_all(run.run_id)
 
     pausing = store.request_pause(tenant, job_id)
-    after = store.requeue(run.run_id, job_id)
+    after = requeue(store, run.run_id, job_id)
 
     assert pausing.state is JobState.PAUSING
     assert after is JobState.PAUSED
@@ -168,7 +170,7 @@ def test_a_resume_while_it_is_still_pausing_puts_it_back_into_the_queue(
     store.request_pause(tenant, job_id)
 
     resumed = store.resume(tenant, job_id)
-    after = store.requeue(run.run_id, job_id)
+    after = requeue(store, run.run_id, job_id)
 
     assert resumed.state is JobState.PAUSING
     assert after is JobState.QUEUED
@@ -185,7 +187,7 @@ def test_the_last_word_counts_while_it_is_pausing(
 
     store.request_pause(tenant, job_id)
 
-    assert store.requeue(run.run_id, job_id) is JobState.PAUSED
+    assert requeue(store, run.run_id, job_id) is JobState.PAUSED
 
 
 def test_a_pausing_job_can_still_be_cancelled_or_succeed(
@@ -196,9 +198,9 @@ def test_a_pausing_job_can_still_be_cancelled_or_succeed(
         store.request_pause(tenant, run.jobs[0].id)
 
     store.request_cancel(tenant, cancelled.jobs[0].id)
-    store.finish(succeeded.run_id, succeeded.jobs[0].id, JobState.SUCCEEDED)
+    finish(store, succeeded.run_id, succeeded.jobs[0].id, JobState.SUCCEEDED)
 
-    assert store.requeue(cancelled.run_id, cancelled.jobs[0].id) is JobState.CANCELLED
+    assert requeue(store, cancelled.run_id, cancelled.jobs[0].id) is JobState.CANCELLED
     assert store.state(tenant, succeeded.jobs[0].id) is JobState.SUCCEEDED
 
 
@@ -218,7 +220,7 @@ def test_a_job_that_has_ended_or_is_about_to_can_be_neither_paused_nor_resumed(
     store: Store, tenant: str, running: Callable[..., ClaimedRun], submit: Callable[..., Job], action: str
 ) -> None:
     ended, stopping, cancelled = running(), running(), submit()
-    store.finish(ended.run_id, ended.jobs[0].id, JobState.SUCCEEDED)
+    finish(store, ended.run_id, ended.jobs[0].id, JobState.SUCCEEDED)
     store.request_cancel(tenant, stopping.jobs[0].id)
     store.request_cancel(tenant, cancelled.id)
 
@@ -236,3 +238,18 @@ def test_a_pause_with_a_key_replays_its_first_answer(
 
     assert store.request_pause(tenant, job_id, key()) == first
     assert store.state(tenant, job_id) is JobState.QUEUED
+
+
+def test_a_member_of_a_sweep_is_deleted_with_its_sweep_alone(
+    store: Store, tenant: str, new_job: Callable[..., NewJob]
+) -> None:
+    member = replace(new_job(), sweep={"variant": None, "values": {}, "seed": 0, "candidate": "0"})
+    submission = store.submit_sweep(tenant, NewSweep("sweep", {}, {}, [member]))
+    (job_id,) = [job.id for job in store.list(tenant).data]
+    store.request_cancel(tenant, job_id)
+    before = store.get_sweep(tenant, submission.sweep.id)
+
+    with pytest.raises(IllegalActionError, match=f"a job that is a member of {submission.sweep.id}. Delete the sweep"):
+        store.delete(tenant, job_id)
+
+    assert store.get_sweep(tenant, submission.sweep.id) == before

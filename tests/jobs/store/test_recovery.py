@@ -1,8 +1,14 @@
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
-from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job, NewRecord, WorkerInfo
+from one_job import append, requeue
+
+from jobs.database import Database
+from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job, JobEnd, NewRecord, WorkerInfo
 from jobs.states import JobState
 from jobs.store import Store
+from jobs.store.log import lock_jobs
+from jobs.tables import jobs
 
 
 def test_a_live_lease_is_left_alone(store: Store, tenant: str, running: Callable[..., ClaimedRun]) -> None:
@@ -78,7 +84,7 @@ def test_a_drain_does_not_count_as_a_lost_attempt(
             pass_lease(run.run_id)
             store.expire_leases(max_attempts=3)
         else:
-            store.requeue(run.run_id, job_id)
+            requeue(store, run.run_id, job_id)
 
     assert store.state(tenant, job_id) is JobState.QUEUED
 
@@ -177,7 +183,7 @@ def test_a_job_that_saves_a_checkpoint_between_its_losses_never_fails(
     for step in range(10):
         run = store.claim("wrk_1", cpu)
         assert run is not None
-        store.append(run.run_id, job_id, [NewRecord("checkpoint", {"step": step}, 1.0)])
+        append(store, run.run_id, job_id, [NewRecord("checkpoint", {"step": step}, 1.0)])
         pass_lease(run.run_id)
         store.expire_leases(max_attempts=2)
         rewind("jobs", "claimable_at")
@@ -202,7 +208,7 @@ def test_a_job_that_always_begins_anew_fails_though_it_saves_checkpoints(
     for _ in range(3):
         run = store.claim("wrk_1", cpu)
         assert run is not None
-        store.append(run.run_id, job_id, [NewRecord("checkpoint", {"step": 50}, 1.0)])
+        append(store, run.run_id, job_id, [NewRecord("checkpoint", {"step": 50}, 1.0)])
         pass_lease(run.run_id)
         store.expire_leases(max_attempts=3)
         states.append(store.state(tenant, job_id))
@@ -252,6 +258,61 @@ def test_what_a_lost_run_used_until_its_last_heartbeat_counts(
     store.expire_leases()
 
     assert store.get(tenant, run.jobs[0].id).usage["device_s"] == 7.5
+
+
+def test_jobs_of_one_pass_that_was_lost_share_what_it_used(
+    store: Store,
+    tenant: str,
+    running_group: Callable[..., ClaimedRun],
+    pass_lease: Callable[[int], None],
+    rewind: Callable[..., None],
+) -> None:
+    group = running_group(3)
+    rewind("runs", "started_at", 100.0)
+    rewind("runs", "heartbeat_at", 107.5)
+    pass_lease(group.run_id)
+
+    store.expire_leases()
+
+    assert [store.get(tenant, job.id).usage["device_s"] for job in group.jobs] == [2.5] * 3
+
+
+def test_leases_of_many_runs_expire_in_one_call(
+    store: Store, running: Callable[..., ClaimedRun], rewind: Callable[..., None]
+) -> None:
+    ids = [running().jobs[0].id for _ in range(120)]
+    rewind("runs", "lease_until")
+
+    assert store.expire_leases() == ids
+    assert store.expire_leases() == []
+
+
+def test_leases_expire_while_a_cancel_holds_jobs_of_the_same_runs(
+    store: Store,
+    tenant: str,
+    running_group: Callable[..., ClaimedRun],
+    cpu: Capabilities,
+    database: Database,
+    rewind: Callable[..., None],
+    wait_until_blocked: Callable[[], None],
+) -> None:
+    # The group with the smaller ids is claimed again, so that its run has the larger id.
+    first, second = running_group(2), running_group(2)
+    store.settle(first.run_id, [JobEnd(job_id=job.id, state=JobState.QUEUED) for job in first.jobs])
+    again = store.claim("wrk_1", cpu)
+    assert again is not None
+    rewind("runs", "lease_until")
+    in_order = [jobs.c.id.in_([job.id for job in group.jobs]) for group in (first, second)]
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as cancel:
+            lock_jobs(cancel, in_order[0])
+            expiry = pool.submit(store.expire_leases)
+            wait_until_blocked()
+            lock_jobs(cancel, in_order[1])
+        freed = expiry.result()
+
+    assert sorted(freed) == sorted(job.id for group in (first, second) for job in group.jobs)
 
 
 def test_a_job_that_ends_without_a_worker_owes_its_files_until_they_are_paid(

@@ -3,6 +3,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from one_job import finish, requeue
 
 from jobs.errors import StaleRunError
 from jobs.model import Capabilities, ClaimedRun, NewJob, NewSweep
@@ -128,7 +129,7 @@ def test_no_value_is_a_value(store: Store, halving: Any) -> None:
 def test_a_run_that_is_no_longer_current_decides_nothing(store: Store, halving: Any, cpu: Capabilities) -> None:
     run = halving(1, 2)
     for job in run.jobs:
-        store.requeue(run.run_id, job.id)
+        requeue(store, run.run_id, job.id)
 
     with pytest.raises(StaleRunError):
         judge(store, run, [1.0, 2.0])
@@ -138,7 +139,7 @@ def test_the_rungs_go_with_their_sweep(store: Store, halving: Any, tenant: str) 
     run = halving(1, 2)
     judge(store, run, [1.0, 2.0])
     for job in run.jobs:
-        store.finish(run.run_id, job.id, JobState.SUCCEEDED)
+        finish(store, run.run_id, job.id, JobState.SUCCEEDED)
 
     store.delete_sweep(tenant, run.jobs[0].sweep["id"])
 

@@ -25,6 +25,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from one_job import append, finish, lose, requeue
 from sqlalchemy import Connection, text
 
 from jobs.database import Database
@@ -187,7 +188,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(target=runs, crash=crash_points)
     def claim(self, crash: tuple[str, int]) -> MultipleResults[Run]:
-        queued = self.queued()
+        training = {model.group for model in self.models.values() if model.run_id is not None} - {None}
+        queued = [job_id for job_id in self.queued() if self.models[job_id].group not in training]
         self.let_delays_pass()
         done, run = self.attempt(crash, lambda: self.store.claim("wrk", CPU))
         if not done or not queued:
@@ -197,10 +199,11 @@ class StoreMachine(RuleBasedStateMachine):
         # the run.
         group = self.models[queued[0]].group
         taken = [job_id for job_id in queued if group is not None and self.models[job_id].group == group] or queued[:1]
+        begins_anew = self.models[taken[0]].checkpoint is None
         run_id = self.take(taken)
         if group is not None:
             for job_id, model in self.models.items():
-                if model.group == group and job_id not in taken and model.state not in TERMINAL:
+                if model.group == group and job_id not in taken and (begins_anew or model.state not in TERMINAL):
                     model.leave(is_alone=False)
         assert run is None or (run.run_id, [job.id for job in run.jobs]) == (run_id, taken)
         return multiple(*((run_id, job_id) for job_id in taken))
@@ -214,7 +217,7 @@ class StoreMachine(RuleBasedStateMachine):
             assert model is not None or not done
             if done and model is not None and model.may_join and model.state is JobState.STARTING:
                 company = [job_id for job_id in self.queued() if self.models[job_id].may_join][:limit]
-                assert joined is None or [job.id for job in joined.jobs] == [run[1], *company]
+                assert joined is None or [job.id for job in joined.jobs] == sorted([run[1], *company])
                 if company:
                     assert self.take(company) == run[0]
                     for job_id in (run[1], *company):
@@ -241,14 +244,13 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(run=runs, crash=crash_points)
     def start(self, run: Run, crash: tuple[str, int]) -> None:
-        model = self.current(run)
-        with self.refused_if(model is None):
-            done, trains = self.attempt(crash, lambda: self.store.start(*run))
-            assert model is not None or not done
-            if done and model is not None:
+        of_run = {job_id: model for job_id, model in self.models.items() if model.run_id == run[0]}
+        done, trains = self.attempt(crash, lambda: self.store.start_all(run[0]))
+        if done:
+            for model in of_run.values():
                 if model.state is JobState.STARTING:
                     model.go(JobState.RUNNING)
-                assert trains in (None, model.state is JobState.RUNNING)
+            assert trains in (None, {job_id: model.state is JobState.RUNNING for job_id, model in of_run.items()})
 
     @rule(
         run=runs,
@@ -263,7 +265,7 @@ class StoreMachine(RuleBasedStateMachine):
             apart = {"apart": True} if saves == "apart" else {}
             new.append(NewRecord("checkpoint", {"step": len(steps), **apart}, 1.0))
         with self.refused_if(model is None):
-            done, _ = self.attempt(crash, lambda: self.store.append(*run, new))
+            done, _ = self.attempt(crash, lambda: append(self.store, *run, new))
             assert model is not None or not done
             if done and model is not None:
                 model.steps = list(dict.fromkeys(model.steps + steps))
@@ -282,7 +284,7 @@ class StoreMachine(RuleBasedStateMachine):
             state = JobState.FAILED
         with self.refused_if(model is None):
             artifacts = FILES if files else []
-            done, _ = self.attempt(crash, lambda: self.store.finish(*run, state, artifacts=artifacts))
+            done, _ = self.attempt(crash, lambda: finish(self.store, *run, state, artifacts=artifacts))
             assert model is not None or not done
             if done and model is not None:
                 model.go(state, with_files=files)
@@ -291,7 +293,7 @@ class StoreMachine(RuleBasedStateMachine):
     def requeue(self, run: Run, crash: tuple[str, int]) -> None:
         model = self.current(run)
         with self.refused_if(model is None):
-            done, _ = self.attempt(crash, lambda: self.store.requeue(*run))
+            done, _ = self.attempt(crash, lambda: requeue(self.store, *run))
             assert model is not None or not done
             if done and model is not None:
                 model.give_back()
@@ -311,7 +313,7 @@ class StoreMachine(RuleBasedStateMachine):
     def lose_runner(self, run: Run, crash: tuple[str, int]) -> None:
         model = self.current(run)
         with self.refused_if(model is None):
-            done, _ = self.attempt(crash, lambda: self.store.lose(*run, LOST, LOST, artifacts=FILES))
+            done, _ = self.attempt(crash, lambda: lose(self.store, *run, LOST, LOST, artifacts=FILES))
             assert model is not None or not done
             if done and model is not None:
                 model.lose(with_files=True)

@@ -1,0 +1,116 @@
+"""Claiming: which job a worker takes, and who of its group comes along."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Connection, exists, or_, select, update
+
+from jobs.clock import read_clock
+from jobs.model import Capabilities, ClaimedRun
+from jobs.states import TERMINAL, JobState
+from jobs.store.base import Concern
+from jobs.store.log import LockedJob, lock_jobs, to_state, write_changes
+from jobs.store.reading import read_jobs
+from jobs.store.runs import new_run
+from jobs.tables import jobs
+
+CLAIM_ORDER = (jobs.c.priority.desc(), jobs.c.created_at, jobs.c.id)
+"""From the job that is claimed first to the last."""
+
+
+class Claiming(Concern):
+    """Claiming queued jobs."""
+
+    def claim(self, worker_id: str, capabilities: Capabilities) -> ClaimedRun | None:
+        """Take the best queued job that the worker can run, highest priority first, then oldest; or None.
+
+        It goes to ``starting``, with a new attempt, run and lease. One that trained with others before comes with all
+        of them that are waiting.
+        """
+        with self._database.write() as connection:
+            at = read_clock(connection)
+            found = _lock_best(connection, at, capabilities)
+            if not found:
+                return None
+            group_id = found[0].group_id
+            run_id = new_run(connection, worker_id, at, at + self._options.lease_s)
+            take(connection, found, run_id, at)
+            companions, is_whole = _part(connection, group_id, found)
+            claimed = read_jobs(connection, [job.id for job in found])
+            return ClaimedRun(run_id, claimed, group_id, companions, is_whole)
+
+    def waiting_job(self, capabilities: Capabilities) -> str | None:
+        """Return the job that `claim` would take now, without taking it."""
+        with self._database.read() as connection:
+            ready = _ready(read_clock(connection), capabilities)
+            query = select(jobs.c.id).where(*ready).order_by(*CLAIM_ORDER).limit(1)
+            found: str | None = connection.execute(query).scalar_one_or_none()
+        return found
+
+
+def take(connection: Connection, found: Sequence[LockedJob], run_id: int, at: float) -> None:
+    """Give locked jobs that are queued to a run, each with a new attempt."""
+    changes = [
+        to_state(job, JobState.STARTING, at=at, run_id=run_id, attempt=job.attempt + 1, heartbeat_at=at)
+        for job in found
+    ]
+    write_changes(connection, changes, at=at)
+
+
+def can_run(capabilities: Capabilities) -> ColumnElement[bool]:
+    """`Capabilities.can_take` in SQL."""
+    device = jobs.c.device.in_(["auto", *sorted(capabilities.devices)])
+    any_pool = jobs.c.pool.is_(None)
+    return device & (any_pool if capabilities.pool is None else or_(any_pool, jobs.c.pool == capabilities.pool))
+
+
+def _ready(at: float, capabilities: Capabilities) -> tuple[ColumnElement[bool], ...]:
+    """Queued jobs that the worker may claim now: of a group none while a run still has one of its jobs.
+
+    A drain gives the jobs of a group back one after the other. A claim in between would tear it apart.
+    """
+    others = jobs.alias()
+    still_trains = exists().where(others.c.group_id == jobs.c.group_id, others.c.run_id.is_not(None))
+    is_together = or_(jobs.c.group_id.is_(None), ~still_trains)
+    return (jobs.c.state == JobState.QUEUED.value, jobs.c.claimable_at <= at, can_run(capabilities), is_together)
+
+
+def _lock_best(connection: Connection, at: float, capabilities: Capabilities) -> list[LockedJob]:
+    """Lock the best queued job that the worker can run, with all of its group that wait; none where there is none."""
+    ready = _ready(at, capabilities)
+    while True:
+        with connection.begin_nested() as look:
+            found = lock_jobs(connection, *ready, order_by=CLAIM_ORDER, limit=1, skip_locked=True)
+            if not found or found[0].group_id is None:
+                return found
+            # Let go again: two claims that each hold one job of a group would wait for each other. All lock a group in
+            # the order of ids, and the later one finds nothing left of it.
+            look.rollback()
+        group = lock_jobs(connection, jobs.c.group_id == found[0].group_id)
+        waiting = [job for job in group if job.state is JobState.QUEUED]
+        # Looked at once more, now under the locks: another claim may have come and gone since.
+        if waiting and all(job.run_id is None for job in group):
+            return waiting
+
+
+def _part(connection: Connection, group_id: str | None, taken: Sequence[LockedJob]) -> tuple[list[str], bool]:
+    """Part the jobs of a locked group that are taken from those that do not come along, which will go on alone.
+
+    Who has ended keeps its part in a pass that goes on from a checkpoint. A pass that begins anew begins without it.
+
+    Returns:
+        All that the pass was begun with, and whether nobody else may go on from the group's checkpoints.
+    """
+    if group_id is None:
+        return [], True
+    ids = [job.id for job in taken]
+    of_group = jobs.c.group_id == group_id
+    lives = jobs.c.state.not_in([state.value for state in TERMINAL])
+    begins_anew = taken[0].checkpoint is None  # a checkpoint of the group is one of each of its jobs
+    stays = jobs.c.id.in_(ids) if begins_anew else jobs.c.id.in_(ids) | ~lives
+    companions = ids
+    if not begins_anew:
+        companions = list(connection.execute(select(jobs.c.id).where(of_group).order_by(jobs.c.id)).scalars())
+    connection.execute(update(jobs).where(of_group, ~stays).values(group_id=None))
+    # One that was cancelled meanwhile too: a rerun may go on from there.
+    needs_them = (jobs.c.id.not_in(ids), jobs.c.checkpoint["owner"].as_string() == group_id)
+    return companions, connection.execute(select(jobs.c.id).where(*needs_them).limit(1)).first() is None

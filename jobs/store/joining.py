@@ -1,0 +1,119 @@
+"""Joining: queued jobs that train in one pass with a claimed one."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Connection, null, select, update
+
+from jobs.clock import read_clock
+from jobs.ids import new_id
+from jobs.model import Capabilities, ClaimedRun
+from jobs.states import JobState
+from jobs.store.base import Concern
+from jobs.store.claiming import CLAIM_ORDER, can_run, take
+from jobs.store.log import LockedJob, lock_jobs
+from jobs.store.reading import read_jobs
+from jobs.store.rows import AnyRow
+from jobs.store.runs import lock_fenced
+from jobs.tables import jobs
+
+RUNNER_BYTES = 1_000_000_000
+"""What a runner takes before it has any member: most of it is torch."""
+
+
+class Joining(Concern):
+    """Putting jobs together."""
+
+    def has_companions(self, job_id: str) -> bool:
+        """Say whether any queued job could train in one pass with a claimed one."""
+        with self._database.read() as connection:
+            lead = connection.execute(_LEAD.where(jobs.c.id == job_id)).one_or_none()
+            if lead is None or not _is_free(lead):
+                return False
+            query = select(jobs.c.id).where(*_compatible(lead, read_clock(connection))).limit(1)
+            return connection.execute(query).first() is not None
+
+    def join(self, run_id: int, job_id: str, capabilities: Capabilities, limit: int, max_bytes: int) -> ClaimedRun:
+        """Claim queued jobs that may train in one pass with the one job of a run, which then are a group.
+
+        Safe to do twice: a run that has more than the one job is left as it is.
+
+        Args:
+            run_id: The fence.
+            job_id: Its one job.
+            capabilities: Of the worker.
+            limit: Most jobs to add.
+            max_bytes: What all members together may take; the limits of each, `resources.max_memory_bytes`, count too.
+
+        Returns:
+            The whole run, its jobs in the order of their ids: the one job alone where nothing fits.
+
+        Raises:
+            StaleRunError: The run is not the job's current one.
+        """
+        with self._database.write() as connection:
+            locked = lock_fenced(connection, run_id, [job_id])
+            lead = locked[job_id]
+            if len(locked) > 1:  # by an earlier call whose answer was lost
+                return ClaimedRun(run_id, read_jobs(connection, sorted(locked)), lead.group_id, sorted(locked))
+            row = connection.execute(_LEAD.where(jobs.c.id == job_id)).one()
+            at = read_clock(connection)
+            found: list[LockedJob] = []
+            if limit > 0 and _is_free(row) and lead.state is JobState.STARTING:
+                conditions = (*_compatible(row, at), can_run(capabilities))
+                found = lock_jobs(connection, *conditions, order_by=CLAIM_ORDER, limit=limit, skip_locked=True)
+                found = _within_memory(connection, lead, found, row.member_bytes, max_bytes)
+            group_id = new_id("grp") if found else None
+            take(connection, found, run_id, at)
+            # As `claim` has them: the place of a member in its pass decides its last bits.
+            ids = sorted(job.id for job in (lead, *found))
+            if group_id is not None:
+                connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(group_id=group_id))
+            return ClaimedRun(run_id, read_jobs(connection, ids), group_id, ids)
+
+
+_LEAD = select(
+    jobs.c.tenant,
+    jobs.c.fusion_key,
+    jobs.c.member_bytes,
+    jobs.c.alone,
+    jobs.c.group_id,
+    jobs.c.checkpoint,
+    jobs.c.num_lost_attempts,
+)
+
+
+def _is_free(row: AnyRow) -> bool:
+    """Whether a job may begin a group: it has not begun alone, nor with others."""
+    has_begun = row.group_id is not None or row.checkpoint is not None or row.num_lost_attempts > 0
+    return row.fusion_key is not None and not row.alone and not has_begun
+
+
+def _compatible(lead: AnyRow, at: float) -> tuple[ColumnElement[bool], ...]:
+    """Queued jobs that may begin a group with this one, and that may be taken now."""
+    return (
+        jobs.c.state == JobState.QUEUED.value,
+        jobs.c.fusion_key == lead.fusion_key,
+        jobs.c.tenant == lead.tenant,
+        jobs.c.claimable_at <= at,
+        jobs.c.alone.is_(False),
+        jobs.c.group_id.is_(None),
+        jobs.c.num_lost_attempts == 0,
+        jobs.c.checkpoint.is_(null()),
+    )
+
+
+def _within_memory(
+    connection: Connection, lead: LockedJob, found: Sequence[LockedJob], member_bytes: int, max_bytes: int
+) -> list[LockedJob]:
+    """As many as fit into the memory that there is, and into what each member allows the whole process."""
+    ids = [lead.id, *(job.id for job in found)]
+    rows = connection.execute(select(jobs.c.id, jobs.c.resolved_spec).where(jobs.c.id.in_(ids)))
+    limits = {row.id: row.resolved_spec.get("resources", {}).get("max_memory_bytes") for row in rows}
+    chosen = [lead]
+    for job in found:
+        wanted = [*chosen, job]
+        needed = len(wanted) * member_bytes
+        own = [limits[one.id] for one in wanted if limits[one.id] is not None]
+        if needed <= max_bytes and all(RUNNER_BYTES + needed <= limit for limit in own):
+            chosen = wanted
+    return chosen[1:]

@@ -1,0 +1,69 @@
+"""A run's jobs, and what it writes of one of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jobs.model import ArtifactRow, ClaimedRun, Job, JobEnd, Json, NewRecord
+from jobs.states import JobState, Reason, make_reason
+from jobs.store import Store
+
+
+def ids_of(run: ClaimedRun | None) -> list[str]:
+    return [job.id for job in run.jobs] if run is not None else []
+
+
+def saved(step: int, **more: object) -> NewRecord:
+    """That a checkpoint was saved."""
+    return NewRecord("checkpoint", {"step": step, "name": f"step-{step}", **more}, 1.0)
+
+
+def lost(job: Job) -> JobEnd:
+    """That its runner was killed."""
+    reason = make_reason(Reason.WORKER_LOST, "The runner died.", details={"signal": "SIGKILL"})
+    return JobEnd(job_id=job.id, state=JobState.QUEUED, reason=reason, last_reason=make_reason(Reason.POISONED))
+
+
+def append(store: Store, run_id: int, job_id: str, new_records: Sequence[NewRecord]) -> None:
+    store.append_all(run_id, {job_id: new_records})
+
+
+def finish(
+    store: Store,
+    run_id: int,
+    job_id: str,
+    state: JobState,
+    reason: Json | None = None,
+    result: Json | None = None,
+    usage: Mapping[str, Any] | None = None,
+    artifacts: Sequence[ArtifactRow] = (),
+) -> None:
+    """To a terminal state."""
+    end = JobEnd(job_id=job_id, state=state, reason=reason, result=result, usage=usage or {}, artifacts=artifacts)
+    store.settle(run_id, [end])
+
+
+def requeue(store: Store, run_id: int, job_id: str, usage: Mapping[str, Any] | None = None) -> JobState:
+    """Back to the queue, as a drain does; or to where a user asked it to go."""
+    end = JobEnd(job_id=job_id, state=JobState.QUEUED, usage=usage or {})
+    return store.settle(run_id, [end])[job_id]
+
+
+def lose(
+    store: Store,
+    run_id: int,
+    job_id: str,
+    reason: Json,
+    last_reason: Json,
+    usage: Mapping[str, Any] | None = None,
+    artifacts: Sequence[ArtifactRow] = (),
+) -> JobState:
+    """Its process was lost."""
+    lost = JobEnd(
+        job_id=job_id,
+        state=JobState.QUEUED,
+        reason=reason,
+        last_reason=last_reason,
+        usage=usage or {},
+        artifacts=artifacts,
+    )
+    return store.settle(run_id, [lost])[job_id]
