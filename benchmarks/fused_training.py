@@ -77,7 +77,7 @@ class Workload:
 
 
 WORKLOADS = {
-    "article": Workload("article", "mnist-5k", 784, 128, 64, 5),
+    "article": Workload("article", "mnist-5k", 784, 128, 64, 10),
     "digits": Workload("digits", "digits", 64, 64, 32, 20, num_many=128),
 }
 

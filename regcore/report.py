@@ -8,13 +8,11 @@ from typing import Any, Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from regcore.intervals import bootstrap, percentile_interval, wilson, with_interval
 
 _NUM_CALIBRATION_BINS: Final = 15
 _SPLIT_SEEDS: Final = {"train": 1, "validation": 2, "test": 3}
-_ROWS_AT_ONCE: Final = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +68,7 @@ def make_report(
         parameters: By `{layer}.{parameter}`.
         regularizers: In the order of the spec.
         data_loss: The data part of the last objective.
-        dead_units: By layer, from `count_dead_units`.
+        dead_units: By layer, units whose activation is the same for every train row.
     """
     losses = {
         split: bootstrap(_loss_column(rows), _first_mean, seed=_SPLIT_SEEDS[split])
@@ -161,30 +159,42 @@ def _weights_by_layer(parameters: Mapping[str, torch.Tensor]) -> dict[str, list[
     layers: dict[str, list[torch.Tensor]] = {}
     for name, tensor in parameters.items():
         if tensor.ndim >= 2:
-            layers.setdefault(name.rpartition(".")[0], []).append(tensor.detach().double().flatten().cpu())
+            layers.setdefault(name.rpartition(".")[0], []).append(tensor.detach())
     return layers
 
 
 def _sparsity(parameters: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-    layers = {layer: torch.cat(tensors) for layer, tensors in _weights_by_layer(parameters).items()}
-    num_zeros = sum(int((weights == 0).sum()) for weights in layers.values())
-    num_weights = sum(weights.numel() for weights in layers.values())
+    layers = _weights_by_layer(parameters)
+    sizes = {layer: sum(weight.numel() for weight in weights) for layer, weights in layers.items()}
+    zeros = {
+        layer: sizes[layer] - sum(int(weight.count_nonzero()) for weight in weights)
+        for layer, weights in layers.items()
+    }
     return {
-        "overall": num_zeros / num_weights if num_weights else 0.0,
-        "by_layer": {layer: float((weights == 0).double().mean()) for layer, weights in layers.items()},
+        "overall": sum(zeros.values()) / sum(sizes.values()) if sizes else 0.0,
+        "by_layer": {layer: zeros[layer] / sizes[layer] for layer in layers},
     }
 
 
 def _norms(parameters: Mapping[str, torch.Tensor]) -> dict[str, dict[str, float]]:
     return {
         layer: {
-            "l1": float(weights.abs().sum()),
-            "l2": float(weights.norm()),
-            "max": float(weights.abs().max()),
+            "l1": l1_norm(weights),
+            "l2": l2_norm(weights),
+            "max": max(float(weight.abs().max()) for weight in weights),
         }
-        for layer, tensors in _weights_by_layer(parameters).items()
-        for weights in [torch.cat(tensors)]
+        for layer, weights in _weights_by_layer(parameters).items()
     }
+
+
+def l1_norm(tensors: Sequence[torch.Tensor]) -> float:
+    """‖w‖₁ of all elements of the tensors together, summed in double precision."""
+    return sum(float(torch.linalg.vector_norm(tensor.double(), 1)) for tensor in tensors)
+
+
+def l2_norm(tensors: Sequence[torch.Tensor]) -> float:
+    """‖w‖ of all elements of the tensors together, summed in double precision."""
+    return math.hypot(*(float(torch.linalg.vector_norm(tensor.double())) for tensor in tensors))
 
 
 def _shares(regularizers: Sequence[RegularizerEffect], data_loss: float) -> list[dict[str, Any]]:
@@ -221,35 +231,3 @@ def _finite_or_null(value: Any) -> Any:
     if isinstance(value, list):
         return [_finite_or_null(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def count_dead_units(module: nn.Sequential, x: torch.Tensor) -> dict[str, int]:
-    """Units whose activation is the same for every row, by the layer that feeds them.
-
-    Such a unit carries nothing on: a ReLU that never opens, or a neuron whose incoming weights are all zero.
-
-    Args:
-        module: In evaluation mode.
-        x: Rows as fed to the model, usually the train split, (N, *feature_shape).
-    """
-    first: dict[str, torch.Tensor] = {}
-    varies: dict[str, torch.Tensor] = {}
-    with torch.inference_mode():
-        for block in torch.split(x, _ROWS_AT_ONCE):
-            for layer, outputs in _activations(module, block):
-                # Images keep channels second; a channel is one unit.
-                units = outputs.flatten(2).transpose(1, 2).flatten(0, 1) if outputs.ndim > 2 else outputs
-                reference = first.setdefault(layer, units[:1])
-                changed = (units != reference).any(dim=0)
-                varies[layer] = varies[layer] | changed if layer in varies else changed
-    return {layer: int((~changed).sum()) for layer, changed in varies.items()}
-
-
-def _activations(module: nn.Sequential, x: torch.Tensor) -> Iterable[tuple[str, torch.Tensor]]:
-    fed_by = None
-    for name, layer in module.named_children():
-        x = layer(x)
-        if next(layer.parameters(), None) is not None:
-            fed_by = name
-        elif fed_by is not None and type(layer).__module__ == "torch.nn.modules.activation":
-            yield fed_by, x

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from regcore.artifacts import weights_sha256
 from regcore.data.prepare import PreparedData
+from regcore.loop.constant_units import ConstantUnits
 from regcore.loop.convex import Optimality, optimality
 from regcore.loop.evaluate import evaluate, measure, predicted_labels, probabilities
 from regcore.loop.losses import RowLosses
@@ -18,7 +19,7 @@ from regcore.loop.result import Result
 from regcore.loop.trainer import Member
 from regcore.plan import Plan
 from regcore.record import finite_or_null
-from regcore.report import RegularizerEffect, SplitEvaluation, count_dead_units, make_report
+from regcore.report import RegularizerEffect, SplitEvaluation, l1_norm, l2_norm, make_report
 from regcore.statistics import r2_rows
 
 
@@ -41,7 +42,8 @@ def conclude(
         is_exact: Whether an uninterrupted run gives these very bits.
         companions: Keys of all that trained in one pass with them, and their own.
     """
-    evaluations, metrics = _evaluate(members[0].plan, network, data, losses)
+    units = ConstantUnits()
+    evaluations, metrics = _evaluate(members[0].plan, network, data, losses, units)
     optima = optimality([member.plan for member in members], network, data, losses)
     return [
         _conclude(
@@ -51,6 +53,7 @@ def conclude(
             data,
             evaluations[position],
             metrics[position],
+            units.count(position),
             optima[position],
             is_exact=is_exact,
             fused_with=[key for key in companions if key != member.key],
@@ -60,7 +63,7 @@ def conclude(
 
 
 def _evaluate(
-    plan: Plan, network: StackedNetwork, data: PreparedData, losses: RowLosses
+    plan: Plan, network: StackedNetwork, data: PreparedData, losses: RowLosses, units: ConstantUnits
 ) -> tuple[list[dict[str, SplitEvaluation]], list[dict[str, float]]]:
     """Every member on every split: row by row, and in sum."""
     evaluations: list[dict[str, SplitEvaluation]] = [{} for _ in network.seeds]
@@ -69,7 +72,7 @@ def _evaluate(
         split = getattr(data, name)
         if split is None:
             continue
-        evaluation = evaluate(network, split, losses)
+        evaluation = evaluate(network, split, losses, units.look if name == "train" else None)
         targets = split.y.cpu().numpy()
         for k, measured in enumerate(measure(evaluation, plan.loss)):
             outputs = evaluation.outputs[k].cpu()
@@ -91,13 +94,13 @@ def _conclude(
     data: PreparedData,
     evaluations: Mapping[str, SplitEvaluation],
     metrics: Mapping[str, float],
+    dead_units: Mapping[str, int],
     optimum: Optimality,
     *,
     is_exact: bool,
     fused_with: list[str],
 ) -> Result:
     plan, state = member.plan, network.member_state(position)
-    model = network.module(position)
     report = make_report(
         task=plan.task,
         evaluations=evaluations,
@@ -105,12 +108,12 @@ def _conclude(
         parameters=state,
         regularizers=_regularizer_effects(plan, member.history),
         data_loss=member.history[-1]["values"]["objective/data"] or 0.0,
-        dead_units=count_dead_units(model, data.train.x.cpu()),
+        dead_units=dead_units,
     )
     return Result(
         plan=plan,
         data=data,
-        model=model,
+        model=network.module(position),
         history=member.history,
         metrics=finite_or_null(metrics),
         selected_epoch=member.selected_epoch,
@@ -129,10 +132,8 @@ def _conclude(
 
 def _norms(state: Mapping[str, Tensor]) -> dict[str, float | None]:
     """Of all tensors of two or more dimensions together."""
-    weights = [tensor.double() for tensor in state.values() if tensor.dim() > 1]
-    l1 = sum(float(weight.abs().sum()) for weight in weights)
-    l2 = math.sqrt(sum(float(weight.square().sum()) for weight in weights))
-    return finite_or_null({"l1": l1, "l2": l2})
+    weights = [tensor for tensor in state.values() if tensor.dim() > 1]
+    return finite_or_null({"l1": l1_norm(weights), "l2": l2_norm(weights)})
 
 
 def _rows(plan: Plan, evaluations: Mapping[str, SplitEvaluation]) -> dict[str, NDArray[Any]]:

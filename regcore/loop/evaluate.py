@@ -7,7 +7,7 @@ from torch import Tensor
 
 from regcore.data.prepare import Split
 from regcore.loop.losses import RowLosses
-from regcore.loop.network import StackedNetwork
+from regcore.loop.network import OnActivation, StackedNetwork
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +25,11 @@ class Evaluation:
     targets: Tensor
 
 
-def evaluate(network: StackedNetwork, split: Split, losses: RowLosses) -> Evaluation:
+def evaluate(
+    network: StackedNetwork, split: Split, losses: RowLosses, on_activation: OnActivation | None = None
+) -> Evaluation:
     """Every row of a split, once."""
-    outputs = network.predict(split.x).to(split.x.dtype)
+    outputs = network.predict(split.x, on_activation).to(split.x.dtype)
     return Evaluation(losses(outputs, split.y.unsqueeze(0)).double(), outputs.double(), split.y)
 
 

@@ -25,8 +25,9 @@ SIZES: Final = (1, 4, 16, 64, 256)
 """Stacks that are timed; sizes in between do not differ enough to tell."""
 MEMORY_SHARE: Final = 0.4
 """Most of the memory that is free now that a pass may take."""
-_MIN_TIMED_S: Final = 0.02
-_MAX_TIMED_STEPS: Final = 10
+_MIN_TIMED_S: Final = 0.05
+_NUM_TIMED_STEPS: Final = (6, 10)
+"""At least, and at most where they are short. The first two touch new memory and are no measure of the others."""
 _WORTHWHILE: Final = 0.95
 """A larger stack must cost a member at most this share of the time: company has its risks."""
 
@@ -53,7 +54,8 @@ def fitting_size(plan: Plan, num_members: int, *, data_dir: Path | None = None) 
     device = choose_device(plan.resolved_spec.resources.device)
     times_s = _step_times_s.setdefault(f"{plan.fusion_key} {device} {torch.get_num_threads()}", {})
     load = cache(lambda: prepare(plan.resolved_spec, data_dir, device=device))
-    sizes = [size for size in SIZES if size <= most]
+    enough = next((size for size in SIZES if size >= num_members), SIZES[-1])
+    sizes = [size for size in SIZES if size <= min(most, enough)]
     fitting = _best_size(sizes, times_s, lambda size: _member_step_s(plan, size, load()))
     # The largest size that was timed stands for all beyond it.
     return min(num_members, most) if fitting == SIZES[-1] else min(num_members, most, fitting)
@@ -111,7 +113,8 @@ def _step_s(plans: Sequence[Plan], data: PreparedData) -> float:
         now = time.perf_counter()
         times.append(now - began_at)
         began_at = now
-        if len(times) >= _MAX_TIMED_STEPS or (len(times) > 2 and sum(times[1:]) > _MIN_TIMED_S):
+        fewest, most = _NUM_TIMED_STEPS
+        if len(times) >= most or (len(times) >= fewest and sum(times) > _MIN_TIMED_S):
             break
     return min(times)
 

@@ -1,17 +1,36 @@
 """K networks of one shape as one: every parameter has a leading member axis."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from regcore.layers import AnyLayer, LayerContext, build_module, walk_shapes
+from regcore.layers import Activation, AnyLayer, LayerContext, build_module, walk_shapes
 from regcore.plan import Plan
 from regcore.streams import generator
 
 EVAL_CHUNK_ROWS = 8192
+
+OnActivation = Callable[[str, Tensor], None]
+"""Hears the label of a layer with parameters, and what the non-linearity behind it gives, (K, B, ...)."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Stage:
+    """One layer of all members, with its weights. Those change in place only, so this is settled once.
+
+    Attributes:
+        fed_by: For a non-linearity, the layer with parameters before it.
+    """
+
+    label: str
+    layer: AnyLayer
+    members: Sequence[AnyLayer]
+    weights: dict[str, Tensor]
+    fed_by: str | None
 
 
 class StackedNetwork:
@@ -46,12 +65,14 @@ class StackedNetwork:
         self._walk = walk
         self._stages = self._make_stages()
 
-    def _make_stages(self) -> list[tuple[str, AnyLayer, Sequence[AnyLayer], dict[str, Tensor]]]:
-        """Weights change in place only, so which tensors belong to which layer is settled once."""
-        return [
-            (label, layer, members, {p: self.weights[f"{label}.{p}"] for p in layer.parameter_shapes(seen)})
-            for (label, layer, seen), members in zip(self._walk, self._members, strict=True)
-        ]
+    def _make_stages(self) -> list[_Stage]:
+        stages: list[_Stage] = []
+        last: str | None = None
+        for (label, layer, seen), members in zip(self._walk, self._members, strict=True):
+            weights = {name: self.weights[f"{label}.{name}"] for name in layer.parameter_shapes(seen)}
+            last = label if weights else last
+            stages.append(_Stage(label, layer, members, weights, last if isinstance(layer, Activation) else None))
+        return stages
 
     @property
     def num_members(self) -> int:
@@ -70,7 +91,15 @@ class StackedNetwork:
         part._stages = part._make_stages()
         return part
 
-    def forward(self, x: Tensor, *, training: bool, step: int = 0, micro_batch: int = 0) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        *,
+        training: bool,
+        step: int = 0,
+        micro_batch: int = 0,
+        on_activation: OnActivation | None = None,
+    ) -> Tensor:
         """Outputs of every member.
 
         Args:
@@ -78,21 +107,30 @@ class StackedNetwork:
             training: Whether stochastic layers act.
             step: Which step's masks to draw.
             micro_batch: Which part of an accumulated step this is.
+            on_activation: Looks on; None for nobody.
 
         Returns:
             (K, B, outputs).
         """
         with self._precision():
-            for label, layer, members, weights in self._stages:
-                x = layer.forward(x, weights, LayerContext(label, training, members, self.seeds, step, micro_batch))
+            for stage in self._stages:
+                context = LayerContext(stage.label, training, stage.members, self.seeds, step, micro_batch)
+                x = stage.layer.forward(x, stage.weights, context)
+                if on_activation is not None and stage.fed_by is not None:
+                    on_activation(stage.fed_by, x)
         return x
 
     @torch.no_grad()
-    def predict(self, x: Tensor) -> Tensor:
+    def predict(self, x: Tensor, on_activation: OnActivation | None = None) -> Tensor:
         """Outputs in evaluation mode for all rows, (K, N, outputs), in chunks that bound the memory."""
         num_rows = max(1, EVAL_CHUNK_ROWS // self.num_members)
-        chunks = [self.forward(rows.unsqueeze(0), training=False) for rows in torch.split(x, num_rows)]
-        return torch.cat(chunks, dim=1)
+        return torch.cat(
+            [
+                self.forward(rows.unsqueeze(0), training=False, on_activation=on_activation)
+                for rows in torch.split(x, num_rows)
+            ],
+            dim=1,
+        )
 
     def member_state(self, member: int) -> dict[str, Tensor]:
         """One member's parameters, without the member axis, on the CPU."""
@@ -101,9 +139,9 @@ class StackedNetwork:
     def module(self, member: int) -> nn.Sequential:
         """One member as a plain torch module, in evaluation mode."""
         layers = [members[member] for members in self._members]
-        state = self.member_state(member)
-        module = build_module(layers, self.input_shape).to(next(iter(state.values())).dtype)
-        module.load_state_dict(state)
+        with torch.device("meta"):  # initial weights would be drawn for nothing
+            module = build_module(layers, self.input_shape)
+        module.load_state_dict(self.member_state(member), assign=True)
         return module.eval()
 
     def _precision(self) -> AbstractContextManager[object]:

@@ -8,9 +8,8 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import log_loss, mean_absolute_error, r2_score
 from sklearn.preprocessing import StandardScaler
-from torch import nn
 
-from regcore.report import RegularizerEffect, SplitEvaluation, count_dead_units, make_report
+from regcore.report import RegularizerEffect, SplitEvaluation, make_report
 
 
 def report_of(task, evaluations, **changes):
@@ -161,20 +160,3 @@ def test_what_is_not_finite_is_null():
 
     assert report["metrics"]["train"]["loss"] == {"value": None, "low": None, "high": None}
     json.dumps(report, allow_nan=False)
-
-
-def test_dead_units_are_those_that_answer_every_row_alike():
-    linear = nn.Linear(3, 4)
-    with torch.no_grad():
-        linear.weight[0] = 0  # no input reaches it
-        linear.weight[1], linear.bias[1] = -1, -1  # its relu never opens for these rows
-        linear.weight[2:] = 1
-        linear.bias[2:] = 0
-    module = nn.Sequential()
-    module.add_module("linear1", linear)
-    module.add_module("activation1", nn.ReLU())
-    module.add_module("head", nn.Linear(4, 1))
-
-    dead = count_dead_units(module, torch.rand(5000, 3))
-
-    assert dead == {"linear1": 2}

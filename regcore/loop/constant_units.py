@@ -1,0 +1,30 @@
+"""Units that carry nothing on: their activation is the same for every row.
+
+A ReLU that never opens is such a unit, and so is a neuron whose incoming weights are all zero.
+"""
+
+from torch import Tensor
+
+
+class ConstantUnits:
+    """Looks at activations as they pass, chunk after chunk of the same split."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, Tensor] = {}
+        self._varies: dict[str, Tensor] = {}
+
+    def look(self, layer: str, activations: Tensor) -> None:
+        """Compare each row of a chunk with the first row of all.
+
+        Args:
+            layer: That feeds the non-linearity.
+            activations: (K, B, units), or (K, B, channels, ...): a channel is one unit.
+        """
+        units = activations.flatten(3).movedim(2, -1).flatten(1, 2) if activations.dim() > 3 else activations
+        first = self._first.setdefault(layer, units[:, :1].clone())
+        varies = (units != first).any(1)
+        self._varies[layer] = self._varies[layer] | varies if layer in self._varies else varies
+
+    def count(self, member: int) -> dict[str, int]:
+        """How many units of a member are constant, by the layer that feeds them."""
+        return {layer: int((~varies[member]).sum()) for layer, varies in self._varies.items()}
