@@ -20,10 +20,10 @@ from jobs.settings import Settings
 from jobs.store import open_store
 from worker.devices import find_slots, threads_per_slot
 from worker.environment import runner_environment
+from worker.live_run import Surroundings
 from worker.process import RunnerProcess
 from worker.reconciler import Periodic, beat, pay_files, reconcile, tidy, wake_idle
 from worker.spare import WarmRunners
-from worker.surroundings import Surroundings
 from worker.task import Claimer, register_task
 
 _log = get_logger(__name__)

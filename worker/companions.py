@@ -6,9 +6,9 @@ from jobs.logs import get_logger
 from jobs.model import Capabilities, ClaimedRun, Job
 from worker.devices import Slot
 from worker.lease import Lease
+from worker.live_run import Surroundings
 from worker.process import TICK_S, WARM_UP_TIMEOUT_S, RunnerProcess
 from worker.protocol import Fit, Fitting
-from worker.surroundings import Surroundings
 
 _log = get_logger(__name__)
 

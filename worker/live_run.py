@@ -1,10 +1,16 @@
 """A run while its jobs train: what the parts of its supervisor share, and how it reaches the store."""
 
+import threading
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from jobs.artifacts import ArtifactStore
 from jobs.errors import StoreUnavailableError
+from jobs.live import Notifier
 from jobs.model import ClaimedRun
+from jobs.settings import Settings
+from jobs.store import Store
 from worker.archive import logged_lines
 from worker.checkpoints import RunCheckpoints
 from worker.files import LogFollower, RunDirectory, run_output
@@ -13,7 +19,23 @@ from worker.member import Member
 from worker.outbox import Outbox
 from worker.process import RunnerProcess
 from worker.protocol import Accepted
-from worker.surroundings import Surroundings
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every supervisor of a worker shares.
+
+    Attributes:
+        draining: Set when the worker is told to shut down: runs go back to the queue.
+        num_threads: That torch gets in each runner.
+    """
+
+    store: Store
+    artifacts: ArtifactStore
+    notifier: Notifier
+    settings: Settings
+    draining: threading.Event
+    num_threads: int
 
 
 class LiveRun:

@@ -17,14 +17,13 @@ from worker.devices import Slot
 from worker.endings import Endings
 from worker.files import remove_run
 from worker.lease import Lease, LeaseLostError
-from worker.live_run import LiveRun
+from worker.live_run import LiveRun, Surroundings
 from worker.member import Member
 from worker.oom import count_oom_kills
 from worker.outcome import Crash, Verdict
 from worker.process import TICK_S, RunnerProcess
 from worker.protocol import Ended, Event, Finished, Judged, Judging, Run, RunMember, Saved, Started, Wrote
 from worker.stopping import Stopping
-from worker.surroundings import Surroundings
 
 _POLL_S = 0.3
 """Between two looks at logs, limits and requests, and between two writes of records, each a transaction over all jobs.

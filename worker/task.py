@@ -18,9 +18,9 @@ from jobs.queue import TASK_NAME
 from jobs.states import JobState, Reason, make_reason
 from worker.devices import Slot
 from worker.lease import LeaseLostError
+from worker.live_run import Surroundings
 from worker.spare import WarmRunners
 from worker.supervisor import Supervisor
-from worker.surroundings import Surroundings
 
 _log = get_logger(__name__)
 

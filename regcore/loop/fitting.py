@@ -18,7 +18,7 @@ from regcore.data.prepare import PreparedData, prepare
 from regcore.fusion import fusion_key
 from regcore.loop.group import SMALL_STEP_PRODUCTS, choose_device, is_out_of_memory, losses_of
 from regcore.loop.network import StackedNetwork
-from regcore.loop.trainer import Member, Trainer
+from regcore.loop.stack import Stack
 from regcore.plan import Plan
 
 SIZES: Final = (1, 4, 16, 64, 256)
@@ -102,12 +102,10 @@ def _step_s(plans: Sequence[Plan], data: PreparedData) -> float:
         device=data.train.x.device,
         autocast=plans[0].resolved_spec.training.precision == "bfloat16",
     )
-    members = [Member(str(position), plan, lambda record: None) for position, plan in enumerate(plans)]
-    trainer = Trainer(members, network, data, losses_of(plans[0], data))
+    stack = Stack(plans, network, data, losses_of(plans[0], data))
     times: list[float] = []
-    steps = trainer.first_steps()
     began_at = time.perf_counter()
-    for _ in steps:
+    for _ in stack.first_steps():
         if network.device.type == "cuda":
             torch.cuda.synchronize(network.device)
         now = time.perf_counter()

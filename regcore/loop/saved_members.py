@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from regcore.checkpoint import State
-from regcore.loop.trainer import bind_effects
+from regcore.loop.stack import bind_effects
 from regcore.plan import Plan
 
 

@@ -1,30 +1,22 @@
-"""The loop itself: K members from their first step to their selected weights."""
+"""The loop itself: K members from their first step to their selected weights, each with its own end."""
 
 import copy
-import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from regcore.checkpoint import State
-from regcore.data.prepare import PreparedData, Split
+from regcore.data.prepare import PreparedData
 from regcore.errors import DivergedError, TrainingError, TrainingHalved, TrainingStopped
 from regcore.loop.checkpointer import Checkpointer
-from regcore.loop.compiled import compiled
 from regcore.loop.control import Control
-from regcore.loop.evaluate import evaluate, measure
 from regcore.loop.losses import RowLosses
 from regcore.loop.network import StackedNetwork
+from regcore.loop.stack import Stack
 from regcore.plan import Plan
 from regcore.record import Record, metrics_body
-from regcore.regularizers import Effect
-from regcore.schedule import Moment
-from regcore.streams import generator
 
 PROGRESS_EVERY_S = 0.5
 
@@ -75,7 +67,7 @@ class Trainer:
         checkpointer: Saves the run when that is due, and before it stops; None to save nothing.
 
     Attributes:
-        step: Optimizer steps taken.
+        stack: What is computed with.
         members: Those that still train.
     """
 
@@ -90,28 +82,20 @@ class Trainer:
         checkpointer: Checkpointer | None = None,
     ) -> None:
         self.members = list(members)
-        self.network = network
-        self.data = data
-        self.losses = losses
-        self.step = 0
+        self.stack = Stack([member.plan for member in members], network, data, losses)
         self._control = control or Control()
         self._checkpointer = checkpointer
         self._lead = members[0].plan
-        plans = [member.plan for member in members]
-        optimizers: list[Any] = [plan.resolved_spec.optimizer for plan in plans]
-        self._update = type(optimizers[0]).bind(optimizers, network.weights)
-        self._effects = bind_effects(plans)
-        # What each step of this epoch saw: its data loss times its rows. One apart, so that the first bad one is known.
-        self._objective = torch.zeros(
-            self._lead.steps_per_epoch, len(plans), dtype=torch.float64, device=network.device
-        )
-        self._kept: dict[str, Tensor] = {}
         self._started_at = self._progress_at = time.monotonic()
-        self._forward: Callable[..., Tensor] = network.forward
+
+    @property
+    def step(self) -> int:
+        """Optimizer steps taken."""
+        return self.stack.step
 
     def run(self) -> Iterator[Ending]:
         """Train to the last epoch, or until no member is left; tell of members as they end."""
-        self._forward = self._make_forward()
+        self._compile_if_wanted()
         try:
             yield from self._run()
         except _AllDivergedError:
@@ -130,38 +114,19 @@ class Trainer:
                 return
         yield self._end(range(len(self.members)))
 
-    def first_steps(self) -> Iterator[None]:
-        """Take steps and do nothing else, one for each item, without end: for those who time them, uncompiled."""
-        for rows in itertools.cycle(self._batches(0)):
-            self._step(rows, self._moment(self.step))
-            self.step += 1
-            yield
-
     def state(self) -> State:
         """All that going on from here needs, besides what follows from the specs and from `step`."""
         return {
+            **self.stack.state(),
             "keys": [member.key for member in self.members],
-            "weights": dict(self.network.weights),
-            "kept": self._kept,
-            "update": self._update.state,
-            "effects": {name: effect.state() for name, effect in self._effects.items()},
-            "objective": self._objective[: self.step % self._lead.steps_per_epoch].clone(),
             "history": [member.history for member in self.members],
             "selected_epochs": [member.selected_epoch for member in self.members],
             "elapsed_s": time.monotonic() - self._started_at,
         }
 
-    @torch.no_grad()
     def resume(self, step: int, state: Mapping[str, Any]) -> None:
         """Go on from the state that was taken of these very members after so many steps."""
-        self.step = step
-        for name, weight in self.network.weights.items():
-            weight.copy_(state["weights"][name])
-        self._kept = {name: kept.to(self.network.device) for name, kept in state["kept"].items()}
-        self._update.load_state(state["update"])
-        for name, effect in self._effects.items():
-            effect.load_state(state["effects"][name])
-        self._objective[: len(state["objective"])].copy_(state["objective"])
+        self.stack.resume(step, state)
         for member, history, epoch in zip(self.members, state["history"], state["selected_epochs"], strict=True):
             member.history, member.selected_epoch = history, epoch
         self._started_at -= state["elapsed_s"]
@@ -169,20 +134,15 @@ class Trainer:
     def select(self, positions: Sequence[int]) -> "Trainer":
         """A trainer of some of the members alone, at the same step, with tensors of its own."""
         part = copy.copy(self)
-        rows = torch.tensor(list(positions), device=self.network.device)
         part.members = [self.members[position] for position in positions]
         part._lead = part.members[0].plan
-        part.network = self.network.select(positions)
-        part._update = self._update.select(positions, part.network.weights)
-        part._effects = {name: effect.select(positions) for name, effect in self._effects.items()}
-        part._objective = self._objective.index_select(1, rows)
-        part._kept = {name: kept.index_select(0, rows) for name, kept in self._kept.items()}
-        part._forward = part._make_forward()
+        part.stack = self.stack.select(positions)
+        part._compile_if_wanted()
         return part
 
-    def _make_forward(self) -> Callable[..., Tensor]:
-        wanted = self._lead.resolved_spec.training.compile
-        return compiled(self.network.forward, self._tell) if wanted else self.network.forward
+    def _compile_if_wanted(self) -> None:
+        if self._lead.resolved_spec.training.compile:
+            self.stack.compile(self._tell)
 
     def _end(self, positions: Sequence[int], error: TrainingError | None = None) -> Ending:
         """Take members out of the stack: with their selected weights, or with an error."""
@@ -195,7 +155,7 @@ class Trainer:
         if error is None:
             ended = self if len(members) == len(self.members) else self.select(positions)
             ended._restore()
-            network = ended.network
+            network = ended.stack.network
         rest = [position for position in range(len(self.members)) if position not in set(positions)]
         if rest:
             vars(self).update(vars(self.select(rest)))
@@ -204,21 +164,17 @@ class Trainer:
         return Ending(members, network, error)
 
     def _train_epoch(self, epoch: int) -> Iterator[Ending]:
-        taken = self.step % self._lead.steps_per_epoch
-        if taken == 0:
-            self._objective.zero_()
-        batches = self._batches(epoch)
-        for start in range(taken, self._lead.steps_per_epoch):
+        batches = self.stack.batches(epoch)
+        for start in range(self.step % self._lead.steps_per_epoch, self._lead.steps_per_epoch):
             self._stop_or_save(epoch)
             for ending in self._let_leave(epoch):
                 yield ending
-                batches = self._batches(epoch)
+                batches = self.stack.batches(epoch)
             if not self.members:
                 return
-            self._step(batches[start], self._moment(self.step))
-            self.step += 1
+            self.stack.advance(batches[start])
             self._tell_progress()
-        yield from self._end_diverged(self._lost())
+        yield from self._end_diverged(self.stack.lost())
 
     def _stop_or_save(self, epoch: int) -> None:
         """Between two steps, where the state is whole."""
@@ -237,7 +193,7 @@ class Trainer:
         if not any(member.key in leaving for member in self.members):
             return
         # A state without hope is not worth a checkpoint.
-        yield from self._end_diverged([k for k in self._lost() if self.members[k].key in leaving])
+        yield from self._end_diverged([k for k in self.stack.lost() if self.members[k].key in leaving])
         positions = [position for position, member in enumerate(self.members) if member.key in leaving]
         for position in positions:
             root = leaving[self.members[position].key]
@@ -249,56 +205,22 @@ class Trainer:
         if positions:
             yield self._end(positions, TrainingStopped("the member was asked to leave"))
 
-    def _batches(self, epoch: int) -> list[Tensor]:
-        """Row numbers of each step, (K, B): every member has its own order."""
-        num_rows = len(self.data.train)
-        size = self._lead.batch_size * self._lead.resolved_spec.training.grad_accumulation
-        orders = [torch.randperm(num_rows, generator=generator(s, "order", epoch)) for s in self.network.seeds]
-        return list(torch.split(torch.stack(orders).to(self.network.device), size, dim=1))
-
-    def _step(self, rows: Tensor, moment: Moment) -> None:
-        weights, gradients = self.network.weights, self._gradients(rows, moment)
-        with torch.no_grad():
-            for effect in self._effects.values():
-                effect.on_gradients(weights, gradients, moment)
-            for effect in self._effects.values():
-                effect.before_step(weights, self._update, moment)
-            self._update.step(gradients, moment)
-            for effect in self._effects.values():
-                effect.after_step(weights, self._update, moment)
-
-    def _gradients(self, rows: Tensor, moment: Moment) -> dict[str, Tensor]:
-        """Of the mean data loss over the step's rows; members do not meet, so one backward serves all."""
-        names, leaves = list(self.network.weights), list(self.network.weights.values())
-        total: list[Tensor] = []
-        objective = self._objective[moment.step % self._lead.steps_per_epoch]
-        for part, chosen in enumerate(torch.split(rows, self._lead.batch_size, dim=1)):
-            x, y = _gather(self.data.train, chosen)
-            outputs = self._forward(x, training=True, step=moment.step, micro_batch=part)
-            data_loss = self.losses(outputs.to(self.data.train.x.dtype), y).sum(1) / rows.shape[1]
-            objective.add_(data_loss.detach(), alpha=rows.shape[1])
-            gradients = torch.autograd.grad(data_loss.sum(), leaves)
-            total = [a.add_(b) for a, b in zip(total, gradients, strict=True)] if total else list(gradients)
-        return dict(zip(names, total, strict=True))
-
     def _rung(self, epoch: int) -> dict[str, str]:
         """The members that are judged after this epoch, with the metric that each is judged by."""
         rungs = {member.key: self._control.rungs(member.key) for member in self.members}
         return {key: rung.metric for key, rung in rungs.items() if epoch in rung.epochs}
 
-    @torch.no_grad()
     def _evaluate(self, epoch: int, rung: Mapping[str, str], *, everybody: bool) -> Iterator[Ending]:
         """Record the metrics of all members, or of those at a rung alone, and let those go that end here."""
-        moment = self._moment(epoch * self._lead.steps_per_epoch - 1)
         # A rung of others is no evaluation of a member's own: alone it would have none here either.
         table = [
             values if everybody or member.key in rung else None
-            for member, values in zip(self.members, self._measure(moment), strict=True)
+            for member, values in zip(self.members, self.stack.measure(), strict=True)
         ]
         for member, values in zip(self.members, table, strict=True):
             if values is None:
                 continue
-            body = metrics_body(epoch, moment.step + 1, values)
+            body = metrics_body(epoch, self.step, values)
             record = Record("metrics", body)
             member.history.append({"seq": len(member.history) + 1, "at": record.at, **body})
             member.on_record(record)
@@ -336,79 +258,23 @@ class Trainer:
         if positions:
             yield self._end(positions, TrainingHalved(f"others of its sweep were better after epoch {epoch}"))
 
-    def _measure(self, moment: Moment) -> list[dict[str, float]]:
-        """Each member's metrics on every split, in evaluation mode, and what its optimizer saw."""
-        table = self._measure_objective(moment)
-        for name in ("train", "validation", "test"):
-            split = getattr(self.data, name)
-            if split is None:
-                continue
-            measured = measure(evaluate(self.network, split, self.losses), self._lead.loss)
-            for values, own in zip(table, measured, strict=True):
-                values.update({f"{name}/{metric}": value for metric, value in own.items()})
-        for values in table:
-            if "test/loss" in values:
-                values["generalization_gap"] = values["test/loss"] - values["train/loss"]
-        return table
-
-    def _measure_objective(self, moment: Moment) -> list[dict[str, float]]:
-        """What the optimizer saw, each penalty by its name, the rate and the zeros."""
-        weights = self.network.weights
-        columns = {"objective/data": self._objective.sum(0) / len(self.data.train)}
-        for name, effect in self._effects.items():
-            if effect.members[0].adds_to_objective:
-                columns[f"objective/penalty.{name}"] = effect.penalty(weights, moment)
-        columns["objective/total"] = torch.stack(list(columns.values())).sum(0)
-        columns["num_zeros"] = sum(
-            ((weight == 0).flatten(1).sum(1).double() for weight in weights.values() if weight.dim() > 2),
-            torch.zeros_like(self._objective[0]),
-        )
-        sizes = sum(weight[0].numel() for weight in weights.values() if weight.dim() > 2)
-        columns["sparsity"] = columns["num_zeros"] / max(1, sizes)
-        table = torch.stack(list(columns.values())).T.tolist()
-        named = [dict(zip(columns, row, strict=True)) for row in table]
-        for values, rate in zip(named, self._update.rates(moment), strict=True):
-            values["learning_rate"] = rate
-        return named
-
     def _hear(self, table: Sequence[Mapping[str, float] | None], epoch: int) -> frozenset[int]:
-        """Let the effects look at the metrics, and keep the weights of those members that they want kept.
+        """Note which epoch each member would have selected by now.
 
         Returns:
             Places of the members that have stopped.
         """
-        selects, stopped = False, frozenset[int]()
-        for effect in self._effects.values():
-            if type(effect).on_evaluation is Effect.on_evaluation:
-                continue
-            selects = True
-            verdict = effect.on_evaluation(table)
-            stopped |= verdict.stop
-            for k in verdict.keep:
-                self._keep(k)
-                self.members[k].selected_epoch = epoch
-        if not selects:
-            for member, values in zip(self.members, table, strict=True):
-                member.selected_epoch = member.selected_epoch if values is None else epoch
-        return stopped
+        verdict = self.stack.hear(table)
+        for position, (member, values) in enumerate(zip(self.members, table, strict=True)):
+            if (verdict is None and values is not None) or (verdict is not None and position in verdict.keep):
+                member.selected_epoch = epoch
+        return frozenset() if verdict is None else verdict.stop
 
-    def _keep(self, member: int) -> None:
-        for name, weight in self.network.weights.items():
-            if name not in self._kept:
-                self._kept[name] = torch.zeros_like(weight)
-            self._kept[name][member] = weight.detach()[member]
-
-    @torch.no_grad()
     def _restore(self) -> None:
         """Give each member the weights that were kept of it; one whose metric was never finite ends with its last."""
-        selected = [k for k, member in enumerate(self.members) if member.selected_epoch]
-        for name, kept in self._kept.items():
-            self.network.weights[name][selected] = kept[selected]
+        self.stack.restore([k for k, member in enumerate(self.members) if member.selected_epoch])
         for member in self.members:
             member.selected_epoch = member.selected_epoch or member.history[-1]["epoch"]
-
-    def _moment(self, step: int) -> Moment:
-        return Moment(step, self._lead.steps_per_epoch, self._lead.num_steps)
 
     def _tell(self, record: Record) -> None:
         for member in self.members:
@@ -440,21 +306,13 @@ class Trainer:
 
         One of several goes on unseen until the epoch's end, so that when it leaves does not depend on the clock.
         """
-        if len(self._lost()) == len(self.members):
+        if len(self.stack.lost()) == len(self.members):
             raise _AllDivergedError
-
-    def _lost(self) -> list[int]:
-        """Places of the members that saw a loss in this epoch that is not finite."""
-        found: list[int] = (~torch.isfinite(self._objective).all(0)).nonzero().flatten().tolist()
-        return found
 
     def _diverged(self, position: int) -> DivergedError:
         """Names the first step whose loss was bad; the last one where only the evaluation shows it."""
         member = self.members[position]
-        bad = (~torch.isfinite(self._objective[:, position])).nonzero()
-        step = self.step
-        if len(bad):
-            step = (step - 1) // self._lead.steps_per_epoch * self._lead.steps_per_epoch + int(bad[0]) + 1
+        step = self.stack.first_bad_step(position)
         good = [row for row in member.history if not row["non_finite"]]
         rate = member.plan.resolved_spec.optimizer.learning_rate
         epoch = (step - 1) // self._lead.steps_per_epoch + 1
@@ -467,21 +325,3 @@ class Trainer:
 
 class _AllDivergedError(Exception):
     """No member has a finite loss left."""
-
-
-def bind_effects(plans: Sequence[Plan]) -> dict[str, Effect]:
-    """Each regularizer's effect for all members, by the regularizer's name in the plan."""
-    effects: dict[str, Effect] = {}
-    for position, planned in enumerate(plans[0].regularizers):
-        members = [plan.resolved_spec.regularizers[position] for plan in plans]
-        effect = type(members[0]).bind(members, planned.parameters)
-        if effect is not None:
-            effects[planned.name] = effect
-    return effects
-
-
-def _gather(split: Split, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """(K, B, ...) rows of a split, for row numbers (K, B)."""
-    flat = rows.flatten()
-    x, y = split.x.index_select(0, flat), split.y.index_select(0, flat)
-    return x.view(*rows.shape, *x.shape[1:]), y.view(rows.shape)

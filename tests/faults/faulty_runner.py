@@ -9,14 +9,14 @@ from regcore.loop.trainer import Trainer
 from worker.runner import main
 
 AT_STEP = 20
-_step = Trainer._step
+_stop_or_save = Trainer._stop_or_save
 
 
-def step(trainer: Trainer, *args: object) -> None:
+def between_steps(trainer: Trainer, epoch: int) -> None:
     if trainer.step == AT_STEP:
         for member in trainer.members:
             meet(member.plan.resolved_spec.name)
-    _step(trainer, *args)
+    _stop_or_save(trainer, epoch)
 
 
 def meet(fault: str | None) -> None:
@@ -30,5 +30,5 @@ def meet(fault: str | None) -> None:
 
 
 if __name__ == "__main__":
-    Trainer._step = step
+    Trainer._stop_or_save = between_steps
     main()

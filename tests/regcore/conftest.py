@@ -82,7 +82,7 @@ def train_members(make_trainer):
             for k, member in enumerate(ending.members):
                 state = None if ending.network is None else ending.network.member_state(k)
                 trained[member.key] = Trained(
-                    state, member.history, member.selected_epoch, ending.error, trainer.step, trainer.data
+                    state, member.history, member.selected_epoch, ending.error, trainer.step, trainer.stack.data
                 )
         return [trained[str(k)] for k in range(len(jobs))]
 

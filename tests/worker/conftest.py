@@ -18,9 +18,9 @@ from jobs.settings import Settings
 from jobs.store import Store, open_store
 from worker.devices import Slot
 from worker.environment import runner_environment
+from worker.live_run import Surroundings
 from worker.process import RunnerProcess
 from worker.supervisor import Supervisor
-from worker.surroundings import Surroundings
 
 SCRIPTED = (sys.executable, str(Path(__file__).with_name("scripted_runner.py")))
 

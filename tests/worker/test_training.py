@@ -126,7 +126,7 @@ def test_what_goes_wrong_is_a_reason_and_the_runner_is_not_used_again(run, monke
 
 def test_a_gpu_without_memory_is_a_reason_and_the_runner_is_not_used_again(make_run, monkeypatch):
     error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-    monkeypatch.setattr("regcore.loop.trainer.Trainer._step", raising(error))
+    monkeypatch.setattr("regcore.loop.stack.Stack.advance", raising(error))
     events = Recorder()
 
     finished = execute(make_run(make_spec(), make_spec(training={"seed": 1})), Commands(), events)

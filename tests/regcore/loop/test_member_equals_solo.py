@@ -252,7 +252,7 @@ def finish(trainer):
                 ended[member.key] = Outcome(weights, member, ending.error)
     except TrainingStopped as stopped:
         for k, member in enumerate(trainer.members):
-            ended[member.key] = Outcome(trainer.network.member_state(k), member, stopped)
+            ended[member.key] = Outcome(trainer.stack.network.member_state(k), member, stopped)
     return ended
 
 
@@ -317,7 +317,7 @@ def changed_by_one_bit(job, position):
     Biases act on every row from the first step; a weight may be of a pixel that is always dark, or be shrunk to zero.
     """
     trainer = trainer_of(job)
-    biases = [weight for name, weight in trainer.network.weights.items() if name.endswith(".bias")]
+    biases = [weight for name, weight in trainer.stack.network.weights.items() if name.endswith(".bias")]
     flat = biases[position % len(biases)].detach().view(-1)
     place = position // len(biases) % len(flat)
     flat[place] = torch.nextafter(flat[place], torch.tensor(math.inf))

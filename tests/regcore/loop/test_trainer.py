@@ -87,18 +87,6 @@ def test_accumulated_batches_equal_one_big_batch(make_job, train_members, grad_a
     assert first.history[-1]["values"] == pytest.approx(second.history[-1]["values"], rel=1e-9, abs=1e-12)
 
 
-def test_every_row_is_seen_once_an_epoch_in_an_order_of_the_members_own(make_job, make_trainer):
-    trainer = make_trainer(make_job(training={"seed": 1}), make_job(training={"seed": 2}))
-
-    orders = [torch.cat(list(trainer._batches(epoch)), dim=1) for epoch in (0, 0, 1)]
-
-    assert torch.equal(orders[0], orders[1])
-    assert not torch.equal(orders[0], orders[2])
-    assert not torch.equal(orders[0][0], orders[0][1])
-    for order in orders[0]:
-        assert order.sort().values.tolist() == list(range(100))
-
-
 def test_the_objective_is_the_mean_data_loss_and_each_penalty_by_its_name(make_job, train_members):
     regularizers = [{"kind": "l1", "strength": 1e-3}, {"kind": "l2", "strength": 1e-2}, DECAY]
 
@@ -247,9 +235,9 @@ def make_diverging_job(make_job):
 
 def first_bad_step(trainer, rate):
     """The first step, counted from 1, whose loss is not finite: the trainer's rows in a loop of torch alone."""
-    model, train_split = trainer.network.module(0).train(), trainer.data.train
+    model, train_split = trainer.stack.network.module(0).train(), trainer.stack.data.train
     optimizer = torch.optim.SGD(model.parameters(), lr=rate)
-    batches = itertools.chain.from_iterable(map(trainer._batches, itertools.count()))
+    batches = itertools.chain.from_iterable(map(trainer.stack.batches, itertools.count()))
     for step, rows in enumerate(batches, start=1):
         optimizer.zero_grad()
         loss = functional.mse_loss(model(train_split.x[rows[0]]).squeeze(-1), train_split.y[rows[0]])
@@ -433,8 +421,8 @@ def test_a_stack_that_goes_on_from_its_state_ends_with_the_same_bits(make_job, m
 
 def unmeasurable(trainer):
     """The same with validation rows so large that only members without weights have a finite loss on them."""
-    split = trainer.data.validation
-    trainer.data = replace(trainer.data, validation=Split(split.x * 1e200, split.y))
+    split = trainer.stack.data.validation
+    trainer.stack.data = replace(trainer.stack.data, validation=Split(split.x * 1e200, split.y))
     return trainer
 
 

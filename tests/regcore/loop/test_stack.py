@@ -1,0 +1,67 @@
+"""What a pass computes with. That its steps are right is in test_trainer, test_member_equals_solo and the oracles."""
+
+import torch
+
+
+def test_every_row_is_seen_once_an_epoch_in_an_order_of_the_members_own(make_job, make_trainer):
+    stack = make_trainer(make_job(training={"seed": 1}), make_job(training={"seed": 2})).stack
+
+    orders = [torch.cat(list(stack.batches(epoch)), dim=1) for epoch in (0, 0, 1)]
+
+    assert torch.equal(orders[0], orders[1])
+    assert not torch.equal(orders[0], orders[2])
+    assert not torch.equal(orders[0][0], orders[0][1])
+    for order in orders[0]:
+        assert order.sort().values.tolist() == list(range(100))
+
+
+def take(stack, num_steps):
+    for _, rows in zip(range(num_steps), stack.batches(0), strict=False):
+        stack.advance(rows)
+
+
+def test_members_that_are_selected_go_on_as_they_would_have_with_the_others(make_job, make_trainer):
+    jobs = [make_job(training={"seed": seed, "precision": "float64"}) for seed in range(3)]
+    stack = make_trainer(*jobs).stack
+    take(stack, 1)
+
+    part = stack.select([2, 0])
+    for each in (stack, part):
+        each.advance(each.batches(0)[1])
+
+    assert part.step == stack.step == 2
+    for name, weight in part.network.weights.items():
+        torch.testing.assert_close(weight, stack.network.weights[name][[2, 0]], rtol=1e-12, atol=1e-12)
+
+
+def test_what_is_restored_is_what_was_last_kept_of_these_members_alone(make_job, make_trainer):
+    jobs = [make_job(regularizers=[{"kind": "early_stopping", "patience": 5}], training={"seed": n}) for n in (0, 1)]
+    stack = make_trainer(*jobs).stack
+    kept = stack.network.member_state(0)
+    stack.hear([{"validation/loss": 1.0}, {"validation/loss": 1.0}])
+    take(stack, 2)
+    ends = stack.network.member_state(1)
+
+    stack.restore([0])
+
+    assert stack.network.member_state(0).keys() == kept.keys()
+    for name, weight in kept.items():
+        assert torch.equal(stack.network.member_state(0)[name], weight)
+        assert torch.equal(stack.network.member_state(1)[name], ends[name])
+
+
+def test_a_loss_that_is_no_number_is_found_with_its_step_and_its_member(make_job, make_trainer):
+    jobs = [make_job(training={"seed": n}) for n in (0, 1)]
+    stack = make_trainer(*jobs).stack
+    take(stack, 1)
+    with torch.no_grad():
+        stack.network.weights["head.bias"][1] = torch.nan
+
+    stack.advance(stack.batches(0)[1])
+
+    assert stack.lost() == [1]
+    assert stack.first_bad_step(1) == 2
+
+
+def test_where_no_effect_selects_there_is_no_verdict(make_job, make_trainer):
+    assert make_trainer(make_job()).stack.hear([{"validation/loss": 1.0}]) is None
