@@ -141,6 +141,6 @@ def path_along(
 
 
 def _by_seed(spec: SweepSpec, same: Sequence[SweepMember]) -> list[SweepMember | None]:
-    """A combination's member for each seed; None for one that was deleted."""
+    """A combination's member for each seed; None for one that is gone already, as its sweep is being deleted."""
     found = {one.seed: one for one in same}
     return [found.get(seed) for seed in spec.seeds]

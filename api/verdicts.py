@@ -97,7 +97,7 @@ def compare_variants(
     chosen = {entry["variant"]: entry for entry in reversed(leaders)}  # so that the first of each stays
     names = [variant.name for variant in spec.variants if variant.name in chosen]
     if len(names) < 2:
-        raise ProblemError("not_of_this_sweep", "Fewer than two variants have jobs left. Submit the sweep again.")
+        raise ProblemError("not_of_this_sweep", "Fewer than two variants have jobs left: the sweep is being deleted.")
     jobs = [[services.store.get(tenant, job_id) for job_id in chosen[name]["job_ids"]] for name in names]
     _refuse_unknown(metric, [job for same in jobs for job in same])
     for place, _, message in _unlike(jobs, metric):

@@ -310,11 +310,17 @@ def test_variants_that_are_not_alike_are_not_compared(
     assert client.get(url, params={"metric": "test/accuracy"}).status_code == 200
 
 
-def test_variants_whose_jobs_were_deleted_are_not_compared(
-    client: TestClient, variants: Json, end_jobs: Any, problem_of: Any
+def test_variants_whose_jobs_are_being_deleted_are_not_compared(
+    client: TestClient,
+    services: Services,
+    variants: Json,
+    end_jobs: Any,
+    problem_of: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for job_id in end_jobs([result(0.5)] * 6)[:2]:
-        client.delete(f"/v1/jobs/{job_id}")
+    monkeypatch.setattr("jobs.store.sweeps._NUM_MEMBERS_AT_ONCE", 2)
+    end_jobs([result(0.5)] * 6)
+    services.store._delete_some(variants["id"])
 
     problem_of(client.get(f"/v1/sweeps/{variants['id']}/comparison"), 409, "not_of_this_sweep")
 
