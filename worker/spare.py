@@ -12,7 +12,7 @@ from worker.process import RunnerProcess
 MAX_RUNS = 50
 MAX_IDLE_BYTES = 2 << 30
 # A job that has just taken the spare wants the cores now; the next spare can wait for that long.
-_REFILL_DELAY_S = 1.0
+_REFILL_DELAY_S = 5.0
 _log = get_logger(__name__)
 
 

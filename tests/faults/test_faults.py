@@ -297,7 +297,7 @@ def test_an_api_that_is_killed_during_submits_keeps_what_it_accepted(stack, make
 
 
 def test_a_full_disk_leaves_the_checkpoint_before_valid(stack, make_spec, check_promise):
-    job_id = stack.submit(make_spec(epochs=600))
+    job_id = stack.submit(make_spec(epochs=300))
     stack.wait_for(lambda: len(stack.records(job_id, "checkpoint")) >= 1)
     runner = stack.worker.runners()[0]
 
