@@ -222,14 +222,14 @@ def _operands(count: int, inputs: int, hidden: int, size: int) -> tuple[Tensor, 
     if key not in OPERANDS:
         x = torch.randn(count, size, inputs).mT
         OPERANDS[key] = (x, torch.randn(count, hidden, size), torch.randn(count, 10, size))
-    return OPERANDS[key]  # type: ignore[no-any-return]
+    return OPERANDS[key]
 
 
 def _hidden(count: int, hidden: int, rows: int) -> Tensor:
     key = (count, hidden, rows)
     if key not in OPERANDS:
         OPERANDS[key] = torch.randn(count, hidden, rows)
-    return OPERANDS[key]  # type: ignore[no-any-return]
+    return OPERANDS[key]
 
 
 def seconds(run: Callable[[], None]) -> float:
