@@ -21,7 +21,7 @@ from jobs.store import open_store
 from worker.devices import find_slots, threads_per_slot
 from worker.environment import runner_environment
 from worker.live_run import Surroundings
-from worker.process import RunnerProcess
+from worker.process import RunnerTemplate
 from worker.reconciler import Periodic, beat, pay_files, reconcile, tidy, wake_idle
 from worker.spare import WarmRunners
 from worker.task import Claimer, register_task
@@ -44,7 +44,8 @@ class Worker:
         slots = find_slots(settings.slots)
         num_threads = threads_per_slot(len(slots))
         environment = runner_environment(os.environ, num_threads, allow_downloads=settings.allow_downloads)
-        self._runners = WarmRunners(lambda: RunnerProcess(environment))
+        self._template = RunnerTemplate(environment)
+        self._runners = WarmRunners(self._template.start_runner)
         self._draining = threading.Event()
         self._notifier = Notifier(settings)
         self._artifacts = artifacts = ArtifactStore(settings.artifacts_dir)
@@ -90,6 +91,7 @@ class Worker:
             for thread in self._threads:
                 thread.stop()
             self._runners.close()
+            self._template.close()
             self._store.retire_worker(self.id)
             self._notifier.close()
             self._store.close()
