@@ -20,7 +20,7 @@ import setproctitle
 
 from worker.protocol import Born, encode
 
-_IMPORTS = ("worker.runner", "sklearn.datasets", "sklearn.model_selection")
+_IMPORTS = ("worker.runner", "regcore.artifacts", "sklearn.datasets", "sklearn.model_selection")
 """What training imports, with what it imports on first use."""
 _WATCH_MS = 100
 

@@ -9,7 +9,6 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,9 +43,8 @@ Outcome = Literal["succeeded", "stopped", "halved", "failed"]
 
 
 def warm_up() -> None:
-    """Train something tiny and save it: whatever is imported or set up on first use is then behind us."""
-    with tempfile.TemporaryDirectory(prefix="regcore-warm-up-") as directory:
-        train(parse_spec(_WARM_UP_SPEC)).save(Path(directory))
+    """Train something tiny: whatever is imported or set up on first use is then behind us."""
+    train(parse_spec(_WARM_UP_SPEC))
 
 
 def find_fitting(fit: Fit) -> Fitting:

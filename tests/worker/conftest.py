@@ -91,13 +91,20 @@ def submit_group(submit: Callable[..., Job]) -> Callable[..., list[Job]]:
 
 
 @pytest.fixture(scope="module")
-def make_template() -> Iterator[Callable[..., RunnerTemplate]]:
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the templates of a module, and their runners, put temporary files."""
+    return tmp_path_factory.mktemp("temporary")
+
+
+@pytest.fixture(scope="module")
+def make_template(temporary: Path) -> Iterator[Callable[..., RunnerTemplate]]:
     """Make templates, each of which starts with its first runner: one for each program, for all tests of a module."""
     made: dict[tuple[str, ...], RunnerTemplate] = {}
 
     def make(*program: str) -> RunnerTemplate:
         if program not in made:
-            made[program] = RunnerTemplate(runner_environment(os.environ, 1), *([program] if program else []))
+            environment = runner_environment(os.environ, 1, temporary)
+            made[program] = RunnerTemplate(environment, *([program] if program else []))
         return made[program]
 
     yield make

@@ -50,7 +50,7 @@ def parent_of(runner):
     return psutil.Process(runner.pid).parent()
 
 
-def test_a_warm_up_finds_what_is_large_imported_and_no_thread_that_a_fork_would_lose():
+def test_a_warm_up_finds_what_is_large_imported_and_no_thread_that_a_fork_would_lose(tmp_path):
     code = """
 import importlib, json, os, sys
 from worker.template import _IMPORTS
@@ -64,9 +64,8 @@ warm_up()
 print(json.dumps([num_threads, torch.cuda.is_initialized(), len(set(sys.modules) - known)]))
 """
 
-    ran = subprocess.run(
-        [sys.executable, "-c", code], env=runner_environment(os.environ, 1), capture_output=True, text=True, check=True
-    )
+    environment = runner_environment(os.environ, 1, tmp_path)
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
 
     num_threads, has_context, num_imported = json.loads(ran.stdout)
     assert (num_threads, has_context) == (1, False)
@@ -80,9 +79,9 @@ def test_a_runner_is_a_child_of_the_supervisors_process_in_a_session_of_its_own(
     assert os.getsid(runner.pid) == runner.pid
 
 
-def test_a_runner_sees_the_templates_environment_and_nothing_else(make_template, start, monkeypatch):
+def test_a_runner_sees_the_templates_environment_and_nothing_else(make_template, start, temporary, monkeypatch):
     monkeypatch.setenv("REGCORE_SECRET_OF_OURS", "secret")
-    shown = runner_environment(os.environ, 1)
+    shown = runner_environment(os.environ, 1, temporary)
 
     runner = start(make_template(sys.executable, "-c", BECOME_RUNNER + "time.sleep(599)"))
 
