@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +15,8 @@ from typing import Any
 import httpx2
 import psutil
 import redis
+
+from regclient.embedded_redis import find_redis_server, redis_command
 
 TERMINAL = ("succeeded", "failed", "cancelled")
 START_TIMEOUT_S = 60.0
@@ -136,8 +137,7 @@ class LiveStack:
 
     def start(self, num_workers: int = 1) -> "LiveStack":
         """Start every part and wait until jobs can run."""
-        options = ["--port", "0", "--unixsocket", str(self._socket), "--dir", str(self.folder), "--save", ""]
-        self._add("redis", [_redis_binary(), *options]).start()
+        self._add("redis", redis_command(find_redis_server(), self._socket, self.folder)).start()
         self.await_redis()
         if not self.is_sqlite:
             self.run("jobs.migrate")
@@ -307,9 +307,3 @@ def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
-
-
-def _redis_binary() -> str:
-    found = shutil.which("redis-server") or shutil.which("valkey-server")
-    assert found is not None, "redis-server or valkey-server must be on PATH"
-    return found
