@@ -8,10 +8,20 @@ import pytest
 import structlog
 from postgres_binaries import find_postgres
 from servers import new_database, run_postgres, run_redis, used_servers
+from without_processes import WithoutProcesses
 
 from jobs.settings import PREFIX, Settings
 
 LEASE_S = 2.0
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-processes", action="store_true", help="leave out every test that starts a process")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--no-processes"):
+        config.pluginmanager.register(WithoutProcesses())
 
 
 def pytest_report_header() -> str:
