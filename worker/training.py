@@ -184,7 +184,8 @@ class _Pass:
     def _fail(self, key: str, error: TrainingError) -> None:
         self._recorders[key](Record("log", {"message": f"{error.code}: {error.message}"}))
         if isinstance(error, TrainingStopped):
-            self._end(key, "halved" if isinstance(error, TrainingHalved) else "stopped")
+            is_halved = isinstance(error, TrainingHalved)
+            self._end(key, "halved" if is_halved else "stopped", reason=error.reason() if is_halved else None)
         else:
             self._end(key, "failed", reason=error.reason())
 

@@ -6,15 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from regcore import train
+from regcore import make_plan, train
 from regcore.checkpoint import load_newest, save_checkpoint
 from regcore.data.prepare import Split, prepare
 from regcore.errors import DivergedError, TrainingHalved, TrainingStopped
 from regcore.loop import checkpointer
 from regcore.loop.control import Control, Rungs
+from regcore.loop.group import Newcomer, train_group
 from regcore.spec import parse_spec
 
 DOUBLE = {"precision": "float64"}
@@ -529,9 +532,61 @@ def test_a_rung_judges_by_the_metric_and_those_that_fall_leave(make_job, make_tr
         (["2"], type(None)),
     ]
     assert [(epoch, sorted(values)) for epoch, values in control.seen] == [(1, ["0", "1", "2"]), (2, ["0", "2"])]
-    history = endings[2].members[0].history
-    assert control.seen[1][1]["2"] == history[1]["values"]["validation/loss"]
-    assert [row["epoch"] for row in history] == [1, 2, 3, 4]
+    assert endings[1].error.details == {
+        "epoch": 2,
+        "metric": "validation/loss",
+        "value": control.seen[1][1]["0"],
+    }
+    assert [row["epoch"] for row in endings[2].members[0].history] == [3, 4]
+
+
+def test_a_rung_judges_by_what_an_evaluation_at_that_epoch_measures(make_job, make_trainer):
+    job = make_job(training={"epochs": 4, "eval_every_epochs": 4})
+    control = Judging([1, 2, 3], {})
+    list(make_trainer(job, control=control).run())
+
+    expected = [row["values"]["validation/loss"] for row in train(make_job(training={"epochs": 4})).history]
+
+    assert [values["0"] for _, values in control.seen] == expected[:3]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    eval_every=st.integers(1, 8),
+    patience=st.integers(1, 3),
+    metric=st.sampled_from(["validation/loss", "validation/accuracy"]),
+    epochs=st.sets(st.integers(1, 12)),
+    rate=st.sampled_from([0.3, 1.5, 3.0]),
+)
+def test_what_a_halving_trains_to_the_end_is_what_its_spec_trains_alone(
+    make_job, eval_every, patience, metric, epochs, rate
+):
+    job = make_job(
+        optimizer={"learning_rate": rate},
+        regularizers=[{"kind": "early_stopping", "patience": patience, "metric": metric}],
+        training={"epochs": 12, "eval_every_epochs": eval_every},
+    )
+
+    ((_, judged),) = train_group([Newcomer("0", make_plan(parse_spec(job)))], control=Judging(epochs, {}))
+
+    alone = train(job)
+    assert judged.weights_sha256 == alone.weights_sha256
+    assert judged.selected_epoch == alone.selected_epoch
+    assert judged.metrics == alone.metrics
+    assert without_time(judged.history) == without_time(alone.history)
+    assert judged.report == alone.report
+
+
+def test_a_loss_that_is_infinite_at_a_rung_alone_ends_nobody(make_job, make_trainer):
+    trainer = make_trainer(make_job(training={"epochs": 3, "eval_every_epochs": 3}), control=Judging([1, 2], {}))
+    measured = trainer.stack.measure
+    infinite = {"train/loss": math.inf, "validation/loss": math.inf}
+    trainer.stack.measure = lambda: [values | infinite if trainer.step < 12 else values for values in measured()]
+
+    (ending,) = trainer.run()
+
+    assert ending.error is None
+    assert trainer._control.seen == [(1, {"0": math.inf}), (2, {"0": math.inf})]
 
 
 class JudgingFirst(Control):
@@ -541,7 +596,7 @@ class JudgingFirst(Control):
         return Rungs(frozenset(range(1, 100))) if key == "0" else Rungs()
 
 
-def test_a_rung_of_others_is_no_evaluation_of_a_members_own(make_job, make_trainer, train_members):
+def test_a_rung_is_no_evaluation_of_a_members_own_nor_of_others(make_job, make_trainer, train_members):
     jobs = [
         make_job(
             optimizer={"learning_rate": 1.5},
@@ -553,11 +608,10 @@ def test_a_rung_of_others_is_no_evaluation_of_a_members_own(make_job, make_train
     endings = list(make_trainer(*jobs, control=JudgingFirst()).run())
     members = {member.key: member for ending in endings for member in ending.members}
 
-    (alone,) = train_members(jobs[1])
-    judged, other = [row["epoch"] for row in members["0"].history], [row["epoch"] for row in members["1"].history]
-    assert judged[:3] == [1, 2, 3]
-    assert other == [row["epoch"] for row in alone.history]
-    assert members["1"].selected_epoch == alone.selected_epoch
+    for key, job in zip("01", jobs, strict=True):
+        (alone,) = train_members(job)
+        assert [row["epoch"] for row in members[key].history] == [row["epoch"] for row in alone.history]
+        assert members[key].selected_epoch == alone.selected_epoch
 
 
 def test_progress_begins_with_the_first_step_and_ends_with_the_last(make_job):
