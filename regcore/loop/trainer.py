@@ -11,6 +11,7 @@ from regcore.checkpoint import State
 from regcore.data.prepare import PreparedData
 from regcore.errors import DivergedError, TrainingError, TrainingHalved, TrainingStopped
 from regcore.loop.checkpointer import Checkpointer
+from regcore.loop.computing import computing
 from regcore.loop.control import Control
 from regcore.loop.losses import RowLosses
 from regcore.loop.network import StackedNetwork
@@ -175,7 +176,8 @@ class Trainer:
                 batches = self.stack.batches(epoch)
             if not self.members:
                 return
-            self.stack.advance(batches[start])
+            with computing(f"step {self.step + 1}"):
+                self.stack.advance(batches[start])
             self._tell_progress()
         yield from self._end_diverged(self.stack.lost())
 
@@ -218,7 +220,9 @@ class Trainer:
 
         What is measured for a rung alone is for its judge: recorded or heard, it would change what becomes of a member.
         """
-        measured = dict(zip([member.key for member in self.members], self.stack.measure(), strict=True))
+        with computing(f"the evaluation after epoch {epoch}"):
+            table = self.stack.measure()
+        measured = dict(zip([member.key for member in self.members], table, strict=True))
         if is_due:
             yield from self._take_note(epoch, measured)
         values = {member.key: measured[member.key][rung[member.key]] for member in self.members if member.key in rung}
@@ -264,7 +268,8 @@ class Trainer:
         Returns:
             Places of the members that have stopped.
         """
-        verdict = self.stack.hear(table)
+        with computing(f"the evaluation after epoch {epoch}"):
+            verdict = self.stack.hear(table)
         for position, member in enumerate(self.members):
             if verdict is None or position in verdict.keep:
                 member.selected_epoch = epoch
