@@ -114,7 +114,7 @@ def _split_metrics(task: str, split: str, rows: SplitEvaluation, losses: NDArray
     targets = np.asarray(rows.targets, np.float64)
     errors = np.asarray(rows.predictions, np.float64) - targets
     # R² does not move with the targets' origin; near zero their squares lose no digits.
-    centred = targets - targets.mean()
+    centred = targets - targets.mean() if np.ptp(targets) > 0 else np.zeros_like(targets)
     for name, columns, statistic in (
         ("r2", np.stack([errors**2, centred, centred**2], axis=1), _r2),
         ("mae", np.abs(errors)[:, None], _first_mean),

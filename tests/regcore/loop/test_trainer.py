@@ -340,6 +340,97 @@ def test_in_the_first_epoch_there_are_no_last_finite_metrics(make_diverging_job)
     assert caught.value.details["last_finite"] is None
 
 
+GROWING = {"kind": "step", "every_epochs": 1, "gamma": 4}
+
+
+@pytest.mark.parametrize(
+    ("parts", "causes", "said"),
+    [
+        (
+            {"optimizer": {"learning_rate": 1e3}},
+            ["/optimizer/learning_rate"],
+            "Lower optimizer.learning_rate (now 1000)",
+        ),
+        (
+            {"optimizer": {"learning_rate": 0.001, "schedule": GROWING}},
+            ["/optimizer/schedule/gamma", "/optimizer/learning_rate"],
+            "Lower optimizer.schedule.gamma (now 4), which had taken the learning rate to ",
+        ),
+        (
+            {"regularizers": [{"kind": "l2", "strength": 1e5}]},
+            ["/regularizers/0/strength", "/optimizer/learning_rate"],
+            "Lower regularizers.0.strength (now 100000): learning rate × strength was 100, and above 2 steps",
+        ),
+        (
+            {"regularizers": [{"kind": "elastic_net", "l1": 0, "l2": 1e5}]},
+            ["/regularizers/0/l2", "/optimizer/learning_rate"],
+            "Lower regularizers.0.l2 (now 100000)",
+        ),
+        (
+            {"regularizers": [{"kind": "weight_decay", "strength": 1e5}]},
+            ["/regularizers/0/strength", "/optimizer/learning_rate"],
+            "Lower regularizers.0.strength (now 100000)",
+        ),
+        (
+            {"regularizers": [{"kind": "l2", "strength": 10, "schedule": GROWING}]},
+            ["/regularizers/0/strength", "/regularizers/0/schedule/gamma", "/optimizer/learning_rate"],
+            "Lower regularizers.0.strength (now 10)",
+        ),
+    ],
+)
+def test_the_remedy_of_a_divergence_names_its_likeliest_cause(make_job, parts, causes, said):
+    data = {"kind": "builtin", "name": "diabetes"}
+    base = {"data": data, "model": {"kind": "linear"}, "training": {"epochs": 15}}
+    optimizer = {"learning_rate": 1e-3, "momentum": 0.0} | parts.get("optimizer", {})
+
+    with pytest.raises(DivergedError) as caught:
+        train(make_job(**base | parts | {"optimizer": optimizer}))
+
+    assert caught.value.remedy.startswith(said)
+    assert caught.value.details["likely_causes"] == causes
+
+
+def test_class_weights_are_named_where_they_multiply_the_loss(make_job):
+    job = make_job(task={"class_weights": [1e12] * 10}, optimizer={"learning_rate": 1e6}, training={"epochs": 30})
+
+    with pytest.raises(DivergedError) as caught:
+        train(job)
+
+    assert "Lower task.class_weights (the largest is 1e+12)" in caught.value.remedy
+
+
+def test_the_best_epoch_before_a_divergence_is_offered(make_job):
+    job = make_job(
+        data={"kind": "builtin", "name": "diabetes"},
+        model={"kind": "linear"},
+        optimizer={"learning_rate": 1e-3, "momentum": 0.0, "schedule": GROWING | {"every_epochs": 5, "gamma": 40}},
+        regularizers=[{"kind": "early_stopping", "patience": 50}],
+        training={"epochs": 30},
+    )
+    records = []
+
+    with pytest.raises(DivergedError) as caught:
+        train(job, on_record=records.append)
+
+    seen = {
+        record.body["epoch"]: record.body["values"]["validation/loss"] for record in records if record.kind == "metrics"
+    }
+    best = caught.value.details["best"]
+    epoch = min(seen, key=lambda epoch: math.inf if seen[epoch] is None else seen[epoch])
+    assert best == {"epoch": epoch, "metric": "validation/loss", "value": seen[epoch]}
+    assert f"Epoch {epoch} was the best before (validation/loss" in caught.value.remedy
+    until_then = train(job | {"training": job["training"] | {"epochs": epoch}})
+    assert until_then.selected_epoch == epoch
+    assert until_then.metrics["validation/loss"] == pytest.approx(seen[epoch], rel=1e-6)
+
+
+def test_without_selection_no_epoch_is_offered(make_diverging_job):
+    with pytest.raises(DivergedError) as caught:
+        train(make_diverging_job(10))
+
+    assert caught.value.details["best"] is None
+
+
 def test_a_diverged_state_is_never_saved(make_diverging_job, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpointer, "MAX_SHARE", math.inf)
     records = []
@@ -468,6 +559,32 @@ def test_whose_weights_are_kept_outlasts_an_interruption(make_job, make_trainer,
     resumed.resume(saved.step, saved.state)
 
     assert finish(resumed) == finish(unmeasurable(make_trainer(*jobs)))
+
+
+def equal_validation_targets(trainer):
+    split = trainer.stack.data.validation
+    trainer.stack.data = replace(trainer.stack.data, validation=Split(split.x, torch.full_like(split.y, 14.62)))
+    return trainer
+
+
+def test_a_metric_without_a_value_ends_nobody_early_and_is_warned_of_once(make_job, make_trainer):
+    records = []
+    job = make_job(
+        data={"name": "diabetes"},
+        optimizer={"learning_rate": 1e-3},
+        regularizers=[{"kind": "early_stopping", "patience": 2, "metric": "validation/r2"}],
+        training=DOUBLE | {"epochs": 6},
+    )
+    trainer = equal_validation_targets(make_trainer(job))
+    trainer.members[0].on_record = records.append
+
+    ((history, selected_epoch, _),) = finish(trainer).values()
+
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4, 5, 6]
+    assert selected_epoch == 6
+    (warning,) = [record.body for record in records if record.kind == "warning"]
+    assert warning["code"] == "metric_undefined"
+    assert "validation/r2 has no value after epoch 1" in warning["message"]
 
 
 class Asking(Control):
