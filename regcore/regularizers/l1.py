@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class L1(WeightRegularizer):
     """λ‖w‖₁."""
 
-    summary: ClassVar[str] = "Adds λ times the sum of absolute weights to the objective, with exact zeros."
+    summary: ClassVar[str] = "Adds λ times the sum of absolute weights to the objective; exact zeros where `proximal`."
     formula: ClassVar[str] = "λ‖w‖₁"
     source: ClassVar[str] = "Tibshirani 1996; Parikh & Boyd 2014, §6.5.2; under Adam: ProxGen (Yun et al. 2021)"
     example: ClassVar[dict[str, Any]] = {"kind": "l1", "strength": 1e-3}
