@@ -39,7 +39,7 @@ class RegularizerEffect:
     Attributes:
         kind: As in the spec.
         touched: Names of the parameters or layers that it acts on.
-        penalty: What it adds to the objective at the end; None if it adds nothing (dropout).
+        penalty: What it adds to the objective in the selected epoch; None if it adds nothing (dropout).
         note: What it says of itself.
     """
 
@@ -67,7 +67,7 @@ def make_report(
         history: Bodies of the metrics records, in order.
         parameters: By `{layer}.{parameter}`.
         regularizers: In the order of the spec.
-        data_loss: The data part of the last objective.
+        data_loss: The data part of the objective in the selected epoch.
         dead_units: By layer, units whose activation is the same for every train row.
     """
     losses = {
@@ -114,7 +114,7 @@ def _split_metrics(task: str, split: str, rows: SplitEvaluation, losses: NDArray
     targets = np.asarray(rows.targets, np.float64)
     errors = np.asarray(rows.predictions, np.float64) - targets
     # R² does not move with the targets' origin; near zero their squares lose no digits.
-    centred = targets - targets.mean()
+    centred = targets - targets.mean() if np.ptp(targets) > 0 else np.zeros_like(targets)
     for name, columns, statistic in (
         ("r2", np.stack([errors**2, centred, centred**2], axis=1), _r2),
         ("mae", np.abs(errors)[:, None], _first_mean),

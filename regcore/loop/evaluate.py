@@ -1,5 +1,6 @@
 """What a network is worth on a split: evaluation mode, no augmentation, no penalty, true labels."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -39,8 +40,10 @@ def measure(evaluation: Evaluation, loss: str) -> list[dict[str, float]]:
     if loss in ("cross_entropy", "binary_cross_entropy"):
         columns["accuracy"] = _is_correct(evaluation.outputs, evaluation.targets).double().mean(1)
     else:
-        errors = evaluation.outputs.squeeze(-1) - evaluation.targets.double()
-        spread = (evaluation.targets.double() - evaluation.targets.double().mean()).square().sum()
+        targets = evaluation.targets.double()
+        errors = evaluation.outputs.squeeze(-1) - targets
+        # R² of targets that are all equal has no value; by their mean, which is rounded, some spread would be left.
+        spread = (targets - targets.mean()).square().sum() if targets.min() < targets.max() else math.nan
         columns["r2"] = 1 - errors.square().sum(1) / spread
         columns["mae"] = errors.abs().mean(1)
     table = torch.stack(list(columns.values())).T.tolist()

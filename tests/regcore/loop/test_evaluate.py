@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from sklearn.metrics import accuracy_score, mean_absolute_error, r2_score
@@ -48,6 +50,18 @@ def test_r2_and_mae_are_sklearns_per_member():
     for values, member in zip(measured, outputs.squeeze(-1), strict=True):
         assert values["r2"] == pytest.approx(r2_score(targets, member))
         assert values["mae"] == pytest.approx(mean_absolute_error(targets, member))
+
+
+@pytest.mark.parametrize("num_rows", [1, 2, 113, 1000])
+def test_targets_that_are_all_equal_have_no_r2_however_their_mean_is_rounded(num_rows):
+    targets = torch.full((num_rows,), 14.62, dtype=torch.float64)
+    outputs = torch.randn(2, num_rows, 1, dtype=torch.float64)
+    losses = row_losses("mse")(outputs, targets.unsqueeze(0))
+
+    measured = measure(Evaluation(losses, outputs, targets), "mse")
+
+    assert all(math.isnan(values["r2"]) for values in measured)
+    assert all(math.isfinite(values["mae"]) for values in measured)
 
 
 def test_probabilities_sum_to_1_and_agree_with_the_labels():
