@@ -212,11 +212,18 @@ def _resolve(spec: JobSpec, info: DatasetInfo, problems: _Problems) -> JobSpec:
             f"task.loss binary_cross_entropy needs two classes; {info.name} has {num_classes}. Use cross_entropy.",
         )
     _check_class_weights(spec, task, num_classes, problems)
+    if spec.data.standardize_target and task == "classification":
+        problems.add(
+            "/data/standardize_target",
+            "task_mismatch",
+            f"data.standardize_target needs a regression, and {info.name} is a classification; remove it.",
+        )
     standardize = info.kind == "table" if spec.data.standardize is None else spec.data.standardize
+    scales_target = task == "regression" if spec.data.standardize_target is None else spec.data.standardize_target
     return spec.model_copy(
         update={
             "task": spec.task.model_copy(update={"kind": task, "loss": loss}),
-            "data": spec.data.model_copy(update={"standardize": standardize}),
+            "data": spec.data.model_copy(update={"standardize": standardize, "standardize_target": scales_target}),
         }
     )
 

@@ -72,8 +72,9 @@ def _evaluate(
         split = getattr(data, name)
         if split is None:
             continue
-        evaluation = evaluate(network, split, losses, units.look if name == "train" else None)
-        targets = split.y.cpu().numpy()
+        look = units.look if name == "train" else None
+        evaluation = evaluate(network, split, losses, look, scaling=data.target_scaling)
+        targets = evaluation.targets.cpu().numpy()
         for k, measured in enumerate(measure(evaluation, plan.loss)):
             outputs = evaluation.outputs[k].cpu()
             is_classification = plan.task == "classification"

@@ -7,13 +7,14 @@ import torch
 from torch import Tensor
 
 from regcore.data.prepare import Split
+from regcore.data.preprocessing import TargetScaling
 from regcore.loop.losses import RowLosses
 from regcore.loop.network import OnActivation, StackedNetwork
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """One split, all members.
+    """One split, all members; a regression's numbers are in the target's own unit.
 
     Attributes:
         losses: Per row, (K, N), float64.
@@ -27,11 +28,27 @@ class Evaluation:
 
 
 def evaluate(
-    network: StackedNetwork, split: Split, losses: RowLosses, on_activation: OnActivation | None = None
+    network: StackedNetwork,
+    split: Split,
+    losses: RowLosses,
+    on_activation: OnActivation | None = None,
+    *,
+    scaling: TargetScaling | None = None,
 ) -> Evaluation:
-    """Every row of a split, once."""
+    """Every row of a split, once.
+
+    Args:
+        network: In training or trained.
+        split: As fed to it.
+        losses: What it is trained on.
+        on_activation: Looks on; None for nobody.
+        scaling: Of the split's targets; None where they are in their own unit already.
+    """
     outputs = network.predict(split.x, on_activation).to(split.x.dtype)
-    return Evaluation(losses(outputs, split.y.unsqueeze(0)).double(), outputs.double(), split.y)
+    per_row = losses(outputs, split.y.unsqueeze(0)).double()
+    if scaling is None:
+        return Evaluation(per_row, outputs.double(), split.y)
+    return Evaluation(per_row * scaling.loss_unit, scaling.undone(outputs.double()), scaling.undone(split.y.double()))
 
 
 def measure(evaluation: Evaluation, loss: str) -> list[dict[str, float]]:
@@ -42,8 +59,9 @@ def measure(evaluation: Evaluation, loss: str) -> list[dict[str, float]]:
     else:
         targets = evaluation.targets.double()
         errors = evaluation.outputs.squeeze(-1) - targets
-        # R² of targets that are all equal has no value; by their mean, which is rounded, some spread would be left.
-        spread = (targets - targets.mean()).square().sum() if targets.min() < targets.max() else math.nan
+        # From the first one on: of targets that are all equal the sum is then 0, and R² undefined.
+        deviations = targets - targets[0]
+        spread = (deviations - deviations.mean()).square().sum()
         columns["r2"] = 1 - errors.square().sum(1) / spread
         columns["mae"] = errors.abs().mean(1)
     table = torch.stack(list(columns.values())).T.tolist()

@@ -1,7 +1,6 @@
 """One training pass: compatible members, from their data to their results."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from regcore.loop.result import Result
 from regcore.loop.saved_members import select_saved
 from regcore.loop.starting_weights import load_starting_weights
 from regcore.loop.trainer import Member, Trainer
+from regcore.own_state import each_in_own_state, own_state
 from regcore.plan import Plan
 from regcore.record import Record
 
@@ -62,6 +62,7 @@ class Checkpoints:
     max_bytes: int | None = None
     newest: LoadedCheckpoint = field(init=False)
 
+    @own_state()
     def __post_init__(self) -> None:
         self.newest = load_newest(self.root)
 
@@ -97,9 +98,9 @@ def train_group(
             another run.
     """
     lead = newcomers[0].plan
+    ended = _train(newcomers, control or Control(), data_dir, checkpoints, companions)
     try:
-        with _threads_for(lead, len(newcomers), checkpoints):
-            yield from _train(newcomers, control or Control(), data_dir, checkpoints, companions)
+        yield from each_in_own_state(ended, _num_threads(lead, len(newcomers), checkpoints))
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -239,24 +240,17 @@ def _checkpointer(
     )
 
 
-@contextmanager
-def _threads_for(plan: Plan, num_members: int, checkpoints: Checkpoints | None) -> Iterator[None]:
+def _num_threads(plan: Plan, num_members: int, checkpoints: Checkpoints | None) -> int:
     """One thread for a small network, all that torch has for a large one; as many as before for one that goes on.
 
     A step of the article's network takes half a millisecond. A second thread saves a tenth of that on an idle machine,
     and on a busy one its barriers wait for the scheduler: the same run was seen to take eighteen times as long. How
     many there are decides the order of sums, and so the last bits.
     """
-    before = torch.get_num_threads()
-    is_small = num_members * plan.num_parameters * plan.batch_size < SMALL_STEP_PRODUCTS
-    wanted = 1 if is_small else before
     if checkpoints is not None and checkpoints.newest.state is not None:
-        wanted = checkpoints.newest.state["identity"]["environment"]["num_threads"]
-    torch.set_num_threads(wanted)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+        return int(checkpoints.newest.state["identity"]["environment"]["num_threads"])
+    is_small = num_members * plan.num_parameters * plan.batch_size < SMALL_STEP_PRODUCTS
+    return 1 if is_small else torch.get_num_threads()
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -286,8 +280,9 @@ def _class_weights(plan: Plan, data: PreparedData) -> torch.Tensor | None:
     if wanted is None:
         return None
     classes = len(plan.classes or ())
-    weights = balanced_class_weights(data.train.y, classes) if wanted == "balanced" else torch.tensor(wanted)
-    return weights.to(data.train.x)
+    if wanted == "balanced":
+        return balanced_class_weights(data.train.y, classes).to(data.train.x)
+    return torch.tensor(wanted, dtype=data.train.x.dtype, device=data.train.x.device)
 
 
 def by_fusion_key(plans: Mapping[str, Plan]) -> list[list[str]]:

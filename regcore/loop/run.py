@@ -9,6 +9,7 @@ from regcore.loop.control import Control
 from regcore.loop.fitting import fitting_size
 from regcore.loop.group import Checkpoints, Newcomer, by_fusion_key, train_group
 from regcore.loop.result import Result
+from regcore.own_state import own_state
 from regcore.plan import Plan, make_plan
 from regcore.record import Record
 from regcore.spec import JobSpec, parse_spec
@@ -16,6 +17,7 @@ from regcore.spec import JobSpec, parse_spec
 __all__ = ["Result", "train", "train_many"]
 
 
+@own_state()
 def train(
     spec: JobSpec | Mapping[str, Any],
     *,
@@ -61,6 +63,7 @@ def train(
     return outcome
 
 
+@own_state()
 def train_many(
     specs: Sequence[JobSpec | Mapping[str, Any]],
     *,

@@ -27,7 +27,7 @@ class Adam(Optimizer):
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"learning_rate", "schedule", "beta1", "beta2", "eps"})
 
     kind: Literal["adam"] = "adam"
-    learning_rate: float = Field(default=0.001, gt=0, le=MAX_LEARNING_RATE)
+    learning_rate: float = Field(default=0.01, gt=0, le=MAX_LEARNING_RATE)
     """Base learning rate η; the schedule multiplies it."""
     beta1: float = Field(default=0.9, ge=0, lt=1)
     """Decay of the mean of gradients."""

@@ -140,11 +140,9 @@ class Update(ABC):
         part = copy.copy(self)
         part.take([self.members[position] for position in positions])
         part.weights = weights
+        rows = torch.tensor(list(positions), dtype=torch.int64)
         part.state = {
-            name: {
-                key: tensor.index_select(0, torch.tensor(list(positions), device=tensor.device))
-                for key, tensor in state.items()
-            }
+            name: {key: tensor.index_select(0, rows.to(tensor.device)) for key, tensor in state.items()}
             for name, state in self.state.items()
         }
         return part
