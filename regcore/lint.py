@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
-from regcore.frozen import Frozen
+from regcore.frozen import Immutable
 from regcore.layers import AnyLayer
 from regcore.regularizers.l2 import L2
 from regcore.regularizers.weight_decay import WeightDecay
@@ -13,7 +13,7 @@ from regcore.spec.job import JobSpec
 ADAPTIVE = ("adam", "adamw", "rmsprop")
 
 
-class SpecWarning(Frozen):
+class SpecWarning(Immutable):
     """One thing that deserves a second look."""
 
     code: str

@@ -14,6 +14,7 @@ from typing import Any, Final
 from jsonpointer import JsonPointer
 
 from regcore.errors import FieldError, SpecError
+from regcore.json_values import canonical
 from regcore.spec import apply_patch, json_pointer
 from regcore.spec.patch import look_up
 from regcore.spec.validation import takes_whole_numbers
@@ -67,7 +68,7 @@ def expand(sweep: SweepSpec, base: Mapping[str, Any], max_members: int) -> list[
         unique: dict[str, Candidate] = {}
         for choices in _combinations(sweep, search):
             candidate = _candidate(search, choices)
-            unique.setdefault(json.dumps(_identity(candidate.values), sort_keys=True), candidate)
+            unique.setdefault(json.dumps(canonical(candidate.values), sort_keys=True), candidate)
         candidates += unique.values()
     return candidates
 
@@ -237,12 +238,3 @@ def _holder(spec: Any, place: Place) -> tuple[Any, Any]:
     """The object or list that a place is in, and the key or position there."""
     *outer, last = place
     return reduce(getitem, outer, spec), last
-
-
-def _identity(value: Any) -> Any:
-    """Equal for equal JSON: 1 and 1.0 are one number, and true is none."""
-    if isinstance(value, dict):
-        return {name: _identity(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_identity(part) for part in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
