@@ -13,8 +13,7 @@ def plain(value: Any) -> Any:
     is a whole number and what has `__float__` a number. All else, strings and booleans too, stays what it is, for the
     spec to accept or refuse. What JSON can say comes out as it went in.
     """
-    kind: type[object] = type(value)
-    read = _reader(kind)
+    read = _reader(type(value))  # type: ignore[arg-type] # mypy takes object's __hash__ for that of its class
     return value if read is None else read(value)
 
 

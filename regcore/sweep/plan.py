@@ -1,6 +1,6 @@
 """A sweep's members, each planned like a job of its own: before any is stored, all are known to be right."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -70,8 +70,9 @@ def plan_sweep(
     """
     sweep = parse_sweep(body)
     base = _plan_base(sweep, ceilings)
-    candidates = expand(sweep, base.resolved_spec.model_dump(mode="json"), max_members)
-    plans = _plan_each(sweep, candidates, ceilings, max_bytes)
+    resolved_base = base.resolved_spec.model_dump(mode="json")
+    candidates = expand(sweep, resolved_base, max_members)
+    plans = _plan_each(sweep, candidates, ceilings, max_bytes, list(_seed_errors(sweep, resolved_base)))
     problems = [
         *_objective_problems(sweep, plans[0]),
         *_unlike(sweep, base, candidates, plans),
@@ -95,17 +96,22 @@ def _plan_base(sweep: SweepSpec, ceilings: Ceilings | None) -> Plan:
 
 
 def _plan_each(
-    sweep: SweepSpec, candidates: Sequence[Candidate], ceilings: Ceilings | None, max_bytes: int
+    sweep: SweepSpec,
+    candidates: Sequence[Candidate],
+    ceilings: Ceilings | None,
+    max_bytes: int,
+    known_errors: Sequence[FieldError],
 ) -> list[Plan]:
     """The plan of each candidate. A seed changes nothing that is planned, so that is done once for all of them."""
     plans: list[Plan] = []
-    errors: dict[tuple[str, str], FieldError] = {}
+    errors = {(one.pointer, one.message): one for one in known_errors}
     size_bytes = 0
     for candidate in candidates:
         try:
-            plans.append(make_plan(parse_spec(candidate.spec), ceilings))
-            _check_split(sweep, plans[-1])
-            size_bytes += len(plans[-1].model_dump_json()) * len(sweep.seeds)
+            plan = make_plan(parse_spec(candidate.spec), ceilings)
+            _check_split(sweep, plan)
+            plans.append(plan)
+            size_bytes += len(plan.model_dump_json()) * len(sweep.seeds)
         except SpecError as error:
             for one in error.errors:
                 explained = candidate.explain(one)
@@ -121,6 +127,17 @@ def _plan_each(
     if errors:
         raise SpecError(list(errors.values())[:_MAX_ERRORS])
     return plans
+
+
+def _seed_errors(sweep: SweepSpec, base: Mapping[str, Any]) -> Iterator[FieldError]:
+    """Seeds that no job may have: all go to the same places of every member's spec."""
+    for position, (seed, spec) in enumerate(Candidate(None, base).members(sweep)):
+        try:
+            parse_spec(spec)
+        except SpecError as error:
+            for one in error.errors:
+                why = f"{seed} cannot be a seed{' with vary_split' * sweep.vary_split}: {one.message}"
+                yield FieldError(f"/seeds/{position}", one.code, why)
 
 
 def _members(sweep: SweepSpec, candidate: Candidate, plan: Plan) -> Iterator[PlannedMember]:
