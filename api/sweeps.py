@@ -11,7 +11,7 @@ from api.splits import resplits_of
 from api.submissions import new_job
 from jobs.model import Json, NewJob, NewSweep, Sweep, SweepMember
 from jobs.states import TERMINAL
-from regcore.sweep import PlannedMember, SweepPlan, SweepSpec, plan_sweep, rungs_of, stronger_end
+from regcore.sweep import PlannedMember, SweepPlan, SweepSpec, plan_sweep, rungs_of, stronger_end, turns
 
 if TYPE_CHECKING:
     from regcore.statistics import Resplits
@@ -38,11 +38,15 @@ def plan_members(services: Services, tenant: str, body: Any) -> SweepPlan:
 def new_sweep(plan: SweepPlan) -> NewSweep:
     """Return a sweep to store."""
     places = {id(candidate): str(place) for place, candidate in enumerate(plan.candidates)}
-    members = [_new_member(plan.spec, member, places[id(member.candidate)]) for member in plan.members]
+    turn_of = dict(zip(places.values(), turns(plan.spec, plan.candidates), strict=True))
+    members = [
+        _new_member(plan.spec, member, place, turn_of[place])
+        for member, place in ((member, places[id(member.candidate)]) for member in plan.members)
+    ]
     return NewSweep(plan.spec.name, plan.spec.labels, plan.spec.model_dump(mode="json", by_alias=True), members)
 
 
-def _new_member(sweep: SweepSpec, member: PlannedMember, candidate: str) -> NewJob:
+def _new_member(sweep: SweepSpec, member: PlannedMember, candidate: str, turn: int) -> NewJob:
     place: Json = {
         "variant": member.candidate.variant,
         "values": member.candidate.values,
@@ -52,7 +56,7 @@ def _new_member(sweep: SweepSpec, member: PlannedMember, candidate: str) -> NewJ
     rungs = rungs_of(sweep, member.plan.num_epochs)
     if rungs is not None:
         place["rungs"] = asdict(rungs)
-    return new_job(member.spec, member.plan, sweep=place)
+    return new_job(member.spec, member.plan, sweep=place, turn=turn)
 
 
 def spec_of(sweep: Sweep) -> SweepSpec:

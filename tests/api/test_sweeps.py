@@ -45,6 +45,20 @@ def test_members_of_a_halving_know_their_rungs(services: Services, sweep_spec: J
     assert rungs == {"epochs": [1, 3, 9], "eta": 3, "metric": "validation/loss", "mode": "min"}
 
 
+def test_members_of_a_halving_start_in_another_order_than_that_of_their_values(
+    services: Services, sweep_spec: Json
+) -> None:
+    sweep_spec["axes"][0] = {"pointer": STRENGTH, "values": [10.0**-k for k in range(1, 9)]}
+    sweep_spec["strategy"] = {"kind": "halving"}
+    sweep_spec["base"]["training"]["epochs"] = 10
+
+    members = new_sweep(plan_members(services, "default", sweep_spec)).members
+
+    turns = [member.turn for member in members]
+    assert turns[::2] == turns[1::2]  # a candidate's two seeds
+    assert sorted(turns[::2]) == list(range(8)) != turns[::2]
+
+
 def test_members_are_grouped_by_what_they_are_but_for_the_seed() -> None:
     members = [member("1", 0, 0.5), member("2", 0, 0.5), member("1", 1, 0.5)]
 
