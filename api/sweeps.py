@@ -11,10 +11,19 @@ from api.splits import resplits_of
 from api.submissions import new_job
 from jobs.model import Json, NewJob, NewSweep, Sweep, SweepMember
 from jobs.states import TERMINAL
-from regcore.sweep import PlannedMember, SweepPlan, SweepSpec, plan_sweep, rungs_of, stronger_end, turns
+from regcore.sweep import (
+    PlannedMember,
+    SweepPlan,
+    SweepSpec,
+    fewer_than_asked,
+    plan_sweep,
+    rungs_of,
+    stronger_end,
+    turns,
+)
 
 if TYPE_CHECKING:
-    from regcore.statistics import Resplits
+    from regcore.statistics import Resplits, Standing
 
 MAX_LEADERS = 1000
 """Entries of a leaderboard; a sweep may have more combinations."""
@@ -77,10 +86,12 @@ def leaderboard(spec: SweepSpec, members: Sequence[SweepMember], resplits: "Resp
     from regcore.statistics import rank  # with NumPy
 
     candidates = by_candidate(members)
+    standings = {name: _standing(same) for name, same in candidates.items()}
     objectives = {
         name: [one.objective if one else None for one in _by_seed(spec, same)] for name, same in candidates.items()
     }
-    ranked = rank(objectives, spec.mode, resplit_ratio=resplits.ratio(spec.metric) if resplits else None)
+    ratio = resplits.ratio(spec.metric) if resplits else None
+    ranked = rank(objectives, spec.mode, resplit_ratio=ratio, standings=standings)
     return [
         {
             "rank": place,
@@ -92,6 +103,26 @@ def leaderboard(spec: SweepSpec, members: Sequence[SweepMember], resplits: "Resp
         }
         for place, (name, summary) in enumerate(ranked, start=1)
     ]
+
+
+def _standing(same: Sequence[SweepMember]) -> "Standing":
+    from regcore.statistics import Standing
+
+    is_lost = any(one.state in TERMINAL and one.objective is None and not one.was_halved for one in same)
+    epoch = max(one.rung for one in same)
+    there = [one.rung_value for one in same if one.rung == epoch > 0]
+    outcome: Literal["open", "halved", "lost"] = (
+        "lost" if is_lost else "halved" if any(one.was_halved for one in same) else "open"
+    )
+    return Standing(outcome, epoch, there)
+
+
+def sweep_warnings(sweep: Sweep, spec: SweepSpec, members: Sequence[SweepMember]) -> list[Json]:
+    """What is doubtful in a sweep itself; nothing once members of it are deleted, as it is about to be too."""
+    if len(members) < sweep.num_members:
+        return []
+    made = [(same[0].variant, same[0].values) for same in by_candidate(members).values()]
+    return [warning.model_dump(mode="json") for warning in fewer_than_asked(spec, made)]
 
 
 def best(services: Services, tenant: str, leaders: Sequence[Mapping[str, Any]]) -> Json | None:

@@ -152,6 +152,12 @@ class SweepMember:
     objective: float | None
     """The metric that was asked for, of one that succeeded."""
     result: Json | None = None
+    was_halved: bool = False
+    """Whether successive halving stopped it; it counts as cancelled."""
+    rung: int = 0
+    """The last epoch after which a halving judged it; 0 before any."""
+    rung_value: float | None = None
+    """Its metric there."""
 
 
 @dataclass(frozen=True, slots=True)

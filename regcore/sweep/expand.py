@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import reduce
 from operator import getitem
 from typing import Any, Final
@@ -19,6 +20,7 @@ from regcore.spec import apply_patch, json_pointer
 from regcore.spec.patch import look_up
 from regcore.spec.validation import takes_whole_numbers
 from regcore.sweep.candidate import Candidate, Choice, Place
+from regcore.sweep.ranges import at_share
 from regcore.sweep.spec import Axis, Range, SweepSpec
 
 FULL: Final = "full"
@@ -160,28 +162,18 @@ def _every(at: str, axis: Axis) -> Iterator[Choice]:
     if axis.values is not None:
         yield from (Choice(axis.pointer, value, f"{at}/values/{k}") for k, value in enumerate(axis.values))
         return
+    assert axis.range is not None
     last = _points(axis.range) - 1
     for k in range(last + 1):
-        yield Choice(axis.pointer, _at(axis, k / last), f"{at}/range", is_drawn=True)
+        yield Choice(axis.pointer, at_share(axis.range, Fraction(k, last)), f"{at}/range", is_drawn=True)
 
 
 def _draw(dice: random.Random, at: str, axis: Axis) -> Choice:
     if axis.values is not None:
         k = dice.randrange(len(axis.values))
         return Choice(axis.pointer, axis.values[k], f"{at}/values/{k}")
-    return Choice(axis.pointer, _at(axis, dice.random()), f"{at}/range", is_drawn=True)
-
-
-def _at(axis: Axis, share: float) -> float:
-    """The number at this share of a range's way; its ends exactly."""
-    of = axis.range
-    assert of is not None
-    if share in (0, 1):
-        return of.high if share else of.low
-    if of.kind == "linear":
-        return of.low + (of.high - of.low) * share
-    number: float = of.low * (of.high / of.low) ** share
-    return number
+    assert axis.range is not None
+    return Choice(axis.pointer, at_share(axis.range, Fraction(dice.random())), f"{at}/range", is_drawn=True)
 
 
 def _candidate(search: _Search, choices: Sequence[Choice]) -> Candidate:

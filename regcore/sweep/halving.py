@@ -102,5 +102,5 @@ def decide(
 
 def _cost(values: Iterable[float | None], mode: Literal["min", "max"]) -> float:
     known = [math.nan if value is None else value for value in values]
-    mean = sum(known) / len(known)
+    mean = sum(value / len(known) for value in known)  # shares first: a sum may overflow
     return math.inf if not math.isfinite(mean) else mean if mode == "min" else -mean

@@ -12,6 +12,7 @@ from regcore.spec.subject import subject_of
 from regcore.spec.validation import shown
 from regcore.sweep.candidate import Candidate
 from regcore.sweep.expand import expand
+from regcore.sweep.fewer import fewer_than_asked
 from regcore.sweep.spec import Halving, SweepSpec, parse_sweep
 
 _METRICS: Final = {"classification": ("loss", "accuracy"), "regression": ("loss", "r2", "mae")}
@@ -44,7 +45,7 @@ class SweepPlan:
         spec: With every default filled in.
         candidates: In the order of the sweep's spec; what they are called by elsewhere is their place here.
         members: Candidate by candidate, one for each seed.
-        warnings: What is doubtful in any of them, each once.
+        warnings: What is doubtful in the sweep, and in any of them, each once.
     """
 
     spec: SweepSpec
@@ -85,7 +86,8 @@ def plan_sweep(
         member for candidate, plan in zip(candidates, plans, strict=True) for member in _members(sweep, candidate, plan)
     ]
     warnings = {(one.code, one.pointer): one for plan in plans for one in plan.warnings}
-    return SweepPlan(sweep, candidates, members, list(warnings.values()))
+    fewer = fewer_than_asked(sweep, [(one.variant, one.values) for one in candidates])
+    return SweepPlan(sweep, candidates, members, [*fewer, *warnings.values()])
 
 
 def _plan_base(sweep: SweepSpec, ceilings: Ceilings | None) -> Plan:

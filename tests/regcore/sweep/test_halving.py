@@ -64,6 +64,12 @@ def test_what_is_not_finite_is_worst(bad: float | None) -> None:
     assert decide({}, {"bad": [bad, 0.0], "good": [9.0]}, 2, "min") == {"bad": False, "good": True}
 
 
+def test_a_mean_of_huge_values_does_not_overflow() -> None:
+    arriving = {"worst": [1.7e308, 1.7e308], "better": [1.5e308, 1.5e308]}
+
+    assert decide({}, arriving, 2, "min") == {"worst": False, "better": True}
+
+
 def test_where_nothing_is_known_nobody_is_stopped() -> None:
     assert decide({}, {"a": [None], "b": [None]}, 2, "min") == {"a": True, "b": True}
 
