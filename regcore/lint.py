@@ -6,12 +6,12 @@ from itertools import pairwise
 
 from regcore.decays import decays_of
 from regcore.doubts import RunShape
-from regcore.frozen import Frozen
+from regcore.frozen import Immutable
 from regcore.layers import AnyLayer
 from regcore.spec.job import JobSpec
 
 
-class SpecWarning(Frozen):
+class SpecWarning(Immutable):
     """One thing that deserves a second look."""
 
     code: str

@@ -15,7 +15,7 @@ from regcore.data.catalogue import DatasetInfo
 from regcore.data.split import split_sizes
 from regcore.doubts import RunShape
 from regcore.errors import FieldError, SpecError
-from regcore.frozen import Frozen
+from regcore.frozen import Immutable
 from regcore.fusion import fusion_key, member_bytes
 from regcore.layers import AnyLayer, Shape, complete, label_layers, walk_shapes
 from regcore.lint import SpecWarning, lint
@@ -47,7 +47,7 @@ class Ceilings:
     layers: int = 512
 
 
-class ParameterInfo(Frozen):
+class ParameterInfo(Immutable):
     """One parameter of the model, without a member axis."""
 
     name: str
@@ -55,7 +55,7 @@ class ParameterInfo(Frozen):
     num_elements: int
 
 
-class RowCounts(Frozen):
+class RowCounts(Immutable):
     """Rows in each split."""
 
     train: int
@@ -63,7 +63,7 @@ class RowCounts(Frozen):
     test: int
 
 
-class RegularizerPlan(Frozen):
+class RegularizerPlan(Immutable):
     """What one regularizer will act on."""
 
     name: str
@@ -73,7 +73,7 @@ class RegularizerPlan(Frozen):
     note: str
 
 
-class Plan(Frozen):
+class Plan(Immutable):
     """A spec that can be trained, with all that follows from it."""
 
     resolved_spec: JobSpec

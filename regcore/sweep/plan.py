@@ -1,6 +1,6 @@
 """A sweep's members, each planned like a job of its own: before any is stored, all are known to be right."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from regcore.spec.subject import subject_of
 from regcore.spec.validation import shown
 from regcore.sweep.candidate import Candidate
 from regcore.sweep.expand import expand
+from regcore.sweep.fewer import fewer_than_asked
 from regcore.sweep.spec import Halving, SweepSpec, parse_sweep
 
 _METRICS: Final = {"classification": ("loss", "accuracy"), "regression": ("loss", "r2", "mae")}
@@ -45,7 +46,7 @@ class SweepPlan:
         spec: With every default filled in.
         candidates: In the order of the sweep's spec; what they are called by elsewhere is their place here.
         members: Candidate by candidate, one for each seed.
-        warnings: What is doubtful in any of them, each once.
+        warnings: What is doubtful in the sweep, and in any of them, each once.
     """
 
     spec: SweepSpec
@@ -71,8 +72,9 @@ def plan_sweep(
     """
     sweep = parse_sweep(body)
     base = _plan_base(sweep, ceilings)
-    candidates = expand(sweep, base.resolved_spec.model_dump(mode="json"), max_members)
-    plans = _plan_each(sweep, candidates, ceilings, max_bytes)
+    resolved_base = base.resolved_spec.model_dump(mode="json")
+    candidates = expand(sweep, resolved_base, max_members)
+    plans = _plan_each(sweep, candidates, ceilings, max_bytes, list(_seed_errors(sweep, resolved_base)))
     problems = [
         *_objective_problems(sweep, plans[0]),
         *_unlike(sweep, base, candidates, plans),
@@ -85,7 +87,8 @@ def plan_sweep(
         member for candidate, plan in zip(candidates, plans, strict=True) for member in _members(sweep, candidate, plan)
     ]
     warnings = {(one.code, one.pointer): one for plan in plans for one in plan.warnings}
-    return SweepPlan(sweep, candidates, members, list(warnings.values()))
+    fewer = fewer_than_asked(sweep, [(one.variant, one.values) for one in candidates])
+    return SweepPlan(sweep, candidates, members, [*fewer, *warnings.values()])
 
 
 def _plan_base(sweep: SweepSpec, ceilings: Ceilings | None) -> Plan:
@@ -96,17 +99,22 @@ def _plan_base(sweep: SweepSpec, ceilings: Ceilings | None) -> Plan:
 
 
 def _plan_each(
-    sweep: SweepSpec, candidates: Sequence[Candidate], ceilings: Ceilings | None, max_bytes: int
+    sweep: SweepSpec,
+    candidates: Sequence[Candidate],
+    ceilings: Ceilings | None,
+    max_bytes: int,
+    known_errors: Sequence[FieldError],
 ) -> list[Plan]:
     """The plan of each candidate. A seed changes nothing that is planned, so that is done once for all of them."""
     plans: list[Plan] = []
-    errors: dict[tuple[str, str], FieldError] = {}
+    errors = {(one.pointer, one.message): one for one in known_errors}
     size_bytes = 0
     for candidate in candidates:
         try:
-            plans.append(make_plan(parse_spec(candidate.spec), ceilings))
-            _check_split(sweep, plans[-1])
-            size_bytes += len(plans[-1].model_dump_json()) * len(sweep.seeds)
+            plan = make_plan(parse_spec(candidate.spec), ceilings)
+            _check_split(sweep, plan)
+            plans.append(plan)
+            size_bytes += len(plan.model_dump_json()) * len(sweep.seeds)
         except SpecError as error:
             for one in error.errors:
                 explained = candidate.explain(one)
@@ -122,6 +130,17 @@ def _plan_each(
     if errors:
         raise SpecError(list(errors.values())[:_MAX_ERRORS])
     return plans
+
+
+def _seed_errors(sweep: SweepSpec, base: Mapping[str, Any]) -> Iterator[FieldError]:
+    """Seeds that no job may have: all go to the same places of every member's spec."""
+    for position, (seed, spec) in enumerate(Candidate(None, base).members(sweep)):
+        try:
+            parse_spec(spec)
+        except SpecError as error:
+            for one in error.errors:
+                why = f"{seed} cannot be a seed{' with vary_split' * sweep.vary_split}: {one.message}"
+                yield FieldError(f"/seeds/{position}", one.code, why)
 
 
 def _members(sweep: SweepSpec, candidate: Candidate, plan: Plan) -> Iterator[PlannedMember]:

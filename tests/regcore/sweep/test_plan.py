@@ -235,3 +235,26 @@ def test_an_objective_that_can_have_no_value_is_refused(sweep: Make, base: dict[
 
     base["data"]["validation_fraction"] = 0.005
     assert plan_sweep(body).members
+
+
+@pytest.mark.parametrize(("largest", "vary_split", "wrong"), [
+    (2**32 - 1, True, []), (2**32, True, ["/seeds/1"]), (2**32, False, []), (2**63 - 1, False, []),
+])  # fmt: skip
+def test_a_seed_that_no_split_can_have_is_refused_where_it_was_sent(
+    largest: int, vary_split: bool, wrong: list[str], sweep: Make
+) -> None:
+    body = sweep(seeds=[0, largest], vary_split=vary_split)
+
+    assert (refused(body) if wrong else []) == wrong
+    if not wrong:
+        assert [parse_spec(member.spec).training.seed for member in plan_sweep(body).members] == [0, largest]
+
+
+def test_a_seed_that_cannot_be_is_named_beside_the_wrong_values_of_an_axis(sweep: Make) -> None:
+    axes = [{"pointer": STRENGTH, "values": [1.0, -1.0]}]
+
+    assert set(refused(sweep(axes=axes, seeds=[2**33, 2**32], vary_split=True))) == {
+        "/seeds/0",
+        "/seeds/1",
+        "/axes/0/values/1",
+    }
