@@ -164,7 +164,7 @@ def download(
         print_json([str(path) for path in paths])
     else:
         for path in paths:
-            out.print(str(path), highlight=False, soft_wrap=True)
+            out.print(str(path), markup=False, highlight=False, soft_wrap=True)
 
 
 def open_client() -> Client:

@@ -216,7 +216,7 @@ class Job(Handle):
 
     def _fetch(self, name: str, partial: Path) -> str:
         digest = hashlib.sha256()
-        with self._transport.stream(self._path(f"artifacts/{name}")) as response, partial.open("wb") as file:
+        with self._transport.stream(self._path("artifacts", name)) as response, partial.open("wb") as file:
             for chunk in response.iter_bytes():
                 file.write(chunk)
                 digest.update(chunk)

@@ -389,10 +389,11 @@ class UpProcess:
     Args:
         folder: A fresh folder; the data directory and what the process prints are made in it.
         options: More of the command line.
+        name: Of the data directory.
     """
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.data_dir = folder / "regcore"
+    def __init__(self, folder: Path, *options: str, name: str = "regcore") -> None:
+        self.data_dir = folder / name
         self._printed, self._errors = folder / "stdout", folder / "stderr"
         command = [sys.executable, "-m", "regclient", "up", "--port", str(free_port())]
         command += ["--data-dir", str(self.data_dir), *options]
@@ -447,8 +448,8 @@ def start_up(tmp_path: Path) -> Iterator[Callable[..., UpProcess]]:
     """Starts `regcore up` with more options; it is dead after the test."""
     started = []
 
-    def start(*options: str) -> UpProcess:
-        started.append(UpProcess(tmp_path, *options))
+    def start(*options: str, name: str = "regcore") -> UpProcess:
+        started.append(UpProcess(tmp_path, *options, name=name))
         return started[-1]
 
     yield start
