@@ -211,6 +211,14 @@ class NewRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class LogHead:
+    """How far a job's log reaches: the number of its newest record, and the state that it has come to."""
+
+    state: JobState
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class RecordRow:
     """A record of a job's log."""
 

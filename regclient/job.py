@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx2
 
 from regclient.errors import IntegrityError, JobFailedError
-from regclient.handle import Handle, idempotency_header
+from regclient.handle import TERMINAL_STATES, Handle, idempotency_header
 from regclient.progress import job_progress
 from regclient.transport import JSONObject
 
@@ -130,6 +130,10 @@ class Job(Handle):
             after: Start behind this `seq`.
             follow: Stay until the job has ended; a broken line is taken up again where it broke. False yields
                 what there is and ends.
+
+        Raises:
+            InvalidRequestError: `after` is beyond the last record of a job that goes on.
+            NotFoundError: The job was deleted meanwhile.
         """
         if not follow:
             yield from self._rows("events", {"after": after} if after else {})
@@ -138,12 +142,17 @@ class Job(Handle):
         failures = 0
         while True:
             try:
+                before, is_over = seen, False
                 for event in self._listen(seen):
-                    seen, failures = event["seq"], 0
+                    seen, failures, is_over = event["seq"], 0, _is_terminal(event)
                     yield event
-                # The server ends the stream after the terminal event (or says 204). Any other clean end is a
-                # proxy's or a restart's.
-                if self.refresh().done and seen >= self._last_seq(seen):
+                self.refresh()
+                if is_over:
+                    return
+                # Any other clean end is a proxy's or a restart's. What a stream does not bring of a log that has ended
+                # is read without one.
+                if self.done and seen == before:
+                    yield from self._rows("events", {"after": seen} if seen else {})
                     return
                 self._transport.pause_before_retry(0, ConnectionError("the stream ended early"))
             except httpx2.TransportError as error:
@@ -193,9 +202,6 @@ class Job(Handle):
                 if event.data:  # a block of only `retry:` comes without; to the standard it is no event at all
                     yield json.loads(event.data)
 
-    def _last_seq(self, after: int) -> int:
-        return max((row["seq"] for row in self._rows("events", {"after": after} if after else {})), default=after)
-
     def _download_one(self, artifact: JSONObject, directory: Path) -> Path:
         name = artifact["name"]
         if PurePosixPath(name).name != name or name in ("", ".", "..") or "\\" in name:
@@ -221,3 +227,7 @@ class Job(Handle):
                 file.write(chunk)
                 digest.update(chunk)
         return digest.hexdigest()
+
+
+def _is_terminal(event: JSONObject) -> bool:
+    return event["kind"] == "state" and event["body"]["state"] in TERMINAL_STATES

@@ -6,7 +6,7 @@ from typing import TypeVar
 from sqlalchemy import ColumnElement, Connection, select
 
 from jobs.errors import ArtifactNotFoundError, JobNotFoundError
-from jobs.model import ArtifactRow, Job, RecordRow
+from jobs.model import ArtifactRow, Job, LogHead, RecordRow
 from jobs.states import TERMINAL, JobState
 from jobs.store.base import Concern
 from jobs.store.rows import JOB_COLUMNS, AnyRow, is_job, job_from_row
@@ -37,6 +37,16 @@ class Reading(Concern):
         """
         with self._database.read() as connection:
             return JobState(_owned(connection, tenant, job_id).state)
+
+    def log_head(self, tenant: str, job_id: str) -> LogHead:
+        """Return how far a job's log reaches, and the state that it has come to.
+
+        Raises:
+            JobNotFoundError: There is none, or it is another tenant's.
+        """
+        with self._database.read() as connection:
+            row = _owned(connection, tenant, job_id)
+        return LogHead(JobState(row.state), row.last_seq)
 
     def last_seq(self, tenant: str, job_id: str) -> int:
         """Return the number of a job's newest record.

@@ -165,6 +165,7 @@ class FakeServer:
         self.failures: list[Response] = []  # the next answers, whatever is asked
         self.lose_answers = 0  # do the work, then break the connection
         self.break_stream_after: int | None = None
+        self.mute_streams = False  # as behind a proxy that ends what it does not understand
         self.ends_after_gets: int | None = None
         self.events = [{"seq": seq, "at": "t", "kind": "log", "body": {"message": str(seq)}} for seq in range(1, 6)] + [
             {"seq": 6, "at": "t", "kind": "state", "body": {"state": "succeeded"}}
@@ -261,6 +262,8 @@ def make_app(fake: FakeServer) -> FastAPI:
 
         async def lines() -> Any:
             yield ": hello\nretry: 1000\n\n"
+            if fake.mute_streams:
+                return
             for sent, event in enumerate(left):
                 if fake.break_stream_after is not None and sent == fake.break_stream_after:
                     fake.break_stream_after = None
