@@ -200,7 +200,7 @@ class Ended:
     Attributes:
         outcome: `succeeded`; `stopped` by request; `halved` by its sweep; `failed` with a reason.
         result: The job's `result`, of a success.
-        reason: The job's `state_reason`, of a failure.
+        reason: The job's `state_reason`, of a failure; of one that was halved, with the value that it was judged by.
         of_the_pass: Whether it is the whole pass that failed, and the job perhaps only for the company that it had.
     """
 
