@@ -8,7 +8,6 @@ import re
 import shutil
 import socket
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +15,7 @@ from regclient.errors import RegClientError
 
 BUNDLED_VARIABLE: Final = "BUNDLED_SERVERS"
 _VERSION_TIMEOUT_S = 30.0
-# sun_path holds 108 bytes on Linux and 104 on macOS, with the terminating zero.
+# sun_path holds 108 bytes on Linux, with the terminating zero.
 _MAX_SOCKET_PATH_BYTES = 100
 
 
@@ -92,12 +91,19 @@ def redis_command(binary: Path, socket_path: Path, work_dir: Path) -> list[str]:
     return [str(binary), *(part for key, value in settings.items() for part in (f"--{key}", value))]
 
 
-def private_socket_path(data_dir: Path) -> Path:
-    """A socket in the data directory, or in a fresh temporary one (0700) where that path is too long."""
+def private_socket_path(data_dir: Path, directory: int) -> Path:
+    """A socket in the data directory.
+
+    Where that path is too long for a socket, the same place by a short one: Linux shows what a process has open.
+
+    Args:
+        data_dir: The data directory.
+        directory: A descriptor of it, open for as long as the path is in use.
+    """
     path = data_dir / "redis.sock"
-    if len(str(path).encode()) <= _MAX_SOCKET_PATH_BYTES:
+    if len(os.fsencode(path)) <= _MAX_SOCKET_PATH_BYTES:
         return path
-    return Path(tempfile.mkdtemp(prefix="regcore-")) / "redis.sock"
+    return Path(f"/proc/{os.getpid()}/fd/{directory}") / path.name
 
 
 def redis_answers(socket_path: Path) -> bool:

@@ -105,7 +105,7 @@ def test_no_redis_at_all_says_what_to_do(
 
 
 def test_the_redis_that_is_found_answers_on_its_private_socket(tmp_path: Path) -> None:
-    socket_path = private_socket_path(tmp_path)
+    socket_path = tmp_path / "redis.sock"
     command = redis_command(find_redis_server(), socket_path, tmp_path)
     redis = ChildProcess("redis", command, os.environ, tmp_path / "log")
 
@@ -121,7 +121,7 @@ def test_the_redis_that_is_found_answers_on_its_private_socket(tmp_path: Path) -
 
 def test_a_redis_that_is_killed_comes_back_on_the_same_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("regclient.process.FIRST_RESTART_S", 0.0)
-    socket_path = private_socket_path(tmp_path)
+    socket_path = tmp_path / "redis.sock"
     command = redis_command(find_redis_server(), socket_path, tmp_path)
     redis = ChildProcess("redis", command, os.environ, tmp_path / "log", socket_path=socket_path)
 
@@ -139,9 +139,19 @@ def test_a_redis_that_is_killed_comes_back_on_the_same_socket(tmp_path: Path, mo
         redis.join(10)
 
 
-def test_a_long_data_dir_gets_a_short_private_socket(tmp_path: Path) -> None:
-    path = private_socket_path(tmp_path / ("x" * 120))
+@pytest.mark.parametrize("length", [1, 200])
+def test_the_socket_lies_in_the_data_dir_however_long_its_path(length: int, tmp_path: Path) -> None:
+    data_dir = tmp_path / ("x" * length)
+    data_dir.mkdir()
+    directory = os.open(data_dir, os.O_RDONLY)
+    path = private_socket_path(data_dir, directory)
+    redis = ChildProcess("redis", redis_command(find_redis_server(), path, data_dir), os.environ, tmp_path / "log")
 
-    assert len(str(path)) <= 100
-    assert path.parent.stat().st_mode & 0o077 == 0
-    path.parent.rmdir()
+    try:
+        assert wait_until(lambda: redis_answers(path), 10), redis.log_tail()
+        assert len(str(path)) <= 100
+        assert (data_dir / "redis.sock").is_socket()
+    finally:
+        redis.terminate()
+        redis.join(10)
+        os.close(directory)

@@ -63,6 +63,26 @@ def test_the_url_is_one_that_this_machine_can_open(host: str, url: str) -> None:
     assert StackOptions(host=host, port=80).url == url
 
 
+@pytest.mark.parametrize("name", ["issue #12; what? run%20a [x] a&b=c é日本 ", "too long for a socket? #" + "x" * 120])
+def test_a_job_trains_in_a_folder_of_any_name_and_nothing_lies_outside_of_it(
+    name: str, start_up: Any, short_spec: dict[str, Any], tmp_path: Path
+) -> None:
+    up = start_up(name=name).await_up()
+
+    with up.client() as client:
+        job = client.jobs.create(short_spec).wait(120, progress=False)
+        sizes = [artifact["size_bytes"] for artifact in job.artifacts()]
+    up.stop()
+
+    assert job.state == "succeeded"
+    assert {path.name for path in tmp_path.iterdir()} == {name, "stdout", "stderr"}
+    assert up.data_dir.stat().st_mode & 0o077 == 0
+    kept = [path.stat().st_size for path in (up.data_dir / "artifacts").rglob("*") if path.is_file()]
+    assert sorted(kept) == sorted(sizes)
+    assert (up.data_dir / "regcore.db").stat().st_mode & 0o077 == 0
+    assert not (up.data_dir / "redis.sock").exists()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_everything_even_while_a_job_runs(
     start_up: Any, endless_spec: dict[str, Any], is_alive: Callable[[psutil.Process], bool], number: signal.Signals
@@ -171,7 +191,9 @@ def test_a_part_that_dies_while_it_starts_is_named_with_its_last_words(tmp_path:
             os.kill(pid_in(line), signal.SIGKILL)
 
     with (
-        pytest.raises(StackError, match=r"redis died \(killed by SIGKILL\)(?s:.*)redis\.log:(?s:.*)[Rr]eady to accept"),
+        pytest.raises(
+            StackError, match=r"redis died \(killed by SIGKILL\)(?s:.*)redis\.log:(?s:.*)(?i:ready to accept)"
+        ),
         EmbeddedStack(StackOptions(port=free_port(), data_dir=tmp_path), announce),
     ):
         pass

@@ -87,8 +87,22 @@ class Part:
 
     def runners(self) -> list[psutil.Process]:
         """A worker's runners: those that train first, then those that have used the processor the most."""
-        children = psutil.Process(self.pid).children()
+        children = self._children("regcore-runner")
         return sorted(children, key=lambda child: (not _trains(child), -sum(child.cpu_times()[:2])))
+
+    def templates(self) -> list[psutil.Process]:
+        """What a worker's runners are forked from: one, but for the moments in which there is none."""
+        return self._children("regcore-template")
+
+    def _children(self, title: str) -> list[psutil.Process]:
+        return [child for child in psutil.Process(self.pid).children() if _is_called(child, title)]
+
+
+def _is_called(process: psutil.Process, title: str) -> bool:
+    try:
+        return process.cmdline()[:1] == [title]
+    except psutil.NoSuchProcess:  # it has ended meanwhile
+        return False
 
 
 def _trains(runner: psutil.Process) -> bool:
