@@ -9,6 +9,7 @@ from pydantic_core import PydanticKnownError
 from regcore.frozen import Frozen
 from regcore.optim import SGD, AnyOptimizer
 from regcore.regularizers import AnyRegularizer
+from regcore.schedule import MAX_EPOCHS
 from regcore.spec.data import AnyData
 from regcore.spec.model import AnyModel
 
@@ -53,7 +54,7 @@ class Task(Frozen):
 class Training(Frozen):
     """How long, in what portions, and from which randomness."""
 
-    epochs: int = Field(default=10, ge=1)
+    epochs: int = Field(default=10, ge=1, le=MAX_EPOCHS)
     """Passes over the train split."""
     batch_size: Annotated[int, Field(ge=1)] | Literal["full"] = 64
     """Rows in a batch, or `full` for the whole train split."""
