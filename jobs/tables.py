@@ -17,7 +17,7 @@ from sqlalchemy import (
     desc,
 )
 
-SCHEMA_REVISION = "0004"
+SCHEMA_REVISION = "0006"
 """The migration that this code needs: kept here so that checking it does not load Alembic."""
 
 metadata = MetaData(
@@ -105,10 +105,11 @@ jobs = Table(
     Column("member_bytes", BigInteger, nullable=False),
     Column("group_id", String(40)),
     Column("alone", Boolean, nullable=False),
+    Column("turn", Integer, nullable=False),
     Index(None, "tenant", "created_at", "id"),
     Index(None, "tenant", "finished_at", "id"),
     # In the order in which jobs are claimed, so that a claim reads one row of a long queue and sorts nothing.
-    Index("ix_jobs_claim_order", "state", desc("priority"), "created_at", "id"),
+    Index("ix_jobs_claim_order", "state", desc("priority"), "created_at", "turn", "id"),
     Index(None, "run_id"),
     Index(None, "owes_files", "finished_at"),
     Index(None, "state", "fusion_key"),
@@ -135,6 +136,14 @@ job_labels = Table(
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
     Index(None, "key", "value"),
+)
+
+job_needs = Table(
+    "job_needs",
+    metadata,
+    Column("job_id", String(40), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("needed_id", String(40), primary_key=True),
+    Index(None, "needed_id"),
 )
 
 records = Table(

@@ -13,11 +13,13 @@ from pydantic import Field
 
 from regcore.data.catalogue import DatasetInfo
 from regcore.data.split import split_sizes
+from regcore.doubts import RunShape
 from regcore.errors import FieldError, SpecError
-from regcore.frozen import Frozen
+from regcore.frozen import Immutable
 from regcore.fusion import fusion_key, member_bytes
 from regcore.layers import AnyLayer, Shape, complete, label_layers, walk_shapes
 from regcore.lint import SpecWarning, lint
+from regcore.ranges import leaving_range
 from regcore.regularizers import Regularizer
 from regcore.spec.job import JobSpec
 
@@ -45,7 +47,7 @@ class Ceilings:
     layers: int = 512
 
 
-class ParameterInfo(Frozen):
+class ParameterInfo(Immutable):
     """One parameter of the model, without a member axis."""
 
     name: str
@@ -53,7 +55,7 @@ class ParameterInfo(Frozen):
     num_elements: int
 
 
-class RowCounts(Frozen):
+class RowCounts(Immutable):
     """Rows in each split."""
 
     train: int
@@ -61,7 +63,7 @@ class RowCounts(Frozen):
     test: int
 
 
-class RegularizerPlan(Frozen):
+class RegularizerPlan(Immutable):
     """What one regularizer will act on."""
 
     name: str
@@ -71,7 +73,7 @@ class RegularizerPlan(Frozen):
     note: str
 
 
-class Plan(Frozen):
+class Plan(Immutable):
     """A spec that can be trained, with all that follows from it."""
 
     resolved_spec: JobSpec
@@ -163,9 +165,11 @@ def make_plan(spec: JobSpec, ceilings: Ceilings | None = None) -> Plan:
     regularizers = _plan_regularizers(resolved, list(shapes), rows, problems)
     batch_size = _batch_size(resolved, rows, problems)
     steps_per_epoch = math.ceil(rows.train / (batch_size * resolved.training.grad_accumulation))
+    run = _run_shape(resolved, rows, steps_per_epoch)
+    problems.errors += leaving_range(resolved, run)
     plan = Plan(
         resolved_spec=resolved,
-        warnings=lint(resolved, layers, regularizers_touch=[entry.parameters for entry in regularizers]),
+        warnings=lint(resolved, layers, run, regularizers_touch=[entry.parameters for entry in regularizers]),
         layers=layers,
         layer_names=label_layers(layers),
         parameters=[ParameterInfo(name=n, shape=s, num_elements=math.prod(s)) for n, s in shapes.items()],
@@ -339,6 +343,15 @@ def _batch_size(spec: JobSpec, rows: RowCounts, problems: _Problems) -> int:
             'Lower it, or use "full".',
         )
     return asked
+
+
+def _run_shape(spec: JobSpec, rows: RowCounts, steps_per_epoch: int) -> RunShape:
+    return RunShape(
+        num_epochs=spec.training.epochs,
+        steps_per_epoch=steps_per_epoch,
+        num_evaluations=math.ceil(spec.training.epochs / spec.training.eval_every_epochs),
+        num_validation_rows=rows.validation,
+    )
 
 
 def _hold_to(ceilings: Ceilings, plan: Plan, problems: _Problems) -> None:

@@ -40,7 +40,7 @@ class RegularizerEffect:
     Attributes:
         kind: As in the spec.
         touched: Names of the parameters or layers that it acts on.
-        penalty: What it adds to the objective at the end; None if it adds nothing (dropout).
+        penalty: What it adds to the objective in the selected epoch; None if it adds nothing (dropout).
         note: What it says of itself.
     """
 
@@ -68,7 +68,7 @@ def make_report(
         history: Bodies of the metrics records, in order.
         parameters: By `{layer}.{parameter}`.
         regularizers: In the order of the spec.
-        data_loss: The data part of the last objective.
+        data_loss: The data part of the objective in the selected epoch.
         dead_units: By layer, units whose activation is the same for every train row.
     """
     losses = {

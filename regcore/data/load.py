@@ -5,11 +5,8 @@ or as gzipped IDX files in a folder that bears its name
 (`fashion-mnist`, as in Debian's `dataset-fashion-mnist`).
 """
 
-import gzip
 import os
 import pickle
-import shutil
-import tempfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regcore.data.catalogue import BUILTIN, TORCHVISION, DatasetInfo
+from regcore.data.idx import read_split
 from regcore.errors import InvalidDataError
 
 DATA_DIR_VARIABLE: Final = "REGCORE_DATA_SETS_DIR"
@@ -128,11 +126,10 @@ def scale_images(pixels: NDArray[Any], image_maximum: float, dtype: ImageDtype) 
 
 def _load_torchvision(info: DatasetInfo, data_dir: Path, image_dtype: ImageDtype, *, allow_download: bool) -> RawData:
     try:
-        with tempfile.TemporaryDirectory(prefix="regcore-idx-") as unpacked:
-            root = _unpack_idx(info, data_dir, Path(unpacked)) or data_dir
-            download = allow_download and root == data_dir
-            train_pixels, train_y = _read_torchvision(info, root, train=True, download=download)
-            test_pixels, test_y = _read_torchvision(info, root, train=False, download=download)
+        packed = _packed_idx(info, data_dir)
+        download = allow_download and packed is None
+        train_pixels, train_y = _read_part(info, packed, data_dir, train=True, download=download)
+        test_pixels, test_y = _read_part(info, packed, data_dir, train=False, download=download)
     except _UNREADABLE as error:
         looked_in = ", ".join(str(folder) for folder in [data_dir, *_idx_folders(info, data_dir)])
         raise InvalidDataError(
@@ -145,13 +142,17 @@ def _load_torchvision(info: DatasetInfo, data_dir: Path, image_dtype: ImageDtype
     return RawData(info, train_x, train_y, (test_x, test_y), 255.0)
 
 
-def _read_torchvision(
-    info: DatasetInfo, root: Path, *, train: bool, download: bool
+def _read_part(
+    info: DatasetInfo, packed: Path | None, data_dir: Path, *, train: bool, download: bool
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    from torchvision import datasets
+    if packed is not None:
+        images, labels = read_split(packed, "train" if train else "t10k")
+    else:
+        from torchvision import datasets
 
-    opened = getattr(datasets, info.name)(str(root), train=train, download=download)
-    pixels, y = np.asarray(opened.data), np.asarray(opened.targets, np.int64)
+        opened = getattr(datasets, info.name)(str(data_dir), train=train, download=download)
+        images, labels = opened.data, opened.targets
+    pixels, y = np.asarray(images), np.asarray(labels, np.int64)
     # torchvision keeps colour channels last.
     pixels = pixels[:, None] if pixels.ndim == 3 else pixels.transpose(0, 3, 1, 2)
     expected = (info.num_rows if train else info.num_test_rows, *info.feature_shape)
@@ -171,17 +172,10 @@ def _idx_folders(info: DatasetInfo, data_dir: Path) -> list[Path]:
     return folders
 
 
-def _unpack_idx(info: DatasetInfo, data_dir: Path, unpacked: Path) -> Path | None:
-    """Unpack gzipped IDX files to where torchvision's reader expects them; None if there are none."""
+def _packed_idx(info: DatasetInfo, data_dir: Path) -> Path | None:
+    """The folder with all of the set's gzipped IDX files; None if there is none, or torchvision's are unpacked."""
     stems = [f"{part}-{content}-ubyte" for part in ("train", "t10k") for content in ("images-idx3", "labels-idx1")]
     if all((data_dir / info.name / "raw" / stem).is_file() for stem in stems):
         return None
-    for folder in _idx_folders(info, data_dir):
-        if all((folder / f"{stem}.gz").is_file() for stem in stems):
-            raw = unpacked / info.name / "raw"
-            raw.mkdir(parents=True)
-            for stem in stems:
-                with gzip.open(folder / f"{stem}.gz") as packed, (raw / stem).open("wb") as target:
-                    shutil.copyfileobj(packed, target)
-            return unpacked
-    return None
+    folders = _idx_folders(info, data_dir)
+    return next((one for one in folders if all((one / f"{stem}.gz").is_file() for stem in stems)), None)

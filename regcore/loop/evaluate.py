@@ -1,5 +1,6 @@
 """What a network is worth on a split: evaluation mode, no augmentation, no penalty, true labels."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -58,9 +59,8 @@ def measure(evaluation: Evaluation, loss: str) -> list[dict[str, float]]:
     else:
         targets = evaluation.targets.double()
         errors = evaluation.outputs.squeeze(-1) - targets
-        # From the first one on: of targets that are all equal the sum is then 0, and R² undefined.
-        deviations = targets - targets[0]
-        spread = (deviations - deviations.mean()).square().sum()
+        # R² of targets that are all equal has no value; by their mean, which is rounded, some spread would be left.
+        spread = (targets - targets.mean()).square().sum() if targets.min() < targets.max() else math.nan
         columns["r2"] = 1 - errors.square().sum(1) / spread
         columns["mae"] = errors.abs().mean(1)
     table = torch.stack(list(columns.values())).T.tolist()

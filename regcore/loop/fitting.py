@@ -16,7 +16,8 @@ import torch
 
 from regcore.data.prepare import PreparedData, prepare
 from regcore.fusion import fusion_key
-from regcore.loop.group import SMALL_STEP_PRODUCTS, choose_device, is_out_of_memory, losses_of
+from regcore.loop.computing import is_out_of_memory
+from regcore.loop.group import SMALL_STEP_PRODUCTS, choose_device, losses_of
 from regcore.loop.network import StackedNetwork
 from regcore.loop.stack import Stack
 from regcore.own_state import own_state

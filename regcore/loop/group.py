@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -9,8 +10,9 @@ import torch
 
 from regcore.checkpoint import LoadedCheckpoint, State, load_newest, tensor_bytes
 from regcore.data.prepare import PreparedData, prepare
-from regcore.errors import CheckpointError, InvalidDataError, OutOfMemoryError, TrainingError
+from regcore.errors import CheckpointError, ComputationError, InvalidDataError, OutOfMemoryError, TrainingError
 from regcore.loop.checkpointer import Checkpointer
+from regcore.loop.computing import computing, is_out_of_memory
 from regcore.loop.conclude import conclude
 from regcore.loop.control import Control
 from regcore.loop.identity import continue_as, identify
@@ -128,8 +130,23 @@ def _train(
             yield from ((member.key, ending.error) for member in ending.members)
             continue
         is_exact = checkpointer is None or checkpointer.is_exact
-        results = conclude(ending.members, ending.network, data, losses, is_exact=is_exact, companions=everybody)
+        report = partial(conclude, data=data, losses=losses, is_exact=is_exact, companions=everybody)
+        results = _conclude_each(ending.members, ending.network, report)
         yield from zip((member.key for member in ending.members), results, strict=True)
+
+
+def _conclude_each(
+    members: Sequence[Member], network: StackedNetwork, conclude: Callable[..., list[Result]]
+) -> list[Result | TrainingError]:
+    """The result of each member; where that fails for all together, of each by itself, so that one costs one."""
+    try:
+        with computing("the report of the trained network"):
+            return list(conclude(members, network))
+    except ComputationError as error:
+        if len(members) == 1:
+            return [error]
+    alone = [_conclude_each([member], network.select([k]), conclude) for k, member in enumerate(members)]
+    return [outcome for (outcome,) in alone]
 
 
 def _set_up(
@@ -163,9 +180,9 @@ def _set_up(
     trainer = Trainer(members, network, data, losses, control=control, checkpointer=checkpointer)
     if checkpoints is None or checkpoints.newest.state is None:
         for position, key in enumerate(keys):
-            path = by_key[key].starting_weights
-            if path is not None:
-                load_starting_weights(path, network, position)
+            newcomer = by_key[key]
+            if newcomer.starting_weights is not None or newcomer.plan.resolved_spec.init_from is not None:
+                load_starting_weights(newcomer.starting_weights, network, position)
         return trainer, checkpointer
     trainer.resume(checkpoints.newest.step, _saved_state(checkpoints.newest.state["trainer"], by_key))
     checkpoints.forget()
@@ -221,11 +238,6 @@ def _checkpointer(
         on_record=on_record,
         accepted_step=control.accepted_step,
     )
-
-
-def is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
-    """Whether memory ran out: torch says it by type for a GPU, and in words for the host."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
 
 
 def _num_threads(plan: Plan, num_members: int, checkpoints: Checkpoints | None) -> int:

@@ -146,7 +146,7 @@ class Stack:
                 values["generalization_gap"] = values["test/loss"] - values["train/loss"]
         return table
 
-    def hear(self, table: Sequence[Mapping[str, float] | None]) -> Verdict | None:
+    def hear(self, table: Sequence[Mapping[str, float]]) -> Verdict | None:
         """Let the effects look at each member's metrics, and keep the weights of those that they want kept.
 
         Returns:
@@ -162,6 +162,7 @@ class Stack:
         heard = Verdict(
             keep=frozenset().union(*(verdict.keep for verdict in verdicts)),
             stop=frozenset().union(*(verdict.stop for verdict in verdicts)),
+            undefined={k: metric for verdict in verdicts for k, metric in verdict.undefined.items()},
         )
         for position in heard.keep:
             self._keep(position)

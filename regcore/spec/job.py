@@ -3,7 +3,8 @@
 from typing import Annotated, Literal
 from unicodedata import category
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic_core import PydanticKnownError
 
 from regcore.frozen import Frozen
 from regcore.optim import SGD, AnyOptimizer
@@ -12,6 +13,7 @@ from regcore.spec.data import AnyData
 from regcore.spec.model import AnyModel
 
 MAX_LABELS = 16
+MAX_CLASS_WEIGHT = 1e12
 
 
 def _without_controls(text: str) -> str:
@@ -19,6 +21,14 @@ def _without_controls(text: str) -> str:
         raise ValueError("must be free of control characters and line breaks. Leave them out")
     return text
 
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):  # which equals 1, and so would pass for it
+        raise PydanticKnownError("literal_error", {"expected": "1"})
+    return value
+
+
+One = Annotated[Literal[1], BeforeValidator(_no_bool)]
 
 LabelKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$")]
 LabelValue = Annotated[str, StringConstraints(max_length=256), AfterValidator(_without_controls)]
@@ -37,7 +47,7 @@ class Task(Frozen):
     loss: Loss | Literal["auto"] = "auto"
     """`auto`: cross_entropy or mse. `mse` is the plain mean of squares over elements; `huber` has δ = 1, in the
     unit of scaled targets where `data.standardize_target` scales them."""
-    class_weights: Literal["balanced"] | list[Annotated[float, Field(gt=0)]] | None = None
+    class_weights: Literal["balanced"] | list[Annotated[float, Field(gt=0, le=MAX_CLASS_WEIGHT)]] | None = None
     """Weight of each class in the loss, also the reported one; `balanced`: rows / (classes · rows of the class)."""
 
 
@@ -67,7 +77,7 @@ class Resources(Frozen):
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto`: a GPU where the worker has one."""
-    num_devices: Literal[1] = 1
+    num_devices: One = 1
     """1 in this version."""
     pool: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] | None = None
     """Only workers of this pool; null for those without one."""
@@ -87,7 +97,7 @@ class InitFrom(Frozen):
 class JobSpec(Frozen):
     """One training job. Only `data` and `model` are required."""
 
-    spec_version: Literal[1] = 1
+    spec_version: One = 1
     """Version of this format."""
     name: JobName | None = None
     """For people."""

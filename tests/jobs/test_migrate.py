@@ -43,11 +43,11 @@ def test_constraints_and_collations_agree_too(database: Database) -> None:
             assert "AUTOINCREMENT" in made
             query = text("SELECT sql FROM sqlite_master WHERE name = :name")
             made = connection.execute(query, {"name": CLAIM_ORDER}).scalar_one()
-            assert made.endswith("ON jobs (state, priority DESC, created_at, id)")
+            assert made.endswith("ON jobs (state, priority DESC, created_at, turn, id)")
         else:
             query = text("SELECT indexdef FROM pg_indexes WHERE indexname = :name")
             made = connection.execute(query, {"name": CLAIM_ORDER}).scalar_one()
-            assert made.endswith("(state, priority DESC, created_at, id)")
+            assert made.endswith("(state, priority DESC, created_at, turn, id)")
             (name,) = [one for one in inspector.get_columns("jobs") if one["name"] == "name"]
             column_type: Any = name["type"]
             assert column_type.collation == "C"
@@ -64,6 +64,33 @@ def test_migrating_again_is_harmless(migrated_settings: Settings) -> None:
     migrate(migrated_settings)
 
     open_store(migrated_settings).close()
+
+
+def test_what_jobs_of_before_need_is_held_from_then_on(database_settings: Settings) -> None:
+    migrate(database_settings, "0004")
+    database = Database(database_settings.database_url)
+    common = "'t', 1, '{}', 1, 0, '{}', 0, 0, '{}', '{}', '[]', '{}', 'auto', FALSE, FALSE, 1, 0, 0, 0, 0, 0, FALSE"
+    columns = (
+        "tenant, version, labels, priority, attempt, progress, created_at, updated_at, spec, plan, warnings, usage, "
+        "device, resume_requested, owes_files, last_seq, num_lost_attempts, claimable_at, publish_at, num_publishes, "
+        "member_bytes, alone"
+    )
+    with database.write() as connection:
+        for job_id, state, source in [
+            ("waits", "paused", '{"job_id": "parent"}'),
+            ("ended", "failed", '{"job_id": "parent"}'),
+            ("free", "queued", "null"),
+        ]:
+            spec = f'{{"init_from": {source}}}'
+            query = f"INSERT INTO jobs (id, state, resolved_spec, {columns}) VALUES (:id, :state, :spec, {common})"
+            connection.execute(text(query), {"id": job_id, "state": state, "spec": spec})
+
+    migrate(database_settings)
+
+    with database.read() as connection:
+        needs = connection.execute(text("SELECT job_id, needed_id FROM job_needs")).all()
+    database.close()
+    assert needs == [("waits", "parent")]
 
 
 def test_migrations_at_once_take_turns(database_settings: Settings) -> None:
