@@ -46,7 +46,8 @@ class Task(Frozen):
     kind: Literal["auto", "classification", "regression"] = "auto"
     """`auto`: what the data set is for."""
     loss: Loss | Literal["auto"] = "auto"
-    """`auto`: cross_entropy or mse. `mse` is the plain mean of squares over elements; `huber` has δ = 1."""
+    """`auto`: cross_entropy or mse. `mse` is the plain mean of squares over elements; `huber` has δ = 1, in the
+    unit of scaled targets where `data.standardize_target` scales them."""
     class_weights: Literal["balanced"] | list[Annotated[float, Field(gt=0, le=MAX_CLASS_WEIGHT)]] | None = None
     """Weight of each class in the loss, also the reported one; `balanced`: rows / (classes · rows of the class)."""
 
