@@ -6,10 +6,9 @@ from fastapi import Depends, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.errors import parameter_problem, suggest
+from api.places import MAX_SEQ
 from jobs.model import JobFilter, SweepFilter
 from jobs.states import JobState
-
-MAX_SEQ = 2**31 - 1
 
 
 class NoQuery(BaseModel):
@@ -71,7 +70,7 @@ class MetricsQuery(NoQuery):
     """Of a job's metrics."""
 
     after: Annotated[int, Field(ge=0, le=MAX_SEQ)] = 0
-    """Only rows with a greater `seq`."""
+    """Only rows with a greater `seq`; beyond the last record of a job that goes on it is refused."""
     names: Annotated[list[str], Field(examples=[["train/loss,test/loss"]])] = []
     """Only these metrics, and only rows that have one of them; with commas between."""
     limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
@@ -83,7 +82,7 @@ class EventsQuery(NoQuery):
     """Of a job's log."""
 
     after: Annotated[int, Field(ge=0, le=MAX_SEQ)] = 0
-    """Only records with a greater `seq`."""
+    """Only records with a greater `seq`; beyond the last one of a job that goes on it is refused."""
     limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
     """Most records of a page; a stream has no end but the job's."""
 

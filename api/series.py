@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from api.places import state_behind
 from api.queries import MetricsQuery, split_commas
 from api.times import show_time
 from api.views import MetricsPage, MetricsRow
@@ -26,9 +27,10 @@ class Series:
 
         Raises:
             JobNotFoundError: There is no such job.
+            ProblemError: `after` is beyond the end of a log that goes on.
         """
         # The state is read first: a page that calls the job ended has then seen its last row.
-        state = self.store.state(self.tenant, self.job_id)
+        state = state_behind(self.store, self.tenant, self.job_id, query.after)
         names = frozenset(split_commas(query.names))
         rows: list[MetricsRow] = []
         has_more = False

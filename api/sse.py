@@ -46,14 +46,12 @@ class EventStream:
         spoke_at = time.monotonic()
         async with self.services.wakeups.listen(self.job_id) as listener:
             while True:
-                rows = await self._read()
-                if rows is None:
-                    return
+                rows, has_ended = await self._read()
                 for row in rows:
                     yield _write(row)
                     self.after = row.seq
-                    if row.kind == "state" and row.body["state"] in TERMINAL:
-                        return
+                if has_ended:
+                    return
                 now = time.monotonic()
                 if rows:
                     spoke_at = now
@@ -64,15 +62,20 @@ class EventStream:
                     # Wake-ups may be lost with Redis, so a wait is never long.
                     await listener.wait(min(_POLL_S, max(0.01, spoke_at + COMMENT_EVERY_S - now)))
 
-    async def _read(self) -> list[RecordRow] | None:
-        """Return what is new; None once the job is deleted."""
-        read = self.services.store.records
+    async def _read(self) -> tuple[list[RecordRow], bool]:
+        """Return what is new, and whether nothing will come after it: the job has ended, or is deleted."""
         try:
-            return await run_in_threadpool(read, self.tenant, self.job_id, self.after, _READ_AT_ONCE)
+            return await run_in_threadpool(self._read_rows)
         except StoreUnavailableError:
-            return []  # The client has its place in the log, and the database may come back.
+            return [], False  # The client has its place in the log, and the database may come back.
         except JobNotFoundError:
-            return None
+            return [], True
+
+    def _read_rows(self) -> tuple[list[RecordRow], bool]:
+        # The state is read first: what it says has ended has then been read to its end, wherever the client began.
+        is_over = self.services.store.state(self.tenant, self.job_id) in TERMINAL
+        rows = self.services.store.records(self.tenant, self.job_id, self.after, _READ_AT_ONCE)
+        return rows, is_over and len(rows) < _READ_AT_ONCE
 
 
 def _write(row: RecordRow) -> bytes:

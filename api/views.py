@@ -1,6 +1,7 @@
 """What responses look like: the contract's names, with times as users see them."""
 
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -257,7 +258,7 @@ def show_event(row: RecordRow) -> Event:
 
 def show_artifact(services: Services, job_id: str, row: ArtifactRow) -> ArtifactView:
     """Return an artifact with its address."""
-    url = services.url(f"/v1/jobs/{job_id}/artifacts/{row.name}")
+    url = services.url(f"/v1/jobs/{job_id}/artifacts/{quote(row.name)}")
     return ArtifactView(name=row.name, size_bytes=row.size_bytes, sha256=row.sha256, media_type=row.media_type, url=url)
 
 

@@ -9,6 +9,8 @@ from sqlalchemy import Connection, Double, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from jobs.database import Database
+
 
 class now(FunctionElement[float]):
     """The time at which the statement runs, even inside a transaction."""
@@ -32,3 +34,16 @@ def _now_on_postgresql(element: now, compiler: Any, **options: Any) -> str:
 def read_clock(connection: Connection) -> float:
     """Return the database's time."""
     return float(connection.execute(select(now())).scalar_one())
+
+
+def settled_at(database: Database) -> float:
+    """Return a time such that what bears an earlier one is there for whoever looks from now on, and nothing else is.
+
+    A transaction writes the time at which it began, and is seen when it ends: one that is open now may still bring an
+    earlier time than this to light, so those are waited for. So is the next millisecond, which nobody has written yet.
+    """
+    with database.write_alone() as connection:
+        before = read_clock(connection)
+        while (at := read_clock(connection)) == before:
+            pass
+        return at

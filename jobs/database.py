@@ -5,18 +5,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from jobs.errors import StoreUnavailableError
+from jobs.urls import engine_url
 
 _BUSY_TIMEOUT_S = 10.0
 _CONNECT_TIMEOUT_S = 5
 # A process that is stopped in a transaction holds its locks, and nobody can take its jobs: no transaction of ours waits
 # for anything but the database, so one that idles for five seconds has nobody left to end it.
 _POSTGRESQL_OPTIONS = "-c lock_timeout=10s -c statement_timeout=30s -c idle_in_transaction_session_timeout=5s"
+
+_LOCK_NUMBER = 0x5265_6744
+"""Any constant but that of the migrations: the advisory lock that PostgreSQL's writers share."""
+_WRITES = text(f"SELECT pg_advisory_xact_lock_shared({_LOCK_NUMBER})")
+_WRITES_ALONE = text(f"SELECT pg_advisory_xact_lock({_LOCK_NUMBER})")
+_SHORT_WAIT = text("SET LOCAL lock_timeout = '2s'")  # meanwhile the other writers stand behind it
 
 
 class Database:
@@ -29,8 +36,9 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
-        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        self.engine = _sqlite_engine(url) if self.is_sqlite else _postgresql_engine(url)
+        address = engine_url(url)
+        self.is_sqlite = address.get_backend_name() == "sqlite"
+        self.engine = _sqlite_engine(address) if self.is_sqlite else _postgresql_engine(address)
         if self.is_sqlite:
             self._reader: Engine = self.engine
             self._writer: Engine = self.engine.execution_options(immediate=True)
@@ -49,6 +57,17 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A transaction that commits as a whole, or not at all."""
         with _available(), self._writer.begin() as connection:
+            if not self.is_sqlite:
+                connection.execute(_WRITES)
+            yield connection
+
+    @contextmanager
+    def write_alone(self) -> Iterator[Connection]:
+        """A write transaction while no other is open: it waits for those before it, and those after it wait."""
+        with _available(), self._writer.begin() as connection:
+            if not self.is_sqlite:
+                connection.execute(_SHORT_WAIT)
+                connection.execute(_WRITES_ALONE)
             yield connection
 
     def close(self) -> None:
@@ -73,7 +92,7 @@ def _dump_json(value: Any) -> str:
     return json.dumps(value, allow_nan=False, separators=(",", ":"))
 
 
-def _sqlite_engine(url: str) -> Engine:
+def _sqlite_engine(url: URL) -> Engine:
     engine = create_engine(
         url,
         json_serializer=_dump_json,
@@ -99,7 +118,7 @@ def _sqlite_engine(url: str) -> Engine:
     return engine
 
 
-def _postgresql_engine(url: str) -> Engine:
+def _postgresql_engine(url: URL) -> Engine:
     return create_engine(
         url,
         json_serializer=_dump_json,

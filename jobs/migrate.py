@@ -5,16 +5,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
-from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
-from sqlalchemy.engine import make_url
 
 from jobs.database import Database
 from jobs.errors import StoreUnavailableError
 from jobs.settings import Settings
+from jobs.urls import sqlite_path
 
 _LOCK_NUMBER = 0x5265_6743
 """Any constant: the advisory lock that migrations of one PostgreSQL database take turns by."""
@@ -38,21 +37,24 @@ def migrate(settings: Settings, revision: str = "head") -> None:
 
 def migrate_embedded(settings: Settings) -> None:
     """Migrate a SQLite database; leave any other to its operator's ``regcore migrate``."""
-    if make_url(settings.database_url).get_backend_name() == "sqlite":
+    if sqlite_path(settings.database_url) is not None:
         migrate(settings)
 
 
 @contextmanager
 def _turn(url: str) -> Iterator[Database]:
-    path = make_url(url).database
+    path = sqlite_path(url)
     database = Database(url)
     try:
-        if not database.is_sqlite or path is None:
+        if path is None:
             yield database
             return
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)  # SQLite would let others read it; what lies beside it gets the same mode
         # Two processes that switch a new SQLite file to WAL at once can fail as locked, timeout or not.
-        Path(path).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with Path(f"{path}.migrating").open("w") as lock:
+        lock_path = path.with_name(f"{path.name}.migrating")
+        lock_path.touch(mode=0o600)
+        with lock_path.open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield database
     finally:

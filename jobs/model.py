@@ -35,6 +35,8 @@ class NewJob:
     """The job that this one is a rerun of."""
     checkpoint: Json | None = None
     """The checkpoint to go on from, of another job."""
+    needs: frozenset[str] = frozenset()
+    """Ids of the jobs that must not be deleted before this one has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,14 @@ class NewRecord:
     body: Json
     at: float
     key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """How far a job's log reaches: the number of its newest record, and the state that it has come to."""
+
+    state: JobState
+    last_seq: int
 
 
 @dataclass(frozen=True, slots=True)

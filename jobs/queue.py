@@ -11,6 +11,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from jobs.settings import Settings
+from jobs.urls import broker_url
 
 TASK_NAME = "regcore.work"
 QUEUE_NAME = "regcore"
@@ -24,7 +25,7 @@ _logger = logging.getLogger(__name__)
 
 def make_celery(settings: Settings) -> Celery:
     """Return the app that a worker runs on. The settings, and why each, are below."""
-    app = Celery("regcore", broker=settings.redis_url.replace("unix://", "redis+socket://", 1))
+    app = Celery("regcore", broker=broker_url(settings.redis_url))
     app.conf.update(
         # With late acks a dropped connection, or the visibility timeout, runs a message twice.
         task_acks_late=False,

@@ -13,6 +13,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from jobs.urls import check_redis_url, file_path, file_url, sqlite_path, sqlite_url
+
 PREFIX = "REGCORE_"
 SECRETS = frozenset({"database_url", "redis_url", "artifacts_url", "server_secret"})
 """Settings that ``REGCORE_…_FILE`` may name a file for."""
@@ -28,17 +30,18 @@ class Settings(BaseSettings):
         description="Where the embedded stack keeps everything: database, artifacts, key, logs.",
     )
     database_url: str = Field(
-        default_factory=lambda values: f"sqlite:///{values['data_dir'] / 'regcore.db'}",
-        description="`sqlite:///path` or `postgresql://user:password@host/name`. "
-        "Default: SQLite in the data directory.",
+        default_factory=lambda values: sqlite_url(values["data_dir"] / "regcore.db"),
+        description="`sqlite:///path` or `postgresql://user:password@host/name`, percent-encoded as URLs are (`%23` is "
+        "`#`). Default: SQLite in the data directory.",
     )
     redis_url: str = Field(
         "redis://127.0.0.1:6379/0",
-        description="Redis or Valkey for Celery's messages and live wake-ups: `redis://…` or `unix:///path`.",
+        description="Redis or Valkey for Celery's messages and live wake-ups: `redis://…` or `unix:///path`, "
+        "percent-encoded.",
     )
     artifacts_url: str = Field(
-        default_factory=lambda values: f"file://{values['data_dir'] / 'artifacts'}",
-        description="Where artifacts lie: `file:///path`. Default: a folder in the data directory.",
+        default_factory=lambda values: file_url(values["data_dir"] / "artifacts"),
+        description="Where artifacts lie: `file:///path`, percent-encoded. Default: a folder in the data directory.",
     )
     server_secret: SecretStr | None = Field(
         None,
@@ -120,19 +123,22 @@ class Settings(BaseSettings):
         for scheme in ("postgres://", "postgresql://"):
             if url.startswith(scheme):
                 return "postgresql+psycopg://" + url.removeprefix(scheme)
-        if not url.startswith(("sqlite:///", "postgresql+psycopg://")) or url in (
-            "sqlite:///",
-            "sqlite:///:memory:",
-        ):
+        if url.startswith("postgresql+psycopg://"):
+            return url
+        path = sqlite_path(url)
+        if path is None:
             raise ValueError("expected sqlite:///path or postgresql://…; several processes share it")
-        return url
+        return sqlite_url(path)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _is_redis(cls, url: str) -> str:
+        return check_redis_url(url)
 
     @field_validator("artifacts_url")
     @classmethod
     def _is_file(cls, url: str) -> str:
-        if not url.startswith("file:///"):
-            raise ValueError("expected file:///path")
-        return url
+        return file_url(file_path(url))
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod
@@ -142,7 +148,7 @@ class Settings(BaseSettings):
     @property
     def artifacts_dir(self) -> Path:
         """The folder that ``artifacts_url`` names."""
-        return Path(self.artifacts_url.removeprefix("file://"))
+        return file_path(self.artifacts_url)
 
     @classmethod
     def settings_customise_sources(

@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from regclient.connection import find_connection
-from regclient.handle import PAGE_SIZE, idempotency_header, rows
+from regclient.handle import PAGE_SIZE, idempotency_header, path_of, rows
 from regclient.job import Job
 from regclient.sweep import Sweeps
 from regclient.transport import JSONObject, Transport
@@ -42,7 +42,7 @@ class Client:
 
     def catalogue(self, family: str) -> list[JSONObject]:
         """What the server offers: `regularizers`, `models`, `layers`, `optimizers` or `builtin-datasets`."""
-        entries: list[JSONObject] = self._transport.request("GET", f"/v1/{family}").json()["data"]
+        entries: list[JSONObject] = self._transport.request("GET", path_of(family)).json()["data"]
         return entries
 
     def workers(self) -> list[JSONObject]:
@@ -113,7 +113,7 @@ class Jobs:
         return checked
 
     def get(self, job_id: str) -> Job:
-        return Job(self._transport, self._transport.request("GET", f"/v1/jobs/{job_id}").json())
+        return Job(self._transport, self._transport.request("GET", path_of("jobs", job_id)).json())
 
     def list(
         self,
@@ -193,11 +193,11 @@ class Jobs:
         Raises:
             ConflictError: It has not ended.
         """
-        self._transport.request("DELETE", f"/v1/jobs/{job_id}")
+        self._transport.request("DELETE", path_of("jobs", job_id))
 
     def _act(self, job_id: str, action: str) -> Job:
         headers = idempotency_header()
-        response = self._transport.request("POST", f"/v1/jobs/{job_id}/{action}", headers=headers)
+        response = self._transport.request("POST", path_of("jobs", job_id, action), headers=headers)
         return Job(self._transport, response.json())
 
 

@@ -22,7 +22,7 @@ class Connection:
 
 def data_dir() -> Path:
     """The data directory of the server on this machine: REGCORE_DATA_DIR, else ./.regcore."""
-    return Path(os.environ.get("REGCORE_DATA_DIR") or DEFAULT_DATA_DIR)
+    return Path(os.environ.get("REGCORE_DATA_DIR") or DEFAULT_DATA_DIR).expanduser()  # as the servers do
 
 
 def find_connection(url: str | None = None, api_key: str | None = None) -> Connection:

@@ -94,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 130
     out.print(comparison_table(rows))
     draw_curves(curves, output)
-    out.print(f"Curves in {output}. All of it took {time.monotonic() - started:.0f} s.", highlight=False)
+    out.print(f"Curves in {escape(str(output))}. All of it took {time.monotonic() - started:.0f} s.", highlight=False)
     return 0
 
 

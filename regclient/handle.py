@@ -4,6 +4,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Self
+from urllib.parse import quote
 
 from regclient.errors import WaitTimeoutError
 from regclient.transport import JSONObject, Transport
@@ -101,11 +102,16 @@ class Handle:
         found: JSONObject = self._transport.request("GET", self._path(tail)).json()
         return found
 
-    def _path(self, tail: str = "") -> str:
-        return f"/v1/{self.collection}/{self.id}/{tail}".rstrip("/")
+    def _path(self, *tail: str) -> str:
+        return path_of(self.collection, self.id, *tail)
 
     def _rows(self, tail: str, params: JSONObject) -> Iterator[JSONObject]:
         return rows(self._transport, self._path(tail), params)
+
+
+def path_of(*parts: str) -> str:
+    """The address of something on the server, whatever its id looks like."""
+    return "/v1/" + "/".join(quote(part, safe="") for part in parts)
 
 
 def rows(transport: Transport, path: str, params: JSONObject) -> Iterator[JSONObject]:

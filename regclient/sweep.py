@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from regclient.errors import SweepFailedError
-from regclient.handle import PAGE_SIZE, Handle, idempotency_header, rows
+from regclient.handle import PAGE_SIZE, Handle, idempotency_header, path_of, rows
 from regclient.job import Job
 from regclient.progress import sweep_progress
 from regclient.transport import JSONObject, Transport
@@ -114,7 +114,7 @@ class Sweeps:
         return checked
 
     def get(self, sweep_id: str) -> Sweep:
-        return Sweep(self._transport, self._transport.request("GET", f"/v1/sweeps/{sweep_id}").json())
+        return Sweep(self._transport, self._transport.request("GET", path_of("sweeps", sweep_id)).json())
 
     def list(self, *, page_size: int = PAGE_SIZE) -> Iterator[Sweep]:
         """Every sweep, page after page; stop iterating and no further page is fetched."""

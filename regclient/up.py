@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self, TextIO
+from urllib.parse import quote
 
 import httpx2
 
@@ -75,7 +76,7 @@ class EmbeddedStack:
 
     def __init__(self, options: StackOptions, announce: Announce) -> None:
         self.options = options
-        self.data_dir = options.data_dir.resolve()
+        self.data_dir = options.data_dir.expanduser().resolve()
         self.url = options.url
         # Not an Event: a signal may interrupt the very code that holds the Event's lock, and then wait for ever.
         self.stop_asked = False
@@ -83,7 +84,7 @@ class EmbeddedStack:
         self._announce = announce
         self._children: list[ChildProcess] = []
         self._lock: TextIO | None = None
-        self._socket_path: Path | None = None
+        self._directory: int | None = None
 
     @property
     def api_key(self) -> str:
@@ -108,7 +109,8 @@ class EmbeddedStack:
             end = child.exit_text()
             if end is not None:
                 raise StackError(
-                    f"{child.name} died ({end}). Its last lines, from {child.log_path}:\n{child.log_tail()}"
+                    f"{child.name} died ({end}). It ran {child.program}; "
+                    f"its last lines, from {child.log_path}:\n{child.log_tail() or '(none)'}"
                 )
 
     def revive(self) -> None:
@@ -138,11 +140,10 @@ class EmbeddedStack:
             child.join(self._grace_s)
             self._announce(child.name, "stopped")
         self._children = []  # only now: until then `kill` must find them
-        if self._socket_path is not None:
-            self._socket_path.unlink(missing_ok=True)
-            if self._socket_path.parent != self.data_dir:
-                self._socket_path.parent.rmdir()
-            self._socket_path = None
+        if self._directory is not None:
+            private_socket_path(self.data_dir, self._directory).unlink(missing_ok=True)
+            os.close(self._directory)
+            self._directory = None
         if self._lock is not None:
             (self.data_dir / URL_FILE_NAME).unlink(missing_ok=True)
             self._lock.close()
@@ -181,11 +182,12 @@ class EmbeddedStack:
 
     def _start_redis(self, env: dict[str, str]) -> str:
         binary = find_redis_server()
-        self._socket_path = socket_path = private_socket_path(self.data_dir)
+        self._directory = os.open(self.data_dir, os.O_RDONLY | os.O_DIRECTORY)
+        socket_path = private_socket_path(self.data_dir, self._directory)
         redis = self._spawn("redis", redis_command(binary, socket_path, self.data_dir), env, socket_path)
         self._wait(redis, lambda: redis_answers(socket_path), REDIS_READY_S)
         self._announce("redis", f"{binary} on {socket_path}  (pid {redis.pid})")
-        return f"unix://{socket_path}"
+        return f"unix://{quote(os.fsencode(socket_path))}"
 
     def _take_data_dir(self) -> None:
         (self.data_dir / "logs").mkdir(parents=True, exist_ok=True)

@@ -13,12 +13,14 @@ from pydantic import Field
 
 from regcore.data.catalogue import DatasetInfo
 from regcore.data.split import split_sizes
+from regcore.doubts import RunShape
 from regcore.errors import FieldError, SpecError
 from regcore.frozen import Immutable
 from regcore.fusion import fusion_key, member_bytes
 from regcore.json_values import plain
 from regcore.layers import AnyLayer, Shape, complete, label_layers, walk_shapes
 from regcore.lint import SpecWarning, lint
+from regcore.ranges import leaving_range
 from regcore.regularizers import Regularizer
 from regcore.spec.job import JobSpec
 from regcore.spec.mending import mend
@@ -187,11 +189,14 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None) -> Plan:
     if ceilings:
         num_parameters = sum(map(math.prod, shapes.values()))
         _hold_to(ceilings, resolved, num_parameters, len(layers), steps_per_epoch, problems)
+    run = _run_shape(resolved, rows, steps_per_epoch) if rows else None
+    problems.errors += leaving_range(resolved, run) if run else []
     problems.stop_if_any()
     assert rows is not None, "a failed split has been reported"
+    assert run is not None, "its rows are known"
     return Plan(
         resolved_spec=resolved,
-        warnings=lint(resolved, layers, regularizers_touch=[entry.parameters for entry in regularizers]),
+        warnings=lint(resolved, layers, run, regularizers_touch=[entry.parameters for entry in regularizers]),
         layers=layers,
         layer_names=label_layers(layers),
         parameters=[ParameterInfo(name=n, shape=s, num_elements=math.prod(s)) for n, s in shapes.items()],
@@ -233,11 +238,18 @@ def _resolve(spec: JobSpec, info: DatasetInfo, problems: _Problems) -> JobSpec:
         )
         loss = "cross_entropy"
     _check_class_weights(spec, task, num_classes, problems)
+    if spec.data.standardize_target and task == "classification":
+        problems.add(
+            "/data/standardize_target",
+            "task_mismatch",
+            f"data.standardize_target needs a regression, and {info.name} is a classification; remove it.",
+        )
     standardize = info.kind == "table" if spec.data.standardize is None else spec.data.standardize
+    scales_target = task == "regression" if spec.data.standardize_target is None else spec.data.standardize_target
     return spec.model_copy(
         update={
             "task": spec.task.model_copy(update={"kind": task, "loss": loss}),
-            "data": spec.data.model_copy(update={"standardize": standardize}),
+            "data": spec.data.model_copy(update={"standardize": standardize, "standardize_target": scales_target}),
         }
     )
 
@@ -359,6 +371,15 @@ def _batch_size(spec: JobSpec, rows: RowCounts | None, problems: _Problems) -> i
             'Lower it, or use "full".',
         )
     return asked
+
+
+def _run_shape(spec: JobSpec, rows: RowCounts, steps_per_epoch: int) -> RunShape:
+    return RunShape(
+        num_epochs=spec.training.epochs,
+        steps_per_epoch=steps_per_epoch,
+        num_evaluations=math.ceil(spec.training.epochs / spec.training.eval_every_epochs),
+        num_validation_rows=rows.validation,
+    )
 
 
 def _hold_to(

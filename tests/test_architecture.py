@@ -31,6 +31,10 @@ HEAVY = (
     "regclient",
     "worker",
 )
+MADE_BY_TORCH = {
+    "tensor", "as_tensor", "scalar_tensor", "zeros", "ones", "full", "empty", "arange", "linspace", "logspace", "eye",
+    "rand", "randn", "normal",
+}  # fmt: skip
 PICKLES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -149,6 +153,25 @@ def test_ruff_refuses_pickle_too(project: dict[str, Any]) -> None:
 
     assert "S" in lint["select"]
     assert not {"S", "S3", "S30", "S301", "S302", "S403"} & set(ignored)
+
+
+# Numbers
+
+
+@pytest.mark.parametrize("path", [str(path.relative_to(ROOT)) for path in _sources("regcore", "worker")])
+def test_every_tensor_is_made_with_a_dtype(path: str) -> None:
+    """Without one it is float32, or whatever the caller's default is, on the way of a float64 run too."""
+    found = []
+    for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"))):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="torch"), attr=name), keywords=keywords) if (
+                name in MADE_BY_TORCH and "dtype" not in [keyword.arg for keyword in keywords]
+            ):
+                found.append(ast.unparse(node))
+            case ast.Call(func=ast.Attribute(attr="float" | "half" | "bfloat16"), args=[]):
+                found.append(ast.unparse(node))
+
+    assert found == []
 
 
 # Tests

@@ -92,7 +92,12 @@ def submit_job(
 
 @router.get("", responses={**problems(), **example(200, examples.JOB_PAGE)})
 def list_jobs(services: TheServices, tenant: TheTenant, query: Annotated[ListQuery, Query()]) -> JobPage:
-    """List jobs as summaries, without spec, resolved_spec, plan and transitions."""
+    """List jobs as summaries, without spec, resolved_spec, plan and transitions.
+
+    Every job that met the filter when the first page was read is on exactly one page, whatever ends meanwhile: by
+    `state` and in the orders by `finished_at`, all pages show what met the filter then, in the order of then, each job
+    as it is now.
+    """
     page = services.store.list(tenant, make_filter(query), query.sort, query.after, query.limit)
     summaries = [show_summary(services, job) for job in page.data]
     return JobPage(data=summaries, next_after=page.next_after, has_more=page.has_more)
@@ -196,7 +201,10 @@ def rerun_job(
     },
 )
 def delete_job(services: TheServices, tenant: TheTenant, job_id: str) -> None:
-    """Delete a job that has ended, with its log and artifacts. A member of a sweep goes with its sweep."""
+    """Delete a job that has ended, with its log and artifacts. A member of a sweep goes with its sweep.
+
+    Refused while a job that has not ended needs it: for the weights that it begins with, or the checkpoint.
+    """
     hashes = services.store.delete(tenant, job_id)
     services.notifier.notify(job_id)
     try:

@@ -1,35 +1,51 @@
-"""Listing jobs: filters first, then pages by keyset, so that a page never skips or repeats a job."""
+"""Listing jobs: filters first, then pages by keyset.
+
+What a list promises: every job that met the filter when its first page was read is on one of its pages, once, unless it
+is deleted meanwhile. Times and names of jobs that have ended never change, so a keyset alone keeps that for most lists.
+Jobs end while somebody turns pages, though, and so move in a list by `finished_at` or leave one by state: such a list
+shows, on all its pages, what met the filter at one moment, in the order of that moment. What each row says is as it is.
+"""
 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, exists, false, func, null, or_, select
 
+from jobs.clock import settled_at
+from jobs.errors import InvalidCursorError
 from jobs.model import JobFilter, JobSummary, Page
 from jobs.store.base import Concern
-from jobs.store.cursors import read_cursor, write_cursor
+from jobs.store.cursors import Cursor, read_cursor, write_cursor
 from jobs.store.rows import SUMMARY_COLUMNS, summary_from_row
-from jobs.tables import job_labels, jobs
+from jobs.tables import job_labels, jobs, records
 
 _FAR_FUTURE = 1e12
 
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """A way to sort: never NULL, or a keyset would lose rows; ties go by id."""
+    """A way to sort: by a column, with a value for NULL, or a keyset would lose rows; ties go by id."""
 
-    key: ColumnElement[Any]
+    column: ColumnElement[Any]
     descending: bool
     key_type: type
+    null_as: Any = None
+
+    def key(self, as_of: float | None) -> ColumnElement[Any]:
+        """What is sorted by, as it is or as it was."""
+        column = self.column
+        if column is jobs.c.finished_at and as_of is not None:
+            column = case((column < as_of, column), else_=null())
+        return column if self.null_as is None else func.coalesce(column, self.null_as)
 
 
 # A job that has not finished comes last, either way.
 _ORDERS = {
     "created_at": _Order(jobs.c.created_at, False, float),
     "-created_at": _Order(jobs.c.created_at, True, float),
-    "finished_at": _Order(func.coalesce(jobs.c.finished_at, _FAR_FUTURE), False, float),
-    "-finished_at": _Order(func.coalesce(jobs.c.finished_at, -1.0), True, float),
-    "name": _Order(func.coalesce(jobs.c.name, ""), False, str),
+    "finished_at": _Order(jobs.c.finished_at, False, float, _FAR_FUTURE),
+    "-finished_at": _Order(jobs.c.finished_at, True, float, -1.0),
+    "name": _Order(jobs.c.name, False, str, ""),
 }
 
 SORTS = tuple(_ORDERS)
@@ -59,27 +75,46 @@ class Listing(Concern):
         Raises:
             InvalidCursorError: ``after`` is not a cursor of a list in this order.
         """
-        order = _ORDERS[sort]
-        conditions = [jobs.c.tenant == tenant, *_conditions(job_filter or JobFilter())]
+        job_filter, order = job_filter or JobFilter(), _ORDERS[sort]
+        may_move = order.column is jobs.c.finished_at or bool(job_filter.states)
         if after is not None:
-            conditions.append(_behind(order, *read_cursor(after, sort, order.key_type)))
-        by = [order.key.desc(), jobs.c.id.desc()] if order.descending else [order.key.asc(), jobs.c.id.asc()]
-        query = select(*SUMMARY_COLUMNS, order.key.label("sort_key")).where(*conditions).order_by(*by)
+            last = read_cursor(after, sort, order.key_type)
+            if may_move and last.as_of is None:
+                raise InvalidCursorError
+            return self._page(tenant, job_filter, sort, last, last.as_of, limit)
+        page = self._page(tenant, job_filter, sort, None, None, limit)
+        if page.has_more and may_move:
+            # Read again, as all pages that follow will be.
+            return self._page(tenant, job_filter, sort, None, settled_at(self._database), limit)
+        return page
+
+    def _page(
+        self, tenant: str, job_filter: JobFilter, sort: str, last: Cursor | None, as_of: float | None, limit: int
+    ) -> Page[JobSummary]:
+        """The page behind the cursor, of the list as it is or as it was."""
+        order = _ORDERS[sort]
+        key = order.key(as_of)
+        conditions = [jobs.c.tenant == tenant, *_conditions(job_filter, as_of)]
+        if last is not None:
+            conditions.append(_behind(key, order.descending, last))
+        by = [key.desc(), jobs.c.id.desc()] if order.descending else [key.asc(), jobs.c.id.asc()]
+        query = select(*SUMMARY_COLUMNS, key.label("sort_key")).where(*conditions).order_by(*by)
         with self._database.read() as connection:
             rows = connection.execute(query.limit(limit + 1)).all()
-        more = len(rows) > limit
-        rows = rows[:limit]
-        next_after = write_cursor(sort, rows[-1].sort_key, rows[-1].id) if more else None
+        more, rows = len(rows) > limit, rows[:limit]
+        next_after = write_cursor(sort, Cursor(rows[-1].sort_key, rows[-1].id, as_of)) if more else None
         return Page([summary_from_row(row) for row in rows], next_after)
 
 
-def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
+def _conditions(wanted: JobFilter, as_of: float | None) -> list[ColumnElement[bool]]:
     texts = [wanted.name or "", wanted.sweep_id or "", *(text for label in wanted.labels for text in label)]
     if any("\0" in text for text in texts):
         return [false()]  # PostgreSQL has no text with NUL, and raises at it
     conditions: list[ColumnElement[bool]] = []
+    if as_of is not None:
+        conditions.append(jobs.c.created_at < as_of)
     if wanted.states:
-        conditions.append(jobs.c.state.in_(sorted(wanted.states)))
+        conditions.append(_state(as_of).in_(sorted(wanted.states)))
     if wanted.name is not None:
         conditions.append(jobs.c.name == wanted.name)
     if wanted.sweep_id is not None:
@@ -94,7 +129,17 @@ def _conditions(wanted: JobFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _behind(order: _Order, value: Any, job_id: str) -> ColumnElement[bool]:
-    if order.descending:
-        return or_(order.key < value, and_(order.key == value, jobs.c.id < job_id))
-    return or_(order.key > value, and_(order.key == value, jobs.c.id > job_id))
+def _state(as_of: float | None) -> ColumnElement[str]:
+    """A job's state, as it is or as its log says that it was."""
+    if as_of is None:
+        return jobs.c.state
+    log = select(records.c.body["state"].as_string())
+    log = log.where(records.c.job_id == jobs.c.id, records.c.kind == "state", records.c.at < as_of)
+    was = log.order_by(records.c.seq.desc()).limit(1).scalar_subquery()
+    return case((jobs.c.updated_at < as_of, jobs.c.state), else_=was)
+
+
+def _behind(key: ColumnElement[Any], descending: bool, last: Cursor) -> ColumnElement[bool]:
+    if descending:
+        return or_(key < last.value, and_(key == last.value, jobs.c.id < last.row_id))
+    return or_(key > last.value, and_(key == last.value, jobs.c.id > last.row_id))

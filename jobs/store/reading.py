@@ -3,10 +3,10 @@
 from collections.abc import Collection, Sequence
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, select, tuple_
 
 from jobs.errors import ArtifactNotFoundError, JobNotFoundError
-from jobs.model import ArtifactRow, Job, RecordRow
+from jobs.model import ArtifactRow, Job, LogHead, RecordRow
 from jobs.states import TERMINAL, JobState
 from jobs.store.base import Concern
 from jobs.store.rows import JOB_COLUMNS, AnyRow, is_job, job_from_row
@@ -37,6 +37,16 @@ class Reading(Concern):
         """
         with self._database.read() as connection:
             return JobState(_owned(connection, tenant, job_id).state)
+
+    def log_head(self, tenant: str, job_id: str) -> LogHead:
+        """Return how far a job's log reaches, and the state that it has come to.
+
+        Raises:
+            JobNotFoundError: There is none, or it is another tenant's.
+        """
+        with self._database.read() as connection:
+            row = _owned(connection, tenant, job_id)
+        return LogHead(JobState(row.state), row.last_seq)
 
     def last_seq(self, tenant: str, job_id: str) -> int:
         """Return the number of a job's newest record.
@@ -84,11 +94,10 @@ class Reading(Concern):
         """
         with self._database.read() as connection:
             _owned(connection, tenant, job_id)
-            query = select(artifacts).where(artifacts.c.job_id == job_id, artifacts.c.name == name)
-            row = None if "\0" in name else connection.execute(query).one_or_none()
-        if row is None:
+            found = None if "\0" in name else read_artifact(connection, job_id, name)
+        if found is None:
             raise ArtifactNotFoundError(name)
-        return _artifact(row)
+        return found
 
     def referenced(self, sha256s: Sequence[str]) -> set[str]:
         """Return those of the hashes that some artifact of any tenant has."""
@@ -114,6 +123,20 @@ class Reading(Concern):
         """Return those of the runs that have not ended."""
         with self._database.read() as connection:
             return _among(connection, runs.c.id, run_ids, runs.c.ended_at.is_(None))
+
+
+def read_artifact(connection: Connection, job_id: str, name: str) -> ArtifactRow | None:
+    """Return one artifact of a job; None where it has none of that name."""
+    query = select(artifacts).where(artifacts.c.job_id == job_id, artifacts.c.name == name)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _artifact(row)
+
+
+def read_all_artifacts(connection: Connection, after: tuple[str, str], limit: int) -> list[tuple[str, ArtifactRow]]:
+    """Return the next artifacts behind this one, of all tenants, each with its job's id, in the order of both names."""
+    query = select(artifacts).where(tuple_(artifacts.c.job_id, artifacts.c.name) > after)
+    rows = connection.execute(query.order_by(artifacts.c.job_id, artifacts.c.name).limit(limit))
+    return [(row.job_id, _artifact(row)) for row in rows]
 
 
 def read_referenced(connection: Connection, sha256s: Sequence[str]) -> set[str]:

@@ -16,7 +16,7 @@ from jobs.model import (
 )
 from jobs.states import SWEEP_TERMINAL, JobState, Reason, sweep_state
 from jobs.store.base import Concern
-from jobs.store.cursors import read_cursor, write_cursor
+from jobs.store.cursors import Cursor, read_cursor, write_cursor
 from jobs.store.rows import AnyRow
 from jobs.tables import jobs, sweep_rungs, sweeps
 
@@ -45,16 +45,16 @@ class SweepReading(Concern):
         """
         conditions = [sweeps.c.tenant == tenant, *_conditions(wanted or SweepFilter())]
         if after is not None:
-            value, sweep_id = read_cursor(after, _ORDER, float)
-            same = and_(sweeps.c.created_at == value, sweeps.c.id < sweep_id)
-            conditions.append(or_(sweeps.c.created_at < value, same))
+            last = read_cursor(after, _ORDER, float)
+            same = and_(sweeps.c.created_at == last.value, sweeps.c.id < last.row_id)
+            conditions.append(or_(sweeps.c.created_at < last.value, same))
         query = select(sweeps).where(*conditions).order_by(sweeps.c.created_at.desc(), sweeps.c.id.desc())
         with self._database.read() as connection:
             rows = connection.execute(query.limit(limit + 1)).all()
             more, rows = len(rows) > limit, rows[:limit]
             members = _summed_up(connection, [row.id for row in rows])
         data = [SweepSummary(**_fields(row, members[row.id])) for row in rows]
-        return Page(data, write_cursor(_ORDER, rows[-1].created_at, rows[-1].id) if more else None)
+        return Page(data, write_cursor(_ORDER, Cursor(rows[-1].created_at, rows[-1].id)) if more else None)
 
     def sweep_members(
         self, tenant: str, sweep_id: str, metric: str, *, with_results: bool = False

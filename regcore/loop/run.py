@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from regcore.errors import FieldError, SpecError, TrainingError
+from regcore.errors import ComputationError, FieldError, SpecError, TrainingError
 from regcore.loop.control import Control
 from regcore.loop.fitting import fitting_size
 from regcore.loop.group import Checkpoints, Newcomer, by_fusion_key, train_group
 from regcore.loop.result import Result
+from regcore.own_state import own_state
 from regcore.plan import Plan, make_plan
 from regcore.record import Record
 from regcore.spec import JobSpec
@@ -16,6 +17,7 @@ from regcore.spec import JobSpec
 __all__ = ["Result", "train", "train_many"]
 
 
+@own_state()
 def train(
     spec: JobSpec | Mapping[str, Any],
     *,
@@ -61,6 +63,7 @@ def train(
     return outcome
 
 
+@own_state()
 def train_many(
     specs: Sequence[JobSpec | Mapping[str, Any]],
     *,
@@ -97,8 +100,25 @@ def train_many(
         size = fitting_size(newcomers[keys[0]].plan, len(keys), data_dir=folder)
         for start in range(0, len(keys), size):
             group = [newcomers[key] for key in keys[start : start + size]]
-            ended |= dict(train_group(group, control=_Stopping(should_stop), data_dir=folder))
+            ended |= _train_pass(group, _Stopping(should_stop), folder)
     return [ended[key] for key in newcomers]
+
+
+def _train_pass(
+    group: Sequence[Newcomer], control: Control, data_dir: Path | None
+) -> dict[str, Result | TrainingError]:
+    """The outcome of each member; where the pass fails at one of them, those that are left train alone."""
+    ended: dict[str, Result | TrainingError] = {}
+    try:
+        for key, outcome in train_group(group, control=control, data_dir=data_dir):
+            ended[key] = outcome
+    except ComputationError as error:
+        if len(group) == 1:
+            return {group[0].key: error}
+        for newcomer in group:
+            if newcomer.key not in ended:
+                ended |= _train_pass([newcomer], control, data_dir)
+    return ended
 
 
 class _Stopping(Control):

@@ -15,6 +15,7 @@ from regcore.spec.data import AnyData
 from regcore.spec.model import AnyModel
 
 MAX_LABELS = 16
+MAX_CLASS_WEIGHT = 1e12
 
 
 def _without_controls(text: str) -> str:
@@ -47,7 +48,7 @@ class Task(Frozen):
     """`auto`: what the data set is for."""
     loss: Loss | Literal["auto"] = "auto"
     """`auto`: cross_entropy or mse. `mse` is the plain mean of squares over elements; `huber` has δ = 1."""
-    class_weights: Literal["balanced"] | list[Annotated[float, Field(gt=0)]] | None = None
+    class_weights: Literal["balanced"] | list[Annotated[float, Field(gt=0, le=MAX_CLASS_WEIGHT)]] | None = None
     """Weight of each class in the loss, also the reported one; `balanced`: rows / (classes · rows of the class)."""
 
 

@@ -27,6 +27,7 @@ _RESTS_ON: Final = {
     "wrong_length": ("/task",),
     "invalid_model": ("/model", "/task", "/regularizers"),
     "doubled": (),
+    "out_of_range": ("/data", "/training"),
 }
 """By a problem's code, the parts of the spec besides its own place that it follows from."""
 _RESTS_ON_MOST: Final = ("/data", "/task", "/model", "/training")

@@ -7,6 +7,7 @@ from typing import Any, Final
 from regcore.errors import FieldError, SpecError
 from regcore.lint import SpecWarning
 from regcore.plan import Ceilings, Plan, make_plan
+from regcore.regularizers.early_stopping import MIN_ROWS
 from regcore.spec import parse_spec
 from regcore.spec.subject import subject_of
 from regcore.spec.validation import shown
@@ -168,8 +169,12 @@ def _members(sweep: SweepSpec, candidate: Candidate, plan: Plan) -> Iterator[Pla
 
 def _check_split(sweep: SweepSpec, plan: Plan) -> None:
     split = sweep.metric.partition("/")[0]
-    if getattr(plan.num_rows, split) == 0:
-        message = f"objective.metric {sweep.metric} needs a {split} split; there is none. Raise data.{split}_fraction."
+    num_rows, needed = getattr(plan.num_rows, split), MIN_ROWS.get(sweep.metric.partition("/")[2], 1)
+    if num_rows < needed:
+        message = (
+            f"objective.metric {sweep.metric} needs at least {needed} row(s) in the {split} split; there are "
+            f"{num_rows}. Raise data.{split}_fraction."
+        )
         raise SpecError([FieldError(f"/data/{split}_fraction", "empty_split", message)])
 
 

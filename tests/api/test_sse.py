@@ -81,6 +81,17 @@ def test_a_long_log_comes_whole_however_it_is_read(
     assert [int(re.findall("^id: (.*)$", line, re.MULTILINE)[0]) for line in lines] == seqs
 
 
+@pytest.mark.parametrize("beyond", [0, 1, 1_000_000])
+def test_a_stream_of_a_job_that_ends_ends_wherever_it_began(
+    beyond: int, client: TestClient, services: Services, finished: str
+) -> None:
+    last_seq = services.store.last_seq("default", finished)
+
+    lines = collect(client, EventStream(services, "default", finished, last_seq + beyond))
+
+    assert len(lines) == 1
+
+
 def test_a_database_that_is_away_for_a_while_does_not_end_the_stream(
     client: TestClient, services: Services, finished: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -165,6 +165,7 @@ class FakeServer:
         self.failures: list[Response] = []  # the next answers, whatever is asked
         self.lose_answers = 0  # do the work, then break the connection
         self.break_stream_after: int | None = None
+        self.mute_streams = False  # as behind a proxy that ends what it does not understand
         self.ends_after_gets: int | None = None
         self.events = [{"seq": seq, "at": "t", "kind": "log", "body": {"message": str(seq)}} for seq in range(1, 6)] + [
             {"seq": 6, "at": "t", "kind": "state", "body": {"state": "succeeded"}}
@@ -261,6 +262,8 @@ def make_app(fake: FakeServer) -> FastAPI:
 
         async def lines() -> Any:
             yield ": hello\nretry: 1000\n\n"
+            if fake.mute_streams:
+                return
             for sent, event in enumerate(left):
                 if fake.break_stream_after is not None and sent == fake.break_stream_after:
                     fake.break_stream_after = None
@@ -389,10 +392,11 @@ class UpProcess:
     Args:
         folder: A fresh folder; the data directory and what the process prints are made in it.
         options: More of the command line.
+        name: Of the data directory.
     """
 
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.data_dir = folder / "regcore"
+    def __init__(self, folder: Path, *options: str, name: str = "regcore") -> None:
+        self.data_dir = folder / name
         self._printed, self._errors = folder / "stdout", folder / "stderr"
         command = [sys.executable, "-m", "regclient", "up", "--port", str(free_port())]
         command += ["--data-dir", str(self.data_dir), *options]
@@ -447,8 +451,8 @@ def start_up(tmp_path: Path) -> Iterator[Callable[..., UpProcess]]:
     """Starts `regcore up` with more options; it is dead after the test."""
     started = []
 
-    def start(*options: str) -> UpProcess:
-        started.append(UpProcess(tmp_path, *options))
+    def start(*options: str, name: str = "regcore") -> UpProcess:
+        started.append(UpProcess(tmp_path, *options, name=name))
         return started[-1]
 
     yield start

@@ -51,6 +51,24 @@ def test_a_broken_event_stream_is_resumed_where_it_broke(server: Any, job: Job) 
     assert [headers.get("last-event-id") for headers in streams] == [None, "3"]
 
 
+@pytest.mark.parametrize("after", [0, 4, 6, 1_000])
+def test_events_of_a_job_that_has_ended_end_though_no_stream_says_anything(server: Any, job: Job, after: int) -> None:
+    server.mute_streams = True
+    server.jobs[job.id]["state"] = "succeeded"
+
+    seen = [event["seq"] for event in job.events(after=after)]
+
+    assert seen == list(range(after + 1, 7))
+
+
+def test_events_of_a_job_that_is_deleted_meanwhile_end_by_saying_so(server: Any, job: Job) -> None:
+    server.mute_streams = True
+    del server.jobs[job.id]
+
+    with pytest.raises(NotFoundError):
+        list(job.events())
+
+
 def test_events_without_follow_are_those_so_far(job: Job) -> None:
     assert [event["seq"] for event in job.events(after=4, follow=False)] == [5, 6]
 
@@ -99,6 +117,7 @@ def test_events_of_a_real_job_come_live_in_order_and_each_once(real_client: Clie
     assert steps == [row["step"] for row in job.metrics()]
     assert list(job.events(after=events[2]["seq"], follow=False)) == events[3:]
     assert list(job.events(after=events[-1]["seq"])) == []
+    assert list(job.events(after=events[-1]["seq"] + 1_000)) == []
 
 
 def test_a_real_job_s_report_and_fields_are_there(real_client: Client, trained_id: str) -> None:

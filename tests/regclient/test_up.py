@@ -11,6 +11,8 @@ import httpx2
 import psutil
 import pytest
 
+from regclient.embedded_redis import BUNDLED_VARIABLE
+from regclient.errors import RegClientError
 from regclient.process import wait_until
 from regclient.up import EmbeddedStack, StackError, StackOptions, free_port, require_free_port, run_stack
 
@@ -59,6 +61,26 @@ def test_a_data_dir_in_use_is_refused_with_the_pid(tmp_path: Path) -> None:
 )
 def test_the_url_is_one_that_this_machine_can_open(host: str, url: str) -> None:
     assert StackOptions(host=host, port=80).url == url
+
+
+@pytest.mark.parametrize("name", ["issue #12; what? run%20a [x] a&b=c é日本 ", "too long for a socket? #" + "x" * 120])
+def test_a_job_trains_in_a_folder_of_any_name_and_nothing_lies_outside_of_it(
+    name: str, start_up: Any, short_spec: dict[str, Any], tmp_path: Path
+) -> None:
+    up = start_up(name=name).await_up()
+
+    with up.client() as client:
+        job = client.jobs.create(short_spec).wait(120, progress=False)
+        sizes = [artifact["size_bytes"] for artifact in job.artifacts()]
+    up.stop()
+
+    assert job.state == "succeeded"
+    assert {path.name for path in tmp_path.iterdir()} == {name, "stdout", "stderr"}
+    assert up.data_dir.stat().st_mode & 0o077 == 0
+    kept = [path.stat().st_size for path in (up.data_dir / "artifacts").rglob("*") if path.is_file()]
+    assert sorted(kept) == sorted(sizes)
+    assert (up.data_dir / "regcore.db").stat().st_mode & 0o077 == 0
+    assert not (up.data_dir / "redis.sock").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -169,7 +191,9 @@ def test_a_part_that_dies_while_it_starts_is_named_with_its_last_words(tmp_path:
             os.kill(pid_in(line), signal.SIGKILL)
 
     with (
-        pytest.raises(StackError, match=r"redis died \(killed by SIGKILL\)(?s:.*)redis\.log:(?s:.*)ready to accept"),
+        pytest.raises(
+            StackError, match=r"redis died \(killed by SIGKILL\)(?s:.*)redis\.log:(?s:.*)(?i:ready to accept)"
+        ),
         EmbeddedStack(StackOptions(port=free_port(), data_dir=tmp_path), announce),
     ):
         pass
@@ -201,6 +225,36 @@ def test_a_second_up_in_the_same_folder_is_refused(stack: Any, regcore: Any) -> 
 
     assert done.returncode == 1
     assert f"pid {stack.process.pid}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "what_is_said"),
+    [
+        ("exit 127", "to be a Redis or a Valkey that runs; `--version` gave exit code 127"),
+        (
+            '[ "$1" != --version ] || exec echo "Redis server v=7.0.15"; exit 1',
+            r"redis died \(exit code 1\)\. It ran .*/redis-server;(?s:.*)redis\.log:\n\(none\)",
+        ),
+    ],
+    ids=["does not run at all", "ends at once"],
+)
+def test_a_redis_of_the_machine_that_is_broken_is_named(
+    script: str, what_is_said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    binary = tmp_path / "bin" / "redis-server"
+    binary.parent.mkdir()
+    binary.write_text(f"#!/bin/sh\n{script}\n")
+    binary.chmod(0o755)
+    monkeypatch.setenv("PATH", str(binary.parent), prepend=os.pathsep)
+    monkeypatch.delenv(BUNDLED_VARIABLE, raising=False)
+
+    with (
+        pytest.raises(RegClientError, match=what_is_said) as raised,
+        EmbeddedStack(StackOptions(port=free_port(), data_dir=tmp_path / "regcore"), quiet),
+    ):
+        pass
+
+    assert str(binary) in str(raised.value)
 
 
 def test_an_embedded_stack_starts_and_leaves_nothing(tmp_path: Path) -> None:

@@ -60,6 +60,69 @@ def test_a_reconnect_after_the_terminal_event_is_a_204(client: TestClient, finis
     assert (response.status_code, response.content) == (204, b"")
 
 
+@pytest.mark.parametrize("beyond", [0, 1, 1_000, 2**31 - 1])
+@pytest.mark.parametrize("by_header", [True, False])
+def test_behind_the_end_of_a_log_that_has_ended_there_is_nothing_to_wait_for(
+    beyond: int, by_header: bool, client: TestClient, finished: str
+) -> None:
+    last = client.get(f"/v1/jobs/{finished}/events").json()["next_after"]
+    after = min(last + beyond, 2**31 - 1)
+    headers = {**STREAM, "Last-Event-ID": str(after)} if by_header else STREAM
+
+    response = client.get(f"/v1/jobs/{finished}/events", headers=headers, params={} if by_header else {"after": after})
+
+    assert (response.status_code, response.content) == (204, b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "params", "parameter"),
+    [
+        ("events", {**STREAM, "Last-Event-ID": "4"}, {}, "Last-Event-ID"),
+        ("events", STREAM, {"after": 4}, "after"),
+        ("events", {}, {"after": 2**31 - 1}, "after"),
+        ("metrics", {}, {"after": 4}, "after"),
+        ("metrics", {"Accept": "text/csv"}, {"after": 4, "max_points": 2}, "after"),
+    ],
+)
+def test_a_place_beyond_the_end_of_a_log_that_goes_on_is_refused_with_the_last_one(
+    path: str,
+    headers: dict[str, str],
+    params: dict[str, int],
+    parameter: str,
+    client: TestClient,
+    running: tuple[str, int],
+    problem_of: Any,
+) -> None:
+    response = client.get(f"/v1/jobs/{running[0]}/{path}", headers=headers, params=params)
+
+    error = problem_of(response, 422, "invalid_parameter")["errors"][0]
+    assert (error["parameter"], error["code"]) == (parameter, "beyond_the_end")
+    assert "the last of which is 3" in error["message"]
+
+
+@pytest.mark.parametrize("path", ["events", "metrics"])
+@pytest.mark.parametrize("after", ["-1", str(2**31), str(2**63), str(2**70), "1e3", "", "null", "٣"])
+def test_a_place_that_no_log_has_is_refused(
+    path: str, after: str, client: TestClient, finished: str, problem_of: Any
+) -> None:
+    response = client.get(f"/v1/jobs/{finished}/{path}", params={"after": after})
+
+    assert problem_of(response, 422, "invalid_parameter")["errors"][0]["parameter"] == "after"
+
+
+def test_pages_behind_the_end_of_a_log_that_has_ended_are_empty(client: TestClient, finished: str) -> None:
+    for path in ("events", "metrics"):
+        page = client.get(f"/v1/jobs/{finished}/{path}", params={"after": 1_000}).json()
+
+        assert (page["data"], page["has_more"], page["state"]) == ([], False, "succeeded")
+
+
+def test_an_empty_last_event_id_is_none(client: TestClient, finished: str) -> None:
+    response = client.get(f"/v1/jobs/{finished}/events", headers={**STREAM, "Last-Event-ID": ""})
+
+    assert next(int(event["id"]) for event in read_events(response.text)) == 1
+
+
 @pytest.mark.parametrize("value", ["x", "-1", "²", "99999999999999999999"])
 def test_a_last_event_id_that_is_no_number_is_refused(
     value: str, client: TestClient, finished: str, problem_of: Any

@@ -1,12 +1,29 @@
+import base64
+import contextlib
+import random
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from jobs.errors import InvalidCursorError
+from jobs.clock import read_clock
+from jobs.database import Database
+from jobs.errors import IllegalActionError, InvalidCursorError
 from jobs.model import Capabilities, Job, JobFilter
 from jobs.states import JobState
 from jobs.store import Store
 from jobs.store.listing import SORTS
+from jobs.store.log import change_state, lock_jobs
+from jobs.tables import jobs
+
+FILTERS = [
+    JobFilter(),
+    JobFilter(states=frozenset({JobState.QUEUED})),
+    JobFilter(states=frozenset({JobState.QUEUED, JobState.PAUSED})),
+    JobFilter(states=frozenset({JobState.CANCELLED})),
+    JobFilter(states=frozenset({JobState.CANCELLED}), labels=(("team", "a"),)),
+]
 
 
 def _all_pages(store: Store, tenant: str, sort: str, limit: int) -> list[str]:
@@ -71,6 +88,89 @@ def test_a_job_that_comes_in_while_paging_does_not_shift_the_pages(
     assert [job.id for job in first.data + second.data] == ids[::-1]
 
 
+@pytest.mark.parametrize("sort", SORTS)
+@pytest.mark.parametrize("job_filter", FILTERS, ids=str)
+@pytest.mark.parametrize("seed", range(2))
+def test_whatever_happens_between_pages_each_job_that_was_there_is_on_one_of_them(
+    store: Store, tenant: str, submit: Callable[..., Job], sort: str, job_filter: JobFilter, seed: int
+) -> None:
+    choose = random.Random(seed)
+    ids = [submit(choose.choice("ab"), labels={"team": choose.choice("ab")}).id for _ in range(12)]
+
+    def shake() -> None:
+        for _ in range(4):
+            act = choose.choice([store.request_cancel, store.request_pause, store.resume])
+            with contextlib.suppress(IllegalActionError):
+                act(tenant, choose.choice(ids))
+        ids.append(submit("new", labels={"team": "a"}).id)
+
+    shake()
+    whole = [job.id for job in store.list(tenant, job_filter, sort, limit=100).data]
+    found: list[str] = []
+    page = store.list(tenant, job_filter, sort, limit=2)
+    while True:
+        found += [job.id for job in page.data]
+        if page.next_after is None:
+            break
+        shake()
+        page = store.list(tenant, job_filter, sort, page.next_after, limit=2)
+
+    was_there = [job_id for job_id in found if job_id in whole]
+    assert was_there == whole
+    assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize("sort", ["finished_at", "-finished_at"])
+def test_what_ends_between_pages_keeps_the_place_that_it_had(
+    store: Store, tenant: str, submit: Callable[..., Job], sort: str
+) -> None:
+    early, late, one, other = (submit().id for _ in range(4))
+    store.request_cancel(tenant, early)
+    store.request_cancel(tenant, late)
+    first = store.list(tenant, sort=sort, limit=2)
+    store.request_cancel(tenant, other)
+    store.request_cancel(tenant, one)
+
+    second = store.list(tenant, sort=sort, after=first.next_after, limit=2)
+
+    assert [job.id for job in first.data] == ([early, late] if sort == "finished_at" else [late, early])
+    assert [job.id for job in second.data] == ([one, other] if sort == "finished_at" else [other, one])
+    assert [job.state for job in second.data] == [JobState.CANCELLED] * 2  # each row says how it is now
+
+
+def test_a_job_that_is_about_to_end_is_on_one_page(
+    store: Store, database: Database, tenant: str, submit: Callable[..., Job], wait_until_blocked: Callable[[], None]
+) -> None:
+    ids = [submit().id for _ in range(3)]
+    store.request_cancel(tenant, ids[0])
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as connection:  # its end bears a time from before the first page, and is seen after it
+            at = read_clock(connection)
+            row = lock_jobs(connection, jobs.c.id == ids[1])[0]
+            time.sleep(0.01)
+            listed = pool.submit(store.list, tenant, sort="-finished_at", limit=1)
+            wait_until_blocked()
+            change_state(connection, row, JobState.CANCELLED, at=at)
+        first = listed.result(10)
+    rest = store.list(tenant, sort="-finished_at", after=first.next_after)
+
+    assert [job.id for job in first.data + rest.data] == [ids[1], ids[0], ids[2]]
+
+
+def test_equal_times_are_told_apart_by_id(
+    store: Store, tenant: str, submit: Callable[..., Job], rewind: Callable[..., None]
+) -> None:
+    ids = [submit().id for _ in range(5)]
+    for job_id in ids:
+        store.request_cancel(tenant, job_id)
+    rewind("jobs", "finished_at", 100.0)
+    rewind("jobs", "created_at", 100.0)
+
+    for sort in SORTS:
+        assert sorted(_all_pages(store, tenant, sort, 1)) == sorted(ids)
+
+
 def test_filters_hold_together(store: Store, tenant: str, submit: Callable[..., Job], cpu: Capabilities) -> None:
     wanted = submit("n", labels={"team": "a", "run": "1"})
     submit("n", labels={"team": "a", "run": "2"})
@@ -133,7 +233,19 @@ def test_another_tenants_jobs_are_not_listed(store: Store, submit: Callable[...,
         "W10",
         "WyJuYW1lIiwgMSwgImEiXQ",
         "W" * 5000,
-        "WyItY3JlYXRlZF9hdCIsIDEuMCwgIlx1MDAwMCJd",
+        *(
+            base64.urlsafe_b64encode(parts.encode()).decode()
+            for parts in (
+                '["-created_at", 1.0, "\\u0000", null]',
+                '["-created_at", 1.0, "\\ud800", null]',
+                '["-created_at", NaN, "a", null]',
+                '["-created_at", 1e999, "a", null]',
+                '["-created_at", 1.0, "a", -Infinity]',
+                '["-created_at", 1.0, "a", "now"]',
+                '["-created_at", 1, "a", null]',
+                '["-created_at", 1.0, "a"]',
+            )
+        ),
     ],
 )
 def test_a_cursor_of_someones_making_is_refused(store: Store, tenant: str, cursor: str) -> None:
@@ -148,3 +260,14 @@ def test_a_cursor_of_another_order_is_refused(store: Store, tenant: str, submit:
 
     with pytest.raises(InvalidCursorError):
         store.list(tenant, sort="created_at", after=cursor)
+
+
+def test_a_cursor_without_a_moment_does_not_continue_a_list_that_needs_one(
+    store: Store, tenant: str, submit: Callable[..., Job]
+) -> None:
+    submit()
+    submit()
+    cursor = store.list(tenant, limit=1).next_after
+
+    with pytest.raises(InvalidCursorError):
+        store.list(tenant, JobFilter(states=frozenset({JobState.QUEUED})), after=cursor)

@@ -225,6 +225,18 @@ def test_warnings_are_given_once(sweep: Make, base: dict[str, Any]) -> None:
     assert set(found) == alone
 
 
+def test_an_objective_that_can_have_no_value_is_refused(sweep: Make, base: dict[str, Any]) -> None:
+    """R² of one row has none: every member would be without an objective, and none could be best."""
+    base["data"] = {"kind": "builtin", "name": "diabetes", "validation_fraction": 0.0025}
+    body = sweep(objective={"metric": "validation/r2", "mode": "max"})
+
+    with pytest.raises(SpecError, match="needs at least 2 row"):
+        plan_sweep(body)
+
+    base["data"]["validation_fraction"] = 0.005
+    assert plan_sweep(body).members
+
+
 @pytest.mark.parametrize(("largest", "vary_split", "wrong"), [
     (2**32 - 1, True, []), (2**32, True, ["/seeds/1"]), (2**32, False, []), (2**63 - 1, False, []),
 ])  # fmt: skip
