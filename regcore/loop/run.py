@@ -13,7 +13,7 @@ from regcore.loop.result import Result
 from regcore.own_state import own_state
 from regcore.plan import Plan, make_plan
 from regcore.record import Record
-from regcore.spec import JobSpec, parse_spec
+from regcore.spec import JobSpec
 
 __all__ = ["Result", "train", "train_many"]
 
@@ -48,7 +48,7 @@ def train(
         TrainingError: The run could not go on: diverged, invalid data, out of memory, stopped, or a checkpoint of
             another run.
     """
-    plan = make_plan(parse_spec(spec))
+    plan = make_plan(spec)
     _check_start(plan, starting_weights)
     newcomer = Newcomer(
         "0", plan, on_record or (lambda record: None), Path(starting_weights) if starting_weights else None
@@ -146,7 +146,7 @@ def _plan_all(specs: Sequence[JobSpec | Mapping[str, Any]]) -> list[Plan]:
     plans, errors = [], []
     for position, spec in enumerate(specs):
         try:
-            plans.append(make_plan(parse_spec(spec)))
+            plans.append(make_plan(spec))
             _check_start(plans[-1], None)
         except SpecError as error:
             errors += [FieldError(f"/{position}{e.pointer}", e.code, e.message) for e in error.errors]
