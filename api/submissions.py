@@ -6,7 +6,7 @@ from fastapi import Response
 
 from api.idempotency import HEADER, REPLAYED_HEADER
 from api.services import Services
-from api.sources import check_sources
+from api.sources import check_sources, sources_refused
 from api.views import JobView, show_job, show_validation
 from jobs.logs import get_logger
 from jobs.model import IdempotencyKey, Job, Json, NewJob
@@ -38,7 +38,7 @@ def plan_job(services: Services, tenant: str, spec: Any) -> Plan:
 
 
 def new_job(spec: Any, plan: Plan, **origin: Any) -> NewJob:
-    """Return a job to store.
+    """Return a job to store. It needs the job of its checkpoint, or else that of its first weights.
 
     Args:
         spec: As it was sent.
@@ -46,6 +46,8 @@ def new_job(spec: Any, plan: Plan, **origin: Any) -> NewJob:
         origin: More fields of `NewJob`: its sweep, or the job that it is a rerun of.
     """
     resolved = plan.resolved_spec
+    source = None if resolved.init_from is None else resolved.init_from.job_id
+    needed = source if origin.get("checkpoint") is None else origin["parent_job_id"]
     return NewJob(
         name=resolved.name,
         labels=resolved.labels,
@@ -56,13 +58,20 @@ def new_job(spec: Any, plan: Plan, **origin: Any) -> NewJob:
         warnings=[warning.model_dump(mode="json") for warning in plan.warnings],
         fusion_key=plan.fusion_key,
         member_bytes=plan.member_bytes,
+        needs=frozenset() if needed is None else frozenset({needed}),
         **origin,
     )
 
 
 def store_job(services: Services, response: Response, tenant: str, job: NewJob, key: IdempotencyKey | None) -> JobView:
-    """Store a job, tell the workers, and answer with it."""
-    submission = services.store.submit(tenant, job, key)
+    """Store a job, tell the workers, and answer with it.
+
+    Raises:
+        SpecError: The job whose weights it begins with was deleted a moment ago.
+        JobNotFoundError: So was the job that it is a rerun of.
+    """
+    with sources_refused(but_for=job.parent_job_id):
+        submission = services.store.submit(tenant, job, key)
     if not submission.replayed:
         services.publish(submission.job.id)
         _logger.info("job_submitted", job_id=submission.job.id)

@@ -33,6 +33,8 @@ class NewJob:
     """The job that this one is a rerun of."""
     checkpoint: Json | None = None
     """The checkpoint to go on from, of another job."""
+    needs: frozenset[str] = frozenset()
+    """Ids of the jobs that must not be deleted before this one has ended."""
 
 
 @dataclass(frozen=True, slots=True)

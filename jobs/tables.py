@@ -17,7 +17,7 @@ from sqlalchemy import (
     desc,
 )
 
-SCHEMA_REVISION = "0004"
+SCHEMA_REVISION = "0006"
 """The migration that this code needs: kept here so that checking it does not load Alembic."""
 
 metadata = MetaData(
@@ -135,6 +135,14 @@ job_labels = Table(
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
     Index(None, "key", "value"),
+)
+
+job_needs = Table(
+    "job_needs",
+    metadata,
+    Column("job_id", String(40), ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
+    Column("needed_id", String(40), primary_key=True),
+    Index(None, "needed_id"),
 )
 
 records = Table(

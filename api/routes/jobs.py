@@ -201,7 +201,10 @@ def rerun_job(
     },
 )
 def delete_job(services: TheServices, tenant: TheTenant, job_id: str) -> None:
-    """Delete a job that has ended, with its log and artifacts. A member of a sweep goes with its sweep."""
+    """Delete a job that has ended, with its log and artifacts. A member of a sweep goes with its sweep.
+
+    Refused while a job that has not ended needs it: for the weights that it begins with, or the checkpoint.
+    """
     hashes = services.store.delete(tenant, job_id)
     services.notifier.notify(job_id)
     try:

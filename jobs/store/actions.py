@@ -10,6 +10,7 @@ from jobs.model import IdempotencyKey, Job
 from jobs.states import TERMINAL, JobState, Reason, is_legal, make_reason
 from jobs.store.base import Concern
 from jobs.store.log import LockedJob, change_state, lock_jobs
+from jobs.store.needs import refuse_while_needed
 from jobs.store.reading import read_job
 from jobs.store.rows import is_job, job_from_json, job_to_json
 from jobs.store.submission import claim_key, due_now, kept_answer
@@ -55,7 +56,8 @@ class Actions(Concern):
 
         Raises:
             JobNotFoundError: There is none, or it is another tenant's.
-            IllegalActionError: It has not ended, or is a member of a sweep, whose state follows from all its members.
+            IllegalActionError: It has not ended, a job that has not ended needs it, or it is a member of a sweep, whose
+                state follows from all its members.
         """
         with self._database.write() as connection:
             job = _lock_owned(connection, tenant, job_id)
@@ -63,6 +65,7 @@ class Actions(Concern):
                 raise IllegalActionError("delete", f"a member of {job.sweep_id}", "Delete the sweep.")
             if job.state not in TERMINAL:
                 raise IllegalActionError("delete", job.state, "Cancel it first, and wait until it has ended.")
+            refuse_while_needed(connection, [job_id], "job")
             had = set(connection.execute(select(artifacts.c.sha256).where(artifacts.c.job_id == job_id)).scalars())
             connection.execute(delete(jobs).where(jobs.c.id == job_id))
             kept = set(connection.execute(select(artifacts.c.sha256).where(artifacts.c.sha256.in_(had))).scalars())

@@ -13,6 +13,7 @@ from jobs.model import PRIORITIES, IdempotencyKey, Job, Json, NewJob, Submission
 from jobs.states import JobState
 from jobs.store.base import Concern
 from jobs.store.log import state_body
+from jobs.store.needs import hold_needs
 from jobs.store.rows import job_from_json, job_to_json
 from jobs.tables import idempotency, job_labels, jobs, records
 
@@ -28,6 +29,7 @@ class Submissions(Concern):
         Raises:
             IdempotencyMismatchError: The key was used for another body.
             IdempotencyBusyError: A call with this key has not ended.
+            JobNotFoundError: A job that it needs is not there.
         """
         with self._database.write() as connection:
             at = read_clock(connection)
@@ -174,7 +176,11 @@ def initial_job(tenant: str, new_job: NewJob, at: float) -> Job:
 
 
 def insert_jobs(connection: Connection, new: Sequence[tuple[Job, NewJob]]) -> None:
-    """Store queued jobs, due now, each with its first record and its labels."""
+    """Store queued jobs, due now, each with its first record, its labels and what it needs.
+
+    Raises:
+        JobNotFoundError: A job that one of them needs is not there.
+    """
     connection.execute(insert(jobs), [_row(job, new_job) for job, new_job in new])
     first = [
         {"job_id": job.id, "seq": 1, "at": job.created_at, "kind": "state", "body": state_body(job.state, 0, None)}
@@ -184,6 +190,7 @@ def insert_jobs(connection: Connection, new: Sequence[tuple[Job, NewJob]]) -> No
     labels = [{"job_id": job.id, "key": key, "value": value} for job, _ in new for key, value in job.labels.items()]
     if labels:
         connection.execute(insert(job_labels), labels)
+    hold_needs(connection, new)
 
 
 def _row(job: Job, new_job: NewJob) -> Json:

@@ -20,6 +20,7 @@ from jobs.states import SWEEP_TERMINAL, TERMINAL, JobState, SweepState
 from jobs.store.actions import cancel_job
 from jobs.store.base import Concern
 from jobs.store.log import lock_jobs
+from jobs.store.needs import refuse_while_needed
 from jobs.store.reading import read_referenced
 from jobs.store.submission import claim_key, initial_job, insert_jobs, kept_answer
 from jobs.store.sweep_reading import owned_sweep, read_sweep
@@ -39,6 +40,7 @@ class Sweeps(Concern):
         Raises:
             IdempotencyMismatchError: The key was used for another body.
             IdempotencyBusyError: A call with this key has not ended.
+            JobNotFoundError: A job that a member needs is not there.
         """
         with self._database.write() as connection:
             at = read_clock(connection)
@@ -98,13 +100,15 @@ class Sweeps(Concern):
 
         Raises:
             SweepNotFoundError: There is none, or it is another tenant's.
-            IllegalActionError: It has not ended.
+            IllegalActionError: It has not ended, or a job that has not ended needs one of its members. One that came to
+                need it while members were being deleted keeps those that are left.
         """
         with self._database.read() as connection:
             sweep = read_sweep(connection, owned_sweep(connection, tenant, sweep_id))
-        if sweep.state not in SWEEP_TERMINAL:
-            remedy = "Cancel it first, and wait until it has ended."
-            raise IllegalActionError("delete", sweep.state, remedy, "sweep")
+            if sweep.state not in SWEEP_TERMINAL:
+                remedy = "Cancel it first, and wait until it has ended."
+                raise IllegalActionError("delete", sweep.state, remedy, "sweep")
+            refuse_while_needed(connection, select(jobs.c.id).where(jobs.c.sweep_id == sweep_id), "sweep")
         had: set[str] = set()
         while (some := self._delete_some(sweep_id)) is not None:
             had |= some
@@ -120,6 +124,7 @@ class Sweeps(Concern):
             if not found:
                 return None
             ids = [job.id for job in found]
+            refuse_while_needed(connection, ids, "sweep")
             theirs = select(artifacts.c.sha256).where(artifacts.c.job_id.in_(ids))
             had = set(connection.execute(theirs).scalars())
             connection.execute(delete(jobs).where(jobs.c.id.in_(ids)))

@@ -162,9 +162,9 @@ def _set_up(
     trainer = Trainer(members, network, data, losses, control=control, checkpointer=checkpointer)
     if checkpoints is None or checkpoints.newest.state is None:
         for position, key in enumerate(keys):
-            path = by_key[key].starting_weights
-            if path is not None:
-                load_starting_weights(path, network, position)
+            newcomer = by_key[key]
+            if newcomer.starting_weights is not None or newcomer.plan.resolved_spec.init_from is not None:
+                load_starting_weights(newcomer.starting_weights, network, position)
         return trainer, checkpointer
     trainer.resume(checkpoints.newest.step, _saved_state(checkpoints.newest.state["trainer"], by_key))
     checkpoints.forget()

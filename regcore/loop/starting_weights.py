@@ -11,12 +11,16 @@ from regcore.loop.network import StackedNetwork
 
 
 @torch.no_grad()
-def load_starting_weights(path: Path, network: StackedNetwork, position: int) -> None:
+def load_starting_weights(path: Path | None, network: StackedNetwork, position: int) -> None:
     """Put the weights of a `model.safetensors` into one member.
 
     Raises:
-        InvalidDataError: The file cannot be read, or its parameters have other names or shapes.
+        InvalidDataError: There is no file, it cannot be read, or its parameters have other names or shapes.
     """
+    if path is None:
+        raise InvalidDataError(
+            "the weights to start from are no longer there", remedy="Start from another job, or from scratch."
+        )
     try:
         saved = load_file(path)
     except (OSError, SafetensorError) as error:

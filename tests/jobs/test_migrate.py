@@ -66,6 +66,33 @@ def test_migrating_again_is_harmless(migrated_settings: Settings) -> None:
     open_store(migrated_settings).close()
 
 
+def test_what_jobs_of_before_need_is_held_from_then_on(database_settings: Settings) -> None:
+    migrate(database_settings, "0004")
+    database = Database(database_settings.database_url)
+    common = "'t', 1, '{}', 1, 0, '{}', 0, 0, '{}', '{}', '[]', '{}', 'auto', FALSE, FALSE, 1, 0, 0, 0, 0, 0, FALSE"
+    columns = (
+        "tenant, version, labels, priority, attempt, progress, created_at, updated_at, spec, plan, warnings, usage, "
+        "device, resume_requested, owes_files, last_seq, num_lost_attempts, claimable_at, publish_at, num_publishes, "
+        "member_bytes, alone"
+    )
+    with database.write() as connection:
+        for job_id, state, source in [
+            ("waits", "paused", '{"job_id": "parent"}'),
+            ("ended", "failed", '{"job_id": "parent"}'),
+            ("free", "queued", "null"),
+        ]:
+            spec = f'{{"init_from": {source}}}'
+            query = f"INSERT INTO jobs (id, state, resolved_spec, {columns}) VALUES (:id, :state, :spec, {common})"
+            connection.execute(text(query), {"id": job_id, "state": state, "spec": spec})
+
+    migrate(database_settings)
+
+    with database.read() as connection:
+        needs = connection.execute(text("SELECT job_id, needed_id FROM job_needs")).all()
+    database.close()
+    assert needs == [("waits", "parent")]
+
+
 def test_migrations_at_once_take_turns(database_settings: Settings) -> None:
     with ThreadPoolExecutor(4) as pool:
         starts = [

@@ -1,0 +1,23 @@
+"""What jobs need of others, which is not deleted before they have ended."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    """Add the table, with what the jobs of before need that have not ended."""
+    op.create_table(
+        "job_needs",
+        sa.Column("job_id", sa.String(40), nullable=False),
+        sa.Column("needed_id", sa.String(40), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["jobs.id"], name="fk_job_needs_job_id_jobs", ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("job_id", "needed_id", name="pk_job_needs"),
+    )
+    op.create_index("ix_job_needs_needed_id", "job_needs", ["needed_id"])
+    op.execute(
+        "INSERT INTO job_needs (job_id, needed_id) SELECT id, resolved_spec->'init_from'->>'job_id' FROM jobs "
+        "WHERE resolved_spec->'init_from'->>'job_id' IS NOT NULL AND state NOT IN ('succeeded', 'failed', 'cancelled')"
+    )

@@ -1,0 +1,64 @@
+"""What accepted jobs need of others: it stays until they have ended.
+
+A job that takes something from another names it in ``NewJob.needs``. Submitting holds the rows that are named, so that
+a delete comes wholly before it, and is seen, or wholly after it, and sees it.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, Select, insert, select
+
+from jobs.errors import IllegalActionError, JobNotFoundError
+from jobs.model import Job, NewJob
+from jobs.states import TERMINAL
+from jobs.tables import job_needs, jobs
+
+_NUM_NAMED = 3
+
+
+def hold_needs(connection: Connection, new: Sequence[tuple[Job, NewJob]]) -> None:
+    """Note what new jobs of one tenant need, whose rows are stored already, and keep others from deleting it.
+
+    Raises:
+        JobNotFoundError: It is not there, any more, or is another tenant's.
+        IllegalActionError: Its checkpoint, to go on from, is there no more.
+    """
+    rows = [{"job_id": job.id, "needed_id": needed} for job, new_job in new for needed in new_job.needs]
+    if not rows:
+        return
+    wanted = sorted({row["needed_id"] for row in rows})
+    query = select(jobs.c.id, jobs.c.checkpoint.is_not(None)).order_by(jobs.c.id)
+    query = query.where(jobs.c.id.in_(wanted), jobs.c.tenant == new[0][0].tenant)
+    has_checkpoint = {row.id: row[1] for row in connection.execute(query.with_for_update(read=True))}
+    missing = set(wanted) - has_checkpoint.keys()
+    if missing:
+        raise JobNotFoundError(min(missing))
+    if any(new_job.checkpoint and not has_checkpoint[one] for _, new_job in new for one in new_job.needs):
+        remedy = "Checkpoints of jobs that have ended are kept for REGCORE_KEEP_CHECKPOINTS_S. Start from scratch."
+        raise IllegalActionError("go on from", "without its checkpoint", remedy)
+    connection.execute(insert(job_needs), rows)
+
+
+def refuse_while_needed(connection: Connection, job_ids: Sequence[str] | Select[tuple[str]], what: str) -> None:
+    """Make sure that no job that has not ended needs one of these. Whoever deletes them has locked their rows.
+
+    Args:
+        connection: The transaction.
+        job_ids: What is to be deleted, or a query for it.
+        what: What its user calls it.
+
+    Raises:
+        IllegalActionError: One does; it is named.
+    """
+    users = select(jobs.c.id, jobs.c.state).join(job_needs, job_needs.c.job_id == jobs.c.id).distinct()
+    users = users.where(
+        job_needs.c.needed_id.in_(job_ids), jobs.c.state.not_in([state.value for state in TERMINAL])
+    ).order_by(jobs.c.id)
+    found = connection.execute(users.limit(_NUM_NAMED + 1)).all()
+    if found:
+        names = [f"{row.id} ({row.state})" for row in found[:_NUM_NAMED]]
+        names += ["others"] if len(found) > _NUM_NAMED else []
+        told = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+        one = len(names) == 1
+        remedy = f"Wait until {'it has' if one else 'they have'} ended, or cancel {'it' if one else 'them'} first."
+        raise IllegalActionError("delete", f"needed by {told}", remedy, what)
