@@ -10,6 +10,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from jobs.errors import (
+    ArtifactDamagedError,
     ArtifactNotFoundError,
     IdempotencyBusyError,
     IdempotencyMismatchError,
@@ -59,6 +60,7 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "invalid_body": ProblemKind(422, "The body is not valid"),
     "invalid_parameter": ProblemKind(422, "A parameter is not valid"),
     "idempotency_mismatch": ProblemKind(422, "The Idempotency-Key was used for another request"),
+    "artifact_damaged": ProblemKind(500, "The server's copy of the file is damaged"),
     "internal_error": ProblemKind(500, "The server failed"),
     "unavailable": ProblemKind(503, "The server cannot answer for now"),
 }
@@ -118,6 +120,9 @@ def from_jobs_error(error: JobsError) -> ProblemError:
             return ProblemError("sweep_not_found", f"{detail} Look it up with GET /v1/sweeps.")
         case ArtifactNotFoundError():
             return ProblemError("artifact_not_found", f"{detail} The job's artifacts list what it has.")
+        case ArtifactDamagedError():
+            remedy = "Run the job again, or have the operator restore the file: `regcore doctor --artifacts` finds it."
+            return ProblemError("artifact_damaged", f"{detail} {remedy}")
         case IllegalActionError():
             return ProblemError("illegal_action", detail)
         case InvalidCursorError():

@@ -1,9 +1,11 @@
 """What a spec takes from other jobs: `init_from`, whose weights must be there and must fit."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
+from api.files import find_file
 from api.services import Services
-from jobs.errors import ArtifactNotFoundError, JobNotFoundError
+from jobs.errors import ArtifactDamagedError, ArtifactNotFoundError, JobNotFoundError
 from jobs.states import JobState
 from regcore.errors import FieldError, SpecError
 from regcore.plan import Plan
@@ -38,25 +40,47 @@ def check_sources(services: Services, tenant: str, plans: Iterable[Plan], *, at:
             raise SpecError([FieldError(at + POINTER, *wrong)])
 
 
+@contextmanager
+def sources_refused(*, at: str = "", but_for: str | None = None) -> Iterator[None]:
+    """Say of a job that was deleted since `check_sources` looked what is said of one that is not there.
+
+    Args:
+        at: Where the spec lies in the request's body.
+        but_for: A job that the request's path names.
+    """
+    try:
+        yield
+    except JobNotFoundError as error:
+        if error.job_id == but_for:
+            raise
+        raise SpecError([FieldError(at + POINTER, *_not_there(error.job_id))]) from error
+
+
 def _examine(services: Services, tenant: str, job_id: str, shapes: dict[str, list[int]]) -> tuple[str, str] | None:
     """The code and the message of what keeps these parameters from beginning with the job's weights."""
     try:
         job = services.store.get(tenant, job_id)
     except JobNotFoundError:
-        return "job_not_found", f"init_from.job_id must name one of your jobs; there is no {job_id}. Correct the id."
+        return _not_there(job_id)
     if job.state is not JobState.SUCCEEDED:
         remedy = "Name one that has, or wait until this one does."
         return "job_not_succeeded", f"init_from.job_id must name a job that succeeded; it is {job.state}. {remedy}"
     try:
-        services.store.artifact(tenant, job_id, WEIGHTS)
+        find_file(services, tenant, job_id, WEIGHTS)
     except ArtifactNotFoundError:
         return "no_weights", f"init_from.job_id must name a job that has its {WEIGHTS}; it has none. Name another job."
+    except ArtifactDamagedError as error:
+        return "no_weights", f"init_from.job_id must name a job that has its {WEIGHTS}. {error} Name another job."
     there = {info["name"]: list(info["shape"]) for info in job.plan["parameters"]}
     differing = _first_difference(shapes, there)
     if differing:
         remedy = "Use the model of that job, or leave init_from out."
         return "parameters_differ", f"init_from needs the same parameters in both jobs; {differing}. {remedy}"
     return None
+
+
+def _not_there(job_id: str) -> tuple[str, str]:
+    return "job_not_found", f"init_from.job_id must name one of your jobs; there is no {job_id}. Correct the id."
 
 
 def _first_difference(own: dict[str, list[int]], other: dict[str, list[int]]) -> str | None:

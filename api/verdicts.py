@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.errors import ParameterError, ProblemError
+from api.files import read_file
 from api.services import Services
 from api.splits import resplit_ratio, rows_id
 from api.sweeps import by_candidate, leaderboard
@@ -224,16 +225,18 @@ def _member(services: Services, tenant: str, job: Job, metric: str) -> "Member":
 
 
 def _rows(services: Services, tenant: str, job: Job, metric: str) -> Any:
-    """What each row added to the metric; None where that was not kept."""
+    """What each row added to the metric; None where that was not kept.
+
+    Raises:
+        ArtifactDamagedError: It was, and cannot be read.
+    """
     from safetensors.numpy import load
 
     from regcore.statistics import gap_rows
 
     try:
-        artifact = services.store.artifact(tenant, job.id, ROWS)
-        with services.artifacts.open(artifact.sha256) as file:
-            kept = load(file.read())
-    except (ArtifactNotFoundError, FileNotFoundError):
+        kept = load(read_file(services, tenant, job.id, ROWS))
+    except (ArtifactNotFoundError, JobNotFoundError):  # of before rows were kept, or deleted meanwhile
         return None
     if metric == GAP and {"test/loss", "train/loss"} <= kept.keys():
         return gap_rows(kept["test/loss"], kept["train/loss"])

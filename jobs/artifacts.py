@@ -4,11 +4,16 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
+
+from jobs.errors import ArtifactDamagedError
+from jobs.model import ArtifactRow
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CHUNK_BYTES = 1 << 20
@@ -65,13 +70,50 @@ class ArtifactStore:
             raise ValueError(f"Expected a SHA-256 in lower-case hexadecimal. Received: {sha256!r}")
         return self._root / sha256[:2] / sha256[2:]
 
-    def open(self, sha256: str) -> BinaryIO:
+    def open(self, sha256: str) -> BufferedReader:
         """Open the file of this hash for reading.
 
         Raises:
-            FileNotFoundError: There is none.
+            OSError: There is none, or it cannot be read.
         """
         return self.path(sha256).open("rb")
+
+    def find(self, artifact: ArtifactRow) -> Path:
+        """Return the file of an artifact, which is there and of its size.
+
+        Raises:
+            ArtifactDamagedError: It is not.
+        """
+        path = self.path(artifact.sha256)
+        try:
+            found = path.stat()
+            if not stat.S_ISREG(found.st_mode):
+                raise ArtifactDamagedError(artifact.name, "where its file should be is something else")
+            self.open(artifact.sha256).close()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise ArtifactDamagedError(artifact.name, "its file is lost") from error
+        except OSError as error:
+            raise ArtifactDamagedError(artifact.name, f"its file cannot be read ({error.strerror})") from error
+        if found.st_size != artifact.size_bytes:
+            how = f"its file has {found.st_size:,} bytes instead of {artifact.size_bytes:,}"
+            raise ArtifactDamagedError(artifact.name, how)
+        return path
+
+    def verify(self, artifact: ArtifactRow) -> Path:
+        """Return the file of an artifact, which holds what was put in: it is read through.
+
+        Raises:
+            ArtifactDamagedError: It does not.
+        """
+        path = self.find(artifact)
+        try:
+            with self.open(artifact.sha256) as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ArtifactDamagedError(artifact.name, f"its file cannot be read ({error.strerror})") from error
+        if sha256 != artifact.sha256:
+            raise ArtifactDamagedError(artifact.name, "its file holds other bytes")
+        return path
 
     def free_bytes(self) -> int:
         """Return how much room the file system has left."""

@@ -4,6 +4,7 @@ JobsError
 ├── JobNotFoundError          no such job for this tenant
 ├── SweepNotFoundError        no such sweep for this tenant
 ├── ArtifactNotFoundError     the job has no artifact of that name
+├── ArtifactDamagedError      an artifact's file is not what was stored
 ├── IllegalActionError        the job's or sweep's state does not allow what was asked
 ├── IllegalTransitionError    a fault of ours: the table of states forbids the step
 ├── StaleRunError             the run is no longer the job's current one: its writes are refused
@@ -42,6 +43,15 @@ class ArtifactNotFoundError(JobsError):
     def __init__(self, name: str) -> None:
         super().__init__(f"There is no artifact {name!r}.")
         self.name = name
+
+
+class ArtifactDamagedError(JobsError):
+    """An artifact's file is lost, of another length or content, or cannot be read: a fault of the server's disk."""
+
+    def __init__(self, name: str, how: str) -> None:
+        super().__init__(f"The artifact {name!r} is damaged: {how}.")
+        self.name = name
+        self.how = how
 
 
 class IllegalActionError(JobsError):

@@ -1,7 +1,7 @@
 """The `regcore` command: `regclient.cli:main`, or `app` for typer.
 
 Exit codes: 0 success, 1 the job or sweep failed or was cancelled (or a local part of the stack did), 2 usage, 3 server
-unreachable, 4 not allowed, 5 other API error, 124 the wait timed out, 130 interrupted.
+unreachable, 4 not allowed, 5 other API error or a damaged file, 124 the wait timed out, 130 interrupted.
 """
 
 import sys
@@ -11,6 +11,7 @@ import typer
 from regclient import cli_jobs, cli_server, cli_sweeps
 from regclient.errors import (
     APIError,
+    IntegrityError,
     NotAllowedError,
     RegClientError,
     ServerUnreachableError,
@@ -22,6 +23,7 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (ServerUnreachableError, 3),
     (NotAllowedError, 4),
     (APIError, 5),
+    (IntegrityError, 5),
     (WaitTimeoutError, 124),
     (RegClientError, 1),
     (KeyboardInterrupt, 130),

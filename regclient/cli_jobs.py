@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -9,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from regclient.client import Client
+from regclient.errors import IntegrityError
 from regclient.handle import Handle
 from regclient.job import Job
 from regclient.output import event_line, jobs_table, out, print_job, print_json
@@ -154,12 +156,18 @@ def download(
     directory: Annotated[Path | None, typer.Option("--dir", help="Where to; default ./JOB.")] = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Download a job's artifacts, each checked against its SHA-256."""
+    """Download a job's artifacts, each checked against its SHA-256; damaged ones are named, and the others saved."""
     with open_client() as client:
         try:
-            paths = client.jobs.get(job_id).download(directory or Path(job_id), names or None)
+            _print_paths(client.jobs.get(job_id).download(directory or Path(job_id), names or None), as_json=as_json)
         except FileNotFoundError as error:
             raise typer.BadParameter(str(error)) from None
+        except IntegrityError as error:
+            _print_paths(error.saved, as_json=as_json)
+            raise
+
+
+def _print_paths(paths: Sequence[Path], *, as_json: bool) -> None:
     if as_json:
         print_json([str(path) for path in paths])
     else:

@@ -19,6 +19,7 @@ DataDir = Annotated[Path | None, typer.Option(help="Database, artifacts and keys
 Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")]
 Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on. [default: 8000]")]
 Slots = Annotated[str | None, typer.Option(help="Jobs at a time: a number, or auto.")]
+Artifacts = Annotated[bool, typer.Option("--artifacts", help="Read every artifact through, where the data lie.")]
 
 _MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[red]problem[/]"}
 
@@ -78,11 +79,11 @@ def migrate(data_dir: DataDir = None, as_json: AsJSON = False) -> None:
     raise typer.Exit(min(done.returncode, 1))
 
 
-def doctor(data_dir: DataDir = None, as_json: AsJSON = False) -> None:
+def doctor(data_dir: DataDir = None, artifacts: Artifacts = False, as_json: AsJSON = False) -> None:
     """Say what this machine has and lacks; exit code 1 if something must be mended."""
     if data_dir is not None:
         os.environ["REGCORE_DATA_DIR"] = str(data_dir)
-    findings = examine()
+    findings = examine(artifacts=artifacts)
     healthy = all(finding.status != "problem" for finding in findings)
     if as_json:
         print_json({"healthy": healthy, "checks": [vars(finding) for finding in findings]})

@@ -1,6 +1,7 @@
 """What `regcore doctor` looks at: this machine first, then the server."""
 
 import importlib.metadata
+import json
 import os
 import subprocess
 import sys
@@ -24,9 +25,13 @@ class Finding:
     message: str
 
 
-def examine() -> list[Finding]:
-    """Run every check; none of them changes anything but an empty data directory that may be made."""
-    return [_python(), _torch(), _redis(), _data_dir(), *_server()]
+def examine(*, artifacts: bool = False) -> list[Finding]:
+    """Run every check; none of them changes anything.
+
+    Args:
+        artifacts: Read every artifact through, too, where the data lie.
+    """
+    return [_python(), _torch(), _redis(), _data_dir(), *_server(), *(_artifacts() if artifacts else [])]
 
 
 def _python() -> Finding:
@@ -87,3 +92,17 @@ def _server() -> list[Finding]:
             Finding("workers", "warning", "none is ready: jobs wait. Start one with `regcore worker`."),
         ]
     return [server, Finding("workers", "ok", f"{len(ready)} ready")]
+
+
+def _artifacts() -> list[Finding]:
+    command = [sys.executable, "-m", "jobs.check_artifacts"]
+    check = subprocess.run(command, capture_output=True, text=True, check=False)
+    if check.returncode != 0:
+        last = (check.stderr.strip() or "the check died").splitlines()[-1]
+        return [Finding("artifacts", "problem", f"They cannot be checked: {last}")]
+    found = json.loads(check.stdout)
+    damaged = [
+        Finding("artifacts", "problem", f"{one['job_id']} {one['name']} is damaged: {one['how']}")
+        for one in found["damaged"]
+    ]
+    return damaged or [Finding("artifacts", "ok", f"{found['num_checked']:,} are whole")]

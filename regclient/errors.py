@@ -5,7 +5,7 @@ RegClientError
 ├── WaitTimeoutError            the job or sweep was not over in time (it goes on); also a TimeoutError
 ├── JobFailedError              the job ended as failed or cancelled
 ├── SweepFailedError            the sweep ended as failed or cancelled
-├── IntegrityError              a downloaded file is not what the server announced
+├── IntegrityError              a downloaded file is not what the server announced, or the server's own is damaged
 └── APIError                    the server answered with a problem (RFC 9457)
     ├── InvalidRequestError     400, 413, 415, 422: the request is wrong; `.errors` names the fields
     ├── NotAllowedError         401, 403: no key, a wrong key, or one without this scope
@@ -14,7 +14,8 @@ RegClientError
     └── UnavailableError        429, 503: still busy or away after every retry
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 
@@ -63,7 +64,17 @@ class SweepFailedError(RegClientError):
 
 
 class IntegrityError(RegClientError):
-    """A downloaded artifact's SHA-256 is not the announced one, or its name is not a plain file name."""
+    """An artifact is not what it was: damaged on the server or on its way; or its name is not a plain file name.
+
+    Attributes:
+        names: The artifacts.
+        saved: Where the others lie that were asked for.
+    """
+
+    def __init__(self, message: str, names: Sequence[str], saved: Sequence[Path] = ()) -> None:
+        super().__init__(message)
+        self.names = list(names)
+        self.saved = list(saved)
 
 
 class APIError(RegClientError):

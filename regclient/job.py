@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
 
-from regclient.errors import IntegrityError, JobFailedError
+from regclient.errors import APIError, IntegrityError, JobFailedError
 from regclient.handle import TERMINAL_STATES, Handle, idempotency_header
 from regclient.progress import job_progress
 from regclient.transport import JSONObject
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from regcore.predict import Predictor
 
 METRICS_PAGE_SIZE = 10_000
+DAMAGED = "artifact_damaged"
+"""The code of the problem that a file is lost or not what was stored."""
 
 
 class Job(Handle):
@@ -169,7 +171,7 @@ class Job(Handle):
 
         Raises:
             FileNotFoundError: The job has no artifact of one of the names.
-            IntegrityError: A file is not what the server announced.
+            IntegrityError: Some files are damaged; `.names` has them, and `.saved` all others.
         """
         known = {artifact["name"]: artifact for artifact in self.artifacts()}
         missing = sorted(set(names or ()) - set(known))
@@ -177,7 +179,17 @@ class Job(Handle):
             raise FileNotFoundError(f"{self.id} has no artifact {', '.join(missing)}. It has: {', '.join(known)}.")
         target = Path(directory)
         target.mkdir(parents=True, exist_ok=True)
-        return [self._download_one(known[name], target) for name in (known if names is None else names)]
+        saved: list[Path] = []
+        damaged: dict[str, str] = {}
+        for name in known if names is None else names:
+            try:
+                saved.append(self._download_one(known[name], target))
+            except IntegrityError as error:
+                damaged[name] = str(error)
+        if damaged:
+            others = f" The others are in {target}." if saved else ""
+            raise IntegrityError(" ".join(damaged.values()) + others, list(damaged), saved)
+        return saved
 
     def load_predictor(self) -> "Predictor":
         """Download the model, ready for raw rows: `job.load_predictor().predict(rows)`. Needs torch."""
@@ -205,20 +217,29 @@ class Job(Handle):
     def _download_one(self, artifact: JSONObject, directory: Path) -> Path:
         name = artifact["name"]
         if PurePosixPath(name).name != name or name in ("", ".", "..") or "\\" in name:
-            raise IntegrityError(f"The server offers an artifact named {name!r}, which is not a plain file name.")
+            raise IntegrityError(
+                f"The server offers an artifact named {name!r}, which is not a plain file name.", [name]
+            )
         partial = directory / f".{name}.partial"
         attempt = 0
-        while True:
-            try:
-                digest = self._fetch(name, partial)
-                break
-            except httpx2.TransportError as error:
-                self._transport.pause_before_retry(attempt, error)
-                attempt += 1
-        if digest != artifact["sha256"]:
-            partial.unlink()
-            raise IntegrityError(f"{name} arrived with SHA-256 {digest}; the server announced {artifact['sha256']}.")
-        return partial.replace(directory / name)
+        try:
+            while True:
+                try:
+                    digest = self._fetch(name, partial)
+                    break
+                except httpx2.TransportError as error:
+                    self._transport.pause_before_retry(attempt, error)
+                    attempt += 1
+            if digest != artifact["sha256"]:
+                announced = artifact["sha256"]
+                raise IntegrityError(f"{name} arrived with SHA-256 {digest}; the server announced {announced}.", [name])
+            return partial.replace(directory / name)
+        except APIError as error:
+            if error.code != DAMAGED:
+                raise
+            raise IntegrityError(str(error.problem.get("detail") or error), [name]) from error
+        finally:
+            partial.unlink(missing_ok=True)
 
     def _fetch(self, name: str, partial: Path) -> str:
         digest = hashlib.sha256()

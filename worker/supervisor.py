@@ -6,8 +6,15 @@ each of its jobs (`worker.endings`).
 """
 
 import time
+from pathlib import Path
 
-from jobs.errors import ArtifactNotFoundError, JobNotFoundError, StaleRunError, StoreUnavailableError
+from jobs.errors import (
+    ArtifactDamagedError,
+    ArtifactNotFoundError,
+    JobNotFoundError,
+    StaleRunError,
+    StoreUnavailableError,
+)
 from jobs.logs import get_logger
 from jobs.model import Capabilities, ClaimedRun, Job
 from jobs.states import JobState, Reason, make_reason
@@ -130,17 +137,19 @@ class Supervisor:
         source = member.job.resolved_spec.get("init_from")
         weights = None
         if source is not None:
-            tenant, name = member.job.tenant, "model.safetensors"
             try:
-                row = self._lease.insist(lambda: live.store.artifact(tenant, source["job_id"], name))
-            except (JobNotFoundError, ArtifactNotFoundError):
-                reason = make_reason(
-                    Reason.INVALID_DATA, f"The weights of {source['job_id']}, to start from, are no longer there."
-                )
-                member.verdict = Verdict(JobState.FAILED, reason)
-                return None
-            weights = self._around.artifacts.path(row.sha256)
+                weights = self._lease.insist(lambda: self._starting_weights(member.job.tenant, source["job_id"]))
+            except (JobNotFoundError, ArtifactNotFoundError, ArtifactDamagedError) as error:
+                # Behind a checkpoint they were trained on long ago; the runner misses them if that cannot be read.
+                if member.job.checkpoint is None:
+                    message = f"The weights of {source['job_id']}, to start from, cannot be had. {error}"
+                    member.verdict = Verdict(JobState.FAILED, make_reason(Reason.INVALID_DATA, message))
+                    return None
         return member.as_message(member.directory.log_path, weights)
+
+    def _starting_weights(self, tenant: str, job_id: str) -> Path:
+        """The file of a job's weights, which is read through: altered ones would be trained on without a word."""
+        return self._around.artifacts.verify(self._around.store.artifact(tenant, job_id, "model.safetensors"))
 
     def _watch(self, live: LiveRun, stopping: Stopping, endings: Endings) -> bool:
         """Move records and look after the run until the runner says that it is over, or dies."""

@@ -1,5 +1,6 @@
 """What a job made: its report and its files."""
 
+import hashlib
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -10,6 +11,7 @@ from api.auth import TheTenant
 from api.documents import example, problems
 from api.errors import ProblemError
 from api.etags import matches
+from api.files import find_file, read_file
 from api.negotiation import json_only
 from api.queries import NO_QUERY
 from api.ranges import check_range
@@ -32,18 +34,18 @@ _FILE_HEADERS = {
     "/{job_id}/report",
     response_model=Json,
     dependencies=[Depends(json_only)],
-    responses={**problems("job_not_found", "report_not_found"), **example(200, examples.REPORT)},
+    responses={**problems("job_not_found", "report_not_found", "artifact_damaged"), **example(200, examples.REPORT)},
 )
 def job_report(services: TheServices, tenant: TheTenant, job_id: str) -> Any:
     """Show the report of a job that has succeeded."""
     try:
-        artifact = services.store.artifact(tenant, job_id, REPORT)
-        content = services.artifacts.path(artifact.sha256).read_bytes()
-    except (ArtifactNotFoundError, FileNotFoundError):
+        content = read_file(services, tenant, job_id, REPORT)
+    except ArtifactNotFoundError:
         state = services.store.state(tenant, job_id)
         detail = f"The job is {state} and has no report. A report is written when a job succeeds: wait for that."
         raise ProblemError("report_not_found", detail) from None
-    return Response(content, media_type="application/json", headers={"ETag": f'"{artifact.sha256}"'})
+    headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"'}
+    return Response(content, media_type="application/json", headers=headers)
 
 
 @router.get(
@@ -61,7 +63,7 @@ def list_artifacts(services: TheServices, tenant: TheTenant, job_id: str) -> Art
     "/{job_id}/artifacts/{name}",
     response_class=FileResponse,
     responses={
-        **problems("job_not_found", "artifact_not_found", "invalid_range", "range_not_satisfiable"),
+        **problems("job_not_found", "artifact_not_found", "artifact_damaged", "invalid_range", "range_not_satisfiable"),
         200: {"description": "The file", "content": {"application/octet-stream": _FILE}, "headers": _FILE_HEADERS},
         206: {"description": "The part that `Range` asks for", "content": {"application/octet-stream": _FILE}},
         304: {"description": "The client's `If-None-Match` is still the file's ETag"},
@@ -69,10 +71,7 @@ def list_artifacts(services: TheServices, tenant: TheTenant, job_id: str) -> Art
 )
 def download_artifact(request: Request, services: TheServices, tenant: TheTenant, job_id: str, name: str) -> Response:
     """Download a file, or a part of it with `Range`."""
-    artifact = services.store.artifact(tenant, job_id, name)
-    path = services.artifacts.path(artifact.sha256)
-    if not path.is_file():  # the job was deleted a moment ago
-        raise ArtifactNotFoundError(name)
+    artifact, path = find_file(services, tenant, job_id, name)
     etag = f'"{artifact.sha256}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if matches(request, etag):

@@ -14,6 +14,7 @@ from api.idempotency import REPLAYED_HEADER, idempotency_key
 from api.negotiation import json_only
 from api.queries import NO_QUERY, SubmitQuery, SweepListQuery, VerdictQuery, make_sweep_filter
 from api.services import Services, TheServices
+from api.sources import sources_refused
 from api.submissions import KEY_PARAMETER
 from api.sweep_views import (
     AblationView,
@@ -85,7 +86,8 @@ def submit_sweep(
     plan = plan_members(services, tenant, body)
     if query.validate_only:
         return Response(show_sweep_validation(plan).model_dump_json(), media_type="application/json")
-    submission = services.store.submit_sweep(tenant, new_sweep(plan), key)
+    with sources_refused(at="/base"):
+        submission = services.store.submit_sweep(tenant, new_sweep(plan), key)
     # Where Redis is not there, one attempt tells; the reconciler finds the jobs.
     if not submission.replayed:
         all(services.publish(member.id) for member in submission.members[:MAX_HINTS])
@@ -130,7 +132,7 @@ def show_path(services: TheServices, tenant: TheTenant, sweep_id: str) -> Any:
     "/sweeps/{sweep_id}/comparison",
     response_model=SweepComparisonView,
     responses={
-        **problems("sweep_not_found", "not_of_this_sweep", "illegal_action"),
+        **problems("sweep_not_found", "not_of_this_sweep", "illegal_action", "artifact_damaged"),
         **example(200, examples.SWEEP_COMPARISON),
     },
 )
@@ -150,7 +152,7 @@ def show_comparison(
     "/sweeps/{sweep_id}/ablation",
     response_model=AblationView,
     responses={
-        **problems("sweep_not_found", "not_of_this_sweep", "illegal_action"),
+        **problems("sweep_not_found", "not_of_this_sweep", "illegal_action", "artifact_damaged"),
         **example(200, examples.ABLATION),
     },
 )
@@ -209,7 +211,10 @@ def cancel_sweep(request: Request, services: TheServices, tenant: TheTenant, swe
     },
 )
 def delete_sweep(services: TheServices, tenant: TheTenant, sweep_id: str) -> None:
-    """Delete a sweep that has ended, with its members, their logs and their artifacts."""
+    """Delete a sweep that has ended, with its members, their logs and their artifacts.
+
+    Refused while a job that has not ended needs one of them.
+    """
     hashes = services.store.delete_sweep(tenant, sweep_id)
     try:
         services.artifacts.delete_unreferenced(services.store.referenced, among=hashes)
@@ -223,7 +228,7 @@ def delete_sweep(services: TheServices, tenant: TheTenant, sweep_id: str) -> Non
     response_model=ComparisonView,
     dependencies=[NO_QUERY],
     openapi_extra=_body("Comparison", examples.COMPARISON_BODY),
-    responses={**problems(*_BODY_PROBLEMS), **example(200, examples.COMPARISON)},
+    responses={**problems(*_BODY_PROBLEMS, "artifact_damaged"), **example(200, examples.COMPARISON)},
 )
 def compare(request: Request, response: Response, services: TheServices, tenant: TheTenant, body: TheJson) -> Any:
     """Say which groups of jobs differ, by how much, and whether that is more than chance. Nothing is stored."""

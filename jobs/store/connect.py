@@ -51,16 +51,21 @@ class Store(
 
     def check_schema(self) -> None:
         """Raise `UnmigratedDatabaseError` unless the tables are those of this version."""
-        with self._database.read() as connection:
-            found = None
-            if inspect(connection).has_table("alembic_version"):
-                found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-        if found != SCHEMA_REVISION:
-            raise UnmigratedDatabaseError(found, SCHEMA_REVISION)
+        check_schema(self._database)
 
     def close(self) -> None:
         """Close the connections."""
         self._database.close()
+
+
+def check_schema(database: Database) -> None:
+    """Raise `UnmigratedDatabaseError` unless the tables are those of this version."""
+    with database.read() as connection:
+        found = None
+        if inspect(connection).has_table("alembic_version"):
+            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if found != SCHEMA_REVISION:
+        raise UnmigratedDatabaseError(found, SCHEMA_REVISION)
 
 
 def open_store(settings: Settings) -> Store:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, select, tuple_
 
 from jobs.errors import ArtifactNotFoundError, JobNotFoundError
 from jobs.model import ArtifactRow, Job, LogHead, RecordRow
@@ -94,11 +94,10 @@ class Reading(Concern):
         """
         with self._database.read() as connection:
             _owned(connection, tenant, job_id)
-            query = select(artifacts).where(artifacts.c.job_id == job_id, artifacts.c.name == name)
-            row = None if "\0" in name else connection.execute(query).one_or_none()
-        if row is None:
+            found = None if "\0" in name else read_artifact(connection, job_id, name)
+        if found is None:
             raise ArtifactNotFoundError(name)
-        return _artifact(row)
+        return found
 
     def referenced(self, sha256s: Sequence[str]) -> set[str]:
         """Return those of the hashes that some artifact of any tenant has."""
@@ -108,7 +107,7 @@ class Reading(Concern):
     def needed_owners(self, owner_ids: Sequence[str]) -> set[str]:
         """Return those of the ids, of jobs and groups, whose checkpoints a job that has not ended may go on from."""
         with self._database.read() as connection:
-            return _named(connection, owner_ids, jobs.c.state.not_in([state.value for state in TERMINAL]))
+            return read_needed_owners(connection, owner_ids)
 
     def succeeded_owners(self, owner_ids: Sequence[str]) -> set[str]:
         """Return those of the ids, of jobs and groups, whose jobs have all succeeded.
@@ -126,9 +125,28 @@ class Reading(Concern):
             return _among(connection, runs.c.id, run_ids, runs.c.ended_at.is_(None))
 
 
+def read_artifact(connection: Connection, job_id: str, name: str) -> ArtifactRow | None:
+    """Return one artifact of a job; None where it has none of that name."""
+    query = select(artifacts).where(artifacts.c.job_id == job_id, artifacts.c.name == name)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _artifact(row)
+
+
+def read_all_artifacts(connection: Connection, after: tuple[str, str], limit: int) -> list[tuple[str, ArtifactRow]]:
+    """Return the next artifacts behind this one, of all tenants, each with its job's id, in the order of both names."""
+    query = select(artifacts).where(tuple_(artifacts.c.job_id, artifacts.c.name) > after)
+    rows = connection.execute(query.order_by(artifacts.c.job_id, artifacts.c.name).limit(limit))
+    return [(row.job_id, _artifact(row)) for row in rows]
+
+
 def read_referenced(connection: Connection, sha256s: Sequence[str]) -> set[str]:
     """Return those of the hashes that some artifact of any tenant has."""
     return _among(connection, artifacts.c.sha256, sha256s)
+
+
+def read_needed_owners(connection: Connection, owner_ids: Sequence[str]) -> set[str]:
+    """Return those of the ids, of jobs and groups, whose checkpoints a job that has not ended may go on from."""
+    return _named(connection, owner_ids, jobs.c.state.not_in([state.value for state in TERMINAL]))
 
 
 def _named(connection: Connection, owner_ids: Sequence[str], condition: ColumnElement[bool]) -> set[str]:

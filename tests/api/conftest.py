@@ -110,10 +110,12 @@ def finished(running: tuple[str, int], services: Services, tmp_path: Path) -> st
 
 
 @pytest.fixture
-def trained(running: tuple[str, int], services: Services) -> str:
-    """A job that has succeeded, as far as its rows say; nobody reads its weights."""
+def trained(running: tuple[str, int], services: Services, tmp_path: Path) -> str:
+    """A job that has succeeded, as far as its rows say; nobody loads its weights."""
     job_id, run_id = running
-    weights = ArtifactRow("model.safetensors", 1, "0" * 64, "application/octet-stream")
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(b"weights")
+    weights = ArtifactRow(file.name, len(b"weights"), services.artifacts.put(file)[0], "application/octet-stream")
     finish(services.store, run_id, job_id, JobState.SUCCEEDED, result={"metrics": {}}, artifacts=[weights])
     return job_id
 

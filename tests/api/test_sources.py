@@ -87,3 +87,82 @@ def test_the_error_points_to_where_the_spec_lies(services: Services, spec: dict[
         check_sources(services, "default", [plan_from(spec, None), plan_from(spec, NOBODY)], at="/base")
 
     assert [error.pointer for error in caught.value.errors] == ["/base/init_from/job_id"]
+
+
+def test_weights_that_the_disk_has_lost_are_said_on_submission(
+    client: TestClient, services: Services, problem_of: Any, trained: str, spec: dict[str, Any]
+) -> None:
+    row = services.store.artifact("default", trained, "model.safetensors")
+    services.artifacts.path(row.sha256).write_bytes(b"w")
+
+    response = client.post("/v1/jobs", json={**spec, "init_from": {"job_id": trained}})
+
+    (error,) = problem_of(response, 422, "invalid_spec")["errors"]
+    assert (error["pointer"], error["code"]) == ("/init_from/job_id", "no_weights")
+    assert "its file has 1 bytes instead of 7" in error["message"]
+
+
+@pytest.mark.parametrize("how", ["submit", "rerun", "sweep"])
+def test_a_parent_is_kept_for_its_child_and_goes_after_it(
+    how: str, client: TestClient, problem_of: Any, trained: str, spec: dict[str, Any]
+) -> None:
+    body = {**spec, "init_from": {"job_id": trained}}
+    if how == "submit":
+        child = client.post("/v1/jobs", json=body).json()
+    elif how == "rerun":
+        child = client.post(f"/v1/jobs/{trained}/rerun", json={"start_from": "weights"}).json()
+    else:
+        child = client.post("/v1/sweeps", json={"base": body, "seeds": [0, 1]}).json()
+
+    problem = problem_of(client.delete(f"/v1/jobs/{trained}"), 409, "illegal_action")
+
+    named = child["id"] if how != "sweep" else child["leaderboard"][0]["job_ids"][0]
+    assert f"needed by {named} (queued)" in problem["detail"]
+    assert client.get(f"/v1/jobs/{trained}/artifacts/model.safetensors").status_code == 200
+    client.post(f"/v1/{'sweeps' if how == 'sweep' else 'jobs'}/{child['id']}/cancel")
+    assert client.delete(f"/v1/jobs/{trained}").status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("path", "pointer"), [("/v1/jobs", "/init_from/job_id"), ("/v1/sweeps", "/base/init_from/job_id")]
+)
+def test_a_source_that_is_deleted_just_now_is_said_like_one_that_is_not_there(
+    path: str,
+    pointer: str,
+    client: TestClient,
+    services: Services,
+    problem_of: Any,
+    trained: str,
+    spec: dict[str, Any],
+    num_jobs: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = "submit" if path == "/v1/jobs" else "submit_sweep"
+    store = getattr(services.store, name)
+
+    def delete_first(*arguments: Any) -> Any:
+        services.store.delete("default", trained)
+        return store(*arguments)
+
+    monkeypatch.setattr(type(services.store), name, lambda _, *arguments: delete_first(*arguments))
+    body = {**spec, "init_from": {"job_id": trained}}
+
+    response = client.post(path, json=body if path == "/v1/jobs" else {"base": body, "seeds": [0]})
+
+    (error,) = problem_of(response, 422, "invalid_spec")["errors"]
+    assert (error["pointer"], error["code"]) == (pointer, "job_not_found")
+    assert num_jobs() == 0
+
+
+def test_a_rerun_of_a_job_that_is_deleted_just_now_is_a_404(
+    client: TestClient, services: Services, problem_of: Any, trained: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit = services.store.submit
+
+    def delete_first(*arguments: Any) -> Any:
+        services.store.delete("default", trained)
+        return submit(*arguments)
+
+    monkeypatch.setattr(type(services.store), "submit", lambda _, *arguments: delete_first(*arguments))
+
+    problem_of(client.post(f"/v1/jobs/{trained}/rerun", json={"start_from": "weights"}), 404, "job_not_found")

@@ -27,3 +27,14 @@ def test_no_server_is_only_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("REGCORE_DATA_DIR", str(tmp_path))
 
     assert {finding.name: finding.status for finding in examine()}["server"] == "warning"
+
+
+def test_artifacts_that_cannot_be_checked_are_a_problem(server: Any) -> None:
+    (finding,) = [finding for finding in examine(artifacts=True) if finding.name == "artifacts"]
+
+    assert finding.status == "problem"
+    assert "There is no database at" in finding.message
+
+
+def test_artifacts_are_read_only_where_that_is_asked_for(server: Any) -> None:
+    assert "artifacts" not in {finding.name for finding in examine()}
