@@ -8,6 +8,7 @@ from fastapi import Request
 
 from api.errors import parameter_problem
 from jobs.model import IdempotencyKey
+from regcore.json_values import canonical
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
@@ -18,7 +19,7 @@ _MAX_CHARACTERS = 255
 def idempotency_key(request: Request, body: Any = None) -> IdempotencyKey | None:
     """Return the request's key, or None if it has none.
 
-    The body counts by what it says: a client that writes the same JSON with other spaces repeats itself.
+    The body counts by what it says: a client that writes the same JSON with other spaces, or 1.0 for 1, repeats itself.
 
     Raises:
         ProblemError: The key is empty, too long, or not printable ASCII.
@@ -30,5 +31,5 @@ def idempotency_key(request: Request, body: Any = None) -> IdempotencyKey | None
         raise parameter_problem(
             HEADER, f"{HEADER} must be 1 to {_MAX_CHARACTERS} printable ASCII characters. Use a new UUID."
         )
-    said = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
+    said = json.dumps(canonical(body), sort_keys=True, separators=(",", ":")).encode()
     return IdempotencyKey(f"{request.method} {request.url.path}", key, hashlib.sha256(said).hexdigest())

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from api.services import Services
-from api.sweeps import MAX_LEADERS, best, find_resplits, leaderboard, spec_of
+from api.sweeps import MAX_LEADERS, best, find_resplits, leaderboard, spec_of, sweep_warnings
 from api.times import Time
 from api.views import Json, View
 from jobs.model import Sweep, SweepMember, SweepSummary
@@ -77,10 +77,13 @@ class SweepView(SweepSummaryView):
 
     spec: Json
     """With every default filled in; `base` as it was sent."""
+    warnings: list[Json] = Field(default=[])
+    """Where it has fewer combinations than its spec asks for. What is doubtful in a member's spec the member says."""
     best: Best | None
     """As far as members have succeeded."""
     leaderboard: Annotated[list[Leader], Field(max_length=MAX_LEADERS)]
-    """From best to last; of very many the first thousand."""
+    """From best to last; of very many the first thousand. Those without a value come behind: who may still get one, who
+    was halved, who failed or was cancelled; of these first who went further, then who was better there."""
 
 
 class SweepPage(View):
@@ -101,7 +104,7 @@ class SweepValidation(View):
     """Combinations; each is trained with every seed."""
     num_members: int
     warnings: list[Json]
-    """Doubtful places of any member's spec, each once."""
+    """Doubtful places of the sweep, and of any member's spec, each once."""
 
 
 class Interval(View):
@@ -259,6 +262,7 @@ def show_sweep(services: Services, sweep: Sweep, members: Sequence[SweepMember] 
         members = services.store.sweep_members(sweep.tenant, sweep.id, spec.metric)
     leaders = leaderboard(spec, members, find_resplits(services, sweep, members))
     more: dict[str, Any] = {"best": best(services, sweep.tenant, leaders), "leaderboard": leaders[:MAX_LEADERS]}
+    more["warnings"] = sweep_warnings(sweep, spec, members)
     summary = show_sweep_summary(services, sweep).model_dump(exclude={"created_at", "started_at", "finished_at"})
     times = {name: getattr(sweep, name) for name in ("created_at", "started_at", "finished_at")}
     return SweepView.model_validate({**summary, **times, "spec": sweep.spec, **more})

@@ -11,10 +11,19 @@ from api.splits import resplits_of
 from api.submissions import new_job
 from jobs.model import Json, NewJob, NewSweep, Sweep, SweepMember
 from jobs.states import TERMINAL
-from regcore.sweep import PlannedMember, SweepPlan, SweepSpec, plan_sweep, rungs_of, stronger_end
+from regcore.sweep import (
+    PlannedMember,
+    SweepPlan,
+    SweepSpec,
+    fewer_than_asked,
+    plan_sweep,
+    rungs_of,
+    stronger_end,
+    turns,
+)
 
 if TYPE_CHECKING:
-    from regcore.statistics import Resplits
+    from regcore.statistics import Resplits, Standing
 
 MAX_LEADERS = 1000
 """Entries of a leaderboard; a sweep may have more combinations."""
@@ -38,11 +47,15 @@ def plan_members(services: Services, tenant: str, body: Any) -> SweepPlan:
 def new_sweep(plan: SweepPlan) -> NewSweep:
     """Return a sweep to store."""
     places = {id(candidate): str(place) for place, candidate in enumerate(plan.candidates)}
-    members = [_new_member(plan.spec, member, places[id(member.candidate)]) for member in plan.members]
+    turn_of = dict(zip(places.values(), turns(plan.spec, plan.candidates), strict=True))
+    members = [
+        _new_member(plan.spec, member, place, turn_of[place])
+        for member, place in ((member, places[id(member.candidate)]) for member in plan.members)
+    ]
     return NewSweep(plan.spec.name, plan.spec.labels, plan.spec.model_dump(mode="json", by_alias=True), members)
 
 
-def _new_member(sweep: SweepSpec, member: PlannedMember, candidate: str) -> NewJob:
+def _new_member(sweep: SweepSpec, member: PlannedMember, candidate: str, turn: int) -> NewJob:
     place: Json = {
         "variant": member.candidate.variant,
         "values": member.candidate.values,
@@ -52,7 +65,7 @@ def _new_member(sweep: SweepSpec, member: PlannedMember, candidate: str) -> NewJ
     rungs = rungs_of(sweep, member.plan.num_epochs)
     if rungs is not None:
         place["rungs"] = asdict(rungs)
-    return new_job(member.spec, member.plan, sweep=place)
+    return new_job(member.spec, member.plan, sweep=place, turn=turn)
 
 
 def spec_of(sweep: Sweep) -> SweepSpec:
@@ -73,10 +86,12 @@ def leaderboard(spec: SweepSpec, members: Sequence[SweepMember], resplits: "Resp
     from regcore.statistics import rank  # with NumPy
 
     candidates = by_candidate(members)
+    standings = {name: _standing(same) for name, same in candidates.items()}
     objectives = {
         name: [one.objective if one else None for one in _by_seed(spec, same)] for name, same in candidates.items()
     }
-    ranked = rank(objectives, spec.mode, resplit_ratio=resplits.ratio(spec.metric) if resplits else None)
+    ratio = resplits.ratio(spec.metric) if resplits else None
+    ranked = rank(objectives, spec.mode, resplit_ratio=ratio, standings=standings)
     return [
         {
             "rank": place,
@@ -88,6 +103,26 @@ def leaderboard(spec: SweepSpec, members: Sequence[SweepMember], resplits: "Resp
         }
         for place, (name, summary) in enumerate(ranked, start=1)
     ]
+
+
+def _standing(same: Sequence[SweepMember]) -> "Standing":
+    from regcore.statistics import Standing
+
+    is_lost = any(one.state in TERMINAL and one.objective is None and not one.was_halved for one in same)
+    epoch = max(one.rung for one in same)
+    there = [one.rung_value for one in same if one.rung == epoch > 0]
+    outcome: Literal["open", "halved", "lost"] = (
+        "lost" if is_lost else "halved" if any(one.was_halved for one in same) else "open"
+    )
+    return Standing(outcome, epoch, there)
+
+
+def sweep_warnings(sweep: Sweep, spec: SweepSpec, members: Sequence[SweepMember]) -> list[Json]:
+    """What is doubtful in a sweep itself; nothing once members of it are deleted, as it is about to be too."""
+    if len(members) < sweep.num_members:
+        return []
+    made = [(same[0].variant, same[0].values) for same in by_candidate(members).values()]
+    return [warning.model_dump(mode="json") for warning in fewer_than_asked(spec, made)]
 
 
 def best(services: Services, tenant: str, leaders: Sequence[Mapping[str, Any]]) -> Json | None:

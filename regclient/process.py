@@ -69,6 +69,11 @@ class ChildProcess:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def program(self) -> str:
+        """The file that it runs."""
+        return self._command[0]
+
     def exit_text(self) -> str | None:
         """None while it runs, else how it ended."""
         code = self._process.poll()

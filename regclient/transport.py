@@ -11,6 +11,7 @@ import httpx2
 
 from regclient.connection import Connection
 from regclient.errors import ServerUnreachableError, error_from_problem
+from regcore.json_values import plain
 
 JSONObject = dict[str, Any]
 
@@ -52,13 +53,13 @@ class Transport:
         json: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> httpx2.Response:
-        """Send until an answer comes that is worth handing on.
+        """Send until an answer comes that is worth handing on. NumPy's numbers in the body will do, and tuples.
 
         Raises:
             ServerUnreachableError: No answer after every retry.
             APIError: The server answered with a problem.
         """
-        request = self._http.build_request(method, path, params=params, json=json, headers=headers)
+        request = self._http.build_request(method, path, params=params, json=plain(json), headers=headers)
         for attempt in range(self._max_retries + 1):
             last = attempt == self._max_retries
             try:

@@ -109,7 +109,8 @@ class EmbeddedStack:
             end = child.exit_text()
             if end is not None:
                 raise StackError(
-                    f"{child.name} died ({end}). Its last lines, from {child.log_path}:\n{child.log_tail()}"
+                    f"{child.name} died ({end}). It ran {child.program}; "
+                    f"its last lines, from {child.log_path}:\n{child.log_tail() or '(none)'}"
                 )
 
     def revive(self) -> None:

@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -82,7 +83,7 @@ def weights_sha256(state: Mapping[str, torch.Tensor]) -> str:
 def model_description(result: FinishedRun, *, sha256: str) -> dict[str, Any]:
     """The file `model.json`: all that is needed to rebuild the module and use it on raw rows."""
     plan = result.plan.public()
-    classes = result.data.classes
+    classes, scaling = result.data.classes, result.data.target_scaling
     return {
         "format": MODEL_FORMAT,
         "task": plan["task"],
@@ -92,6 +93,7 @@ def model_description(result: FinishedRun, *, sha256: str) -> dict[str, Any]:
         "layers": plan["layers"],
         "preprocessing": result.data.preprocessing.to_json(),
         "outputs": {"size": plan["num_outputs"], "classes": None if classes is None else list(classes)},
+        "target_scaling": None if scaling is None else asdict(scaling),
         "weights": {"file": "model.safetensors", "sha256": sha256},
     }
 

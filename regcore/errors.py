@@ -6,6 +6,7 @@ RegCoreError
     ├── DivergedError        the loss is no longer finite
     ├── InvalidDataError     the data cannot be read or do not fit the task
     ├── OutOfMemoryError     host or device memory is exhausted
+    ├── ComputationError     a computation failed in a way that nobody foresaw
     ├── CheckpointError      the checkpoint to resume from is another run's
     └── TrainingStopped      somebody asked it to stop
         └── TrainingHalved       others of its sweep were better
@@ -88,6 +89,10 @@ class OutOfMemoryError(TrainingError):
 
     code = "out_of_memory"
     retryable = True
+
+
+class ComputationError(TrainingError):
+    """A computation failed in a way that nobody foresaw: a fault of ours, or of numbers beyond what a type can hold."""
 
 
 class CheckpointError(TrainingError):

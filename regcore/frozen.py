@@ -1,11 +1,16 @@
-"""The base of every object that a job spec is made of."""
+"""The bases of every object that a spec is made of, and of what follows from one."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from regcore.json_values import plain, whole
 
 
-class Frozen(BaseModel):
+class Immutable(BaseModel):
     """Immutable, finite, strict, without unknown fields: a misspelt field, or "5" for 5, is an error and no guess."""
 
     model_config = ConfigDict(
@@ -18,8 +23,48 @@ class Frozen(BaseModel):
     )
 
 
+class Frozen(Immutable):
+    """What users write. Besides, 32.0 is a whole number, as in JSON; in Python, NumPy's numbers and tuples will do."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_json(cls, given: Any) -> Any:
+        fields = plain(given)
+        if not isinstance(fields, dict):
+            return fields
+        return fields | {name: whole(fields[name]) for name in _fields_of_integers(cls) & fields.keys()}
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy with other values, which are validated as a user's are: pydantic's own takes anything.
+
+        Raises:
+            ValidationError: A value is not one that the field takes.
+        """
+        if not update:
+            return super().model_copy(deep=deep)
+        copied = super().model_copy(deep=deep)
+        return type(self).model_validate({name: getattr(copied, name) for name in self.model_fields_set} | {**update})
+
+
 class Fusible(Frozen):
     """A part of a spec that acts on a stack of members: a layer, an optimizer, a regularizer."""
 
     member_fields: ClassVar[frozenset[str] | None] = None
     """Fields in which the members of one training pass may differ; None where a job with this part trains alone."""
+
+
+@cache
+def _fields_of_integers(model: type[BaseModel]) -> frozenset[str]:
+    return frozenset(name for name, field in model.model_fields.items() if _takes_integers(field.annotation))
+
+
+def _takes_integers(annotation: Any) -> bool:
+    """Whether values of this type, or items of such a list, are whole numbers; no field takes other numbers too."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return any(type(part) is int for part in parts)
+    if origin is Annotated:
+        return _takes_integers(parts[0])
+    if origin in (Union, UnionType, list, tuple):
+        return any(map(_takes_integers, parts))
+    return annotation is int

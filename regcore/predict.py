@@ -13,23 +13,25 @@ from pydantic import TypeAdapter
 from safetensors.torch import load
 from torch import nn
 
-from regcore.data.load import scale_images
-from regcore.data.preprocessing import Preprocessing
+from regcore.data.load import ImageDtype, scale_images
+from regcore.data.preprocessing import Preprocessing, TargetScaling
 from regcore.errors import InvalidDataError
 from regcore.layers import AnyLayer, build_module
+from regcore.own_state import own_state
 
 _ROWS_AT_ONCE: Final = 4096
 _LAYERS: Final[TypeAdapter[list[AnyLayer]]] = TypeAdapter(list[AnyLayer])
 
 
 class Predictor:
-    """A module with its preprocessing and its classes.
+    """A module with its preprocessing and what its outputs mean.
 
     Attributes:
         model: In evaluation mode; takes rows as they were fed in training.
         preprocessing: From raw rows to those.
         task: `classification` or `regression`.
         classes: Class names in label order, as strings; None for regression.
+        target_scaling: What the targets were scaled by in training, undone in every answer; None where they were not.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Predictor:
         *,
         task: str,
         classes: Sequence[str] | None,
+        target_scaling: TargetScaling | None = None,
         autocast: bool = False,
     ) -> None:
         self.model = model.eval()
@@ -46,9 +49,11 @@ class Predictor:
         self.task = task
         self._autocast = autocast
         self.classes = None if classes is None else tuple(classes)
+        self.target_scaling = target_scaling
 
+    @own_state()
     def predict(self, raw_rows: Any) -> NDArray[Any]:
-        """Class labels (int64) for classification, values for regression.
+        """Class labels (int64) for classification, values in the target's own unit for regression.
 
         Args:
             raw_rows: A table as rows of numbers, or a list of dicts (or a data frame) by column name; images
@@ -63,8 +68,10 @@ class Predictor:
         if self.task == "classification":
             labels: NDArray[Any] = self.predict_proba(raw_rows).argmax(axis=1)
             return labels
-        return self._outputs(raw_rows).squeeze(1).numpy()
+        values = self._outputs(raw_rows).squeeze(1).numpy()
+        return values if self.target_scaling is None else self.target_scaling.undone(values)
 
+    @own_state()
     def predict_proba(self, raw_rows: Any) -> NDArray[Any]:
         """Probability of each class, (N, classes).
 
@@ -85,8 +92,9 @@ class Predictor:
         return outputs.numpy()
 
     def _outputs(self, raw_rows: Any) -> torch.Tensor:
-        x = torch.from_numpy(np.ascontiguousarray(prepare_rows(raw_rows, self.preprocessing)))
         parameter = next(self.model.parameters())
+        image_dtype: ImageDtype = np.float64 if parameter.dtype == torch.float64 else np.float32
+        x = torch.from_numpy(np.ascontiguousarray(prepare_rows(raw_rows, self.preprocessing, image_dtype)))
         # A run in bfloat16 also evaluates so; its answers are matched only in the same arithmetic.
         precision = torch.autocast(parameter.device.type, dtype=torch.bfloat16, enabled=self._autocast)
         with torch.inference_mode(), precision:
@@ -98,6 +106,7 @@ class Predictor:
         return torch.cat(blocks).cpu().double()
 
 
+@own_state()
 def load_predictor(artifact_dir: str | Path, *, device: torch.device | str = "cpu") -> Predictor:
     """Rebuild a trained model from `model.json` and `model.safetensors`.
 
@@ -116,20 +125,22 @@ def load_predictor(artifact_dir: str | Path, *, device: torch.device | str = "cp
             f"Cannot load a model from {folder}: {error}",
             remedy="Give the folder that holds a run's model.json and model.safetensors.",
         ) from error
-    module = build_module(_LAYERS.validate_python(described["layers"]), tuple(described["input_shape"]))
-    dtype = torch.float64 if described["precision"] == "float64" else torch.float32
-    module.to(dtype).load_state_dict(state)
+    with torch.device("meta"):  # initial weights would be drawn for nothing, from the caller's own generator
+        module = build_module(_LAYERS.validate_python(described["layers"]), tuple(described["input_shape"]))
+    module.load_state_dict(state, assign=True)
+    scaling = described.get("target_scaling")  # models of before have none
     return Predictor(
         module.to(device),
         Preprocessing.from_json(described["preprocessing"]),
         task=described["task"],
         classes=described["outputs"]["classes"],
+        target_scaling=None if scaling is None else TargetScaling(**scaling),
         autocast=described["precision"] == "bfloat16",
     )
 
 
-def prepare_rows(raw_rows: Any, preprocessing: Preprocessing) -> NDArray[Any]:
-    """Raw rows as fed to the model, (N, *feature_shape)."""
+def prepare_rows(raw_rows: Any, preprocessing: Preprocessing, image_dtype: ImageDtype) -> NDArray[Any]:
+    """Raw rows as fed to the model, (N, *feature_shape); pixels are scaled in `image_dtype`, as in training."""
     rows: NDArray[Any] = _table(raw_rows, preprocessing.columns) if preprocessing.kind == "table" else _array(raw_rows)
     shape = preprocessing.feature_shape
     fits = rows.shape[1:] in {shape, (int(np.prod(shape)),)} or (shape[0] == 1 and rows.shape[1:] == shape[1:])
@@ -144,7 +155,7 @@ def prepare_rows(raw_rows: Any, preprocessing: Preprocessing) -> NDArray[Any]:
         )
     rows = rows.reshape(-1, *shape)
     if preprocessing.image_maximum is not None:
-        rows = scale_images(rows, preprocessing.image_maximum)
+        rows = scale_images(rows, preprocessing.image_maximum, image_dtype)
     return preprocessing.standardize(rows)
 
 

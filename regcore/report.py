@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -39,7 +40,7 @@ class RegularizerEffect:
     Attributes:
         kind: As in the spec.
         touched: Names of the parameters or layers that it acts on.
-        penalty: What it adds to the objective at the end; None if it adds nothing (dropout).
+        penalty: What it adds to the objective in the selected epoch; None if it adds nothing (dropout).
         note: What it says of itself.
     """
 
@@ -67,7 +68,7 @@ def make_report(
         history: Bodies of the metrics records, in order.
         parameters: By `{layer}.{parameter}`.
         regularizers: In the order of the spec.
-        data_loss: The data part of the last objective.
+        data_loss: The data part of the objective in the selected epoch.
         dead_units: By layer, units whose activation is the same for every train row.
     """
     losses = {
@@ -96,10 +97,14 @@ def _first_mean(means: NDArray[np.float64]) -> NDArray[np.float64]:
     return means[:, 0]
 
 
-def _r2(means: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From means of squared error, target and squared target; a resample of equal targets gives NaN."""
+def _r2(means: NDArray[np.float64], *, num_rows: int) -> NDArray[np.float64]:
+    """From means of squared error, target and squared target; a resample of equal targets gives NaN.
+
+    Their variance is then what rounding leaves of a difference, which grows with the rows.
+    """
     variance = means[:, 2] - means[:, 1] ** 2
-    unexplained = np.divide(means[:, 0], variance, out=np.full(len(means), np.nan), where=variance > 0)
+    varies = variance > num_rows * np.finfo(np.float64).eps * means[:, 2]
+    unexplained = np.divide(means[:, 0], variance, out=np.full(len(means), np.nan), where=varies)
     r2: NDArray[np.float64] = 1 - unexplained
     return r2
 
@@ -113,10 +118,11 @@ def _split_metrics(task: str, split: str, rows: SplitEvaluation, losses: NDArray
         return metrics
     targets = np.asarray(rows.targets, np.float64)
     errors = np.asarray(rows.predictions, np.float64) - targets
-    # R² does not move with the targets' origin; near zero their squares lose no digits.
-    centred = targets - targets.mean()
+    # R² does not move with the targets' origin; near zero their squares lose no digits, and equal ones are zeros.
+    from_first = targets - targets[0]
+    centred = from_first - from_first.mean()
     for name, columns, statistic in (
-        ("r2", np.stack([errors**2, centred, centred**2], axis=1), _r2),
+        ("r2", np.stack([errors**2, centred, centred**2], axis=1), partial(_r2, num_rows=len(targets))),
         ("mae", np.abs(errors)[:, None], _first_mean),
     ):
         value = float(statistic(columns.mean(axis=0, keepdims=True))[0])

@@ -1,15 +1,23 @@
 """How a learning rate or a strength changes over a run: a factor of its base value at each step.
 
-Every kind may warm up: over the first `warmup_epochs` the factor also rises linearly from 0 to 1.
+Every kind may warm up: the first steps, `warmup_epochs` long, take equal parts of the factor, and the last of them all.
 """
 
 import math
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from regcore.doubts import Doubt, RunShape
 from regcore.frozen import Frozen
+
+MAX_EPOCHS = 10**15
+"""Beyond it a count is no float any more. A server's own ceilings are far below."""
+_NOTHING: Final = 1e-9
+"""A share of a rate that moves no float32 weight: its relative precision is 6e-8."""
 
 
 @dataclass(frozen=True)
@@ -33,18 +41,50 @@ class Moment:
 
 
 class _Schedule(Frozen):
+    growth_field: ClassVar[str | None] = None
+    """The field that makes the factor more than 1, where one can."""
+    follows_length: ClassVar[bool] = False
+    """Whether the first epochs change with the number of epochs."""
+
     warmup_epochs: float = Field(default=0.0, ge=0)
     """Epochs over which the factor rises linearly to its full value; the first step is already above 0."""
 
     def factor(self, moment: Moment) -> float:
-        """The factor of the base value at this step."""
-        warmup_steps = self.warmup_epochs * moment.steps_per_epoch
+        """The factor of the base value at this step: min(1, (step + 1) / warm-up steps) · shape."""
+        warmup_steps = self._warmup_steps(moment.steps_per_epoch)
         rise = min(1.0, (moment.step + 1) / warmup_steps) if warmup_steps else 1.0
         return rise * self.shape(moment, warmup_steps)
 
     def shape(self, moment: Moment, warmup_steps: float) -> float:
-        """The factor but for warm-up."""
+        """The factor but for warm-up; infinite where it is more than a number can hold."""
         raise NotImplementedError
+
+    def peak(self, run: RunShape) -> float:
+        """The largest factor of any step of a run."""
+        warmup_steps = min(self._warmup_steps(run.steps_per_epoch), run.num_steps)
+        steps = {run.num_steps - 1, *self._turns(run, warmup_steps)}
+        within = {min(max(step, 0), run.num_steps - 1) for step in steps}
+        return max(self.factor(Moment(step, run.steps_per_epoch, run.num_steps)) for step in within)
+
+    def doubts(self, run: RunShape, what: str) -> Iterator[Doubt]:
+        """What is doubtful of it as the schedule of a rate or a strength."""
+        if self.warmup_epochs > run.num_epochs:
+            percent = 100 * run.num_epochs / self.warmup_epochs
+            yield Doubt(
+                "/warmup_epochs",
+                "warmup_outlasts_run",
+                f"a warm-up of {self.warmup_epochs:g} epochs reaches {percent:.3g} % of the {what} in a run of "
+                f"{run.num_epochs}.",
+                f"Lower warmup_epochs below training.epochs ({run.num_epochs}), or train longer.",
+            )
+
+    def _warmup_steps(self, steps_per_epoch: int) -> float:
+        return min(self.warmup_epochs * steps_per_epoch, sys.float_info.max)
+
+    def _turns(self, run: RunShape, warmup_steps: float) -> Iterator[int]:
+        """Steps that may have the largest factor, besides the last one."""
+        yield math.ceil(warmup_steps) - 1
+        yield math.floor(warmup_steps) - 1
 
 
 class ConstantSchedule(_Schedule):
@@ -57,29 +97,73 @@ class ConstantSchedule(_Schedule):
 
 
 class CosineSchedule(_Schedule):
-    """Half a cosine from the base value to `final_factor` of it (Loshchilov & Hutter 2017, SGDR, without restarts)."""
+    """Half a cosine from the base value at the first step, or the last one of warm-up, to the last step's.
+
+    That is `final_factor` of the base value; a run of one step has the base value.
+
+    Source: Loshchilov & Hutter 2017, SGDR, without restarts.
+    """
+
+    growth_field: ClassVar[str | None] = "final_factor"
+    follows_length: ClassVar[bool] = True
 
     kind: Literal["cosine"] = "cosine"
     final_factor: float = Field(default=0.0, ge=0)
-    """Share of the base value that is left at the end."""
+    """Share of the base value at the last step."""
 
     def shape(self, moment: Moment, warmup_steps: float) -> float:
-        done = (moment.step - warmup_steps) / max(1.0, moment.num_steps - warmup_steps)
-        cosine = (1 + math.cos(math.pi * min(1.0, max(0.0, done)))) / 2
-        return self.final_factor + (1 - self.final_factor) * cosine
+        first = max(0.0, warmup_steps - 1)
+        length = moment.num_steps - 1 - first
+        done = min(1.0, max(0.0, (moment.step - first) / length)) if length > 0 else 0.0
+        cosine = (1 + math.cos(math.pi * done)) / 2
+        return self.final_factor * (1 - cosine) + cosine
 
 
 class StepSchedule(_Schedule):
     """Multiplied by `gamma` after every `every_epochs` epochs."""
 
+    growth_field: ClassVar[str | None] = "gamma"
+
     kind: Literal["step"] = "step"
-    every_epochs: int = Field(default=10, ge=1)
+    every_epochs: int = Field(default=10, ge=1, le=MAX_EPOCHS)
     """Epochs between two changes."""
     gamma: float = Field(default=0.1, gt=0)
     """What the value is multiplied by at each change."""
 
     def shape(self, moment: Moment, warmup_steps: float) -> float:
-        return self.gamma ** (moment.epoch // self.every_epochs)
+        try:
+            return self.gamma ** (moment.epoch // self.every_epochs)
+        except OverflowError:
+            return math.inf
+
+    def doubts(self, run: RunShape, what: str) -> Iterator[Doubt]:
+        yield from super().doubts(run, what)
+        if self.every_epochs >= run.num_epochs:
+            yield Doubt(
+                "/every_epochs",
+                "never_steps",
+                f"a step after every {self.every_epochs} epochs is never taken in a run of {run.num_epochs}: the "
+                f"{what} stays as it is.",
+                f"Lower every_epochs below training.epochs ({run.num_epochs}), or leave the schedule out.",
+            )
+        if self.gamma < 1:
+            num_changes = math.floor(math.log(_NOTHING) / math.log(self.gamma)) + 1
+            if num_changes * self.every_epochs < run.num_epochs:
+                yield Doubt(
+                    "/gamma",
+                    "schedule_vanishes",
+                    f"after {num_changes * self.every_epochs} of {run.num_epochs} epochs less than {_NOTHING:g} of the "
+                    f"{what} is left, and later epochs do nothing.",
+                    "Raise gamma or every_epochs.",
+                )
+
+    def _turns(self, run: RunShape, warmup_steps: float) -> Iterator[int]:
+        yield from super()._turns(run, warmup_steps)
+        # While it warms up, k intervals reach k · gammaᵏ⁻¹ of what the first one does: the most at k = −1 / ln gamma.
+        if self.gamma < 1:
+            interval = self.every_epochs * run.steps_per_epoch
+            best = min(-1 / math.log(self.gamma), warmup_steps / interval)
+            yield from (math.floor(best) * interval - 1, math.ceil(best) * interval - 1)
 
 
 Schedule = Annotated[ConstantSchedule | CosineSchedule | StepSchedule, Field(discriminator="kind")]

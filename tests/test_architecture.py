@@ -31,6 +31,10 @@ HEAVY = (
     "regclient",
     "worker",
 )
+MADE_BY_TORCH = {
+    "tensor", "as_tensor", "scalar_tensor", "zeros", "ones", "full", "empty", "arange", "linspace", "logspace", "eye",
+    "rand", "randn", "normal",
+}  # fmt: skip
 PICKLES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -151,6 +155,25 @@ def test_ruff_refuses_pickle_too(project: dict[str, Any]) -> None:
     assert not {"S", "S3", "S30", "S301", "S302", "S403"} & set(ignored)
 
 
+# Numbers
+
+
+@pytest.mark.parametrize("path", [str(path.relative_to(ROOT)) for path in _sources("regcore", "worker")])
+def test_every_tensor_is_made_with_a_dtype(path: str) -> None:
+    """Without one it is float32, or whatever the caller's default is, on the way of a float64 run too."""
+    found = []
+    for node in ast.walk(ast.parse((ROOT / path).read_text("utf-8"))):
+        match node:
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="torch"), attr=name), keywords=keywords) if (
+                name in MADE_BY_TORCH and "dtype" not in [keyword.arg for keyword in keywords]
+            ):
+                found.append(ast.unparse(node))
+            case ast.Call(func=ast.Attribute(attr="float" | "half" | "bfloat16"), args=[]):
+                found.append(ast.unparse(node))
+
+    assert found == []
+
+
 # Tests
 
 
@@ -161,6 +184,26 @@ def test_every_module_has_its_test(module: str) -> None:
 
     assert mirror.is_file(), f"expected {mirror.relative_to(ROOT)}, which mirrors {module}"
     assert "def test_" in mirror.read_text("utf-8")
+
+
+def _dotted_names(*folders: str) -> Iterator[tuple[str, str]]:
+    """Every name with a dot in the code of these folders, such as `shutil.which`, after its file."""
+    for path in _sources(*folders):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Attribute):
+                yield str(path.relative_to(ROOT)), ast.unparse(node)
+
+
+def test_each_server_of_the_machine_is_looked_for_in_one_place() -> None:
+    found = {path for path, name in _dotted_names(*PACKAGES, "tests", "benchmarks", "docs") if name == "shutil.which"}
+
+    assert found == {"regclient/embedded_redis.py", "tests/support/postgres_binaries.py"}
+
+
+def test_no_test_is_skipped_for_what_a_machine_lacks() -> None:
+    skips = ("pytest.skip", "pytest.importorskip", "pytest.mark.skip", "pytest.mark.skipif")
+
+    assert [found for found in _dotted_names("tests") if found[1] in skips] == []
 
 
 # Documentation

@@ -20,8 +20,9 @@ from jobs.settings import Settings
 from jobs.store import open_store
 from worker.devices import find_slots, threads_per_slot
 from worker.environment import runner_environment
+from worker.files import temporary_dir, temporary_files_in
 from worker.live_run import Surroundings
-from worker.process import RunnerProcess
+from worker.process import RunnerTemplate
 from worker.reconciler import Periodic, beat, pay_files, reconcile, tidy, wake_idle
 from worker.spare import WarmRunners
 from worker.task import Claimer, register_task
@@ -39,12 +40,17 @@ class Worker:
     """
 
     def __init__(self, settings: Settings) -> None:
+        self.id = new_id("wrk")
         self._settings = settings
+        self._temporary_dir = temporary_dir(settings.data_dir, self.id)
         self._store = open_store(settings)
         slots = find_slots(settings.slots)
         num_threads = threads_per_slot(len(slots))
-        environment = runner_environment(os.environ, num_threads, allow_downloads=settings.allow_downloads)
-        self._runners = WarmRunners(lambda: RunnerProcess(environment))
+        environment = runner_environment(
+            os.environ, num_threads, self._temporary_dir, allow_downloads=settings.allow_downloads
+        )
+        self._template = RunnerTemplate(environment)
+        self._runners = WarmRunners(self._template.start_runner)
         self._draining = threading.Event()
         self._notifier = Notifier(settings)
         self._artifacts = artifacts = ArtifactStore(settings.artifacts_dir)
@@ -56,7 +62,6 @@ class Worker:
             draining=self._draining,
             num_threads=num_threads,
         )
-        self.id = new_id("wrk")
         self._claimer = Claimer(self.id, surroundings, slots, self._runners)
         self._num_slots = len(slots)
         self._info = WorkerInfo(
@@ -78,22 +83,27 @@ class Worker:
         """Serve until SIGTERM or SIGINT, then give the running jobs back to the queue."""
         celery = make_celery(self._settings)
         register_task(celery, self._claimer)
-        self._runners.fill()
-        self._store.register_worker(self._info)
-        for thread in self._threads:
-            thread.start()
-        _log.info("worker started", worker_id=self.id, num_slots=self._num_slots, pid=os.getpid())
-        try:
-            self._consume(celery)
-        finally:
-            self._draining.set()
+        self._store.register_worker(self._info)  # first: another worker removes temporary files of unknown ones
+        with temporary_files_in(self._temporary_dir):
+            self._runners.fill()
             for thread in self._threads:
-                thread.stop()
-            self._runners.close()
-            self._store.retire_worker(self.id)
-            self._notifier.close()
-            self._store.close()
-            _log.info("worker stopped", worker_id=self.id)
+                thread.start()
+            _log.info("worker started", worker_id=self.id, num_slots=self._num_slots, pid=os.getpid())
+            try:
+                self._consume(celery)
+            finally:
+                self._stop()
+
+    def _stop(self) -> None:
+        self._draining.set()
+        for thread in self._threads:
+            thread.stop()
+        self._runners.close()
+        self._template.close()
+        self._store.retire_worker(self.id)
+        self._notifier.close()
+        self._store.close()
+        _log.info("worker stopped", worker_id=self.id)
 
     def _consume(self, celery: Celery) -> None:
         signals.worker_shutting_down.connect(self._drain)

@@ -1,6 +1,7 @@
 """What a runner inherits: an allow-list, so that no credential of the worker's reaches code that trains."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 _NAMES = frozenset(
     {
@@ -10,7 +11,6 @@ _NAMES = frozenset(
         "LANG",
         "LANGUAGE",
         "TZ",
-        "TMPDIR",
         "LD_LIBRARY_PATH",
         "LD_PRELOAD",
         "PYTHONPATH",
@@ -28,19 +28,21 @@ _PREFIXES = ("LC_", "NVIDIA_")
 
 
 def runner_environment(
-    environment: Mapping[str, str], num_threads: int, *, allow_downloads: bool = False
+    environment: Mapping[str, str], num_threads: int, temporary_dir: Path, *, allow_downloads: bool = False
 ) -> dict[str, str]:
     """The runner's environment variables.
 
     Args:
         environment: The worker's own.
         num_threads: For OpenMP and BLAS, which read theirs once, as the process starts.
+        temporary_dir: For the temporary files of every library; what a killed runner leaves there is removed later.
         allow_downloads: Whether the engine may fetch torchvision's data sets.
     """
     kept = {name: text for name, text in environment.items() if name in _NAMES or name.startswith(_PREFIXES)}
     threads = str(num_threads)
     return {
         **kept,
+        "TMPDIR": str(temporary_dir),
         "PYTHONUNBUFFERED": "1",
         "REGCORE_ALLOW_DOWNLOADS": str(int(allow_downloads)),
         # Otherwise a GPU is asked how many there are by making a context on it, which an idle spare must not

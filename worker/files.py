@@ -2,7 +2,9 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +78,36 @@ def run_output(data_dir: Path, run_id: int) -> Path:
 def remove_run(data_dir: Path, run_id: int) -> None:
     """Delete the folder of a run that no longer is."""
     shutil.rmtree(data_dir / "runs" / str(run_id), ignore_errors=True)
+
+
+@contextmanager
+def temporary_files_in(folder: Path) -> Iterator[None]:
+    """Have every library put its temporary files of this process there; gone with the folder at the end."""
+    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    tempfile.tempdir = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = None
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def temporary_dir(data_dir: Path, worker_id: str) -> Path:
+    """Where the temporary files of a worker and of its runners lie."""
+    return data_dir / "tmp" / worker_id
+
+
+def remove_temporary(data_dir: Path, living: Collection[str]) -> None:
+    """Delete the temporary files of workers that were killed.
+
+    Args:
+        data_dir: The data directory.
+        living: Ids of the workers that were not, or that may come back.
+    """
+    root = data_dir / "tmp"
+    for folder in root.iterdir() if root.is_dir() else ():
+        if folder.name not in living:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 class RunDirectory:

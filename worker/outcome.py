@@ -77,7 +77,7 @@ def judge(end: Ended | Crash, cause: StopCause | None, resources: dict[str, Any]
     if cause is StopCause.CANCEL:
         return Verdict(JobState.CANCELLED, make_reason(Reason.CANCELLED_BY_USER))
     if isinstance(end, Ended) and end.outcome == "halved":
-        return Verdict(JobState.CANCELLED, make_reason(Reason.HALVED))
+        return Verdict(JobState.CANCELLED, make_reason(Reason.HALVED, details=(end.reason or {}).get("details")))
     if isinstance(end, Ended) and end.outcome == "failed":
         return Verdict(JobState.FAILED, end.reason)
     if cause is StopCause.MAX_RUNTIME:

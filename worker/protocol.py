@@ -1,7 +1,7 @@
 """What the supervisor and its runner say to each other: JSON lines over two pipes.
 
     supervisor ── Fit, Run, Renew, Accepted, Leave, Judged, Stop ──> runner
-    supervisor <── Ready, Fitting, Started, Wrote, Saved, Judging, Ended, Finished ── runner
+    supervisor <── Born, Ready, Fitting, Started, Wrote, Saved, Judging, Ended, Finished ── runner
 
 Neither side shares memory, credentials or a database with the other, so a runner that dies takes nothing with
 it.
@@ -138,6 +138,13 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Born:
+    """There is a runner now, in a session of its own, and the supervisor's process is its parent."""
+
+    pid: int
+
+
+@dataclass(frozen=True)
 class Ready:
     """Everything heavy is imported and a tiny training is behind us."""
 
@@ -193,7 +200,7 @@ class Ended:
     Attributes:
         outcome: `succeeded`; `stopped` by request; `halved` by its sweep; `failed` with a reason.
         result: The job's `result`, of a success.
-        reason: The job's `state_reason`, of a failure.
+        reason: The job's `state_reason`, of a failure; of one that was halved, with the value that it was judged by.
         of_the_pass: Whether it is the whole pass that failed, and the job perhaps only for the company that it had.
     """
 
@@ -218,13 +225,13 @@ class Finished:
 
 
 Command = Fit | Run | Renew | Accepted | Leave | Judged | Stop
-Event = Ready | Fitting | Started | Wrote | Saved | Judging | Ended | Finished
+Event = Born | Ready | Fitting | Started | Wrote | Saved | Judging | Ended | Finished
 
 _TYPES: dict[str, type[Command] | type[Event]] = {
     kind.__name__: kind
     for kind in (
         *(Fit, Run, Renew, Accepted, Leave, Judged, Stop),
-        *(Ready, Fitting, Started, Wrote, Saved, Judging, Ended, Finished),
+        *(Born, Ready, Fitting, Started, Wrote, Saved, Judging, Ended, Finished),
     )
 }
 

@@ -19,7 +19,7 @@ from jobs.settings import Settings
 from jobs.store import Store
 from worker.archive import archive
 from worker.checkpoints import owners, remove_checkpoints
-from worker.files import remove_run, run_ids
+from worker.files import remove_run, remove_temporary, run_ids
 
 _log = get_logger(__name__)
 
@@ -97,7 +97,7 @@ def tidy(store: Store, artifacts: ArtifactStore, settings: Settings) -> None:
     """Delete what nothing refers to any more.
 
     Idempotency keys past their time, files of deleted jobs, checkpoints of jobs that have ended, and the folders of
-    runs whose worker was killed.
+    runs whose worker was killed, with its temporary files.
     """
     store.forget_answers()
     artifacts.delete_unreferenced(store.referenced)
@@ -111,6 +111,7 @@ def tidy(store: Store, artifacts: ArtifactStore, settings: Settings) -> None:
     left = run_ids(settings.data_dir)
     for run_id in left - store.live_runs(sorted(left)):
         remove_run(settings.data_dir, run_id)
+    remove_temporary(settings.data_dir, {worker.id for worker in store.workers()})
 
 
 def beat(store: Store, worker: WorkerInfo, slots: list[Json], *, draining: bool) -> None:

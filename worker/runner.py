@@ -1,4 +1,4 @@
-"""The child process that trains: `python -m worker.runner COMMANDS_FD EVENTS_FD`, started by a supervisor.
+"""The child process that trains, forked from `worker.template` for a supervisor.
 
 It holds no credentials and writes nothing but its run's directory and its pipe. It ends by itself when the
 pipe closes (the supervisor died) or when its lease runs out (the supervisor is stopped, or cut off from the
@@ -15,20 +15,17 @@ import setproctitle
 
 from worker.pipes import Commands, Events
 from worker.protocol import Finished, Fit, Ready
+from worker.training import execute, find_fitting, versions, warm_up
 
 
-def main() -> None:
+def main(commands_fd: int, events_fd: int) -> None:
     """Warm up, say so, and train whatever comes until the pipe closes."""
     setproctitle.setproctitle("regcore-runner")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # A core file would hold the user's data.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
-    commands = Commands(int(sys.argv[1]))
+    commands = Commands(commands_fd)
     signal.signal(signal.SIGTERM, lambda *_: commands.terminate())
-    events = Events(int(sys.argv[2]))
-    # Torch takes seconds to import: the pipe is read already, so that nobody outlives its supervisor meanwhile.
-    from worker.training import execute, find_fitting, versions, warm_up
-
+    events = Events(events_fd)
     warm_up()
     events.send(Ready(versions()))
     while not commands.is_terminated():
@@ -39,7 +36,3 @@ def main() -> None:
         # In this order: the next run may arrive as soon as this one is known to have ended.
         commands.run_ended()
         events.send(answer)
-
-
-if __name__ == "__main__":
-    main()

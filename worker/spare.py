@@ -1,6 +1,6 @@
-"""Warm runners: a spare with torch loaded, and the ones that slots keep after a clean run.
+"""Warm runners: a spare that is ready to train, and the ones that slots keep after a clean run.
 
-Importing torch takes seconds; a job that finds a warm runner starts in milliseconds.
+A runner needs a tenth of a second to warm up; a job that finds a warm one starts in milliseconds.
 """
 
 import threading
@@ -47,8 +47,8 @@ class WarmRunners:
     def take(self, slot: int, tenant: str) -> RunnerProcess:
         """The slot's own runner if it served this tenant last, else the spare, else a new one.
 
-        It may still be importing torch: what is sent to it waits in the pipe, and its supervisor looks after the
-        lease meanwhile.
+        It may be yet to come, while the template imports torch: what is sent to it waits in the pipe, and its
+        supervisor looks after the lease meanwhile.
         """
         runner = self._own(slot, tenant) or self._pop_spare() or self._start()
         runner.tenant = tenant

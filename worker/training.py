@@ -9,7 +9,6 @@ import os
 import platform
 import shutil
 import sys
-import tempfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,12 +19,14 @@ import torch
 from regcore import Record, Result, make_plan, parse_spec, train
 from regcore.errors import (
     CheckpointError,
+    ComputationError,
     OutOfMemoryError,
     SpecError,
     TrainingError,
     TrainingHalved,
     TrainingStopped,
 )
+from regcore.loop.computing import computing
 from regcore.loop.control import Control, Rungs
 from regcore.loop.fitting import fitting_size, room_bytes
 from regcore.loop.group import Checkpoints, Newcomer, train_group
@@ -44,17 +45,17 @@ Outcome = Literal["succeeded", "stopped", "halved", "failed"]
 
 
 def warm_up() -> None:
-    """Train something tiny and save it: whatever is imported or set up on first use is then behind us."""
-    with tempfile.TemporaryDirectory(prefix="regcore-warm-up-") as directory:
-        train(parse_spec(_WARM_UP_SPEC)).save(Path(directory))
+    """Train something tiny: whatever is imported or set up on first use is then behind us."""
+    train(parse_spec(_WARM_UP_SPEC))
 
 
 def find_fitting(fit: Fit) -> Fitting:
     """How many members like this one to train in one pass. What cannot be measured trains alone."""
     _take_device(fit)
     try:
-        plan = make_plan(parse_spec(fit.spec))
-        size = fitting_size(plan, fit.num_members, data_dir=Path(fit.data_dir))
+        plan = make_plan(fit.spec)
+        with computing("timing a step"):
+            size = fitting_size(plan, fit.num_members, data_dir=Path(fit.data_dir))
         return Fitting(size, room_bytes(plan))
     except (TrainingError, SpecError, MemoryError, RuntimeError):
         # The run itself will meet it again, and say what it is.
@@ -135,6 +136,10 @@ class _Pass:
         except TrainingStopped:
             _log.info("stopped on request")
             self._end_all("stopped")
+        except ComputationError as error:
+            _log.exception("internal error")
+            self._end_all("failed", error.reason())
+            return False
         except TrainingError as error:
             # The user's fault or the machine's, told in a sentence; a traceback would only be in the way.
             _log.error("%s: %s %s", error.code, error.message, error.remedy)
@@ -174,17 +179,24 @@ class _Pass:
 
     def _newcomer(self, member: RunMember) -> Newcomer:
         weights = None if member.starting_weights is None else Path(member.starting_weights)
-        return Newcomer(member.key, make_plan(parse_spec(member.spec)), self._recorders[member.key], weights)
+        return Newcomer(member.key, make_plan(member.spec), self._recorders[member.key], weights)
 
     def _succeed(self, key: str, result: Result) -> None:
-        result.save(Path(self._members[key].directory))
+        try:
+            with computing("writing the artifacts"):
+                result.save(Path(self._members[key].directory))
+        except ComputationError as error:
+            _log.exception("internal error")
+            self._fail(key, error)
+            return
         self._recorders[key](Record("log", {"message": "succeeded"}))
         self._end(key, "succeeded", result=result.summary())
 
     def _fail(self, key: str, error: TrainingError) -> None:
         self._recorders[key](Record("log", {"message": f"{error.code}: {error.message}"}))
         if isinstance(error, TrainingStopped):
-            self._end(key, "halved" if isinstance(error, TrainingHalved) else "stopped")
+            is_halved = isinstance(error, TrainingHalved)
+            self._end(key, "halved" if is_halved else "stopped", reason=error.reason() if is_halved else None)
         else:
             self._end(key, "failed", reason=error.reason())
 

@@ -13,7 +13,7 @@ from jobs.store.reading import read_jobs
 from jobs.store.runs import new_run
 from jobs.tables import jobs
 
-CLAIM_ORDER = (jobs.c.priority.desc(), jobs.c.created_at, jobs.c.id)
+CLAIM_ORDER = (jobs.c.priority.desc(), jobs.c.created_at, jobs.c.turn, jobs.c.id)
 """From the job that is claimed first to the last."""
 
 

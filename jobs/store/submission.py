@@ -209,6 +209,7 @@ def _row(job: Job, new_job: NewJob) -> Json:
         "member_bytes": new_job.member_bytes,
         "group_id": None,
         "alone": False,
+        "turn": new_job.turn,
         **due_now(job.created_at),
     }
     return {**row, **own}

@@ -18,7 +18,7 @@ from jobs.states import SWEEP_TERMINAL, JobState, Reason, sweep_state
 from jobs.store.base import Concern
 from jobs.store.cursors import Cursor, read_cursor, write_cursor
 from jobs.store.rows import AnyRow
-from jobs.tables import jobs, sweeps
+from jobs.tables import jobs, sweep_rungs, sweeps
 
 _ORDER = "-created_at"
 
@@ -65,12 +65,14 @@ class SweepReading(Concern):
             SweepNotFoundError: There is none, or it is another tenant's.
         """
         columns: list[ColumnElement[Any]] = [jobs.c.id, jobs.c.state, jobs.c.sweep]
+        columns.append(jobs.c.state_reason["code"].as_string().label("why"))
         columns.append(jobs.c.result[("metrics", metric)].as_float().label("objective"))
         columns.append(jobs.c.result if with_results else null().label("result"))
         query = select(*columns).where(jobs.c.sweep_id == sweep_id).order_by(jobs.c.id)
         with self._database.read() as connection:
             owned_sweep(connection, tenant, sweep_id)
-            return [_member(row) for row in connection.execute(query)]
+            rungs = _last_rungs(connection, sweep_id)
+            return [_member(row, *rungs.get(row.id, (0, None))) for row in connection.execute(query)]
 
 
 def owned_sweep(connection: Connection, tenant: str, sweep_id: str) -> AnyRow:
@@ -139,7 +141,14 @@ def _fields(row: AnyRow, members: Json) -> Json:
     }
 
 
-def _member(row: AnyRow) -> SweepMember:
+def _last_rungs(connection: Connection, sweep_id: str) -> dict[str, tuple[int, float | None]]:
+    """The last epoch at which each member of a halving was judged, and its metric there."""
+    columns = (sweep_rungs.c.job_id, sweep_rungs.c.epoch, sweep_rungs.c.value)
+    query = select(*columns).where(sweep_rungs.c.sweep_id == sweep_id).order_by(sweep_rungs.c.epoch)
+    return {row.job_id: (row.epoch, row.value) for row in connection.execute(query)}
+
+
+def _member(row: AnyRow, rung: int, rung_value: float | None) -> SweepMember:
     return SweepMember(
         id=row.id,
         state=JobState(row.state),
@@ -148,6 +157,9 @@ def _member(row: AnyRow) -> SweepMember:
         values=row.sweep["values"],
         seed=row.sweep["seed"],
         objective=row.objective,
+        was_halved=row.state == JobState.CANCELLED and row.why == Reason.HALVED,
+        rung=rung,
+        rung_value=rung_value,
         result=row.result,
     )
 

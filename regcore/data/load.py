@@ -5,11 +5,8 @@ or as gzipped IDX files in a folder that bears its name
 (`fashion-mnist`, as in Debian's `dataset-fashion-mnist`).
 """
 
-import gzip
 import os
 import pickle
-import shutil
-import tempfile
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regcore.data.catalogue import BUILTIN, TORCHVISION, DatasetInfo
+from regcore.data.idx import read_split
 from regcore.errors import InvalidDataError
 
 DATA_DIR_VARIABLE: Final = "REGCORE_DATA_SETS_DIR"
@@ -30,6 +28,8 @@ _UNREADABLE: Final = (
     OSError, EOFError, zlib.error, pickle.UnpicklingError,
     ValueError, TypeError, AssertionError, RuntimeError, KeyError,
 )  # fmt: skip
+
+ImageDtype = type[np.float32] | type[np.float64]
 
 
 class DataSource(Protocol):
@@ -47,7 +47,8 @@ class RawData:
 
     Attributes:
         info: Its line in the table of known sets.
-        x: Images as float32 in [0, 1], (N, C, H, W); tables as float64 in their own units, (N, columns).
+        x: Images in [0, 1], float32 or float64 as was asked for, (N, C, H, W); tables as float64 in their own units,
+            (N, columns).
         y: Class labels as int64 or regression targets as float64, (N,).
         official_test: x and y of the official test split, where the set has one.
         image_maximum: What raw pixels were divided by; None for tables.
@@ -60,24 +61,31 @@ class RawData:
     image_maximum: float | None = None
 
 
-def load(source: DataSource, data_dir: Path | None = None, *, allow_download: bool | None = None) -> RawData:
+def load(
+    source: DataSource,
+    data_dir: Path | None = None,
+    *,
+    image_dtype: ImageDtype = np.float32,
+    allow_download: bool | None = None,
+) -> RawData:
     """Read a built-in or torchvision data set.
 
     Args:
         source: The spec's `data`.
         data_dir: Where torchvision sets lie; by default `REGCORE_DATA_SETS_DIR`, else Debian's folder.
+        image_dtype: What pixels are scaled in.
         allow_download: Whether torchvision may download; by default what `REGCORE_ALLOW_DOWNLOADS` says.
 
     Raises:
         InvalidDataError: The set is unknown, missing, damaged or not what the table says it is.
     """
     if source.kind == "builtin" and source.name in BUILTIN:
-        return _load_builtin(BUILTIN[source.name])
+        return _load_builtin(BUILTIN[source.name], image_dtype)
     if source.kind == "torchvision" and source.name in TORCHVISION:
         if allow_download is None:
             allow_download = os.environ.get(DOWNLOAD_VARIABLE, "").lower() in {"1", "true", "yes", "on"}
         folder = data_dir or Path(os.environ.get(DATA_DIR_VARIABLE) or DEBIAN_DIR)
-        return _load_torchvision(TORCHVISION[source.name], folder, allow_download=allow_download)
+        return _load_torchvision(TORCHVISION[source.name], folder, image_dtype, allow_download=allow_download)
     raise InvalidDataError(
         f"data.name must be one of {', '.join([*BUILTIN, *TORCHVISION])}; "
         f"received {source.name!r} of kind {source.kind!r}",
@@ -85,10 +93,11 @@ def load(source: DataSource, data_dir: Path | None = None, *, allow_download: bo
     )
 
 
-def _load_builtin(info: DatasetInfo) -> RawData:
+def _load_builtin(info: DatasetInfo, image_dtype: ImageDtype) -> RawData:
     if info.name == "mnist-5k":
         with np.load(_MNIST_5K, allow_pickle=False) as archive:
-            return _image_data(info, archive["images"][:, None], archive["labels"], image_maximum=255.0)
+            images = scale_images(archive["images"][:, None], 255.0, image_dtype)
+            return RawData(info, images, np.asarray(archive["labels"], np.int64), image_maximum=255.0)
 
     from sklearn import datasets
 
@@ -100,27 +109,27 @@ def _load_builtin(info: DatasetInfo) -> RawData:
     }
     bunch = readers[info.name]()
     if info.name == "digits":
-        return _image_data(info, bunch.images[:, None], bunch.target, image_maximum=16.0)
+        images = scale_images(bunch.images[:, None], 16.0, image_dtype)
+        return RawData(info, images, np.asarray(bunch.target, np.int64), image_maximum=16.0)
     target_dtype = np.float64 if info.classes is None else np.int64
     return RawData(info, bunch.data.astype(np.float64), bunch.target.astype(target_dtype))
 
 
-def scale_images(pixels: NDArray[Any], image_maximum: float) -> NDArray[np.float32]:
-    """Raw pixels as float32 in [0, 1]: a run and its predictor share this, so that they agree to the bit."""
-    return np.divide(pixels.astype(np.float32), np.float32(image_maximum), dtype=np.float32)
+def scale_images(pixels: NDArray[Any], image_maximum: float, dtype: ImageDtype) -> NDArray[Any]:
+    """Raw pixels in [0, 1], computed in this dtype: a run and its predictor share this, so that they agree to the bit.
+
+    What a float64 run sees is never rounded to float32.
+    """
+    scaled: NDArray[Any] = np.divide(pixels.astype(dtype), dtype(image_maximum), dtype=dtype)
+    return scaled
 
 
-def _image_data(info: DatasetInfo, pixels: NDArray[Any], y: Any, *, image_maximum: float) -> RawData:
-    return RawData(info, scale_images(pixels, image_maximum), np.asarray(y, np.int64), None, image_maximum)
-
-
-def _load_torchvision(info: DatasetInfo, data_dir: Path, *, allow_download: bool) -> RawData:
+def _load_torchvision(info: DatasetInfo, data_dir: Path, image_dtype: ImageDtype, *, allow_download: bool) -> RawData:
     try:
-        with tempfile.TemporaryDirectory(prefix="regcore-idx-") as unpacked:
-            root = _unpack_idx(info, data_dir, Path(unpacked)) or data_dir
-            download = allow_download and root == data_dir
-            train_x, train_y = _read_torchvision(info, root, train=True, download=download)
-            test_x, test_y = _read_torchvision(info, root, train=False, download=download)
+        packed = _packed_idx(info, data_dir)
+        download = allow_download and packed is None
+        train_pixels, train_y = _read_part(info, packed, data_dir, train=True, download=download)
+        test_pixels, test_y = _read_part(info, packed, data_dir, train=False, download=download)
     except _UNREADABLE as error:
         looked_in = ", ".join(str(folder) for folder in [data_dir, *_idx_folders(info, data_dir)])
         raise InvalidDataError(
@@ -129,22 +138,27 @@ def _load_torchvision(info: DatasetInfo, data_dir: Path, *, allow_download: bool
             f"or let the server download them ({DOWNLOAD_VARIABLE}=true).",
             details={"data_set": info.name, "looked_in": looked_in},
         ) from error
+    train_x, test_x = (scale_images(pixels, 255.0, image_dtype) for pixels in (train_pixels, test_pixels))
     return RawData(info, train_x, train_y, (test_x, test_y), 255.0)
 
 
-def _read_torchvision(
-    info: DatasetInfo, root: Path, *, train: bool, download: bool
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    from torchvision import datasets
+def _read_part(
+    info: DatasetInfo, packed: Path | None, data_dir: Path, *, train: bool, download: bool
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    if packed is not None:
+        images, labels = read_split(packed, "train" if train else "t10k")
+    else:
+        from torchvision import datasets
 
-    opened = getattr(datasets, info.name)(str(root), train=train, download=download)
-    pixels, y = np.asarray(opened.data), np.asarray(opened.targets, np.int64)
+        opened = getattr(datasets, info.name)(str(data_dir), train=train, download=download)
+        images, labels = opened.data, opened.targets
+    pixels, y = np.asarray(images), np.asarray(labels, np.int64)
     # torchvision keeps colour channels last.
     pixels = pixels[:, None] if pixels.ndim == 3 else pixels.transpose(0, 3, 1, 2)
     expected = (info.num_rows if train else info.num_test_rows, *info.feature_shape)
     if pixels.shape != expected or len(y) != len(pixels):
         raise ValueError(f"expected images of shape {expected}; received {pixels.shape} and {len(y)} labels")
-    return scale_images(pixels, 255.0), y
+    return pixels, y
 
 
 def _idx_folders(info: DatasetInfo, data_dir: Path) -> list[Path]:
@@ -158,17 +172,10 @@ def _idx_folders(info: DatasetInfo, data_dir: Path) -> list[Path]:
     return folders
 
 
-def _unpack_idx(info: DatasetInfo, data_dir: Path, unpacked: Path) -> Path | None:
-    """Unpack gzipped IDX files to where torchvision's reader expects them; None if there are none."""
+def _packed_idx(info: DatasetInfo, data_dir: Path) -> Path | None:
+    """The folder with all of the set's gzipped IDX files; None if there is none, or torchvision's are unpacked."""
     stems = [f"{part}-{content}-ubyte" for part in ("train", "t10k") for content in ("images-idx3", "labels-idx1")]
     if all((data_dir / info.name / "raw" / stem).is_file() for stem in stems):
         return None
-    for folder in _idx_folders(info, data_dir):
-        if all((folder / f"{stem}.gz").is_file() for stem in stems):
-            raw = unpacked / info.name / "raw"
-            raw.mkdir(parents=True)
-            for stem in stems:
-                with gzip.open(folder / f"{stem}.gz") as packed, (raw / stem).open("wb") as target:
-                    shutil.copyfileobj(packed, target)
-            return unpacked
-    return None
+    folders = _idx_folders(info, data_dir)
+    return next((one for one in folders if all((one / f"{stem}.gz").is_file() for stem in stems)), None)

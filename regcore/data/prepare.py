@@ -9,13 +9,15 @@ import torch
 from numpy.typing import NDArray
 
 from regcore.data.load import DataSource, load
-from regcore.data.preprocessing import Preprocessing, fit_preprocessing
+from regcore.data.preprocessing import Preprocessing, TargetScaling, fit_preprocessing, fit_target_scaling
 from regcore.data.split import SplitSpec, split
 
 
 class _DataSpec(DataSource, SplitSpec, Protocol):
     @property
     def standardize(self) -> bool | None: ...
+    @property
+    def standardize_target(self) -> bool | None: ...
 
 
 class _TaskSpec(Protocol):
@@ -45,7 +47,7 @@ class Split:
 
     Attributes:
         x: (N, *feature_shape), float32 or float64.
-        y: Class labels as int64 or regression targets in x's dtype, (N,).
+        y: Class labels as int64 or regression targets in x's dtype, scaled where the run scales them, (N,).
     """
 
     x: torch.Tensor
@@ -57,13 +59,20 @@ class Split:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedData:
-    """The splits of a run, and all that is needed to treat new rows alike; a split without rows is None."""
+    """The splits of a run, and all that is needed to treat new rows alike; a split without rows is None.
+
+    Attributes:
+        preprocessing: From raw rows to `x`.
+        classes: Class names in label order; None for regression.
+        target_scaling: From raw targets to `y`; None where they are as they were.
+    """
 
     train: Split
     validation: Split | None
     test: Split | None
     preprocessing: Preprocessing
     classes: tuple[str, ...] | None
+    target_scaling: TargetScaling | None = None
 
 
 def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device | str = "cpu") -> PreparedData:
@@ -77,20 +86,24 @@ def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device
     Raises:
         InvalidDataError: The data cannot be read.
     """
-    raw = load(spec.data, data_dir)
-    splits = split(raw, spec.data)
     # bfloat16 is for the arithmetic of the model; the rows keep float32.
-    dtype = torch.float64 if spec.training.precision == "float64" else torch.float32
+    is_double = spec.training.precision == "float64"
+    dtype = torch.float64 if is_double else torch.float32
+    raw = load(spec.data, data_dir, image_dtype=np.float64 if is_double else np.float32)
+    splits = split(raw, spec.data)
     is_regression = raw.info.classes is None or spec.task.kind == "regression"
     train_x = raw.x[splits.train]
     preprocessing = fit_preprocessing(
         raw.info, train_x, image_maximum=raw.image_maximum, standardize=spec.data.standardize
     )
+    scaling = None
+    if is_regression and spec.data.standardize_target is not False:
+        scaling = fit_target_scaling(raw.y[splits.train].astype(np.float64))
 
     def to_split(x: NDArray[Any], y: NDArray[Any]) -> Split | None:
         if len(y) == 0:
             return None
-        target = torch.from_numpy(np.ascontiguousarray(y))
+        target = torch.from_numpy(np.ascontiguousarray(y if scaling is None else scaling.scaled(y)))
         features = torch.from_numpy(np.ascontiguousarray(preprocessing.standardize(x)))
         return Split(
             features.to(device=device, dtype=dtype),
@@ -105,4 +118,5 @@ def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device
     else:
         test = to_split(raw.x[splits.test], raw.y[splits.test])
     validation = to_split(raw.x[splits.validation], raw.y[splits.validation])
-    return PreparedData(train, validation, test, preprocessing, None if is_regression else raw.info.classes)
+    classes = None if is_regression else raw.info.classes
+    return PreparedData(train, validation, test, preprocessing, classes, scaling)

@@ -1,12 +1,20 @@
 """What is done to raw rows before the model sees them: fitted on the train rows, kept in `model.json`."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from regcore.data.catalogue import DatasetInfo
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_ROUNDING: Final = 2
+"""Values that lie within so many epsilons of their size differ by rounding alone."""
+
+Numbers = TypeVar("Numbers", NDArray[Any], "Tensor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,43 @@ class Preprocessing:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class TargetScaling:
+    """Regression targets as the model is trained on them: (y − mean) / scale.
+
+    Attributes:
+        mean: Of the train rows' targets, in their own unit.
+        scale: Their standard deviation, population form; 1 where they are constant.
+    """
+
+    mean: float
+    scale: float
+
+    def scaled(self, targets: NDArray[np.float64]) -> NDArray[np.float64]:
+        """As the model is trained on them."""
+        standardized: NDArray[np.float64] = (targets - self.mean) / self.scale
+        return standardized
+
+    def undone(self, outputs: Numbers) -> Numbers:
+        """What the model says, or scaled targets, in the target's own unit; an array or a tensor."""
+        return outputs * self.scale + self.mean
+
+    @property
+    def loss_unit(self) -> float:
+        """What a loss of scaled targets is multiplied by to be one of the target's own unit.
+
+        It is scale² for each of them: `mse` and `half_mse` are squares, and `huber` with δ of the scaled unit is
+        scale² times smaller than `huber` with δ · scale of the target's own.
+        """
+        return self.scale**2
+
+
+def fit_target_scaling(train_y: NDArray[np.float64]) -> TargetScaling:
+    """Fit on the train rows' targets alone, (N,)."""
+    mean, scale = _mean_and_scale(train_y, axes=(0,))
+    return TargetScaling(float(mean), float(scale))
+
+
 def fit_preprocessing(
     info: DatasetInfo, train_x: NDArray[Any], *, image_maximum: float | None, standardize: bool | None
 ) -> Preprocessing:
@@ -80,10 +125,21 @@ def fit_preprocessing(
     """
     mean = std = None
     if standardize if standardize is not None else info.kind == "table":
-        axes = (0, 2, 3) if info.kind == "image" else (0,)
-        means = train_x.mean(axis=axes, dtype=np.float64)
-        stds = train_x.std(axis=axes, dtype=np.float64)
-        # Rounding leaves a constant column a tiny deviation; dividing by it would blow up noise.
-        constant = stds <= 10 * np.finfo(train_x.dtype).eps * np.abs(means)
-        mean, std = tuple(means.tolist()), tuple(np.where(constant, 1.0, stds).tolist())
+        means, scales = _mean_and_scale(train_x, axes=(0, 2, 3) if info.kind == "image" else (0,))
+        mean, std = tuple(means.tolist()), tuple(scales.tolist())
     return Preprocessing(info.kind, info.feature_shape, info.columns, image_maximum, mean, std)
+
+
+def _mean_and_scale(values: NDArray[Any], axes: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation over some axes; a scale of 1 where the values are constant, up to rounding.
+
+    Whether they are is read from the largest and the smallest value. A computed deviation cannot tell: sums of equal
+    numbers round, and the more there are the more they do. For the same reason values are summed from the first one
+    on, and not from 0: what lies far from 0 then loses no digits.
+    """
+    origin = values[tuple(slice(1) if axis in axes else slice(None) for axis in range(values.ndim))].astype(np.float64)
+    deviations = values - origin
+    means = origin.reshape(deviations.mean(axis=axes).shape) + deviations.mean(axis=axes)
+    largest, smallest = values.max(axis=axes), values.min(axis=axes)
+    resolution = _ROUNDING * np.finfo(values.dtype).eps * np.maximum(np.abs(largest), np.abs(smallest))
+    return means, np.where(largest - smallest <= resolution, 1.0, deviations.std(axis=axes))

@@ -72,8 +72,9 @@ def _evaluate(
         split = getattr(data, name)
         if split is None:
             continue
-        evaluation = evaluate(network, split, losses, units.look if name == "train" else None)
-        targets = split.y.cpu().numpy()
+        look = units.look if name == "train" else None
+        evaluation = evaluate(network, split, losses, look, scaling=data.target_scaling)
+        targets = evaluation.targets.cpu().numpy()
         for k, measured in enumerate(measure(evaluation, plan.loss)):
             outputs = evaluation.outputs[k].cpu()
             is_classification = plan.task == "classification"
@@ -101,13 +102,14 @@ def _conclude(
     fused_with: list[str],
 ) -> Result:
     plan, state = member.plan, network.member_state(position)
+    (selected,) = (row["values"] for row in member.history if row["epoch"] == member.selected_epoch)
     report = make_report(
         task=plan.task,
         evaluations=evaluations,
         history=member.history,
         parameters=state,
-        regularizers=_regularizer_effects(plan, member.history),
-        data_loss=member.history[-1]["values"]["objective/data"] or 0.0,
+        regularizers=_regularizer_effects(plan, selected),
+        data_loss=selected["objective/data"] or 0.0,
         dead_units=dead_units,
     )
     return Result(
@@ -157,12 +159,13 @@ def _generalization_gap(metrics: Mapping[str, float]) -> float | None:
     return gap if math.isfinite(gap) else None
 
 
-def _regularizer_effects(plan: Plan, history: list[dict[str, Any]]) -> list[RegularizerEffect]:
+def _regularizer_effects(plan: Plan, selected: Mapping[str, Any]) -> list[RegularizerEffect]:
+    """What each did, by the metrics of the selected epoch."""
     return [
         RegularizerEffect(
             kind=planned.kind,
             touched=planned.parameters,
-            penalty=history[-1]["values"].get(f"objective/penalty.{planned.name}"),
+            penalty=selected.get(f"objective/penalty.{planned.name}"),
             note=planned.note,
         )
         for planned in plan.regularizers

@@ -1,18 +1,20 @@
 """What a network is worth on a split: evaluation mode, no augmentation, no penalty, true labels."""
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from regcore.data.prepare import Split
+from regcore.data.preprocessing import TargetScaling
 from regcore.loop.losses import RowLosses
 from regcore.loop.network import OnActivation, StackedNetwork
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """One split, all members.
+    """One split, all members; a regression's numbers are in the target's own unit.
 
     Attributes:
         losses: Per row, (K, N), float64.
@@ -26,11 +28,27 @@ class Evaluation:
 
 
 def evaluate(
-    network: StackedNetwork, split: Split, losses: RowLosses, on_activation: OnActivation | None = None
+    network: StackedNetwork,
+    split: Split,
+    losses: RowLosses,
+    on_activation: OnActivation | None = None,
+    *,
+    scaling: TargetScaling | None = None,
 ) -> Evaluation:
-    """Every row of a split, once."""
+    """Every row of a split, once.
+
+    Args:
+        network: In training or trained.
+        split: As fed to it.
+        losses: What it is trained on.
+        on_activation: Looks on; None for nobody.
+        scaling: Of the split's targets; None where they are in their own unit already.
+    """
     outputs = network.predict(split.x, on_activation).to(split.x.dtype)
-    return Evaluation(losses(outputs, split.y.unsqueeze(0)).double(), outputs.double(), split.y)
+    per_row = losses(outputs, split.y.unsqueeze(0)).double()
+    if scaling is None:
+        return Evaluation(per_row, outputs.double(), split.y)
+    return Evaluation(per_row * scaling.loss_unit, scaling.undone(outputs.double()), scaling.undone(split.y.double()))
 
 
 def measure(evaluation: Evaluation, loss: str) -> list[dict[str, float]]:
@@ -39,8 +57,10 @@ def measure(evaluation: Evaluation, loss: str) -> list[dict[str, float]]:
     if loss in ("cross_entropy", "binary_cross_entropy"):
         columns["accuracy"] = _is_correct(evaluation.outputs, evaluation.targets).double().mean(1)
     else:
-        errors = evaluation.outputs.squeeze(-1) - evaluation.targets.double()
-        spread = (evaluation.targets.double() - evaluation.targets.double().mean()).square().sum()
+        targets = evaluation.targets.double()
+        errors = evaluation.outputs.squeeze(-1) - targets
+        # R² of targets that are all equal has no value; by their mean, which is rounded, some spread would be left.
+        spread = (targets - targets.mean()).square().sum() if targets.min() < targets.max() else math.nan
         columns["r2"] = 1 - errors.square().sum(1) / spread
         columns["mae"] = errors.abs().mean(1)
     table = torch.stack(list(columns.values())).T.tolist()

@@ -16,9 +16,11 @@ import torch
 
 from regcore.data.prepare import PreparedData, prepare
 from regcore.fusion import fusion_key
-from regcore.loop.group import SMALL_STEP_PRODUCTS, choose_device, is_out_of_memory, losses_of
+from regcore.loop.computing import is_out_of_memory
+from regcore.loop.group import SMALL_STEP_PRODUCTS, choose_device, losses_of
 from regcore.loop.network import StackedNetwork
 from regcore.loop.stack import Stack
+from regcore.own_state import own_state
 from regcore.plan import Plan
 
 SIZES: Final = (1, 4, 16, 64, 256)
@@ -38,6 +40,7 @@ _step_times_s: dict[str, dict[int, float]] = {}
 """Of a member, for each size that was timed. How much memory there is changes; these do not, so they alone are kept."""
 
 
+@own_state()
 def fitting_size(plan: Plan, num_members: int, *, data_dir: Path | None = None) -> int:
     """How many of so many compatible members to train in one pass, at least 1.
 
@@ -85,13 +88,9 @@ def _best_size(sizes: Sequence[int], times_s: dict[int, float], time_s: Callable
 
 def _member_step_s(plan: Plan, size: int, data: PreparedData) -> float:
     """A member's share of a step's seconds, with the threads that a stack of this size trains with."""
-    before = torch.get_num_threads()
-    try:
-        products = size * plan.num_parameters * plan.batch_size
-        torch.set_num_threads(1 if products < SMALL_STEP_PRODUCTS else before)
+    products = size * plan.num_parameters * plan.batch_size
+    with own_state(1 if products < SMALL_STEP_PRODUCTS else None):
         return _step_s([plan] * size, data) / size
-    finally:
-        torch.set_num_threads(before)
 
 
 def _step_s(plans: Sequence[Plan], data: PreparedData) -> float:

@@ -1,8 +1,8 @@
 """One training pass: compatible members, from their data to their results."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -10,8 +10,9 @@ import torch
 
 from regcore.checkpoint import LoadedCheckpoint, State, load_newest, tensor_bytes
 from regcore.data.prepare import PreparedData, prepare
-from regcore.errors import CheckpointError, InvalidDataError, OutOfMemoryError, TrainingError
+from regcore.errors import CheckpointError, ComputationError, InvalidDataError, OutOfMemoryError, TrainingError
 from regcore.loop.checkpointer import Checkpointer
+from regcore.loop.computing import computing, is_out_of_memory
 from regcore.loop.conclude import conclude
 from regcore.loop.control import Control
 from regcore.loop.identity import continue_as, identify
@@ -21,6 +22,7 @@ from regcore.loop.result import Result
 from regcore.loop.saved_members import select_saved
 from regcore.loop.starting_weights import load_starting_weights
 from regcore.loop.trainer import Member, Trainer
+from regcore.own_state import each_in_own_state, own_state
 from regcore.plan import Plan
 from regcore.record import Record
 
@@ -60,6 +62,7 @@ class Checkpoints:
     max_bytes: int | None = None
     newest: LoadedCheckpoint = field(init=False)
 
+    @own_state()
     def __post_init__(self) -> None:
         self.newest = load_newest(self.root)
 
@@ -95,9 +98,9 @@ def train_group(
             another run.
     """
     lead = newcomers[0].plan
+    ended = _train(newcomers, control or Control(), data_dir, checkpoints, companions)
     try:
-        with _threads_for(lead, len(newcomers), checkpoints):
-            yield from _train(newcomers, control or Control(), data_dir, checkpoints, companions)
+        yield from each_in_own_state(ended, _num_threads(lead, len(newcomers), checkpoints))
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -127,8 +130,34 @@ def _train(
             yield from ((member.key, ending.error) for member in ending.members)
             continue
         is_exact = checkpointer is None or checkpointer.is_exact
-        results = conclude(ending.members, ending.network, data, losses, is_exact=is_exact, companions=everybody)
-        yield from zip((member.key for member in ending.members), results, strict=True)
+        report = partial(conclude, data=data, losses=losses, is_exact=is_exact, companions=everybody)
+        results = _conclude_each(ending.members, ending.network, report)
+        for member, result in zip(ending.members, results, strict=True):
+            _warn_of_missing_values(member, result)
+            yield member.key, result
+
+
+def _warn_of_missing_values(member: Member, result: Result | TrainingError) -> None:
+    missing = [] if isinstance(result, TrainingError) else [n for n, value in result.metrics.items() if value is None]
+    if missing:
+        message = (
+            f"The trained network has no finite {', '.join(missing)}: see its data, and the loss that it came from."
+        )
+        member.on_record(Record("warning", {"code": "metric_not_finite", "message": message}))
+
+
+def _conclude_each(
+    members: Sequence[Member], network: StackedNetwork, conclude: Callable[..., list[Result]]
+) -> list[Result | TrainingError]:
+    """The result of each member; where that fails for all together, of each by itself, so that one costs one."""
+    try:
+        with computing("the report of the trained network"):
+            return list(conclude(members, network))
+    except ComputationError as error:
+        if len(members) == 1:
+            return [error]
+    alone = [_conclude_each([member], network.select([k]), conclude) for k, member in enumerate(members)]
+    return [outcome for (outcome,) in alone]
 
 
 def _set_up(
@@ -222,29 +251,17 @@ def _checkpointer(
     )
 
 
-def is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
-    """Whether memory ran out: torch says it by type for a GPU, and in words for the host."""
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
-
-
-@contextmanager
-def _threads_for(plan: Plan, num_members: int, checkpoints: Checkpoints | None) -> Iterator[None]:
+def _num_threads(plan: Plan, num_members: int, checkpoints: Checkpoints | None) -> int:
     """One thread for a small network, all that torch has for a large one; as many as before for one that goes on.
 
     A step of the article's network takes half a millisecond. A second thread saves a tenth of that on an idle machine,
     and on a busy one its barriers wait for the scheduler: the same run was seen to take eighteen times as long. How
     many there are decides the order of sums, and so the last bits.
     """
-    before = torch.get_num_threads()
-    is_small = num_members * plan.num_parameters * plan.batch_size < SMALL_STEP_PRODUCTS
-    wanted = 1 if is_small else before
     if checkpoints is not None and checkpoints.newest.state is not None:
-        wanted = checkpoints.newest.state["identity"]["environment"]["num_threads"]
-    torch.set_num_threads(wanted)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+        return int(checkpoints.newest.state["identity"]["environment"]["num_threads"])
+    is_small = num_members * plan.num_parameters * plan.batch_size < SMALL_STEP_PRODUCTS
+    return 1 if is_small else torch.get_num_threads()
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -274,8 +291,9 @@ def _class_weights(plan: Plan, data: PreparedData) -> torch.Tensor | None:
     if wanted is None:
         return None
     classes = len(plan.classes or ())
-    weights = balanced_class_weights(data.train.y, classes) if wanted == "balanced" else torch.tensor(wanted)
-    return weights.to(data.train.x)
+    if wanted == "balanced":
+        return balanced_class_weights(data.train.y, classes).to(data.train.x)
+    return torch.tensor(wanted, dtype=data.train.x.dtype, device=data.train.x.device)
 
 
 def by_fusion_key(plans: Mapping[str, Plan]) -> list[list[str]]:

@@ -82,7 +82,7 @@ class StackedNetwork:
     def select(self, positions: Sequence[int]) -> "StackedNetwork":
         """Some of the members as a network of their own, with copies of their weights."""
         part = copy.copy(self)
-        rows = torch.tensor(list(positions), device=self.device)
+        rows = torch.tensor(list(positions), dtype=torch.int64, device=self.device)
         part.seeds = [self.seeds[position] for position in positions]
         part._members = [tuple(members[position] for position in positions) for members in self._members]
         part.weights = {

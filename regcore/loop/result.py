@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from regcore.data.prepare import PreparedData
+from regcore.own_state import own_state
 from regcore.plan import Plan
 
 
@@ -70,6 +71,7 @@ class Result:
             "fused_with": self.fused_with,
         }
 
+    @own_state()
     def save(self, directory: Path | str) -> None:
         """Write every artifact into a directory, made if need be."""
         from regcore.artifacts import write_artifacts

@@ -19,7 +19,7 @@ def select_saved(state: State, plans: Sequence[Plan], positions: Sequence[int]) 
         plans: Of all members; one that is not selected may have any that it could have trained with.
         positions: Places of the selected ones.
     """
-    rows = torch.tensor(list(positions))
+    rows = torch.tensor(list(positions), dtype=torch.int64)
     effects = bind_effects(plans)
     for name, effect in effects.items():
         effect.load_state(state["effects"][name])

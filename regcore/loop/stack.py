@@ -79,7 +79,7 @@ class Stack:
     def select(self, positions: Sequence[int]) -> "Stack":
         """Some of the members alone, at the same step, with tensors of their own."""
         part = copy.copy(self)
-        rows = torch.tensor(list(positions), device=self.network.device)
+        rows = torch.tensor(list(positions), dtype=torch.int64, device=self.network.device)
         part.network = self.network.select(positions)
         part._update = self._update.select(positions, part.network.weights)
         part._effects = {name: effect.select(positions) for name, effect in self._effects.items()}
@@ -137,7 +137,8 @@ class Stack:
             split = getattr(self.data, name)
             if split is None:
                 continue
-            measured = measure(evaluate(self.network, split, self._losses), self._lead.loss)
+            evaluation = evaluate(self.network, split, self._losses, scaling=self.data.target_scaling)
+            measured = measure(evaluation, self._lead.loss)
             for values, own in zip(table, measured, strict=True):
                 values.update({f"{name}/{metric}": value for metric, value in own.items()})
         for values in table:
@@ -145,7 +146,7 @@ class Stack:
                 values["generalization_gap"] = values["test/loss"] - values["train/loss"]
         return table
 
-    def hear(self, table: Sequence[Mapping[str, float] | None]) -> Verdict | None:
+    def hear(self, table: Sequence[Mapping[str, float]]) -> Verdict | None:
         """Let the effects look at each member's metrics, and keep the weights of those that they want kept.
 
         Returns:
@@ -161,6 +162,7 @@ class Stack:
         heard = Verdict(
             keep=frozenset().union(*(verdict.keep for verdict in verdicts)),
             stop=frozenset().union(*(verdict.stop for verdict in verdicts)),
+            undefined={k: metric for verdict in verdicts for k, metric in verdict.undefined.items()},
         )
         for position in heard.keep:
             self._keep(position)

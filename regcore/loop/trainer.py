@@ -11,12 +11,15 @@ from regcore.checkpoint import State
 from regcore.data.prepare import PreparedData
 from regcore.errors import DivergedError, TrainingError, TrainingHalved, TrainingStopped
 from regcore.loop.checkpointer import Checkpointer
+from regcore.loop.computing import computing
 from regcore.loop.control import Control
 from regcore.loop.losses import RowLosses
 from regcore.loop.network import StackedNetwork
 from regcore.loop.stack import Stack
 from regcore.plan import Plan
-from regcore.record import Record, metrics_body
+from regcore.record import Record, finite_or_null, metrics_body
+from regcore.remedies import remedies
+from regcore.schedule import Moment
 
 PROGRESS_EVERY_S = 0.5
 
@@ -106,10 +109,11 @@ class Trainer:
         for epoch in range(self.step // self._lead.steps_per_epoch, training.epochs):
             yield from self._train_epoch(epoch)
             is_last = epoch + 1 == training.epochs
-            rung = self._rung(epoch + 1)
-            everybody = is_last or (epoch + 1) % training.eval_every_epochs == 0
-            if self.members and (rung or everybody):
-                yield from self._evaluate(epoch + 1, rung, everybody=everybody)
+            is_due = is_last or (epoch + 1) % training.eval_every_epochs == 0
+            # A member at its last epoch has nothing to be spared.
+            rung = {} if is_last else self._rung(epoch + 1)
+            if self.members and (is_due or rung):
+                yield from self._evaluate(epoch + 1, rung, is_due=is_due)
             if not self.members:
                 return
         yield self._end(range(len(self.members)))
@@ -172,7 +176,8 @@ class Trainer:
                 batches = self.stack.batches(epoch)
             if not self.members:
                 return
-            self.stack.advance(batches[start])
+            with computing(f"step {self.step + 1}"):
+                self.stack.advance(batches[start])
             self._tell_progress()
         yield from self._end_diverged(self.stack.lost())
 
@@ -210,33 +215,34 @@ class Trainer:
         rungs = {member.key: self._control.rungs(member.key) for member in self.members}
         return {key: rung.metric for key, rung in rungs.items() if epoch in rung.epochs}
 
-    def _evaluate(self, epoch: int, rung: Mapping[str, str], *, everybody: bool) -> Iterator[Ending]:
-        """Record the metrics of all members, or of those at a rung alone, and let those go that end here."""
-        # A rung of others is no evaluation of a member's own: alone it would have none here either.
-        table = [
-            values if everybody or member.key in rung else None
-            for member, values in zip(self.members, self.stack.measure(), strict=True)
-        ]
-        for member, values in zip(self.members, table, strict=True):
-            if values is None:
-                continue
-            body = metrics_body(epoch, self.step, values)
+    def _evaluate(self, epoch: int, rung: Mapping[str, str], *, is_due: bool) -> Iterator[Ending]:
+        """Measure all members; let those go that end here by their own specs, and then those that a rung stops.
+
+        What is measured for a rung alone is for its judge: recorded or heard, it would change what becomes of a member.
+        """
+        with computing(f"the evaluation after epoch {epoch}"):
+            table = self.stack.measure()
+        measured = dict(zip([member.key for member in self.members], table, strict=True))
+        if is_due:
+            yield from self._take_note(epoch, measured)
+        values = {member.key: measured[member.key][rung[member.key]] for member in self.members if member.key in rung}
+        if values:
+            yield from self._judge(epoch, rung, values)
+
+    def _take_note(self, epoch: int, measured: Mapping[str, Mapping[str, float]]) -> Iterator[Ending]:
+        """Record an evaluation that the specs ask for, and let those go that have diverged or stop early."""
+        for member in self.members:
+            body = metrics_body(epoch, self.step, measured[member.key])
             record = Record("metrics", body)
             member.history.append({"seq": len(member.history) + 1, "at": record.at, **body})
             member.on_record(record)
-        lost = [k for k, values in enumerate(table) if values is not None and not math.isfinite(values["train/loss"])]
-        if lost:
-            yield from self._end_diverged(lost)
-            table = [values for k, values in enumerate(table) if k not in lost]
+        lost = [k for k, member in enumerate(self.members) if not math.isfinite(measured[member.key]["train/loss"])]
+        yield from self._end_diverged(lost)
         if not self.members:
             return
-        stopped = self._hear(table, epoch)
+        stopped = self._hear([measured[member.key] for member in self.members], epoch)
         if stopped:
             yield self._end(sorted(stopped))
-            table = [values for k, values in enumerate(table) if k not in stopped]
-        # A member at its last epoch has nothing to be spared.
-        if rung and self.members and epoch < self._lead.num_epochs:
-            yield from self._judge(epoch, rung, table)
 
     def _end_diverged(self, positions: Sequence[int]) -> Iterator[Ending]:
         """One error for each: they broke at different steps. With none left, the run is over."""
@@ -245,30 +251,33 @@ class Trainer:
             position = next(k for k, member in enumerate(self.members) if member.key == key)
             yield self._end([position], error)
 
-    def _judge(
-        self, epoch: int, rung: Mapping[str, str], table: Sequence[Mapping[str, float] | None]
-    ) -> Iterator[Ending]:
-        values = {
-            member.key: measured[rung[member.key]]
-            for member, measured in zip(self.members, table, strict=True)
-            if measured is not None and member.key in rung
-        }
-        fallen = self._control.judge(epoch, values) if values else ()
-        positions = [position for position, member in enumerate(self.members) if member.key in fallen]
-        if positions:
-            yield self._end(positions, TrainingHalved(f"others of its sweep were better after epoch {epoch}"))
+    def _judge(self, epoch: int, rung: Mapping[str, str], values: Mapping[str, float]) -> Iterator[Ending]:
+        """Take those out that do not go on; each is told what it was judged by."""
+        fallen = self._control.judge(epoch, values)
+        for key in [member.key for member in self.members if member.key in fallen]:
+            (position,) = [k for k, member in enumerate(self.members) if member.key == key]
+            error = TrainingHalved(
+                f"others of its sweep were better after epoch {epoch}",
+                details={"epoch": epoch, "metric": rung[key], **finite_or_null({"value": values[key]})},
+            )
+            yield self._end([position], error)
 
-    def _hear(self, table: Sequence[Mapping[str, float] | None], epoch: int) -> frozenset[int]:
+    def _hear(self, table: Sequence[Mapping[str, float]], epoch: int) -> frozenset[int]:
         """Note which epoch each member would have selected by now.
 
         Returns:
             Places of the members that have stopped.
         """
-        verdict = self.stack.hear(table)
-        for position, (member, values) in enumerate(zip(self.members, table, strict=True)):
-            if (verdict is None and values is not None) or (verdict is not None and position in verdict.keep):
+        with computing(f"the evaluation after epoch {epoch}"):
+            verdict = self.stack.hear(table)
+        for position, member in enumerate(self.members):
+            if verdict is None or position in verdict.keep:
                 member.selected_epoch = epoch
-        return frozenset() if verdict is None else verdict.stop
+        if verdict is None:
+            return frozenset()
+        for position, metric in verdict.undefined.items():
+            self.members[position].on_record(_undefined(metric, epoch, self.step))
+        return verdict.stop
 
     def _restore(self) -> None:
         """Give each member the weights that were kept of it; one whose metric was never finite ends with its last."""
@@ -314,13 +323,51 @@ class Trainer:
         member = self.members[position]
         step = self.stack.first_bad_step(position)
         good = [row for row in member.history if not row["non_finite"]]
-        rate = member.plan.resolved_spec.optimizer.learning_rate
         epoch = (step - 1) // self._lead.steps_per_epoch + 1
+        moment = Moment(step - 1, self._lead.steps_per_epoch, self._lead.num_steps)
+        causes = remedies(member.plan.resolved_spec, moment)
+        best = _best_epoch(member)
         return DivergedError(
             f"the training loss became infinite or NaN at step {step}, in epoch {epoch}",
-            remedy=f"Lower optimizer.learning_rate (now {rate:g}), e.g. to {rate / 10:g}, or warm it up.",
-            details={"step": step, "epoch": epoch, "last_finite": good[-1]["values"] if good else None},
+            remedy=" ".join([causes[0].advice, *_how_to_have(best, member.plan)]),
+            details={
+                "step": step,
+                "epoch": epoch,
+                "last_finite": good[-1]["values"] if good else None,
+                "likely_causes": [cause.pointer for cause in causes],
+                **best,
+            },
         )
+
+
+def _best_epoch(member: Member) -> dict[str, Any]:
+    """The epoch that was selected so far, and the metric that it was selected by; None where nothing selects."""
+    metric = next((one.watches for one in member.plan.resolved_spec.regularizers if one.watches), None)
+    if metric is None or not member.selected_epoch:
+        return {"best_epoch": None, "best_metric": None, "best_value": None}
+    (row,) = (row for row in member.history if row["epoch"] == member.selected_epoch)
+    return {"best_epoch": row["epoch"], "best_metric": metric, "best_value": row["values"][metric]}
+
+
+def _how_to_have(best: Mapping[str, Any], plan: Plan) -> Iterator[str]:
+    epoch, spec = best["best_epoch"], plan.resolved_spec
+    if epoch is None:
+        return
+    schedules = [spec.optimizer.schedule, *(one.strength_schedule for one in spec.regularizers)]
+    ends = ", though its schedule then ends there too" if any(one.follows_length for one in schedules) else ""
+    yield (
+        f"Epoch {epoch} was the best before ({best['best_metric']} {best['best_value']:g}): training.epochs {epoch} "
+        f"ends with it{ends}."
+    )
+
+
+def _undefined(metric: str, epoch: int, step: int) -> Record:
+    message = (
+        f"{metric} has no value after epoch {epoch}. Such an evaluation is not counted towards patience, and its epoch "
+        "is not kept; where none has a value, the last epoch is. Have validation targets differ, or watch another "
+        "metric."
+    )
+    return Record("warning", {"code": "metric_undefined", "message": message, "step": step})
 
 
 class _AllDivergedError(Exception):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from regcore.members import add_scaled_product_, add_scaled_quotient_, coefficient
-from regcore.optim.base import MAX_LEARNING_RATE, Optimizer, Update
+from regcore.optim.base import MAX_EPS, MAX_LEARNING_RATE, MAX_STRENGTH, MIN_EPS, Optimizer, Update
 from regcore.schedule import Moment
 
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ class Adam(Optimizer):
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"learning_rate", "schedule", "beta1", "beta2", "eps"})
 
     kind: Literal["adam"] = "adam"
-    learning_rate: float = Field(default=0.001, gt=0, le=MAX_LEARNING_RATE)
+    learning_rate: float = Field(default=0.01, gt=0, le=MAX_LEARNING_RATE)
     """Base learning rate η; the schedule multiplies it."""
     beta1: float = Field(default=0.9, ge=0, lt=1)
     """Decay of the mean of gradients."""
     beta2: float = Field(default=0.999, ge=0, lt=1)
     """Decay of the mean of squared gradients."""
-    eps: float = Field(default=1e-8, gt=0)
+    eps: float = Field(default=1e-8, ge=MIN_EPS, le=MAX_EPS)
     """Added to the denominator."""
 
     @classmethod
@@ -50,9 +50,10 @@ class AdamW(Adam):
     member_fields: ClassVar[frozenset[str] | None] = frozenset(
         {"learning_rate", "schedule", "beta1", "beta2", "eps", "weight_decay"}
     )
+    decays: ClassVar[tuple[str, ...]] = ("weight_decay",)
 
     kind: Literal["adamw"] = "adamw"  # type: ignore[assignment]  # a narrower kind of Adam, told apart by this word
-    weight_decay: float = Field(default=0.0, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0, le=MAX_STRENGTH)
     """λ, on every parameter, biases too. The regularizer `weight_decay` does the same for selected weights."""
 
     @classmethod

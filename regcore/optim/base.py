@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from pydantic import Field
 
+from regcore.doubts import Doubt, RunShape
 from regcore.frozen import Fusible
 from regcore.schedule import ConstantSchedule, Moment, Schedule
 
@@ -16,6 +18,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MAX_LEARNING_RATE = 1e6
+MIN_EPS, MAX_EPS = 1e-30, 1e6
+"""What float32 can hold, and still divide by."""
+MAX_STRENGTH = 1e12
+_LARGE_ADAPTIVE_STEP: Final = 1.0
+_LARGE_STEP: Final = 100.0
+_SMALL_DISTANCE: Final = 1e-6
+"""Less than this in a whole run is within the rounding of most weights in float32."""
 
 
 class Scheduled:
@@ -51,6 +60,11 @@ class Optimizer(Fusible):
     formula: ClassVar[str]
     source: ClassVar[str]
 
+    scheduled: ClassVar[tuple[str, ...]] = ("learning_rate",)
+    """Fields that the schedule multiplies."""
+    decays: ClassVar[tuple[str, ...]] = ()
+    """Fields λ by which every step takes the share ηλ off each weight."""
+
     kind: str
     learning_rate: float = Field(default=0.01, gt=0, le=MAX_LEARNING_RATE)
     """Base learning rate η; the schedule multiplies it."""
@@ -60,6 +74,40 @@ class Optimizer(Fusible):
     def rate(self, moment: Moment) -> float:
         """The scheduled learning rate."""
         return self.learning_rate * self.schedule.factor(moment)
+
+    @property
+    def gain(self) -> float | None:
+        """How far a constant unit gradient moves a weight in the long run, in learning rates a step.
+
+        None where the optimizer divides by the gradient's size, so that every weight moves by about the rate.
+        """
+        return None
+
+    @property
+    def stability(self) -> float | None:
+        """The largest ηλ at which descent on (λ/2)w² does not grow; None where the gradient's size does not matter."""
+        return None
+
+    def doubts(self, run: RunShape) -> Iterator[Doubt]:
+        """What is doubtful of it by itself in such a run."""
+        for doubt in self.schedule.doubts(run, "learning rate"):
+            yield replace(doubt, pointer=f"/schedule{doubt.pointer}")
+        step = self.learning_rate * self.schedule.peak(run) * (self.gain or 1.0)
+        size = f"about {step:.3g}" if self.gain is None else f"{step:.3g} times its gradient"
+        if step > (_LARGE_ADAPTIVE_STEP if self.gain is None else _LARGE_STEP):
+            yield Doubt(
+                "/learning_rate",
+                "rate_too_large",
+                f"a step moves each weight by {size}, where weights are usually below 1: hardly anything trains so.",
+                "Lower learning_rate.",
+            )
+        if step * run.num_steps < _SMALL_DISTANCE:
+            yield Doubt(
+                "/learning_rate",
+                "rate_too_small",
+                f"a step moves each weight by {size}: in all {run.num_steps} steps of the run next to nothing.",
+                "Raise learning_rate, or train longer.",
+            )
 
     @classmethod
     def bind(cls, members: Sequence[Any], weights: Mapping[str, Tensor]) -> Update:
@@ -92,11 +140,9 @@ class Update(ABC):
         part = copy.copy(self)
         part.take([self.members[position] for position in positions])
         part.weights = weights
+        rows = torch.tensor(list(positions), dtype=torch.int64)
         part.state = {
-            name: {
-                key: tensor.index_select(0, torch.tensor(list(positions), device=tensor.device))
-                for key, tensor in state.items()
-            }
+            name: {key: tensor.index_select(0, rows.to(tensor.device)) for key, tensor in state.items()}
             for name, state in self.state.items()
         }
         return part

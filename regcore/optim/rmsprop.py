@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from regcore.members import add_scaled_, add_scaled_product_, add_scaled_quotient_, coefficient
-from regcore.optim.base import Optimizer, Update
+from regcore.optim.base import MAX_EPS, MIN_EPS, Optimizer, Update
 from regcore.schedule import Moment
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class RMSprop(Optimizer):
     kind: Literal["rmsprop"] = "rmsprop"
     alpha: float = Field(default=0.99, ge=0, lt=1)
     """Decay of the mean of squared gradients."""
-    eps: float = Field(default=1e-8, gt=0)
+    eps: float = Field(default=1e-8, ge=MIN_EPS, le=MAX_EPS)
     """Added to the denominator."""
     momentum: float = Field(default=0.0, ge=0, lt=1)
     """μ, on the divided gradient."""

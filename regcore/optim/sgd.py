@@ -38,6 +38,15 @@ class SGD(Optimizer):
             raise ValueError("nesterov needs a momentum above 0; received momentum=0. Set momentum, e.g. 0.9")
         return self
 
+    @property
+    def gain(self) -> float:
+        return 1 / (1 - self.momentum)
+
+    @property
+    def stability(self) -> float:
+        # Where a root of the recurrence's characteristic polynomial leaves the unit circle, through −1.
+        return 2 * (1 + self.momentum) / (1 + 2 * self.momentum if self.nesterov else 1)
+
     @classmethod
     def bind(cls, members: Sequence[SGD], weights: Mapping[str, Tensor]) -> Update:
         return _SGDUpdate(members, weights)

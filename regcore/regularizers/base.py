@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
+from regcore.doubts import Doubt, RunShape
 from regcore.frozen import Frozen, Fusible
 from regcore.layers import AnyLayer
 from regcore.schedule import ConstantSchedule, Moment, Schedule
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from regcore.optim import Update
-
-MAX_STRENGTH = 1e12
 
 Stronger = Mapping[str, Literal["larger", "smaller"] | None]
 
@@ -56,6 +55,15 @@ class Regularizer(Fusible):
     """Of each field that is a number, which end regularizes more; None for neither. Of values that are as good, the
     strongest is the simplest model."""
 
+    scheduled: ClassVar[tuple[str, ...]] = ()
+    """Fields that its schedule multiplies."""
+    decays: ClassVar[tuple[str, ...]] = ()
+    """Fields λ by which every step takes the share ηλ off each weight."""
+    decays_by_gradient: ClassVar[bool] = False
+    """Whether it does so by a gradient λw, which the optimizer then treats as any other."""
+    thresholds: ClassVar[tuple[str, ...]] = ()
+    """Fields λ by which every step takes up to ηλ off the size of each weight."""
+
     kind: str
 
     def rewrite(self, layers: list[AnyLayer]) -> list[AnyLayer]:
@@ -68,6 +76,20 @@ class Regularizer(Fusible):
 
     def needs(self, *, task: str, num_validation_rows: int) -> str | None:
         """What is missing for it to act, with the remedy; None where nothing is."""
+        return None
+
+    @property
+    def strength_schedule(self) -> Schedule:
+        """What multiplies its `scheduled` fields over the run."""
+        return ConstantSchedule()
+
+    def doubts(self, run: RunShape) -> Iterator[Doubt]:
+        """What is doubtful of it by itself in such a run."""
+        yield from ()
+
+    @property
+    def watches(self) -> str | None:
+        """The metric by which it selects one of the evaluations, whose weights are kept; None where it does not."""
         return None
 
     def explain(self, touched: Sequence[str]) -> str:
@@ -88,6 +110,14 @@ class WeightRegularizer(Regularizer):
     schedule: Schedule = ConstantSchedule()
     """How the strength changes over the run."""
 
+    @property
+    def strength_schedule(self) -> Schedule:
+        return self.schedule
+
+    def doubts(self, run: RunShape) -> Iterator[Doubt]:
+        for doubt in self.schedule.doubts(run, "strength"):
+            yield replace(doubt, pointer=f"/schedule{doubt.pointer}")
+
     def touched(self, parameters: Sequence[str]) -> list[str]:
         names = self.select.names(parameters)
         if not names:
@@ -106,10 +136,12 @@ class Verdict:
     Attributes:
         keep: Members whose weights are the best so far, to be remembered.
         stop: Members that need not train further.
+        undefined: Metrics that had no value for the first time, by the member that is watched by them.
     """
 
     keep: frozenset[int] = frozenset()
     stop: frozenset[int] = frozenset()
+    undefined: Mapping[int, str] = field(default_factory=dict)
 
 
 class Effect:
@@ -141,8 +173,8 @@ class Effect:
     def after_step(self, weights: Mapping[str, Tensor], update: Update, moment: Moment) -> None:
         """Change the weights, in place, just after the optimizer moved them: proximal operators, projections."""
 
-    def on_evaluation(self, metrics: Sequence[Mapping[str, float] | None]) -> Verdict:
-        """Look at each member's metrics after an evaluation; None for one that was not evaluated with the others."""
+    def on_evaluation(self, metrics: Sequence[Mapping[str, float]]) -> Verdict:
+        """Look at each member's metrics after an evaluation that its spec asks for."""
         return Verdict()
 
     def select(self, positions: Sequence[int]) -> Self:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from regcore.members import add_scaled_
-from regcore.optim.base import Scheduled
-from regcore.regularizers.base import MAX_STRENGTH, Effect, Stronger, WeightRegularizer
+from regcore.optim.base import MAX_STRENGTH, Scheduled
+from regcore.regularizers.base import Effect, Stronger, WeightRegularizer
 from regcore.schedule import Moment
 from regcore.shrinkage import l1_norms, shrink_, squared_norms
 
@@ -31,6 +31,10 @@ class ElasticNet(WeightRegularizer):
     example: ClassVar[dict[str, Any]] = {"kind": "elastic_net", "l1": 1e-3, "l2": 1e-2}
     adds_to_objective: ClassVar[bool] = True
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"l1", "l2", "schedule"})
+    scheduled: ClassVar[tuple[str, ...]] = ("l1", "l2")
+    decays: ClassVar[tuple[str, ...]] = ("l2",)
+    decays_by_gradient: ClassVar[bool] = True
+    thresholds: ClassVar[tuple[str, ...]] = ("l1",)
     stronger: ClassVar[Stronger] = {"l1": "larger", "l2": "larger"}
 
     kind: Literal["elastic_net"] = "elastic_net"

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from regcore.members import add_scaled_
-from regcore.optim.base import Scheduled
-from regcore.regularizers.base import MAX_STRENGTH, Effect, Stronger, WeightRegularizer
+from regcore.optim.base import MAX_STRENGTH, Scheduled
+from regcore.regularizers.base import Effect, Stronger, WeightRegularizer
 from regcore.schedule import Moment
 from regcore.shrinkage import l1_norms, shrink_
 
@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 class L1(WeightRegularizer):
     """λ‖w‖₁."""
 
-    summary: ClassVar[str] = "Adds λ times the sum of absolute weights to the objective, with exact zeros."
+    summary: ClassVar[str] = "Adds λ times the sum of absolute weights to the objective; exact zeros where `proximal`."
     formula: ClassVar[str] = "λ‖w‖₁"
     source: ClassVar[str] = "Tibshirani 1996; Parikh & Boyd 2014, §6.5.2; under Adam: ProxGen (Yun et al. 2021)"
     example: ClassVar[dict[str, Any]] = {"kind": "l1", "strength": 1e-3}
     adds_to_objective: ClassVar[bool] = True
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"strength", "method", "schedule"})
+    scheduled: ClassVar[tuple[str, ...]] = ("strength",)
+    thresholds: ClassVar[tuple[str, ...]] = ("strength",)
     stronger: ClassVar[Stronger] = {"strength": "larger"}
 
     kind: Literal["l1"] = "l1"

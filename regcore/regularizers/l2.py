@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from regcore.members import add_scaled_
-from regcore.optim.base import Scheduled
-from regcore.regularizers.base import MAX_STRENGTH, Effect, Stronger, WeightRegularizer
+from regcore.optim.base import MAX_STRENGTH, Scheduled
+from regcore.regularizers.base import Effect, Stronger, WeightRegularizer
 from regcore.schedule import Moment
 from regcore.shrinkage import squared_norms
 
@@ -31,6 +31,9 @@ class L2(WeightRegularizer):
     example: ClassVar[dict[str, Any]] = {"kind": "l2", "strength": 1e-2}
     adds_to_objective: ClassVar[bool] = True
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"strength", "schedule"})
+    scheduled: ClassVar[tuple[str, ...]] = ("strength",)
+    decays: ClassVar[tuple[str, ...]] = ("strength",)
+    decays_by_gradient: ClassVar[bool] = True
     stronger: ClassVar[Stronger] = {"strength": "larger"}
 
     kind: Literal["l2"] = "l2"

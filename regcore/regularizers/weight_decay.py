@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from regcore.members import coefficient
-from regcore.optim.base import Scheduled
-from regcore.regularizers.base import MAX_STRENGTH, Effect, Stronger, WeightRegularizer
+from regcore.optim.base import MAX_STRENGTH, Scheduled
+from regcore.regularizers.base import Effect, Stronger, WeightRegularizer
 from regcore.schedule import Moment
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class WeightDecay(WeightRegularizer):
     source: ClassVar[str] = "Loshchilov & Hutter 2019"
     example: ClassVar[dict[str, Any]] = {"kind": "weight_decay", "strength": 1e-2}
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"strength", "schedule"})
+    scheduled: ClassVar[tuple[str, ...]] = ("strength",)
+    decays: ClassVar[tuple[str, ...]] = ("strength",)
     stronger: ClassVar[Stronger] = {"strength": "larger"}
 
     kind: Literal["weight_decay"] = "weight_decay"

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from regcore.data.catalogue import BUILTIN, DatasetInfo
+from regcore.data.catalogue import BUILTIN
 from regcore.layers import LAYERS
 from regcore.optim import OPTIMIZERS
 from regcore.regularizers import REGULARIZERS
@@ -69,11 +69,6 @@ def _optimizers() -> list[CatalogueEntry]:
     return [_entry(spec, _example(optimizer={"kind": spec.model_fields["kind"].default})) for spec in OPTIMIZERS]
 
 
-def _suitable_optimizer(info: DatasetInfo) -> dict[str, Any]:
-    """Targets are never scaled, so plain descent at its default rate diverges on large ones."""
-    return {} if info.classes else {"optimizer": {"kind": "adam", "learning_rate": 0.1}}
-
-
 def _builtin_datasets() -> list[CatalogueEntry]:
     return [
         CatalogueEntry(
@@ -82,7 +77,7 @@ def _builtin_datasets() -> list[CatalogueEntry]:
             formula=f"{info.num_rows} rows of shape {'×'.join(map(str, info.feature_shape))}",
             source=info.source,
             schema_=BuiltinData.model_json_schema(),
-            example_job=_example(data={"kind": "builtin", "name": info.name}, **_suitable_optimizer(info)),
+            example_job=_example(data={"kind": "builtin", "name": info.name}),
         )
         for info in BUILTIN.values()
     ]

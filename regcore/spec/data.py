@@ -22,6 +22,9 @@ class _Data(Frozen):
     """Train on this many rows only, chosen in the classes' proportions; null for all."""
     standardize: bool | None = None
     """Scale features to mean 0 and variance 1 by the train split; null means yes for tables, no for images."""
+    standardize_target: bool | None = None
+    """Scale a regression's targets to mean 0 and variance 1 by the train split, so that the objective is of scaled
+    targets; predictions and metrics stay in the target's own unit. null means yes for regression."""
 
 
 class BuiltinData(_Data):

@@ -1,17 +1,22 @@
 """The job spec: the request body, the stored record and the engine's input, one object."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from unicodedata import category
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic_core import PydanticKnownError
 
+from regcore.errors import SpecError
 from regcore.frozen import Frozen
+from regcore.json_values import plain
 from regcore.optim import SGD, AnyOptimizer
 from regcore.regularizers import AnyRegularizer
+from regcore.schedule import MAX_EPOCHS
 from regcore.spec.data import AnyData
 from regcore.spec.model import AnyModel
 
 MAX_LABELS = 16
+MAX_CLASS_WEIGHT = 1e12
 
 
 def _without_controls(text: str) -> str:
@@ -19,6 +24,14 @@ def _without_controls(text: str) -> str:
         raise ValueError("must be free of control characters and line breaks. Leave them out")
     return text
 
+
+def _no_bool(value: object) -> object:
+    if isinstance(value, bool):  # which equals 1, and so would pass for it
+        raise PydanticKnownError("literal_error", {"expected": "1"})
+    return value
+
+
+One = Annotated[Literal[1], BeforeValidator(_no_bool)]
 
 LabelKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$")]
 LabelValue = Annotated[str, StringConstraints(max_length=256), AfterValidator(_without_controls)]
@@ -35,15 +48,16 @@ class Task(Frozen):
     kind: Literal["auto", "classification", "regression"] = "auto"
     """`auto`: what the data set is for."""
     loss: Loss | Literal["auto"] = "auto"
-    """`auto`: cross_entropy or mse. `mse` is the plain mean of squares over elements; `huber` has δ = 1."""
-    class_weights: Literal["balanced"] | list[Annotated[float, Field(gt=0)]] | None = None
+    """`auto`: cross_entropy or mse. `mse` is the plain mean of squares over elements; `huber` has δ = 1, in the
+    unit of scaled targets where `data.standardize_target` scales them."""
+    class_weights: Literal["balanced"] | list[Annotated[float, Field(gt=0, le=MAX_CLASS_WEIGHT)]] | None = None
     """Weight of each class in the loss, also the reported one; `balanced`: rows / (classes · rows of the class)."""
 
 
 class Training(Frozen):
     """How long, in what portions, and from which randomness."""
 
-    epochs: int = Field(default=10, ge=1)
+    epochs: int = Field(default=10, ge=1, le=MAX_EPOCHS)
     """Passes over the train split."""
     batch_size: Annotated[int, Field(ge=1)] | Literal["full"] = 64
     """Rows in a batch, or `full` for the whole train split."""
@@ -66,7 +80,7 @@ class Resources(Frozen):
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto`: a GPU where the worker has one."""
-    num_devices: Literal[1] = 1
+    num_devices: One = 1
     """1 in this version."""
     pool: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] | None = None
     """Only workers of this pool; null for those without one."""
@@ -86,7 +100,7 @@ class InitFrom(Frozen):
 class JobSpec(Frozen):
     """One training job. Only `data` and `model` are required."""
 
-    spec_version: Literal[1] = 1
+    spec_version: One = 1
     """Version of this format."""
     name: JobName | None = None
     """For people."""
@@ -108,3 +122,14 @@ class JobSpec(Frozen):
     """The job whose weights to begin with; null for fresh ones."""
     exports: Annotated[list[str], Field(max_length=0)] = Field(default=[])
     """Empty in this version."""
+
+    def __init__(self, /, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            from regcore.spec.validation import explain_errors  # which knows this class
+
+            raise SpecError(explain_errors(error.errors(include_url=False), plain(fields))) from None
+
+    # As pydantic marks its own: what is parsed, alone or in another model, does not come through here.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]

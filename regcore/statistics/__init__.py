@@ -9,7 +9,7 @@ from regcore.statistics.ablation import ablate
 from regcore.statistics.comparisons import compare
 from regcore.statistics.directions import Mode, mode_of
 from regcore.statistics.groups import Group, Member
-from regcore.statistics.leaderboard import rank
+from regcore.statistics.leaderboard import Standing, rank
 from regcore.statistics.paths import PathPoint, regularization_path
 from regcore.statistics.resplits import Resplits
 from regcore.statistics.rows import gap_rows, r2_rows
@@ -21,6 +21,7 @@ __all__ = [
     "Mode",
     "PathPoint",
     "Resplits",
+    "Standing",
     "ablate",
     "compare",
     "gap_rows",

@@ -1,33 +1,68 @@
 """Which combination of a sweep is best so far."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
 
 from regcore.statistics.directions import Mode
 from regcore.statistics.summaries import finite, mean, mean_interval
 
 Name = TypeVar("Name", bound=str)
 
+_OUTCOMES = ("open", "halved", "lost")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a candidate came, which decides its place as long as it has no value.
+
+    Attributes:
+        outcome: `open`: it may still get one. `halved`: others were better at a rung. `lost`: a member failed, was
+            cancelled, or ended without the metric.
+        epoch: The last rung that it was judged at; 0 for none.
+        rung_values: What its members had there.
+    """
+
+    outcome: Literal["open", "halved", "lost"] = "open"
+    epoch: int = 0
+    rung_values: Sequence[float | None] = ()
+
 
 def rank(
-    candidates: Mapping[Name, Sequence[float | None]], mode: Mode, *, resplit_ratio: float | None = None
+    candidates: Mapping[Name, Sequence[float | None]],
+    mode: Mode,
+    *,
+    resplit_ratio: float | None = None,
+    standings: Mapping[Name, Standing] | None = None,
 ) -> list[tuple[Name, dict[str, Any]]]:
     """Candidates from best to last by the mean over seeds, each with `{mean, low, high, num, num_missing}`.
 
     One that lacks a value for a seed comes behind all that have every value: a mean over the seeds that went well
-    would be too good. One without any value comes last. Of equals the earlier one comes first.
+    would be too good. Behind them come those without any value: first who may still get one, then who was halved, then
+    who failed or was cancelled; of these who went further, then who was better there. Of equals the earlier one comes
+    first.
 
     Args:
         candidates: The objective with each seed; None where it is not known, or not yet.
         mode: Which way it is better.
         resplit_ratio: Where each seed also draws its own splits, see `Resplits.ratio`.
+        standings: How far each came.
     """
     sign = 1 if mode == "min" else -1
+    known = standings or {}
 
-    def order(name: Name) -> tuple[bool, bool, float]:
-        values = candidates[name]
+    def cost(values: Sequence[float | None]) -> float:
         kept = finite(values)
-        return not len(kept), len(kept) < len(values), sign * mean(kept) if len(kept) else 0.0
+        return sign * mean(kept) if len(kept) == len(values) > 0 else math.inf
+
+    def order(name: Name) -> tuple[bool, bool, float, int, int, float]:
+        values, standing = candidates[name], known.get(name, Standing())
+        kept = finite(values)
+        how_far = (_OUTCOMES.index(standing.outcome), -standing.epoch, cost(standing.rung_values))
+        if not len(kept):
+            return True, True, 0.0, *how_far
+        return False, len(kept) < len(values), sign * mean(kept), 0, 0, 0.0
 
     ranked = []
     for name in sorted(candidates, key=order):

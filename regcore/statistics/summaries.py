@@ -80,6 +80,7 @@ def number_or_none(value: float) -> float | None:
 
 
 def mean(values: NDArray[np.float64]) -> float:
-    """Of one value or more; infinite where the sum overflows."""
+    """Of one value or more. Where their sum overflows, of their shares."""
     with np.errstate(over="ignore"):
-        return float(values.mean())
+        found = float(values.mean())
+    return found if math.isfinite(found) else float((values / len(values)).sum())

@@ -7,7 +7,8 @@ live here: what the members' results say (`regcore.statistics`), and anything th
 from regcore.sweep.candidate import Candidate
 from regcore.sweep.direction import stronger_end
 from regcore.sweep.expand import FULL, WITHOUT, expand
-from regcore.sweep.halving import Rungs, decide, rungs_of
+from regcore.sweep.fewer import fewer_than_asked
+from regcore.sweep.halving import Rungs, decide, rungs_of, turns
 from regcore.sweep.plan import PlannedMember, SweepPlan, plan_sweep
 from regcore.sweep.spec import SweepSpec, parse_sweep
 
@@ -21,8 +22,10 @@ __all__ = [
     "SweepSpec",
     "decide",
     "expand",
+    "fewer_than_asked",
     "parse_sweep",
     "plan_sweep",
     "rungs_of",
     "stronger_end",
+    "turns",
 ]

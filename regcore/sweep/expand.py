@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import reduce
 from operator import getitem
 from typing import Any, Final
@@ -14,10 +15,12 @@ from typing import Any, Final
 from jsonpointer import JsonPointer
 
 from regcore.errors import FieldError, SpecError
+from regcore.json_values import canonical
 from regcore.spec import apply_patch, json_pointer
 from regcore.spec.patch import look_up
 from regcore.spec.validation import takes_whole_numbers
 from regcore.sweep.candidate import Candidate, Choice, Place
+from regcore.sweep.ranges import at_share
 from regcore.sweep.spec import Axis, Range, SweepSpec
 
 FULL: Final = "full"
@@ -67,7 +70,7 @@ def expand(sweep: SweepSpec, base: Mapping[str, Any], max_members: int) -> list[
         unique: dict[str, Candidate] = {}
         for choices in _combinations(sweep, search):
             candidate = _candidate(search, choices)
-            unique.setdefault(json.dumps(_identity(candidate.values), sort_keys=True), candidate)
+            unique.setdefault(json.dumps(canonical(candidate.values), sort_keys=True), candidate)
         candidates += unique.values()
     return candidates
 
@@ -159,28 +162,18 @@ def _every(at: str, axis: Axis) -> Iterator[Choice]:
     if axis.values is not None:
         yield from (Choice(axis.pointer, value, f"{at}/values/{k}") for k, value in enumerate(axis.values))
         return
+    assert axis.range is not None
     last = _points(axis.range) - 1
     for k in range(last + 1):
-        yield Choice(axis.pointer, _at(axis, k / last), f"{at}/range", is_drawn=True)
+        yield Choice(axis.pointer, at_share(axis.range, Fraction(k, last)), f"{at}/range", is_drawn=True)
 
 
 def _draw(dice: random.Random, at: str, axis: Axis) -> Choice:
     if axis.values is not None:
         k = dice.randrange(len(axis.values))
         return Choice(axis.pointer, axis.values[k], f"{at}/values/{k}")
-    return Choice(axis.pointer, _at(axis, dice.random()), f"{at}/range", is_drawn=True)
-
-
-def _at(axis: Axis, share: float) -> float:
-    """The number at this share of a range's way; its ends exactly."""
-    of = axis.range
-    assert of is not None
-    if share in (0, 1):
-        return of.high if share else of.low
-    if of.kind == "linear":
-        return of.low + (of.high - of.low) * share
-    number: float = of.low * (of.high / of.low) ** share
-    return number
+    assert axis.range is not None
+    return Choice(axis.pointer, at_share(axis.range, Fraction(dice.random())), f"{at}/range", is_drawn=True)
 
 
 def _candidate(search: _Search, choices: Sequence[Choice]) -> Candidate:
@@ -237,12 +230,3 @@ def _holder(spec: Any, place: Place) -> tuple[Any, Any]:
     """The object or list that a place is in, and the key or position there."""
     *outer, last = place
     return reduce(getitem, outer, spec), last
-
-
-def _identity(value: Any) -> Any:
-    """Equal for equal JSON: 1 and 1.0 are one number, and true is none."""
-    if isinstance(value, dict):
-        return {name: _identity(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [_identity(part) for part in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -3,11 +3,15 @@
 Source: Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning (ASHA).
 """
 
+import hashlib
+import json
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from regcore.json_values import canonical
+from regcore.sweep.candidate import Candidate
 from regcore.sweep.spec import Halving, SweepSpec
 
 _WENT_ON, _ARRIVING, _STOPPED = range(3)
@@ -45,6 +49,25 @@ def rungs_of(sweep: SweepSpec, num_epochs: int) -> Rungs | None:
     return Rungs(epochs, sweep.strategy.eta, sweep.metric, sweep.mode)
 
 
+def turns(sweep: SweepSpec, candidates: Sequence[Candidate]) -> list[int]:
+    """When each candidate starts, the same for all of its seeds.
+
+    A halving's start in a shuffle, which follows from what each one is: in the order of their values each might be the
+    best so far, and none would be stopped. So it does not matter in which order the values were given. Elsewhere all
+    have the same turn.
+    """
+    if not isinstance(sweep.strategy, Halving):
+        return [0] * len(candidates)
+    lots = [_lot(candidate) for candidate in candidates]
+    turn_of = {lot: turn for turn, lot in enumerate(sorted(lots))}
+    return [turn_of[lot] for lot in lots]
+
+
+def _lot(candidate: Candidate) -> bytes:
+    said = json.dumps([candidate.variant, canonical(candidate.values)], sort_keys=True)
+    return hashlib.sha256(said.encode()).digest()
+
+
 def decide(
     earlier: Mapping[str, tuple[Collection[float | None], bool]],
     arriving: Mapping[str, Collection[float | None]],
@@ -79,5 +102,5 @@ def decide(
 
 def _cost(values: Iterable[float | None], mode: Literal["min", "max"]) -> float:
     known = [math.nan if value is None else value for value in values]
-    mean = sum(known) / len(known)
+    mean = sum(value / len(known) for value in known)  # shares first: a sum may overflow
     return math.inf if not math.isfinite(mean) else mean if mode == "min" else -mean

@@ -1,17 +1,19 @@
 """A sweep's members, each planned like a job of its own: before any is stored, all are known to be right."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from regcore.errors import FieldError, SpecError
 from regcore.lint import SpecWarning
 from regcore.plan import Ceilings, Plan, make_plan
+from regcore.regularizers.early_stopping import MIN_ROWS
 from regcore.spec import parse_spec
 from regcore.spec.subject import subject_of
 from regcore.spec.validation import shown
 from regcore.sweep.candidate import Candidate
 from regcore.sweep.expand import expand
+from regcore.sweep.fewer import fewer_than_asked
 from regcore.sweep.spec import Halving, SweepSpec, parse_sweep
 
 _METRICS: Final = {"classification": ("loss", "accuracy"), "regression": ("loss", "r2", "mae")}
@@ -44,7 +46,7 @@ class SweepPlan:
         spec: With every default filled in.
         candidates: In the order of the sweep's spec; what they are called by elsewhere is their place here.
         members: Candidate by candidate, one for each seed.
-        warnings: What is doubtful in any of them, each once.
+        warnings: What is doubtful in the sweep, and in any of them, each once.
     """
 
     spec: SweepSpec
@@ -68,10 +70,14 @@ def plan_sweep(
         SpecError: The sweep, its base or any member is wrong. Errors point into the body, at what put the wrong value
             there; of very many the first twenty are named.
     """
-    sweep = parse_sweep(body)
-    base = _plan_base(sweep, ceilings)
-    candidates = expand(sweep, base.resolved_spec.model_dump(mode="json"), max_members)
-    plans = _plan_each(sweep, candidates, ceilings, max_bytes)
+    try:
+        sweep = parse_sweep(body)
+    except SpecError as error:
+        raise SpecError([*error.errors, *_base_errors(body, ceilings)]) from None
+    base = _plan_base(sweep.base, ceilings)
+    resolved_base = base.resolved_spec.model_dump(mode="json")
+    candidates = expand(sweep, resolved_base, max_members)
+    plans = _plan_each(sweep, candidates, ceilings, max_bytes, list(_seed_errors(sweep, resolved_base)))
     problems = [
         *_objective_problems(sweep, plans[0]),
         *_unlike(sweep, base, candidates, plans),
@@ -84,28 +90,46 @@ def plan_sweep(
         member for candidate, plan in zip(candidates, plans, strict=True) for member in _members(sweep, candidate, plan)
     ]
     warnings = {(one.code, one.pointer): one for plan in plans for one in plan.warnings}
-    return SweepPlan(sweep, candidates, members, list(warnings.values()))
+    fewer = fewer_than_asked(sweep, [(one.variant, one.values) for one in candidates])
+    return SweepPlan(sweep, candidates, members, [*fewer, *warnings.values()])
 
 
-def _plan_base(sweep: SweepSpec, ceilings: Ceilings | None) -> Plan:
+def _base_errors(body: Any, ceilings: Ceilings | None) -> list[FieldError]:
+    """What is wrong in the base of a sweep that is wrong elsewhere."""
+    base = body.get("base") if isinstance(body, dict) else None
+    if not isinstance(base, dict):
+        return []  # which has been said
     try:
-        return make_plan(parse_spec(sweep.base), ceilings)
+        _plan_base(base, ceilings)
+    except SpecError as error:
+        return error.errors
+    return []
+
+
+def _plan_base(base: Mapping[str, Any], ceilings: Ceilings | None) -> Plan:
+    try:
+        return make_plan(base, ceilings)
     except SpecError as error:
         raise SpecError([FieldError(f"/base{one.pointer}", one.code, one.message) for one in error.errors]) from None
 
 
 def _plan_each(
-    sweep: SweepSpec, candidates: Sequence[Candidate], ceilings: Ceilings | None, max_bytes: int
+    sweep: SweepSpec,
+    candidates: Sequence[Candidate],
+    ceilings: Ceilings | None,
+    max_bytes: int,
+    known_errors: Sequence[FieldError],
 ) -> list[Plan]:
     """The plan of each candidate. A seed changes nothing that is planned, so that is done once for all of them."""
     plans: list[Plan] = []
-    errors: dict[tuple[str, str], FieldError] = {}
+    errors = {(one.pointer, one.message): one for one in known_errors}
     size_bytes = 0
     for candidate in candidates:
         try:
-            plans.append(make_plan(parse_spec(candidate.spec), ceilings))
-            _check_split(sweep, plans[-1])
-            size_bytes += len(plans[-1].model_dump_json()) * len(sweep.seeds)
+            plan = make_plan(candidate.spec, ceilings)
+            _check_split(sweep, plan)
+            plans.append(plan)
+            size_bytes += len(plan.model_dump_json()) * len(sweep.seeds)
         except SpecError as error:
             for one in error.errors:
                 explained = candidate.explain(one)
@@ -123,6 +147,17 @@ def _plan_each(
     return plans
 
 
+def _seed_errors(sweep: SweepSpec, base: Mapping[str, Any]) -> Iterator[FieldError]:
+    """Seeds that no job may have: all go to the same places of every member's spec."""
+    for position, (seed, spec) in enumerate(Candidate(None, base).members(sweep)):
+        try:
+            parse_spec(spec)
+        except SpecError as error:
+            for one in error.errors:
+                why = f"{seed} cannot be a seed{' with vary_split' * sweep.vary_split}: {one.message}"
+                yield FieldError(f"/seeds/{position}", one.code, why)
+
+
 def _members(sweep: SweepSpec, candidate: Candidate, plan: Plan) -> Iterator[PlannedMember]:
     resolved = plan.resolved_spec
     for seed, spec in candidate.members(sweep):
@@ -134,8 +169,12 @@ def _members(sweep: SweepSpec, candidate: Candidate, plan: Plan) -> Iterator[Pla
 
 def _check_split(sweep: SweepSpec, plan: Plan) -> None:
     split = sweep.metric.partition("/")[0]
-    if getattr(plan.num_rows, split) == 0:
-        message = f"objective.metric {sweep.metric} needs a {split} split; there is none. Raise data.{split}_fraction."
+    num_rows, needed = getattr(plan.num_rows, split), MIN_ROWS.get(sweep.metric.partition("/")[2], 1)
+    if num_rows < needed:
+        message = (
+            f"objective.metric {sweep.metric} needs at least {needed} row(s) in the {split} split; there are "
+            f"{num_rows}. Raise data.{split}_fraction."
+        )
         raise SpecError([FieldError(f"/data/{split}_fraction", "empty_split", message)])
 
 

@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import pytest
@@ -53,3 +54,18 @@ def test_a_key_at_the_limits_is_kept_as_it_is(key: str) -> None:
 
     assert found is not None
     assert found.key == key
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "is_same"),
+    [
+        ('{"training": {"epochs": 32}}', '{"training": {"epochs": 32.0}}', True),
+        ('{"values": [2, 1000]}', '{"values": [2.0, 1e3]}', True),
+        ('{"bias": true}', '{"bias": 1}', False),
+        ('{"seed": 9007199254740993}', '{"seed": 9007199254740992}', False),
+    ],
+)
+def test_equal_numbers_are_one_request_however_they_are_written(first: str, other: str, is_same: bool) -> None:
+    keys = [idempotency_key(make_request("k"), json.loads(body)) for body in (first, other)]
+
+    assert (keys[0] == keys[1]) is is_same

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,6 +46,20 @@ def test_members_of_a_halving_know_their_rungs(services: Services, sweep_spec: J
     assert rungs == {"epochs": [1, 3, 9], "eta": 3, "metric": "validation/loss", "mode": "min"}
 
 
+def test_members_of_a_halving_start_in_another_order_than_that_of_their_values(
+    services: Services, sweep_spec: Json
+) -> None:
+    sweep_spec["axes"][0] = {"pointer": STRENGTH, "values": [10.0**-k for k in range(1, 9)]}
+    sweep_spec["strategy"] = {"kind": "halving"}
+    sweep_spec["base"]["training"]["epochs"] = 10
+
+    members = new_sweep(plan_members(services, "default", sweep_spec)).members
+
+    turns = [member.turn for member in members]
+    assert turns[::2] == turns[1::2]  # a candidate's two seeds
+    assert sorted(turns[::2]) == list(range(8)) != turns[::2]
+
+
 def test_members_are_grouped_by_what_they_are_but_for_the_seed() -> None:
     members = [member("1", 0, 0.5), member("2", 0, 0.5), member("1", 1, 0.5)]
 
@@ -58,6 +73,24 @@ def test_a_leader_lists_its_jobs_and_their_states(along_an_axis: Any) -> None:
 
     assert (first["rank"], first["job_ids"], first["states"]) == (1, ["job_2_0", "job_2_1"], {"succeeded": 2})
     assert (second["rank"], second["states"]) == (2, {"succeeded": 1, "running": 1})
+
+
+def test_who_diverged_comes_behind_who_was_halved(along_an_axis: Any) -> None:
+    members = [
+        replace(member(name, seed, None, state), was_halved=halved, rung=rung, rung_value=value)
+        for name, state, halved, rung, value in (
+            ("1", JobState.FAILED, False, 4, 0.1),
+            ("2", JobState.CANCELLED, True, 1, 0.2),
+            ("3", JobState.CANCELLED, True, 4, 0.9),
+            ("4", JobState.CANCELLED, False, 0, None),
+            ("5", JobState.RUNNING, False, 0, None),
+        )
+        for seed in (0, 1)
+    ]
+
+    leaders = leaderboard(along_an_axis, members)
+
+    assert [one["values"][STRENGTH] for one in leaders] == [5.0, 3.0, 2.0, 1.0, 4.0]
 
 
 @pytest.mark.parametrize(("stronger", "chosen"), [("smaller", 1.0), ("larger", 3.0), (None, None)])

@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 
 from worker.app import main
-from worker.process import RunnerProcess
+from worker.process import RunnerTemplate
 
 if __name__ == "__main__":
-    program = (sys.executable, str(Path(__file__).with_name("faulty_runner.py")))
-    start = RunnerProcess.__init__
+    program = (sys.executable, str(Path(__file__).with_name("faulty_template.py")))
+    start = RunnerTemplate.__init__
     start.__defaults__ = (program,)
     main()

@@ -140,7 +140,8 @@ class Nemesis:
             client.start()
         until = time.monotonic() + duration_s
         kills = [self._kill_runner, self._kill_runner, self._kill_runner, self._kill_worker, self._kill_api]
-        kills += [self._kill_redis, self._wipe_redis, self._drain_worker, self._stop_worker, self._cut_connections]
+        kills += [self._kill_template, self._kill_redis, self._wipe_redis, self._drain_worker, self._stop_worker]
+        kills += [self._cut_connections]
         while time.monotonic() < until:
             time.sleep(self._dice.uniform(0.3, 2.0))
             self._dice.choice(kills)()
@@ -204,12 +205,14 @@ class Nemesis:
     # The kills
 
     def _kill_runner(self) -> None:
-        worker = self._dice.choice(self._workers())
-        runners = worker.runners()
-        if runners:
-            with contextlib.suppress(Exception):  # it may be gone between the look and the shot
-                runners[0].kill()
-                self.kills["runner"] += 1
+        with contextlib.suppress(Exception):  # it may be gone between the look and the shot
+            self._dice.choice(self._workers()).runners()[0].kill()
+            self.kills["runner"] += 1
+
+    def _kill_template(self) -> None:
+        with contextlib.suppress(Exception):  # the same
+            self._dice.choice(self._workers()).templates()[0].kill()
+            self.kills["template"] += 1
 
     def _kill_worker(self) -> None:
         worker = self._dice.choice(self._workers())

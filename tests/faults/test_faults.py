@@ -53,6 +53,18 @@ def test_a_killed_runner_is_taken_up_from_its_checkpoint(stack, make_spec, dice,
     assert stack.worker.returncode is None
 
 
+def test_a_killed_template_costs_no_job_anything(stack, make_spec, check_promise):
+    first, second = (stack.submit(make_spec(num_epochs)) for num_epochs in (100, 60))
+    stack.wait_for_step(first, 1)
+
+    stack.worker.templates()[0].kill()
+    jobs = [stack.wait(job_id, "succeeded") for job_id in (first, second)]
+
+    for job in jobs:
+        check_promise(job)
+    assert [job["attempt"] for job in jobs] == [1, 1]
+
+
 def test_a_killed_worker_loses_its_job_to_another(stack, second_worker, make_spec, dice, check_promise):
     job_id = stack.submit(make_spec())
     stack.wait_for_step(job_id, moment(dice))

@@ -43,11 +43,11 @@ def test_constraints_and_collations_agree_too(database: Database) -> None:
             assert "AUTOINCREMENT" in made
             query = text("SELECT sql FROM sqlite_master WHERE name = :name")
             made = connection.execute(query, {"name": CLAIM_ORDER}).scalar_one()
-            assert made.endswith("ON jobs (state, priority DESC, created_at, id)")
+            assert made.endswith("ON jobs (state, priority DESC, created_at, turn, id)")
         else:
             query = text("SELECT indexdef FROM pg_indexes WHERE indexname = :name")
             made = connection.execute(query, {"name": CLAIM_ORDER}).scalar_one()
-            assert made.endswith("(state, priority DESC, created_at, id)")
+            assert made.endswith("(state, priority DESC, created_at, turn, id)")
             (name,) = [one for one in inspector.get_columns("jobs") if one["name"] == "name"]
             column_type: Any = name["type"]
             assert column_type.collation == "C"

@@ -44,7 +44,7 @@ def set_rows(monkeypatch: pytest.MonkeyPatch) -> SetRows:
             licence="None needed",
         )
         monkeypatch.setitem(BUILTIN, name, info)
-        monkeypatch.setattr("regcore.data.prepare.load", lambda source, data_dir: RawData(info, x, y))
+        monkeypatch.setattr("regcore.data.prepare.load", lambda source, data_dir, **options: RawData(info, x, y))
 
     return let
 
@@ -95,7 +95,7 @@ def test_where_few_features_matter_l1_helps_and_what_cannot_act_does_not(set_row
     verdicts = ablate_for_real(
         "test/loss",
         [TOO_WEAK_L2, L1, TOO_RARE_DROPOUT],
-        data={"name": "diabetes"},
+        data={"name": "diabetes", "standardize_target": False},
         task={"loss": "half_mse"},
         model={"kind": "linear"},
         optimizer={"kind": "sgd", "learning_rate": 0.01},
@@ -112,7 +112,7 @@ def test_where_every_feature_matters_alike_and_much_a_strong_l1_hurts(set_rows: 
     verdicts = ablate_for_real(
         "test/loss",
         [TOO_WEAK_L2, L1 | {"strength": 0.5}],
-        data={"name": "diabetes"},
+        data={"name": "diabetes", "standardize_target": False},
         task={"loss": "half_mse"},
         model={"kind": "linear"},
         optimizer={"kind": "sgd", "learning_rate": 0.01},

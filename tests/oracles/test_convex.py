@@ -17,7 +17,7 @@ def fit(data: str, regularizers: list[dict], *, loss: str, optimizer: dict, epoc
     """A linear model trained to its minimum; returns features, targets, coefficients and intercept."""
     result = train(
         {
-            "data": {"kind": "builtin", "name": data, "validation_fraction": 0},
+            "data": {"kind": "builtin", "name": data, "validation_fraction": 0, "standardize_target": False},
             "task": {"loss": loss},
             "model": {"kind": "linear"},
             "optimizer": optimizer,
@@ -137,7 +137,7 @@ def test_input_dropout_on_least_squares_equals_its_ridge() -> None:
     p = 0.3
     result = train(
         {
-            "data": {"kind": "builtin", "name": "diabetes", "validation_fraction": 0},
+            "data": {"kind": "builtin", "name": "diabetes", "validation_fraction": 0, "standardize_target": False},
             "task": {"loss": "half_mse"},
             "model": {"kind": "linear"},
             "optimizer": {"kind": "sgd", "learning_rate": 0.05, "momentum": 0.9, "schedule": {"kind": "cosine"}},

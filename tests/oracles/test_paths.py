@@ -19,7 +19,7 @@ from regcore.statistics import PathPoint, regularization_path
 def path_job(data: str, penalty: dict[str, Any], *, loss: str, rate: float, epochs: int) -> dict[str, Any]:
     """A linear model with this penalty."""
     return {
-        "data": {"kind": "builtin", "name": data, "validation_fraction": 0},
+        "data": {"kind": "builtin", "name": data, "validation_fraction": 0, "standardize_target": False},
         "task": {"loss": loss},
         "model": {"kind": "linear"},
         "optimizer": {"kind": "sgd", "learning_rate": rate, "momentum": 0.9},

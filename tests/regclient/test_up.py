@@ -11,6 +11,8 @@ import httpx2
 import psutil
 import pytest
 
+from regclient.embedded_redis import BUNDLED_VARIABLE
+from regclient.errors import RegClientError
 from regclient.process import wait_until
 from regclient.up import EmbeddedStack, StackError, StackOptions, free_port, require_free_port, run_stack
 
@@ -189,7 +191,9 @@ def test_a_part_that_dies_while_it_starts_is_named_with_its_last_words(tmp_path:
             os.kill(pid_in(line), signal.SIGKILL)
 
     with (
-        pytest.raises(StackError, match=r"redis died \(killed by SIGKILL\)(?s:.*)redis\.log:(?s:.*)ready to accept"),
+        pytest.raises(
+            StackError, match=r"redis died \(killed by SIGKILL\)(?s:.*)redis\.log:(?s:.*)(?i:ready to accept)"
+        ),
         EmbeddedStack(StackOptions(port=free_port(), data_dir=tmp_path), announce),
     ):
         pass
@@ -221,6 +225,36 @@ def test_a_second_up_in_the_same_folder_is_refused(stack: Any, regcore: Any) -> 
 
     assert done.returncode == 1
     assert f"pid {stack.process.pid}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "what_is_said"),
+    [
+        ("exit 127", "to be a Redis or a Valkey that runs; `--version` gave exit code 127"),
+        (
+            '[ "$1" != --version ] || exec echo "Redis server v=7.0.15"; exit 1',
+            r"redis died \(exit code 1\)\. It ran .*/redis-server;(?s:.*)redis\.log:\n\(none\)",
+        ),
+    ],
+    ids=["does not run at all", "ends at once"],
+)
+def test_a_redis_of_the_machine_that_is_broken_is_named(
+    script: str, what_is_said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    binary = tmp_path / "bin" / "redis-server"
+    binary.parent.mkdir()
+    binary.write_text(f"#!/bin/sh\n{script}\n")
+    binary.chmod(0o755)
+    monkeypatch.setenv("PATH", str(binary.parent), prepend=os.pathsep)
+    monkeypatch.delenv(BUNDLED_VARIABLE, raising=False)
+
+    with (
+        pytest.raises(RegClientError, match=what_is_said) as raised,
+        EmbeddedStack(StackOptions(port=free_port(), data_dir=tmp_path / "regcore"), quiet),
+    ):
+        pass
+
+    assert str(binary) in str(raised.value)
 
 
 def test_an_embedded_stack_starts_and_leaves_nothing(tmp_path: Path) -> None:

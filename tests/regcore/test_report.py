@@ -68,6 +68,17 @@ def test_regression_metrics_are_scikit_learns_inside_their_intervals(regression_
         assert entry["low"] < entry["value"] < entry["high"]
 
 
+@pytest.mark.parametrize("num_rows", [2, 113, 1000])
+def test_targets_that_are_all_equal_have_no_r2_however_their_mean_is_rounded(num_rows):
+    targets = np.full(num_rows, 14.62)
+    predictions = targets + np.linspace(-1, 1, num_rows)
+
+    rows = SplitEvaluation((predictions - targets) ** 2, predictions, targets)
+    metrics = report_of("regression", {"train": rows})["metrics"]["train"]
+
+    assert metrics["r2"]["value"] is None
+
+
 def test_the_gap_is_test_minus_train_with_an_interval(classifier_evaluations):
     report = report_of("classification", classifier_evaluations)
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from regcore.doubts import RunShape
 from regcore.schedule import Moment, Schedule
 
 read = TypeAdapter(Schedule).validate_python
@@ -38,9 +39,9 @@ def test_factors_follow_the_table(schedule, factors):
 
 
 @pytest.mark.parametrize("final_factor", [0.0, 0.2])
-def test_cosine_is_torchs_cosine_annealing(final_factor):
+def test_cosine_is_torchs_cosine_annealing_that_ends_at_the_last_step(final_factor):
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
-    annealing = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=8, eta_min=final_factor)
+    annealing = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=7, eta_min=final_factor)
     expected = []
     for _ in range(8):
         expected.append(annealing.get_last_lr()[0])
@@ -50,11 +51,62 @@ def test_cosine_is_torchs_cosine_annealing(final_factor):
     assert table({"kind": "cosine", "final_factor": final_factor}) == pytest.approx(expected)
 
 
-def test_cosine_falls_over_what_the_warm_up_leaves():
+def test_cosine_falls_from_the_last_step_of_warm_up_to_the_last_of_all():
     factors = table({"kind": "cosine", "warmup_epochs": 2})
 
     assert factors[:4] == pytest.approx([0.25, 0.5, 0.75, 1])
-    assert factors[4:] == pytest.approx([(1 + math.cos(math.pi * done)) / 2 for done in (0, 0.25, 0.5, 0.75)])
+    assert factors[3:] == pytest.approx([(1 + math.cos(math.pi * done / 4)) / 2 for done in range(5)])
+
+
+@pytest.mark.parametrize("final_factor", [0, 0.1, 1, 3.7, 1e20])
+@pytest.mark.parametrize("num_steps", [2, 3, 5, 100])
+def test_cosine_has_the_base_value_first_and_exactly_the_ends_last(final_factor, num_steps):
+    factors = table({"kind": "cosine", "final_factor": final_factor}, 1, num_steps)
+
+    assert (factors[0], factors[-1]) == (1, final_factor)
+
+
+def test_cosine_of_a_single_step_has_the_base_value():
+    assert table({"kind": "cosine", "final_factor": 0.5}, 1, 1) == [1]
+
+
+@pytest.mark.parametrize(
+    ("warmup_epochs", "last"),
+    [(3.5, 0.5), (4, 1), (8, 0.5), (800, 0.005), (1e308, 0)],
+    ids=["one step short", "to the last step", "twice as long", "a hundred times", "for ever"],
+)
+def test_a_warm_up_to_the_end_leaves_the_cosine_no_step(warmup_epochs, last):
+    factors = table({"kind": "cosine", "final_factor": 0.5, "warmup_epochs": warmup_epochs})
+
+    assert factors[-1] == pytest.approx(last)
+    assert factors[:-1] == pytest.approx([min(1, k / (2 * warmup_epochs)) for k in range(1, 8)])
+
+
+def test_a_step_that_grows_beyond_all_numbers_is_infinite():
+    assert read({"kind": "step", "gamma": 10, "every_epochs": 1}).factor(Moment(400, 1, 500)) == math.inf
+
+
+any_schedule = st.one_of(
+    st.fixed_dictionaries({"kind": st.just("constant"), "warmup_epochs": st.floats(0, 20)}),
+    st.fixed_dictionaries(
+        {"kind": st.just("cosine"), "warmup_epochs": st.floats(0, 20), "final_factor": st.floats(0, 10)}
+    ),
+    st.fixed_dictionaries(
+        {
+            "kind": st.just("step"),
+            "warmup_epochs": st.floats(0, 20),
+            "gamma": st.floats(0.01, 5),
+            "every_epochs": st.integers(1, 5),
+        }
+    ),
+)
+
+
+@given(schedule=any_schedule, steps_per_epoch=st.integers(1, 5), num_epochs=st.integers(1, 12))
+def test_the_peak_is_the_largest_factor_of_any_step(schedule, steps_per_epoch, num_epochs):
+    peak = read(schedule).peak(RunShape(num_epochs, steps_per_epoch, num_epochs, 10))
+
+    assert peak == pytest.approx(max(table(schedule, steps_per_epoch, num_epochs)), rel=1e-12)
 
 
 schedules = st.one_of(

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +15,8 @@ from typing import Any
 import httpx2
 import psutil
 import redis
+
+from regclient.embedded_redis import find_redis_server, redis_command
 
 TERMINAL = ("succeeded", "failed", "cancelled")
 START_TIMEOUT_S = 60.0
@@ -86,8 +87,22 @@ class Part:
 
     def runners(self) -> list[psutil.Process]:
         """A worker's runners: those that train first, then those that have used the processor the most."""
-        children = psutil.Process(self.pid).children()
+        children = self._children("regcore-runner")
         return sorted(children, key=lambda child: (not _trains(child), -sum(child.cpu_times()[:2])))
+
+    def templates(self) -> list[psutil.Process]:
+        """What a worker's runners are forked from: one, but for the moments in which there is none."""
+        return self._children("regcore-template")
+
+    def _children(self, title: str) -> list[psutil.Process]:
+        return [child for child in psutil.Process(self.pid).children() if _is_called(child, title)]
+
+
+def _is_called(process: psutil.Process, title: str) -> bool:
+    try:
+        return process.cmdline()[:1] == [title]
+    except psutil.NoSuchProcess:  # it has ended meanwhile
+        return False
 
 
 def _trains(runner: psutil.Process) -> bool:
@@ -122,8 +137,7 @@ class LiveStack:
 
     def start(self, num_workers: int = 1) -> "LiveStack":
         """Start every part and wait until jobs can run."""
-        options = ["--port", "0", "--unixsocket", str(self._socket), "--dir", str(self.folder), "--save", ""]
-        self._add("redis", [_redis_binary(), *options]).start()
+        self._add("redis", redis_command(find_redis_server(), self._socket, self.folder)).start()
         self.await_redis()
         if not self.is_sqlite:
             self.run("jobs.migrate")
@@ -293,9 +307,3 @@ def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
-
-
-def _redis_binary() -> str:
-    found = shutil.which("redis-server") or shutil.which("valkey-server")
-    assert found is not None, "redis-server or valkey-server must be on PATH"
-    return found

@@ -9,26 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from supervising import wait_for
 
 from jobs.artifacts import ArtifactStore
 from jobs.live import Notifier
-from jobs.migrate import migrate
 from jobs.model import Capabilities, Job, NewJob
 from jobs.settings import Settings
 from jobs.store import Store, open_store
 from worker.devices import Slot
 from worker.environment import runner_environment
 from worker.live_run import Surroundings
-from worker.process import RunnerProcess
+from worker.process import RunnerProcess, RunnerTemplate, adopt_orphans
 from worker.supervisor import Supervisor
 
 SCRIPTED = (sys.executable, str(Path(__file__).with_name("scripted_runner.py")))
 
 
 @pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    migrate(settings)
-    opened = open_store(settings)
+def store(with_tables: Settings) -> Iterator[Store]:
+    opened = open_store(with_tables)
     yield opened
     opened.close()
 
@@ -89,15 +88,39 @@ def submit_group(submit: Callable[..., Job]) -> Callable[..., list[Job]]:
     return submit_group
 
 
+@pytest.fixture(scope="module")
+def temporary(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the templates of a module, and their runners, put temporary files."""
+    return tmp_path_factory.mktemp("temporary")
+
+
+@pytest.fixture(scope="module")
+def make_template(temporary: Path) -> Iterator[Callable[..., RunnerTemplate]]:
+    """Make templates, each of which starts with its first runner: one for each program, for all tests of a module."""
+    made: dict[tuple[str, ...], RunnerTemplate] = {}
+
+    def make(*program: str) -> RunnerTemplate:
+        if program not in made:
+            environment = runner_environment(os.environ, 1, temporary)
+            made[program] = RunnerTemplate(environment, *([program] if program else []))
+        return made[program]
+
+    yield make
+    for template in made.values():
+        template.close()
+    adopt_orphans(False)
+
+
 @pytest.fixture
-def start_scripted() -> Iterator[Callable[..., RunnerProcess]]:
+def start_scripted(make_template: Callable[..., RunnerTemplate]) -> Iterator[Callable[..., RunnerProcess]]:
     """Start scripted runners; all of them are dead after the test."""
     started: list[RunnerProcess] = []
 
     def start(warm_up_s: float = 0.0) -> RunnerProcess:
-        program = [*SCRIPTED, str(warm_up_s)]
-        started.append(RunnerProcess(runner_environment(os.environ, 1), program))
-        return started[-1]
+        runner = make_template(*SCRIPTED, str(warm_up_s)).start_runner()
+        started.append(runner)
+        wait_for(lambda: runner.returncode is not None or runner.pid is not None)
+        return runner
 
     yield start
     for runner in started:

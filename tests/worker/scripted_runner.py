@@ -1,9 +1,10 @@
-"""Stands in for `worker.runner` where a test needs one that misbehaves, or no torch: a job's name is a script.
+"""Stands in for template and runner where a test needs one that misbehaves, or no torch: a job's name is a script.
 
 It speaks the real protocol over the real pipes; only the training is make-believe.
 """
 
 import os
+import socket
 import sys
 import time
 from pathlib import Path
@@ -28,6 +29,7 @@ from worker.protocol import (
     decode,
     encode,
 )
+from worker.template import become_runner
 
 DIVERGED = {"code": "diverged", "message": "NaN", "remedy": "", "retryable": False, "details": {}}
 PAUSE_S = 0.3
@@ -36,7 +38,8 @@ EXHAUSTED = {**DIVERGED, "code": "out_of_memory", "message": "too much"}
 
 
 def main() -> None:
-    warm_up_s, commands_fd, events_fd = float(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    warm_up_s, requests_fd = float(sys.argv[1]), int(sys.argv[2])
+    commands_fd, events_fd = become_runner(socket.socket(fileno=requests_fd))
     commands = os.fdopen(commands_fd, "rb")
     events = os.fdopen(events_fd, "wb", buffering=0)
     time.sleep(warm_up_s)

@@ -35,9 +35,10 @@ class Stack:
         self._publisher = make_publisher(settings)
         self._workers = []
 
-    def start_worker(self):
+    def start_worker(self, **environment):
         environment = {
             **os.environ,
+            **environment,
             "REGCORE_DATA_DIR": str(self.settings.data_dir),
             "REGCORE_REDIS_URL": self.settings.redis_url,
             "REGCORE_LEASE_S": str(self.settings.lease_s),
@@ -66,10 +67,6 @@ class Stack:
         while self.store.state("t", job_id) not in states:
             assert time.monotonic() < deadline, self.store.get("t", job_id)
             time.sleep(0.02)
-
-    def runner_of(self, worker):
-        """The runner that trains: the child with the most processor time."""
-        return max(psutil.Process(worker.pid).children(), key=lambda child: sum(child.cpu_times()[:2]))
 
     def close(self):
         for worker in self._workers:
@@ -136,3 +133,24 @@ def test_a_killed_worker_takes_its_runners_with_it_and_another_takes_the_job(sta
     ended = stack.store.get("t", job)
     assert ended.attempt == 2
     assert "worker_lost" in [step.reason for step in ended.transitions]
+
+
+def test_nothing_temporary_is_ever_outside_the_data_directory_for_a_kill_to_leave(stack, tmp_path):
+    watched = tmp_path / "temporary"
+    watched.mkdir()
+    seen = set()
+    worker = stack.start_worker(TMPDIR=str(watched))
+    done = stack.submit()
+
+    while stack.store.state("t", done) != "succeeded":
+        seen.update(path.name for path in watched.iterdir())
+        time.sleep(0.005)
+    (row,) = stack.store.workers()
+    inside = stack.settings.data_dir / "tmp" / row.id
+    has_place = inside.is_dir()
+    worker.kill()
+    worker.wait()
+    seen.update(path.name for path in watched.iterdir())
+
+    assert seen == set()
+    assert has_place

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 from worker.environment import runner_environment
 
 
@@ -10,7 +12,7 @@ def test_no_credential_reaches_a_runner():
         "PGPASSWORD": "secret",
     }
 
-    environment = runner_environment({**secrets, "PATH": "/bin", "LC_ALL": "C.UTF-8"}, 2)
+    environment = runner_environment({**secrets, "PATH": "/bin", "LC_ALL": "C.UTF-8"}, 2, Path("/tmp"))
 
     assert not set(secrets) & set(environment)
     assert environment["PATH"] == "/bin"
@@ -18,6 +20,16 @@ def test_no_credential_reaches_a_runner():
 
 
 def test_the_number_of_threads_wins_over_the_workers_own():
-    environment = runner_environment({"OMP_NUM_THREADS": "64"}, 3)
+    environment = runner_environment({"OMP_NUM_THREADS": "64"}, 3, Path("/tmp"))
 
     assert environment["OMP_NUM_THREADS"] == environment["OPENBLAS_NUM_THREADS"] == "3"
+
+
+def test_temporary_files_go_where_the_worker_says_and_not_where_its_own_go():
+    environment = runner_environment({"TMPDIR": "/tmp", "TMP": "/tmp", "TEMP": "/tmp"}, 1, Path("/data/tmp/wrk_1"))
+
+    assert {name: environment.get(name) for name in ("TMPDIR", "TMP", "TEMP")} == {
+        "TMPDIR": "/data/tmp/wrk_1",
+        "TMP": None,
+        "TEMP": None,
+    }

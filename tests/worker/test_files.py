@@ -1,8 +1,19 @@
 import csv
+import tempfile
+from pathlib import Path
 
 import pytest
 
-from worker.files import LogFollower, RunDirectory, remove_run, run_ids, run_output
+from worker.files import (
+    LogFollower,
+    RunDirectory,
+    remove_run,
+    remove_temporary,
+    run_ids,
+    run_output,
+    temporary_dir,
+    temporary_files_in,
+)
 
 
 @pytest.fixture
@@ -133,3 +144,26 @@ def test_folders_of_runs_are_found_and_removed(tmp_path):
 
     assert found == {3, 12}
     assert run_ids(tmp_path) == {12}
+
+
+def test_temporary_files_are_gone_with_their_folder(tmp_path):
+    folder = temporary_dir(tmp_path, "wrk_1")
+
+    with temporary_files_in(folder):
+        Path(tempfile.mkdtemp()).joinpath("left").touch()
+        num_inside = len(list(folder.iterdir()))
+    after = tempfile.gettempdir()
+
+    assert num_inside == 1
+    assert not folder.exists()
+    assert not Path(after).is_relative_to(tmp_path)
+
+
+def test_only_workers_that_are_gone_lose_their_temporary_files(tmp_path):
+    for worker_id in ("wrk_1", "wrk_2"):
+        temporary_dir(tmp_path, worker_id).joinpath("regcore-x").mkdir(parents=True)
+
+    remove_temporary(tmp_path, {"wrk_2"})
+    remove_temporary(tmp_path / "without", set())
+
+    assert [path.name for path in (tmp_path / "tmp").iterdir()] == ["wrk_2"]

@@ -95,3 +95,11 @@ def test_only_a_loss_counts_as_one():
 
 def test_only_a_run_that_goes_on_is_saved_first():
     assert {cause for cause in StopCause if cause.saves} == {StopCause.PAUSE, StopCause.DRAIN}
+
+
+def test_one_that_was_halved_says_by_what():
+    details = {"epoch": 2, "metric": "validation/loss", "value": 0.5}
+
+    verdict = judge(Ended("job_1", "halved", reason={"code": "halved", "details": details}), None, {})
+
+    assert verdict.reason["details"] == details

@@ -72,7 +72,7 @@ def test_closing_ends_the_process(runner):
 
 
 def test_a_runner_that_dies_while_it_warms_up_is_not_ready(start_scripted):
-    runner = start_scripted()
+    runner = start_scripted(warm_up_s=600)
     runner.kill()
 
     assert not runner.wait_ready(5)

@@ -3,6 +3,7 @@ import pytest
 from worker.protocol import (
     _TYPES,
     Accepted,
+    Born,
     Ended,
     Finished,
     Fit,
@@ -35,6 +36,7 @@ MESSAGES = [
     Leave("job_1", None),
     Judged(3, ["job_1"]),
     Stop(save=True),
+    Born(7),
     Ready({"torch": "2.9"}),
     Fitting(16, 10**9),
     Started(7),

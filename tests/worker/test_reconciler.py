@@ -13,7 +13,7 @@ from jobs.model import Capabilities, NewRecord, WorkerInfo
 from jobs.queue import QUEUE_NAME, make_publisher
 from jobs.states import JobState
 from worker.checkpoints import RunCheckpoints
-from worker.files import RunDirectory, run_ids
+from worker.files import RunDirectory, run_ids, temporary_dir
 from worker.reconciler import Periodic, beat, pay_files, reconcile, tidy, wake_idle
 
 CPU = Capabilities(frozenset({"cpu"}))
@@ -179,6 +179,17 @@ def make_older(path, age_s):
 
 
 WEEK_S = 7 * 86_400
+
+
+def test_tidying_deletes_the_temporary_files_of_workers_that_are_no_more(store, settings):
+    known = WorkerInfo("wrk_1", "node", Capabilities(frozenset({"cpu"})), [], {})
+    store.register_worker(known)
+    for worker_id in ("wrk_0", "wrk_1"):
+        temporary_dir(settings.data_dir, worker_id).mkdir(parents=True)
+
+    tidy(store, ArtifactStore(settings.artifacts_dir), settings)
+
+    assert [path.name for path in (settings.data_dir / "tmp").iterdir()] == ["wrk_1"]
 
 
 def test_tidying_keeps_a_checkpoint_for_as_long_as_somebody_may_go_on_from_it(store, save, settings):

@@ -8,27 +8,31 @@ import time
 import pytest
 
 from regcore.spec import parse_spec
-from worker.environment import runner_environment
 from worker.pipes import EXIT_LEASE_LOST
-from worker.process import RunnerProcess
 from worker.protocol import Ended, Finished, Fit, Fitting, Leave, Run, RunMember, Saved, Started, Stop, Wrote
 
 LONG = 100_000
 
 
 @pytest.fixture(scope="module")
-def warm():
+def template(make_template):
+    """The real one, with torch."""
+    return make_template()
+
+
+@pytest.fixture(scope="module")
+def warm(template):
     """One runner for the tests that leave it clean."""
-    runner = RunnerProcess(runner_environment(os.environ, 1))
+    runner = template.start_runner()
     assert runner.wait_ready(120)
     yield runner
     runner.close()
 
 
 @pytest.fixture
-def own():
+def own(template):
     """A runner for a test that ends it."""
-    runner = RunnerProcess(runner_environment(os.environ, 1))
+    runner = template.start_runner()
     assert runner.wait_ready(120)
     yield runner
     runner.close()
@@ -255,8 +259,8 @@ def test_sigterm_ends_an_idle_runner(own):
     assert own.returncode == 0
 
 
-def test_a_runner_whose_supervisor_dies_while_it_warms_up_ends_too():
-    cold = RunnerProcess(runner_environment(os.environ, 1))
+def test_a_runner_whose_supervisor_dies_while_it_warms_up_ends_too(template):
+    cold = template.start_runner()
 
     os.close(cold._commands)
     cold._commands = os.open(os.devnull, os.O_WRONLY)

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from regcore import load_predictor, train
+from regcore import Result, load_predictor, train
+from regcore.loop.stack import Stack
 from regcore.spec import parse_spec
 from worker import training
 from worker.pipes import Events
@@ -239,7 +240,48 @@ def test_one_that_its_sweep_stops_is_halved(make_run):
         "job_1": "succeeded",
         "job_2": "halved",
     }
+    assert events.ends()["job_2"].reason["details"] == {
+        "epoch": 1,
+        "metric": "validation/loss",
+        "value": judging.values["job_2"],
+    }
     assert len(events.records("job_2", "metrics")) == 1
+
+
+def test_one_whose_artifacts_cannot_be_made_costs_the_others_nothing(make_run, monkeypatch):
+    save = Result.save
+
+    def failing(result, directory):
+        if result.plan.resolved_spec.training.seed == 1:
+            raise ValueError("Out of range float values are not JSON compliant")
+        save(result, directory)
+
+    monkeypatch.setattr(Result, "save", failing)
+    events = Recorder()
+
+    finished = execute(make_run(*[make_spec(training={"seed": seed}) for seed in range(3)]), Commands(), events)
+
+    ends = events.ends()
+    assert [ends[f"job_{number}"].outcome for number in (1, 2, 3)] == ["succeeded", "failed", "succeeded"]
+    assert ends["job_2"].reason["code"] == "internal_error"
+    assert "Out of range float" in ends["job_2"].reason["message"]
+    assert not ends["job_2"].of_the_pass
+    assert finished.clean
+
+
+def test_what_fails_in_a_step_is_of_the_pass_and_leaves_no_runner_to_trust(make_run, monkeypatch):
+    def failing(stack, rows):
+        raise OverflowError("Result too large")
+
+    monkeypatch.setattr(Stack, "advance", failing)
+    events = Recorder()
+
+    finished = execute(make_run(*[make_spec(training={"seed": seed}) for seed in range(2)]), Commands(), events)
+
+    assert not finished.clean
+    for end in events.ends().values():
+        assert (end.outcome, end.of_the_pass) == ("failed", True)
+        assert end.reason["message"] == "step 1 failed with OverflowError: Result too large"
 
 
 def test_a_job_starts_from_the_weights_that_it_is_given(make_run, tmp_path):

@@ -113,6 +113,28 @@ def test_more_members_than_the_server_takes_are_refused(client: TestClient, swee
     assert "10,002" in problem["detail"]
 
 
+def test_a_seed_that_no_split_can_have_stores_nothing(
+    client: TestClient, sweep_spec: Json, num_jobs: Any, problem_of: Any
+) -> None:
+    sweep_spec |= {"seeds": [0, 2**32], "vary_split": True}
+
+    problem = problem_of(client.post("/v1/sweeps", json=sweep_spec), 422, "invalid_spec")
+
+    assert pointers(problem) == ["/seeds/1"]
+    assert num_jobs() == 0
+
+
+def test_trials_that_fall_together_are_told_with_the_sweep(client: TestClient, sweep_spec: Json) -> None:
+    sweep_spec |= {"strategy": {"kind": "random", "num_trials": 40}}
+
+    checked = client.post("/v1/sweeps", params={"validate_only": "true"}, json=sweep_spec).json()
+    sweep = submit(client, sweep_spec)
+
+    assert [one["code"] for one in sweep["warnings"]] == ["fewer_trials"]
+    assert sweep["warnings"][0] in checked["warnings"]
+    assert client.get(f"/v1/sweeps/{sweep['id']}").json()["warnings"] == sweep["warnings"]
+
+
 def test_validating_stores_nothing(client: TestClient, sweep_spec: Json, num_jobs: Any) -> None:
     response = client.post("/v1/sweeps", params={"validate_only": True}, json=sweep_spec)
 

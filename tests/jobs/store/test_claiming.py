@@ -1,12 +1,13 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from one_job import finish, ids_of, saved
 from sqlalchemy import event, text
 
 from jobs.database import Database
-from jobs.model import Capabilities, ClaimedRun, Job, JobEnd
+from jobs.model import Capabilities, ClaimedRun, Job, JobEnd, NewJob, NewSweep
 from jobs.states import JobState
 from jobs.store import Store
 
@@ -58,6 +59,19 @@ def test_high_priority_first_then_oldest(store: Store, submit: Callable[..., Job
     claimed = [run.jobs[0].name for run in (store.claim("wrk_1", cpu) for _ in range(5)) if run]
 
     assert claimed == ["3", "5", "2", "4", "1"]
+
+
+def test_of_jobs_made_at_once_the_lowest_turn_goes_first_and_lists_keep_the_order_of_their_making(
+    store: Store, tenant: str, new_job: Callable[..., NewJob], cpu: Capabilities
+) -> None:
+    place = {"variant": None, "values": {}, "seed": 0}
+    members = [replace(new_job(), turn=turn, sweep={**place, "candidate": str(turn)}) for turn in (2, 0, 1)]
+    sweep = store.submit_sweep(tenant, NewSweep(None, {}, {}, members)).sweep
+
+    claimed = [store.claim("wrk_1", cpu) for _ in range(3)]
+
+    assert [(run.jobs[0].sweep or {})["candidate"] for run in claimed if run] == ["0", "1", "2"]
+    assert [one.candidate for one in store.sweep_members(tenant, sweep.id, "x")] == ["2", "0", "1"]
 
 
 @pytest.mark.parametrize(

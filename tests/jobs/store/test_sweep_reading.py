@@ -1,10 +1,12 @@
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from one_job import finish
 
 from jobs.errors import InvalidCursorError
-from jobs.model import JobFilter, Sweep, SweepFilter
+from jobs.model import Capabilities, JobFilter, NewJob, NewSweep, Sweep, SweepFilter
 from jobs.states import JobState, Reason, SweepState, make_reason
 from jobs.store import Store
 
@@ -73,6 +75,28 @@ def test_the_objective_is_read_from_the_results(store: Store, submit_sweep: Subm
     assert (second.objective, second.state) == (None, JobState.SUCCEEDED)
     assert members(store, tenant, sweep)[0].result is None
     assert store.sweep_members(tenant, sweep.id, "test/loss")[0].objective == 0.7
+
+
+def test_how_far_a_member_of_a_halving_came_is_told(
+    store: Store, new_job: Callable[..., NewJob], cpu: Capabilities, tenant: str
+) -> None:
+    rungs = {"epochs": [1, 3], "eta": 2, "metric": METRIC, "mode": "min"}
+    place = {"variant": None, "values": {}, "seed": 0, "candidate": "0", "rungs": rungs}
+    sweep = store.submit_sweep(tenant, NewSweep(None, {}, {}, [replace(new_job(), sweep=place)])).sweep
+    claimed = store.claim("wrk_1", cpu)
+    assert claimed is not None
+    store.start_all(claimed.run_id)
+    (before,) = members(store, tenant, sweep)
+
+    for epoch, loss in ((1, 0.5), (3, 0.4)):
+        store.judge_rung(
+            claimed.run_id, epoch, {claimed.jobs[0].id: loss}, lambda _, new, *__: dict.fromkeys(new, True)
+        )
+    finish(store, claimed.run_id, claimed.jobs[0].id, JobState.CANCELLED, reason=make_reason(Reason.HALVED))
+
+    (after,) = members(store, tenant, sweep)
+    assert (before.was_halved, before.rung, before.rung_value) == (False, 0, None)
+    assert (after.was_halved, after.rung, after.rung_value) == (True, 3, 0.4)
 
 
 def test_sweeps_are_listed_page_by_page_the_newest_first(store: Store, submit_sweep: Submit, tenant: str) -> None:

@@ -1,5 +1,6 @@
+import dataclasses
 import gzip
-import shutil
+import struct
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,12 +8,11 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_digits
 
-from regcore.data.catalogue import BUILTIN
-from regcore.data.load import DEBIAN_DIR, load
+from regcore.data.catalogue import BUILTIN, TORCHVISION
+from regcore.data.load import load
 from regcore.errors import InvalidDataError
 
-FASHION = DEBIAN_DIR / "fashion-mnist"
-needs_fashion = pytest.mark.skipif(not FASHION.is_dir(), reason="apt package dataset-fashion-mnist is not installed")
+NUM_TRAIN, NUM_TEST = 20, 10
 
 
 def source(name: str, kind: str = "builtin") -> SimpleNamespace:
@@ -54,31 +54,76 @@ def test_diabetes_comes_in_its_own_units():
     assert raw.y.dtype == np.float64
 
 
-@needs_fashion
-@pytest.mark.parametrize("data_dir", [DEBIAN_DIR, FASHION])
-def test_fashion_mnist_is_read_as_debian_lays_it(data_dir):
-    raw = load(source("FashionMNIST", "torchvision"), data_dir)
-
-    assert raw.x.shape == (60_000, 1, 28, 28)
-    assert raw.official_test is not None
-    assert raw.official_test[0].shape == (10_000, 1, 28, 28)
-    packed = gzip.decompress((FASHION / "t10k-images-idx3-ubyte.gz").read_bytes())
-    assert np.array_equal(np.round(raw.official_test[0][0] * 255).ravel(), list(packed[16 : 16 + 784]))
-    assert np.bincount(raw.y).tolist() == [6000] * 10
+def idx(values: np.ndarray) -> bytes:
+    """An IDX file as LeCun describes it: two zeros, 8 for bytes, the number of dimensions, each size, the values."""
+    return struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape) + values.tobytes()
 
 
-@needs_fashion
-def test_fashion_mnist_is_read_from_torchvisions_own_layout(tmp_path):
-    raw_folder = tmp_path / "FashionMNIST" / "raw"
-    raw_folder.mkdir(parents=True)
-    for packed in FASHION.glob("*.gz"):
-        with gzip.open(packed) as content, (raw_folder / packed.stem).open("wb") as target:
-            shutil.copyfileobj(content, target)
+@pytest.fixture
+def small_fashion(monkeypatch):
+    """Fashion-MNIST with 20 and 10 rows in place of 60,000 and 10,000: its files by name, and what they say."""
+    rng = np.random.default_rng(0)
+    files = {}
+    for part, num_rows in (("train", NUM_TRAIN), ("t10k", NUM_TEST)):
+        files[f"{part}-images-idx3-ubyte"] = rng.integers(0, 256, (num_rows, 28, 28), np.uint8)
+        files[f"{part}-labels-idx1-ubyte"] = rng.integers(0, 10, num_rows, np.uint8)
+    for name in ("MNIST", "FashionMNIST"):
+        small = dataclasses.replace(TORCHVISION[name], num_rows=NUM_TRAIN, num_test_rows=NUM_TEST)
+        monkeypatch.setitem(TORCHVISION, name, small)
+    return files
+
+
+def write_packed(folder: Path, files: dict[str, np.ndarray]) -> Path:
+    """Lay them gzipped, as Debian does."""
+    folder.mkdir(parents=True)
+    for name, values in files.items():
+        (folder / f"{name}.gz").write_bytes(gzip.compress(idx(values)))
+    return folder
+
+
+def assert_is(raw, files: dict[str, np.ndarray]) -> None:
+    for (x, y), part in (((raw.x, raw.y), "train"), (raw.official_test, "t10k")):
+        images, labels = files[f"{part}-images-idx3-ubyte"], files[f"{part}-labels-idx1-ubyte"]
+        assert x.shape == (len(images), 1, 28, 28)
+        assert np.array_equal(x[:, 0], images.astype(np.float32) / np.float32(255))
+        assert (y.dtype, y.tolist()) == (np.int64, labels.tolist())
+
+
+@pytest.mark.parametrize("data_dir", [".", "fashion-mnist"], ids=["the folder above", "the set's own folder"])
+def test_fashion_mnist_is_read_as_debian_lays_it(data_dir, small_fashion, tmp_path):
+    write_packed(tmp_path / "fashion-mnist", small_fashion)
+
+    raw = load(source("FashionMNIST", "torchvision"), tmp_path / data_dir)
+
+    assert_is(raw, small_fashion)
+
+
+@pytest.mark.parametrize("folder", ["FashionMNIST/raw", "FashionMNIST"])
+def test_fashion_mnist_is_read_packed_where_torchvision_would_lay_it(folder, small_fashion, tmp_path):
+    write_packed(tmp_path / folder, small_fashion)
+
+    assert_is(load(source("FashionMNIST", "torchvision"), tmp_path), small_fashion)
+
+
+def test_fashion_mnist_is_read_from_torchvisions_own_layout(small_fashion, tmp_path):
+    folder = tmp_path / "FashionMNIST" / "raw"
+    folder.mkdir(parents=True)
+    for name, values in small_fashion.items():
+        (folder / name).write_bytes(idx(values))
 
     raw = load(source("FashionMNIST", "torchvision"), tmp_path)
 
-    assert raw.official_test is not None
-    assert len(raw.official_test[1]) == 10_000
+    assert_is(raw, small_fashion)
+
+
+def test_a_set_with_fewer_rows_than_the_table_says_is_refused(small_fashion, tmp_path):
+    fewer = {name: values[:5] for name, values in small_fashion.items()}
+    write_packed(tmp_path / "fashion-mnist", fewer)
+
+    with pytest.raises(
+        InvalidDataError, match=r"expected images of shape \(20, 1, 28, 28\); received \(5, 1, 28, 28\)"
+    ):
+        load(source("FashionMNIST", "torchvision"), tmp_path, allow_download=False)
 
 
 @pytest.mark.parametrize("name", ["FashionMNIST", "CIFAR10"])
@@ -89,18 +134,16 @@ def test_a_missing_set_says_where_it_looked_and_what_to_do(name, tmp_path):
     assert "REGCORE_DATA_SETS_DIR" in raised.value.remedy
 
 
-@needs_fashion
-def test_another_sets_folder_is_not_taken_for_it():
-    with pytest.raises(InvalidDataError):
-        load(source("MNIST", "torchvision"), FASHION, allow_download=False)
+def test_another_sets_folder_is_not_taken_for_it(small_fashion, tmp_path):
+    folder = write_packed(tmp_path / "fashion-mnist", small_fashion)
+
+    with pytest.raises(InvalidDataError, match="Cannot read the data set MNIST"):
+        load(source("MNIST", "torchvision"), folder, allow_download=False)
 
 
-@needs_fashion
-def test_a_damaged_file_is_invalid_data(tmp_path):
-    folder = tmp_path / "fashion-mnist"
-    shutil.copytree(FASHION, folder)
-    labels: Path = folder / "train-labels-idx1-ubyte.gz"
-    labels.write_bytes(labels.read_bytes()[:1000])
+def test_a_damaged_file_is_invalid_data(small_fashion, tmp_path):
+    labels = write_packed(tmp_path / "fashion-mnist", small_fashion) / "train-labels-idx1-ubyte.gz"
+    labels.write_bytes(labels.read_bytes()[:-12])
 
     with pytest.raises(InvalidDataError, match="Cannot read the data set FashionMNIST"):
         load(source("FashionMNIST", "torchvision"), tmp_path, allow_download=False)

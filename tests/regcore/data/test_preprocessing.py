@@ -1,4 +1,7 @@
 import json
+import statistics
+from dataclasses import replace
+from fractions import Fraction
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from regcore.data.catalogue import BUILTIN
 from regcore.data.load import load
-from regcore.data.preprocessing import Preprocessing, fit_preprocessing
+from regcore.data.preprocessing import Preprocessing, fit_preprocessing, fit_target_scaling
 
 WINE = load(SimpleNamespace(kind="builtin", name="wine"))
 DIGITS = load(SimpleNamespace(kind="builtin", name="digits"))
@@ -38,14 +41,68 @@ def test_images_are_standardized_by_channel_where_asked():
     assert standardized.std() == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("constant", [0.0, 0.1, -1e9])
-def test_a_constant_column_becomes_zeros(constant):
-    train = WINE.x.copy()
-    train[:, 3] = constant
+@pytest.mark.parametrize("num_rows", [1, 2, 3, 112, 113, 1000, 100_000])
+def test_constant_columns_become_zeros_however_many_rows_there_are(num_rows):
+    constants = np.array([14.62, 0.1, 1 / 3, 0.0, -1e-9, 1e9 + 0.1, -7e15, 1e-300, 1.3, 2.7, 3.1, 4.9, 5.3])
+    train = np.tile(constants, (num_rows, 1))
 
     fitted = fit_preprocessing(WINE.info, train, image_maximum=None, standardize=True)
 
-    assert np.abs(fitted.standardize(train)[:, 3]).max() <= abs(constant) * 1e-12
+    assert list(fitted.std) == StandardScaler().fit(train).scale_.tolist() == [1.0] * 13
+    assert not fitted.standardize(train).any()
+    assert fitted.standardize(train + 1)[:, 0] == pytest.approx(1)
+
+
+def test_columns_that_differ_by_rounding_alone_are_constant():
+    train = np.tile([[0.1 + 0.2], [0.3]], (50, 13))
+
+    fitted = fit_preprocessing(WINE.info, train, image_maximum=None, standardize=True)
+
+    assert fitted.std == (1.0,) * 13
+
+
+@pytest.mark.parametrize("num_rows", [3, 1000, 100_000])
+@pytest.mark.parametrize(("offset", "step"), [(1e9, 1e-3), (1.0, 1e-12), (-1e6, 1e-7), (0.0, 1e-30), (1e15, 1.0)])
+def test_columns_that_vary_a_little_around_much_are_scaled(num_rows, offset, step):
+    column = offset + step * np.random.default_rng(0).integers(0, 20, num_rows)
+    exact = (statistics.mean(map(Fraction, column)), statistics.pstdev(map(Fraction, column)))
+
+    fitted = fit_preprocessing(WINE.info, np.tile(column[:, None], (1, 13)), image_maximum=None, standardize=True)
+
+    assert fitted.mean[0] == pytest.approx(float(exact[0]), rel=1e-15)
+    assert fitted.std[0] == pytest.approx(float(exact[1]), rel=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("num_rows", [1, 2000])
+def test_a_channel_of_one_grey_becomes_zeros(num_rows, dtype):
+    info = replace(DIGITS.info, feature_shape=(2, 8, 8))
+    images = np.random.default_rng(0).random((num_rows, 2, 8, 8)).astype(dtype)
+    images[:, 1] = dtype(0.3)
+
+    fitted = fit_preprocessing(info, images, image_maximum=255.0, standardize=True)
+
+    assert fitted.std[1] == 1
+    assert fitted.std[0] == pytest.approx(images[:, 0].std(dtype=np.float64))
+    assert not fitted.standardize(images)[:, 1].any()
+
+
+@pytest.mark.parametrize("target", [14.62, 1e9 + 0.1, 0.0])
+@pytest.mark.parametrize("num_rows", [1, 113, 100_000])
+def test_constant_targets_are_only_moved(target, num_rows):
+    fitted = fit_target_scaling(np.full(num_rows, target))
+
+    assert (fitted.mean, fitted.scale) == (target, 1)
+
+
+def test_targets_are_scaled_and_undone():
+    targets = np.array([3.7, -1.3, 0.9, 11.1])
+
+    fitted = fit_target_scaling(targets)
+
+    assert fitted.scaled(targets).mean() == pytest.approx(0, abs=1e-15)
+    assert fitted.scaled(targets).std() == pytest.approx(1)
+    np.testing.assert_allclose(fitted.undone(fitted.scaled(targets)), targets, rtol=1e-15)
 
 
 @pytest.mark.parametrize("standardize", [True, False])

@@ -58,9 +58,13 @@ def test_targets_that_are_all_equal_have_no_r2_and_no_rows_of_it(monkeypatch, ma
 
     monkeypatch.setattr(group, "prepare", constant)
 
-    result = train(make_job(**REGRESSION))
+    records = []
+    result = train(make_job(**REGRESSION), on_record=records.append)
 
     assert result.metrics["test/r2"] is None
+    (warning,) = [record.body for record in records if record.kind == "warning"]
+    assert warning["code"] == "metric_not_finite"
+    assert "has no finite test/r2:" in warning["message"]
     assert "test/r2" not in result.rows
     assert {"test/loss", "test/mae", "train/r2"} <= result.rows.keys()
 
@@ -99,3 +103,24 @@ def test_the_report_tells_of_each_regularizer_with_its_penalty(make_job):
     assert (first["kind"], second["kind"]) == ("l2", "dropout")
     assert first["touched"] == ["linear1.weight", "head.weight"]
     assert second["touched"] == []
+
+
+@pytest.mark.parametrize(
+    "schedule", [{"kind": "constant"}, {"kind": "step", "every_epochs": 2, "gamma": 0.5}], ids=["constant", "step"]
+)
+def test_what_the_report_says_of_the_objective_is_of_the_epoch_that_was_kept(make_job, schedule):
+    """The oracle is a run that ends with that epoch."""
+    penalties = [{"kind": "l2", "strength": 0.05, "schedule": schedule}, {"kind": "l1", "strength": 1e-4}]
+    changes = {"optimizer": {"learning_rate": 1.5, "momentum": 0.0}, "training": {"epochs": 30, "batch_size": 10}}
+    job = make_job(**changes, regularizers=[*penalties, {"kind": "early_stopping", "patience": 5}])
+
+    stopped = train(job)
+
+    assert stopped.selected_epoch < stopped.history[-1]["epoch"]
+    changes["training"] |= {"epochs": stopped.selected_epoch}
+    until_then = train(make_job(**changes, regularizers=penalties))
+    assert stopped.weights_sha256 == until_then.weights_sha256
+    for found, expected in zip(stopped.report["regularizers"], until_then.report["regularizers"], strict=False):
+        assert found["share_of_objective"] == expected["share_of_objective"]
+    for name in ("norms", "sparsity", "metrics", "calibration", "generalization_gap"):
+        assert stopped.report[name] == until_then.report[name]

@@ -1,9 +1,12 @@
+import math
+
 import pytest
 import torch
 from sklearn.metrics import accuracy_score, mean_absolute_error, r2_score
 
 from regcore import make_plan, parse_spec
 from regcore.data.prepare import Split
+from regcore.data.preprocessing import TargetScaling
 from regcore.loop.evaluate import Evaluation, evaluate, measure, predicted_labels, probabilities
 from regcore.loop.losses import row_losses
 from regcore.loop.network import StackedNetwork
@@ -48,6 +51,39 @@ def test_r2_and_mae_are_sklearns_per_member():
     for values, member in zip(measured, outputs.squeeze(-1), strict=True):
         assert values["r2"] == pytest.approx(r2_score(targets, member))
         assert values["mae"] == pytest.approx(mean_absolute_error(targets, member))
+
+
+@pytest.mark.parametrize("num_rows", [1, 113, 1000])
+def test_targets_that_are_all_equal_have_no_r2_however_their_mean_is_rounded(num_rows):
+    targets = torch.full((num_rows,), 14.62, dtype=torch.float64)
+    outputs = targets.view(1, -1, 1) + 1
+
+    (values,) = measure(Evaluation(torch.ones(1, num_rows), outputs, targets), "mse")
+
+    assert math.isnan(values["r2"])
+    assert values["mae"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("loss", ["mse", "half_mse", "huber"])
+def test_scaled_targets_are_evaluated_in_their_own_unit(loss, make_job):
+    plan = make_plan(parse_spec(make_job(data={"kind": "builtin", "name": "diabetes"}, task={"loss": loss})))
+    network = StackedNetwork([plan], dtype=torch.float64, device=torch.device("cpu"), autocast=False)
+    targets = 3.7 * torch.randn(37, dtype=torch.float64) - 11.3
+    split = Split(torch.randn(37, 10, dtype=torch.float64), (targets + 11.3) / 3.7)
+
+    evaluation = evaluate(network, split, row_losses(loss), scaling=TargetScaling(-11.3, 3.7))
+
+    said = network.module(0)(split.x).detach().squeeze(1) * 3.7 - 11.3
+    errors = (said - targets).abs()
+    in_their_unit = {
+        "mse": errors**2,
+        "half_mse": errors**2 / 2,
+        # δ is 1 in the scaled unit, so 3.7 in this one.
+        "huber": torch.where(errors < 3.7, errors**2 / 2, 3.7 * (errors - 3.7 / 2)),
+    }
+    torch.testing.assert_close(evaluation.losses[0], in_their_unit[loss], rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(evaluation.outputs[0, :, 0], said)
+    torch.testing.assert_close(evaluation.targets, targets)
 
 
 def test_probabilities_sum_to_1_and_agree_with_the_labels():

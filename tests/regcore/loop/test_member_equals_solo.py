@@ -196,11 +196,9 @@ STACKS = {
 """Three jobs each, that differ in every number in which they may."""
 
 
-@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("name", [name for name, (part, _) in PARTS.items() if part.member_fields is not None])
 def test_every_part_that_fuses_has_an_example_whose_members_differ_in_all_that_they_may(name):
     part, examples = PARTS[name]
-    if part.member_fields is None:
-        pytest.skip("it trains alone")
 
     members = examples[part.model_fields["kind"].default]
 

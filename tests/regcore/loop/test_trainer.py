@@ -6,15 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from regcore import train
+from regcore import make_plan, train
 from regcore.checkpoint import load_newest, save_checkpoint
 from regcore.data.prepare import Split, prepare
 from regcore.errors import DivergedError, TrainingHalved, TrainingStopped
 from regcore.loop import checkpointer
 from regcore.loop.control import Control, Rungs
+from regcore.loop.group import Newcomer, train_group
 from regcore.spec import parse_spec
 
 DOUBLE = {"precision": "float64"}
@@ -337,6 +340,99 @@ def test_in_the_first_epoch_there_are_no_last_finite_metrics(make_diverging_job)
     assert caught.value.details["last_finite"] is None
 
 
+GROWING = {"kind": "step", "every_epochs": 1, "gamma": 4}
+
+
+@pytest.mark.parametrize(
+    ("parts", "causes", "said"),
+    [
+        (
+            {"optimizer": {"learning_rate": 1e3}},
+            ["/optimizer/learning_rate"],
+            "Lower optimizer.learning_rate (now 1000)",
+        ),
+        (
+            {"optimizer": {"learning_rate": 0.001, "schedule": GROWING}},
+            ["/optimizer/schedule/gamma", "/optimizer/learning_rate"],
+            "Lower optimizer.schedule.gamma (now 4), which had taken the learning rate to ",
+        ),
+        (
+            {"regularizers": [{"kind": "l2", "strength": 1e5}]},
+            ["/regularizers/0/strength", "/optimizer/learning_rate"],
+            "Lower regularizers.0.strength (now 100000): learning rate × strength was 100, and above 2 steps",
+        ),
+        (
+            {"regularizers": [{"kind": "elastic_net", "l1": 0, "l2": 1e5}]},
+            ["/regularizers/0/l2", "/optimizer/learning_rate"],
+            "Lower regularizers.0.l2 (now 100000)",
+        ),
+        (
+            {"regularizers": [{"kind": "weight_decay", "strength": 1e5}]},
+            ["/regularizers/0/strength", "/optimizer/learning_rate"],
+            "Lower regularizers.0.strength (now 100000)",
+        ),
+        (
+            {"regularizers": [{"kind": "l2", "strength": 10, "schedule": GROWING}]},
+            ["/regularizers/0/strength", "/regularizers/0/schedule/gamma", "/optimizer/learning_rate"],
+            "Lower regularizers.0.strength (now 10)",
+        ),
+    ],
+)
+def test_the_remedy_of_a_divergence_names_its_likeliest_cause(make_job, parts, causes, said):
+    data = {"kind": "builtin", "name": "diabetes"}
+    base = {"data": data, "model": {"kind": "linear"}, "training": {"epochs": 15}}
+    optimizer = {"learning_rate": 1e-3, "momentum": 0.0} | parts.get("optimizer", {})
+
+    with pytest.raises(DivergedError) as caught:
+        train(make_job(**base | parts | {"optimizer": optimizer}))
+
+    assert caught.value.remedy.startswith(said)
+    assert caught.value.details["likely_causes"] == causes
+
+
+def test_class_weights_are_named_where_they_multiply_the_loss(make_job):
+    job = make_job(task={"class_weights": [1e12] * 10}, optimizer={"learning_rate": 1e6}, training={"epochs": 30})
+
+    with pytest.raises(DivergedError) as caught:
+        train(job)
+
+    assert "Lower task.class_weights (the largest is 1e+12)" in caught.value.remedy
+
+
+def test_the_best_epoch_before_a_divergence_is_offered(make_job):
+    job = make_job(
+        data={"kind": "builtin", "name": "diabetes"},
+        model={"kind": "linear"},
+        optimizer={"learning_rate": 1e-3, "momentum": 0.0, "schedule": GROWING | {"every_epochs": 5, "gamma": 40}},
+        regularizers=[{"kind": "early_stopping", "patience": 50}],
+        training={"epochs": 30},
+    )
+    records = []
+
+    with pytest.raises(DivergedError) as caught:
+        train(job, on_record=records.append)
+
+    seen = {
+        record.body["epoch"]: record.body["values"]["validation/loss"] for record in records if record.kind == "metrics"
+    }
+    details = caught.value.details
+    epoch = min(seen, key=lambda epoch: math.inf if seen[epoch] is None else seen[epoch])
+    assert (details["best_epoch"], details["best_metric"]) == (epoch, "validation/loss")
+    assert details["best_value"] == seen[epoch]
+    assert f"Epoch {epoch} was the best before (validation/loss" in caught.value.remedy
+    until_then = train(job | {"training": job["training"] | {"epochs": epoch}})
+    assert until_then.selected_epoch == epoch
+    assert until_then.metrics["validation/loss"] == pytest.approx(seen[epoch], rel=1e-6)
+
+
+def test_without_selection_no_epoch_is_offered(make_diverging_job):
+    with pytest.raises(DivergedError) as caught:
+        train(make_diverging_job(10))
+
+    assert caught.value.details["best_epoch"] is None
+    assert "best" not in caught.value.remedy
+
+
 def test_a_diverged_state_is_never_saved(make_diverging_job, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpointer, "MAX_SHARE", math.inf)
     records = []
@@ -467,6 +563,32 @@ def test_whose_weights_are_kept_outlasts_an_interruption(make_job, make_trainer,
     assert finish(resumed) == finish(unmeasurable(make_trainer(*jobs)))
 
 
+def equal_validation_targets(trainer):
+    split = trainer.stack.data.validation
+    trainer.stack.data = replace(trainer.stack.data, validation=Split(split.x, torch.full_like(split.y, 14.62)))
+    return trainer
+
+
+def test_a_metric_without_a_value_ends_nobody_early_and_is_warned_of_once(make_job, make_trainer):
+    records = []
+    job = make_job(
+        data={"name": "diabetes"},
+        optimizer={"learning_rate": 1e-3},
+        regularizers=[{"kind": "early_stopping", "patience": 2, "metric": "validation/r2"}],
+        training=DOUBLE | {"epochs": 6},
+    )
+    trainer = equal_validation_targets(make_trainer(job))
+    trainer.members[0].on_record = records.append
+
+    ((history, selected_epoch, _),) = finish(trainer).values()
+
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4, 5, 6]
+    assert selected_epoch == 6
+    (warning,) = [record.body for record in records if record.kind == "warning"]
+    assert warning["code"] == "metric_undefined"
+    assert "validation/r2 has no value after epoch 1" in warning["message"]
+
+
 class Asking(Control):
     """Lets members leave before a step, to be saved where it is said."""
 
@@ -529,9 +651,61 @@ def test_a_rung_judges_by_the_metric_and_those_that_fall_leave(make_job, make_tr
         (["2"], type(None)),
     ]
     assert [(epoch, sorted(values)) for epoch, values in control.seen] == [(1, ["0", "1", "2"]), (2, ["0", "2"])]
-    history = endings[2].members[0].history
-    assert control.seen[1][1]["2"] == history[1]["values"]["validation/loss"]
-    assert [row["epoch"] for row in history] == [1, 2, 3, 4]
+    assert endings[1].error.details == {
+        "epoch": 2,
+        "metric": "validation/loss",
+        "value": control.seen[1][1]["0"],
+    }
+    assert [row["epoch"] for row in endings[2].members[0].history] == [3, 4]
+
+
+def test_a_rung_judges_by_what_an_evaluation_at_that_epoch_measures(make_job, make_trainer):
+    job = make_job(training={"epochs": 4, "eval_every_epochs": 4})
+    control = Judging([1, 2, 3], {})
+    list(make_trainer(job, control=control).run())
+
+    expected = [row["values"]["validation/loss"] for row in train(make_job(training={"epochs": 4})).history]
+
+    assert [values["0"] for _, values in control.seen] == expected[:3]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    eval_every=st.integers(1, 8),
+    patience=st.integers(1, 3),
+    metric=st.sampled_from(["validation/loss", "validation/accuracy"]),
+    epochs=st.sets(st.integers(1, 12)),
+    rate=st.sampled_from([0.3, 1.5, 3.0]),
+)
+def test_what_a_halving_trains_to_the_end_is_what_its_spec_trains_alone(
+    make_job, eval_every, patience, metric, epochs, rate
+):
+    job = make_job(
+        optimizer={"learning_rate": rate},
+        regularizers=[{"kind": "early_stopping", "patience": patience, "metric": metric}],
+        training={"epochs": 12, "eval_every_epochs": eval_every},
+    )
+
+    ((_, judged),) = train_group([Newcomer("0", make_plan(parse_spec(job)))], control=Judging(epochs, {}))
+
+    alone = train(job)
+    assert judged.weights_sha256 == alone.weights_sha256
+    assert judged.selected_epoch == alone.selected_epoch
+    assert judged.metrics == alone.metrics
+    assert without_time(judged.history) == without_time(alone.history)
+    assert judged.report == alone.report
+
+
+def test_a_loss_that_is_infinite_at_a_rung_alone_ends_nobody(make_job, make_trainer):
+    trainer = make_trainer(make_job(training={"epochs": 3, "eval_every_epochs": 3}), control=Judging([1, 2], {}))
+    measured = trainer.stack.measure
+    infinite = {"train/loss": math.inf, "validation/loss": math.inf}
+    trainer.stack.measure = lambda: [values | infinite if trainer.step < 12 else values for values in measured()]
+
+    (ending,) = trainer.run()
+
+    assert ending.error is None
+    assert trainer._control.seen == [(1, {"0": math.inf}), (2, {"0": math.inf})]
 
 
 class JudgingFirst(Control):
@@ -541,7 +715,7 @@ class JudgingFirst(Control):
         return Rungs(frozenset(range(1, 100))) if key == "0" else Rungs()
 
 
-def test_a_rung_of_others_is_no_evaluation_of_a_members_own(make_job, make_trainer, train_members):
+def test_a_rung_is_no_evaluation_of_a_members_own_nor_of_others(make_job, make_trainer, train_members):
     jobs = [
         make_job(
             optimizer={"learning_rate": 1.5},
@@ -553,11 +727,10 @@ def test_a_rung_of_others_is_no_evaluation_of_a_members_own(make_job, make_train
     endings = list(make_trainer(*jobs, control=JudgingFirst()).run())
     members = {member.key: member for ending in endings for member in ending.members}
 
-    (alone,) = train_members(jobs[1])
-    judged, other = [row["epoch"] for row in members["0"].history], [row["epoch"] for row in members["1"].history]
-    assert judged[:3] == [1, 2, 3]
-    assert other == [row["epoch"] for row in alone.history]
-    assert members["1"].selected_epoch == alone.selected_epoch
+    for key, job in zip("01", jobs, strict=True):
+        (alone,) = train_members(job)
+        assert [row["epoch"] for row in members[key].history] == [row["epoch"] for row in alone.history]
+        assert members[key].selected_epoch == alone.selected_epoch
 
 
 def test_progress_begins_with_the_first_step_and_ends_with_the_last(make_job):

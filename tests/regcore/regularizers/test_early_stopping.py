@@ -30,14 +30,20 @@ def heard(values, **options):
         ([3, 2, 2.5, 1], {"patience": 2}, [0, 1, 3], None),
         ([3, 2, 2.5, 2.4, 1], {"patience": 2}, [0, 1], 3),
         ([3, 3, 3], {"patience": 2}, [0], 2),
-        ([3, 2.95, 2.9, 2.85], {"patience": 3, "min_delta": 0.1}, [0, 3], None),
-        ([3, 2.95, 2.91], {"patience": 2, "min_delta": 0.1}, [0], 2),
+        ([3, 2.95, 2.9, 2.85], {"patience": 3, "min_delta": 0.1}, [0, 1, 2, 3], None),
+        ([3, 2.95, 2.91], {"patience": 2, "min_delta": 0.1}, [0, 1, 2], 2),
+        ([3, 2.75, 2.5], {"patience": 2, "min_delta": 0.5}, [0, 1, 2], 2),  # better by min_delta is not by more
+        ([3, 2.5, 2.25, 2], {"patience": 2, "min_delta": 0.5}, [0, 1, 2, 3], None),
+        ([2.5, 3, 2.5], {"patience": 3}, [0], None),  # of ties the first
+        ([0.5, 0.75, 0.75, 0.8], {"patience": 2, "metric": "validation/accuracy", "min_delta": 0.25}, [0, 1], 2),
         ([0.5, 0.6, 0.55, 0.7], {"patience": 2, "metric": "validation/accuracy"}, [0, 1, 3], None),
         ([0.5, 0.4, 0.3], {"patience": 2, "metric": "validation/accuracy"}, [0], 2),
         ([-1, 0.2, 0.1], {"patience": 1, "metric": "validation/r2"}, [0, 1], 2),
         ([9, 8, 8.5], {"patience": 1, "metric": "validation/mae"}, [0, 1], 2),
         ([math.nan, 2, math.nan, 1], {"patience": 2}, [1, 3], None),
-        ([math.nan, math.nan], {"patience": 2}, [], 1),
+        ([math.nan, math.nan, math.nan], {"patience": 2}, [], None),
+        ([2, math.nan, 3, math.nan, 4], {"patience": 2}, [0], 4),
+        ([2, math.inf, math.inf], {"patience": 2}, [0], 2),
     ],
 )
 def test_scripted_metrics_are_kept_and_stopped_as_the_rule_says(values, options, kept, stopped):
@@ -55,14 +61,46 @@ def test_each_member_is_judged_by_its_own_metric_and_patience():
     assert [verdict.stop for verdict in verdicts] == [set(), {0}, {0}]
 
 
-def test_a_member_that_was_not_evaluated_neither_waits_nor_is_kept():
-    effect = EarlyStopping.bind([EarlyStopping(patience=1), EarlyStopping(patience=1)], [])
+def test_a_metric_without_a_value_is_told_of_once_for_each_member():
+    effect = EarlyStopping.bind([EarlyStopping(), EarlyStopping(metric="validation/r2")], [])
 
-    verdicts = [effect.on_evaluation([{"validation/loss": a}, b]) for a, b in [(2, None), (1, None), (3, None)]]
+    verdicts = [
+        effect.on_evaluation([{"validation/loss": a}, {"validation/r2": b}])
+        for a, b in [(1, math.nan), (math.nan, math.nan), (math.nan, 0.5)]
+    ]
 
-    assert [verdict.keep for verdict in verdicts] == [{0}, {0}, set()]
-    assert verdicts[-1].stop == {0}
-    assert effect.on_evaluation([{"validation/loss": 0}, {"validation/loss": 9}]).keep == {1}
+    assert [verdict.undefined for verdict in verdicts] == [{1: "validation/r2"}, {0: "validation/loss"}, {}]
+
+
+def by_the_page(values, *, higher_is_better, patience, min_delta):
+    """The page's words in a loop of its own: the epoch that is kept and the one that stops, from 0."""
+    reference, in_a_row, stopped = None, 0, None
+    for number, value in enumerate(values):
+        m = -value if higher_is_better else value
+        if reference is None or m < reference - min_delta:
+            reference, in_a_row = m, 0
+        else:
+            in_a_row += 1
+        if in_a_row == patience:
+            stopped = number
+            break
+    seen = values if stopped is None else values[: stopped + 1]
+    return seen.index(max(seen) if higher_is_better else min(seen)), stopped
+
+
+@given(
+    values=st.lists(st.sampled_from([0, 0.25, 0.5, 0.75, 1]), min_size=1, max_size=12),
+    metric=st.sampled_from(["validation/loss", "validation/accuracy", "validation/r2", "validation/mae"]),
+    patience=st.integers(1, 4),
+    min_delta=st.sampled_from([0, 0.25, 0.5, 2]),
+)
+def test_the_formula_of_its_page_is_what_it_does_at_ties_too(values, metric, patience, min_delta):
+    kept, stopped = heard(values, metric=metric, patience=patience, min_delta=min_delta)
+
+    expected = by_the_page(
+        values, higher_is_better=metric.endswith(("accuracy", "r2")), patience=patience, min_delta=min_delta
+    )
+    assert (kept[-1], stopped) == expected
 
 
 @given(values=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30), patience=st.integers(1, 5))
@@ -101,6 +139,14 @@ def test_a_metric_that_the_task_has_not_is_refused(metric, task, fits):
     assert fits or metric in problem
 
 
+@pytest.mark.parametrize(("num_rows", "fits"), [(1, False), (2, True)])
+def test_r2_needs_two_rows_to_have_a_value(num_rows, fits):
+    problem = EarlyStopping(metric="validation/r2").needs(task="regression", num_validation_rows=num_rows)
+
+    assert (problem is None) == fits
+    assert fits or "Raise data.validation_fraction" in problem
+
+
 def test_the_test_split_is_not_watched():
     with pytest.raises(ValueError, match="validation/loss"):
         EarlyStopping(metric="test/loss")
@@ -130,4 +176,5 @@ def test_a_state_that_was_taken_over_is_ones_own():
 
     first.on_evaluation([{"validation/loss": 1.0}])
 
-    assert second.state() == {"best": [math.inf], "waited": [0], "stopped": []}
+    assert second.state()["best"] == [math.inf]
+    assert second.state()["waited"] == [0]

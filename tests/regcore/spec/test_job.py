@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,6 +23,7 @@ DEFAULTS = {
         "split_seed": 0,
         "train_limit": None,
         "standardize": None,
+        "standardize_target": None,
     },
     "task": {"kind": "auto", "loss": "auto", "class_weights": None},
     "model": {"kind": "mlp", "hidden": [128], "activation": "relu"},
@@ -178,3 +180,21 @@ def test_every_field_says_what_it_is_for_in_the_schema():
     ]
 
     assert silent == []
+
+
+def test_a_script_may_write_numpys_numbers_and_tuples_anywhere():
+    spec = JobSpec(
+        data={"kind": "builtin", "name": "digits", "split_seed": np.uint32(7)},
+        model={"kind": "mlp", "hidden": (np.int64(4), 8.0)},
+        optimizer={"kind": "adam", "learning_rate": np.float32(0.5)},
+        regularizers=({"kind": "l1", "strength": np.array(0.25)},),
+        training={"seed": np.arange(3)[1], "batch_size": 32.0, "epochs": 1e1},
+    )
+
+    assert spec.model_dump(mode="json", exclude_unset=True) == {
+        "data": {"kind": "builtin", "name": "digits", "split_seed": 7},
+        "model": {"kind": "mlp", "hidden": [4, 8]},
+        "optimizer": {"kind": "adam", "learning_rate": 0.5},
+        "regularizers": [{"kind": "l1", "strength": 0.25}],
+        "training": {"seed": 1, "batch_size": 32, "epochs": 10},
+    }

@@ -81,6 +81,8 @@ BAD = [
     ("/training/seed", 2**63, "less_than", "received 9223372036854775808"),
     ("/resources/pool", "no spaces", "string_pattern_mismatch", 'received "no spaces"'),
     ("/resources/num_devices", 2, "unknown_value", "must be one of 1; received 2"),
+    ("/resources/num_devices", True, "unknown_value", "must be one of 1; received true"),
+    ("/spec_version", True, "unknown_value", "must be one of 1; received true"),
     ("/labels/a~1b", 3, "string_type", "received 3"),
     ("/name", "two\nlines", "invalid_value", "free of control characters and line breaks"),
     ("/priority", "urgent", "unknown_value", 'must be one of low, normal, high; received "urgent"'),

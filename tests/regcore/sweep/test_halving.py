@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from regcore.sweep import decide, parse_sweep, rungs_of
+from regcore import JobSpec, train
+from regcore.sweep import decide, parse_sweep, plan_sweep, rungs_of, turns
 
 Make = Callable[..., dict[str, Any]]
 
@@ -63,6 +64,12 @@ def test_what_is_not_finite_is_worst(bad: float | None) -> None:
     assert decide({}, {"bad": [bad, 0.0], "good": [9.0]}, 2, "min") == {"bad": False, "good": True}
 
 
+def test_a_mean_of_huge_values_does_not_overflow() -> None:
+    arriving = {"worst": [1.7e308, 1.7e308], "better": [1.5e308, 1.5e308]}
+
+    assert decide({}, arriving, 2, "min") == {"worst": False, "better": True}
+
+
 def test_where_nothing_is_known_nobody_is_stopped() -> None:
     assert decide({}, {"a": [None], "b": [None]}, 2, "min") == {"a": True, "b": True}
 
@@ -112,3 +119,71 @@ def test_the_same_judgement_is_the_same_in_whatever_order_the_earlier_ones_are_r
     judgements = [decide(dict(dice.sample(earlier, k=20)), arriving, 3, "min") for _ in range(10)]
 
     assert all(judgement == judgements[0] for judgement in judgements)
+
+
+STRENGTH = "/regularizers/0/strength"
+
+
+def epochs_trained(losses: dict[float, list[float]], values: list[float], sweep: Make) -> int:
+    """What one worker trains that takes a member after the other, given each strength's loss after each epoch."""
+    axes = [{"pointer": STRENGTH, "values": values}]
+    plan = plan_sweep(sweep(axes=axes, seeds=[0], strategy={"kind": "halving", "eta": 4}))
+    judged: dict[int, dict[str, tuple[list[float | None], bool]]] = {1: {}, 4: {}}
+    num_epochs = 0
+    for turn, candidate in sorted(zip(turns(plan.spec, plan.candidates), plan.candidates, strict=True), key=first):
+        for rung in (1, 4, 9):
+            stays = rung == 9
+            if not stays:
+                loss: list[float | None] = [losses[candidate.values[STRENGTH]][rung - 1]]
+                stays = decide(judged[rung], {str(turn): loss}, 4, "min")[str(turn)]
+                judged[rung][str(turn)] = (loss, stays)
+            if rung == 9 or not stays:
+                num_epochs += rung
+                break
+    return num_epochs
+
+
+def first(pair: tuple[int, Any]) -> int:
+    return pair[0]
+
+
+def test_how_much_is_trained_does_not_depend_on_the_order_of_the_values(sweep: Make) -> None:
+    num_rising = num_falling = 0
+    for start in range(1, 21):
+        values = [start * 10.0 ** (k / 4) for k in range(-24, -8)]
+        losses = {value: [value] * 9 for value in values}
+
+        num_rising += epochs_trained(losses, values, sweep)
+        num_falling += epochs_trained(losses, values[::-1], sweep)
+
+    assert num_rising == num_falling
+    assert num_rising < 20 * 16 * 9 / 2
+
+
+def test_nor_does_it_with_the_losses_of_real_training(sweep: Make, base: dict[str, Any]) -> None:
+    values = [10.0 ** (k / 2) for k in range(-8, 0)]
+    losses = {}
+    for value in values:
+        spec = {**base, "regularizers": [{"kind": "l1", "strength": value}]}
+        losses[value] = [record["values"]["validation/loss"] for record in train(JobSpec(**spec)).history]
+
+    weakest_last, weakest_first = (epochs_trained(losses, order, sweep) for order in (values[::-1], values))
+
+    assert [len(per_epoch) for per_epoch in losses.values()] == [9] * 8
+    assert weakest_last == weakest_first
+    assert weakest_last < 8 * 9 * 2 / 3
+
+
+def test_seeds_of_a_candidate_start_together_and_no_two_candidates_do(sweep: Make) -> None:
+    axes = [{"pointer": STRENGTH, "values": [1.0, 2.0, 3.0, 4.0]}]
+    variants = [{"name": "a"}, {"name": "b"}]
+
+    plan = plan_sweep(sweep(axes=axes, variants=variants, strategy={"kind": "halving"}))
+
+    assert sorted(turns(plan.spec, plan.candidates)) == list(range(8))
+
+
+def test_where_nobody_is_stopped_all_start_in_their_own_order(sweep: Make) -> None:
+    plan = plan_sweep(sweep(axes=[{"pointer": STRENGTH, "values": [1.0, 2.0]}]))
+
+    assert turns(plan.spec, plan.candidates) == [0, 0]

@@ -223,3 +223,48 @@ def test_warnings_are_given_once(sweep: Make, base: dict[str, Any]) -> None:
     found = [(one.code, one.pointer) for one in plan.warnings]
     assert len(found) == len(set(found))
     assert set(found) == alone
+
+
+def test_an_objective_that_can_have_no_value_is_refused(sweep: Make, base: dict[str, Any]) -> None:
+    """R² of one row has none: every member would be without an objective, and none could be best."""
+    base["data"] = {"kind": "builtin", "name": "diabetes", "validation_fraction": 0.0025}
+    body = sweep(objective={"metric": "validation/r2", "mode": "max"})
+
+    with pytest.raises(SpecError, match="needs at least 2 row"):
+        plan_sweep(body)
+
+    base["data"]["validation_fraction"] = 0.005
+    assert plan_sweep(body).members
+
+
+@pytest.mark.parametrize(("largest", "vary_split", "wrong"), [
+    (2**32 - 1, True, []), (2**32, True, ["/seeds/1"]), (2**32, False, []), (2**63 - 1, False, []),
+])  # fmt: skip
+def test_a_seed_that_no_split_can_have_is_refused_where_it_was_sent(
+    largest: int, vary_split: bool, wrong: list[str], sweep: Make
+) -> None:
+    body = sweep(seeds=[0, largest], vary_split=vary_split)
+
+    assert (refused(body) if wrong else []) == wrong
+    if not wrong:
+        assert [parse_spec(member.spec).training.seed for member in plan_sweep(body).members] == [0, largest]
+
+
+def test_a_seed_that_cannot_be_is_named_beside_the_wrong_values_of_an_axis(sweep: Make) -> None:
+    axes = [{"pointer": STRENGTH, "values": [1.0, -1.0]}]
+
+    assert set(refused(sweep(axes=axes, seeds=[2**33, 2**32], vary_split=True))) == {
+        "/seeds/0",
+        "/seeds/1",
+        "/axes/0/values/1",
+    }
+
+
+def test_a_wrong_base_is_named_beside_what_is_wrong_in_the_sweep(sweep: Make, base: dict[str, Any]) -> None:
+    base["training"]["epochs"] = 0
+
+    assert refused(sweep(seeds=[1, 1], strategy={"kind": "random", "num_trials": 3})) == [
+        "/seeds/1",
+        "/axes",
+        "/base/training/epochs",
+    ]

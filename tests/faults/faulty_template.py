@@ -1,4 +1,4 @@
-"""The real runner, but for jobs of certain names: what they meet is raised or done in the middle of real training."""
+"""The real template and runners, but a job's name says what it meets in the middle of its real training."""
 
 import os
 import signal
@@ -6,7 +6,7 @@ import signal
 import torch
 
 from regcore.loop.trainer import Trainer
-from worker.runner import main
+from worker.template import main
 
 AT_STEP = 20
 _stop_or_save = Trainer._stop_or_save

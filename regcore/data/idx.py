@@ -1,0 +1,35 @@
+"""Gzipped IDX files, the format of MNIST and its kin, read where they lie.
+
+Nothing is unpacked to a disk: who is killed meanwhile leaves nothing behind.
+"""
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MAGIC_OF_BYTES = b"\0\0\x08"
+
+
+def read_idx(path: Path) -> NDArray[np.uint8]:
+    """Read one array of bytes.
+
+    Three bytes of magic and one with the number of axes; the length of each axis, big-endian in four bytes; the bytes.
+
+    Raises:
+        ValueError: It is of another type, or has more or fewer bytes than its axes say.
+    """
+    with gzip.open(path) as packed:
+        content = packed.read()
+    if content[:3] != _MAGIC_OF_BYTES:
+        raise ValueError(f"expected an IDX file of bytes in {path.name}; received one that begins with {content[:4]!r}")
+    num_axes = content[3]
+    shape: NDArray[Any] = np.frombuffer(content, ">u4", num_axes, offset=4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * num_axes).reshape(shape)
+
+
+def read_split(folder: Path, part: str) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Read the images, (N, H, W), and labels, (N,), of a part of a set: `train` or `t10k`."""
+    return read_idx(folder / f"{part}-images-idx3-ubyte.gz"), read_idx(folder / f"{part}-labels-idx1-ubyte.gz")

@@ -1,0 +1,197 @@
+"""The state of torch and NumPy that the engine computes in, whatever its caller's is.
+
+A caller may have switched gradients off, cast automatically, changed the default dtype, device or number of threads, …
+Each of these would change a run's bits or break it. So every entry (training, predicting, saving) sets what it depends
+on, and gives back what it found, also where it raises.
+
+Some of it belongs to a thread, some to the whole process. The latter is shared by all threads that are in the engine at
+once: the first one in sets it, the last one out gives it back.
+"""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any, Final, TypeVar
+
+import numpy as np
+import torch
+from torch._C import _len_torch_function_stack
+from torch.overrides import _pop_mode, _push_mode
+
+Item = TypeVar("Item")
+
+_AUTOCAST_DEVICES: Final = ("cpu", "cuda")
+_MATMUL_BACKENDS: Final[tuple[Any, ...]] = (
+    torch.backends.cuda.matmul,
+    torch.backends.mkldnn.matmul,  # type: ignore[attr-defined]  # torch makes it where mypy does not see it
+)
+
+
+@contextmanager
+def own_state(num_threads: int | None = None) -> Iterator[None]:
+    """Compute in the engine's own state; also a decorator, `@own_state()`.
+
+    Args:
+        num_threads: That this thread computes with; None for as many as it has.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_OfTheProcess())
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        stack.enter_context(np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"))
+        for setting in (_no_autocast(), _no_function_modes(), _denormals(), _threads(num_threads)):
+            stack.enter_context(setting)
+        yield
+
+
+def each_in_own_state(items: Iterator[Item], num_threads: int | None = None) -> Iterator[Item]:
+    """The same items, each worked out in the engine's own state; while the caller has one, it has its own state too."""
+    while True:
+        with own_state(num_threads):
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+        yield item
+
+
+class _OfTheProcess:
+    """What all threads share."""
+
+    _lock = threading.Lock()
+    _num_inside = 0
+    _found = ExitStack()
+
+    def __enter__(self) -> None:
+        kind = type(self)
+        with kind._lock:
+            if kind._num_inside == 0:
+                for get, put, wanted in _PROCESS_SETTINGS:
+                    kind._found.callback(put, get())
+                    put(wanted)
+            kind._num_inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        kind = type(self)
+        with kind._lock:
+            kind._num_inside -= 1
+            if kind._num_inside == 0:
+                kind._found.close()
+
+
+def _determinism() -> tuple[bool, bool]:
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+def _set_determinism(found: tuple[bool, bool]) -> None:
+    torch.use_deterministic_algorithms(found[0], warn_only=found[1])
+
+
+def _anomaly() -> tuple[bool, bool]:
+    return torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
+
+
+def _set_anomaly(found: tuple[bool, bool]) -> None:
+    torch.autograd.set_detect_anomaly(*found)
+
+
+def _matmul_precision() -> tuple[str, list[str]]:
+    """The word for all backends, and each one's own."""
+    try:
+        word = torch.get_float32_matmul_precision()
+    except RuntimeError:  # set for one backend alone, by the newer names, which leave the word as it was
+        word = "highest"
+    return word, [backend.fp32_precision for backend in _MATMUL_BACKENDS]
+
+
+def _set_matmul_precision(found: tuple[str, list[str]]) -> None:
+    torch.set_float32_matmul_precision(found[0])
+    for backend, precision in zip(_MATMUL_BACKENDS, found[1], strict=True):
+        backend.fp32_precision = precision
+
+
+def _has_mkldnn() -> bool:
+    return bool(torch.backends.mkldnn.enabled)
+
+
+def _set_mkldnn(is_enabled: bool) -> None:
+    torch.backends.mkldnn.enabled = is_enabled  # type: ignore[assignment]  # a property of the module
+
+
+_PROCESS_SETTINGS: Final[list[tuple[Callable[[], Any], Callable[[Any], None], Any]]] = [
+    (torch.get_default_dtype, torch.set_default_dtype, torch.float32),
+    (_determinism, _set_determinism, (False, False)),
+    (_anomaly, _set_anomaly, (False, True)),  # it would end a diverging run as an error of ours
+    (_matmul_precision, _set_matmul_precision, ("highest", ["ieee", "ieee"])),
+    (_has_mkldnn, _set_mkldnn, True),
+]
+"""How each is read and set, and what the engine wants."""
+
+
+@contextmanager
+def _no_autocast() -> Iterator[None]:
+    """No automatic casts but our own, and none remembered: inside a caller's, one of weights would outlive its step."""
+    found = [torch.is_autocast_enabled(device) for device in _AUTOCAST_DEVICES]
+    caches = torch.is_autocast_cache_enabled()
+    try:
+        for device in _AUTOCAST_DEVICES:
+            torch.set_autocast_enabled(device, False)
+        torch.set_autocast_cache_enabled(False)
+        yield
+    finally:
+        torch.set_autocast_cache_enabled(caches)
+        for device, was_enabled in zip(_AUTOCAST_DEVICES, found, strict=True):
+            torch.set_autocast_enabled(device, was_enabled)
+
+
+@contextmanager
+def _no_function_modes() -> Iterator[None]:
+    """Without what intercepts every call, as a default device does; to add one of our own would slow each step."""
+    found = [_pop_mode() for _ in range(_len_torch_function_stack())]  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        for mode in reversed(found):
+            _push_mode(mode)  # type: ignore[no-untyped-call]  # torch leaves both without annotations
+
+
+@contextmanager
+def _denormals() -> Iterator[None]:
+    """Numbers too small to have all their digits are kept; torch does not tell whether they were."""
+    are_flushed = sys.float_info.min / 2 == 0
+    if are_flushed:
+        torch.set_flush_denormal(False)
+    try:
+        yield
+    finally:
+        if are_flushed:
+            torch.set_flush_denormal(True)
+
+
+@contextmanager
+def _threads(wanted: int | None) -> Iterator[None]:
+    found = torch.get_num_threads()
+    try:
+        _set_threads(found if wanted is None else wanted)
+        yield
+    finally:
+        _set_threads(found)
+
+
+_thread_counts = threading.Lock()
+
+
+def _set_threads(wanted: int) -> None:
+    """Let this thread compute with so many, and threads that begin later with as many as they would have had.
+
+    `torch.set_num_threads` is of the thread that calls it and of all that begin later. One that has just begun knows
+    how many these get, and can set it again.
+    """
+    if wanted == torch.get_num_threads():
+        return
+    with _thread_counts, ThreadPoolExecutor(1) as newborn:
+        for_later = newborn.submit(torch.get_num_threads).result()
+        torch.set_num_threads(wanted)
+        newborn.submit(torch.set_num_threads, for_later).result()

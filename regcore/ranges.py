@@ -1,0 +1,42 @@
+"""What a schedule reaches is known before a run: none may take a rate or a strength out of its field's range."""
+
+import math
+from collections.abc import Iterator
+
+from regcore.doubts import RunShape
+from regcore.errors import FieldError
+from regcore.optim import Optimizer
+from regcore.regularizers import Regularizer
+from regcore.schedule import Schedule
+from regcore.spec.job import JobSpec
+
+
+def leaving_range(spec: JobSpec, run: RunShape) -> Iterator[FieldError]:
+    """The fields of schedules that take what they multiply beyond the largest value that its own field takes."""
+    yield from _leaving(spec.optimizer, "/optimizer", spec.optimizer.schedule, run)
+    for position, regularizer in enumerate(spec.regularizers):
+        yield from _leaving(regularizer, f"/regularizers/{position}", regularizer.strength_schedule, run)
+
+
+def _leaving(part: Optimizer | Regularizer, pointer: str, schedule: Schedule, run: RunShape) -> Iterator[FieldError]:
+    cause = schedule.growth_field
+    if cause is None:
+        return
+    peak = schedule.peak(run)
+    for name in part.scheduled:
+        value, most = getattr(part, name), _upper_bound(part, name)
+        if value * peak <= most:
+            continue
+        reached = f"{value * peak:g}" if math.isfinite(value * peak) else "infinity"
+        yield FieldError(
+            f"{pointer}/schedule/{cause}",
+            "out_of_range",
+            f"{name} must be at most {most:g} at every step; received {name} {value:g} with schedule.{cause} "
+            f"{getattr(schedule, cause):g}, which reaches {reached} within {run.num_epochs} epochs. Lower {cause}.",
+        )
+
+
+def _upper_bound(part: Optimizer | Regularizer, name: str) -> float:
+    """The largest value that a field takes, as it declares."""
+    (bound,) = (one.le for one in type(part).model_fields[name].metadata if hasattr(one, "le"))
+    return float(bound)

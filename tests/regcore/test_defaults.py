@@ -1,0 +1,45 @@
+"""What a user gets who says nothing but data, model and optimizer: every combination trains to something sensible."""
+
+import math
+
+import numpy as np
+import pytest
+
+from regcore import train
+from regcore.data.catalogue import BUILTIN
+from regcore.optim import OPTIMIZERS
+from regcore.spec.catalogue import catalogue
+from regcore.spec.model import MODELS
+
+
+def loss_of_a_constant(result) -> float:
+    """The least mean loss of one answer for every train row: the classes' shares, or the targets' mean."""
+    scaling, targets = result.data.target_scaling, result.data.train.y.double().numpy()
+    if result.plan.task == "regression":
+        return float(scaling.undone(targets).var())
+    shares = np.unique(targets, return_counts=True)[1] / len(targets)
+    return float(-(shares * np.log(shares)).sum())
+
+
+@pytest.mark.parametrize("name", BUILTIN)
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.example["kind"])
+def test_every_combination_of_defaults_learns_something(name, model):
+    for optimizer in OPTIMIZERS:
+        kind = optimizer.model_fields["kind"].default
+        spec = {"data": {"kind": "builtin", "name": name}, "model": model.example, "optimizer": {"kind": kind}}
+        spec["training"] = {"eval_every_epochs": 10}  # no more than time is saved by this
+
+        result = train(spec)
+
+        assert all(math.isfinite(value) for value in result.metrics.values()), kind
+        assert result.metrics["train/loss"] < 0.8 * loss_of_a_constant(result), kind
+        assert result.plan.warnings == [], kind
+
+
+@pytest.mark.parametrize("entry", catalogue("builtin-datasets"), ids=lambda entry: entry.kind)
+def test_every_example_of_a_data_set_has_nothing_but_defaults_and_learns(entry):
+    assert entry.example_job.keys() == {"data", "model", "training"}
+
+    result = train(entry.example_job)
+
+    assert result.metrics["train/loss"] < loss_of_a_constant(result)

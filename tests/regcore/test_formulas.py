@@ -1,0 +1,188 @@
+"""Each documented formula, written out again in NumPy and held to what is computed: at ties, first and last step.
+
+A formula that is reworded fails here until what executes it has been read against it.
+"""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from regcore.layers import Dropout as DropoutLayer
+from regcore.layers import LayerContext
+from regcore.optim import OPTIMIZERS, SGD, Adam, AdamW, RMSprop
+from regcore.regularizers import REGULARIZERS
+from regcore.schedule import CosineSchedule, Moment
+
+NAME = "head.weight"
+NUM_STEPS = 6
+START = np.array([0.5, -0.5, 0.25, 0.0, -0.0, 1.0])
+GRADIENTS = [np.array([1.0, -1.0, 0.0, 0.0, 2.0, -0.25]) * (step - 2) for step in range(NUM_STEPS)]
+COSINE = CosineSchedule(final_factor=0.25)
+"""Six steps of it, by hand: from the whole rate to a quarter, both ends included."""
+FACTORS = [0.25 + 0.75 * (1 + np.cos(np.pi * step / 5)) / 2 for step in range(NUM_STEPS)]
+
+
+def moment(step):
+    return Moment(step, 3, NUM_STEPS)
+
+
+def steps_of(spec):
+    """The weights after each step of an optimizer on given gradients."""
+    weights = {NAME: torch.from_numpy(START.copy())[None, None]}
+    update = type(spec).bind([spec], weights)
+    seen = []
+    for step, gradient in enumerate(GRADIENTS):
+        update.step({NAME: torch.from_numpy(gradient.copy())[None, None]}, moment(step))
+        seen.append(weights[NAME][0, 0].numpy().copy())
+    return np.stack(seen)
+
+
+def sgd(eta, mu, *, nesterov):
+    w, v = START.copy(), 0
+    for factor, g in zip(FACTORS, GRADIENTS, strict=True):
+        v = mu * v + g
+        w = w - factor * eta * (g + mu * v if nesterov else v)
+        yield w
+
+
+def adam(eta, beta1, beta2, eps, decay=0.0):
+    w, m, v = START.copy(), 0, 0
+    for t, (factor, g) in enumerate(zip(FACTORS, GRADIENTS, strict=True), start=1):
+        m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
+        m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
+        w = (1 - factor * eta * decay) * w - factor * eta * m_hat / (np.sqrt(v_hat) + eps)
+        yield w
+
+
+def rmsprop(eta, alpha, eps, mu):
+    w, s, v = START.copy(), 0, 0
+    for factor, g in zip(FACTORS, GRADIENTS, strict=True):
+        s = alpha * s + (1 - alpha) * g**2
+        v = mu * v + g / (np.sqrt(s) + eps)
+        w = w - factor * eta * v
+        yield w
+
+
+SGD_FORMULA = "v ← μv + g;  w ← w − ηv   (Nesterov: w ← w − η(g + μv))"
+ADAM_FORMULA = "w ← w − η·m̂/(√v̂ + ε)"
+OPTIMIZER_FORMULAS = [
+    (SGD(learning_rate=0.1, momentum=0.0, schedule=COSINE), SGD_FORMULA, partial(sgd, 0.1, 0, nesterov=False)),
+    (SGD(learning_rate=0.1, momentum=0.7, schedule=COSINE), SGD_FORMULA, partial(sgd, 0.1, 0.7, nesterov=False)),
+    (
+        SGD(learning_rate=0.1, momentum=0.7, nesterov=True, schedule=COSINE),
+        SGD_FORMULA,
+        partial(sgd, 0.1, 0.7, nesterov=True),
+    ),
+    (Adam(learning_rate=0.1, schedule=COSINE), ADAM_FORMULA, partial(adam, 0.1, 0.9, 0.999, 1e-8)),
+    (
+        AdamW(learning_rate=0.1, weight_decay=0.3, schedule=COSINE),
+        "w ← (1 − ηλ)w − η·m̂/(√v̂ + ε)",
+        partial(adam, 0.1, 0.9, 0.999, 1e-8, 0.3),
+    ),
+    (
+        RMSprop(learning_rate=0.1, momentum=0.6, schedule=COSINE),
+        "s ← αs + (1−α)g²;  v ← μv + g/(√s + ε);  w ← w − ηv",
+        partial(rmsprop, 0.1, 0.99, 1e-8, 0.6),
+    ),
+]
+
+
+@pytest.mark.parametrize(("spec", "formula", "expected"), OPTIMIZER_FORMULAS, ids=lambda one: getattr(one, "kind", ""))
+def test_every_step_of_an_optimizer_is_that_of_its_formula(spec, formula, expected):
+    assert spec.formula == formula
+    assert steps_of(spec) == pytest.approx(np.stack(list(expected())), rel=1e-12, abs=1e-15)
+
+
+def test_every_optimizers_formula_is_executed():
+    assert {type(spec) for spec, *_ in OPTIMIZER_FORMULAS} == set(OPTIMIZERS)
+
+
+def one_step(regularizer, step, *, rate=0.5):
+    """The weights after a step of plain descent without any data."""
+    weights = {NAME: torch.from_numpy(START.copy())[None, None]}
+    effect, optimizer = type(regularizer).bind([regularizer], [NAME]), SGD(learning_rate=rate, momentum=0.0)
+    update, gradients = SGD.bind([optimizer], weights), {NAME: torch.zeros(1, 1, len(START), dtype=torch.float64)}
+    effect.on_gradients(weights, gradients, moment(step))
+    effect.before_step(weights, update, moment(step))
+    update.step(gradients, moment(step))
+    effect.after_step(weights, update, moment(step))
+    return weights[NAME][0, 0].numpy()
+
+
+def penalty_of(regularizer, step):
+    weights = {NAME: torch.from_numpy(START.copy())[None, None]}
+    return type(regularizer).bind([regularizer], [NAME]).penalty(weights, moment(step)).item()
+
+
+def make(kind, **fields):
+    return REGULARIZERS[kind](**fields, **({} if kind in ("dropout", "early_stopping") else {"schedule": COSINE}))
+
+
+def soft(w, threshold):
+    """Weights as large as the threshold become zero too."""
+    return np.array([0.0 if abs(one) <= threshold else one - np.sign(one) * threshold for one in w])
+
+
+L1_FORMULA = "λ‖w‖₁"
+PENALTIES = {
+    "l1": (make("l1", strength=1.0), L1_FORMULA, lambda f: f * np.abs(START).sum(), lambda f: soft(START, 0.5 * f)),
+    "l1 by subgradient": (
+        make("l1", strength=1.0, method="subgradient"),
+        L1_FORMULA,
+        lambda f: f * np.abs(START).sum(),
+        lambda f: START - 0.5 * f * np.sign(START),
+    ),
+    "l2": (
+        make("l2", strength=0.8),
+        "(λ/2)‖w‖²; λ is torch.optim.SGD's weight_decay, and twice the c of Keras's L2(c)",
+        lambda f: f * 0.8 / 2 * (START**2).sum(),
+        lambda f: START - 0.5 * f * 0.8 * START,
+    ),
+    "elastic_net": (
+        make("elastic_net", l1=0.8, l2=0.4),
+        "λ₁‖w‖₁ + (λ₂/2)‖w‖²; scikit-learn's α and r: λ₁ = αr, λ₂ = α(1−r)",
+        lambda f: f * (0.8 * np.abs(START).sum() + 0.4 / 2 * (START**2).sum()),
+        lambda f: soft(START - 0.5 * f * 0.4 * START, 0.5 * f * 0.8),
+    ),
+    "weight_decay": (make("weight_decay", strength=0.8), "w ← (1 − ηλ)w", None, lambda f: (1 - 0.5 * f * 0.8) * START),
+}
+
+
+@pytest.mark.parametrize("step", [0, NUM_STEPS - 1], ids=["first step", "last step"])
+@pytest.mark.parametrize("name", PENALTIES)
+def test_a_penalty_and_its_step_are_those_of_its_formula(name, step):
+    regularizer, formula, penalty, moved = PENALTIES[name]
+    factor = {0: 1.0, NUM_STEPS - 1: 0.25}[step]
+
+    assert regularizer.formula == formula
+    assert one_step(regularizer, step) == pytest.approx(moved(factor), rel=1e-12, abs=1e-15)
+    if penalty is None:
+        assert not regularizer.adds_to_objective
+    else:
+        assert penalty_of(regularizer, step) == pytest.approx(penalty(factor), rel=1e-12)
+
+
+def test_a_weight_at_the_threshold_is_exactly_zero():
+    """0.5 · 1 takes off what weights of ±0.5 have, and leaves −0 of none."""
+    assert one_step(make("l1", strength=1.0), 0).tolist() == [0, 0, 0, 0, 0, 0.5]
+
+
+@pytest.mark.parametrize("p", [0.0, 0.25, 0.5])
+def test_dropout_gives_the_values_of_its_formula_and_no_others(p):
+    assert REGULARIZERS["dropout"].formula == "h ← h · m/(1 − p),  m ~ Bernoulli(1 − p)"
+    h = torch.full((1, 100, 100), 3.0, dtype=torch.float64)
+
+    given = DropoutLayer(p=p).forward(h, {}, LayerContext("dropout1", True, [DropoutLayer(p=p)], [0], 0))
+
+    m = given / 3 * (1 - p)
+    assert set(m.unique().tolist()) == ({0.0, 1.0} if p else {1.0})
+    assert m.mean().item() == pytest.approx(1 - p, abs=4 * np.sqrt(p * (1 - p)) / 100)
+
+
+def test_every_regularizers_formula_is_executed():
+    """Early stopping's is by `test_early_stopping.by_the_page`."""
+    executed = {regularizer.kind for regularizer, *_ in PENALTIES.values()} | {"dropout", "early_stopping"}
+
+    assert executed == set(REGULARIZERS)

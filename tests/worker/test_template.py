@@ -1,0 +1,176 @@
+"""What runners are forked from: the real template with torch, and small ones that show one thing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import psutil
+import pytest
+from supervising import wait_for
+
+from worker.environment import runner_environment
+from worker.process import EXIT_UNBORN
+from worker.protocol import Stop
+
+BECOME_RUNNER = "import os, socket, subprocess, sys, time; from worker.template import become_runner; "
+BECOME_RUNNER += "commands, events = become_runner(socket.socket(fileno=int(sys.argv[1]))); "
+
+
+@pytest.fixture
+def idle(make_template):
+    """A template whose runners do nothing, without torch."""
+    return make_template(sys.executable, "-c", BECOME_RUNNER + "time.sleep(600)")
+
+
+@pytest.fixture
+def stuck(make_template):
+    """A template that never comes to fork: `sleep`, which takes the descriptor for more seconds."""
+    return make_template("sleep", "600")
+
+
+@pytest.fixture
+def start():
+    """Start a template's runners, each born; all are dead after the test."""
+    started = []
+
+    def start_runner(template):
+        runner = template.start_runner()
+        started.append(runner)
+        wait_for(lambda: runner.returncode is not None or runner.pid is not None)
+        return runner
+
+    yield start_runner
+    for runner in started:
+        runner.close()
+
+
+def parent_of(runner):
+    return psutil.Process(runner.pid).parent()
+
+
+def test_a_warm_up_finds_what_is_large_imported_and_no_thread_that_a_fork_would_lose(tmp_path):
+    code = """
+import importlib, json, os, sys
+from worker.template import _IMPORTS
+for name in _IMPORTS:
+    importlib.import_module(name)
+num_threads = len(os.listdir("/proc/self/task"))
+import torch
+from worker.training import warm_up
+known = set(sys.modules)
+warm_up()
+print(json.dumps([num_threads, torch.cuda.is_initialized(), len(set(sys.modules) - known)]))
+"""
+
+    environment = runner_environment(os.environ, 1, tmp_path)
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+
+    num_threads, has_context, num_imported = json.loads(ran.stdout)
+    assert (num_threads, has_context) == (1, False)
+    assert num_imported < 20  # of the 1,261 that a warm-up imports by itself
+
+
+def test_a_runner_is_a_child_of_the_supervisors_process_in_a_session_of_its_own(idle, start):
+    runner = start(idle)
+
+    assert parent_of(runner).pid == os.getpid()
+    assert os.getsid(runner.pid) == runner.pid
+
+
+def test_a_runner_sees_the_templates_environment_and_nothing_else(make_template, start, temporary, monkeypatch):
+    monkeypatch.setenv("REGCORE_SECRET_OF_OURS", "secret")
+    shown = runner_environment(os.environ, 1, temporary)
+
+    runner = start(make_template(sys.executable, "-c", BECOME_RUNNER + "time.sleep(599)"))
+
+    assert psutil.Process(runner.pid).environ() == shown
+
+
+def test_a_runner_holds_its_own_two_pipes_and_nobody_elses(idle, start):
+    start(idle)
+    second = start(idle)
+
+    held = [os.readlink(f"/proc/{second.pid}/fd/{number}") for number in os.listdir(f"/proc/{second.pid}/fd")]
+
+    ours = {os.readlink(f"/proc/self/fd/{number}") for number in (second._commands, second._events)}
+    inherited = {os.readlink(f"/proc/self/fd/{number}") for number in (1, 2)}
+    assert {name for name in held if name.startswith(("pipe:", "socket:"))} - inherited == ours
+
+
+def test_a_runner_outlives_its_template_and_the_next_has_another(idle, start):
+    first = start(idle)
+    template = idle._process.pid
+
+    os.kill(template, signal.SIGKILL)
+    idle._process.wait()
+    second = start(idle)
+
+    assert first.returncode is None
+    assert second.returncode is None
+    assert idle._process.pid != template
+
+
+def test_how_a_runner_ends_is_known(make_template, start):
+    runner = start(make_template(sys.executable, "-c", BECOME_RUNNER + "sys.exit(7)"))
+
+    wait_for(lambda: runner.returncode is not None)
+
+    assert runner.returncode == 7
+
+
+def test_what_a_killed_runner_had_started_is_killed_and_collected_too(make_template, start):
+    code = BECOME_RUNNER + "child = subprocess.Popen(['sleep', '600']); time.sleep(600)"
+    runner = start(make_template(sys.executable, "-c", code))
+    wait_for(lambda: psutil.Process(runner.pid).children())
+    (child,) = psutil.Process(runner.pid).children()
+
+    runner.kill()
+
+    assert runner.returncode == -signal.SIGKILL
+    assert not psutil.pid_exists(child.pid)
+
+
+def test_a_runner_that_is_killed_before_its_birth_is_never_born(stuck):
+    runner = stuck.start_runner()
+    runner.send(Stop(save=False))  # waits in the pipe
+    before = runner.returncode
+
+    runner.kill()
+
+    assert before is None
+    assert (runner.pid, runner.returncode, runner.resident_bytes()) == (None, EXIT_UNBORN, 0)
+    assert runner.drained()
+    assert stuck._process.wait(5) == -signal.SIGKILL
+
+
+def test_a_template_ends_with_its_supervisor_though_it_is_importing_torch(make_template):
+    template = make_template()
+    runner = template.start_runner()
+    wait_for(lambda: len(os.listdir(f"/proc/{template._process.pid}/task")) > 1)
+
+    template._requests.close()
+
+    assert template._process.wait(30) == 0
+    assert not runner.wait_ready(5)
+    assert (runner.pid, runner.returncode) == (None, EXIT_UNBORN)
+    runner.close()
+
+
+def test_an_idle_template_ends_with_its_supervisor(idle, start):
+    start(idle)
+
+    idle._requests.close()
+
+    assert idle._process.wait(30) == 0
+
+
+def test_a_template_that_cannot_import_ends_and_says_so(make_template):
+    template = make_template(sys.executable, "-c", "import nothing_of_that_name")
+
+    runner = template.start_runner()
+    wait_for(lambda: runner.returncode is not None)
+
+    assert runner.returncode == EXIT_UNBORN
+    runner.close()
