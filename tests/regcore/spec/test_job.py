@@ -23,6 +23,7 @@ DEFAULTS = {
         "split_seed": 0,
         "train_limit": None,
         "standardize": None,
+        "standardize_target": None,
     },
     "task": {"kind": "auto", "loss": "auto", "class_weights": None},
     "model": {"kind": "mlp", "hidden": [128], "activation": "relu"},
