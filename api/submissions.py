@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import Response
 
 from api.idempotency import HEADER, REPLAYED_HEADER
+from api.placement import placed
 from api.services import Services
 from api.sources import check_sources, sources_refused, unfit_sources
 from api.views import JobView, show_job, show_validation
@@ -39,7 +40,7 @@ def plan_job(services: Services, tenant: str, spec: Any) -> Plan:
         more = [one for one in unfit_sources(services, tenant, spec) if one.pointer not in known]
         raise SpecError([*error.errors, *more]) from None
     check_sources(services, tenant, [plan])
-    return plan
+    return placed(services, plan)
 
 
 def new_job(spec: Any, plan: Plan, **origin: Any) -> NewJob:

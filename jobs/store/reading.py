@@ -17,6 +17,10 @@ _MAX_SEQ = 2**31 - 1
 T = TypeVar("T")
 
 
+_NUM_SHOWN = 3
+"""Of what there is, where something is asked for that is not there."""
+
+
 class Reading(Concern):
     """Reading one job."""
 
@@ -82,8 +86,7 @@ class Reading(Concern):
         """
         with self._database.read() as connection:
             _owned(connection, tenant, job_id)
-            query = select(artifacts).where(artifacts.c.job_id == job_id).order_by(artifacts.c.name)
-            return [_artifact(row) for row in connection.execute(query)]
+            return _artifacts_of(connection, job_id)
 
     def artifact(self, tenant: str, job_id: str, name: str) -> ArtifactRow:
         """Return one artifact of a job.
@@ -95,8 +98,8 @@ class Reading(Concern):
         with self._database.read() as connection:
             _owned(connection, tenant, job_id)
             found = None if "\0" in name else read_artifact(connection, job_id, name)
-        if found is None:
-            raise ArtifactNotFoundError(name)
+            if found is None:
+                raise ArtifactNotFoundError(name, [one.name for one in _artifacts_of(connection, job_id)])
         return found
 
     def referenced(self, sha256s: Sequence[str]) -> set[str]:
@@ -123,6 +126,17 @@ class Reading(Concern):
         """Return those of the runs that have not ended."""
         with self._database.read() as connection:
             return _among(connection, runs.c.id, run_ids, runs.c.ended_at.is_(None))
+
+
+def no_such_job(connection: Connection, tenant: str, job_id: str) -> JobNotFoundError:
+    """Return the error of a job that the tenant does not have, with some that it has."""
+    query = select(jobs.c.id).where(jobs.c.tenant == tenant).order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
+    return JobNotFoundError(job_id, list(connection.execute(query.limit(_NUM_SHOWN)).scalars()))
+
+
+def _artifacts_of(connection: Connection, job_id: str) -> list[ArtifactRow]:
+    query = select(artifacts).where(artifacts.c.job_id == job_id).order_by(artifacts.c.name)
+    return [_artifact(row) for row in connection.execute(query)]
 
 
 def read_artifact(connection: Connection, job_id: str, name: str) -> ArtifactRow | None:
@@ -175,7 +189,7 @@ def read_job(connection: Connection, tenant: str, job_id: str) -> Job:
     query = select(*JOB_COLUMNS).where(is_job(job_id, tenant))
     row = connection.execute(query).one_or_none()
     if row is None:
-        raise JobNotFoundError(job_id)
+        raise no_such_job(connection, tenant, job_id)
     return job_from_row(row, read_records(connection, job_id, kinds=["state"]))
 
 
@@ -211,7 +225,7 @@ def _owned(connection: Connection, tenant: str, job_id: str) -> AnyRow:
     query = select(jobs.c.state, jobs.c.last_seq).where(is_job(job_id, tenant))
     row = connection.execute(query).one_or_none()
     if row is None:
-        raise JobNotFoundError(job_id)
+        raise no_such_job(connection, tenant, job_id)
     return row
 
 
