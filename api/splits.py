@@ -10,9 +10,10 @@ from jobs.model import Job
 if TYPE_CHECKING:
     from regcore.statistics import Resplits
 
+_SCALING: Final = {"standardize", "standardize_target"}
 _IRRELEVANT: Final = {
-    "test": {"standardize", "train_limit", "validation_fraction"},
-    "validation": {"standardize", "train_limit"},
+    "test": {*_SCALING, "train_limit", "validation_fraction"},
+    "validation": {*_SCALING, "train_limit"},
 }
 """What of a spec's `data` has no part in choosing a split's rows: test rows are chosen first, train rows last."""
 
@@ -20,7 +21,7 @@ _IRRELEVANT: Final = {
 def rows_id(job: Job, metric: str) -> str:
     """Equal for metrics of the same rows in the same order; what is not of one split is of the train rows too."""
     data, split = job.resolved_spec["data"], metric.partition("/")[0]
-    irrelevant = _IRRELEVANT.get(split, {"standardize"})
+    irrelevant = _IRRELEVANT.get(split, _SCALING)
     if split == "test" and not _draws_test(data):
         irrelevant = irrelevant | {"split_seed"}
     chosen = {name: value for name, value in data.items() if name not in irrelevant}

@@ -92,11 +92,8 @@ def model_description(result: FinishedRun, *, sha256: str) -> dict[str, Any]:
         "input_shape": list(plan["input_shape"]),
         "layers": plan["layers"],
         "preprocessing": result.data.preprocessing.to_json(),
-        "outputs": {
-            "size": plan["num_outputs"],
-            "classes": None if classes is None else list(classes),
-            "target_scaling": None if scaling is None else asdict(scaling),
-        },
+        "outputs": {"size": plan["num_outputs"], "classes": None if classes is None else list(classes)},
+        "target_scaling": None if scaling is None else asdict(scaling),
         "weights": {"file": "model.safetensors", "sha256": sha256},
     }
 

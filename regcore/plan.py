@@ -377,7 +377,7 @@ def _run_shape(spec: JobSpec, rows: RowCounts, steps_per_epoch: int) -> RunShape
     return RunShape(
         num_epochs=spec.training.epochs,
         steps_per_epoch=steps_per_epoch,
-        num_evaluations=math.ceil(spec.training.epochs / spec.training.eval_every_epochs),
+        num_evaluations=-(-spec.training.epochs // spec.training.eval_every_epochs),
         num_validation_rows=rows.validation,
     )
 

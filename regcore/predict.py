@@ -128,7 +128,7 @@ def load_predictor(artifact_dir: str | Path, *, device: torch.device | str = "cp
     with torch.device("meta"):  # initial weights would be drawn for nothing, from the caller's own generator
         module = build_module(_LAYERS.validate_python(described["layers"]), tuple(described["input_shape"]))
     module.load_state_dict(state, assign=True)
-    scaling = described["outputs"].get("target_scaling")  # models of before have none
+    scaling = described.get("target_scaling")  # models of before have none
     return Predictor(
         module.to(device),
         Preprocessing.from_json(described["preprocessing"]),

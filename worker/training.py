@@ -54,7 +54,8 @@ def find_fitting(fit: Fit) -> Fitting:
     _take_device(fit)
     try:
         plan = make_plan(fit.spec)
-        size = fitting_size(plan, fit.num_members, data_dir=Path(fit.data_dir))
+        with computing("timing a step"):
+            size = fitting_size(plan, fit.num_members, data_dir=Path(fit.data_dir))
         return Fitting(size, room_bytes(plan))
     except (TrainingError, SpecError, MemoryError, RuntimeError):
         # The run itself will meet it again, and say what it is.

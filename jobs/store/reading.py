@@ -110,7 +110,7 @@ class Reading(Concern):
     def needed_owners(self, owner_ids: Sequence[str]) -> set[str]:
         """Return those of the ids, of jobs and groups, whose checkpoints a job that has not ended may go on from."""
         with self._database.read() as connection:
-            return _named(connection, owner_ids, jobs.c.state.not_in([state.value for state in TERMINAL]))
+            return read_needed_owners(connection, owner_ids)
 
     def succeeded_owners(self, owner_ids: Sequence[str]) -> set[str]:
         """Return those of the ids, of jobs and groups, whose jobs have all succeeded.
@@ -156,6 +156,11 @@ def read_all_artifacts(connection: Connection, after: tuple[str, str], limit: in
 def read_referenced(connection: Connection, sha256s: Sequence[str]) -> set[str]:
     """Return those of the hashes that some artifact of any tenant has."""
     return _among(connection, artifacts.c.sha256, sha256s)
+
+
+def read_needed_owners(connection: Connection, owner_ids: Sequence[str]) -> set[str]:
+    """Return those of the ids, of jobs and groups, whose checkpoints a job that has not ended may go on from."""
+    return _named(connection, owner_ids, jobs.c.state.not_in([state.value for state in TERMINAL]))
 
 
 def _named(connection: Connection, owner_ids: Sequence[str], condition: ColumnElement[bool]) -> set[str]:

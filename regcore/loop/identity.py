@@ -12,6 +12,7 @@ import torch
 from regcore.checkpoint import State
 from regcore.data.prepare import PreparedData
 from regcore.errors import CheckpointError, SpecError
+from regcore.plan import make_plan
 from regcore.spec import JobSpec, parse_spec
 
 _FREE_FIELDS: Final = ("spec_version", "name", "labels", "resources", "priority", "fusion", "exports")
@@ -83,7 +84,7 @@ def data_sha256(data: PreparedData) -> str:
 def _with_defaults(saved: dict[str, Any]) -> dict[str, Any]:
     """A saved spec with the fields that this version has more: their defaults are what it was trained with."""
     try:
-        return _decisive(parse_spec(saved))
+        return _decisive(make_plan(parse_spec(saved)).resolved_spec)
     except SpecError:
         return saved
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from regcore.errors import ComputationError, FieldError, SpecError, TrainingError
+from regcore.loop.computing import computing
 from regcore.loop.control import Control
 from regcore.loop.fitting import fitting_size
 from regcore.loop.group import Checkpoints, Newcomer, by_fusion_key, train_group
@@ -97,11 +98,20 @@ def train_many(
     folder = Path(data_dir) if data_dir else None
     ended: dict[str, Result | TrainingError] = {}
     for keys in by_fusion_key({key: newcomer.plan for key, newcomer in newcomers.items()}):
-        size = fitting_size(newcomers[keys[0]].plan, len(keys), data_dir=folder)
+        size = _fitting_size(newcomers[keys[0]].plan, len(keys), folder)
         for start in range(0, len(keys), size):
             group = [newcomers[key] for key in keys[start : start + size]]
             ended |= _train_pass(group, _Stopping(should_stop), folder)
     return [ended[key] for key in newcomers]
+
+
+def _fitting_size(plan: Plan, num_members: int, data_dir: Path | None) -> int:
+    """How many train together; 1 where that cannot be timed, and whoever is at fault will end by itself."""
+    try:
+        with computing("timing a step"):
+            return fitting_size(plan, num_members, data_dir=data_dir)
+    except ComputationError:
+        return 1
 
 
 def _train_pass(

@@ -11,6 +11,7 @@ from regcore.frozen import Frozen
 from regcore.json_values import plain
 from regcore.optim import SGD, AnyOptimizer
 from regcore.regularizers import AnyRegularizer
+from regcore.schedule import MAX_EPOCHS
 from regcore.spec.data import AnyData
 from regcore.spec.model import AnyModel
 
@@ -47,7 +48,8 @@ class Task(Frozen):
     kind: Literal["auto", "classification", "regression"] = "auto"
     """`auto`: what the data set is for."""
     loss: Loss | Literal["auto"] = "auto"
-    """`auto`: cross_entropy or mse. `mse` is the plain mean of squares over elements; `huber` has δ = 1."""
+    """`auto`: cross_entropy or mse. `mse` is the plain mean of squares over elements; `huber` has δ = 1, in the
+    unit of scaled targets where `data.standardize_target` scales them."""
     class_weights: Literal["balanced"] | list[Annotated[float, Field(gt=0, le=MAX_CLASS_WEIGHT)]] | None = None
     """Weight of each class in the loss, also the reported one; `balanced`: rows / (classes · rows of the class)."""
 
@@ -55,7 +57,7 @@ class Task(Frozen):
 class Training(Frozen):
     """How long, in what portions, and from which randomness."""
 
-    epochs: int = Field(default=10, ge=1)
+    epochs: int = Field(default=10, ge=1, le=MAX_EPOCHS)
     """Passes over the train split."""
     batch_size: Annotated[int, Field(ge=1)] | Literal["full"] = 64
     """Rows in a batch, or `full` for the whole train split."""

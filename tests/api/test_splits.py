@@ -45,6 +45,13 @@ def test_rows_are_the_same_where_nothing_that_chooses_them_differs(change: dict[
     assert {name for name in metrics if rows_id(job(), name) == rows_id(job(**change), name)} == same
 
 
+@pytest.mark.parametrize("metric", ["test/loss", "validation/loss", "train/loss", "generalization_gap"])
+def test_rows_are_the_same_however_their_targets_are_scaled(metric: str) -> None:
+    diabetes = {"kind": "builtin", "name": "diabetes"}
+
+    assert rows_id(job(**diabetes), metric) == rows_id(job(**diabetes, standardize_target=False), metric)
+
+
 def test_official_test_rows_are_the_same_for_every_split_seed() -> None:
     first, second = job(**OFFICIAL), job(**OFFICIAL, split_seed=1)
 

@@ -6,9 +6,12 @@ Full batch, float64, on real data. Units: with `half_mse`, Lasso and ElasticNet 
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_diabetes
 from sklearn.linear_model import ElasticNet, Lasso, LogisticRegression, Ridge
 
 from regcore import train
+from regcore.data.load import load
+from regcore.data.split import split
 
 EPOCHS = 6000
 
@@ -122,6 +125,38 @@ def test_proximal_l1_meets_the_kkt_conditions_under_every_optimizer(optimizer: d
     assert 0 < zero.sum() < len(w)
     assert np.abs(gradient[zero]).max() <= strength * (1 + 1e-3)
     np.testing.assert_allclose(gradient[~zero], -strength * np.sign(w[~zero]), rtol=5e-3)
+
+
+def test_with_scaled_targets_a_strength_is_of_the_scaled_objective() -> None:
+    """λ₁ there is λ₁ · scale for targets as they are, and λ₂ is λ₂; what is told of the fit is in the target's unit."""
+    penalty = {"kind": "elastic_net", "l1": 0.013, "l2": 0.3}
+
+    result = train(
+        {
+            "data": {"kind": "builtin", "name": "diabetes", "validation_fraction": 0},
+            "task": {"loss": "half_mse"},
+            "model": {"kind": "linear"},
+            "optimizer": DIABETES["optimizer"],
+            "regularizers": [penalty],
+            "training": {"epochs": 3000, "batch_size": "full", "precision": "float64", "eval_every_epochs": 3000},
+        }
+    )
+
+    spec = result.plan.resolved_spec.data
+    y = load_diabetes(scaled=False).target[split(load(spec), spec).train]
+    x, scale = result.data.train.x.numpy(), y.std()
+    l1 = 0.013 * scale
+    oracle = ElasticNet(alpha=l1 + 0.3, l1_ratio=l1 / (l1 + 0.3), tol=1e-12, max_iter=100_000).fit(x, y)
+    weights = result.model.head.weight.detach().numpy()[0]
+    np.testing.assert_allclose(weights * scale, oracle.coef_, atol=1e-6)
+    assert result.metrics["train/loss"] == pytest.approx(((y - oracle.predict(x)) ** 2).mean() / 2, rel=1e-9)
+    assert result.metrics["train/r2"] == pytest.approx(oracle.score(x, y), rel=1e-9)
+    assert result.kkt_residual < 1e-9
+    scaled = (y - y.mean()) / scale
+    last = result.history[-1]["values"]
+    seen = ((scaled - x @ weights - result.model.head.bias.item()) ** 2).mean() / 2
+    assert last["objective/data"] == pytest.approx(seen, rel=1e-6)
+    assert result.report["metrics"]["train"]["mae"]["value"] == pytest.approx(np.abs(y - oracle.predict(x)).mean())
 
 
 def test_the_subgradient_method_reaches_no_zeros() -> None:

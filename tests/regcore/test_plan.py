@@ -93,6 +93,21 @@ def test_what_depends_on_the_data_is_resolved(name, task, loss, num_outputs, sta
     resolved = plan.resolved_spec
     assert (resolved.task.kind, resolved.task.loss, plan.num_outputs) == (task, loss, num_outputs)
     assert resolved.data.standardize is standardize
+    assert resolved.data.standardize_target is (task == "regression")
+    assert make_plan(resolved).resolved_spec == resolved
+
+
+def test_targets_stay_as_they_are_where_asked():
+    plan = plan_of(data={"kind": "builtin", "name": "diabetes", "standardize_target": False})
+
+    assert plan.resolved_spec.data.standardize_target is False
+
+
+def test_classes_cannot_be_scaled():
+    (error,) = errors_of(data={"kind": "builtin", "name": "digits", "standardize_target": True})
+
+    assert (error.pointer, error.code) == ("/data/standardize_target", "task_mismatch")
+    assert error.message == ("data.standardize_target needs a regression, and digits is a classification; remove it.")
 
 
 def test_short_forms_are_kept_in_the_resolved_spec():

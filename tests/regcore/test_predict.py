@@ -45,8 +45,12 @@ def digits(tmp_path_factory):
     return trained("digits", directory), load_predictor(directory)
 
 
+def data_of(result):
+    return result.plan.resolved_spec.data
+
+
 def raw_test_rows(result, name):
-    spec = result.plan.resolved_spec.data
+    spec = data_of(result)
     raw = load(spec)
     rows = split(raw, spec).test
     return RAW_ROWS[name]()[rows], raw.y[rows]
@@ -84,6 +88,40 @@ def test_regression_gives_values(tmp_path):
     assert ((predictor.predict(rows) - targets) ** 2).mean() == pytest.approx(result.metrics["test/loss"], rel=1e-12)
     with pytest.raises(InvalidDataError, match="needs a classifier"):
         predictor.predict_proba(rows)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("scaled", [True, False])
+def test_answers_are_in_the_targets_own_unit(scaled, precision, tmp_path):
+    data = {"kind": "builtin", "name": "diabetes", "standardize_target": scaled}
+    optimizer = {"kind": "adam", "learning_rate": 0.01 if scaled else 1.0}
+    result = trained("diabetes", tmp_path, precision=precision, data=data, optimizer=optimizer)
+    rows, targets = raw_test_rows(result, "diabetes")
+
+    predictor = load_predictor(tmp_path)
+
+    errors = predictor.predict(rows) - targets
+    assert np.abs(errors).mean() == pytest.approx(result.metrics["test/mae"], rel=1e-5)
+    assert (errors**2).mean() == pytest.approx(result.metrics["test/loss"], rel=1e-5)
+    assert np.abs(errors).mean() < 100
+    kept = json.loads((tmp_path / "model.json").read_text())["target_scaling"]
+    raw = load(data_of(result))
+    train_targets = raw.y[split(raw, data_of(result)).train]
+    assert kept == (
+        {"mean": pytest.approx(train_targets.mean()), "scale": pytest.approx(train_targets.std())} if scaled else None
+    )
+
+
+def test_a_model_that_was_saved_before_targets_were_scaled_is_still_read(tmp_path):
+    trained("diabetes", tmp_path, data={"kind": "builtin", "name": "diabetes", "standardize_target": False})
+    expected = load_predictor(tmp_path).predict(load_diabetes(scaled=False).data[:5])
+    described = json.loads((tmp_path / "model.json").read_text())
+    del described["target_scaling"]
+    (tmp_path / "model.json").write_text(json.dumps(described))
+
+    answers = load_predictor(tmp_path).predict(load_diabetes(scaled=False).data[:5])
+
+    np.testing.assert_array_equal(answers, expected)
 
 
 def test_rows_by_column_name_may_come_in_any_order(cancer):

@@ -35,6 +35,27 @@ def test_statistics_come_from_the_train_rows_alone():
     assert prepared.test.x.mean(dim=0).abs().min() > 1e-6
 
 
+def test_targets_are_scaled_by_the_train_rows_alone():
+    raw, scaled = (prepare(spec("diabetes", precision="float64", standardize_target=on)) for on in (False, True))
+
+    mean, scale = raw.train.y.mean().item(), raw.train.y.std(correction=0).item()
+    assert raw.target_scaling is None
+    assert (scaled.target_scaling.mean, scaled.target_scaling.scale) == (pytest.approx(mean), pytest.approx(scale))
+    for name in ("train", "validation", "test"):
+        torch.testing.assert_close(getattr(scaled, name).y, (getattr(raw, name).y - mean) / scale)
+
+
+def test_labels_are_never_scaled():
+    assert prepare(spec("digits")).target_scaling is None
+
+
+def test_pixels_of_a_float64_run_are_divided_in_float64():
+    prepared = prepare(spec("mnist-5k", precision="float64"))
+
+    levels = (prepared.train.x * 255).unique()
+    assert torch.equal(prepared.train.x.unique(), levels.round() / 255)
+
+
 def test_images_keep_their_shape_and_labels_are_whole_numbers():
     prepared = prepare(spec("mnist-5k"))
 
@@ -61,7 +82,7 @@ def test_regression_on_labels_makes_them_numbers():
 def test_no_row_is_lost_or_mixed_up():
     raw = load(spec("diabetes").data)
 
-    prepared = prepare(spec("diabetes", precision="float64", standardize=False))
+    prepared = prepare(spec("diabetes", precision="float64", standardize=False, standardize_target=False))
 
     assert prepared.validation is not None
     assert prepared.test is not None

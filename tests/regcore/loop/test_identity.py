@@ -187,6 +187,29 @@ def test_a_field_that_this_version_has_more_is_no_other_spec(make_job):
     assert continue_as(older, current)["is_exact"]
 
 
+@pytest.mark.parametrize("field", ["standardize", "standardize_target"])
+def test_a_field_whose_default_follows_from_the_data_is_no_other_spec_either(make_job, field):
+    spec = make_plan(parse_spec(make_job())).resolved_spec
+    current = identify({"0": spec}, prepare(spec), torch.device("cpu"))
+    older = copy.deepcopy(current)
+    del older["specs"]["0"]["data"][field]
+
+    assert continue_as(older, current)["is_exact"]
+
+
+def test_a_run_with_scaled_targets_does_not_go_on_without(make_job):
+    specs = [
+        make_plan(parse_spec(make_job(data={"kind": "builtin", "name": "diabetes", "standardize_target": scaled})))
+        for scaled in (True, False)
+    ]
+    saved, current = (
+        identify({"0": plan.resolved_spec}, prepare(plan.resolved_spec), torch.device("cpu")) for plan in specs
+    )
+
+    with pytest.raises(CheckpointError, match=r"data\.standardize_target differ"):
+        continue_as(saved, current)
+
+
 def test_a_compiled_run_that_is_resumed_is_not_exact(make_job):
     spec = make_plan(parse_spec(make_job(training={"compile": True}))).resolved_spec
     current = identify({"0": spec}, prepare(spec), torch.device("cpu"))

@@ -23,6 +23,19 @@ def test_a_loss_is_in_the_unit_of_its_kind_and_weights(metric):
     }
 
 
+@pytest.mark.parametrize(("loss", "is_same"), [("mse", True), ("half_mse", True), ("huber", False)])
+def test_scaled_targets_change_the_unit_of_huber_alone(loss, is_same):
+    jobs = [
+        {"data": {"kind": "builtin", "name": "diabetes", "standardize_target": scaled}, "task": {"loss": loss}}
+        for scaled in (True, False)
+    ]
+
+    losses, errors = ([subject(metric, **job) for job in jobs] for metric in ("test/loss", "test/mae"))
+
+    assert (losses[0] == losses[1]) is is_same
+    assert errors[0] == errors[1]
+
+
 @pytest.mark.parametrize("metric", ["validation/accuracy", "test/mae"])
 def test_other_metrics_are_the_same_for_any_loss(metric):
     assert subject(metric) == subject(metric, task={"class_weights": "balanced"})
