@@ -227,7 +227,7 @@ def make_diverging_job(make_job):
 
     def make(rate, **training):
         return make_job(
-            data={"kind": "builtin", "name": "diabetes"},
+            data={"kind": "builtin", "name": "diabetes", "standardize_target": False},
             model={"kind": "linear"},
             optimizer={"learning_rate": rate, "momentum": 0.0},
             training={"epochs": 6} | training,
