@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: check install demo up test nemesis lint format types imports bench docs clean
+.PHONY: check install demo up test test-quick nemesis lint format types imports bench docs clean
 
 check: lint types imports test
 
@@ -24,6 +24,9 @@ up: $(STAMP)            ## the same stack, left running
 
 test: $(STAMP)          ## two at a time, for many tests wait for a process; a module's tests stay together
 	$(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_ARGS)
+
+test-quick: $(STAMP)    ## while you write: what starts no process and trains to no other library's minimum
+	$(BIN)/python -m pytest -n 2 --dist worksteal --no-processes -r fE --ignore tests/oracles $(PYTEST_ARGS)
 
 nemesis: $(STAMP)       ## everything killed at random for minutes; NEMESIS_ARGS="--duration-s 60 --seed 7"
 	$(BIN)/python tests/faults/nemesis.py $(NEMESIS_ARGS)

@@ -119,7 +119,7 @@ def from_jobs_error(error: JobsError) -> ProblemError:
         case SweepNotFoundError():
             return ProblemError("sweep_not_found", f"{detail} Look it up with GET /v1/sweeps.")
         case ArtifactNotFoundError():
-            return ProblemError("artifact_not_found", f"{detail} The job's artifacts list what it has.")
+            return ProblemError("artifact_not_found", detail)
         case ArtifactDamagedError():
             remedy = "Run the job again, or have the operator restore the file: `regcore doctor --artifacts` finds it."
             return ProblemError("artifact_damaged", f"{detail} {remedy}")

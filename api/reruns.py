@@ -7,13 +7,14 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from api.errors import ProblemError
+from api.placement import placed
 from api.services import Services
 from api.submissions import plan_job
 from jobs.model import Job, Json
 from jobs.states import TERMINAL, JobState
 from regcore.errors import FieldError, SpecError
 from regcore.plan import Plan, make_plan
-from regcore.spec import apply_patch, json_pointer, parse_as, parse_spec
+from regcore.spec import apply_patch, json_pointer, parse_as
 from regcore.spec.patch import Patch
 
 _FREE_WITH_CHECKPOINT = frozenset(
@@ -57,9 +58,9 @@ def plan_rerun(services: Services, tenant: str, job: Job, body: Any) -> PlannedR
         checkpoint = _checkpoint(job)
         spec = apply_patch(job.resolved_spec, patch)
         # Its own init_from is not looked at again: those weights were trained on long ago.
-        plan = make_plan(parse_spec(spec), services.ceilings)
+        plan = make_plan(spec, services.ceilings)
         _refuse_other_training(job.resolved_spec, plan.resolved_spec.model_dump(mode="json"))
-        return PlannedRerun(spec, plan, checkpoint)
+        return PlannedRerun(spec, placed(services, plan), checkpoint)
     before = job.resolved_spec
     if start_from == "weights":
         _need_weights(job)

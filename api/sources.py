@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from api.files import find_file
 from api.services import Services
@@ -56,8 +57,20 @@ def sources_refused(*, at: str = "", but_for: str | None = None) -> Iterator[Non
         raise SpecError([FieldError(at + POINTER, *_not_there(error.job_id))]) from error
 
 
-def _examine(services: Services, tenant: str, job_id: str, shapes: dict[str, list[int]]) -> tuple[str, str] | None:
-    """The code and the message of what keeps these parameters from beginning with the job's weights."""
+def unfit_sources(services: Services, tenant: str, spec: Any) -> list[FieldError]:
+    """What is wrong with the job that a spec begins with, be the rest of the spec as it may."""
+    source = spec.get("init_from") if isinstance(spec, dict) else None
+    job_id = source.get("job_id") if isinstance(source, dict) else None
+    if not isinstance(job_id, str):
+        return []
+    wrong = _examine(services, tenant, job_id, None)
+    return [FieldError(POINTER, *wrong)] if wrong else []
+
+
+def _examine(
+    services: Services, tenant: str, job_id: str, shapes: dict[str, list[int]] | None
+) -> tuple[str, str] | None:
+    """The code and the message of what keeps these parameters, if known, from beginning with the job's weights."""
     try:
         job = services.store.get(tenant, job_id)
     except JobNotFoundError:
@@ -71,6 +84,8 @@ def _examine(services: Services, tenant: str, job_id: str, shapes: dict[str, lis
         return "no_weights", f"init_from.job_id must name a job that has its {WEIGHTS}; it has none. Name another job."
     except ArtifactDamagedError as error:
         return "no_weights", f"init_from.job_id must name a job that has its {WEIGHTS}. {error} Name another job."
+    if shapes is None:
+        return None
     there = {info["name"]: list(info["shape"]) for info in job.plan["parameters"]}
     differing = _first_difference(shapes, there)
     if differing:

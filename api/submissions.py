@@ -5,13 +5,14 @@ from typing import Any
 from fastapi import Response
 
 from api.idempotency import HEADER, REPLAYED_HEADER
+from api.placement import placed
 from api.services import Services
-from api.sources import check_sources, sources_refused
+from api.sources import check_sources, sources_refused, unfit_sources
 from api.views import JobView, show_job, show_validation
 from jobs.logs import get_logger
 from jobs.model import IdempotencyKey, Job, Json, NewJob
+from regcore.errors import SpecError
 from regcore.plan import Plan, make_plan
-from regcore.spec import parse_spec
 
 KEY_PARAMETER: Json = {
     "name": HEADER,
@@ -32,9 +33,14 @@ def plan_job(services: Services, tenant: str, spec: Any) -> Plan:
     Raises:
         SpecError: It does not; every wrong place is named.
     """
-    plan = make_plan(parse_spec(spec), services.ceilings)
+    try:
+        plan = make_plan(spec, services.ceilings)
+    except SpecError as error:
+        known = {one.pointer for one in error.errors}
+        more = [one for one in unfit_sources(services, tenant, spec) if one.pointer not in known]
+        raise SpecError([*error.errors, *more]) from None
     check_sources(services, tenant, [plan])
-    return plan
+    return placed(services, plan)
 
 
 def new_job(spec: Any, plan: Plan, **origin: Any) -> NewJob:

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from api.placement import placement_warnings
 from api.services import Services
 from api.sources import check_sources
 from api.splits import resplits_of
@@ -41,7 +42,8 @@ def plan_members(services: Services, tenant: str, body: Any) -> SweepPlan:
     limits = services.settings
     plan = plan_sweep(body, services.ceilings, limits.max_sweep_members, limits.max_sweep_bytes)
     check_sources(services, tenant, (member.plan for member in plan.members), at="/base")
-    return plan
+    waiting = placement_warnings(services, (member.plan for member in plan.members))
+    return replace(plan, warnings=[*plan.warnings, *waiting])
 
 
 def new_sweep(plan: SweepPlan) -> NewSweep:

@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from regcore import make_plan, parse_spec, train
+from regcore import make_plan, train
 from regcore.errors import TrainingStopped
 from regcore.loop.checkpointer import Checkpointer
 
@@ -78,7 +78,7 @@ def main():
             "training": {"epochs": 100_000, "eval_every_epochs": 100_000},
         }
         shares, ratios, saved, each_s = zip(*(measure(spec, seconds) for _ in range(num_rounds)), strict=True)
-        print(f"{name}, {make_plan(parse_spec(spec)).num_parameters:,} parameters, {num_rounds} × {seconds:g} s")
+        print(f"{name}, {make_plan(spec).num_parameters:,} parameters, {num_rounds} × {seconds:g} s")
         print(f"  checkpoints           {min(saved)} to {max(saved)}, {statistics.median(each_s):.3f} s each")
         print(f"  share of the time     {statistics.median(shares):.2%}, at most {max(shares):.2%}   goal < 3 %")
         print(f"  steps, with : without {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")

@@ -16,6 +16,8 @@ JobsError
 └── StoreUnavailableError     the database does not answer; trying again may help
 """
 
+from collections.abc import Sequence
+
 
 class JobsError(Exception):
     """Root of the package's errors."""
@@ -24,25 +26,31 @@ class JobsError(Exception):
 class JobNotFoundError(JobsError):
     """No such job for this tenant."""
 
-    def __init__(self, job_id: str) -> None:
-        super().__init__(f"There is no job {job_id!r}.")
+    def __init__(self, job_id: str, newest: Sequence[str] = ()) -> None:
+        super().__init__(f"There is no job {job_id!r}.{_newest(newest)}")
         self.job_id = job_id
 
 
 class SweepNotFoundError(JobsError):
     """No such sweep for this tenant."""
 
-    def __init__(self, sweep_id: str) -> None:
-        super().__init__(f"There is no sweep {sweep_id!r}.")
+    def __init__(self, sweep_id: str, newest: Sequence[str] = ()) -> None:
+        super().__init__(f"There is no sweep {sweep_id!r}.{_newest(newest)}")
         self.sweep_id = sweep_id
+
+
+def _newest(ids: Sequence[str]) -> str:
+    return f" The newest that there are: {', '.join(ids)}." if ids else ""
 
 
 class ArtifactNotFoundError(JobsError):
     """The job has no artifact of that name, or the name is not one that an artifact can have."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"There is no artifact {name!r}.")
+    def __init__(self, name: str, there: Sequence[str] = ()) -> None:
+        known = f"has {', '.join(there)}. Use one of these" if there else "has none yet. Wait until it has ended"
+        super().__init__(f"There is no artifact {name!r}: the job {known}.")
         self.name = name
+        self.there = list(there)
 
 
 class ArtifactDamagedError(JobsError):

@@ -140,6 +140,13 @@ class Settings(BaseSettings):
     def _is_file(cls, url: str) -> str:
         return file_url(file_path(url))
 
+    @field_validator("public_url")
+    @classmethod
+    def _takes_a_path(cls, url: str | None) -> str | None:
+        if url is not None and (not url.startswith(("http://", "https://")) or "?" in url or "#" in url):
+            raise ValueError("expected https://host/path without parameters; paths are put behind it")
+        return url
+
     @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _split(cls, hosts: Any) -> Any:

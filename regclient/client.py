@@ -191,7 +191,7 @@ class Jobs:
         """Remove an ended job and its artifacts.
 
         Raises:
-            ConflictError: It has not ended.
+            ConflictError: It has not ended, or one that has not ended needs it; the message names that.
         """
         self._transport.request("DELETE", path_of("jobs", job_id))
 

@@ -133,6 +133,6 @@ class Sweeps:
         """Remove an ended sweep with its members and their artifacts.
 
         Raises:
-            ConflictError: It has not ended.
+            ConflictError: It has not ended, or a job that has not ended needs one of its members.
         """
         Sweep(self._transport, {"id": sweep_id}).delete()

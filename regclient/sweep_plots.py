@@ -25,6 +25,7 @@ _VERDICT_COLOURS = {"helps": "#009e73", "hurts": "#d55e00", "no_measurable_effec
 _PANELS = {"loss": ("loss", 3.2), "accuracy": ("accuracy", 2.2), "sparsity": ("share of zeros", 1.5)}
 _DPI = 130
 _MARGIN = 0.15
+_WIDEST_RATIO = 1e300
 
 
 def draw_path(path: Mapping[str, Any], file: Path, *, title: str, axis: str) -> None:
@@ -103,7 +104,8 @@ def _scale_axis(panel: "Axes", values: Sequence[float]) -> None:
     if min(values) > 0:
         panel.set_xscale("log")
         return
-    smallest = min(value for value in values if value > 0)
+    # What lies further below the largest is drawn as 0: their ratio must be a float.
+    smallest = max(min(value for value in values if value > 0), max(values) / _WIDEST_RATIO)
     panel.set_xscale("symlog", linthresh=smallest, linscale=1)
     panel.set_xlim(-0.2 * smallest, 1.5 * max(values))
 

@@ -4,7 +4,7 @@ The plan is made by the api to accept or refuse a job, and by the engine to trai
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -17,11 +17,14 @@ from regcore.doubts import RunShape
 from regcore.errors import FieldError, SpecError
 from regcore.frozen import Immutable
 from regcore.fusion import fusion_key, member_bytes
+from regcore.json_values import plain
 from regcore.layers import AnyLayer, Shape, complete, label_layers, walk_shapes
 from regcore.lint import SpecWarning, lint
 from regcore.ranges import leaving_range
 from regcore.regularizers import Regularizer
 from regcore.spec.job import JobSpec
+from regcore.spec.mending import mend
+from regcore.spec.validation import parse_spec
 
 T = TypeVar("T")
 
@@ -143,31 +146,55 @@ class _Problems:
             raise SpecError(self.errors)
 
 
-def make_plan(spec: JobSpec, ceilings: Ceilings | None = None) -> Plan:
+def make_plan(spec: Any, ceilings: Ceilings | None = None) -> Plan:
     """Resolve a spec.
 
     Args:
-        spec: As the user wrote it.
+        spec: As the user wrote it: a JobSpec, or JSON.
         ceilings: Limits to hold it to; None for no limits.
 
     Raises:
-        SpecError: The spec cannot be trained, or is beyond a ceiling; every place is named.
+        SpecError: The spec is none, cannot be trained, or is beyond a ceiling; every place is named.
     """
+    try:
+        parsed = parse_spec(spec)
+    except SpecError as error:
+        raise SpecError([*error.errors, *_further_problems(spec, error.errors, ceilings)]) from None
+    return _plan(parsed, ceilings)
+
+
+def _further_problems(body: Any, errors: Sequence[FieldError], ceilings: Ceilings | None) -> list[FieldError]:
+    """What the right fields of a spec that has wrong ones say together, and cannot."""
+    mended = mend(plain(body), errors)
+    if mended is None:
+        return []
+    try:
+        _plan(mended.spec, ceilings)
+    except SpecError as error:
+        return mended.also_wrong(error.errors)
+    return []
+
+
+def _plan(spec: JobSpec, ceilings: Ceilings | None) -> Plan:
     problems = _Problems()
     info = spec.data.info
     resolved = _resolve(spec, info, problems)
-    problems.stop_if_any()
     num_outputs = _num_outputs(resolved, info)
     layers = _expand(resolved, info.feature_shape, num_outputs, problems)
-    problems.stop_if_any()
     shapes = _parameter_shapes(layers, info.feature_shape)
     rows = _count_rows(resolved, info, problems)
     regularizers = _plan_regularizers(resolved, list(shapes), rows, problems)
     batch_size = _batch_size(resolved, rows, problems)
-    steps_per_epoch = math.ceil(rows.train / (batch_size * resolved.training.grad_accumulation))
-    run = _run_shape(resolved, rows, steps_per_epoch)
-    problems.errors += leaving_range(resolved, run)
-    plan = Plan(
+    steps_per_epoch = math.ceil(rows.train / (batch_size * resolved.training.grad_accumulation)) if rows else 0
+    if ceilings:
+        num_parameters = sum(map(math.prod, shapes.values()))
+        _hold_to(ceilings, resolved, num_parameters, len(layers), steps_per_epoch, problems)
+    run = _run_shape(resolved, rows, steps_per_epoch) if rows else None
+    problems.errors += leaving_range(resolved, run) if run else []
+    problems.stop_if_any()
+    assert rows is not None, "a failed split has been reported"
+    assert run is not None, "its rows are known"
+    return Plan(
         resolved_spec=resolved,
         warnings=lint(resolved, layers, run, regularizers_touch=[entry.parameters for entry in regularizers]),
         layers=layers,
@@ -186,10 +213,6 @@ def make_plan(spec: JobSpec, ceilings: Ceilings | None = None) -> Plan:
         num_epochs=resolved.training.epochs,
         regularizers=regularizers,
     )
-    if ceilings:
-        _hold_to(ceilings, plan, problems)
-    problems.stop_if_any()
-    return plan
 
 
 def _resolve(spec: JobSpec, info: DatasetInfo, problems: _Problems) -> JobSpec:
@@ -198,12 +221,14 @@ def _resolve(spec: JobSpec, info: DatasetInfo, problems: _Problems) -> JobSpec:
     task = natural if spec.task.kind == "auto" else spec.task.kind
     if task != natural:
         problems.add("/task/kind", "task_mismatch", f"task.kind must be {natural} for {info.name}; received {task}.")
+        task = natural  # what follows is looked at as if it were right
     loss = spec.task.loss
     if loss == "auto":
         loss = "cross_entropy" if task == "classification" else "mse"
     if (loss in CLASSIFICATION_LOSSES) != (task == "classification"):
         fitting = "cross_entropy or binary_cross_entropy" if task == "classification" else "mse, half_mse or huber"
         problems.add("/task/loss", "loss_mismatch", f"task.loss must be {fitting} for {task}; received {loss}.")
+        loss = "cross_entropy" if task == "classification" else "mse"
     num_classes = len(info.classes or ())
     if loss == "binary_cross_entropy" and num_classes not in (0, 2):
         problems.add(
@@ -211,6 +236,7 @@ def _resolve(spec: JobSpec, info: DatasetInfo, problems: _Problems) -> JobSpec:
             "loss_mismatch",
             f"task.loss binary_cross_entropy needs two classes; {info.name} has {num_classes}. Use cross_entropy.",
         )
+        loss = "cross_entropy"
     _check_class_weights(spec, task, num_classes, problems)
     if spec.data.standardize_target and task == "classification":
         problems.add(
@@ -284,30 +310,31 @@ def _parameter_shapes(layers: Iterable[AnyLayer], input_shape: Shape) -> dict[st
     }
 
 
-def _count_rows(spec: JobSpec, info: DatasetInfo, problems: _Problems) -> RowCounts:
+def _count_rows(spec: JobSpec, info: DatasetInfo, problems: _Problems) -> RowCounts | None:
+    """Rows in each split; None where there is none to train on."""
     sizes = problems.attempt(
         "/data", "empty_split", lambda: split_sizes(info.num_rows, spec.data, num_test_rows=info.num_test_rows), None
     )
-    problems.stop_if_any()
-    assert sizes is not None, "a failed split has been reported"
+    if sizes is None:
+        return None
     limit = spec.data.train_limit
     if sizes.train == 0:
         problems.add(
             "/data", "empty_split", "data leaves no rows to train on; lower test_fraction or validation_fraction."
         )
-    elif limit is not None and limit > sizes.train:
+        return None
+    if limit is not None and limit > sizes.train:
         problems.add(
             "/data/train_limit",
             "limit_too_large",
             f"data.train_limit must be at most the {sizes.train} rows of the train split; received {limit}. "
             "Lower it, or leave it out for all rows.",
         )
-    problems.stop_if_any()
     return RowCounts(train=sizes.train, validation=sizes.validation, test=sizes.test)
 
 
 def _plan_regularizers(
-    spec: JobSpec, parameters: list[str], rows: RowCounts, problems: _Problems
+    spec: JobSpec, parameters: list[str], rows: RowCounts | None, problems: _Problems
 ) -> list[RegularizerPlan]:
     ordinals: dict[str, int] = {}
     plans: list[RegularizerPlan] = []
@@ -316,8 +343,9 @@ def _plan_regularizers(
         ordinal = ordinals[regularizer.kind] = ordinals.get(regularizer.kind, 0) + 1
         nothing: list[str] = []
         look = partial(regularizer.touched, parameters)
-        touched = problems.attempt(f"{pointer}/select", "matches_nothing", look, nothing)
-        problem = regularizer.needs(task=spec.task.kind, num_validation_rows=rows.validation)
+        # Without a model there are no parameters, and nothing would match.
+        touched = problems.attempt(f"{pointer}/select", "matches_nothing", look, nothing) if parameters else nothing
+        problem = rows and regularizer.needs(task=spec.task.kind, num_validation_rows=rows.validation)
         if problem:
             problems.add(pointer, "cannot_apply", problem)
         if regularizer.kind == "early_stopping" and ordinal > 1:
@@ -331,11 +359,11 @@ def _regularizer_plan(regularizer: Regularizer, ordinal: int, touched: list[str]
     return RegularizerPlan(name=name, kind=regularizer.kind, parameters=touched, note=regularizer.explain(touched))
 
 
-def _batch_size(spec: JobSpec, rows: RowCounts, problems: _Problems) -> int:
+def _batch_size(spec: JobSpec, rows: RowCounts | None, problems: _Problems) -> int:
     asked = spec.training.batch_size
     if asked == "full":
-        return rows.train
-    if asked > rows.train:
+        return rows.train if rows else 0
+    if rows and asked > rows.train:
         problems.add(
             "/training/batch_size",
             "batch_too_large",
@@ -349,19 +377,21 @@ def _run_shape(spec: JobSpec, rows: RowCounts, steps_per_epoch: int) -> RunShape
     return RunShape(
         num_epochs=spec.training.epochs,
         steps_per_epoch=steps_per_epoch,
-        num_evaluations=math.ceil(spec.training.epochs / spec.training.eval_every_epochs),
+        num_evaluations=-(-spec.training.epochs // spec.training.eval_every_epochs),
         num_validation_rows=rows.validation,
     )
 
 
-def _hold_to(ceilings: Ceilings, plan: Plan, problems: _Problems) -> None:
-    hidden = getattr(plan.resolved_spec.model, "hidden", [])
+def _hold_to(
+    ceilings: Ceilings, spec: JobSpec, num_parameters: int, num_layers: int, steps_per_epoch: int, problems: _Problems
+) -> None:
+    epochs = spec.training.epochs
     for pointer, what, value, ceiling in (
-        ("/training/epochs", "training.epochs", plan.num_epochs, ceilings.epochs),
-        ("/training/epochs", "optimizer steps", plan.num_steps, ceilings.steps),
-        ("/model", "parameters", plan.num_parameters, ceilings.parameters),
-        ("/model/hidden", "hidden layers", len(hidden), ceilings.hidden_layers),
-        ("/model", "layers", len(plan.layers), ceilings.layers),
+        ("/training/epochs", "training.epochs", epochs, ceilings.epochs),
+        ("/training/epochs", "optimizer steps", steps_per_epoch * epochs, ceilings.steps),
+        ("/model", "parameters", num_parameters, ceilings.parameters),
+        ("/model/hidden", "hidden layers", len(getattr(spec.model, "hidden", [])), ceilings.hidden_layers),
+        ("/model", "layers", num_layers, ceilings.layers),
     ):
         if value > ceiling and all(error.pointer != pointer for error in problems.errors):
             problems.add(

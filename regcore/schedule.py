@@ -14,6 +14,8 @@ from pydantic import Field
 from regcore.doubts import Doubt, RunShape
 from regcore.frozen import Frozen
 
+MAX_EPOCHS = 10**15
+"""Beyond it a count is no float any more. A server's own ceilings are far below."""
 _NOTHING: Final = 1e-9
 """A share of a rate that moves no float32 weight: its relative precision is 6e-8."""
 
@@ -67,12 +69,12 @@ class _Schedule(Frozen):
     def doubts(self, run: RunShape, what: str) -> Iterator[Doubt]:
         """What is doubtful of it as the schedule of a rate or a strength."""
         if self.warmup_epochs > run.num_epochs:
-            share = run.num_epochs / self.warmup_epochs
+            percent = 100 * run.num_epochs / self.warmup_epochs
             yield Doubt(
                 "/warmup_epochs",
                 "warmup_outlasts_run",
-                f"a warm-up of {self.warmup_epochs:g} epochs in a run of {run.num_epochs} ends at {share:.3g} of the "
-                f"{what}.",
+                f"a warm-up of {self.warmup_epochs:g} epochs reaches {percent:.3g} % of the {what} in a run of "
+                f"{run.num_epochs}.",
                 f"Lower warmup_epochs below training.epochs ({run.num_epochs}), or train longer.",
             )
 
@@ -123,7 +125,7 @@ class StepSchedule(_Schedule):
     growth_field: ClassVar[str | None] = "gamma"
 
     kind: Literal["step"] = "step"
-    every_epochs: int = Field(default=10, ge=1)
+    every_epochs: int = Field(default=10, ge=1, le=MAX_EPOCHS)
     """Epochs between two changes."""
     gamma: float = Field(default=0.1, gt=0)
     """What the value is multiplied by at each change."""

@@ -1,6 +1,7 @@
 """Real servers for every test that needs one: a Redis and a PostgreSQL of our own, thrown away after."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,10 +9,21 @@ import pytest
 import structlog
 from postgres_binaries import find_postgres
 from servers import new_database, run_postgres, run_redis, used_servers
+from without_processes import WithoutProcesses
 
+from jobs.migrate import migrate
 from jobs.settings import PREFIX, Settings
 
 LEASE_S = 2.0
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-processes", action="store_true", help="leave out every test that starts a process")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--no-processes"):
+        config.pluginmanager.register(WithoutProcesses())
 
 
 def pytest_report_header() -> str:
@@ -43,6 +55,22 @@ def settings(tmp_path: Path) -> Settings:
         lease_s=LEASE_S,
         reconcile_interval_s=0.2,
     )
+
+
+@pytest.fixture(scope="session")
+def _tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with tables and nothing in them: to make one takes as long as ten tests need."""
+    made = Settings(data_dir=tmp_path_factory.mktemp("tables"))
+    migrate(made)
+    return made.data_dir / "regcore.db"
+
+
+@pytest.fixture
+def with_tables(settings: Settings, _tables: Path) -> Settings:
+    """The same settings, of a SQLite database with tables."""
+    settings.data_dir.mkdir(mode=0o700)
+    shutil.copyfile(_tables, settings.data_dir / _tables.name)
+    return settings
 
 
 @pytest.fixture(scope="session")

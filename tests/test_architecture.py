@@ -186,6 +186,26 @@ def test_every_module_has_its_test(module: str) -> None:
     assert "def test_" in mirror.read_text("utf-8")
 
 
+def _dotted_names(*folders: str) -> Iterator[tuple[str, str]]:
+    """Every name with a dot in the code of these folders, such as `shutil.which`, after its file."""
+    for path in _sources(*folders):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Attribute):
+                yield str(path.relative_to(ROOT)), ast.unparse(node)
+
+
+def test_each_server_of_the_machine_is_looked_for_in_one_place() -> None:
+    found = {path for path, name in _dotted_names(*PACKAGES, "tests", "benchmarks", "docs") if name == "shutil.which"}
+
+    assert found == {"regclient/embedded_redis.py", "tests/support/postgres_binaries.py"}
+
+
+def test_no_test_is_skipped_for_what_a_machine_lacks() -> None:
+    skips = ("pytest.skip", "pytest.importorskip", "pytest.mark.skip", "pytest.mark.skipif")
+
+    assert [found for found in _dotted_names("tests") if found[1] in skips] == []
+
+
 # Documentation
 
 

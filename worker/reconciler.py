@@ -105,8 +105,9 @@ def tidy(store: Store, artifacts: ArtifactStore, settings: Settings) -> None:
     # A rerun may go on from a job that failed or was cancelled. One that this database does not know may be another's,
     # or ours once a backup of it is restored.
     old = set(owners(settings.checkpoints_dir, min_age_s=settings.keep_checkpoints_s))
-    needed = store.needed_owners(saved)
-    remove_checkpoints(settings.checkpoints_dir, (store.succeeded_owners(saved) | old) - needed)
+    idle = sorted((store.succeeded_owners(saved) | old) - store.needed_owners(saved))
+    if idle:
+        remove_checkpoints(settings.checkpoints_dir, store.forget_checkpoints(idle))
     left = run_ids(settings.data_dir)
     for run_id in left - store.live_runs(sorted(left)):
         remove_run(settings.data_dir, run_id)

@@ -53,8 +53,9 @@ def find_fitting(fit: Fit) -> Fitting:
     """How many members like this one to train in one pass. What cannot be measured trains alone."""
     _take_device(fit)
     try:
-        plan = make_plan(parse_spec(fit.spec))
-        size = fitting_size(plan, fit.num_members, data_dir=Path(fit.data_dir))
+        plan = make_plan(fit.spec)
+        with computing("timing a step"):
+            size = fitting_size(plan, fit.num_members, data_dir=Path(fit.data_dir))
         return Fitting(size, room_bytes(plan))
     except (TrainingError, SpecError, MemoryError, RuntimeError):
         # The run itself will meet it again, and say what it is.
@@ -178,7 +179,7 @@ class _Pass:
 
     def _newcomer(self, member: RunMember) -> Newcomer:
         weights = None if member.starting_weights is None else Path(member.starting_weights)
-        return Newcomer(member.key, make_plan(parse_spec(member.spec)), self._recorders[member.key], weights)
+        return Newcomer(member.key, make_plan(member.spec), self._recorders[member.key], weights)
 
     def _succeed(self, key: str, result: Result) -> None:
         try:

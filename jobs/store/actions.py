@@ -5,13 +5,13 @@ from collections.abc import Callable
 from sqlalchemy import Connection, delete, select, update
 
 from jobs.clock import read_clock
-from jobs.errors import IllegalActionError, JobNotFoundError
+from jobs.errors import IllegalActionError
 from jobs.model import IdempotencyKey, Job
 from jobs.states import TERMINAL, JobState, Reason, is_legal, make_reason
 from jobs.store.base import Concern
 from jobs.store.log import LockedJob, change_state, lock_jobs
 from jobs.store.needs import refuse_while_needed
-from jobs.store.reading import read_job
+from jobs.store.reading import no_such_job, read_job
 from jobs.store.rows import is_job, job_from_json, job_to_json
 from jobs.store.submission import claim_key, due_now, kept_answer
 from jobs.tables import artifacts, jobs
@@ -88,7 +88,7 @@ class Actions(Concern):
 def _lock_owned(connection: Connection, tenant: str, job_id: str) -> LockedJob:
     found = lock_jobs(connection, is_job(job_id, tenant))
     if not found:
-        raise JobNotFoundError(job_id)
+        raise no_such_job(connection, tenant, job_id)
     return found[0]
 
 

@@ -21,15 +21,21 @@ def hold_needs(connection: Connection, new: Sequence[tuple[Job, NewJob]]) -> Non
 
     Raises:
         JobNotFoundError: It is not there, any more, or is another tenant's.
+        IllegalActionError: Its checkpoint, to go on from, is there no more.
     """
     rows = [{"job_id": job.id, "needed_id": needed} for job, new_job in new for needed in new_job.needs]
     if not rows:
         return
     wanted = sorted({row["needed_id"] for row in rows})
-    held = select(jobs.c.id).where(jobs.c.id.in_(wanted), jobs.c.tenant == new[0][0].tenant).order_by(jobs.c.id)
-    missing = set(wanted) - set(connection.execute(held.with_for_update(read=True, key_share=True)).scalars())
+    query = select(jobs.c.id, jobs.c.checkpoint.is_not(None)).order_by(jobs.c.id)
+    query = query.where(jobs.c.id.in_(wanted), jobs.c.tenant == new[0][0].tenant)
+    has_checkpoint = {row.id: row[1] for row in connection.execute(query.with_for_update(read=True))}
+    missing = set(wanted) - has_checkpoint.keys()
     if missing:
         raise JobNotFoundError(min(missing))
+    if any(new_job.checkpoint and not has_checkpoint[one] for _, new_job in new for one in new_job.needs):
+        remedy = "Checkpoints of jobs that have ended are kept for REGCORE_KEEP_CHECKPOINTS_S. Start from scratch."
+        raise IllegalActionError("go on from", "without its checkpoint", remedy)
     connection.execute(insert(job_needs), rows)
 
 

@@ -17,6 +17,10 @@ _MAX_SEQ = 2**31 - 1
 T = TypeVar("T")
 
 
+_NUM_SHOWN = 3
+"""Of what there is, where something is asked for that is not there."""
+
+
 class Reading(Concern):
     """Reading one job."""
 
@@ -82,8 +86,7 @@ class Reading(Concern):
         """
         with self._database.read() as connection:
             _owned(connection, tenant, job_id)
-            query = select(artifacts).where(artifacts.c.job_id == job_id).order_by(artifacts.c.name)
-            return [_artifact(row) for row in connection.execute(query)]
+            return _artifacts_of(connection, job_id)
 
     def artifact(self, tenant: str, job_id: str, name: str) -> ArtifactRow:
         """Return one artifact of a job.
@@ -95,8 +98,8 @@ class Reading(Concern):
         with self._database.read() as connection:
             _owned(connection, tenant, job_id)
             found = None if "\0" in name else read_artifact(connection, job_id, name)
-        if found is None:
-            raise ArtifactNotFoundError(name)
+            if found is None:
+                raise ArtifactNotFoundError(name, [one.name for one in _artifacts_of(connection, job_id)])
         return found
 
     def referenced(self, sha256s: Sequence[str]) -> set[str]:
@@ -107,7 +110,7 @@ class Reading(Concern):
     def needed_owners(self, owner_ids: Sequence[str]) -> set[str]:
         """Return those of the ids, of jobs and groups, whose checkpoints a job that has not ended may go on from."""
         with self._database.read() as connection:
-            return _named(connection, owner_ids, jobs.c.state.not_in([state.value for state in TERMINAL]))
+            return read_needed_owners(connection, owner_ids)
 
     def succeeded_owners(self, owner_ids: Sequence[str]) -> set[str]:
         """Return those of the ids, of jobs and groups, whose jobs have all succeeded.
@@ -123,6 +126,17 @@ class Reading(Concern):
         """Return those of the runs that have not ended."""
         with self._database.read() as connection:
             return _among(connection, runs.c.id, run_ids, runs.c.ended_at.is_(None))
+
+
+def no_such_job(connection: Connection, tenant: str, job_id: str) -> JobNotFoundError:
+    """Return the error of a job that the tenant does not have, with some that it has."""
+    query = select(jobs.c.id).where(jobs.c.tenant == tenant).order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
+    return JobNotFoundError(job_id, list(connection.execute(query.limit(_NUM_SHOWN)).scalars()))
+
+
+def _artifacts_of(connection: Connection, job_id: str) -> list[ArtifactRow]:
+    query = select(artifacts).where(artifacts.c.job_id == job_id).order_by(artifacts.c.name)
+    return [_artifact(row) for row in connection.execute(query)]
 
 
 def read_artifact(connection: Connection, job_id: str, name: str) -> ArtifactRow | None:
@@ -142,6 +156,11 @@ def read_all_artifacts(connection: Connection, after: tuple[str, str], limit: in
 def read_referenced(connection: Connection, sha256s: Sequence[str]) -> set[str]:
     """Return those of the hashes that some artifact of any tenant has."""
     return _among(connection, artifacts.c.sha256, sha256s)
+
+
+def read_needed_owners(connection: Connection, owner_ids: Sequence[str]) -> set[str]:
+    """Return those of the ids, of jobs and groups, whose checkpoints a job that has not ended may go on from."""
+    return _named(connection, owner_ids, jobs.c.state.not_in([state.value for state in TERMINAL]))
 
 
 def _named(connection: Connection, owner_ids: Sequence[str], condition: ColumnElement[bool]) -> set[str]:
@@ -170,7 +189,7 @@ def read_job(connection: Connection, tenant: str, job_id: str) -> Job:
     query = select(*JOB_COLUMNS).where(is_job(job_id, tenant))
     row = connection.execute(query).one_or_none()
     if row is None:
-        raise JobNotFoundError(job_id)
+        raise no_such_job(connection, tenant, job_id)
     return job_from_row(row, read_records(connection, job_id, kinds=["state"]))
 
 
@@ -206,7 +225,7 @@ def _owned(connection: Connection, tenant: str, job_id: str) -> AnyRow:
     query = select(jobs.c.state, jobs.c.last_seq).where(is_job(job_id, tenant))
     row = connection.execute(query).one_or_none()
     if row is None:
-        raise JobNotFoundError(job_id)
+        raise no_such_job(connection, tenant, job_id)
     return row
 
 

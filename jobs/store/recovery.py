@@ -8,16 +8,18 @@ from sqlalchemy import Connection, select, update
 
 from jobs.clock import read_clock
 from jobs.model import ArtifactRow
-from jobs.states import JobState, Reason, make_reason
+from jobs.states import TERMINAL, JobState, Reason, make_reason
 from jobs.store.base import Concern
 from jobs.store.claiming import CLAIM_ORDER
 from jobs.store.endings import add_artifacts, lose_job, sum_usage
 from jobs.store.log import lock_jobs
+from jobs.store.reading import read_needed_owners
 from jobs.store.runs import end_run_if_empty
 from jobs.store.workers import live_capabilities
 from jobs.tables import jobs, runs
 
 _MAX_BACKOFF_S = 60.0
+_NUM_OWNERS_PER_QUERY = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,22 @@ class Recovery(Concern):
         with self._database.write() as connection:
             if lock_jobs(connection, jobs.c.id == job_id, jobs.c.owes_files.is_(True)):
                 add_artifacts(connection, job_id, rows)
+
+    def forget_checkpoints(self, owner_ids: Sequence[str]) -> set[str]:
+        """Take the checkpoints of these jobs and groups from the jobs that ended with them, before they are deleted.
+
+        Returns:
+            The ids whose checkpoints may be deleted now: no rerun goes on from one, or will.
+        """
+        owner = jobs.c.checkpoint["owner"].as_string()
+        ended = jobs.c.state.in_([state.value for state in TERMINAL])
+        with self._database.write() as connection:
+            for start in range(0, len(owner_ids), _NUM_OWNERS_PER_QUERY):
+                lock_jobs(connection, owner.in_(owner_ids[start : start + _NUM_OWNERS_PER_QUERY]), ended)
+            gone = set(owner_ids) - read_needed_owners(connection, owner_ids)
+            for owner_id in sorted(gone):
+                connection.execute(update(jobs).where(owner == owner_id, ended).values(checkpoint=None))
+        return gone
 
     def due_jobs(self, limit: int = 100) -> list[str]:
         """Return queued jobs whose message is due, best first, and put off their next one with backoff.

@@ -85,7 +85,8 @@ def owned_sweep(connection: Connection, tenant: str, sweep_id: str) -> AnyRow:
     owned = false() if "\0" in sweep_id else (sweeps.c.id == sweep_id) & (sweeps.c.tenant == tenant)
     row = connection.execute(select(sweeps).where(owned)).one_or_none()
     if row is None:
-        raise SweepNotFoundError(sweep_id)
+        newest = select(sweeps.c.id).where(sweeps.c.tenant == tenant).order_by(sweeps.c.created_at.desc()).limit(3)
+        raise SweepNotFoundError(sweep_id, list(connection.execute(newest).scalars()))
     return row
 
 

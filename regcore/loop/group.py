@@ -132,7 +132,18 @@ def _train(
         is_exact = checkpointer is None or checkpointer.is_exact
         report = partial(conclude, data=data, losses=losses, is_exact=is_exact, companions=everybody)
         results = _conclude_each(ending.members, ending.network, report)
-        yield from zip((member.key for member in ending.members), results, strict=True)
+        for member, result in zip(ending.members, results, strict=True):
+            _warn_of_missing_values(member, result)
+            yield member.key, result
+
+
+def _warn_of_missing_values(member: Member, result: Result | TrainingError) -> None:
+    missing = [] if isinstance(result, TrainingError) else [n for n, value in result.metrics.items() if value is None]
+    if missing:
+        message = (
+            f"The trained network has no finite {', '.join(missing)}: see its data, and the loss that it came from."
+        )
+        member.on_record(Record("warning", {"code": "metric_not_finite", "message": message}))
 
 
 def _conclude_each(

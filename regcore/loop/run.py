@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from regcore.errors import ComputationError, FieldError, SpecError, TrainingError
+from regcore.loop.computing import computing
 from regcore.loop.control import Control
 from regcore.loop.fitting import fitting_size
 from regcore.loop.group import Checkpoints, Newcomer, by_fusion_key, train_group
@@ -12,7 +13,7 @@ from regcore.loop.result import Result
 from regcore.own_state import own_state
 from regcore.plan import Plan, make_plan
 from regcore.record import Record
-from regcore.spec import JobSpec, parse_spec
+from regcore.spec import JobSpec
 
 __all__ = ["Result", "train", "train_many"]
 
@@ -47,7 +48,7 @@ def train(
         TrainingError: The run could not go on: diverged, invalid data, out of memory, stopped, or a checkpoint of
             another run.
     """
-    plan = make_plan(parse_spec(spec))
+    plan = make_plan(spec)
     _check_start(plan, starting_weights)
     newcomer = Newcomer(
         "0", plan, on_record or (lambda record: None), Path(starting_weights) if starting_weights else None
@@ -97,11 +98,20 @@ def train_many(
     folder = Path(data_dir) if data_dir else None
     ended: dict[str, Result | TrainingError] = {}
     for keys in by_fusion_key({key: newcomer.plan for key, newcomer in newcomers.items()}):
-        size = fitting_size(newcomers[keys[0]].plan, len(keys), data_dir=folder)
+        size = _fitting_size(newcomers[keys[0]].plan, len(keys), folder)
         for start in range(0, len(keys), size):
             group = [newcomers[key] for key in keys[start : start + size]]
             ended |= _train_pass(group, _Stopping(should_stop), folder)
     return [ended[key] for key in newcomers]
+
+
+def _fitting_size(plan: Plan, num_members: int, data_dir: Path | None) -> int:
+    """How many train together; 1 where that cannot be timed, and whoever is at fault will end by itself."""
+    try:
+        with computing("timing a step"):
+            return fitting_size(plan, num_members, data_dir=data_dir)
+    except ComputationError:
+        return 1
 
 
 def _train_pass(
@@ -136,7 +146,7 @@ def _plan_all(specs: Sequence[JobSpec | Mapping[str, Any]]) -> list[Plan]:
     plans, errors = [], []
     for position, spec in enumerate(specs):
         try:
-            plans.append(make_plan(parse_spec(spec)))
+            plans.append(make_plan(spec))
             _check_start(plans[-1], None)
         except SpecError as error:
             errors += [FieldError(f"/{position}{e.pointer}", e.code, e.message) for e in error.errors]

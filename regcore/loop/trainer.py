@@ -329,33 +329,35 @@ class Trainer:
         best = _best_epoch(member)
         return DivergedError(
             f"the training loss became infinite or NaN at step {step}, in epoch {epoch}",
-            remedy=causes[0].advice if best is None else f"{causes[0].advice} {_how_to_have(best, member.plan)}",
+            remedy=" ".join([causes[0].advice, *_how_to_have(best, member.plan)]),
             details={
                 "step": step,
                 "epoch": epoch,
                 "last_finite": good[-1]["values"] if good else None,
                 "likely_causes": [cause.pointer for cause in causes],
-                "best": best,
+                **best,
             },
         )
 
 
-def _best_epoch(member: Member) -> dict[str, Any] | None:
-    """The epoch that was selected so far, with the metric that it was selected by; None where nothing selects."""
+def _best_epoch(member: Member) -> dict[str, Any]:
+    """The epoch that was selected so far, and the metric that it was selected by; None where nothing selects."""
     metric = next((one.watches for one in member.plan.resolved_spec.regularizers if one.watches), None)
     if metric is None or not member.selected_epoch:
-        return None
+        return {"best_epoch": None, "best_metric": None, "best_value": None}
     (row,) = (row for row in member.history if row["epoch"] == member.selected_epoch)
-    return {"epoch": row["epoch"], "metric": metric, "value": row["values"][metric]}
+    return {"best_epoch": row["epoch"], "best_metric": metric, "best_value": row["values"][metric]}
 
 
-def _how_to_have(best: Mapping[str, Any], plan: Plan) -> str:
-    spec = plan.resolved_spec
+def _how_to_have(best: Mapping[str, Any], plan: Plan) -> Iterator[str]:
+    epoch, spec = best["best_epoch"], plan.resolved_spec
+    if epoch is None:
+        return
     schedules = [spec.optimizer.schedule, *(one.strength_schedule for one in spec.regularizers)]
     ends = ", though its schedule then ends there too" if any(one.follows_length for one in schedules) else ""
-    return (
-        f"Epoch {best['epoch']} was the best before ({best['metric']} {best['value']:g}): training.epochs "
-        f"{best['epoch']} ends with it{ends}."
+    yield (
+        f"Epoch {epoch} was the best before ({best['best_metric']} {best['best_value']:g}): training.epochs {epoch} "
+        f"ends with it{ends}."
     )
 
 

@@ -15,6 +15,7 @@ from pydantic import Field
 
 from regcore.doubts import Doubt, RunShape
 from regcore.regularizers.base import Effect, Regularizer, Stronger, Verdict
+from regcore.schedule import MAX_EPOCHS
 
 HIGHER_IS_BETTER = ("accuracy", "r2")
 MIN_ROWS = {"r2": 2}
@@ -39,7 +40,7 @@ class EarlyStopping(Regularizer):
     kind: Literal["early_stopping"] = "early_stopping"
     metric: Literal["validation/loss", "validation/accuracy", "validation/r2", "validation/mae"] = "validation/loss"
     """What is watched, on the validation split."""
-    patience: int = Field(default=5, ge=1)
+    patience: int = Field(default=5, ge=1, le=MAX_EPOCHS)
     """Evaluations in a row without an improvement before training stops; one without a value is not counted."""
     min_delta: float = Field(default=0.0, ge=0, le=MAX_MIN_DELTA)
     """How much better than the last improvement counts as one. For `patience` alone: the best epoch is always kept."""

@@ -1,14 +1,17 @@
 """The job spec: the request body, the stored record and the engine's input, one object."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from unicodedata import category
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
 from pydantic_core import PydanticKnownError
 
+from regcore.errors import SpecError
 from regcore.frozen import Frozen
+from regcore.json_values import plain
 from regcore.optim import SGD, AnyOptimizer
 from regcore.regularizers import AnyRegularizer
+from regcore.schedule import MAX_EPOCHS
 from regcore.spec.data import AnyData
 from regcore.spec.model import AnyModel
 
@@ -54,7 +57,7 @@ class Task(Frozen):
 class Training(Frozen):
     """How long, in what portions, and from which randomness."""
 
-    epochs: int = Field(default=10, ge=1)
+    epochs: int = Field(default=10, ge=1, le=MAX_EPOCHS)
     """Passes over the train split."""
     batch_size: Annotated[int, Field(ge=1)] | Literal["full"] = 64
     """Rows in a batch, or `full` for the whole train split."""
@@ -119,3 +122,14 @@ class JobSpec(Frozen):
     """The job whose weights to begin with; null for fresh ones."""
     exports: Annotated[list[str], Field(max_length=0)] = Field(default=[])
     """Empty in this version."""
+
+    def __init__(self, /, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            from regcore.spec.validation import explain_errors  # which knows this class
+
+            raise SpecError(explain_errors(error.errors(include_url=False), plain(fields))) from None
+
+    # As pydantic marks its own: what is parsed, alone or in another model, does not come through here.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]

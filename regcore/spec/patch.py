@@ -14,7 +14,8 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from regcore.errors import FieldError, SpecError
 from regcore.frozen import Frozen
-from regcore.spec.validation import json_pointer, parse_as, shown, suggest
+from regcore.spec.hints import suggest
+from regcore.spec.validation import json_pointer, parse_as, shown
 
 MAX_OPERATIONS = 1_000
 MAX_BYTES = 1_000_000

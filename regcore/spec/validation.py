@@ -1,14 +1,15 @@
 """From pydantic's errors to ours: a JSON Pointer, what was expected, what came, what to do."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from regcore.errors import FieldError, SpecError
+from regcore.json_values import plain
+from regcore.spec.hints import is_number, letters, say_how, say_where, suggest
 from regcore.spec.job import JobSpec
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -41,6 +42,11 @@ _PHRASES = {
     "model_attributes_type": "must be a JSON object",
 }
 
+_MAX_DEPTH = 2
+_OF_PARTS = frozenset({"list_type", "dict_type", "model_type", "model_attributes_type"})
+"""Errors of a value that is none of the spec's objects and lists."""
+_OF_NUMBERS = frozenset({"int_type", "float_type"})
+
 
 def parse_spec(spec: Any) -> JobSpec:
     """A job spec from JSON. Raises SpecError with every wrong place."""
@@ -54,7 +60,7 @@ def parse_as(model: type[Body], body: Any) -> Body:
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        raise SpecError(explain_errors(error.errors(include_url=False), body, model)) from None
+        raise SpecError(explain_errors(error.errors(include_url=False), plain(body), model)) from None
 
 
 def explain_errors(
@@ -103,14 +109,18 @@ def _explain(error: Mapping[str, Any], path: list[str | int], body: Any, model: 
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         tag = context["discriminator"].strip("'")
         if "expected_tags" not in context:
-            return FieldError(f"{pointer}/{tag}", _CODES[kind], f"{where}.{tag} is required and is missing. Add it.")
+            kinds = ", ".join(_schema_at(path, body, model).get("discriminator", {}).get("mapping", {}))
+            message = f"{where}.{tag} is required and is missing. Add it: one of {kinds}."
+            return FieldError(f"{pointer}/{tag}", _CODES[kind], message)
         expected = [name.strip().strip("'") for name in context["expected_tags"].split(",")]
         received = context["tag"]
         message = f"{where}.{tag} must be one of {', '.join(expected)}; received {shown(received)}."
         return FieldError(f"{pointer}/{tag}", _CODES[kind], message + suggest(received, expected))
     if kind == "extra_forbidden":
-        message = f"{where} is not a field here. Remove it, or correct its name."
-        return FieldError(pointer, _CODES[kind], message + suggest(path[-1], _known_fields(path, body, model)))
+        known = _known_fields(path, body, model)
+        fields = f"; there are {', '.join(known)}" if known else ""
+        message = f"{where} is not a field here{fields}. Remove it, or correct its name."
+        return FieldError(pointer, _CODES[kind], message + say_where(str(path[-1]), known, _homes(model)))
     if kind == "missing":
         return FieldError(pointer, _CODES[kind], f"{where} is required and is missing. Add it.")
     if kind == "literal_error":
@@ -121,6 +131,11 @@ def _explain(error: Mapping[str, Any], path: list[str | int], body: Any, model: 
         return FieldError(pointer, "invalid_value", f"{where}: {context['error']}")
     rule = _PHRASES[kind].format(**context) if kind in _PHRASES else _as_phrase(error["msg"])
     message = f"{where} {rule}; received {shown(error.get('input'))}. Correct the value."
+    if kind in _OF_PARTS:
+        field = next((part for part in reversed(path) if isinstance(part, str)), "")
+        message += say_how(error.get("input"), field, in_list=kind == "list_type")
+    if kind in _OF_NUMBERS and is_number(error.get("input")):
+        message += " Write it without quotes."
     return FieldError(pointer, _CODES.get(kind, kind), message)
 
 
@@ -159,6 +174,39 @@ def _schema_at(path: Sequence[str | int], body: Any, model: type[BaseModel]) -> 
 
 
 @cache
+def _homes(model: type[BaseModel]) -> Mapping[str, str]:
+    """Where each field is, by the letters of its name, in words."""
+    root = _schema(model)
+    homes: dict[str, dict[str, None]] = {}
+    for field, place in _places(root, root, ""):
+        if field not in ("kind", "name"):
+            homes.setdefault(letters(field), {})[place if "." in place else f"{place}, a field of the whole"] = None
+    return {field: " or ".join(found) for field, found in homes.items()}
+
+
+def _places(node: Mapping[str, Any], root: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
+    """Each field of the objects that may be here, and of those in them, with its place in words."""
+    branches = list(_objects_of(node, root))
+    for field in dict.fromkeys(name for branch in branches for name in branch["properties"]):
+        having = [branch["properties"] for branch in branches if field in branch["properties"]]
+        kinds = [properties["kind"]["const"] for properties in having if "const" in properties.get("kind", {})]
+        yield field, f"{prefix}{field}" + f" of kind {', '.join(kinds)}" * (len(having) < len(branches))
+        if prefix.count(".") < _MAX_DEPTH:
+            for properties in having:
+                yield from _places(properties[field], root, f"{prefix}{field}.")
+
+
+def _objects_of(node: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The schemas of the objects that may be here, or be items of a list here."""
+    if "$ref" in node:
+        node = root["$defs"][node["$ref"].rsplit("/", 1)[-1]]
+    if "properties" in node:
+        yield node
+    for branch in [*node.get("anyOf", []), *node.get("oneOf", []), *([node["items"]] if "items" in node else [])]:
+        yield from _objects_of(branch, root)
+
+
+@cache
 def _schema(model: type[BaseModel]) -> Mapping[str, Any]:
     return model.model_json_schema()
 
@@ -172,14 +220,8 @@ def _resolve(node: Mapping[str, Any], root: Mapping[str, Any], value: Any) -> Ma
         node = root["$defs"][node["$ref"].rsplit("/", 1)[-1]]
     if "oneOf" in node and isinstance(value, Mapping):
         chosen = node.get("discriminator", {}).get("mapping", {}).get(value.get("kind"))
-        return _resolve({"$ref": chosen}, root, value) if chosen else {}
+        return _resolve({"$ref": chosen}, root, value) if chosen else node
     return node
-
-
-def suggest(received: Any, expected: Sequence[str]) -> str:
-    """` Did you mean 'x'?` where something expected is close, else nothing."""
-    close = get_close_matches(str(received), expected, n=1, cutoff=0.6)
-    return f" Did you mean {close[0]!r}?" if close else ""
 
 
 def shown(value: Any) -> str:

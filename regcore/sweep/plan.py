@@ -70,8 +70,11 @@ def plan_sweep(
         SpecError: The sweep, its base or any member is wrong. Errors point into the body, at what put the wrong value
             there; of very many the first twenty are named.
     """
-    sweep = parse_sweep(body)
-    base = _plan_base(sweep, ceilings)
+    try:
+        sweep = parse_sweep(body)
+    except SpecError as error:
+        raise SpecError([*error.errors, *_base_errors(body, ceilings)]) from None
+    base = _plan_base(sweep.base, ceilings)
     resolved_base = base.resolved_spec.model_dump(mode="json")
     candidates = expand(sweep, resolved_base, max_members)
     plans = _plan_each(sweep, candidates, ceilings, max_bytes, list(_seed_errors(sweep, resolved_base)))
@@ -91,9 +94,21 @@ def plan_sweep(
     return SweepPlan(sweep, candidates, members, [*fewer, *warnings.values()])
 
 
-def _plan_base(sweep: SweepSpec, ceilings: Ceilings | None) -> Plan:
+def _base_errors(body: Any, ceilings: Ceilings | None) -> list[FieldError]:
+    """What is wrong in the base of a sweep that is wrong elsewhere."""
+    base = body.get("base") if isinstance(body, dict) else None
+    if not isinstance(base, dict):
+        return []  # which has been said
     try:
-        return make_plan(parse_spec(sweep.base), ceilings)
+        _plan_base(base, ceilings)
+    except SpecError as error:
+        return error.errors
+    return []
+
+
+def _plan_base(base: Mapping[str, Any], ceilings: Ceilings | None) -> Plan:
+    try:
+        return make_plan(base, ceilings)
     except SpecError as error:
         raise SpecError([FieldError(f"/base{one.pointer}", one.code, one.message) for one in error.errors]) from None
 
@@ -111,7 +126,7 @@ def _plan_each(
     size_bytes = 0
     for candidate in candidates:
         try:
-            plan = make_plan(parse_spec(candidate.spec), ceilings)
+            plan = make_plan(candidate.spec, ceilings)
             _check_split(sweep, plan)
             plans.append(plan)
             size_bytes += len(plan.model_dump_json()) * len(sweep.seeds)

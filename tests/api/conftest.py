@@ -48,9 +48,9 @@ def sweep_spec(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def app(settings: Settings) -> FastAPI:
+def app(with_tables: Settings) -> FastAPI:
     """The app, its store open."""
-    return create_app(settings)
+    return create_app(with_tables)
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from jobs.errors import (
     JobsError,
     StaleRunError,
     StoreUnavailableError,
+    SweepNotFoundError,
 )
 from regcore.errors import FieldError, SpecError
 
@@ -51,6 +52,19 @@ def test_what_a_client_did_in_the_store_has_a_problem(error: JobsError, status: 
 
     assert (PROBLEMS[problem.code].status, problem.code) == (status, code)
     assert str(error) in problem.detail
+
+
+@pytest.mark.parametrize(
+    ("error", "there_is"),
+    [
+        (JobNotFoundError("job_1", ["job_3", "job_2"]), "The newest that there are: job_3, job_2."),
+        (SweepNotFoundError("swp_1", ["swp_2"]), "The newest that there are: swp_2."),
+        (ArtifactNotFoundError("log", ["log.txt", "model.json"]), "the job has log.txt, model.json."),
+        (ArtifactNotFoundError("log.txt"), "the job has none yet."),
+    ],
+)
+def test_a_refusal_of_what_is_not_there_says_what_is(error: JobsError, there_is: str) -> None:
+    assert there_is in from_jobs_error(error).detail
 
 
 @pytest.mark.parametrize("error", [StaleRunError(1, "job_1"), IllegalTransitionError("job_1", "failed", "queued")])

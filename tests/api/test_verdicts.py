@@ -61,6 +61,23 @@ def test_the_same_test_rows_are_compared_row_by_row(client: TestClient, end_jobs
 
 
 @pytest.mark.usefixtures("seeds")
+@pytest.mark.parametrize("how", ["lost", "truncated", "altered"])
+def test_rows_that_the_disk_has_lost_are_not_taken_for_rows_that_were_never_kept(
+    how: str, client: TestClient, services: Services, end_jobs: Any, problem_of: Any
+) -> None:
+    ids = end_jobs([result(0.5, seed=seed) for seed in range(6)])
+    file = services.artifacts.path(services.store.artifact("default", ids[4], "rows.safetensors").sha256)
+    content = file.read_bytes()
+    file.unlink()
+    if how != "lost":
+        file.write_bytes(content[:-1] if how == "truncated" else content[::-1])
+
+    problem = problem_of(compare(client, {"a": ids[:3], "b": ids[3:]}), 500, "artifact_damaged")
+
+    assert "rows.safetensors" in problem["detail"]
+
+
+@pytest.mark.usefixtures("seeds")
 def test_without_rows_the_noise_of_training_is_left(client: TestClient, end_jobs: Any) -> None:
     results = [result(0.5 + seed / 100) for seed in range(6)]
     ids = end_jobs([{name: one[name] for name in ("metrics", "generalization_gap")} for one in results])

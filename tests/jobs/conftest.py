@@ -30,8 +30,10 @@ def database_settings(request: pytest.FixtureRequest, settings: Settings) -> Set
 
 
 @pytest.fixture
-def migrated_settings(database_settings: Settings) -> Settings:
+def migrated_settings(request: pytest.FixtureRequest, database_settings: Settings) -> Settings:
     """Settings of a database with tables."""
+    if database_settings.database_url.startswith("sqlite"):
+        return request.getfixturevalue("with_tables")
     migrate(database_settings)
     return database_settings
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from jobs.artifacts import ArtifactStore, media_type
+from jobs.errors import ArtifactDamagedError
+from jobs.model import ArtifactRow
 
 
 @pytest.fixture
@@ -138,3 +140,31 @@ def test_free_bytes_are_those_of_the_file_system(artifact_store: ArtifactStore) 
 )
 def test_media_types(name: str, expected: str) -> None:
     assert media_type(name) == expected
+
+
+def test_what_was_put_in_is_found_and_holds(artifact_store: ArtifactStore, tmp_path: Path) -> None:
+    sha256, size_bytes = artifact_store.put(_file(tmp_path, b"content"))
+    row = ArtifactRow("a", size_bytes, sha256, "text/plain")
+
+    assert artifact_store.find(row) == artifact_store.verify(row) == artifact_store.path(sha256)
+
+
+def test_other_bytes_of_the_same_length_are_found_and_do_not_hold(
+    artifact_store: ArtifactStore, tmp_path: Path
+) -> None:
+    sha256, size_bytes = artifact_store.put(_file(tmp_path, b"content"))
+    row = ArtifactRow("a", size_bytes, sha256, "text/plain")
+    artifact_store.path(sha256).write_bytes(b"CONTENT")
+
+    assert artifact_store.find(row).read_bytes() == b"CONTENT"
+    with pytest.raises(ArtifactDamagedError, match="'a' is damaged: its file holds other bytes"):
+        artifact_store.verify(row)
+
+
+def test_putting_the_same_bytes_in_again_mends_a_damaged_file(artifact_store: ArtifactStore, tmp_path: Path) -> None:
+    sha256, size_bytes = artifact_store.put(_file(tmp_path, b"content"))
+    artifact_store.path(sha256).write_bytes(b"")
+
+    artifact_store.put(tmp_path / "source")
+
+    assert artifact_store.verify(ArtifactRow("a", size_bytes, sha256, "text/plain")).read_bytes() == b"content"

@@ -170,6 +170,9 @@ class FakeServer:
         self.events = [{"seq": seq, "at": "t", "kind": "log", "body": {"message": str(seq)}} for seq in range(1, 6)] + [
             {"seq": 6, "at": "t", "kind": "state", "body": {"state": "succeeded"}}
         ]
+        self.artifacts = ["model.safetensors"]
+        self.damaged: set[str] = set()  # as the server finds out
+        self.altered: set[str] = set()  # as it does not
         self.sha256 = hashlib.sha256(MODEL).hexdigest()
 
 
@@ -275,11 +278,15 @@ def make_app(fake: FakeServer) -> FastAPI:
 
     @app.get("/v1/jobs/{job_id}/artifacts")
     async def artifacts(job_id: str) -> dict[str, Any]:
-        entry = {"name": "model.safetensors", "size_bytes": len(MODEL), "sha256": fake.sha256, "media_type": "x/y"}
-        return {"data": [entry]}
+        common = {"size_bytes": len(MODEL), "sha256": fake.sha256, "media_type": "x/y"}
+        return {"data": [{"name": name, **common} for name in fake.artifacts]}
 
     @app.get("/v1/jobs/{job_id}/artifacts/{name}")
     async def artifact(name: str) -> Response:
+        if name in fake.damaged:
+            return problem(500, "artifact_damaged", f"The artifact '{name}' is damaged: its file is lost.")
+        if name in fake.altered:
+            return Response(MODEL[::-1], media_type="application/octet-stream")
         return Response(MODEL, media_type="application/octet-stream")
 
     @app.post("/v1/jobs/{job_id}/rerun")

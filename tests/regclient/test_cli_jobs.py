@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -144,6 +145,32 @@ def test_download_saves_every_file_as_announced(
     saved = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in tmp_path.iterdir()}
     assert saved == announced
     assert {Path(path).name for path in json.loads(done.stdout)} == set(announced)
+
+
+def test_download_with_a_damaged_file_is_5_and_saves_the_others(
+    regcore: Regcore, stack: Any, real_client: Any, short_spec: dict[str, Any], tmp_path: Path
+) -> None:
+    job = real_client.jobs.create({**short_spec, "training": {"epochs": 2}}).wait(120, progress=False)
+    announced = {artifact["name"]: artifact for artifact in job.artifacts()}
+    sha256 = announced["model.safetensors"]["sha256"]
+    file = stack.data_dir / "artifacts" / sha256[:2] / sha256[2:]
+    whole = file.read_bytes()
+    os.truncate(file, 100)
+
+    done = regcore("download", job.id, "--dir", str(tmp_path), "--json")
+    doctor = regcore("doctor", "--artifacts", "--json")
+    file.write_bytes(whole)
+    healed = regcore("doctor", "--artifacts")
+
+    assert done.returncode == 5
+    assert "model.safetensors" in json.loads(done.stderr)["error"]["detail"]
+    assert {path.name for path in tmp_path.iterdir()} == set(announced) - {"model.safetensors"}
+    assert {Path(path).name for path in json.loads(done.stdout)} == set(announced) - {"model.safetensors"}
+    findings = [check for check in json.loads(doctor.stdout)["checks"] if check["name"] == "artifacts"]
+    assert doctor.returncode == 1
+    assert [finding["status"] for finding in findings] == ["problem"]
+    assert findings[0]["message"].startswith(f"{job.id} model.safetensors is damaged: its file has 100 bytes")
+    assert healed.returncode == 0
 
 
 def test_download_of_a_file_that_is_not_there_is_a_usage_error(regcore: Regcore, trained_id: str) -> None:

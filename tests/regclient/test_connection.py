@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from regclient.connection import DEFAULT_URL, find_connection, is_loopback
+from jobs.settings import Settings
+from regclient.connection import DEFAULT_URL, data_dir, find_connection, is_loopback
+from regclient.up import EmbeddedStack, StackOptions
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +58,10 @@ def test_nothing_at_all_gives_the_default_url(monkeypatch: pytest.MonkeyPatch, t
 def test_loopback_is_known(url: str) -> None:
     assert is_loopback(url)
     assert not is_loopback("http://10.0.0.1")
+
+
+def test_the_home_directory_is_found_as_the_servers_find_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("REGCORE_DATA_DIR", "~/regcore")
+
+    assert data_dir() == Settings().data_dir == EmbeddedStack(StackOptions(data_dir=Path("~/regcore")), print).data_dir

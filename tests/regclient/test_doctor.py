@@ -52,3 +52,14 @@ def test_a_redis_that_does_not_run_is_a_problem(server: Any, tmp_path: Path, mon
 
     assert finding.status == "problem"
     assert f"Expected {binary} to be a Redis or a Valkey that runs" in finding.message
+
+
+def test_artifacts_that_cannot_be_checked_are_a_problem(server: Any) -> None:
+    (finding,) = [finding for finding in examine(artifacts=True) if finding.name == "artifacts"]
+
+    assert finding.status == "problem"
+    assert "There is no database at" in finding.message
+
+
+def test_artifacts_are_read_only_where_that_is_asked_for(server: Any) -> None:
+    assert "artifacts" not in {finding.name for finding in examine()}

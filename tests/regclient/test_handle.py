@@ -1,10 +1,11 @@
 import copy
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from regclient import Client, WaitTimeoutError
-from regclient.handle import Handle, idempotency_header, rows
+from regclient.handle import Handle, idempotency_header, path_of, rows
 from regclient.transport import Transport
 
 SPEC: dict[str, Any] = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "linear"}}
@@ -79,3 +80,10 @@ def test_rows_fetch_no_page_that_nobody_asked_for(server: Any, client: Client) -
 def test_a_key_is_made_for_each_call_unless_one_is_given() -> None:
     assert idempotency_header() != idempotency_header()
     assert idempotency_header("mine") == {"Idempotency-Key": "mine"}
+
+
+@pytest.mark.parametrize("job_id", ["a/b", "what?", "issue #12", "100%", "%2e", "é", "x/../../sweeps/y"])
+def test_whatever_an_id_looks_like_it_is_one_part_of_the_address(job_id: str) -> None:
+    path = urlsplit("http://h" + path_of("jobs", job_id, "cancel")).path
+
+    assert [unquote(part) for part in path.split("/")] == ["", "v1", "jobs", job_id, "cancel"]

@@ -89,6 +89,19 @@ def test_download_refuses_other_bytes(server: Any, job: Job, tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_download_saves_what_is_whole_and_names_what_is_not(server: Any, job: Job, tmp_path: Path) -> None:
+    server.artifacts = ["a b#1?.json", "altered.bin", "lost.bin", "model.safetensors"]
+    server.damaged, server.altered = {"lost.bin"}, {"altered.bin"}
+
+    with pytest.raises(IntegrityError, match=r"altered\.bin arrived with.* 'lost\.bin' is damaged") as caught:
+        job.download(tmp_path)
+
+    whole = [tmp_path / "a b#1?.json", tmp_path / "model.safetensors"]
+    assert caught.value.names == ["altered.bin", "lost.bin"]
+    assert caught.value.saved == whole
+    assert sorted(tmp_path.iterdir()) == whole
+
+
 def test_download_of_an_unknown_name_says_what_there_is(job: Job, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"It has: model\.safetensors"):
         job.download(tmp_path, ["nope"])

@@ -180,7 +180,7 @@ def test_the_manifest_holds_the_digests_of_the_files(tmp_path):
 
     files = files_of(path)
     manifest = json.loads(files.pop("manifest.json"))
-    assert (manifest["format"], manifest["step"]) == (1, 7)
+    assert (manifest["format"], manifest["step"]) == (2, 7)
     assert manifest["files"] == {
         name: {"size_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()
     }
@@ -246,7 +246,7 @@ DAMAGES = {
     "no manifest": (lambda path: (path / "manifest.json").unlink(), "manifest.json"),
     "no state": (lambda path: (path / "state.json").unlink(), "state.json"),
     "no tensors": (lambda path: (path / "tensors.safetensors").unlink(), "tensors.safetensors"),
-    "another format": (change_manifest(lambda m: m | {"format": 2}), "expected format 1, received 2"),
+    "another format": (change_manifest(lambda m: m | {"format": 1}), "expected format 2, received 1"),
     "no format": (change_manifest(lambda m: {"files": m["files"]}), "format"),
     "no digests": (change_manifest(lambda m: m | {"files": {}}), "tensors.safetensors"),
     "a manifest that is no JSON": (change("manifest.json", lambda data: data[:-2]), "JSONDecodeError"),

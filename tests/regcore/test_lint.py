@@ -186,7 +186,7 @@ def test_the_share_of_the_rate_that_a_warm_up_reaches_is_named(make_job):
 
     (warning,) = warnings_of(make_job, optimizer={"schedule": schedule}, training={"epochs": 5})
 
-    assert "ends at 0.05 of the learning rate" in warning.message
+    assert "reaches 5 % of the learning rate in a run of 5" in warning.message
 
 
 def test_every_field_that_a_schedule_multiplies_is_declared():

@@ -84,3 +84,36 @@ def test_the_message_says_what_is_reached(make_job):
 def test_a_number_that_float32_cannot_hold_is_refused(make_job, parts):
     with pytest.raises(SpecError):
         parse_spec(make_job(**parts))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"training": {"epochs": 10**400}},
+        {"regularizers": [{"kind": "early_stopping", "patience": 10**400}]},
+        {"optimizer": {"schedule": {"kind": "step", "every_epochs": 10**400}}},
+    ],
+)
+def test_a_count_that_is_no_float_is_refused(make_job, parts):
+    with pytest.raises(SpecError):
+        make_plan(parse_spec(make_job(**parts)))
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"kind": "constant", "warmup_epochs": 1e308},
+        {"kind": "cosine", "warmup_epochs": 1e308, "final_factor": 1e5},
+        {"kind": "step", "warmup_epochs": 5e-324, "gamma": 5e-324, "every_epochs": 10**15},
+        {"kind": "step", "gamma": 1 - 2**-53},
+    ],
+)
+@pytest.mark.parametrize("epochs", [1, 10**15])
+@pytest.mark.parametrize("eval_every_epochs", [1, 10**400])
+def test_numbers_at_the_ends_of_their_ranges_are_planned_or_refused(make_job, schedule, epochs, eval_every_epochs):
+    training = {"epochs": epochs, "eval_every_epochs": eval_every_epochs}
+    stopping = {"kind": "early_stopping", "patience": 10**15}
+
+    plan = make_plan(parse_spec(make_job(optimizer={"schedule": schedule}, regularizers=[stopping], training=training)))
+
+    assert "never_stops" in [warning.code for warning in plan.warnings]

@@ -13,7 +13,6 @@ from supervising import wait_for
 
 from jobs.artifacts import ArtifactStore
 from jobs.live import Notifier
-from jobs.migrate import migrate
 from jobs.model import Capabilities, Job, NewJob
 from jobs.settings import Settings
 from jobs.store import Store, open_store
@@ -27,9 +26,8 @@ SCRIPTED = (sys.executable, str(Path(__file__).with_name("scripted_runner.py")))
 
 
 @pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    migrate(settings)
-    opened = open_store(settings)
+def store(with_tables: Settings) -> Iterator[Store]:
+    opened = open_store(with_tables)
     yield opened
     opened.close()
 

@@ -1,5 +1,6 @@
 """Several jobs in one pass, under one supervisor: each has its own end, files, limits and wishes."""
 
+import pytest
 from supervising import is_alone, num_runs, reasons, states, text_of
 
 from jobs.model import Capabilities
@@ -67,6 +68,36 @@ def test_weights_to_start_from_are_handed_to_the_runner(store, submit, supervise
     supervise()
 
     assert text_of(surroundings, follower, "log.txt").splitlines() == ["script start-from", f"weights of {source.id}"]
+
+
+@pytest.mark.parametrize("how", ["lost", "truncated", "altered"])
+def test_weights_to_start_from_that_are_damaged_fail_that_job_alone(
+    store, submit_group, submit, supervise, surroundings, how
+):
+    source = submit("succeed")
+    supervise()
+    file = surroundings.artifacts.find(store.artifact("t", source.id, "model.safetensors"))
+    content = file.read_bytes()
+    file.unlink()
+    if how != "lost":
+        file.write_bytes(content[:-1] if how == "truncated" else content[::-1])
+    (job,) = submit_group("succeed")
+    astray = submit("start-from", fusion_key="same", spec={"init_from": {"job_id": source.id}})
+
+    supervise()
+
+    assert states(store, [job, astray]) == ["succeeded", "failed"]
+    assert reasons(store, [job, astray]) == [None, "invalid_data"]
+    assert "'model.safetensors' is damaged" in store.get("t", astray.id).state_reason["message"]
+
+
+def test_behind_a_checkpoint_nobody_asks_for_the_first_weights(store, submit, supervise):
+    checkpoint = {"owner": "job_gone", "run_id": 1, "name": "step-1", "step": 1}
+    goes_on = submit("succeed", spec={"init_from": {"job_id": "job_gone"}}, checkpoint=checkpoint)
+
+    supervise()
+
+    assert states(store, [goes_on]) == ["succeeded"]
 
 
 def test_a_member_that_kills_every_runner_fails_and_its_companions_do_not(store, submit_group, supervise, pass_delays):

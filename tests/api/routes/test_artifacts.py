@@ -25,6 +25,19 @@ def test_artifacts_are_listed_with_their_addresses(client: TestClient, finished:
     assert client.get(log["url"]).content == CONTENT
 
 
+def test_the_address_of_a_file_leads_there_whatever_its_name(
+    client: TestClient, services: Services, finished: str
+) -> None:
+    with services.store._database.write() as connection:
+        connection.execute(text("UPDATE artifacts SET name = :name WHERE name = 'log.txt'"), {"name": "a b#1?é;x"})
+
+    listed = client.get(f"/v1/jobs/{finished}/artifacts").json()["data"]
+
+    response = client.get(next(one["url"] for one in listed if one["name"] == "a b#1?é;x"))
+    assert response.content == CONTENT
+    assert response.headers["content-disposition"] == "attachment; filename*=utf-8''a%20b%231%3F%C3%A9%3Bx"
+
+
 def test_a_file_is_an_attachment_with_its_hash_as_etag(client: TestClient, finished: str) -> None:
     response = client.get(f"/v1/jobs/{finished}/artifacts/log.txt")
 

@@ -249,3 +249,23 @@ def test_a_job_that_runs_cannot_be_deleted(client: TestClient, running: tuple[st
     problem = problem_of(client.delete(f"/v1/jobs/{running[0]}"), 409, "illegal_action")
 
     assert "Cancel it first" in problem["detail"]
+
+
+def test_a_job_that_is_not_there_is_answered_with_the_newest_that_are(
+    client: TestClient, spec: dict[str, Any], problem_of: Any
+) -> None:
+    ids = [client.post("/v1/jobs", json=spec).json()["id"] for _ in range(4)]
+
+    problem = problem_of(client.get("/v1/jobs/job_1"), 404, "job_not_found")
+
+    assert f"The newest that there are: {', '.join(ids[:0:-1])}." in problem["detail"]
+
+
+def test_a_source_that_is_not_there_is_named_beside_a_wrong_field(
+    client: TestClient, spec: dict[str, Any], problem_of: Any
+) -> None:
+    wrong = {**spec, "init_from": {"job_id": "job_" + "0" * 26}, "priority": "urgent"}
+
+    problem = problem_of(client.post("/v1/jobs", json=wrong), 422, "invalid_spec")
+
+    assert [error["pointer"] for error in problem["errors"]] == ["/priority", "/init_from/job_id"]

@@ -4,12 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from one_job import finish, requeue
+from one_job import append, finish, requeue
 from sqlalchemy import text
 
 from jobs.database import Database
 from jobs.errors import IllegalActionError, JobNotFoundError
-from jobs.model import Capabilities, ClaimedRun, Job, NewJob, NewSweep
+from jobs.model import Capabilities, ClaimedRun, Job, NewJob, NewRecord, NewSweep
 from jobs.states import JobState
 from jobs.store import Store
 from jobs.store.needs import hold_needs
@@ -174,6 +174,72 @@ def test_a_job_that_comes_while_what_it_needs_is_being_deleted_is_not_stored(
 
     assert isinstance(error, JobNotFoundError)
     assert store.list(tenant).data == []
+
+
+@pytest.fixture
+def saved(store: Store, tenant: str, running: Callable[..., ClaimedRun]) -> str:
+    """A job that was cancelled after it had saved a checkpoint."""
+    run = running("saved")
+    job_id = run.jobs[0].id
+    body = {"step": 7, "name": "step-000000000007", "bytes": 1}
+    append(store, run.run_id, job_id, [NewRecord("checkpoint", body, 1.0, key="step:7")])
+    store.request_cancel(tenant, job_id)
+    finish(store, run.run_id, job_id, JobState.CANCELLED)
+    return job_id
+
+
+def goes_on(store: Store, tenant: str, new_job: Callable[..., NewJob], saved: str) -> NewJob:
+    checkpoint = store.get(tenant, saved).checkpoint
+    return replace(new_job(checkpoint=checkpoint), parent_job_id=saved, needs=frozenset({saved}))
+
+
+def test_a_checkpoint_that_is_to_be_deleted_is_no_more_to_go_on_from(
+    store: Store, tenant: str, new_job: Callable[..., NewJob], saved: str
+) -> None:
+    new = goes_on(store, tenant, new_job, saved)
+
+    gone = store.forget_checkpoints([saved, NOBODY])
+
+    assert gone == {saved, NOBODY}
+    assert store.get(tenant, saved).checkpoint is None
+    with pytest.raises(IllegalActionError, match="without its checkpoint"):
+        store.submit(tenant, new)
+
+
+def test_a_checkpoint_is_kept_for_a_rerun_that_waits(
+    store: Store, tenant: str, new_job: Callable[..., NewJob], saved: str
+) -> None:
+    before = store.get(tenant, saved)
+    child = store.submit(tenant, goes_on(store, tenant, new_job, saved)).job.id
+
+    gone = store.forget_checkpoints([saved])
+
+    assert gone == set()
+    assert store.get(tenant, saved) == before
+    store.request_cancel(tenant, child)
+    assert store.forget_checkpoints([saved]) == {saved}
+    assert store.get(tenant, child).checkpoint is None
+
+
+def test_a_rerun_that_is_being_stored_keeps_the_checkpoint(
+    store: Store,
+    database: Database,
+    tenant: str,
+    new_job: Callable[..., NewJob],
+    saved: str,
+    wait_until_blocked: Callable[[], None],
+) -> None:
+    new = goes_on(store, tenant, new_job, saved)
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as connection:
+            insert_jobs(connection, [(initial_job(tenant, new, 1.0), new)])
+            forgetting = pool.submit(store.forget_checkpoints, [saved])
+            wait_until_blocked()
+        gone = forgetting.result(10)
+
+    assert gone == set()
+    assert store.get(tenant, saved).checkpoint is not None
 
 
 def test_a_job_without_needs_asks_for_nothing(

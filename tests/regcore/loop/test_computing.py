@@ -126,6 +126,15 @@ def test_what_fails_for_one_ends_it_as_it_would_alone_and_costs_nobody_else(jobs
         assert outcomes[k].metrics == pytest.approx(expected.metrics, rel=1e-5)
 
 
+def test_what_cannot_be_timed_trains_alone(make_job, monkeypatch):
+    fail_in_a_step(monkeypatch)
+    job = make_job(regularizers=[{"kind": "l2", "strength": AT_FAULT}], training={"seed": 1})
+
+    outcomes = train_many([job, job | {"fusion": "auto"}])
+
+    assert [type(outcome) for outcome in outcomes] == [ComputationError, ComputationError]
+
+
 def test_what_a_listener_raises_is_its_own(jobs):
     def listen(place, record):
         raise ZeroDivisionError

@@ -58,9 +58,13 @@ def test_targets_that_are_all_equal_have_no_r2_and_no_rows_of_it(monkeypatch, ma
 
     monkeypatch.setattr(group, "prepare", constant)
 
-    result = train(make_job(**REGRESSION))
+    records = []
+    result = train(make_job(**REGRESSION), on_record=records.append)
 
     assert result.metrics["test/r2"] is None
+    (warning,) = [record.body for record in records if record.kind == "warning"]
+    assert warning["code"] == "metric_not_finite"
+    assert "has no finite test/r2:" in warning["message"]
     assert "test/r2" not in result.rows
     assert {"test/loss", "test/mae", "train/r2"} <= result.rows.keys()
 

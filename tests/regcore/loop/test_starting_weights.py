@@ -4,6 +4,7 @@ from safetensors.torch import save_file
 
 from regcore import make_plan, parse_spec
 from regcore.errors import InvalidDataError
+from regcore.loop.group import Newcomer, train_group
 from regcore.loop.network import StackedNetwork
 from regcore.loop.starting_weights import load_starting_weights
 
@@ -59,3 +60,11 @@ def test_weights_of_another_model_are_refused_and_nothing_is_loaded(network, tmp
 
     assert caught.value.details == {"differing": differing}
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.member_state(0).items())
+
+
+def test_a_job_that_names_weights_never_begins_without_them(make_job):
+    plan = make_plan(parse_spec(make_job(init_from={"job_id": "job_00000000000000000000000000"})))
+    newcomer = Newcomer("0", plan, lambda record: None, None)
+
+    with pytest.raises(InvalidDataError, match="no longer there"):
+        dict(train_group([newcomer]))

@@ -415,9 +415,10 @@ def test_the_best_epoch_before_a_divergence_is_offered(make_job):
     seen = {
         record.body["epoch"]: record.body["values"]["validation/loss"] for record in records if record.kind == "metrics"
     }
-    best = caught.value.details["best"]
+    details = caught.value.details
     epoch = min(seen, key=lambda epoch: math.inf if seen[epoch] is None else seen[epoch])
-    assert best == {"epoch": epoch, "metric": "validation/loss", "value": seen[epoch]}
+    assert (details["best_epoch"], details["best_metric"]) == (epoch, "validation/loss")
+    assert details["best_value"] == seen[epoch]
     assert f"Epoch {epoch} was the best before (validation/loss" in caught.value.remedy
     until_then = train(job | {"training": job["training"] | {"epochs": epoch}})
     assert until_then.selected_epoch == epoch
@@ -428,7 +429,8 @@ def test_without_selection_no_epoch_is_offered(make_diverging_job):
     with pytest.raises(DivergedError) as caught:
         train(make_diverging_job(10))
 
-    assert caught.value.details["best"] is None
+    assert caught.value.details["best_epoch"] is None
+    assert "best" not in caught.value.remedy
 
 
 def test_a_diverged_state_is_never_saved(make_diverging_job, tmp_path, monkeypatch):

@@ -258,3 +258,13 @@ def test_a_seed_that_cannot_be_is_named_beside_the_wrong_values_of_an_axis(sweep
         "/seeds/1",
         "/axes/0/values/1",
     }
+
+
+def test_a_wrong_base_is_named_beside_what_is_wrong_in_the_sweep(sweep: Make, base: dict[str, Any]) -> None:
+    base["training"]["epochs"] = 0
+
+    assert refused(sweep(seeds=[1, 1], strategy={"kind": "random", "num_trials": 3})) == [
+        "/seeds/1",
+        "/axes",
+        "/base/training/epochs",
+    ]

@@ -1,0 +1,213 @@
+"""What people may have meant: words that other libraries use, and where a field is that was written elsewhere."""
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, Final
+
+from regcore.data.catalogue import BUILTIN, TORCHVISION
+from regcore.layers import LAYERS
+from regcore.optim import OPTIMIZERS
+from regcore.regularizers import REGULARIZERS
+from regcore.spec.model import MODELS
+
+_FIELDS: Final[Mapping[str, Sequence[str]]] = {
+    "learning_rate": ["lr", "eta", "eta0", "step_size", "learningrate", "learning_rate_init"],
+    "strength": ["lambda", "lam", "alpha", "reg_strength", "coefficient", "coef", "penalty", "weight", "weight_decay"],
+    "p": ["rate", "prob", "probability", "dropout", "dropout_rate", "drop_rate"],
+    "metric": ["monitor"],
+    "min_delta": ["delta", "tol", "tolerance"],
+    "patience": ["n_iter_no_change"],
+    "epochs": ["num_epochs", "n_epochs", "max_epochs", "nb_epoch", "max_iter", "iterations"],
+    "batch_size": ["batch", "batchsize", "bs", "minibatch", "mini_batch_size"],
+    "seed": ["random_state", "random_seed", "rng"],
+    "precision": ["dtype", "amp", "mixed_precision"],
+    "hidden": [
+        "units",
+        "hidden_layers",
+        "hidden_layer_sizes",
+        "hidden_sizes",
+        "hidden_dims",
+        "hidden_units",
+        "neurons",
+    ],
+    "features": ["units", "out_features", "size", "width", "neurons"],
+    "bias": ["use_bias", "fit_intercept"],
+    "validation_fraction": ["val_split", "validation_split", "val_size", "val_fraction", "validation_size"],
+    "test_fraction": ["test_split", "test_size"],
+    "standardize": ["normalize", "scale", "standardise"],
+    "train_limit": ["limit", "num_rows", "n_samples", "max_rows"],
+    "class_weights": ["class_weight"],
+    "loss": ["criterion", "loss_function", "loss_fn", "objective"],
+    "schedule": ["scheduler", "lr_scheduler", "lr_schedule", "learning_rate_schedule"],
+    "warmup_epochs": ["warmup", "warm_up"],
+    "every_epochs": ["step_size", "step", "period"],
+    "gamma": ["factor", "decay"],
+    "final_factor": ["eta_min", "min_lr"],
+    "beta1": ["betas", "beta_1"],
+    "eps": ["epsilon"],
+    "device": ["gpu", "cuda", "use_gpu"],
+    "max_runtime_s": ["timeout", "timeout_s", "time_limit", "max_time"],
+    "max_memory_bytes": ["memory", "max_memory", "memory_limit"],
+    "data": ["dataset", "data_set"],
+    "model": ["network", "net", "architecture"],
+    "optimizer": ["optim", "optimiser", "solver"],
+    "regularizers": ["regularizer", "regularization", "regularisation", "regularisers", "penalties"],
+    "labels": ["tags"],
+    "init_from": ["pretrained", "weights"],
+    "seeds": ["seed"],
+    "base": ["spec", "job", "job_spec"],
+    "axes": ["axis", "grid", "parameters", "params", "search_space"],
+    "pointer": ["path", "parameter", "param"],
+    "num_points": ["num", "n", "steps", "count", "points"],
+    "low": ["min", "start", "from"],
+    "high": ["max", "stop", "to", "end"],
+    "num_trials": ["trials", "n_trials", "num_samples", "n_iter"],
+    "min_epochs": ["min_resource"],
+}
+"""By field, what it is called elsewhere."""
+
+_VALUES: Final[Mapping[str, Sequence[str]]] = {
+    "validation/loss": ["val_loss", "valid_loss", "loss", "dev_loss"],
+    "validation/accuracy": ["val_accuracy", "val_acc", "accuracy", "acc", "valid_accuracy"],
+    "validation/r2": ["val_r2", "r2"],
+    "validation/mae": ["val_mae", "mae"],
+    "cuda": ["gpu", "nvidia"],
+    "cross_entropy": [
+        "ce",
+        "nll",
+        "nll_loss",
+        "categorical_crossentropy",
+        "sparse_categorical_crossentropy",
+        "softmax",
+    ],
+    "binary_cross_entropy": ["bce", "bce_with_logits", "logistic", "log_loss"],
+    "mse": ["mean_squared_error", "l2", "squared_error"],
+    "huber": ["mae", "l1", "smooth_l1", "mean_absolute_error"],
+    "float32": ["float", "fp32", "single", "32"],
+    "float64": ["double", "fp64", "64"],
+    "bfloat16": ["bf16", "fp16", "float16", "half", "16"],
+    "classification": ["classifier", "multiclass", "binary"],
+    "regression": ["regressor"],
+    "l1": ["lasso"],
+    "l2": ["ridge", "tikhonov"],
+    "elastic_net": ["l1_l2", "l1l2", "elastic"],
+    "mlp": ["dense", "fully_connected", "feedforward", "ffn", "nn", "neural_network"],
+    "linear": ["dense", "fc", "logistic", "logistic_regression", "linear_regression", "softmax"],
+    "layers": ["sequential"],
+    "step": ["step_lr", "exponential", "multistep"],
+    "cosine": ["cosine_annealing", "cosine_annealing_lr"],
+    "silu": ["swish"],
+    "full": ["all", "none"],
+    "min": ["minimize", "lower"],
+    "max": ["maximize", "higher"],
+    "halving": ["asha", "hyperband", "successive_halving"],
+    "log": ["loguniform", "log_uniform", "geometric"],
+}
+"""By value of a list of choices, what it is called elsewhere."""
+
+_ELSEWHERE: Final[Mapping[str, str]] = {
+    "weight_decay": 'Use the regularizer {"kind": "weight_decay", "strength": 1e-4}, or optimizer adamw, which has it',
+    "betas": "They are beta1 and beta2",
+    "shuffle": "Rows are shuffled in each epoch, as training.seed says",
+    "verbose": "Follow the job's events instead",
+}
+"""What to do about words that are no field's other name."""
+
+_EXAMPLES: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
+    "data": [
+        *({"kind": "builtin", "name": name} for name in BUILTIN),
+        *({"kind": "torchvision", "name": name} for name in TORCHVISION),
+    ],
+    "model": [part.example for part in MODELS],
+    "optimizer": [{"kind": part.model_fields["kind"].default} for part in OPTIMIZERS],
+    "regularizers": [part.example for part in REGULARIZERS.values()],
+    "schedule": [{"kind": kind} for kind in ("constant", "cosine", "step")],
+    "layers": [{"kind": part.model_fields["kind"].default} for part in LAYERS],
+}
+"""By the field's name, what may be written there, each with what it needs."""
+
+
+def same_word(received: Any, expected: Iterable[str]) -> str | None:
+    """Which of the expected words the received one is, otherwise spelt or as it is called elsewhere."""
+    known = {letters(word): word for word in expected}
+    said = letters(received)
+    for spelling in (said, said.rstrip("0123456789")):  # cuda:0
+        if spelling in known:
+            return known[spelling]
+    for word, others in (*_FIELDS.items(), *_VALUES.items()):
+        if letters(word) in known and said in map(letters, others):
+            return known[letters(word)]
+    return None
+
+
+def meant(received: Any, expected: Iterable[str]) -> str | None:
+    """Which of the expected words the received one is, or is misspelt."""
+    words = list(expected)
+    close = get_close_matches(letters(received), map(letters, words), n=1, cutoff=0.6)
+    return same_word(received, words) or (same_word(close[0], words) if close else None)
+
+
+def suggest(received: Any, expected: Iterable[str]) -> str:
+    """` Did you mean 'x'?` where something expected is meant, else nothing."""
+    found = meant(received, expected)
+    return "" if found is None else f" Did you mean {found!r}?"
+
+
+def say_where(word: str, known: Sequence[str], homes: Mapping[str, str]) -> str:
+    """What to do about a field that is not where it was written; nothing where nobody knows.
+
+    Args:
+        word: Its name there.
+        known: The fields that there are.
+        homes: Where each field of the spec is.
+    """
+    here = same_word(word, known)
+    if here is not None:
+        return f" Did you mean {here!r}?"
+    if letters(word) in map(letters, _ELSEWHERE):
+        return f" {next(said for name, said in _ELSEWHERE.items() if letters(name) == letters(word))}."
+    for part in REGULARIZERS.values():
+        if letters(word) == letters(part.example["kind"]):
+            return f" Regularizers are a list: {json.dumps({'regularizers': [part.example]})}."
+    names = [word, *(name for name, others in _FIELDS.items() if letters(word) in map(letters, others))]
+    found = [homes[letters(name)] for name in names if letters(name) in homes]
+    return f" It is {' or '.join(dict.fromkeys(found))}." if found else suggest(word, known)
+
+
+def say_how(received: Any, field: str, *, in_list: bool) -> str:
+    """How to write what came as a word, or as an object for a list; nothing where nobody knows.
+
+    Args:
+        received: What came.
+        field: The name of the field that it is in.
+        in_list: Whether a list is expected.
+    """
+    if in_list and isinstance(received, int | float) and not isinstance(received, bool):
+        return f" Write {json.dumps([received])}."
+    examples = _EXAMPLES.get(field, [])
+    words = received if isinstance(received, Mapping) else [received] if isinstance(received, str) else []
+    if in_list and isinstance(received, Mapping) and "kind" in received:
+        return " Put it into a list."
+    fitting = [found for word in words if (found := _example(word, examples)) is not None]
+    if not fitting:
+        return f" Write for example {json.dumps(examples[0])}." if examples and not in_list else ""
+    return f" Write {json.dumps(fitting if in_list else fitting[0])}."
+
+
+def _example(word: str, examples: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    named = {str(one.get("name", one["kind"])): one for one in examples}
+    kinds = {one["kind"]: one for one in reversed(examples)}
+    found = meant(word, [*named, *kinds])
+    return None if found is None else named.get(found, kinds.get(found))
+
+
+def letters(word: Any) -> str:
+    """A word however it is spelt: `ReLU`, `early-stopping`, `BatchSize`."""
+    return "".join(letter for letter in str(word).lower() if letter.isalnum())
+
+
+def is_number(received: Any) -> bool:
+    """Whether it is a number in quotes."""
+    return isinstance(received, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", received.strip()) is not None

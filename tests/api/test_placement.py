@@ -1,0 +1,74 @@
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api.services import Services
+from jobs.model import Capabilities, WorkerInfo
+
+CPU = Capabilities(frozenset({"cpu"}))
+GPU_OF_LAB = Capabilities(frozenset({"cpu", "cuda"}), "lab")
+
+
+def waiting(client: TestClient, spec: dict[str, Any], **resources: Any) -> list[tuple[str, str, str]]:
+    """What is said of the workers, where a job is checked and where it is submitted."""
+    body = {**spec, "resources": resources}
+    checked = client.post("/v1/jobs", params={"validate_only": "true"}, json=body).json()["warnings"]
+    assert client.post("/v1/jobs", json=body).json()["warnings"] == checked
+    return [(one["code"], one["pointer"], one["message"]) for one in checked if one["code"].startswith("no_such_")]
+
+
+@pytest.fixture
+def workers(services: Services) -> None:
+    services.store.register_worker(WorkerInfo("wrk_1", "node", CPU))
+    services.store.register_worker(WorkerInfo("wrk_2", "node", GPU_OF_LAB))
+
+
+@pytest.mark.parametrize(
+    ("resources", "code", "there_is"),
+    [
+        ({"device": "cuda", "pool": "cellar"}, "no_such_pool", "there is lab"),
+        ({"pool": "cellar"}, "no_such_pool", "there is lab"),
+    ],
+)
+@pytest.mark.usefixtures("workers")
+def test_a_pool_that_no_worker_is_of_is_told(
+    client: TestClient, spec: dict[str, Any], resources: dict[str, Any], code: str, there_is: str
+) -> None:
+    ((found, pointer, message),) = waiting(client, spec, **resources)
+
+    assert (found, pointer) == (code, "/resources/pool")
+    assert there_is in message
+
+
+@pytest.mark.parametrize("resources", [{}, {"device": "cuda"}, {"pool": "lab"}, {"device": "cpu", "pool": "lab"}])
+@pytest.mark.usefixtures("workers")
+def test_what_some_worker_can_take_needs_no_word(
+    client: TestClient, spec: dict[str, Any], resources: dict[str, Any]
+) -> None:
+    assert waiting(client, spec, **resources) == []
+
+
+def test_a_device_that_no_worker_has_is_told(client: TestClient, services: Services, spec: dict[str, Any]) -> None:
+    without_any = waiting(client, spec, device="cuda")
+    services.store.register_worker(WorkerInfo("wrk_1", "node", CPU))
+    draining = WorkerInfo("wrk_2", "node", GPU_OF_LAB)
+    services.store.register_worker(draining)
+    services.store.beat_worker("wrk_2", [], draining=True)
+    with_others = waiting(client, spec, device="cuda")
+
+    assert [one[:2] for one in (*without_any, *with_others)] == [("no_such_device", "/resources/device")] * 2
+    assert "there is none" in without_any[0][2]
+    assert "there is cpu" in with_others[0][2]
+
+
+def test_a_sweep_says_it_once_for_all_its_members(client: TestClient, sweep_spec: dict[str, Any]) -> None:
+    sweep_spec["base"]["resources"] = {"device": "cuda"}
+
+    checked = client.post("/v1/sweeps", params={"validate_only": "true"}, json=sweep_spec).json()
+
+    assert [one["code"] for one in checked["warnings"]].count("no_such_device") == 1
+
+
+def test_any_worker_will_do_where_nothing_is_asked(client: TestClient, spec: dict[str, Any]) -> None:
+    assert waiting(client, spec) == []

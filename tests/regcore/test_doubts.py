@@ -1,0 +1,19 @@
+import pytest
+
+from regcore.doubts import RunShape
+from regcore.optim import OPTIMIZERS
+from regcore.regularizers import REGULARIZERS
+
+
+def test_a_run_has_its_steps_epoch_by_epoch():
+    assert RunShape(num_epochs=7, steps_per_epoch=3, num_evaluations=7, num_validation_rows=0).num_steps == 21
+
+
+@pytest.mark.parametrize("part", [*OPTIMIZERS, *REGULARIZERS.values()])
+def test_every_part_has_its_doubts_of_a_run_that_is_too_short_for_it_alone(part):
+    """With nothing but its example, in a run of ample length and rows, no part has any."""
+    spec = part.model_validate(getattr(part, "example", {"kind": part.model_fields["kind"].default}))
+
+    doubts = list(spec.doubts(RunShape(100, 30, 100, 200)))
+
+    assert doubts == []
