@@ -13,13 +13,12 @@ from regcore.errors import DivergedError, TrainingError, TrainingHalved, Trainin
 from regcore.loop.checkpointer import Checkpointer
 from regcore.loop.computing import computing
 from regcore.loop.control import Control
+from regcore.loop.divergence import diverged
 from regcore.loop.losses import RowLosses
 from regcore.loop.network import StackedNetwork
 from regcore.loop.stack import Stack
 from regcore.plan import Plan
 from regcore.record import Record, finite_or_null, metrics_body
-from regcore.remedies import remedies
-from regcore.schedule import Moment
 
 PROGRESS_EVERY_S = 0.5
 
@@ -321,44 +320,7 @@ class Trainer:
     def _diverged(self, position: int) -> DivergedError:
         """Names the first step whose loss was bad; the last one where only the evaluation shows it."""
         member = self.members[position]
-        step = self.stack.first_bad_step(position)
-        good = [row for row in member.history if not row["non_finite"]]
-        epoch = (step - 1) // self._lead.steps_per_epoch + 1
-        moment = Moment(step - 1, self._lead.steps_per_epoch, self._lead.num_steps)
-        causes = remedies(member.plan.resolved_spec, moment)
-        best = _best_epoch(member)
-        return DivergedError(
-            f"the training loss became infinite or NaN at step {step}, in epoch {epoch}",
-            remedy=" ".join([causes[0].advice, *_how_to_have(best, member.plan)]),
-            details={
-                "step": step,
-                "epoch": epoch,
-                "last_finite": good[-1]["values"] if good else None,
-                "likely_causes": [cause.pointer for cause in causes],
-                **best,
-            },
-        )
-
-
-def _best_epoch(member: Member) -> dict[str, Any]:
-    """The epoch that was selected so far, and the metric that it was selected by; None where nothing selects."""
-    metric = next((one.watches for one in member.plan.resolved_spec.regularizers if one.watches), None)
-    if metric is None or not member.selected_epoch:
-        return {"best_epoch": None, "best_metric": None, "best_value": None}
-    (row,) = (row for row in member.history if row["epoch"] == member.selected_epoch)
-    return {"best_epoch": row["epoch"], "best_metric": metric, "best_value": row["values"][metric]}
-
-
-def _how_to_have(best: Mapping[str, Any], plan: Plan) -> Iterator[str]:
-    epoch, spec = best["best_epoch"], plan.resolved_spec
-    if epoch is None:
-        return
-    schedules = [spec.optimizer.schedule, *(one.strength_schedule for one in spec.regularizers)]
-    ends = ", though its schedule then ends there too" if any(one.follows_length for one in schedules) else ""
-    yield (
-        f"Epoch {epoch} was the best before ({best['best_metric']} {best['best_value']:g}): training.epochs {epoch} "
-        f"ends with it{ends}."
-    )
+        return diverged(member.plan, member.history, member.selected_epoch, self.stack.first_bad_step(position))
 
 
 def _undefined(metric: str, epoch: int, step: int) -> Record:
