@@ -79,6 +79,16 @@ def test_targets_that_are_all_equal_have_no_r2_however_their_mean_is_rounded(num
     assert metrics["r2"]["value"] is None
 
 
+def test_resamples_of_equal_targets_have_no_r2_either():
+    targets = np.array([0.1] * 9 + [0.7])
+    predictions = targets + np.linspace(-0.1, 0.1, 10)
+
+    rows = SplitEvaluation((predictions - targets) ** 2, predictions, targets)
+    r2 = report_of("regression", {"train": rows})["metrics"]["train"]["r2"]
+
+    assert r2 == {"value": pytest.approx(r2_score(targets, predictions)), "low": None, "high": None}
+
+
 def test_the_gap_is_test_minus_train_with_an_interval(classifier_evaluations):
     report = report_of("classification", classifier_evaluations)
 

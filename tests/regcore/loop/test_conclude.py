@@ -9,7 +9,7 @@ from regcore.data.prepare import Split
 from regcore.loop import group
 from regcore.loop.group import Newcomer, train_group
 
-DIABETES = {"kind": "builtin", "name": "diabetes"}
+DIABETES = {"kind": "builtin", "name": "diabetes", "standardize_target": False}
 REGRESSION = {"data": DIABETES, "model": {"kind": "linear"}, "optimizer": {"learning_rate": 1e-3}}
 
 
@@ -30,8 +30,8 @@ def test_metrics_and_rows_are_those_of_the_members_own_module(results):
                 losses = torch.nn.functional.cross_entropy(outputs, split.y, reduction="none")
                 second, worth = "accuracy", (outputs.argmax(1) == split.y).double()
             else:
-                losses = (outputs[:, 0] - split.y) ** 2
-                second, worth = "mae", (outputs[:, 0] - split.y).abs()
+                errors = (outputs[:, 0] - split.y) * result.data.target_scaling.scale
+                losses, second, worth = errors**2, "mae", errors.abs()
             assert result.metrics[f"{name}/loss"] == pytest.approx(losses.mean().item())
             assert result.metrics[f"{name}/{second}"] == pytest.approx(worth.mean().item())
             assert result.rows[f"{name}/loss"] == pytest.approx(losses.numpy())
