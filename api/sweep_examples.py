@@ -68,6 +68,7 @@ _LEADER: dict[str, Any] = {
 SWEEP: dict[str, Any] = {
     **_SUMMARY,
     "spec": VALIDATION["resolved_spec"],
+    "warnings": [],
     "best": {**_LEADER, "spec": examples.VALIDATION["resolved_spec"]},
     "leaderboard": [{"rank": 1, **_LEADER, "states": {"succeeded": 3}}],
 }
