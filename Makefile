@@ -22,8 +22,9 @@ demo: $(STAMP)          ## four jobs on real digits, a table and demo.png, then 
 up: $(STAMP)            ## the same stack, left running
 	$(BIN)/regcore up
 
+# In the order of the folders: those with the fewest tests take the longest (tests/faults), and would be left for one process at the end.
 test: $(STAMP)          ## two at a time, for many tests wait for a process; a module's tests stay together
-	$(BIN)/python -m pytest -n 2 --dist loadscope $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-quick: $(STAMP)    ## while you write: what starts no process and trains to no other library's minimum
 	$(BIN)/python -m pytest -n 2 --dist worksteal --no-processes -r fE --ignore tests/oracles $(PYTEST_ARGS)

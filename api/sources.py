@@ -54,7 +54,7 @@ def sources_refused(*, at: str = "", but_for: str | None = None) -> Iterator[Non
     except JobNotFoundError as error:
         if error.job_id == but_for:
             raise
-        raise SpecError([FieldError(at + POINTER, *_not_there(error.job_id))]) from error
+        raise SpecError([FieldError(at + POINTER, *_not_there(error))]) from error
 
 
 def unfit_sources(services: Services, tenant: str, spec: Any) -> list[FieldError]:
@@ -73,8 +73,8 @@ def _examine(
     """The code and the message of what keeps these parameters, if known, from beginning with the job's weights."""
     try:
         job = services.store.get(tenant, job_id)
-    except JobNotFoundError:
-        return _not_there(job_id)
+    except JobNotFoundError as error:
+        return _not_there(error)
     if job.state is not JobState.SUCCEEDED:
         remedy = "Name one that has, or wait until this one does."
         return "job_not_succeeded", f"init_from.job_id must name a job that succeeded; it is {job.state}. {remedy}"
@@ -94,8 +94,8 @@ def _examine(
     return None
 
 
-def _not_there(job_id: str) -> tuple[str, str]:
-    return "job_not_found", f"init_from.job_id must name one of your jobs; there is no {job_id}. Correct the id."
+def _not_there(error: JobNotFoundError) -> tuple[str, str]:
+    return "job_not_found", f"init_from.job_id must name one of your jobs. {error} Correct the id."
 
 
 def _first_difference(own: dict[str, list[int]], other: dict[str, list[int]]) -> str | None:

@@ -151,8 +151,8 @@ def _find(services: Services, tenant: str, asked: Comparison) -> list[list[Job]]
             problem = None
             try:
                 job = services.store.get(tenant, job_id)
-            except JobNotFoundError:
-                problem = ("job_not_found", f"There is no job {job_id!r:.80}. Correct the id.")
+            except JobNotFoundError as error:
+                problem = ("job_not_found", f"{error} Correct the id.")
             else:
                 if job.state not in TERMINAL:
                     problem = ("job_not_ended", f"{job_id} is {job.state}. Wait until it has ended, or leave it out.")

@@ -27,7 +27,7 @@ class JobNotFoundError(JobsError):
     """No such job for this tenant."""
 
     def __init__(self, job_id: str, newest: Sequence[str] = ()) -> None:
-        super().__init__(f"There is no job {job_id!r}.{_newest(newest)}")
+        super().__init__(f"There is no job {job_id!r:.80}.{_newest(newest)}")
         self.job_id = job_id
 
 
@@ -35,7 +35,7 @@ class SweepNotFoundError(JobsError):
     """No such sweep for this tenant."""
 
     def __init__(self, sweep_id: str, newest: Sequence[str] = ()) -> None:
-        super().__init__(f"There is no sweep {sweep_id!r}.{_newest(newest)}")
+        super().__init__(f"There is no sweep {sweep_id!r:.80}.{_newest(newest)}")
         self.sweep_id = sweep_id
 
 

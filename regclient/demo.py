@@ -1,13 +1,12 @@
 """`python -m regclient.demo`: four ways to train one network on real digits, as jobs over HTTP, side by side.
 
 The article's 784-128-10 network on 5,000 MNIST digits: plain, L1, L2, dropout; alike in all else. Starts its own
-stack in a temporary directory on a free port, prints a table, draws demo.png and leaves nothing running.
+stack in a folder of its own on a free port, prints a table, draws demo.png and leaves nothing running.
 """
 
 import argparse
 import signal
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from regclient.up import EmbeddedStack, StackOptions, free_port
 NUM_EPOCHS = 30  # the plain network has long learned its training digits by heart
 TIMEOUT_S = 300.0
 POLL_S = 0.2
+DATA_DIR_NAME = ".regcore-demo"
 
 REGULARIZERS: dict[str, list[dict[str, Any]]] = {
     "none": [],
@@ -79,19 +79,21 @@ def main(arguments: list[str] | None = None) -> int:
     def announce(part: str, line: str) -> None:
         out.print(f"[bold]{part:<8}[/] {escape(line)}", highlight=False, soft_wrap=True)
 
-    with tempfile.TemporaryDirectory(prefix="regcore-demo-") as directory:
-        options = StackOptions(port=free_port(), data_dir=Path(directory), stop_grace_s=5.0)
-        try:
-            with EmbeddedStack(options, announce) as stack, Client(stack.url, stack.api_key) as client:
-                jobs = run_demo(client)
-                curves = {job.body["name"]: job.metrics(["train/loss", "test/loss"]) for job in jobs}
-                rows = [(job.body, job.report()) for job in jobs]
-        except (RegClientError, TimeoutError) as error:
-            print_error(error, as_json=False)
-            return 1
-        except KeyboardInterrupt:
-            err.print("Interrupted; everything is stopped.")
-            return 130
+    # Beside the picture: what a demo that is killed leaves is found there, and the next one begins by emptying it.
+    options = StackOptions(
+        port=free_port(), data_dir=output.parent / DATA_DIR_NAME, is_temporary=True, stop_grace_s=5.0
+    )
+    try:
+        with EmbeddedStack(options, announce) as stack, Client(stack.url, stack.api_key) as client:
+            jobs = run_demo(client)
+            curves = {job.body["name"]: job.metrics(["train/loss", "test/loss"]) for job in jobs}
+            rows = [(job.body, job.report()) for job in jobs]
+    except (RegClientError, TimeoutError) as error:
+        print_error(error, as_json=False)
+        return 1
+    except KeyboardInterrupt:
+        err.print("Interrupted; everything is stopped.")
+        return 130
     out.print(comparison_table(rows))
     draw_curves(curves, output)
     out.print(f"Curves in {escape(str(output))}. All of it took {time.monotonic() - started:.0f} s.", highlight=False)

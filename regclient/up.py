@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -25,6 +26,7 @@ REDIS_READY_S = 10.0
 API_READY_S = 30.0
 WORKER_READY_S = 90.0  # the first import of torch from a cold disk
 POLL_S = 0.2
+LOCK_FILE_NAME = "up.lock"
 
 Announce = Callable[[str, str], None]
 
@@ -46,6 +48,8 @@ class StackOptions:
         port: Its TCP port.
         data_dir: Database, artifacts, keys and logs; made if absent.
         slots: Jobs at a time: a number, or `auto` (one per GPU, else one).
+        is_temporary: Whether the data directory is of this stack alone: removed at its end, and emptied at its start of
+            what a stack that was killed has left there.
         stop_grace_s: How long the worker may take to hand its jobs back before it is killed; by default, a little more
             than it allows its runs.
     """
@@ -54,6 +58,7 @@ class StackOptions:
     port: int = 8000
     data_dir: Path = field(default_factory=lambda: Path(".regcore"))
     slots: str = "auto"
+    is_temporary: bool = False
     stop_grace_s: float = field(default_factory=lambda: float(os.environ.get("REGCORE_DRAIN_GRACE_S") or 20.0) + 5.0)
 
     @property
@@ -146,6 +151,8 @@ class EmbeddedStack:
             self._directory = None
         if self._lock is not None:
             (self.data_dir / URL_FILE_NAME).unlink(missing_ok=True)
+            if self.options.is_temporary:
+                shutil.rmtree(self.data_dir)
             self._lock.close()
             self._lock = None
 
@@ -190,9 +197,9 @@ class EmbeddedStack:
         return f"unix://{quote(os.fsencode(socket_path))}"
 
     def _take_data_dir(self) -> None:
-        (self.data_dir / "logs").mkdir(parents=True, exist_ok=True)
+        self.data_dir.mkdir(parents=True, exist_ok=True)
         self.data_dir.chmod(0o700)
-        lock = (self.data_dir / "up.lock").open("a+", encoding="utf-8")
+        lock = (self.data_dir / LOCK_FILE_NAME).open("a+", encoding="utf-8")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -206,6 +213,13 @@ class EmbeddedStack:
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         self._lock = lock
+        if self.options.is_temporary:
+            for path in self.data_dir.iterdir():
+                if path.is_dir():
+                    shutil.rmtree(path)
+                elif path.name != LOCK_FILE_NAME:
+                    path.unlink()
+        (self.data_dir / "logs").mkdir(exist_ok=True)
 
     def _spawn(
         self, name: str, command: list[str], env: dict[str, str], socket_path: Path | None = None

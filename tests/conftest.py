@@ -68,7 +68,7 @@ def _tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def with_tables(settings: Settings, _tables: Path) -> Settings:
     """The same settings, of a SQLite database with tables."""
-    settings.data_dir.mkdir(mode=0o700)
+    settings.data_dir.mkdir(mode=0o700, exist_ok=True)
     shutil.copyfile(_tables, settings.data_dir / _tables.name)
     return settings
 

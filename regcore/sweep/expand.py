@@ -15,7 +15,7 @@ from typing import Any, Final
 from jsonpointer import JsonPointer
 
 from regcore.errors import FieldError, SpecError
-from regcore.json_values import canonical
+from regcore.json_values import canonical, whole
 from regcore.spec import apply_patch, json_pointer
 from regcore.spec.patch import look_up
 from regcore.spec.validation import takes_whole_numbers
@@ -205,7 +205,9 @@ def _put(spec: Any, choice: Choice) -> Choice:
         message = f"{choice.pointer!r:.200} leads nowhere: {problem}"
         raise SpecError([FieldError(choice.source, "path_not_found", message)])
     place = _place(spec, choice.pointer)
-    value = round(choice.value) if choice.is_drawn and takes_whole_numbers(place, spec) else choice.value
+    value = choice.value
+    if isinstance(value, float) and takes_whole_numbers(place, spec):
+        value = round(value) if choice.is_drawn else whole(value)
     holder, last = _holder(spec, place)
     if isinstance(holder, list):
         holder[last : last + 1] = [deepcopy(value)]

@@ -66,10 +66,12 @@ def test_a_job_that_is_not_there_and_another_tenants_are_alike(
     with pytest.raises(SpecError) as foreign:
         check_sources(services, "other", [plan_from(spec, trained)])
 
-    messages = {str(unknown.value).replace(NOBODY, "it"), str(foreign.value).replace(trained, "it")}
+    own = f" The newest that there are: {trained}."
+    messages = {str(unknown.value).replace(NOBODY, "it").replace(own, ""), str(foreign.value).replace(trained, "it")}
     assert messages == {
-        "/init_from/job_id: init_from.job_id must name one of your jobs; there is no it. Correct the id."
+        "/init_from/job_id: init_from.job_id must name one of your jobs. There is no job 'it'. Correct the id."
     }
+    assert own in str(unknown.value)
 
 
 def test_a_job_must_have_succeeded(services: Services, running: tuple[str, int], spec: dict[str, Any]) -> None:

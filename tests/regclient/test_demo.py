@@ -9,7 +9,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from regclient.demo import REGULARIZERS, demo_spec
+from regclient.demo import DATA_DIR_NAME, REGULARIZERS, demo_spec
 from regclient.process import wait_until
 from regcore.spec import parse_spec
 
@@ -55,4 +55,23 @@ def test_an_interrupted_demo_leaves_nothing(tmp_path: Path, is_alive: Callable[[
     assert demo.wait(60) == 130
     assert "everything is stopped" in (tmp_path / "out").read_text()
     assert [process for process in family if is_alive(process)] == []
-    assert not (tmp_path / "demo.png").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_killed_demo_leaves_nothing_but_its_data_directory(
+    tmp_path: Path, is_alive: Callable[[psutil.Process], bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = tmp_path / "temporary"
+    watched.mkdir()
+    monkeypatch.setenv("TMPDIR", str(watched))
+    with (tmp_path / "out").open("wb") as out:
+        demo = subprocess.Popen([*DEMO, str(tmp_path / "demo.png")], stdout=out, stderr=out)
+    assert wait_until(lambda: "worker   ready" in (tmp_path / "out").read_text(), 90)
+    family = psutil.Process(demo.pid).children(recursive=True)
+
+    demo.kill()
+    demo.wait()
+
+    assert wait_until(lambda: not any(map(is_alive, family)), 60)
+    assert list(watched.iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == [DATA_DIR_NAME, "out", "temporary"]

@@ -30,7 +30,10 @@ def test_there_is_a_panel_for_each_thing_that_was_measured(path: dict[str, Any],
     assert heights[0] < heights[1] < heights[2]
 
 
-@pytest.mark.parametrize("values", [(0.0, 1e-3, 1e-1), (0.1, 0.5, 0.9), (1e-6, 1e-3, 1.0)])
+@pytest.mark.parametrize(
+    "values",
+    [(0.0, 1e-3, 1e-1), (0.1, 0.5, 0.9), (1e-6, 1e-3, 1.0), (0.0, 1e-300, 1e10), (1e-300, 1e-100, 1e10)],
+)
 def test_every_kind_of_axis_is_drawn(path: dict[str, Any], tmp_path: Path, values: tuple[float, ...]) -> None:
     for point, value in zip(path["points"], values, strict=True):
         point["value"] = value

@@ -270,3 +270,24 @@ def test_an_embedded_stack_starts_and_leaves_nothing(tmp_path: Path) -> None:
     assert key.startswith("rc_")
     assert parts == ["redis", "api", "worker", "worker", "api", "redis"]
     assert psutil.Process().children() == before
+
+
+def test_a_temporary_stack_begins_empty_and_takes_its_folder_with_it(tmp_path: Path) -> None:
+    folder = tmp_path / "of a stack that was killed"
+    (folder / "logs").mkdir(parents=True)
+    for name in ("regcore.db", "api-key", "logs/redis.log"):
+        (folder / name).write_text("of before")
+    found: list[str] = []
+
+    with EmbeddedStack(
+        StackOptions(port=free_port(), data_dir=folder, is_temporary=True), lambda *_: found.extend(texts_in(folder))
+    ):
+        pass
+
+    assert found
+    assert "of before" not in found
+    assert not folder.exists()
+
+
+def texts_in(folder: Path) -> list[str]:
+    return [path.read_bytes()[:9].decode(errors="replace") for path in folder.rglob("*") if path.is_file()]

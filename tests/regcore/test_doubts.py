@@ -10,8 +10,7 @@ def test_a_run_has_its_steps_epoch_by_epoch():
 
 
 @pytest.mark.parametrize("part", [*OPTIMIZERS, *REGULARIZERS.values()])
-def test_every_part_has_its_doubts_of_a_run_that_is_too_short_for_it_alone(part):
-    """With nothing but its example, in a run of ample length and rows, no part has any."""
+def test_no_part_doubts_its_own_example_in_an_ample_run(part):
     spec = part.model_validate(getattr(part, "example", {"kind": part.model_fields["kind"].default}))
 
     doubts = list(spec.doubts(RunShape(100, 30, 100, 200)))

@@ -9,7 +9,7 @@ from regcore.data.prepare import Split
 from regcore.loop import group
 from regcore.loop.group import Newcomer, train_group
 
-DIABETES = {"kind": "builtin", "name": "diabetes"}
+DIABETES = {"kind": "builtin", "name": "diabetes", "standardize_target": False}
 REGRESSION = {"data": DIABETES, "model": {"kind": "linear"}, "optimizer": {"learning_rate": 1e-3}}
 
 

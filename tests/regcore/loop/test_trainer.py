@@ -197,7 +197,9 @@ def test_should_stop_ends_the_run_at_once(make_job):
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_what_to_do(make_job):
-    job = make_job(data={"kind": "builtin", "name": "diabetes"}, optimizer={"learning_rate": 1e6})
+    job = make_job(
+        data={"kind": "builtin", "name": "diabetes", "standardize_target": False}, optimizer={"learning_rate": 1e6}
+    )
 
     with pytest.raises(DivergedError) as caught:
         train(job)
@@ -211,7 +213,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_what_to_do(make_job):
 @pytest.mark.parametrize("epochs", range(1, 8))
 def test_a_run_whose_very_last_step_diverges_does_not_succeed(make_job, epochs):
     training = {"epochs": epochs, "batch_size": "full"}
-    data = {"kind": "builtin", "name": "diabetes"}
+    data = {"kind": "builtin", "name": "diabetes", "standardize_target": False}
     job = make_job(data=data, model={"kind": "linear"}, optimizer={"learning_rate": 1e6}, training=training)
 
     if epochs < 3:
@@ -379,7 +381,7 @@ GROWING = {"kind": "step", "every_epochs": 1, "gamma": 4}
     ],
 )
 def test_the_remedy_of_a_divergence_names_its_likeliest_cause(make_job, parts, causes, said):
-    data = {"kind": "builtin", "name": "diabetes"}
+    data = {"kind": "builtin", "name": "diabetes", "standardize_target": False}
     base = {"data": data, "model": {"kind": "linear"}, "training": {"epochs": 15}}
     optimizer = {"learning_rate": 1e-3, "momentum": 0.0} | parts.get("optimizer", {})
 
@@ -401,7 +403,7 @@ def test_class_weights_are_named_where_they_multiply_the_loss(make_job):
 
 def test_the_best_epoch_before_a_divergence_is_offered(make_job):
     job = make_job(
-        data={"kind": "builtin", "name": "diabetes"},
+        data={"kind": "builtin", "name": "diabetes", "standardize_target": False},
         model={"kind": "linear"},
         optimizer={"learning_rate": 1e-3, "momentum": 0.0, "schedule": GROWING | {"every_epochs": 5, "gamma": 40}},
         regularizers=[{"kind": "early_stopping", "patience": 50}],

@@ -1,11 +1,14 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from regcore.errors import SpecError
 from regcore.plan import Ceilings, make_plan
-from regcore.spec import parse_spec
+from regcore.spec import apply_patch, parse_spec
 from regcore.spec.mending import mend
+from regcore.spec.patch import look_up
 
 SPEC: dict[str, Any] = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "mlp", "hidden": [4]}}
 TOO_LARGE = {"training": {"batch_size": 99_999}}
@@ -94,3 +97,48 @@ def test_the_body_is_not_changed() -> None:
     wrong_places(body)
 
     assert body == {**SPEC, "regularizers": [{"kind": "l1"}]}
+
+
+FULL: dict[str, Any] = {
+    **SPEC,
+    "task": {"kind": "auto", "loss": "auto"},
+    "optimizer": {"kind": "adam", "learning_rate": 0.1, "schedule": {"kind": "cosine"}},
+    "regularizers": [{"kind": "l1", "strength": 0.1}, UNKNOWN, {"kind": "early_stopping", "patience": 3}],
+    "training": {"epochs": 2, "batch_size": 99_999},
+    "resources": {"device": "cpu"},
+}
+REPLACEABLE = [
+    *(f"/{name}" for name in FULL),
+    *(f"/{name}/{field}" for name, part in FULL.items() if isinstance(part, dict) for field in part),
+    *(f"/regularizers/{k}/{field}" for k, part in enumerate(FULL["regularizers"]) for field in part),
+    "/regularizers/0",
+    "/model/hidden/0",
+]
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["", "l1", "digits", "kind"]),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.sampled_from(["kind", "p"]), children),
+    max_leaves=4,
+)
+
+
+# The machine may be busy, and the first error builds the whole schema.
+@settings(deadline=None)
+@given(pointers=st.lists(st.sampled_from(REPLACEABLE), min_size=1, max_size=3), value=json_values)
+def test_whatever_comes_is_a_plan_or_errors_that_lie_in_what_was_sent(pointers: list[str], value: Any) -> None:
+    spec: Any = FULL
+    for pointer in pointers:
+        if look_up(spec, pointer, must_exist=True) is None:
+            spec = apply_patch(spec, [{"op": "replace", "path": pointer, "value": value}])
+
+    try:
+        make_plan(spec, Ceilings())
+    except SpecError as error:
+        wrong = error.errors
+    else:
+        wrong = []
+
+    for one in wrong:
+        parts = one.pointer.split("/")[1:3] if one.pointer.startswith("/regularizers/") else []
+        assert not parts or int(parts[1]) < 3
+        assert one.code
+        assert one.message

@@ -304,3 +304,28 @@ def test_an_ablation_has_the_same_ceiling(sweep: Make, resolved: Spec) -> None:
 
     assert caught.value.errors[0].pointer == "/seeds"
     assert len(expand(ablation, resolved, 12)) == 3
+
+
+def test_a_value_with_a_point_is_whole_where_only_whole_numbers_will_do(sweep: Make, resolved: Spec) -> None:
+    axes = [{"pointer": "/training/batch_size", "values": [2, 4.0, 1e3]}, {"pointer": STRENGTH, "values": [2.0]}]
+
+    found = expand(parse_sweep(sweep(axes=axes)), resolved, 100)
+
+    assert repr([one.values["/training/batch_size"] for one in found]) == "[2, 4, 1000]"
+    assert repr(found[0].values[STRENGTH]) == "2.0"
+
+
+def test_a_value_with_a_fraction_stays_for_the_spec_to_refuse(sweep: Make, resolved: Spec) -> None:
+    (found,) = expand(parse_sweep(sweep(axes=[{"pointer": "/training/batch_size", "values": [3.5]}])), resolved, 100)
+
+    assert found.spec["training"]["batch_size"] == 3.5
+
+
+@pytest.mark.parametrize("strategy", [{"kind": "grid"}, {"kind": "random", "num_trials": 20}])
+def test_a_range_may_be_wider_than_any_float_can_say(strategy: Any, sweep: Make, resolved: Spec) -> None:
+    axis = {"pointer": STRENGTH, "range": {"kind": "log", "low": 1e-300, "high": 1e10, "num_points": 32}}
+
+    found = [one.values[STRENGTH] for one in expand(parse_sweep(sweep(axes=[axis], strategy=strategy)), resolved, 100)]
+
+    assert all(1e-300 <= value <= 1e10 for value in found)
+    assert 1e-220 < sorted(found)[len(found) // 2] < 1e-70  # half-way between the ends' logarithms is 1e-145
