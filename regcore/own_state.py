@@ -11,7 +11,6 @@ once: the first one in sets it, the last one out gives it back.
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import Any, Final, TypeVar
 
@@ -69,8 +68,10 @@ class _OfTheProcess:
         with kind._lock:
             if kind._num_inside == 0:
                 for get, put, wanted in _PROCESS_SETTINGS:
-                    kind._found.callback(put, get())
-                    put(wanted)
+                    found = get()
+                    if found != wanted:  # to set the same again would import the whole compiler, for determinism
+                        kind._found.callback(put, found)
+                        put(wanted)
             kind._num_inside += 1
 
     def __exit__(self, *_: object) -> None:
@@ -191,7 +192,18 @@ def _set_threads(wanted: int) -> None:
     """
     if wanted == torch.get_num_threads():
         return
-    with _thread_counts, ThreadPoolExecutor(1) as newborn:
-        for_later = newborn.submit(torch.get_num_threads).result()
+    is_read, is_set = threading.Event(), threading.Event()
+
+    def keep_for_later() -> None:
+        for_later = torch.get_num_threads()
+        is_read.set()
+        is_set.wait()
+        torch.set_num_threads(for_later)
+
+    with _thread_counts:
+        newborn = threading.Thread(target=keep_for_later)
+        newborn.start()
+        is_read.wait()
         torch.set_num_threads(wanted)
-        newborn.submit(torch.set_num_threads, for_later).result()
+        is_set.set()
+        newborn.join()

@@ -100,7 +100,8 @@ def train_group(
     lead = newcomers[0].plan
     ended = _train(newcomers, control or Control(), data_dir, checkpoints, companions)
     try:
-        yield from each_in_own_state(ended, _num_threads(lead, len(newcomers), checkpoints))
+        for together in each_in_own_state(ended, _num_threads(lead, len(newcomers), checkpoints)):
+            yield from together
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -116,7 +117,8 @@ def _train(
     data_dir: Path | None,
     checkpoints: Checkpoints | None,
     companions: Sequence[str] | None,
-) -> Iterator[Ended]:
+) -> Iterator[list[Ended]]:
+    """Those that end together, each time."""
     lead = newcomers[0].plan
     spec = lead.resolved_spec
     data = prepare(spec, data_dir, device=choose_device(spec.resources.device))
@@ -127,14 +129,14 @@ def _train(
     for ending in trainer.run():
         if ending.network is None:
             assert ending.error is not None, "a member without weights has an error"
-            yield from ((member.key, ending.error) for member in ending.members)
+            yield [(member.key, ending.error) for member in ending.members]
             continue
         is_exact = checkpointer is None or checkpointer.is_exact
         report = partial(conclude, data=data, losses=losses, is_exact=is_exact, companions=everybody)
         results = _conclude_each(ending.members, ending.network, report)
         for member, result in zip(ending.members, results, strict=True):
             _warn_of_missing_values(member, result)
-            yield member.key, result
+        yield [(member.key, result) for member, result in zip(ending.members, results, strict=True)]
 
 
 def _warn_of_missing_values(member: Member, result: Result | TrainingError) -> None:

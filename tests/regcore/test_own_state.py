@@ -1,6 +1,7 @@
 """Whatever state a caller has torch and NumPy in, the engine computes the same bits, and leaves it as it was."""
 
 import random
+import subprocess
 import sys
 import threading
 import warnings
@@ -277,6 +278,15 @@ def test_threads_that_train_at_once_leave_new_threads_as_they_were(make_job):
     assert [together[k] for k in range(3)] == alone
     assert after == before
     assert after["threads of a new thread"] == 3
+
+
+def test_a_state_that_is_as_it_should_be_costs_no_import():
+    """To set determinism, even to what it was, imports torch's compiler: over a second in every process."""
+    code = "import regcore.own_state, sys\nwith regcore.own_state.own_state(1): print('torch._inductor' in sys.modules)"
+
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert ran.stdout.strip() == "False"
 
 
 def test_what_all_threads_share_is_given_back_by_the_last_one_out():
