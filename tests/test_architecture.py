@@ -202,8 +202,10 @@ def test_each_server_of_the_machine_is_looked_for_in_one_place() -> None:
 
 def test_no_test_is_skipped_for_what_a_machine_lacks() -> None:
     skips = ("pytest.skip", "pytest.importorskip", "pytest.mark.skip", "pytest.mark.skipif")
+    # `make test-quick` alone leaves tests out, for what they do and whatever the machine has.
+    quick = ("tests/support/without_processes.py", "pytest.skip")
 
-    assert [found for found in _dotted_names("tests") if found[1] in skips] == []
+    assert [found for found in _dotted_names("tests") if found[1] in skips and found != quick] == []
 
 
 # Documentation
