@@ -69,8 +69,12 @@ class _OfTheProcess:
         with kind._lock:
             if kind._num_inside == 0:
                 for get, put, wanted in _PROCESS_SETTINGS:
-                    kind._found.callback(put, get())
-                    put(wanted)
+                    found = get()
+                    if (
+                        found != wanted
+                    ):  # to set some of them takes torch seconds, for what it imports at the first time
+                        kind._found.callback(put, found)
+                        put(wanted)
             kind._num_inside += 1
 
     def __exit__(self, *_: object) -> None:
