@@ -1,5 +1,6 @@
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -145,7 +146,8 @@ def test_a_runner_that_cannot_start_gives_the_job_back_and_the_worker_goes_on(
 
     job = submit("succeed")
 
-    Claimer("wrk_1", surroundings, [Slot(0, "cpu")], WarmRunners(start)).work()
+    with closing(WarmRunners(start)) as runners:
+        Claimer("wrk_1", surroundings, [Slot(0, "cpu")], runners).work()
 
     lost = store.get("t", job.id)
     assert (lost.state, lost.state_reason["code"]) == ("queued", "worker_lost")
@@ -158,7 +160,8 @@ def test_a_system_that_starts_no_process_gives_the_job_back(store, submit, surro
 
     job = submit("succeed")
 
-    Claimer("wrk_1", surroundings, [Slot(0, "cpu")], WarmRunners(start)).work()
+    with closing(WarmRunners(start)) as runners:
+        Claimer("wrk_1", surroundings, [Slot(0, "cpu")], runners).work()
 
     lost = store.get("t", job.id)
     assert (lost.state, lost.state_reason["code"]) == ("queued", "internal_error")
