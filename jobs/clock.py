@@ -67,7 +67,7 @@ class Moment:
 def settle(database: Database) -> Moment:
     """Return the present moment; nobody waits for the caller.
 
-    It waits up to a tenth of a second for the transactions that are open, so that what its caller saw happen is settled.
+    It gives the open transactions a tenth of a second to end, so that what the caller saw happen is settled.
     """
     with database.read() as connection:
         asked_at = read_clock(connection)

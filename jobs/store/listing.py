@@ -5,9 +5,9 @@ is deleted meanwhile. Times and names of jobs that have ended never change, so a
 Jobs end while somebody turns pages, though, and so move in a list by `finished_at` or leave one by state: such a list
 shows, on all its pages, what met the filter at the moment of its first page. What each row says is as it is.
 
-Nobody knows what transactions that are open at that moment will bring, under times from before it. So a job is sorted by
-what is settled, and its place never changes; and it is listed if its state met the filter at any time from there on to
-the moment, which holds whether such a transaction was seen by the first page or not.
+Transactions that are open at that moment may yet bring changes under times from before it. So a job is sorted by what is
+settled, and its place never changes; and it is listed if its state met the filter at any time from there on to the
+moment, which holds whether the first page saw such a transaction or not.
 """
 
 from collections.abc import Sequence
