@@ -5,12 +5,12 @@ is deleted meanwhile. Times and names of jobs that have ended never change, so a
 Jobs end while somebody turns pages, though, and so move in a list by `finished_at` or leave one by state: such a list
 shows, on all its pages, what met the filter at the moment of its first page. What each row says is as it is.
 
-Transactions that are open at that moment may yet bring changes under times from before it. So a job is sorted by what is
-settled, and its place never changes; and it is listed if its state met the filter at any time from there on to the
+Transactions that are open at that moment may yet bring changes under times from before it. So a job is sorted by what
+is settled, and its place never changes; and it is listed if its state met the filter at any time from there on to the
 moment, which holds whether the first page saw such a transaction or not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,23 @@ SORTS = tuple(_ORDERS)
 """The orders that `Listing.list` knows."""
 
 
+def may_move(sort: str, states: Collection[str]) -> bool:
+    """Whether jobs change places in such a list, or leave it, when they change."""
+    return _ORDERS[sort].column is jobs.c.finished_at or bool(states)
+
+
+def read_place(after: str, sort: str, *, needs_moment: bool) -> Cursor:
+    """Return the place that a cursor of such a list names.
+
+    Raises:
+        InvalidCursorError: It is not a cursor of a list in this order.
+    """
+    last = read_cursor(after, sort, _ORDERS[sort].key_type)
+    if needs_moment and last.as_of is None:
+        raise InvalidCursorError
+    return last
+
+
 class Listing(Concern):
     """Listing jobs."""
 
@@ -80,15 +97,13 @@ class Listing(Concern):
         Raises:
             InvalidCursorError: ``after`` is not a cursor of a list in this order.
         """
-        job_filter, order = job_filter or JobFilter(), _ORDERS[sort]
-        may_move = order.column is jobs.c.finished_at or bool(job_filter.states)
+        job_filter = job_filter or JobFilter()
+        needs_moment = may_move(sort, job_filter.states)
         if after is not None:
-            last = read_cursor(after, sort, order.key_type)
-            if may_move and last.as_of is None:
-                raise InvalidCursorError
+            last = read_place(after, sort, needs_moment=needs_moment)
             return self._page(tenant, job_filter, sort, last, last.as_of, limit)
         page = self._page(tenant, job_filter, sort, None, None, limit)
-        if page.has_more and may_move:
+        if page.has_more and needs_moment:
             # Read again, as all pages that follow will be.
             return self._page(tenant, job_filter, sort, None, settle(self._database), limit)
         return page
