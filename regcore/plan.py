@@ -124,6 +124,10 @@ class Plan(Immutable):
         return self.model_dump(mode="json", exclude={"resolved_spec", "warnings"})
 
 
+Check = Callable[[Any, Plan | None], list[FieldError]]
+"""Says what else is wrong with a spec, which only a server can know. It has no plan where it is wrong by itself."""
+
+
 class _Problems:
     """Collects what is wrong, so that a user hears of everything at once."""
 

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -76,21 +77,42 @@ def test_what_jobs_of_before_need_is_held_from_then_on(database_settings: Settin
         "member_bytes, alone"
     )
     with database.write() as connection:
-        for job_id, state, source in [
-            ("waits", "paused", '{"job_id": "parent"}'),
-            ("ended", "failed", '{"job_id": "parent"}'),
-            ("free", "queued", "null"),
+        for job_id, state, source, parent, owner in [
+            ("waits", "paused", "source", None, None),
+            ("ended", "failed", "source", None, None),
+            ("free", "queued", None, None, None),
+            ("saved", "cancelled", None, None, "grp_1"),
+            ("lost", "failed", None, None, None),
+            ("goes_on", "queued", None, "lost", "lost"),
+            ("goes_on_in_a_group", "paused", "source", "saved", "grp_1"),
+            ("trains_from_there", "running", "source", "lost", "lost"),
+            ("began_anew", "paused", "source", "saved", "began_anew"),
+            ("began_anew_in_a_group", "queued", None, "saved", "grp_2"),
+            ("went_on", "succeeded", None, "lost", "lost"),
         ]:
-            spec = f'{{"init_from": {source}}}'
-            query = f"INSERT INTO jobs (id, state, resolved_spec, {columns}) VALUES (:id, :state, :spec, {common})"
-            connection.execute(text(query), {"id": job_id, "state": state, "spec": spec})
+            row = {
+                "id": job_id,
+                "state": state,
+                "spec": json.dumps({"init_from": source and {"job_id": source}}),
+                "parent": parent,
+                "checkpoint": json.dumps(owner and {"owner": owner, "step": 7}),
+            }
+            values = f"(:id, :state, :spec, :parent, :checkpoint, {common})"
+            query = f"INSERT INTO jobs (id, state, resolved_spec, parent_job_id, checkpoint, {columns}) VALUES {values}"
+            connection.execute(text(query), row)
 
     migrate(database_settings)
 
     with database.read() as connection:
         needs = connection.execute(text("SELECT job_id, needed_id FROM job_needs")).all()
     database.close()
-    assert needs == [("waits", "parent")]
+    assert sorted(tuple(row) for row in needs) == [
+        ("began_anew", "source"),
+        ("goes_on", "lost"),
+        ("goes_on_in_a_group", "saved"),
+        ("trains_from_there", "lost"),
+        ("waits", "source"),
+    ]
 
 
 def test_migrations_at_once_take_turns(database_settings: Settings) -> None:
