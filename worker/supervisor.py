@@ -12,6 +12,7 @@ from jobs.errors import (
     ArtifactDamagedError,
     ArtifactNotFoundError,
     JobNotFoundError,
+    JobsError,
     StaleRunError,
     StoreUnavailableError,
 )
@@ -68,6 +69,7 @@ class Supervisor:
         self._lease = Lease(surroundings.store, run.run_id, runner, surroundings.settings.lease_s, claimed_at)
         self._companions = Companions(surroundings, capabilities, slot, runner, self._lease)
         self._live: LiveRun | None = None
+        self._weights: dict[str, Path | JobsError] = {}
         self._num_oom_kills = count_oom_kills()
 
     def supervise(self) -> bool:
@@ -128,7 +130,7 @@ class Supervisor:
                 data_dir=str(live.settings.data_sets_dir),
                 device=self._slot.device,
                 num_threads=self._around.num_threads,
-                lease_s=self._lease.left_s(),
+                lease_until=self._lease.until,
             )
         )
 
@@ -137,18 +139,28 @@ class Supervisor:
         source = member.job.resolved_spec.get("init_from")
         weights = None
         if source is not None:
-            try:
-                weights = self._lease.insist(lambda: self._starting_weights(member.job.tenant, source["job_id"]))
-            except (JobNotFoundError, ArtifactNotFoundError, ArtifactDamagedError) as error:
-                # Behind a checkpoint they were trained on long ago; the runner misses them if that cannot be read.
-                if member.job.checkpoint is None:
-                    message = f"The weights of {source['job_id']}, to start from, cannot be had. {error}"
-                    member.verdict = Verdict(JobState.FAILED, make_reason(Reason.INVALID_DATA, message))
-                    return None
+            found = self._starting_weights(member.job.tenant, source["job_id"])
+            if isinstance(found, Path):
+                weights = found
+            # Behind a checkpoint they were trained on long ago; the runner misses them if that cannot be read.
+            elif member.job.checkpoint is None:
+                message = f"The weights of {source['job_id']}, to start from, cannot be had. {found}"
+                member.verdict = Verdict(JobState.FAILED, make_reason(Reason.INVALID_DATA, message))
+                return None
         return member.as_message(member.directory.log_path, weights)
 
-    def _starting_weights(self, tenant: str, job_id: str) -> Path:
-        """The file of a job's weights, which is read through: altered ones would be trained on without a word."""
+    def _starting_weights(self, tenant: str, job_id: str) -> Path | JobsError:
+        """The file of a job's weights, or why it cannot be had; looked for once, whoever of the run starts from it."""
+        if job_id not in self._weights:
+            self._lease.renew_if_due()  # large files take their time
+            try:
+                self._weights[job_id] = self._lease.insist(lambda: self._verified_weights(tenant, job_id))
+            except (JobNotFoundError, ArtifactNotFoundError, ArtifactDamagedError) as error:
+                self._weights[job_id] = error
+        return self._weights[job_id]
+
+    def _verified_weights(self, tenant: str, job_id: str) -> Path:
+        """Read through: altered ones would be trained on without a word."""
         return self._around.artifacts.verify(self._around.store.artifact(tenant, job_id, "model.safetensors"))
 
     def _watch(self, live: LiveRun, stopping: Stopping, endings: Endings) -> bool:
