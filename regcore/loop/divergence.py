@@ -9,7 +9,9 @@ from regcore.remedies import remedies
 from regcore.schedule import Moment
 
 
-def diverged(plan: Plan, history: Sequence[Mapping[str, Any]], selected_epoch: int, step: int) -> DivergedError:
+def diverged(
+    plan: Plan, history: Sequence[Mapping[str, Any]], selected_epoch: int, *, step: int, num_updates: int
+) -> DivergedError:
     """The error of one member.
 
     Args:
@@ -17,10 +19,12 @@ def diverged(plan: Plan, history: Sequence[Mapping[str, Any]], selected_epoch: i
         history: Its evaluations, as bodies of `metrics` records.
         selected_epoch: Whose weights were kept so far; 0 before any was selected.
         step: The first one whose loss was not finite, counted from 1.
+        num_updates: Times that the weights had been moved when that loss was computed; the last of them broke it.
     """
     good = [row for row in history if not row["non_finite"]]
     epoch = (step - 1) // plan.steps_per_epoch + 1
-    causes = remedies(plan.resolved_spec, Moment(step - 1, plan.steps_per_epoch, plan.num_steps))
+    last_update = Moment(max(0, num_updates - 1), plan.steps_per_epoch, plan.num_steps)
+    causes = remedies(plan.resolved_spec, last_update)
     best = _best_epoch(plan, history, selected_epoch)
     return DivergedError(
         f"the training loss became infinite or NaN at step {step}, in epoch {epoch}",

@@ -392,6 +392,30 @@ def test_the_remedy_of_a_divergence_names_its_likeliest_cause(make_job, parts, c
     assert caught.value.details["likely_causes"] == causes
 
 
+@pytest.mark.parametrize(
+    ("eval_every_epochs", "learning_rate", "gamma", "step", "is_blamed"),
+    [(2, 1e5, 2, 2, False), (1, 1e5, 2, 1, False), (2, 1e-5, 1e10, 2, True)],
+    ids=["first update, seen by the second loss", "first, seen by an evaluation", "second, seen by an evaluation"],
+)
+def test_a_schedule_is_blamed_only_if_it_had_acted_in_the_update_that_broke_the_loss(
+    make_job, eval_every_epochs, learning_rate, gamma, step, is_blamed
+):
+    """A step's loss is of the weights before its own update, which therefore is no cause of it."""
+    job = make_job(
+        data={"kind": "builtin", "name": "diabetes", "standardize": False, "standardize_target": False},
+        model={"kind": "mlp", "hidden": [8, 8, 8, 8]},
+        optimizer={"learning_rate": learning_rate, "momentum": 0.0, "schedule": GROWING | {"gamma": gamma}},
+        training={"epochs": 2, "batch_size": "full", "eval_every_epochs": eval_every_epochs},
+    )
+
+    with pytest.raises(DivergedError) as caught:
+        train(job)
+
+    schedules = ["/optimizer/schedule/gamma"] if is_blamed else []
+    assert caught.value.details["step"] == step
+    assert caught.value.details["likely_causes"] == [*schedules, "/optimizer/learning_rate"]
+
+
 def test_class_weights_are_named_where_they_multiply_the_loss(make_job):
     job = make_job(task={"class_weights": [1e12] * 10}, optimizer={"learning_rate": 1e6}, training={"epochs": 30})
 
