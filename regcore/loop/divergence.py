@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from regcore.errors import DivergedError
+from regcore.parts import parts_of
 from regcore.plan import Plan
 from regcore.remedies import remedies
 from regcore.schedule import Moment
@@ -52,8 +53,8 @@ def _how_to_have(best: Mapping[str, Any], plan: Plan) -> Iterator[str]:
     epoch, spec = best["best_epoch"], plan.resolved_spec
     if epoch is None:
         return
-    schedules = [spec.optimizer.schedule, *(one.strength_schedule for one in spec.regularizers)]
-    ends = ", though its schedule then ends there too" if any(one.follows_length for one in schedules) else ""
+    follows_length = any(part.schedule.follows_length for part in parts_of(spec))
+    ends = ", though its schedule then ends there too" if follows_length else ""
     yield (
         f"Epoch {epoch} was the best before ({best['best_metric']} {best['best_value']:g}): training.epochs {epoch} "
         f"ends with it{ends}."

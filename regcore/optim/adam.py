@@ -26,6 +26,8 @@ class Adam(Optimizer):
     source: ClassVar[str] = "Kingma & Ba 2015"
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"learning_rate", "schedule", "beta1", "beta2", "eps"})
 
+    shortens_steps: ClassVar[tuple[str, ...]] = ("eps",)
+
     kind: Literal["adam"] = "adam"
     learning_rate: float = Field(default=0.01, gt=0, le=MAX_LEARNING_RATE)
     """Base learning rate η; the schedule multiplies it."""
@@ -35,6 +37,9 @@ class Adam(Optimizer):
     """Decay of the mean of squared gradients."""
     eps: float = Field(default=1e-8, ge=MIN_EPS, le=MAX_EPS)
     """Added to the denominator."""
+
+    def gain(self, num_steps: float, gradient: float = 1.0) -> float:
+        return gradient / (gradient + self.eps)
 
     @classmethod
     def bind(cls, members: Sequence[Adam], weights: Mapping[str, Tensor]) -> Update:
