@@ -378,6 +378,14 @@ GROWING = {"kind": "step", "every_epochs": 1, "gamma": 4}
             ["/regularizers/0/strength", "/regularizers/0/schedule/gamma", "/optimizer/learning_rate"],
             "Lower regularizers.0.strength (now 10)",
         ),
+        (
+            {
+                "model": {"kind": "mlp", "hidden": [32]},
+                "regularizers": [{"kind": "l1", "strength": 1e4, "method": "subgradient"}],
+            },
+            ["/regularizers/0/strength", "/optimizer/learning_rate"],
+            "Lower regularizers.0.strength (now 10000): each step took weights beyond zero, by up to 10.",
+        ),
     ],
 )
 def test_the_remedy_of_a_divergence_names_its_likeliest_cause(make_job, parts, causes, said):
