@@ -158,6 +158,29 @@ def test_a_long_value_is_shown_in_part():
     assert len(error.message) < 300
 
 
+@pytest.mark.parametrize(
+    ("part", "pointer", "said"),
+    [
+        ({1: 2}, "/1", "each name in the body must be text; received 1. Correct the name."),
+        ({"labels": {1: "x"}}, "/labels/1", "each name in labels must be text; received 1. Correct the name."),
+        ({"labels": {"": "x"}}, "/labels/", "each name in labels should match pattern"),
+        ({"": 2}, "/", '"" is not a field here'),
+    ],
+    ids=str,
+)
+def test_a_name_that_cannot_be_one_is_told_as_a_name(part, pointer, said):
+    (error,) = errors_of(GOOD | part)
+
+    assert error.pointer == pointer
+    assert error.message.startswith(said)
+
+
+def test_a_field_that_is_called_as_its_kind_is_told_by_its_place():
+    errors = errors_of(GOOD | {"regularizers": [{"kind": "weight_decay", "weight_decay": {"strength": 0.1}}]})
+
+    assert {error.pointer for error in errors} == {"/regularizers/0/strength", "/regularizers/0/weight_decay"}
+
+
 def test_a_bad_key_of_labels_is_told_by_its_key():
     (error,) = errors_of(GOOD | {"labels": {"a b": "c"}})
 

@@ -65,6 +65,11 @@ def test_a_mode_that_is_given_stays(sweep: Make) -> None:
         ({"objective": {"metric": "loss"}}, "/objective/metric", "such as validation/loss"),
         ({"objective": {"metric": "validation/beauty"}}, "/objective/metric", "better end"),
         ({"seed": [1]}, "/seed", "Did you mean 'seeds'?"),
+        ({"strategy": "grid"}, "/strategy", 'Write {"kind": "grid"}.'),
+        ({"strategy": {"name": "asha"}}, "/strategy/kind", 'kind instead of name, for example {"kind": "halving"}'),
+        ({"objective": "val_loss"}, "/objective", 'Write {"metric": "validation/loss"}.'),
+        ({"axes": {"pointer": "/a", "values": [1]}}, "/axes", "Put it into a list."),
+        ({"axes": [{"pointer": "/a", "range": {**LOG, "log": 1}}]}, "/axes/0/range/log", "is not a field here"),
     ],
 )
 def test_what_is_wrong_is_named(fields: dict[str, Any], pointer: str, said: str, sweep: Make) -> None:
