@@ -2,6 +2,7 @@
 
 import json
 import re
+import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
@@ -192,8 +193,9 @@ def say_where(word: str, known: Sequence[str], homes: Mapping[str, str], kind: A
         homes: Where each field of the spec is.
         kind: Of the object that it was written in; anything where that has none.
     """
-    if kind in _OF_KIND and letters(word) in map(letters, _OF_KIND[kind][0]):
-        return f" {_OF_KIND[kind][1]}."
+    for known_kind, (words, said) in _OF_KIND.items():
+        if kind == known_kind and letters(word) in map(letters, words):
+            return f" {said}."
     here = same_word(word, known)
     if here is not None:
         return f" Did you mean {here!r}?"
@@ -257,7 +259,8 @@ def _example(
 
 def letters(word: Any) -> str:
     """A word however it is spelt: `ReLU`, `early-stopping`, `BatchSize`."""
-    return "".join(letter for letter in str(word).lower() if letter.isalnum())
+    text = word if isinstance(word, str) else reprlib.repr(word)
+    return "".join(letter for letter in text.lower() if letter.isalnum())
 
 
 def is_number(received: Any) -> bool:

@@ -1,13 +1,13 @@
 """A spec without what is wrong in it, so that what its other fields say together can be looked at too."""
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
 from jsonpointer import JsonPointer
 
 from regcore.errors import FieldError, SpecError
+from regcore.json_values import plain
 from regcore.spec.hints import meant
 from regcore.spec.job import JobSpec
 from regcore.spec.validation import json_pointer, parse_spec
@@ -110,12 +110,12 @@ def mend(body: Any, errors: Sequence[FieldError]) -> Mended | None:
     """Take out what is wrong, and what cannot be without it; None where too little is left.
 
     Args:
-        body: JSON.
+        body: JSON, or what a script takes for it.
         errors: From `parse_spec`.
     """
-    if not isinstance(body, dict):
+    rest = plain(body)  # a copy
+    if not isinstance(rest, dict):
         return None
-    rest = deepcopy(body)
     wrong: list[str] = []
     unknown: list[str] = []
     for _ in range(_ROUNDS):

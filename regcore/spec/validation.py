@@ -95,7 +95,12 @@ def _walk(error: Mapping[str, Any], body: Any, model: type[BaseModel]) -> list[s
         if is_key and not is_branch and not isinstance(node, str):
             node = _item(node, part)
             path.append(part)
-    return [*path, error["loc"][-1]] if error["type"] == "missing" else path
+    name = {"missing": error["loc"][-1:], "invalid_key": (error.get("input"),)}.get(error["type"], ())
+    return path if path[-1:] == [*name] else [*path, *map(_as_part, name)]
+
+
+def _as_part(name: Any) -> str | int:
+    return name if isinstance(name, int) else str(name)
 
 
 def _item(node: Any, part: str | int) -> Any:
@@ -116,7 +121,7 @@ def _explain(error: Mapping[str, Any], path: list[str | int], body: Any, model: 
             message = f"{where}.{tag} is required and is missing. Add it: one of {kinds}."
             return FieldError(f"{pointer}/{tag}", _CODES[kind], message + say_kind(error.get("input"), field))
         expected = [name.strip().strip("'") for name in context["expected_tags"].split(",")]
-        received = context["tag"]
+        received = _item(_at(body, path), tag)
         message = f"{where}.{tag} must be one of {', '.join(expected)}; received {shown(received)}."
         hint = suggest(received, expected) or say_kind(received, field)
         return FieldError(f"{pointer}/{tag}", _CODES[kind], message + hint)
@@ -128,7 +133,7 @@ def _explain(error: Mapping[str, Any], path: list[str | int], body: Any, model: 
         return FieldError(pointer, _CODES[kind], message + say_where(str(path[-1]), known, _homes(model), own_kind))
     if kind == "invalid_key" or _is_name(error, path):
         rule = _as_phrase(error["msg"]) if kind == "string_pattern_mismatch" else "must be text"
-        message = f"each name in {_in_words(path[:-1])} {rule}; received {shown(path[-1])}. Correct the name."
+        message = f"each name in {_in_words(path[:-1])} {rule}; received {shown(error.get('input'))}. Correct the name."
         return FieldError(pointer, kind, message)
     if kind == "missing":
         return FieldError(pointer, _CODES[kind], f"{where} is required and is missing. Add it.")
@@ -246,12 +251,16 @@ def _resolve(node: Mapping[str, Any], root: Mapping[str, Any], value: Any) -> Ma
     while "$ref" in node:
         node = root["$defs"][node["$ref"].rsplit("/", 1)[-1]]
     if "oneOf" in node and isinstance(value, Mapping):
-        chosen = node.get("discriminator", {}).get("mapping", {}).get(value.get("kind"))
+        kinds = node.get("discriminator", {}).get("mapping", {})
+        chosen = next((kinds[kind] for kind in kinds if kind == value.get("kind")), None)
         return _resolve({"$ref": chosen}, root, value) if chosen else node
     return node
 
 
 def shown(value: Any) -> str:
-    """A value as messages show it: JSON, cut off where it is long."""
-    text = json.dumps(value, default=str, ensure_ascii=False)
+    """A value as messages show it: JSON, cut off where it is long; its type where it cannot be written."""
+    try:
+        text = json.dumps(value, default=str, ensure_ascii=False)
+    except (RecursionError, TypeError, ValueError):
+        return f"a {type(value).__name__}"
     return text if len(text) <= 80 else text[:77] + "..."

@@ -78,6 +78,18 @@ def test_what_is_wrong_is_named(fields: dict[str, Any], pointer: str, said: str,
     assert said in wrong.get(pointer, ""), wrong
 
 
+def test_values_that_no_spec_has_are_refused_before_they_are_put_into_one(sweep: Make) -> None:
+    deep: Any = 1
+    for _ in range(600):
+        deep = [deep]
+    patch = [{"op": "add", "path": "/name", "value": deep}]
+
+    wrong = refused(sweep(axes=[{"pointer": "/a", "values": [1, deep]}], variants=[{"name": "v", "patch": patch}]))
+
+    assert list(wrong) == ["/axes/0/values/1", "/variants/0/patch/0/value"]
+    assert all("at most 50 levels deep" in message for message in wrong.values())
+
+
 @pytest.mark.parametrize(
     ("fields", "is_path"),
     [
