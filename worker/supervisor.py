@@ -135,21 +135,23 @@ class Supervisor:
     def _message(self, live: LiveRun, member: Member) -> RunMember | None:
         """What the runner is told of a job; None for one that cannot start."""
         source = member.job.resolved_spec.get("init_from")
-        weights = None
+        files: dict[str, Path] = {}
         if source is not None:
             try:
-                weights = self._lease.insist(lambda: self._starting_weights(member.job.tenant, source["job_id"]))
+                files = self._lease.insist(lambda: self._starting_files(member.job.tenant, source["job_id"]))
             except (JobNotFoundError, ArtifactNotFoundError, ArtifactDamagedError) as error:
                 # Behind a checkpoint they were trained on long ago; the runner misses them if that cannot be read.
                 if member.job.checkpoint is None:
                     message = f"The weights of {source['job_id']}, to start from, cannot be had. {error}"
                     member.verdict = Verdict(JobState.FAILED, make_reason(Reason.INVALID_DATA, message))
                     return None
-        return member.as_message(member.directory.log_path, weights)
+        return member.as_message(member.directory.log_path, files.get("model.safetensors"), files.get("model.json"))
 
-    def _starting_weights(self, tenant: str, job_id: str) -> Path:
-        """The file of a job's weights, which is read through: altered ones would be trained on without a word."""
-        return self._around.artifacts.verify(self._around.store.artifact(tenant, job_id, "model.safetensors"))
+    def _starting_files(self, tenant: str, job_id: str) -> dict[str, Path]:
+        """A job's weights and their description, read through: altered ones would be trained on without a word."""
+        rows = [self._around.store.artifact(tenant, job_id, "model.safetensors")]
+        rows += [row for row in self._around.store.artifacts(tenant, job_id) if row.name == "model.json"]
+        return {row.name: self._around.artifacts.verify(row) for row in rows}
 
     def _watch(self, live: LiveRun, stopping: Stopping, endings: Endings) -> bool:
         """Move records and look after the run until the runner says that it is over, or dies."""
