@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -9,13 +10,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import JSON, Connection, inspect, text
 
 from jobs.database import Database
 from jobs.migrate import main, migrate, migrate_embedded
 from jobs.settings import Settings
 from jobs.store import open_store
 from jobs.tables import SCHEMA_REVISION, metadata
+from regcore.plan import make_plan
 
 CLAIM_ORDER = "ix_jobs_claim_order"
 
@@ -69,21 +71,10 @@ def test_migrating_again_is_harmless(migrated_settings: Settings) -> None:
 def test_what_jobs_of_before_need_is_held_from_then_on(database_settings: Settings) -> None:
     migrate(database_settings, "0004")
     database = Database(database_settings.database_url)
-    common = "'t', 1, '{}', 1, 0, '{}', 0, 0, '{}', '{}', '[]', '{}', 'auto', FALSE, FALSE, 1, 0, 0, 0, 0, 0, FALSE"
-    columns = (
-        "tenant, version, labels, priority, attempt, progress, created_at, updated_at, spec, plan, warnings, usage, "
-        "device, resume_requested, owes_files, last_seq, num_lost_attempts, claimable_at, publish_at, num_publishes, "
-        "member_bytes, alone"
-    )
     with database.write() as connection:
-        for job_id, state, source in [
-            ("waits", "paused", '{"job_id": "parent"}'),
-            ("ended", "failed", '{"job_id": "parent"}'),
-            ("free", "queued", "null"),
-        ]:
-            spec = f'{{"init_from": {source}}}'
-            query = f"INSERT INTO jobs (id, state, resolved_spec, {columns}) VALUES (:id, :state, :spec, {common})"
-            connection.execute(text(query), {"id": job_id, "state": state, "spec": spec})
+        _insert(connection, "waits", {"init_from": {"job_id": "parent"}}, state="paused")
+        _insert(connection, "ended", {"init_from": {"job_id": "parent"}}, state="failed")
+        _insert(connection, "free", {"init_from": None}, state="queued")
 
     migrate(database_settings)
 
@@ -91,6 +82,48 @@ def test_what_jobs_of_before_need_is_held_from_then_on(database_settings: Settin
         needs = connection.execute(text("SELECT job_id, needed_id FROM job_needs")).all()
     database.close()
     assert needs == [("waits", "parent")]
+
+
+def test_jobs_of_before_targets_were_scaled_stay_without(database_settings: Settings) -> None:
+    migrate(database_settings, "0006")
+    database = Database(database_settings.database_url)
+    old = {"task": {"loss": "mse"}, "data": {"name": "diabetes", "kind": "builtin"}, "name": None}
+    scaled = {"data": {"kind": "builtin", "name": "diabetes", "standardize_target": True}}
+    with database.write() as connection:
+        for number in range(2500):
+            _insert(connection, f"job_{number:04}", old, state="succeeded", turn=0)
+        _insert(connection, "scaled", scaled, state="queued", turn=0)
+
+    migrate(database_settings)
+
+    query = text("SELECT id, spec, resolved_spec FROM jobs").columns(spec=JSON, resolved_spec=JSON)
+    with database.read() as connection:
+        found = {row.id: row for row in connection.execute(query)}
+    database.close()
+    assert found.pop("scaled").resolved_spec == scaled
+    assert len(found) == 2500
+    assert all(row.resolved_spec["data"]["standardize_target"] is False for row in found.values())
+    assert list(found["job_0000"].resolved_spec) == ["task", "data", "name"]
+    assert found["job_0000"].spec == {}
+    assert (
+        make_plan({**found["job_0000"].resolved_spec, "model": {"kind": "linear"}}).resolved_spec.data
+        == (
+            make_plan({"data": {**scaled["data"], "standardize_target": False}, "model": {"kind": "linear"}})
+        ).resolved_spec.data
+    )
+
+
+def _insert(connection: Connection, job_id: str, spec: dict[str, Any], **columns: Any) -> None:
+    """A row of `jobs` as earlier versions had it."""
+    empty = dict.fromkeys(["labels", "progress", "spec", "plan", "usage"], "{}") | {"warnings": "[]"}
+    zero = ["priority", "attempt", "created_at", "updated_at", "last_seq", "num_lost_attempts", "claimable_at"]
+    no = dict.fromkeys(["resume_requested", "owes_files", "alone"], False)
+    whole = {
+        **{"id": job_id, "tenant": "t", "version": 1, "device": "auto", "resolved_spec": json.dumps(spec)},
+        **{**empty, **dict.fromkeys([*zero, "publish_at", "num_publishes", "member_bytes"], 0), **no, **columns},
+    }
+    values = ", ".join(f":{name}" for name in whole)
+    connection.execute(text(f"INSERT INTO jobs ({', '.join(whole)}) VALUES ({values})"), whole)
 
 
 def test_migrations_at_once_take_turns(database_settings: Settings) -> None:
