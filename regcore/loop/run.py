@@ -33,7 +33,8 @@ def train(
 
     Args:
         spec: A JobSpec, or the same as JSON.
-        on_record: Called with progress, metrics, checkpoints and warnings as they happen.
+        on_record: Called with progress, metrics, checkpoints and warnings as they happen; it computes in the
+            engine's state of torch, as `should_stop` does: with gradients, in float32, whatever the caller has set.
         should_stop: Asked before every step; true ends the run with a checkpoint and TrainingStopped. What it raises
             ends the run without one.
         data_dir: Where torchvision data sets lie.
