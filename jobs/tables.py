@@ -17,7 +17,7 @@ from sqlalchemy import (
     desc,
 )
 
-SCHEMA_REVISION = "0006"
+SCHEMA_REVISION = "0007"
 """The migration that this code needs: kept here so that checking it does not load Alembic."""
 
 metadata = MetaData(

@@ -6,18 +6,24 @@ on, and gives back what it found, also where it raises.
 
 Some of it belongs to a thread, some to the whole process. The latter is shared by all threads that are in the engine at
 once: the first one in sets it, the last one out gives it back.
+
+How many threads a large network computes with stays the caller's to say, by `torch.set_num_threads` or
+`OMP_NUM_THREADS`: it is a share of the machine. It decides the order of long sums, and so the last bits; a run that
+goes on from a checkpoint has as many as it began with. Functions of the caller's that a run calls are in the engine's
+state.
 """
 
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any, Final, TypeVar
 
 import numpy as np
 import torch
-from torch._C import _len_torch_function_stack
+from torch._C import _len_torch_dispatch_stack, _len_torch_function_stack
 from torch.overrides import _pop_mode, _push_mode
+from torch.utils._python_dispatch import _disable_current_modes
 
 Item = TypeVar("Item")
 
@@ -40,8 +46,9 @@ def own_state(num_threads: int | None = None) -> Iterator[None]:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         stack.enter_context(np.errstate(divide="warn", over="warn", under="ignore", invalid="warn"))
-        for setting in (_no_autocast(), _no_function_modes(), _denormals(), _threads(num_threads)):
+        for setting in (_no_autocast(), _no_function_modes(), _no_dispatch_modes(), _no_hooks(), _denormals()):
             stack.enter_context(setting)
+        stack.enter_context(_threads(num_threads))
         yield
 
 
@@ -156,6 +163,32 @@ def _no_function_modes() -> Iterator[None]:
     finally:
         for mode in reversed(found):
             _push_mode(mode)  # type: ignore[no-untyped-call]  # torch leaves both without annotations
+
+
+@contextmanager
+def _no_dispatch_modes() -> Iterator[None]:
+    """Without what intercepts every kernel, as fake tensors do; torch's own way imports much, so only where needed."""
+    with _disable_current_modes() if _len_torch_dispatch_stack() else nullcontext():
+        yield
+
+
+@contextmanager
+def _no_hooks() -> Iterator[None]:
+    """Without what is called for each tensor that is kept for a gradient, and might keep another."""
+    found = []
+    while hooks := _top_hooks():
+        torch._C._autograd._pop_saved_tensors_default_hooks()
+        found.append(hooks)
+    try:
+        yield
+    finally:
+        for hooks in reversed(found):
+            torch._C._autograd._push_saved_tensors_default_hooks(*hooks)
+
+
+def _top_hooks() -> tuple[Any, Any] | None:
+    """The innermost ones; torch's annotation leaves out that there may be none."""
+    return torch._C._autograd._top_saved_tensors_default_hooks(False)
 
 
 @contextmanager

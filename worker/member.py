@@ -61,7 +61,7 @@ class Member:
         earlier: float = self.job.usage["device_s"]
         return earlier + self.device_s
 
-    def as_message(self, log: Path, starting_weights: Path | None) -> RunMember:
+    def as_message(self, log: Path, starting_weights: Path | None, starting_model: Path | None = None) -> RunMember:
         """The job as its runner is told of it."""
         rungs = (self.job.sweep or {}).get("rungs")
         more: dict[str, Any] = {"rungs": rungs["epochs"], "rung_metric": rungs["metric"]} if rungs else {}
@@ -72,6 +72,7 @@ class Member:
             directory=str(self.directory.path.resolve()),
             log=str(log.resolve()),
             starting_weights=None if starting_weights is None else str(starting_weights.resolve()),
+            starting_model=None if starting_model is None else str(starting_model.resolve()),
             **more,
         )
 

@@ -25,6 +25,7 @@ class RunMember:
         directory: Where its artifacts go; exists already.
         log: The file that its log is written to.
         starting_weights: The `model.safetensors` that it starts from; None for fresh weights.
+        starting_model: The `model.json` of those weights; None where there is none.
         rungs: Epochs after which its sweep decides whether it goes on.
         rung_metric: By which metric.
     """
@@ -35,6 +36,7 @@ class RunMember:
     directory: str
     log: str
     starting_weights: str | None = None
+    starting_model: str | None = None
     rungs: list[int] = field(default_factory=list)
     rung_metric: str = "validation/loss"
 

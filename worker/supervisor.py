@@ -17,7 +17,7 @@ from jobs.errors import (
     StoreUnavailableError,
 )
 from jobs.logs import get_logger
-from jobs.model import Capabilities, ClaimedRun, Job
+from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job
 from jobs.states import JobState, Reason, make_reason
 from regcore.sweep import decide
 from worker.companions import Companions
@@ -69,7 +69,7 @@ class Supervisor:
         self._lease = Lease(surroundings.store, run.run_id, runner, surroundings.settings.lease_s, claimed_at)
         self._companions = Companions(surroundings, capabilities, slot, runner, self._lease)
         self._live: LiveRun | None = None
-        self._weights: dict[str, Path | JobsError] = {}
+        self._starts: dict[str, dict[str, Path] | JobsError] = {}
         self._num_oom_kills = count_oom_kills()
 
     def supervise(self) -> bool:
@@ -137,31 +137,36 @@ class Supervisor:
     def _message(self, live: LiveRun, member: Member) -> RunMember | None:
         """What the runner is told of a job; None for one that cannot start."""
         source = member.job.resolved_spec.get("init_from")
-        weights = None
+        files: dict[str, Path] = {}
         if source is not None:
-            found = self._starting_weights(member.job.tenant, source["job_id"])
-            if isinstance(found, Path):
-                weights = found
+            found = self._starting_files(member.job.tenant, source["job_id"])
+            if isinstance(found, dict):
+                files = found
             # Behind a checkpoint they were trained on long ago; the runner misses them if that cannot be read.
             elif member.job.checkpoint is None:
                 message = f"The weights of {source['job_id']}, to start from, cannot be had. {found}"
                 member.verdict = Verdict(JobState.FAILED, make_reason(Reason.INVALID_DATA, message))
                 return None
-        return member.as_message(member.directory.log_path, weights)
+        return member.as_message(member.directory.log_path, files.get("model.safetensors"), files.get("model.json"))
 
-    def _starting_weights(self, tenant: str, job_id: str) -> Path | JobsError:
-        """The file of a job's weights, or why it cannot be had; looked for once, whoever of the run starts from it."""
-        if job_id not in self._weights:
-            self._lease.renew_if_due()  # large files take their time
+    def _starting_files(self, tenant: str, job_id: str) -> dict[str, Path] | JobsError:
+        """A job's weights and their description, or why they cannot be had; read once for all that start there."""
+        if job_id not in self._starts:
             try:
-                self._weights[job_id] = self._lease.insist(lambda: self._verified_weights(tenant, job_id))
+                rows = self._lease.insist(lambda: self._starting_rows(tenant, job_id))
+                self._starts[job_id] = {row.name: self._verified(row) for row in rows}
             except (JobNotFoundError, ArtifactNotFoundError, ArtifactDamagedError) as error:
-                self._weights[job_id] = error
-        return self._weights[job_id]
+                self._starts[job_id] = error
+        return self._starts[job_id]
 
-    def _verified_weights(self, tenant: str, job_id: str) -> Path:
-        """Read through: altered ones would be trained on without a word."""
-        return self._around.artifacts.verify(self._around.store.artifact(tenant, job_id, "model.safetensors"))
+    def _starting_rows(self, tenant: str, job_id: str) -> list[ArtifactRow]:
+        weights = self._around.store.artifact(tenant, job_id, "model.safetensors")
+        return [weights, *(row for row in self._around.store.artifacts(tenant, job_id) if row.name == "model.json")]
+
+    def _verified(self, row: ArtifactRow) -> Path:
+        """Read through: altered weights would be trained on without a word."""
+        self._lease.renew_if_due()  # large files take their time
+        return self._around.artifacts.verify(row)
 
     def _watch(self, live: LiveRun, stopping: Stopping, endings: Endings) -> bool:
         """Move records and look after the run until the runner says that it is over, or dies."""

@@ -179,7 +179,8 @@ class _Pass:
 
     def _newcomer(self, member: RunMember) -> Newcomer:
         weights = None if member.starting_weights is None else Path(member.starting_weights)
-        return Newcomer(member.key, make_plan(member.spec), self._recorders[member.key], weights)
+        model = None if member.starting_model is None else Path(member.starting_model)
+        return Newcomer(member.key, make_plan(member.spec), self._recorders[member.key], weights, model)
 
     def _succeed(self, key: str, result: Result) -> None:
         try:

@@ -81,7 +81,7 @@ class TargetScaling:
 
     Attributes:
         mean: Of the train rows' targets, in their own unit.
-        scale: Their standard deviation, population form; 1 where they are constant.
+        scale: Their standard deviation, population form; 1 where they are constant, or it is too small for a float.
     """
 
     mean: float
@@ -103,7 +103,7 @@ class TargetScaling:
         It is scale² for each of them: `mse` and `half_mse` are squares, and `huber` with δ of the scaled unit is
         scale² times smaller than `huber` with δ · scale of the target's own.
         """
-        return self.scale**2
+        return self.scale * self.scale  # infinite where ** would raise
 
 
 def fit_target_scaling(train_y: NDArray[np.float64]) -> TargetScaling:
@@ -135,11 +135,17 @@ def _mean_and_scale(values: NDArray[Any], axes: tuple[int, ...]) -> tuple[NDArra
 
     Whether they are is read from the largest and the smallest value. A computed deviation cannot tell: sums of equal
     numbers round, and the more there are the more they do. For the same reason values are summed from the first one
-    on, and not from 0: what lies far from 0 then loses no digits.
+    on, and not from 0: what lies far from 0 then loses no digits. And they are summed as parts of the largest, since
+    the squares of very large or small ones are infinite or 0; by a power of two, which changes no digit of the others.
     """
-    origin = values[tuple(slice(1) if axis in axes else slice(None) for axis in range(values.ndim))].astype(np.float64)
-    deviations = values - origin
-    means = origin.reshape(deviations.mean(axis=axes).shape) + deviations.mean(axis=axes)
     largest, smallest = values.max(axis=axes), values.min(axis=axes)
-    resolution = _ROUNDING * np.finfo(values.dtype).eps * np.maximum(np.abs(largest), np.abs(smallest))
-    return means, np.where(largest - smallest <= resolution, 1.0, deviations.std(axis=axes))
+    sizes = np.maximum(np.abs(largest), np.abs(smallest))
+    exponents = np.frexp(sizes)[1]
+    parts = np.ldexp(values, -np.expand_dims(exponents, axes))
+    origin = parts[tuple(slice(1) if axis in axes else slice(None) for axis in range(values.ndim))].astype(np.float64)
+    deviations = parts - origin
+    means = np.ldexp(origin.reshape(exponents.shape) + deviations.mean(axis=axes), exponents)
+    scales = np.ldexp(deviations.std(axis=axes), exponents)
+    # Of halves, since the whole range may be infinite.
+    is_constant = largest / 2 - smallest / 2 <= _ROUNDING / 2 * np.finfo(values.dtype).eps * sizes
+    return means, np.where(is_constant | (scales == 0), 1.0, scales)

@@ -18,9 +18,10 @@ from regcore.loop.control import Control
 from regcore.loop.identity import continue_as, identify
 from regcore.loop.losses import RowLosses, balanced_class_weights, row_losses
 from regcore.loop.network import StackedNetwork
+from regcore.loop.rescaling import keep_predictions
 from regcore.loop.result import Result
 from regcore.loop.saved_members import select_saved
-from regcore.loop.starting_weights import load_starting_weights
+from regcore.loop.starting_weights import describe_starting_weights, load_starting_weights
 from regcore.loop.trainer import Member, Trainer
 from regcore.own_state import each_in_own_state, own_state
 from regcore.plan import Plan
@@ -41,12 +42,14 @@ class Newcomer:
         plan: What it trains.
         on_record: Hears of its progress, metrics, checkpoints and warnings.
         starting_weights: A `model.safetensors` to start from; None for fresh weights.
+        starting_model: The `model.json` of those weights; None for the one beside them.
     """
 
     key: str
     plan: Plan
     on_record: Callable[[Record], None] = field(default=lambda record: None)
     starting_weights: Path | None = None
+    starting_model: Path | None = None
 
 
 @dataclass
@@ -195,12 +198,22 @@ def _set_up(
         for position, key in enumerate(keys):
             newcomer = by_key[key]
             if newcomer.starting_weights is not None or newcomer.plan.resolved_spec.init_from is not None:
-                load_starting_weights(newcomer.starting_weights, network, position)
+                _take_up(newcomer, data, network, position)
         return trainer, checkpointer
     trainer.resume(checkpoints.newest.step, _saved_state(checkpoints.newest.state["trainer"], by_key))
     checkpoints.forget()
     tell(Record("log", {"message": f"going on from the checkpoint of step {trainer.step}"}))
     return trainer, checkpointer
+
+
+def _take_up(newcomer: Newcomer, data: PreparedData, network: StackedNetwork, position: int) -> None:
+    """Let a member begin with the weights that it is given."""
+    load_starting_weights(newcomer.starting_weights, network, position)
+    assert newcomer.starting_weights is not None, "without them it has been refused"
+    described = describe_starting_weights(newcomer.starting_weights, newcomer.starting_model)
+    warning = keep_predictions(described, newcomer.plan, data, network, position)
+    if warning is not None:
+        newcomer.on_record(warning)
 
 
 def _saved_state(state: State, by_key: Mapping[str, Newcomer]) -> State:

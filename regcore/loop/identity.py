@@ -18,6 +18,8 @@ from regcore.spec import JobSpec, parse_spec
 _FREE_FIELDS: Final = ("spec_version", "name", "labels", "resources", "priority", "fusion", "exports")
 _CPU_INFO: Final = Path("/proc/cpuinfo")
 _FREE_TRAINING_FIELDS: Final = ("checkpoint_every_s",)
+_DATA_OF_BEFORE: Final = {"standardize_target": False}
+"""What runs did before a field said so, where its default now says otherwise."""
 
 
 def identify(specs: Mapping[str, JobSpec], data: PreparedData, device: torch.device) -> State:
@@ -82,9 +84,10 @@ def data_sha256(data: PreparedData) -> str:
 
 
 def _with_defaults(saved: dict[str, Any]) -> dict[str, Any]:
-    """A saved spec with the fields that this version has more: their defaults are what it was trained with."""
+    """A saved spec with the fields that this version has more, as it was trained: most defaults are what was done."""
+    data = saved.get("data", {})
     try:
-        return _decisive(make_plan(parse_spec(saved)).resolved_spec)
+        return _decisive(make_plan(parse_spec({**saved, "data": _DATA_OF_BEFORE | data})).resolved_spec)
     except SpecError:
         return saved
 

@@ -33,14 +33,16 @@ def train(
 
     Args:
         spec: A JobSpec, or the same as JSON.
-        on_record: Called with progress, metrics, checkpoints and warnings as they happen.
+        on_record: Called with progress, metrics, checkpoints and warnings as they happen; it computes in the
+            engine's state of torch, as `should_stop` does: with gradients, in float32, whatever the caller has set.
         should_stop: Asked before every step; true ends the run with a checkpoint and TrainingStopped. What it raises
             ends the run without one.
         data_dir: Where torchvision data sets lie.
         resume_from: A directory of this run's checkpoints. Training goes on from the newest that is whole, from the
             beginning where there is none, and saves its own there every `training.checkpoint_every_s`. So the same call
             again, after whatever ended the last one, gives what an uninterrupted one would have given, to the bit.
-        starting_weights: The `model.safetensors` of the job that `init_from` names.
+        starting_weights: The `model.safetensors` of the job that `init_from` names. By the `model.json` beside it the
+            weights are moved to this run's scaling of features and targets; without one they are taken as they are.
         max_checkpoint_bytes: What the checkpoints may take on disk together.
 
     Raises:
@@ -158,7 +160,7 @@ def _plan_all(specs: Sequence[JobSpec | Mapping[str, Any]]) -> list[Plan]:
 def _check_start(plan: Plan, starting_weights: Path | str | None) -> None:
     if getattr(plan.resolved_spec, "init_from", None) is not None and starting_weights is None:
         message = (
-            "init_from names a job of a server; without one, download its model.safetensors and call "
-            "train(spec, starting_weights=path)."
+            "init_from names a job of a server; without one, download its model.safetensors and model.json "
+            "into one folder and call train(spec, starting_weights=path)."
         )
         raise SpecError([FieldError("/init_from", "cannot_apply", message)])

@@ -1,6 +1,9 @@
 """Starting from another run's weights: `init_from`."""
 
+import hashlib
+import json
 from pathlib import Path
+from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError
@@ -8,6 +11,9 @@ from safetensors.torch import load_file
 
 from regcore.errors import InvalidDataError
 from regcore.loop.network import StackedNetwork
+
+_DESCRIPTION: Final = "model.json"
+_FROM_ELSEWHERE: Final = "Start from another job, or from scratch."
 
 
 @torch.no_grad()
@@ -18,15 +24,11 @@ def load_starting_weights(path: Path | None, network: StackedNetwork, position: 
         InvalidDataError: There is no file, it cannot be read, or its parameters have other names or shapes.
     """
     if path is None:
-        raise InvalidDataError(
-            "the weights to start from are no longer there", remedy="Start from another job, or from scratch."
-        )
+        raise InvalidDataError("the weights to start from are no longer there", remedy=_FROM_ELSEWHERE)
     try:
         saved = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise InvalidDataError(
-            f"the weights to start from cannot be read: {error}", remedy="Start from another job, or from scratch."
-        ) from error
+        raise InvalidDataError(f"the weights to start from cannot be read: {error}", remedy=_FROM_ELSEWHERE) from error
     wanted = {name: tuple(weight.shape[1:]) for name, weight in network.weights.items()}
     found = {name: tuple(tensor.shape) for name, tensor in saved.items()}
     if wanted != found:
@@ -38,3 +40,26 @@ def load_starting_weights(path: Path | None, network: StackedNetwork, position: 
         )
     for name, weight in network.weights.items():
         weight[position] = saved[name].to(weight)
+
+
+def describe_starting_weights(weights: Path, description: Path | None = None) -> dict[str, Any] | None:
+    """The `model.json` of a `model.safetensors`; None where there is none, or where it is of other weights.
+
+    Args:
+        weights: The file of the weights.
+        description: The file that describes them; None for the one beside them.
+
+    Raises:
+        InvalidDataError: It is there and cannot be read.
+    """
+    path = description or weights.with_name(_DESCRIPTION)
+    if not path.exists():
+        return None
+    try:
+        described: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        is_theirs = described["weights"]["sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InvalidDataError(
+            f"the {_DESCRIPTION} of the weights to start from cannot be read: {error!r}", remedy=_FROM_ELSEWHERE
+        ) from error
+    return described if is_theirs else None

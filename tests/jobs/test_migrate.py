@@ -10,13 +10,14 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import JSON, Connection, inspect, text
 
 from jobs.database import Database
 from jobs.migrate import main, migrate, migrate_embedded
 from jobs.settings import Settings
 from jobs.store import open_store
 from jobs.tables import SCHEMA_REVISION, metadata
+from regcore.plan import make_plan
 
 CLAIM_ORDER = "ix_jobs_claim_order"
 
@@ -70,12 +71,6 @@ def test_migrating_again_is_harmless(migrated_settings: Settings) -> None:
 def test_what_jobs_of_before_need_is_held_from_then_on(database_settings: Settings) -> None:
     migrate(database_settings, "0004")
     database = Database(database_settings.database_url)
-    common = "'t', 1, '{}', 1, 0, '{}', 0, 0, '{}', '{}', '[]', '{}', 'auto', FALSE, FALSE, 1, 0, 0, 0, 0, 0, FALSE"
-    columns = (
-        "tenant, version, labels, priority, attempt, progress, created_at, updated_at, spec, plan, warnings, usage, "
-        "device, resume_requested, owes_files, last_seq, num_lost_attempts, claimable_at, publish_at, num_publishes, "
-        "member_bytes, alone"
-    )
     with database.write() as connection:
         for job_id, state, source, parent, owner in [
             ("waits", "paused", "source", None, None),
@@ -90,16 +85,9 @@ def test_what_jobs_of_before_need_is_held_from_then_on(database_settings: Settin
             ("began_anew_in_a_group", "queued", None, "saved", "grp_2"),
             ("went_on", "succeeded", None, "lost", "lost"),
         ]:
-            row = {
-                "id": job_id,
-                "state": state,
-                "spec": json.dumps({"init_from": source and {"job_id": source}}),
-                "parent": parent,
-                "checkpoint": json.dumps(owner and {"owner": owner, "step": 7}),
-            }
-            values = f"(:id, :state, :spec, :parent, :checkpoint, {common})"
-            query = f"INSERT INTO jobs (id, state, resolved_spec, parent_job_id, checkpoint, {columns}) VALUES {values}"
-            connection.execute(text(query), row)
+            spec = {"init_from": source and {"job_id": source}}
+            checkpoint = json.dumps(owner and {"owner": owner, "step": 7})
+            _insert(connection, job_id, spec, state=state, parent_job_id=parent, checkpoint=checkpoint)
 
     migrate(database_settings)
 
@@ -113,6 +101,31 @@ def test_what_jobs_of_before_need_is_held_from_then_on(database_settings: Settin
         ("trains_from_there", "lost"),
         ("waits", "source"),
     ]
+
+
+def test_jobs_of_before_targets_were_scaled_stay_without(database_settings: Settings) -> None:
+    migrate(database_settings, "0006")
+    database = Database(database_settings.database_url)
+    old = {"task": {"loss": "mse"}, "data": {"name": "diabetes", "kind": "builtin"}, "name": None}
+    scaled = {"data": {"kind": "builtin", "name": "diabetes", "standardize_target": True}}
+    with database.write() as connection:
+        for number in range(2500):
+            _insert(connection, f"job_{number:04}", old, state="succeeded", turn=0)
+        _insert(connection, "scaled", scaled, state="queued", turn=0)
+
+    migrate(database_settings)
+
+    query = text("SELECT id, spec, resolved_spec FROM jobs").columns(spec=JSON, resolved_spec=JSON)
+    with database.read() as connection:
+        found = {row.id: row for row in connection.execute(query)}
+    database.close()
+    assert found.pop("scaled").resolved_spec == scaled
+    assert len(found) == 2500
+    assert all(row.resolved_spec["data"]["standardize_target"] is False for row in found.values())
+    assert list(found["job_0000"].resolved_spec) == ["task", "data", "name"]
+    assert found["job_0000"].spec == {}
+    again = make_plan({**found["job_0000"].resolved_spec, "model": {"kind": "linear"}})
+    assert again.resolved_spec.data.standardize_target is False
 
 
 def test_migrations_at_once_take_turns(database_settings: Settings) -> None:
@@ -145,6 +158,19 @@ def test_a_database_that_is_away_is_said_in_one_line(monkeypatch: Any, capsys: A
 
     assert status == 3
     assert "does not answer" in capsys.readouterr().err
+
+
+def _insert(connection: Connection, job_id: str, spec: dict[str, Any], **columns: Any) -> None:
+    """A row of `jobs` as earlier versions had it."""
+    empty = dict.fromkeys(["labels", "progress", "spec", "plan", "usage"], "{}") | {"warnings": "[]"}
+    zero = ["priority", "attempt", "created_at", "updated_at", "last_seq", "num_lost_attempts", "claimable_at"]
+    no = dict.fromkeys(["resume_requested", "owes_files", "alone"], False)
+    whole = {
+        **{"id": job_id, "tenant": "t", "version": 1, "device": "auto", "resolved_spec": json.dumps(spec)},
+        **{**empty, **dict.fromkeys([*zero, "publish_at", "num_publishes", "member_bytes"], 0), **no, **columns},
+    }
+    values = ", ".join(f":{name}" for name in whole)
+    connection.execute(text(f"INSERT INTO jobs ({', '.join(whole)}) VALUES ({values})"), whole)
 
 
 def _environment(settings: Settings) -> dict[str, str]:

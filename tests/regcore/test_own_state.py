@@ -6,18 +6,21 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.autograd.graph import saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes, _get_current_dispatch_mode_stack
 
-from regcore import load_predictor, train, train_many
+from regcore import load_predictor, make_plan, train, train_many
 from regcore.errors import DivergedError, TrainingStopped
 from regcore.loop import fitting
+from regcore.loop.group import SMALL_STEP_PRODUCTS
 from regcore.own_state import each_in_own_state, own_state
 
 ROWS = np.linspace(0, 16, 10 * 64).reshape(10, 8, 8)
@@ -31,6 +34,14 @@ class AddsOne(TorchFunctionMode):
         return given + 1 if func is torch.nn.functional.linear else given
 
 
+class AddsOneToKernels(TorchDispatchMode):
+    """Makes every matrix product wrong, below whatever function it is called by."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        given = func(*args, **(kwargs or {}))
+        return given + 1 if func in (torch.ops.aten.mm.default, torch.ops.aten.addmm.default) else given
+
+
 @contextmanager
 def changed(get: Callable[[], Any], put: Callable[[Any], None], value: Any) -> Iterator[None]:
     """A state that torch has no context manager for."""
@@ -40,6 +51,14 @@ def changed(get: Callable[[], Any], put: Callable[[Any], None], value: Any) -> I
         yield
     finally:
         put(before)
+
+
+@contextmanager
+def entered(*settings: AbstractContextManager[Any]) -> Iterator[None]:
+    with ExitStack() as stack:
+        for setting in settings:
+            stack.enter_context(setting)
+        yield
 
 
 @contextmanager
@@ -78,6 +97,10 @@ STATES: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "on meta": lambda: torch.device("meta"),
     "default meta": lambda: default_device("meta"),
     "a function mode": AddsOne,
+    "a dispatch mode": AddsOneToKernels,
+    "two dispatch modes and a function mode": lambda: entered(AddsOneToKernels(), AddsOne(), AddsOneToKernels()),
+    "fake tensors": FakeTensorMode,
+    "hooks of saved tensors": lambda: saved_tensors_hooks(lambda kept: kept * 2, lambda kept: kept + 1),
     "3 threads": lambda: changed(torch.get_num_threads, torch.set_num_threads, 3),
     "deterministic": lambda: changed(
         torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms, True
@@ -116,6 +139,8 @@ def found() -> dict[str, Any]:
         "dtype": torch.get_default_dtype(),
         "device": torch.get_default_device(),
         "modes": torch._C._len_torch_function_stack(),
+        "dispatch modes": _get_current_dispatch_mode_stack(),
+        "hooks": torch._C._autograd._top_saved_tensors_default_hooks(False),
         "threads": torch.get_num_threads(),
         "threads of a new thread": of_a_new_thread(torch.get_num_threads),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
@@ -128,10 +153,16 @@ def found() -> dict[str, Any]:
         "mkldnn": torch.backends.mkldnn.enabled,
         "denormals are kept": sys.float_info.min / 2 > 0,
         "numpy": np.geterr(),
-        "torch random": torch.get_rng_state().tolist(),
+        "torch random": torch_random(),
         "numpy random": str(np.random.get_state()),
         "random": random.getstate(),
     }
+
+
+def torch_random() -> list[int]:
+    with _disable_current_modes():  # fake ones cannot be read
+        state: list[int] = torch.get_rng_state().tolist()
+        return state
 
 
 def of_a_new_thread(ask: Callable[[], Any]) -> Any:
@@ -321,8 +352,34 @@ def test_between_two_items_the_caller_has_its_own_state():
     assert between == [(torch.bfloat16, False, 3)] * 2
 
 
-def test_saved_files_are_ordinary_tensors_in_any_state(make_job, tmp_path):
-    with torch.inference_mode():
-        train(make_job()).save(tmp_path)
+@pytest.mark.parametrize("state", ["inference_mode", "fake tensors", "default bfloat16", "hooks of saved tensors"])
+def test_a_model_is_of_ordinary_tensors_in_any_state(state, make_job, tmp_path):
+    with STATES[state]():
+        result = train(make_job())
+        result.save(tmp_path)
+        loaded = load_predictor(tmp_path).model
 
-    assert load_file(tmp_path / "model.safetensors")["head.weight"].dtype == torch.float32
+    for parameter in [*result.model.parameters(), *loaded.parameters()]:
+        assert type(parameter) is torch.nn.Parameter
+        assert type(parameter.data) is torch.Tensor
+        assert (parameter.device.type, parameter.dtype) == ("cpu", torch.float32)
+        assert not parameter.is_inference()
+
+
+def test_a_large_network_goes_on_with_the_threads_that_it_began_with(make_job, tmp_path):
+    """How many there are is the caller's to say, and decides the last bits of large products."""
+    data = {"kind": "builtin", "name": "digits", "train_limit": None}
+    job = make_job(data=data, model={"kind": "mlp", "hidden": [2048]}, training={"batch_size": "full"})
+    assert make_plan(job).num_parameters * make_plan(job).batch_size > SMALL_STEP_PRODUCTS
+    with STATES["3 threads"]():
+        expected = train(job).weights_sha256
+        asked = iter([False, True])
+        with pytest.raises(TrainingStopped):
+            train(job, resume_from=tmp_path, should_stop=lambda: next(asked))
+
+    seen = set()
+    result = train(job, resume_from=tmp_path, should_stop=lambda: seen.add(torch.get_num_threads()) or False)
+
+    assert seen == {3}
+    assert result.is_exact
+    assert result.weights_sha256 == expected

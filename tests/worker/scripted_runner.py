@@ -81,7 +81,8 @@ class Play:
             case "succeed":
                 self._train(member)
             case "start-from":
-                write_log(member, Path(str(member.starting_weights)).read_text())
+                for file in (member.starting_weights, member.starting_model):
+                    write_log(member, Path(str(file)).read_text())
                 self._train(member)
             case "fail":
                 self._send(Ended(member.job_id, "failed", reason=DIVERGED))
@@ -184,6 +185,7 @@ class Play:
             self._send(Wrote(member.job_id, "progress", progress, time.time()))
             self._send(Wrote(member.job_id, "metrics", metrics, time.time()))
         (Path(member.directory) / "model.safetensors").write_bytes(f"weights of {member.job_id}".encode())
+        (Path(member.directory) / "model.json").write_bytes(f"model of {member.job_id}".encode())
         others = [key for key in self._run.companions if key != member.key]
         self._send(Ended(member.job_id, "succeeded", result={"metrics": {}, "fused_with": others}))
 

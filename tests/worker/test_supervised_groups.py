@@ -62,23 +62,27 @@ def test_a_runner_whose_only_job_cannot_start_may_serve_again(store, submit, sup
     assert states(store, [astray]) == ["failed"]
 
 
-def test_weights_to_start_from_are_handed_to_the_runner(store, submit, supervise, surroundings):
+def test_weights_to_start_from_are_handed_to_the_runner_with_what_describes_them(
+    store, submit, supervise, surroundings
+):
     source = submit("succeed")
     supervise()
     follower = submit("start-from", spec={"init_from": {"job_id": source.id}})
 
     supervise()
 
-    assert text_of(surroundings, follower, "log.txt").splitlines() == ["script start-from", f"weights of {source.id}"]
+    lines = text_of(surroundings, follower, "log.txt").splitlines()
+    assert lines == ["script start-from", f"weights of {source.id}", f"model of {source.id}"]
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "model.json"])
 @pytest.mark.parametrize("how", ["lost", "truncated", "altered"])
 def test_weights_to_start_from_that_are_damaged_fail_that_job_alone(
-    store, submit_group, submit, supervise, surroundings, how
+    store, submit_group, submit, supervise, surroundings, how, name
 ):
     source = submit("succeed")
     supervise()
-    file = surroundings.artifacts.find(store.artifact("t", source.id, "model.safetensors"))
+    file = surroundings.artifacts.find(store.artifact("t", source.id, name))
     content = file.read_bytes()
     file.unlink()
     if how != "lost":
@@ -90,7 +94,7 @@ def test_weights_to_start_from_that_are_damaged_fail_that_job_alone(
 
     assert states(store, [job, astray]) == ["succeeded", "failed"]
     assert reasons(store, [job, astray]) == [None, "invalid_data"]
-    assert "'model.safetensors' is damaged" in store.get("t", astray.id).state_reason["message"]
+    assert f"'{name}' is damaged" in store.get("t", astray.id).state_reason["message"]
 
 
 def test_weights_that_many_start_from_are_read_once(store, submit, supervise, surroundings, monkeypatch):
@@ -102,7 +106,7 @@ def test_weights_that_many_start_from_are_read_once(store, submit, supervise, su
 
     supervise()
 
-    assert len(read) == 1
+    assert [row.name for row in read] == ["model.safetensors", "model.json"]
     assert states(store, of_one) == ["succeeded"] * 4
     assert reasons(store, of_none) == ["invalid_data"] * 2
 

@@ -23,7 +23,7 @@ def test_a_success_has_its_records_result_usage_and_artifacts(store, submit, sup
     assert ended.usage["peak_memory_bytes"] > 0
     assert ended.usage["device_s"] > 0
     names = [row.name for row in store.artifacts("t", job.id)]
-    assert names == ["log.txt", "metrics.csv", "model.safetensors"]
+    assert names == ["log.txt", "metrics.csv", "model.json", "model.safetensors"]
     rows = list(csv.DictReader(text_of(surroundings, job, "metrics.csv").splitlines()))
     served = store.records("t", job.id, kinds=["metrics"])
     assert [(int(row["seq"]), float(row["train/loss"])) for row in rows] == [

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -296,6 +297,21 @@ def test_a_job_starts_from_the_weights_that_it_is_given(make_run, tmp_path):
 
     assert events.ends()["job_1"].outcome == "succeeded"
     assert weights.read_bytes() == (tmp_path / "weights").read_bytes()
+
+
+def test_weights_of_targets_as_they_are_go_on_where_targets_are_scaled(make_run, tmp_path):
+    parts = {"model": {"kind": "linear"}, "optimizer": {"kind": "sgd", "learning_rate": 1e-30, "momentum": 0}}
+    data = {"kind": "builtin", "name": "diabetes"}
+    execute(make_run(make_spec(data={**data, "standardize_target": False}, **parts)), Commands(), Recorder())
+    parent = load_predictor(tmp_path / "job_1")
+    files = [(tmp_path / "job_1" / name).rename(tmp_path / name[-4:]) for name in ("model.safetensors", "model.json")]
+    run = make_run(make_spec(data=data, **parts))
+    member = replace(run.members[0], starting_weights=str(files[0]), starting_model=str(files[1]))
+
+    execute(replace(run, members=[member], checkpoints=str(tmp_path / "others")), Commands(), Recorder())
+
+    rows = np.random.default_rng(0).normal(size=(5, 10))
+    np.testing.assert_allclose(load_predictor(tmp_path / "job_1").predict(rows), parent.predict(rows), rtol=1e-4)
 
 
 def test_a_size_is_measured_for_what_can_train_together(tmp_path):

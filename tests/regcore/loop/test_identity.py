@@ -197,6 +197,21 @@ def test_a_field_whose_default_follows_from_the_data_is_no_other_spec_either(mak
     assert continue_as(older, current)["is_exact"]
 
 
+@pytest.mark.parametrize(("is_scaled", "goes_on"), [(False, True), (True, False)])
+def test_a_run_from_before_targets_were_scaled_has_them_as_they_are(make_job, is_scaled, goes_on):
+    data = {"kind": "builtin", "name": "diabetes", "standardize_target": is_scaled}
+    spec = make_plan(parse_spec(make_job(data=data))).resolved_spec
+    current = identify({"0": spec}, prepare(spec), torch.device("cpu"))
+    older = copy.deepcopy(current)
+    del older["specs"]["0"]["data"]["standardize_target"]
+
+    if goes_on:
+        assert continue_as(older, current)["is_exact"]
+    else:
+        with pytest.raises(CheckpointError, match=r"data\.standardize_target differ"):
+            continue_as(older, current)
+
+
 def test_a_run_with_scaled_targets_does_not_go_on_without(make_job):
     specs = [
         make_plan(parse_spec(make_job(data={"kind": "builtin", "name": "diabetes", "standardize_target": scaled})))

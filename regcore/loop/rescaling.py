@@ -1,0 +1,143 @@
+"""Weights of another run, moved to this run's scaling of features and targets."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from regcore.data.prepare import PreparedData
+from regcore.data.preprocessing import Preprocessing, TargetScaling
+from regcore.errors import InvalidDataError
+from regcore.layers import AnyLayer, Dropout, Flatten, Linear
+from regcore.loop.network import StackedNetwork
+from regcore.plan import Plan
+from regcore.record import Record
+
+_UNSCALED: Final = TargetScaling(mean=0.0, scale=1.0)
+
+Affine = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""A factor and an offset, for each feature or for the target."""
+
+
+def keep_predictions(
+    described: dict[str, Any] | None, plan: Plan, data: PreparedData, network: StackedNetwork, position: int
+) -> Record | None:
+    """Let a member that has just taken up weights predict of raw rows what they predicted in their own run.
+
+    Each run scales by its own train rows, and models from before there was `data.standardize_target` have targets as
+    they are. So the first layer takes up what differs in the features, and the output layer what differs in the
+    target. Where nothing differs, no bit is changed.
+
+    Args:
+        described: The weights' own `model.json`; None where it is not known.
+        plan: The member's.
+        data: The member's.
+        network: Holds the weights.
+        position: The member's.
+
+    Returns:
+        A warning where the weights are taken as they are, since what they were scaled by is not known, or is of other
+        data.
+
+    Raises:
+        InvalidDataError: The layers cannot take it up.
+    """
+    is_regression = data.classes is None
+    if described is None:
+        is_scaled = is_regression or data.preprocessing.mean is not None
+        return (
+            _as_they_are("no model.json lies beside them that says how their data were scaled") if is_scaled else None
+        )
+    theirs = Preprocessing.from_json(described["preprocessing"])
+    if _measured(theirs) != _measured(data.preprocessing) or (described["task"] == "regression") != is_regression:
+        return _as_they_are("they were trained on other columns, or for another task")
+    _fold_features(_between(theirs, data.preprocessing), plan, network, position)
+    if is_regression:
+        saved = described.get("target_scaling")  # models of before have none
+        target = _between_targets(_UNSCALED if saved is None else TargetScaling(**saved), data.target_scaling)
+        _fold_target(target, plan, network, position)
+    return None
+
+
+def _as_they_are(why: str) -> Record:
+    message = (
+        f"The weights to start from are taken as they are: {why}. If their features or targets had another mean and "
+        "scale than this run's, it begins far from what they predicted."
+    )
+    return Record("warning", {"code": "starting_weights_not_rescaled", "message": message})
+
+
+def _measured(preprocessing: Preprocessing) -> tuple[Any, ...]:
+    """What raw rows consist of."""
+    return preprocessing.kind, preprocessing.feature_shape, preprocessing.columns, preprocessing.image_maximum
+
+
+def _between(theirs: Preprocessing, ours: Preprocessing) -> Affine:
+    """Features as theirs are features as ours, times the factor, plus the offset; one for each number of a row."""
+    (their_mean, their_std), (mean, std) = _statistics(theirs), _statistics(ours)
+    return std / their_std, (mean - their_mean) / their_std
+
+
+def _statistics(preprocessing: Preprocessing) -> Affine:
+    """Mean and standard deviation of each number of a row; an image has one for each of its channels."""
+    shape = preprocessing.feature_shape
+    means, stds = preprocessing.mean or (0.0,) * shape[0], preprocessing.std or (1.0,) * shape[0]
+    mean, std = (
+        np.broadcast_to(np.reshape(values, (shape[0], *[1] * (len(shape) - 1))), shape).reshape(-1)
+        for values in (means, stds)
+    )
+    return mean.astype(np.float64), std.astype(np.float64)
+
+
+def _between_targets(theirs: TargetScaling, ours: TargetScaling | None) -> Affine:
+    """Outputs as ours are outputs as theirs, times the factor, plus the offset."""
+    ours = ours or _UNSCALED
+    return np.asarray(theirs.scale / ours.scale), np.asarray((theirs.mean - ours.mean) / ours.scale)
+
+
+@torch.no_grad()
+def _fold_features(change: Affine, plan: Plan, network: StackedNetwork, position: int) -> None:
+    """W(a ∘ x + c) + b is (W ∘ a)x + (b + Wc)."""
+    if _is_none(change):
+        return
+    factor, offset = (torch.from_numpy(part).to(network.device) for part in change)
+    weight, bias = _layer(plan.layers, plan.layer_names, network, needs_bias=bool(offset.any()))
+    if bias is not None:
+        bias[position] = bias[position].double() + weight[position].double() @ offset
+    weight[position] = weight[position].double() * factor
+
+
+@torch.no_grad()
+def _fold_target(change: Affine, plan: Plan, network: StackedNetwork, position: int) -> None:
+    """a(Wx + b) + c is (aW)x + (ab + c)."""
+    if _is_none(change):
+        return
+    factor, offset = (torch.from_numpy(part).to(network.device) for part in change)
+    weight, bias = _layer(plan.layers[::-1], plan.layer_names[::-1], network, needs_bias=bool(offset.any()))
+    weight[position] = weight[position].double() * factor
+    if bias is not None:
+        bias[position] = bias[position].double() * factor + offset
+
+
+def _is_none(change: Affine) -> bool:
+    factor, offset = change
+    return bool((factor == 1).all() and (offset == 0).all())
+
+
+def _layer(
+    layers: Sequence[AnyLayer], names: Sequence[str], network: StackedNetwork, *, needs_bias: bool
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Weight and bias of the first linear layer, if nothing before it changes numbers when the network predicts."""
+    for layer, name in zip(layers, names, strict=True):
+        if isinstance(layer, Linear) and (layer.bias or not needs_bias):
+            return network.weights[f"{name}.weight"], network.weights.get(f"{name}.bias")
+        if not isinstance(layer, Dropout | Flatten):
+            break
+    raise InvalidDataError(
+        "the weights to start from were trained on features or targets with another mean and scale than this run's, "
+        "and only a linear layer with a bias at the model's first and last place could make up for it",
+        remedy="Take the data, the split, standardize and standardize_target of the job that they come from, or start "
+        "from scratch.",
+    )
