@@ -193,8 +193,11 @@ Schedule = Annotated[ConstantSchedule | CosineSchedule | StepSchedule, Field(dis
 def joint_peak(run: RunShape, schedules: Sequence[Schedule]) -> float:
     """The largest product of their factors at any step of a run.
 
-    In a longer run than a thousand steps, at about as many evenly spaced ones, and where one of them turns.
+    Where two of them vary in a longer run than a thousand steps, at about as many evenly spaced ones, and where one of
+    them turns.
     """
+    if sum(one != ConstantSchedule() for one in schedules) < 2:
+        return math.prod(one.peak(run) for one in schedules)
     stride = math.ceil(run.num_steps / _MOST_STEPS_LOOKED_AT)
     steps = set(range(0, run.num_steps, stride)).union(*(one.turning_steps(run) for one in schedules))
     return max(math.prod(one.factor(_moment(run, step)) for one in schedules) for step in steps)
