@@ -17,13 +17,13 @@ from jobs.store.listing import SORTS
 from jobs.store.log import change_state, lock_jobs
 from jobs.tables import jobs
 
-FILTERS = [
-    JobFilter(),
-    JobFilter(states=frozenset({JobState.QUEUED})),
-    JobFilter(states=frozenset({JobState.QUEUED, JobState.PAUSED})),
-    JobFilter(states=frozenset({JobState.CANCELLED})),
-    JobFilter(states=frozenset({JobState.CANCELLED}), labels=(("team", "a"),)),
-]
+FILTERS = {
+    "all": JobFilter(),
+    "queued": JobFilter(states=frozenset({JobState.QUEUED})),
+    "queued or paused": JobFilter(states=frozenset({JobState.QUEUED, JobState.PAUSED})),
+    "cancelled": JobFilter(states=frozenset({JobState.CANCELLED})),
+    "cancelled of a team": JobFilter(states=frozenset({JobState.CANCELLED}), labels=(("team", "a"),)),
+}
 
 
 def _all_pages(store: Store, tenant: str, sort: str, limit: int) -> list[str]:
@@ -89,7 +89,7 @@ def test_a_job_that_comes_in_while_paging_does_not_shift_the_pages(
 
 
 @pytest.mark.parametrize("sort", SORTS)
-@pytest.mark.parametrize("job_filter", FILTERS, ids=str)
+@pytest.mark.parametrize("job_filter", FILTERS.values(), ids=FILTERS)
 @pytest.mark.parametrize("seed", range(2))
 def test_whatever_happens_between_pages_each_job_that_was_there_is_on_one_of_them(
     store: Store, tenant: str, submit: Callable[..., Job], sort: str, job_filter: JobFilter, seed: int
