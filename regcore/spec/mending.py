@@ -101,7 +101,7 @@ class Mended:
     def _is_doubtful(self, place: str) -> bool:
         """Whether this place was wrong, or is what an unknown name may have been meant for."""
         names = [name for name in JsonPointer(place).parts if not name.isdigit()]
-        return any(_is_in(wrong, place) or _is_in(place, wrong) for wrong in self.wrong) or any(
+        return any(touch(wrong, place) for wrong in self.wrong) or any(
             meant(name, names) is not None for name in self.unknown
         )
 
@@ -180,5 +180,6 @@ def _as_sent(pointer: str, kept: Sequence[int]) -> str:
     return json_pointer(parts)
 
 
-def _is_in(pointer: str, place: str) -> bool:
-    return f"{pointer}/".startswith(f"{place}/")
+def touch(one: str, other: str) -> bool:
+    """Whether one of two places lies in the other."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
