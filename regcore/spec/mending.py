@@ -17,42 +17,33 @@ _ROUNDS: Final = 4
 _STAND_IN: Final = {"kind": "linear"}
 """For a model of which nothing is known."""
 
-_EPOCH: Final = (
-    "/data/test_fraction",
-    "/data/validation_fraction",
-    "/data/train_limit",
-    "/training/batch_size",
-    "/training/grad_accumulation",
-)
-"""What the number of steps in an epoch follows from, besides the data set, without which no spec is mended."""
+_HELD_OUT: Final = ("/data/test_fraction", "/data/validation_fraction")
+_TRAIN_ROWS: Final = (*_HELD_OUT, "/data/train_limit")
+_STEPS: Final = (*_TRAIN_ROWS, "/training/batch_size", "/training/grad_accumulation", "/training/epochs")
+"""What these follow from, besides the data set, without which no spec is mended."""
+_LAYERS: Final = ("/model/kind", "/model/hidden", "/model/layers", "/model/bias")
+"""What the names and shapes of parameters follow from."""
 _RESTS_ON: Final = {
-    "matches_nothing": (
-        "{part}/select",
-        "{part}/where",
-        "/model/kind",
-        "/model/hidden",
-        "/model/layers",
-        "/model/bias",
-    ),
-    "batch_too_large": _EPOCH[:4],
-    "limit_too_large": ("/data/train_limit", *_EPOCH[:2]),
-    "empty_split": _EPOCH[:3],
-    "cannot_apply": ("{part}/kind", "{part}/metric", *_EPOCH[:2]),
+    "matches_nothing": ("{part}/select", "{part}/where", *_LAYERS),
+    "batch_too_large": (*_TRAIN_ROWS, "{place}"),
+    "limit_too_large": _TRAIN_ROWS,
+    "empty_split": _TRAIN_ROWS,
+    "cannot_apply": ("{part}/kind", "{part}/metric", *_HELD_OUT),
     "task_mismatch": ("{place}",),
     "loss_mismatch": ("{place}",),
     "wrong_length": ("{place}",),
-    "invalid_model": ("/model", "/task/loss"),
+    "invalid_model": (*_LAYERS, "/task/loss"),
     "doubled": ("{part}/kind",),
-    "out_of_range": ("{part}/schedule", "/training/epochs", *_EPOCH),
+    "out_of_range": ("{part}/schedule", *_STEPS),
 }
 """By a problem's code, the places that it follows from: its own, fields of the part that it is in, and of others.
 
 Any other problem may follow from anything.
 """
 _CEILINGS_REST_ON: Final = {
-    "/training/epochs": ("/training/epochs", *_EPOCH),
+    "/training/epochs": _STEPS,
     "/model/hidden": ("/model/kind", "/model/hidden"),
-    "/model": ("/model", "/task/loss", "/regularizers"),
+    "/model": (*_LAYERS, "/task/loss"),
 }
 """The same of what is beyond a ceiling, by its place."""
 _NO_FIELDS: Final = ("unknown_field", "invalid_key")
@@ -89,8 +80,9 @@ class Mended:
         parts = JsonPointer(place).parts
         in_list = parts[:1] == ["regularizers"]
         part = json_pointer(parts[: 1 + in_list])
-        rule = _CEILINGS_REST_ON[place] if problem.code == "over_ceiling" else _RESTS_ON.get(problem.code, ("",))
-        found = [one.format(part=part, place=place) for one in rule]
+        is_ceiling = problem.code == "over_ceiling"
+        rules = _CEILINGS_REST_ON.get(place, ("",)) if is_ceiling else _RESTS_ON.get(problem.code, ("",))
+        found = [one.format(part=part, place=place) for one in rules]
         owner = self.spec.regularizers[int(parts[1])] if in_list else self.spec.optimizer
         if problem.code == "out_of_range":
             found += [f"{part}/{field}" for field in owner.scheduled]
@@ -101,7 +93,7 @@ class Mended:
     def _is_doubtful(self, place: str) -> bool:
         """Whether this place was wrong, or is what an unknown name may have been meant for."""
         names = [name for name in JsonPointer(place).parts if not name.isdigit()]
-        return any(_is_in(wrong, place) or _is_in(place, wrong) for wrong in self.wrong) or any(
+        return any(touch(wrong, place) for wrong in self.wrong) or any(
             meant(name, names) is not None for name in self.unknown
         )
 
@@ -180,5 +172,6 @@ def _as_sent(pointer: str, kept: Sequence[int]) -> str:
     return json_pointer(parts)
 
 
-def _is_in(pointer: str, place: str) -> bool:
-    return f"{pointer}/".startswith(f"{place}/")
+def touch(one: str, other: str) -> bool:
+    """Whether one of two places lies in the other."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")

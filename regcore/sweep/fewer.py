@@ -12,7 +12,7 @@ Combination = tuple[str | None, Mapping[str, Any]]
 
 
 def fewer_than_asked(sweep: SweepSpec, made: Sequence[Combination]) -> list[SpecWarning]:
-    """Say where trials or points of a range fell together, as they do where a field takes whole numbers alone.
+    """Say where trials or points of a range fell together, as in fields of whole numbers and narrow ranges.
 
     Args:
         sweep: From `parse_sweep`.
@@ -58,7 +58,7 @@ def _fewer_points(
             yield SpecWarning(
                 code="fewer_points",
                 pointer=f"{at}/range/num_points",
-                message=f"Of {num_asked:,} points {len(values):,} differ as whole numbers; each is tried once.",
+                message=f"Of {num_asked:,} points {len(values):,} differ; each is tried once.",
                 remedy="Ask for fewer points, or widen the range.",
             )
             return

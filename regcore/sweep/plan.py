@@ -9,15 +9,14 @@ from regcore.errors import FieldError, SpecError
 from regcore.lint import SpecWarning
 from regcore.plan import Ceilings, Check, Plan, make_plan
 from regcore.regularizers.early_stopping import MIN_ROWS
-from regcore.spec import parse_spec
 from regcore.spec.subject import subject_of
 from regcore.spec.validation import shown
 from regcore.sweep.candidate import Candidate
 from regcore.sweep.expand import expand
 from regcore.sweep.fewer import fewer_than_asked
+from regcore.sweep.mending import further_problems, objective_problems, seed_problems
 from regcore.sweep.spec import Halving, SweepSpec, parse_sweep
 
-_METRICS: Final = {"classification": ("loss", "accuracy"), "regression": ("loss", "r2", "mae")}
 _MAX_ERRORS: Final = 20
 """More are of no use to anyone, and a wrong base is wrong in each of thousands."""
 
@@ -76,6 +75,15 @@ def plan_sweep(
         SpecError: The sweep, its base or any member is wrong. Errors point into the body, at what put the wrong value
             there; of very many the first twenty are named.
     """
+    try:
+        return _plan(body, ceilings, max_members, max_bytes, check)
+    except SpecError as error:
+        errors = [*error.errors, *further_problems(body, error.errors, max_members)]
+        raise SpecError(errors[:_MAX_ERRORS]) from None
+
+
+def _plan(body: Any, ceilings: Ceilings | None, max_members: int, max_bytes: int, check: Check) -> SweepPlan:
+    """The plan; the first step that finds anything wrong says all of what it finds."""
     sweep, base = _read(body, ceilings, check)
     resolved_base = base.resolved_spec.model_dump(mode="json")
     try:
@@ -83,17 +91,17 @@ def plan_sweep(
     except SpecError as error:
         raise _with_unfit(error, [Candidate(None, sweep.base)], check) from None
     try:
-        plans = _plan_each(sweep, candidates, ceilings, max_bytes, list(_seed_errors(sweep, resolved_base)))
+        plans = _plan_each(sweep, candidates, ceilings, max_bytes, list(seed_problems(sweep, resolved_base)))
     except SpecError as error:
         raise _with_unfit(error, candidates, check) from None
     problems = [
-        *_objective_problems(sweep, plans[0]),
+        *objective_problems(sweep, plans[0].task),
         *_unlike(sweep, base, candidates, plans),
         *_rung_problems(sweep, plans),
         *_unfit(candidates, plans, check),
     ]
     if problems:
-        raise SpecError(_each_place_once(problems)[:_MAX_ERRORS])
+        raise SpecError(_each_place_once(problems))
     members = [
         member for candidate, plan in zip(candidates, plans, strict=True) for member in _members(sweep, candidate, plan)
     ]
@@ -190,17 +198,6 @@ def _plan_each(
     return plans
 
 
-def _seed_errors(sweep: SweepSpec, base: Mapping[str, Any]) -> Iterator[FieldError]:
-    """Seeds that no job may have: all go to the same places of every member's spec."""
-    for position, (seed, spec) in enumerate(Candidate(None, base).members(sweep)):
-        try:
-            parse_spec(spec)
-        except SpecError as error:
-            for one in error.errors:
-                why = f"{seed} cannot be a seed{' with vary_split' * sweep.vary_split}: {one.message}"
-                yield FieldError(f"/seeds/{position}", one.code, why)
-
-
 def _members(sweep: SweepSpec, candidate: Candidate, plan: Plan) -> Iterator[PlannedMember]:
     resolved = plan.resolved_spec
     for seed, spec in candidate.members(sweep):
@@ -219,15 +216,6 @@ def _check_split(sweep: SweepSpec, plan: Plan) -> None:
             f"{num_rows}. Raise data.{split}_fraction."
         )
         raise SpecError([FieldError(f"/data/{split}_fraction", "empty_split", message)])
-
-
-def _objective_problems(sweep: SweepSpec, plan: Plan) -> Iterator[FieldError]:
-    split, _, name = sweep.metric.partition("/")
-    known = _METRICS[plan.task]
-    if name not in known:
-        expected = ", ".join(f"{split}/{one}" for one in known)
-        message = f"objective.metric must be one of {expected} for {plan.task}; received {sweep.metric}. Correct it."
-        yield FieldError("/objective/metric", "unknown_value", message)
 
 
 def _unlike(

@@ -97,6 +97,7 @@ def test_what_the_fields_say_together_is_told_all_at_once() -> None:
             {"optimizer": {"kind": "sgd", "schedule": {**UP, "every_epochs": 0}}, **LONG},
             ["/optimizer/schedule/every_epochs"],
         ),
+        ({"model": {"kind": "mlp", "hidden": [10**6], "units": [4]}}, ["/model/units"]),
         # What an unknown name may have been meant for is not known.
         ({"optimizer": GROWING, "training": {"epoch": 3}}, ["/training/epoch"]),
         ({"optimizer": GROWING, "n_epochs": 3}, ["/n_epochs"]),
@@ -105,7 +106,7 @@ def test_what_the_fields_say_together_is_told_all_at_once() -> None:
     ],
 )  # fmt: skip
 def test_only_what_does_not_hang_on_a_wrong_place_is_told(part: dict[str, Any], places: list[str]) -> None:
-    assert wrong_places(SPEC | part) == places
+    assert wrong_places(SPEC | part, Ceilings(parameters=10**6)) == places
 
 
 @pytest.mark.parametrize(
@@ -149,10 +150,12 @@ def test_only_what_does_not_hang_on_a_wrong_place_is_told(part: dict[str, Any], 
         ({"task": {"kind": "cluster", "loss": "mse"}}, ["/task/kind", "/task/loss"]),
         ({**TOO_LARGE, 1: 2}, ["/1", "/training/batch_size"]),
         ({"training": {"epochs": 10**5, "seed": -1}}, ["/training/seed", "/training/epochs"]),
+        ({"model": {"kind": "mlp", "hidden": [10**6], "activation": "relo"}}, ["/model/activation", "/model"]),
+        ({"model": {"kind": "mlp", "hidden": [10**6]}, "regularizers": ["l1"]}, ["/regularizers/0", "/model"]),
     ],
 )  # fmt: skip
 def test_a_wrong_place_hides_nothing_that_does_not_follow_from_it(part: dict[Any, Any], places: list[str]) -> None:
-    assert wrong_places(SPEC | part, Ceilings(epochs=1000)) == places
+    assert wrong_places(SPEC | part, Ceilings(epochs=1000, parameters=10**6)) == places
 
 
 @pytest.mark.parametrize("body", [None, [], "spec", {}, {"model": {"kind": "linear"}}])

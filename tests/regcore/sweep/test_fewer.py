@@ -44,10 +44,17 @@ def test_points_that_are_one_whole_number_are_told(num_points: int, is_told: boo
     found = said(sweep(axes=[integers(2, 4, num_points)]))
 
     assert (
-        found
-        == [("fewer_points", "/axes/0/range/num_points", "Of 4 points 3 differ as whole numbers; each is tried once.")]
-        * is_told
+        found == [("fewer_points", "/axes/0/range/num_points", "Of 4 points 3 differ; each is tried once.")] * is_told
     )
+
+
+def test_points_of_a_range_too_narrow_for_them_are_not_called_whole_numbers(sweep: Make) -> None:
+    of = {"kind": "linear", "low": 1.0, "high": 1.0 + 3e-13, "num_points": 6}
+
+    ((code, _, message),) = said(sweep(axes=[{"pointer": "/regularizers/0/strength", "range": of}]))
+
+    assert code == "fewer_points"
+    assert message == "Of 6 points 2 differ; each is tried once."
 
 
 def test_points_of_a_variants_own_axis_are_told_there(sweep: Make) -> None:

@@ -1,0 +1,178 @@
+"""A sweep without what is wrong in it, so that the rest of it can be looked at too."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from jsonpointer import JsonPointer
+
+from regcore.errors import FieldError, SpecError
+from regcore.json_values import plain
+from regcore.spec import JobSpec, json_pointer, parse_spec
+from regcore.spec.hints import meant
+from regcore.spec.mending import mend, touch
+from regcore.sweep.candidate import Candidate
+from regcore.sweep.expand import expand
+from regcore.sweep.spec import SweepSpec, parse_sweep
+
+METRICS: Final = {"classification": ("loss", "accuracy"), "regression": ("loss", "r2", "mae")}
+_ROUNDS: Final = 4
+"""A wrong field goes, then what is wrong in what is left; and again."""
+_LISTS: Final = ("axes", "variants")
+"""Of these a wrong item goes; of other fields the whole."""
+_OF_POINTERS: Final = ("pointer", "path", "from")
+_OF_ITEMS: Final = ("axes", "patch")
+
+
+def further_problems(body: Any, errors: Sequence[FieldError], max_members: int) -> list[FieldError]:
+    """What is wrong in a sweep besides what was found, and would be whatever were in its place.
+
+    Args:
+        body: A `SweepSpec`'s, as JSON.
+        errors: What was found in it.
+        max_members: The most that it may have.
+    """
+    rest = plain(body)
+    if not isinstance(rest, dict):
+        return []
+    base, wrong_places = _mend_base(rest.get("base"))
+    left = _Left(rest, wrong_places)
+    new, seen = list(errors), {one.pointer for one in errors}
+    found: dict[str, FieldError] = {}
+    for _ in range(_ROUNDS):
+        left.take_out(new)
+        try:
+            sweep = parse_sweep(left.body())
+            new = list(_problems(sweep, base, max_members)) if base else []
+        except SpecError as error:
+            new = error.errors
+        new = [one for one in map(left.as_sent, new) if one.pointer not in seen]
+        if not new:
+            break
+        found |= {one.pointer: one for one in new if not left.is_doubtful(one)}
+        seen |= {one.pointer for one in new}
+    return list(found.values())
+
+
+def objective_problems(sweep: SweepSpec, task: str) -> Iterator[FieldError]:
+    """A metric that no job of this task has."""
+    split, _, name = sweep.metric.partition("/")
+    known = METRICS[task]
+    if name not in known:
+        expected = ", ".join(f"{split}/{one}" for one in known)
+        message = f"objective.metric must be one of {expected} for {task}; received {sweep.metric}. Correct it."
+        yield FieldError("/objective/metric", "unknown_value", message)
+
+
+def seed_problems(sweep: SweepSpec, base: Mapping[str, Any]) -> Iterator[FieldError]:
+    """Seeds that no job may have: all go to the same places of every member's spec."""
+    for position, (seed, spec) in enumerate(Candidate(None, base).members(sweep)):
+        try:
+            parse_spec(spec)
+        except SpecError as error:
+            for one in error.errors:
+                why = f"{seed} cannot be a seed{' with vary_split' * sweep.vary_split}: {one.message}"
+                yield FieldError(f"/seeds/{position}", one.code, why)
+
+
+def _mend_base(base: Any) -> tuple[JobSpec | None, Sequence[str]]:
+    """The base without what is wrong in it, and where that was; no base where too little is left."""
+    try:
+        return parse_spec(base), []
+    except SpecError as error:
+        mended = mend(base, error.errors)
+    if mended is None:
+        return None, [""]
+    given = base.get("regularizers")
+    has_all = not isinstance(given, list) or len(given) == len(mended.kept)
+    return mended.spec, [*mended.wrong, *([] if has_all else ["/regularizers"])]
+
+
+def _problems(sweep: SweepSpec, base: JobSpec, max_members: int) -> Iterator[FieldError]:
+    """What is wrong in a sweep whose own fields are right, each candidate taken by itself and each value once."""
+    spec = base.model_dump(mode="json")
+    yield from seed_problems(sweep, spec)
+    yield from objective_problems(sweep, "classification" if base.data.info.classes else "regression")
+    try:
+        candidates = expand(sweep, spec, max_members)
+    except SpecError as error:
+        yield from error.errors
+        return
+    tried: set[str] = set()
+    for candidate in candidates:
+        sources = {choice.source for choice in candidate.choices} | {candidate.at}
+        if sources <= tried:
+            continue
+        tried |= sources
+        try:
+            parse_spec(candidate.spec)
+        except SpecError as error:
+            yield from map(candidate.explain, error.errors)
+
+
+class _Left:
+    """What is left of a sweep's body. Items of its lists that went leave None behind, so that places stay."""
+
+    def __init__(self, rest: dict[str, Any], wrong_places: Sequence[str]) -> None:
+        """Take out the axes and variants that look into these places of the base, of which nothing is known."""
+        self._rest = rest
+        self._wrong_places = wrong_places
+        self._gone: set[str] = set()
+        for name in _LISTS:
+            for position, item in enumerate(rest[name]) if isinstance(rest.get(name), list) else []:
+                if any(map(self._looks_wrong, _pointers(item))):
+                    rest[name][position] = None
+                    self._gone.add(name)
+
+    def body(self) -> dict[str, Any]:
+        """As a sweep to parse, without its base. Without any of its variants nothing can be said of the axes."""
+        body = {**self._rest, "base": {}}
+        for name in _LISTS:
+            if name in body:
+                body[name] = [body[name][place] for place in self._kept(name)]
+        return body | {"axes": []} if self._rest.get("variants") and not body["variants"] else body
+
+    def take_out(self, errors: Sequence[FieldError]) -> None:
+        """What is wrong; seeds are one that any job may have then."""
+        for field, *inner in (JsonPointer(error.pointer).parts or [""] for error in errors):
+            if field == "base":
+                continue
+            self._gone.add(field)
+            if field in _LISTS and inner and field in self._rest:
+                self._rest[field][int(inner[0])] = None
+            elif field == "seeds":
+                self._rest["seeds"] = [0]
+            else:
+                self._rest.pop(field, None)
+
+    def as_sent(self, error: FieldError) -> FieldError:
+        """The same error with the place that it has in the body as it was sent."""
+        parts = JsonPointer(error.pointer).parts
+        if len(parts) > 1 and parts[0] in _LISTS:
+            parts[1] = str(self._kept(parts[0])[int(parts[1])])
+        return FieldError(json_pointer(parts), error.code, error.message)
+
+    def is_doubtful(self, error: FieldError) -> bool:
+        """Whether something that went, or was called by an unknown name, may make it go away."""
+        rests_on: Sequence[str] = []
+        if error.code == "path_not_found" and error.pointer.startswith("/axes/"):
+            rests_on = ["variants"]
+        if error.code == "missing_field":
+            rests_on = ["strategy", *_LISTS]
+        if error.pointer.startswith("/base/") and self._looks_wrong(error.pointer.removeprefix("/base")):
+            return True
+        return any(meant(name, rests_on) is not None for name in self._gone)
+
+    def _looks_wrong(self, pointer: str) -> bool:
+        return any(touch(pointer, place) for place in self._wrong_places)
+
+    def _kept(self, name: str) -> list[int]:
+        return [position for position, one in enumerate(self._rest[name]) if one is not None]
+
+
+def _pointers(item: Any) -> Iterator[str]:
+    """Every pointer in an axis or a variant."""
+    if isinstance(item, dict):
+        yield from (value for name, value in item.items() if name in _OF_POINTERS and isinstance(value, str))
+        yield from (pointer for name in _OF_ITEMS for pointer in _pointers(item.get(name)))
+    if isinstance(item, list):
+        yield from (pointer for part in item for pointer in _pointers(part))
