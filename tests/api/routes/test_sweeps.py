@@ -71,7 +71,11 @@ def test_a_wrong_member_refuses_the_whole_sweep(
 @pytest.mark.parametrize(
     ("field", "value", "pointer"),
     [
-        ("base", {"data": {"kind": "builtin", "name": "digits"}}, "/base/model"),
+        (
+            "base",
+            {"data": {"kind": "builtin", "name": "digits"}, "regularizers": [{"kind": "l1", "strength": 0.1}]},
+            "/base/model",
+        ),
         ("objective", {"metric": "test/loss"}, "/objective/metric"),
         ("strategy", {"kind": "grit"}, "/strategy/kind"),
         ("seeds", [0, 0], "/seeds/1"),
