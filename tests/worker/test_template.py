@@ -1,6 +1,5 @@
 """What runners are forked from: the real template with torch, and small ones that show one thing."""
 
-import errno
 import json
 import os
 import signal
@@ -14,7 +13,7 @@ from supervising import in_background, wait_for
 
 from worker.environment import runner_environment
 from worker.process import EXIT_UNBORN
-from worker.protocol import Finished, Renew, Run, Started, Stop
+from worker.protocol import Finished, Renew, Run, Started
 
 BECOME_RUNNER = "import os, socket, subprocess, sys, time; from worker.template import become_runner; "
 BECOME_RUNNER += "commands, events = become_runner(socket.socket(fileno=int(sys.argv[1]))); "
@@ -27,12 +26,6 @@ WHOLE_RUN = [Started(7), Finished(clean=True, peak_memory_bytes=7)]
 def idle(make_template):
     """A template whose runners do nothing, without torch."""
     return make_template(sys.executable, "-c", BECOME_RUNNER + "time.sleep(600)")
-
-
-@pytest.fixture
-def stuck(make_template):
-    """A template that never comes to fork: `sleep`, which takes the descriptor for more seconds."""
-    return make_template("sleep", "600")
 
 
 @pytest.fixture
@@ -152,33 +145,6 @@ def test_what_a_killed_runner_had_started_is_killed_and_collected_too(make_templ
     assert not psutil.pid_exists(child.pid)
 
 
-def test_a_runner_that_is_killed_before_its_birth_is_given_up_and_its_template_imports_on(stuck):
-    runner = stuck.start_runner()
-    runner.send(Stop(save=False))  # waits
-    before = runner.returncode
-
-    runner.kill()
-
-    assert before is None
-    assert (runner.pid, runner.returncode, runner.resident_bytes()) == (None, EXIT_UNBORN, 0)
-    assert runner.drained()
-    assert stuck._process.poll() is None
-    runner.close()
-
-
-def test_a_template_that_forks_nothing_for_too_long_is_replaced(stuck, monkeypatch):
-    monkeypatch.setattr("worker.process.WARM_UP_TIMEOUT_S", 0.0)
-    runner = stuck.start_runner()
-    template = stuck._process
-
-    runner.close()
-    exit_status = template.wait(5)
-    stuck.start_runner().close()
-
-    assert exit_status == -signal.SIGKILL
-    assert stuck._process.pid != template.pid
-
-
 def test_killing_one_unborn_runner_leaves_the_others_alone(gated):
     template, let = gated
     first, second = template.start_runner(), template.start_runner()
@@ -264,31 +230,6 @@ def test_a_lease_that_was_renewed_before_the_birth_is_the_one_that_the_runner_he
 
     assert runner.versions == {"until": 2.5}
     runner.close()
-
-
-@pytest.mark.parametrize("fault", ["socket.send_fds", "os.pipe", "subprocess.Popen"])
-def test_a_request_that_fails_leaves_no_descriptor_open(make_template, monkeypatch, fault):
-    template = make_template("sleep", "601")
-    template.start_runner().close()
-    if fault == "subprocess.Popen":
-        template.close()
-    called = []
-    module, name = fault.split(".")
-    original = getattr(sys.modules[module], name)
-
-    def failing(*args, **options):
-        called.append(args)
-        if fault == "os.pipe" and len(called) % 2 == 1:  # the second of two fails
-            return original(*args, **options)
-        raise OSError(errno.EMFILE, "Too many open files")
-
-    monkeypatch.setattr(f"worker.forking.{fault}", failing)
-    open_before = os.listdir("/proc/self/fd")
-    for _ in range(5):
-        with pytest.raises(OSError, match="Too many"):
-            template.start_runner()
-
-    assert len(os.listdir("/proc/self/fd")) - len(open_before) in (0, 1)  # the socket to a template that did not start
 
 
 def test_a_template_ends_with_its_supervisor_though_it_is_importing_torch(make_template):
