@@ -75,6 +75,19 @@ class ParameterError:
     message: str
 
 
+class WrongParameterError(ValueError):
+    """Ends the reading of one parameter, while the others are read on.
+
+    Args:
+        message: What was expected, what came, what to do.
+        code: Stable word for programs.
+    """
+
+    def __init__(self, message: str, code: str = "invalid_value") -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class ProblemError(Exception):
     """Ends a request with a problem.
 

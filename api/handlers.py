@@ -12,6 +12,7 @@ from starlette.responses import Response
 from api.errors import (
     ParameterError,
     ProblemError,
+    WrongParameterError,
     from_jobs_error,
     from_spec_error,
     problem_response,
@@ -70,6 +71,9 @@ def _explain(request: Request, error: dict[str, Any]) -> ParameterError:
         takes = f"one of {', '.join(known)}" if known else "none"
         message = f"{name!r} is not a parameter here; expected {takes}. Remove it." + suggest(name, known)
         return ParameterError(name, "unknown_parameter", message)
+    refusal = error.get("ctx", {}).get("error")
+    if isinstance(refusal, WrongParameterError):
+        return ParameterError(name, refusal.code, str(refusal))
     said = error["msg"][0].lower() + error["msg"][1:]
     return ParameterError(name, error["type"], f"{name}: {said}; received {error['input']!r:.80}. Correct it.")
 

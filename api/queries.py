@@ -1,14 +1,63 @@
 """Query parameters: one model for each operation, and an unknown parameter is an error."""
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from fastapi import Depends, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from api.errors import parameter_problem, suggest
+from api.errors import WrongParameterError, suggest
 from api.places import MAX_SEQ
+from jobs.errors import InvalidCursorError
 from jobs.model import JobFilter, SweepFilter
 from jobs.states import JobState
+from jobs.store.cursors import Cursor
+from jobs.store.listing import may_move, read_place
+from jobs.store.sweep_reading import read_sweep_place
+
+
+def split_commas(values: list[str]) -> list[str]:
+    """Return the words of `a,b` given once or several times."""
+    return [word.strip() for value in values for word in value.split(",") if word.strip()]
+
+
+def _state(word: str) -> JobState:
+    known = [state.value for state in JobState]
+    if word not in known:
+        message = f"state must be of {', '.join(known)}; received {word!r:.80}." + suggest(word, known)
+        raise WrongParameterError(message, "unknown_value")
+    return JobState(word)
+
+
+def _label(text: str) -> tuple[str, str]:
+    key, colon, value = text.partition(":")
+    if not colon or not key:
+        raise WrongParameterError(f"label must be key:value; received {text!r:.80}. Add the colon.")
+    return key, value
+
+
+def _check_states(values: list[str]) -> list[str]:
+    for word in split_commas(values):
+        _state(word)
+    return values
+
+
+def _check_labels(values: list[str]) -> list[str]:
+    for text in values:
+        _label(text)
+    return values
+
+
+def _check_cursor(after: str | None, read: Callable[[str], Cursor]) -> str | None:
+    try:
+        if after is not None:
+            read(after)
+    except InvalidCursorError as error:
+        raise WrongParameterError(str(error), "invalid_cursor") from error
+    return after
+
+
+_Labels = Annotated[list[str], AfterValidator(_check_labels)]
 
 
 class NoQuery(BaseModel):
@@ -27,9 +76,9 @@ class SubmitQuery(NoQuery):
 class ListQuery(NoQuery):
     """Of listing jobs."""
 
-    state: Annotated[list[str], Field(examples=[["running,queued"]])] = []
+    state: Annotated[list[str], AfterValidator(_check_states), Field(examples=[["running,queued"]])] = []
     """Only jobs in one of these states; with commas between."""
-    label: Annotated[list[str], Field(examples=[["team:vision"]])] = []
+    label: Annotated[_Labels, Field(examples=[["team:vision"]])] = []
     """Only jobs with this label, `key:value`; given several times, with all of them."""
     name: str | None = None
     """Only jobs of exactly this name."""
@@ -43,17 +92,25 @@ class ListQuery(NoQuery):
     """`next_after` of the page before."""
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
 
+    @field_validator("after")
+    @classmethod
+    def _check_after(cls, after: str | None, info: ValidationInfo) -> str | None:
+        if "sort" not in info.data:  # it is wrong itself, and nothing is known of its cursors
+            return after
+        needs_moment = may_move(info.data["sort"], info.data.get("state", ()))
+        return _check_cursor(after, lambda text: read_place(text, info.data["sort"], needs_moment=needs_moment))
+
 
 class SweepListQuery(NoQuery):
     """Of listing sweeps, the newest first."""
 
-    label: Annotated[list[str], Field(examples=[["team:vision"]])] = []
+    label: Annotated[_Labels, Field(examples=[["team:vision"]])] = []
     """Only sweeps with this label, `key:value`; given several times, with all of them."""
     name: str | None = None
     """Only sweeps of exactly this name."""
     created_after: AwareDatetime | None = None
     created_before: AwareDatetime | None = None
-    after: str | None = None
+    after: Annotated[str | None, AfterValidator(lambda after: _check_cursor(after, read_sweep_place))] = None
     """`next_after` of the page before."""
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
 
@@ -95,17 +152,8 @@ NO_QUERY = Depends(_refuse_query)
 """For operations that take no query parameter."""
 
 
-def split_commas(values: list[str]) -> list[str]:
-    """Return the words of `a,b` given once or several times."""
-    return [word.strip() for value in values for word in value.split(",") if word.strip()]
-
-
 def make_filter(query: ListQuery) -> JobFilter:
-    """Return what a list is restricted to.
-
-    Raises:
-        ProblemError: A state is unknown, or a label has no colon.
-    """
+    """Return what a list is restricted to."""
     return JobFilter(
         states=frozenset(_state(word) for word in split_commas(query.state)),
         labels=tuple(_label(text) for text in query.label),
@@ -117,29 +165,10 @@ def make_filter(query: ListQuery) -> JobFilter:
 
 
 def make_sweep_filter(query: SweepListQuery) -> SweepFilter:
-    """Return what a list of sweeps is restricted to.
-
-    Raises:
-        ProblemError: A label has no colon.
-    """
+    """Return what a list of sweeps is restricted to."""
     return SweepFilter(
         labels=tuple(_label(text) for text in query.label),
         name=query.name,
         created_after=query.created_after.timestamp() if query.created_after else None,
         created_before=query.created_before.timestamp() if query.created_before else None,
     )
-
-
-def _state(word: str) -> JobState:
-    known = [state.value for state in JobState]
-    if word not in known:
-        message = f"state must be of {', '.join(known)}; received {word!r:.80}." + suggest(word, known)
-        raise parameter_problem("state", message, "unknown_value")
-    return JobState(word)
-
-
-def _label(text: str) -> tuple[str, str]:
-    key, colon, value = text.partition(":")
-    if not colon or not key:
-        raise parameter_problem("label", f"label must be key:value; received {text!r:.80}. Add the colon.")
-    return key, value

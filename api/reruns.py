@@ -7,7 +7,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from api.errors import ProblemError
-from api.placement import placed
 from api.services import Services
 from api.submissions import plan_job
 from jobs.model import Job, Json
@@ -60,7 +59,7 @@ def plan_rerun(services: Services, tenant: str, job: Job, body: Any) -> PlannedR
         # Its own init_from is not looked at again: those weights were trained on long ago.
         plan = make_plan(spec, services.ceilings)
         _refuse_other_training(job.resolved_spec, plan.resolved_spec.model_dump(mode="json"))
-        return PlannedRerun(spec, placed(services, plan), checkpoint)
+        return PlannedRerun(spec, plan, checkpoint)
     before = job.resolved_spec
     if start_from == "weights":
         _need_weights(job)

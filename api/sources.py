@@ -1,6 +1,6 @@
 """What a spec takes from other jobs: `init_from`, whose weights must be there and must fit."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,41 +9,42 @@ from api.services import Services
 from jobs.errors import ArtifactDamagedError, ArtifactNotFoundError, JobNotFoundError
 from jobs.states import JobState
 from regcore.errors import FieldError, SpecError
-from regcore.plan import Plan
+from regcore.plan import Check, Plan
 
 WEIGHTS = "model.safetensors"
 POINTER = "/init_from/job_id"
 
 
-def check_sources(services: Services, tenant: str, plans: Iterable[Plan], *, at: str = "") -> None:
-    """Make sure that every plan with `init_from` can begin with those weights, as things are now.
+def source_check(services: Services, tenant: str) -> Check:
+    """Return what says whether a spec with `init_from` can begin with those weights, as things are now.
+
+    It takes a spec, be the rest of it as it may, and its plan, if it has one: the parameters must be alike. Its errors
+    point into the spec. Specs that ask the same of the same job, such as members of a sweep, are looked at once.
 
     Args:
         services: The server's.
         tenant: Whose jobs they are: another tenant's job is as good as none.
-        plans: Of a job, or of all members of a sweep; alike ones are looked at once.
-        at: Where the spec lies in the request's body.
-
-    Raises:
-        SpecError: A job is not there, has not succeeded, or has other parameters.
     """
-    seen: set[tuple[str, str]] = set()
-    for plan in plans:
-        source = plan.resolved_spec.init_from
-        if source is None:
-            continue
-        shapes = {info.name: list(info.shape) for info in plan.parameters}
-        if (source.job_id, str(shapes)) in seen:
-            continue
-        seen.add((source.job_id, str(shapes)))
-        wrong = _examine(services, tenant, source.job_id, shapes)
-        if wrong:
-            raise SpecError([FieldError(at + POINTER, *wrong)])
+    known: dict[tuple[str, str], list[FieldError]] = {}
+
+    def check(spec: Any, plan: Plan | None) -> list[FieldError]:
+        source = spec.get("init_from") if isinstance(spec, dict) else None
+        job_id = source.get("job_id") if isinstance(source, dict) else None
+        if not isinstance(job_id, str):
+            return []
+        shapes = None if plan is None else {info.name: list(info.shape) for info in plan.parameters}
+        asked = (job_id, str(shapes))
+        if asked not in known:
+            wrong = _examine(services, tenant, job_id, shapes)
+            known[asked] = [FieldError(POINTER, *wrong)] if wrong else []
+        return known[asked]
+
+    return check
 
 
 @contextmanager
 def sources_refused(*, at: str = "", but_for: str | None = None) -> Iterator[None]:
-    """Say of a job that was deleted since `check_sources` looked what is said of one that is not there.
+    """Say of a job that was deleted since `source_check` looked what is said of one that is not there.
 
     Args:
         at: Where the spec lies in the request's body.
@@ -55,16 +56,6 @@ def sources_refused(*, at: str = "", but_for: str | None = None) -> Iterator[Non
         if error.job_id == but_for:
             raise
         raise SpecError([FieldError(at + POINTER, *_not_there(error))]) from error
-
-
-def unfit_sources(services: Services, tenant: str, spec: Any) -> list[FieldError]:
-    """What is wrong with the job that a spec begins with, be the rest of the spec as it may."""
-    source = spec.get("init_from") if isinstance(spec, dict) else None
-    job_id = source.get("job_id") if isinstance(source, dict) else None
-    if not isinstance(job_id, str):
-        return []
-    wrong = _examine(services, tenant, job_id, None)
-    return [FieldError(POINTER, *wrong)] if wrong else []
 
 
 def _examine(

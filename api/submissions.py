@@ -7,7 +7,7 @@ from fastapi import Response
 from api.idempotency import HEADER, REPLAYED_HEADER
 from api.placement import placed
 from api.services import Services
-from api.sources import check_sources, sources_refused, unfit_sources
+from api.sources import source_check, sources_refused
 from api.views import JobView, show_job, show_validation
 from jobs.logs import get_logger
 from jobs.model import IdempotencyKey, Job, Json, NewJob
@@ -33,14 +33,16 @@ def plan_job(services: Services, tenant: str, spec: Any) -> Plan:
     Raises:
         SpecError: It does not; every wrong place is named.
     """
+    check = source_check(services, tenant)
     try:
         plan = make_plan(spec, services.ceilings)
     except SpecError as error:
         known = {one.pointer for one in error.errors}
-        more = [one for one in unfit_sources(services, tenant, spec) if one.pointer not in known]
-        raise SpecError([*error.errors, *more]) from None
-    check_sources(services, tenant, [plan])
-    return placed(services, plan)
+        raise SpecError([*error.errors, *(one for one in check(spec, None) if one.pointer not in known)]) from None
+    unfit = check(spec, plan)
+    if unfit:
+        raise SpecError(unfit)
+    return plan
 
 
 def new_job(spec: Any, plan: Plan, **origin: Any) -> NewJob:
@@ -84,9 +86,9 @@ def store_job(services: Services, response: Response, tenant: str, job: NewJob, 
     return created(services, response, submission.job, replayed=submission.replayed)
 
 
-def validated(plan: Plan) -> Response:
-    """Answer with what would be stored."""
-    return Response(show_validation(plan).model_dump_json(), media_type="application/json")
+def validated(services: Services, plan: Plan) -> Response:
+    """Answer with what would be stored, and with what would keep it waiting as the workers are now."""
+    return Response(show_validation(placed(services, plan)).model_dump_json(), media_type="application/json")
 
 
 def created(services: Services, response: Response, job: Job, *, replayed: bool) -> JobView:

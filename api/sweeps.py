@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from api.placement import placement_warnings
 from api.services import Services
-from api.sources import check_sources
+from api.sources import source_check
 from api.splits import resplits_of
 from api.submissions import new_job
 from jobs.model import Json, NewJob, NewSweep, Sweep, SweepMember
@@ -40,8 +40,12 @@ def plan_members(services: Services, tenant: str, body: Any) -> SweepPlan:
         SpecError: It does not; every wrong place is named.
     """
     limits = services.settings
-    plan = plan_sweep(body, services.ceilings, limits.max_sweep_members, limits.max_sweep_bytes)
-    check_sources(services, tenant, (member.plan for member in plan.members), at="/base")
+    check = source_check(services, tenant)
+    return plan_sweep(body, services.ceilings, limits.max_sweep_members, limits.max_sweep_bytes, check)
+
+
+def placed_sweep(services: Services, plan: SweepPlan) -> SweepPlan:
+    """Return the plan, with a warning for each device or pool of its members that no worker that is ready has."""
     waiting = placement_warnings(services, (member.plan for member in plan.members))
     return replace(plan, warnings=[*plan.warnings, *waiting])
 

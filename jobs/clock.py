@@ -3,13 +3,25 @@
 Milliseconds, because the API shows no more: a time that it gave out can come back in a filter and be equal.
 """
 
+import time
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Double, select
+from sqlalchemy import Connection, Double, func, select, text
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from jobs.database import Database
+from jobs.tables import jobs
+
+_PATIENCE_S = 0.1
+_TICK_S = 0.001
+# The asking transaction is one of them. LEAST passes over the NULL that there is without track_activities.
+_OLDEST_OPEN = text(
+    "SELECT CAST(round(extract(epoch FROM least(min(xact_start), now()))::numeric, 3) AS double precision) "
+    "FROM pg_stat_activity "
+    "WHERE datname = current_database() AND application_name = current_setting('application_name')"
+)
 
 
 class now(FunctionElement[float]):
@@ -36,14 +48,43 @@ def read_clock(connection: Connection) -> float:
     return float(connection.execute(select(now())).scalar_one())
 
 
-def settled_at(database: Database) -> float:
-    """Return a time such that what bears an earlier one is there for whoever looks from now on, and nothing else is.
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A moment, told as well as it can be while others write.
 
-    A transaction writes the time at which it began, and is seen when it ends: one that is open now may still bring an
-    earlier time than this to light, so those are waited for. So is the next millisecond, which nobody has written yet.
+    A transaction writes the time that it read after it began, and is seen when it ends. So some of what bears a time
+    from before the moment may be seen only after it, but nothing that is older than the oldest open transaction.
+
+    Attributes:
+        settled: Whatever bears an earlier time is there for all who look from now on.
+        at: The moment itself, never before ``settled``.
     """
-    with database.write_alone() as connection:
-        before = read_clock(connection)
-        while (at := read_clock(connection)) == before:
-            pass
+
+    settled: float
+    at: float
+
+
+def settle(database: Database) -> Moment:
+    """Return the present moment; nobody waits for the caller.
+
+    It gives the open transactions a tenth of a second to end, so that what the caller saw happen is settled.
+    """
+    with database.read() as connection:
+        asked_at = read_clock(connection)
+    give_up_at = time.monotonic() + _PATIENCE_S
+    while (settled := _oldest_write(database)) <= asked_at and time.monotonic() < give_up_at:
+        time.sleep(_TICK_S)
+    return Moment(settled, max(settled, asked_at))
+
+
+def _oldest_write(database: Database) -> float:
+    """Return a time that no transaction writes an earlier one than, if it is open now or begins later."""
+    with database.read() as connection:
+        if not database.is_sqlite:
+            return float(connection.execute(_OLDEST_OPEN).scalar_one())
+        at = read_clock(connection)
+    if database.nobody_writes():
         return at
+    with database.read() as connection:
+        # The one that writes began when this had been written.
+        return connection.execute(select(func.max(jobs.c.updated_at))).scalar_one() or 0.0

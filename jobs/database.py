@@ -1,11 +1,12 @@
 """A database, SQLite or PostgreSQL, with the two kinds of transaction that the store has: read and write."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -18,12 +19,6 @@ _CONNECT_TIMEOUT_S = 5
 # A process that is stopped in a transaction holds its locks, and nobody can take its jobs: no transaction of ours waits
 # for anything but the database, so one that idles for five seconds has nobody left to end it.
 _POSTGRESQL_OPTIONS = "-c lock_timeout=10s -c statement_timeout=30s -c idle_in_transaction_session_timeout=5s"
-
-_LOCK_NUMBER = 0x5265_6744
-"""Any constant but that of the migrations: the advisory lock that PostgreSQL's writers share."""
-_WRITES = text(f"SELECT pg_advisory_xact_lock_shared({_LOCK_NUMBER})")
-_WRITES_ALONE = text(f"SELECT pg_advisory_xact_lock({_LOCK_NUMBER})")
-_SHORT_WAIT = text("SET LOCAL lock_timeout = '2s'")  # meanwhile the other writers stand behind it
 
 
 class Database:
@@ -57,18 +52,21 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A transaction that commits as a whole, or not at all."""
         with _available(), self._writer.begin() as connection:
-            if not self.is_sqlite:
-                connection.execute(_WRITES)
             yield connection
 
-    @contextmanager
-    def write_alone(self) -> Iterator[Connection]:
-        """A write transaction while no other is open: it waits for those before it, and those after it wait."""
-        with _available(), self._writer.begin() as connection:
-            if not self.is_sqlite:
-                connection.execute(_SHORT_WAIT)
-                connection.execute(_WRITES_ALONE)
-            yield connection
+    def nobody_writes(self) -> bool:
+        """Whether no write transaction is open: of SQLite alone, which has one at a time."""
+        with _available(), self.engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            driver.execute("PRAGMA busy_timeout = 0")
+            try:
+                driver.execute("BEGIN IMMEDIATE")
+                driver.execute("ROLLBACK")
+            except sqlite3.OperationalError:
+                return False
+            finally:
+                driver.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_S * 1000:.0f}")
+            return True
 
     def close(self) -> None:
         """Close the pooled connections."""

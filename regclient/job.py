@@ -1,12 +1,12 @@
 """`Job`: the handle of one job on the server."""
 
 import hashlib
+import io
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import httpx2
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from regcore.predict import Predictor
 
+_MODEL_FILES = ("model.json", "model.safetensors")
 METRICS_PAGE_SIZE = 10_000
 DAMAGED = "artifact_damaged"
 """The code of the problem that a file is lost or not what was stored."""
@@ -173,19 +174,16 @@ class Job(Handle):
             FileNotFoundError: The job has no artifact of one of the names.
             IntegrityError: Some files are damaged; `.names` has them, and `.saved` all others.
         """
-        known = {artifact["name"]: artifact for artifact in self.artifacts()}
-        missing = sorted(set(names or ()) - set(known))
-        if missing:
-            raise FileNotFoundError(f"{self.id} has no artifact {', '.join(missing)}. It has: {', '.join(known)}.")
+        wanted = self._find(names)
         target = Path(directory)
         target.mkdir(parents=True, exist_ok=True)
         saved: list[Path] = []
         damaged: dict[str, str] = {}
-        for name in known if names is None else names:
+        for artifact in wanted:
             try:
-                saved.append(self._download_one(known[name], target))
+                saved.append(self._save(artifact, target))
             except IntegrityError as error:
-                damaged[name] = str(error)
+                damaged[artifact["name"]] = str(error)
         if damaged:
             others = f" The others are in {target}." if saved else ""
             raise IntegrityError(" ".join(damaged.values()) + others, list(damaged), saved)
@@ -193,11 +191,13 @@ class Job(Handle):
 
     def load_predictor(self) -> "Predictor":
         """Download the model, ready for raw rows: `job.load_predictor().predict(rows)`. Needs torch."""
-        from regcore import load_predictor
+        from regcore.predict import read_predictor
 
-        with tempfile.TemporaryDirectory(prefix="regcore-model-") as directory:
-            self.download(directory, ["model.safetensors", "model.json"])
-            return load_predictor(Path(directory))
+        # In memory: whatever ends this process, nothing is left on the disk.
+        files = {name: io.BytesIO() for name in _MODEL_FILES}
+        for artifact in self._find(_MODEL_FILES):
+            self._receive(artifact, files[artifact["name"]])
+        return read_predictor(lambda name: files[name].getvalue(), self.id)
 
     def load_model(self) -> "nn.Module":
         """Download the trained network as a torch module in evaluation mode. Needs torch."""
@@ -214,36 +214,52 @@ class Job(Handle):
                 if event.data:  # a block of only `retry:` comes without; to the standard it is no event at all
                     yield json.loads(event.data)
 
-    def _download_one(self, artifact: JSONObject, directory: Path) -> Path:
+    def _find(self, names: Sequence[str] | None) -> list[JSONObject]:
+        """The artifacts of these names, or all."""
+        known = {artifact["name"]: artifact for artifact in self.artifacts()}
+        missing = sorted(set(names or ()) - set(known))
+        if missing:
+            raise FileNotFoundError(f"{self.id} has no artifact {', '.join(missing)}. It has: {', '.join(known)}.")
+        return [known[name] for name in (known if names is None else names)]
+
+    def _save(self, artifact: JSONObject, directory: Path) -> Path:
         name = artifact["name"]
         if PurePosixPath(name).name != name or name in ("", ".", "..") or "\\" in name:
             raise IntegrityError(
                 f"The server offers an artifact named {name!r}, which is not a plain file name.", [name]
             )
         partial = directory / f".{name}.partial"
+        try:
+            with partial.open("wb") as file:
+                self._receive(artifact, file)
+            return partial.replace(directory / name)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _receive(self, artifact: JSONObject, file: BinaryIO) -> None:
+        """Write an artifact into a file, and compare it with what the server announced."""
+        name, announced = artifact["name"], artifact["sha256"]
         attempt = 0
         try:
             while True:
                 try:
-                    digest = self._fetch(name, partial)
+                    digest = self._fetch(name, file)
                     break
                 except httpx2.TransportError as error:
                     self._transport.pause_before_retry(attempt, error)
                     attempt += 1
-            if digest != artifact["sha256"]:
-                announced = artifact["sha256"]
-                raise IntegrityError(f"{name} arrived with SHA-256 {digest}; the server announced {announced}.", [name])
-            return partial.replace(directory / name)
         except APIError as error:
             if error.code != DAMAGED:
                 raise
             raise IntegrityError(str(error.problem.get("detail") or error), [name]) from error
-        finally:
-            partial.unlink(missing_ok=True)
+        if digest != announced:
+            raise IntegrityError(f"{name} arrived with SHA-256 {digest}; the server announced {announced}.", [name])
 
-    def _fetch(self, name: str, partial: Path) -> str:
+    def _fetch(self, name: str, file: BinaryIO) -> str:
+        file.seek(0)
+        file.truncate()
         digest = hashlib.sha256()
-        with self._transport.stream(self._path("artifacts", name)) as response, partial.open("wb") as file:
+        with self._transport.stream(self._path("artifacts", name)) as response:
             for chunk in response.iter_bytes():
                 file.write(chunk)
                 digest.update(chunk)

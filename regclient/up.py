@@ -152,7 +152,8 @@ class EmbeddedStack:
         if self._lock is not None:
             (self.data_dir / URL_FILE_NAME).unlink(missing_ok=True)
             if self.options.is_temporary:
-                shutil.rmtree(self.data_dir)
+                # A runner of a killed worker may write there for a moment longer; what stays, the next start removes.
+                shutil.rmtree(self.data_dir, ignore_errors=True)
             self._lock.close()
             self._lock = None
 

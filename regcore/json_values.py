@@ -3,7 +3,11 @@
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final
+
+_MAX_LEVELS: Final = 50
+_UNREADABLE: Final = (ArithmeticError, RuntimeError, TypeError, ValueError)
+"""What values raise that have no plain form, RecursionError and NotImplementedError among them."""
 
 
 def plain(value: Any) -> Any:
@@ -11,10 +15,16 @@ def plain(value: Any) -> Any:
 
     What has `tolist` is asked for it: arrays, tensors and scalars of NumPy, torch and pandas. Else what has `__index__`
     is a whole number and what has `__float__` a number. All else, strings and booleans too, stays what it is, for the
-    spec to accept or refuse. What JSON can say comes out as it went in.
+    spec to accept or refuse: so does what fails to say what it is, such as a number beyond all floats, a tensor without
+    values or lists nested too deeply. What JSON can say comes out as it went in.
     """
     read = _reader(type(value))  # type: ignore[arg-type] # mypy takes object's __hash__ for that of its class
-    return value if read is None else read(value)
+    if read is None:
+        return value
+    try:
+        return read(value)
+    except _UNREADABLE:
+        return value
 
 
 @cache
@@ -41,8 +51,34 @@ def _listed(value: Any) -> Any:
 def whole(value: Any) -> Any:
     """32.0 as 32, alone or in a list: JSON Schema's `integer` is a number without a fraction. All else as it is."""
     if isinstance(value, list):
-        return [whole(part) for part in value]
+        return [part if isinstance(part, list) else whole(part) for part in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def checked(value: Any) -> Any:
+    """The value itself, if it is JSON that anything can be done with; for fields that take any.
+
+    Raises:
+        ValueError: It is none, or nested more deeply than any spec.
+    """
+    level = [value]
+    for _ in range(_MAX_LEVELS):
+        for part in level:
+            if not (part is None or isinstance(part, str | int | float | list | dict)):
+                raise ValueError(
+                    f"must be JSON; received a {type(part).__name__}. Write it as a number, text or a list"
+                )
+            if isinstance(part, dict) and not all(isinstance(name, str) for name in part):
+                raise ValueError("must be JSON, where names are text. Put the names of its objects in quotes")
+        level = [
+            inner
+            for part in level
+            if isinstance(part, list | dict)
+            for inner in (part.values() if isinstance(part, dict) else part)
+        ]
+        if not level:
+            return value
+    raise ValueError(f"must be nested at most {_MAX_LEVELS} levels deep. Take away what is around the value")
 
 
 def canonical(value: Any) -> Any:

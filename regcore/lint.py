@@ -1,14 +1,26 @@
 """Warnings about specs that can be trained, but hardly as meant."""
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Final
 
-from regcore.decays import decays_of
 from regcore.doubts import RunShape
 from regcore.frozen import Immutable
 from regcore.layers import AnyLayer
+from regcore.optim.base import LARGE_ADAPTIVE_STEP, LARGE_STEP, SMALL_DISTANCE
+from regcore.parts import Threshold, decays_of, parts_of, thresholds_of
+from regcore.schedule import joint_peak
 from regcore.spec.job import JobSpec
+from regcore.spec.model import LayersModel
+
+_SMALL_SHARE: Final = 0.5
+_LARGE_DECAY: Final = 10.0
+"""Beside a gradient below 1 it leaves weights below a tenth, which is where they begin."""
+_LARGE_GRADIENT: Final = 100.0
+_LARGE_RATIO: Final = 1e4
+"""As rare as that a class may be; for rarer ones there are hardly data sets."""
 
 
 class SpecWarning(Immutable):
@@ -35,8 +47,9 @@ def lint(
         *_own_doubts(spec, run),
         *_gradient_decay_under_adaptive_optimizer(spec),
         *_two_decays(spec, regularizers_touch),
-        *_overshooting_decays(spec, run),
-        *_thresholds_above_weights(spec, run),
+        *_class_weights(spec, run),
+        *_large_decays(spec, run),
+        *_large_thresholds(spec, run),
         *_dropout_twice(layers),
         *_no_test_rows(spec),
     ]
@@ -44,12 +57,11 @@ def lint(
 
 def _own_doubts(spec: JobSpec, run: RunShape) -> list[SpecWarning]:
     """What each part declares of itself."""
-    parts = [("/optimizer", spec.optimizer), *((f"/regularizers/{k}", one) for k, one in enumerate(spec.regularizers))]
-    return [
-        SpecWarning(code=one.code, pointer=f"{pointer}{one.pointer}", message=one.message, remedy=one.remedy)
-        for pointer, part in parts
-        for one in part.doubts(run)
-    ]
+    found = [(part.pointer, doubt) for part in parts_of(spec) for doubt in part.spec.doubts(run)]
+    layers = spec.model.layers if isinstance(spec.model, LayersModel) else []
+    for position, layer in enumerate(layers):
+        found += [(f"/model/layers/{position}", doubt) for doubt in layer.doubts(run)]
+    return [_warning(one.code, f"{pointer}{one.pointer}", one.message, one.remedy) for pointer, one in found]
 
 
 def _gradient_decay_under_adaptive_optimizer(spec: JobSpec) -> list[SpecWarning]:
@@ -61,7 +73,7 @@ def _gradient_decay_under_adaptive_optimizer(spec: JobSpec) -> list[SpecWarning]
             remedy="Use weight_decay for the ℓ₂ part, which is decoupled from the gradient (Loshchilov & Hutter 2019).",
         )
         for position, regularizer in enumerate(spec.regularizers)
-        if regularizer.decays_by_gradient and spec.optimizer.gain is None
+        if regularizer.decays_by_gradient and spec.optimizer.is_adaptive
     ]
 
 
@@ -82,46 +94,106 @@ def _two_decays(spec: JobSpec, touch: Sequence[Sequence[str]]) -> list[SpecWarni
     ]
 
 
-def _overshooting_decays(spec: JobSpec, run: RunShape) -> list[SpecWarning]:
-    rate = spec.optimizer.learning_rate * spec.optimizer.schedule.peak(run)
-    warnings = []
-    for decay in decays_of(spec):
-        product = rate * decay.strength * decay.schedule.peak(run)
-        if product <= 1:
-            continue
-        grows = decay.growth_limit is not None and product > decay.growth_limit
-        what = (
-            f"above {decay.growth_limit:.3g}: steps make weights larger" if grows else "above 1: steps overshoot zero"
+def _class_weights(spec: JobSpec, run: RunShape) -> Iterator[SpecWarning]:
+    """They multiply the loss's gradient, whose size an adaptive optimizer divides out."""
+    weights = spec.task.class_weights
+    if not isinstance(weights, list):
+        return
+    optimizer, largest, smallest = spec.optimizer, max(weights), min(weights)
+    step, weighted = optimizer.longest_step(run), optimizer.longest_step(run, largest)
+    limit = LARGE_ADAPTIVE_STEP if optimizer.is_adaptive else LARGE_STEP
+    pointer, remedy = "/task/class_weights", "Divide all of them by their mean: only their ratios tell classes apart."
+    if step < limit <= weighted:
+        yield _warning(
+            "weights_too_large",
+            pointer,
+            f"the largest, {largest:g}, makes a step {weighted / step:.3g} times longer: few networks train so.",
+            remedy,
         )
-        warnings.append(
-            SpecWarning(
-                code="strength_overshoots",
-                pointer=decay.pointer,
-                message=f"learning rate × strength = {product:g} is {what}.",
-                remedy="Lower the strength or the learning rate.",
-            )
+    if step * run.num_steps >= SMALL_DISTANCE > weighted * run.num_steps:
+        yield _warning(
+            "weights_too_small",
+            pointer,
+            f"the largest, {largest:g}, makes steps so short that all {run.num_steps} move weights by next to nothing.",
+            remedy,
         )
-    return warnings
+    if largest / _LARGE_RATIO > smallest:
+        yield _warning(
+            "weights_too_unequal",
+            pointer,
+            f"beside a class of weight {largest:g} one of {smallest:g} hardly counts.",
+            f"Keep their ratios below {_LARGE_RATIO:,.0f}.",
+        )
 
 
-def _thresholds_above_weights(spec: JobSpec, run: RunShape) -> list[SpecWarning]:
-    """A gradient's size is divided out by an adaptive optimizer, so under it nothing is known of a threshold."""
+def _large_decays(spec: JobSpec, run: RunShape) -> Iterator[SpecWarning]:
     optimizer = spec.optimizer
-    if optimizer.gain is None:
-        return []
-    reach = optimizer.learning_rate * optimizer.schedule.peak(run) * optimizer.gain
-    return [
-        SpecWarning(
-            code="strength_zeroes_all",
-            pointer=f"/regularizers/{position}/{name}",
-            message=f"each step takes up to {threshold:g} off the size of every weight, where weights begin below 1: "
-            "none is left.",
-            remedy="Lower the strength or the learning rate.",
+    for decay in decays_of(spec):
+        factors = [optimizer.schedule, decay.schedule]
+        share = _told(optimizer.learning_rate * decay.strength * joint_peak(run, factors))
+        remedy = "Lower the strength or the learning rate."
+        if share > 1:
+            grows = share > _told(decay.growth_limit)
+            limit = f"{decay.growth_limit:.3g}: steps make weights larger" if grows else "1: steps overshoot zero"
+            message = f"learning rate × strength = {share:.3g} is above {limit}."
+            yield _warning("strength_overshoots", decay.pointer, message, remedy)
+            continue
+        strength = decay.strength * decay.schedule.last(run)
+        kept = 1 - optimizer.learning_rate * optimizer.schedule.last(run) * strength
+        if kept < _SMALL_SHARE and strength > _LARGE_DECAY:
+            message = f"the last step leaves {100 * kept:.3g} % of each weight: what was learned before it is gone."
+            yield _warning("strength_forgets", decay.pointer, message, remedy)
+
+
+def _large_thresholds(spec: JobSpec, run: RunShape) -> Iterator[SpecWarning]:
+    if spec.optimizer.is_adaptive and spec.task.kind == "regression" and not spec.data.standardize_target:
+        return  # gradients are in the targets' unit, and what an adaptive optimizer makes of λ depends on their size
+    for threshold in thresholds_of(spec):
+        if threshold.by_gradient and spec.optimizer.is_adaptive:
+            yield from _drowning_gradient(spec, threshold, run)
+        else:
+            yield from _threshold_above_weights(spec, threshold, run)
+
+
+def _drowning_gradient(spec: JobSpec, threshold: Threshold, run: RunShape) -> Iterator[SpecWarning]:
+    """An adaptive optimizer divides by the size of both gradients together."""
+    gradient = threshold.strength * threshold.schedule.peak(run)
+    if gradient > _LARGE_GRADIENT:
+        yield _warning(
+            "strength_drowns_loss",
+            threshold.pointer,
+            f"beside its gradient of {gradient:.3g} the loss's, usually below 1, hardly counts: {spec.optimizer.kind} "
+            "divides by the size of both together.",
+            "Lower the strength.",
         )
-        for position, regularizer in enumerate(spec.regularizers)
-        for name in regularizer.thresholds
-        if (threshold := reach * getattr(regularizer, name) * regularizer.strength_schedule.peak(run)) > 1
-    ]
+
+
+def _threshold_above_weights(spec: JobSpec, threshold: Threshold, run: RunShape) -> Iterator[SpecWarning]:
+    optimizer = spec.optimizer
+    # A proximal operator takes at once what the gradient would have taken off in the long run.
+    gain = optimizer.gain(run.num_steps if threshold.by_gradient else math.inf)
+    factor = joint_peak(run, [optimizer.schedule, threshold.schedule])
+    taken = _told(optimizer.learning_rate * threshold.strength * factor * gain)
+    if taken <= 1:
+        return
+    code, end = "strength_zeroes_all", "none is left"
+    if threshold.by_gradient:
+        code, end = "strength_overshoots", "they are taken beyond zero, and do not come to rest"
+    yield _warning(
+        code,
+        threshold.pointer,
+        f"a step takes up to {taken:.3g} off the size of every weight, where weights begin below 1: {end}.",
+        "Lower the strength or the learning rate.",
+    )
+
+
+def _told(number: float) -> float:
+    """As a message has it, so that what is compared is what is read."""
+    return float(f"{number:.3g}")
+
+
+def _warning(code: str, pointer: str, message: str, remedy: str) -> SpecWarning:
+    return SpecWarning(code=code, pointer=pointer, message=message, remedy=remedy)
 
 
 def _dropout_twice(layers: Sequence[AnyLayer]) -> list[SpecWarning]:

@@ -17,7 +17,6 @@ from regcore.doubts import RunShape
 from regcore.errors import FieldError, SpecError
 from regcore.frozen import Immutable
 from regcore.fusion import fusion_key, member_bytes
-from regcore.json_values import plain
 from regcore.layers import AnyLayer, Shape, complete, label_layers, walk_shapes
 from regcore.lint import SpecWarning, lint
 from regcore.ranges import leaving_range
@@ -124,6 +123,10 @@ class Plan(Immutable):
         return self.model_dump(mode="json", exclude={"resolved_spec", "warnings"})
 
 
+Check = Callable[[Any, Plan | None], list[FieldError]]
+"""Says what else is wrong with a spec, which only a server can know. It has no plan where it is wrong by itself."""
+
+
 class _Problems:
     """Collects what is wrong, so that a user hears of everything at once."""
 
@@ -165,7 +168,7 @@ def make_plan(spec: Any, ceilings: Ceilings | None = None) -> Plan:
 
 def _further_problems(body: Any, errors: Sequence[FieldError], ceilings: Ceilings | None) -> list[FieldError]:
     """What the right fields of a spec that has wrong ones say together, and cannot."""
-    mended = mend(plain(body), errors)
+    mended = mend(body, errors)
     if mended is None:
         return []
     try:

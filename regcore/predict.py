@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -114,15 +114,29 @@ def load_predictor(artifact_dir: str | Path, *, device: torch.device | str = "cp
         InvalidDataError: A file is missing or is not what it should be.
     """
     folder = Path(artifact_dir)
+    return read_predictor(lambda name: (folder / name).read_bytes(), str(folder), device=device)
+
+
+def read_predictor(read: Callable[[str], bytes], where: str, *, device: torch.device | str = "cpu") -> Predictor:
+    """Rebuild a trained model from the content of its files.
+
+    Args:
+        read: Returns that of a file by its name, or raises OSError or KeyError.
+        where: What the files are of, to be named in an error.
+        device: Where the model goes.
+
+    Raises:
+        InvalidDataError: A file is missing or is not what it should be.
+    """
     try:
-        described = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-        weights = (folder / described["weights"]["file"]).read_bytes()
+        described = json.loads(read("model.json"))
+        weights = read(described["weights"]["file"])
         if hashlib.sha256(weights).hexdigest() != described["weights"]["sha256"]:
             raise ValueError("the SHA-256 of the weights is not the one in model.json")
         state = load(weights)
     except (OSError, ValueError, KeyError) as error:
         raise InvalidDataError(
-            f"Cannot load a model from {folder}: {error}",
+            f"Cannot load a model from {where}: {error}",
             remedy="Give the folder that holds a run's model.json and model.safetensors.",
         ) from error
     with torch.device("meta"):  # initial weights would be drawn for nothing, from the caller's own generator

@@ -6,30 +6,30 @@ from collections.abc import Iterator
 from regcore.doubts import RunShape
 from regcore.errors import FieldError
 from regcore.optim import Optimizer
+from regcore.parts import Part, parts_of
 from regcore.regularizers import Regularizer
-from regcore.schedule import Schedule
 from regcore.spec.job import JobSpec
 
 
 def leaving_range(spec: JobSpec, run: RunShape) -> Iterator[FieldError]:
     """The fields of schedules that take what they multiply beyond the largest value that its own field takes."""
-    yield from _leaving(spec.optimizer, "/optimizer", spec.optimizer.schedule, run)
-    for position, regularizer in enumerate(spec.regularizers):
-        yield from _leaving(regularizer, f"/regularizers/{position}", regularizer.strength_schedule, run)
+    for part in parts_of(spec):
+        yield from _leaving(part, run)
 
 
-def _leaving(part: Optimizer | Regularizer, pointer: str, schedule: Schedule, run: RunShape) -> Iterator[FieldError]:
+def _leaving(part: Part, run: RunShape) -> Iterator[FieldError]:
+    schedule = part.schedule
     cause = schedule.growth_field
     if cause is None:
         return
     peak = schedule.peak(run)
-    for name in part.scheduled:
-        value, most = getattr(part, name), _upper_bound(part, name)
+    for name in part.spec.scheduled:
+        value, most = getattr(part.spec, name), _upper_bound(part.spec, name)
         if value * peak <= most:
             continue
         reached = f"{value * peak:g}" if math.isfinite(value * peak) else "infinity"
         yield FieldError(
-            f"{pointer}/schedule/{cause}",
+            f"{part.pointer}/schedule/{cause}",
             "out_of_range",
             f"{name} must be at most {most:g} at every step; received {name} {value:g} with schedule.{cause} "
             f"{getattr(schedule, cause):g}, which reaches {reached} within {run.num_epochs} epochs. Lower {cause}.",

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from regcore.decays import decays_of
-from regcore.schedule import Moment, Schedule
+from regcore.parts import decays_of, parts_of, thresholds_of
+from regcore.schedule import Moment
 from regcore.spec.job import JobSpec
 
 _LARGE_CLASS_WEIGHT: Final = 10.0
@@ -26,14 +26,20 @@ class Remedy:
 
 def remedies(spec: JobSpec, moment: Moment) -> list[Remedy]:
     """Each cause that the parts declare and that was at work at this step; the learning rate always is one."""
-    return [*_growing_decays(spec, moment), *_grown_schedules(spec, moment), *_class_weights(spec), _rate(spec)]
+    return [
+        *_growing_decays(spec, moment),
+        *_overshooting_thresholds(spec, moment),
+        *_grown_schedules(spec, moment),
+        *_class_weights(spec),
+        _rate(spec),
+    ]
 
 
 def _growing_decays(spec: JobSpec, moment: Moment) -> Iterator[Remedy]:
     rate = spec.optimizer.rate(moment)
     for decay in decays_of(spec):
         product = rate * decay.strength * decay.schedule.factor(moment)
-        if decay.growth_limit is not None and product > decay.growth_limit:
+        if product > decay.growth_limit:
             yield Remedy(
                 decay.pointer,
                 f"Lower {_named(decay.pointer)} (now {decay.strength:g}): learning rate × strength was {product:.3g}, "
@@ -41,18 +47,31 @@ def _growing_decays(spec: JobSpec, moment: Moment) -> Iterator[Remedy]:
             )
 
 
+def _overshooting_thresholds(spec: JobSpec, moment: Moment) -> Iterator[Remedy]:
+    """An adaptive optimizer divides by their gradient's size, and a proximal operator stops at zero."""
+    optimizer = spec.optimizer
+    reach = optimizer.rate(moment) * optimizer.gain(moment.step + 1)
+    for threshold in thresholds_of(spec):
+        taken = reach * threshold.strength * threshold.schedule.factor(moment)
+        if threshold.by_gradient and not optimizer.is_adaptive and taken > 1:
+            yield Remedy(
+                threshold.pointer,
+                f"Lower {_named(threshold.pointer)} (now {threshold.strength:g}): each step took weights beyond zero, "
+                f"by up to {taken:.3g}.",
+            )
+
+
 def _grown_schedules(spec: JobSpec, moment: Moment) -> Iterator[Remedy]:
-    scheduled: list[tuple[str, str, Schedule]] = [("/optimizer", "learning rate", spec.optimizer.schedule)]
-    for position, regularizer in enumerate(spec.regularizers):
-        scheduled.append((f"/regularizers/{position}", "strength", regularizer.strength_schedule))
-    for part, what, schedule in scheduled:
+    for part in parts_of(spec):
+        schedule = part.schedule
         factor = schedule.factor(moment)
         if schedule.growth_field is not None and factor > 1:
-            pointer = f"{part}/schedule/{schedule.growth_field}"
+            pointer = f"{part.pointer}/schedule/{schedule.growth_field}"
             value = getattr(schedule, schedule.growth_field)
             yield Remedy(
                 pointer,
-                f"Lower {_named(pointer)} (now {value:g}), which had taken the {what} to {factor:.3g} times its base.",
+                f"Lower {_named(pointer)} (now {value:g}), which had taken the {part.scheduled_quantity} to "
+                f"{factor:.3g} times its base.",
             )
 
 

@@ -5,7 +5,7 @@ Every kind may warm up: the first steps, `warmup_epochs` long, take equal parts 
 
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -18,6 +18,7 @@ MAX_EPOCHS = 10**15
 """Beyond it a count is no float any more. A server's own ceilings are far below."""
 _NOTHING: Final = 1e-9
 """A share of a rate that moves no float32 weight: its relative precision is 6e-8."""
+_MOST_STEPS_LOOKED_AT: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Moment:
 
 
 class _Schedule(Frozen):
+    has_shape: ClassVar[bool] = True
+    """Whether the factor changes after warm-up."""
     growth_field: ClassVar[str | None] = None
     """The field that makes the factor more than 1, where one can."""
     follows_length: ClassVar[bool] = False
@@ -61,10 +64,17 @@ class _Schedule(Frozen):
 
     def peak(self, run: RunShape) -> float:
         """The largest factor of any step of a run."""
+        return max(self.factor(_moment(run, step)) for step in self.turning_steps(run))
+
+    def last(self, run: RunShape) -> float:
+        """The factor of the last step of a run."""
+        return self.factor(_moment(run, run.num_steps - 1))
+
+    def turning_steps(self, run: RunShape) -> set[int]:
+        """Steps of a run one of which has the largest factor."""
         warmup_steps = min(self._warmup_steps(run.steps_per_epoch), run.num_steps)
         steps = {run.num_steps - 1, *self._turns(run, warmup_steps)}
-        within = {min(max(step, 0), run.num_steps - 1) for step in steps}
-        return max(self.factor(Moment(step, run.steps_per_epoch, run.num_steps)) for step in within)
+        return {min(max(step, 0), run.num_steps - 1) for step in steps}
 
     def doubts(self, run: RunShape, what: str) -> Iterator[Doubt]:
         """What is doubtful of it as the schedule of a rate or a strength."""
@@ -75,6 +85,14 @@ class _Schedule(Frozen):
                 "warmup_outlasts_run",
                 f"a warm-up of {self.warmup_epochs:g} epochs reaches {percent:.3g} % of the {what} in a run of "
                 f"{run.num_epochs}.",
+                f"Lower warmup_epochs below training.epochs ({run.num_epochs}), or train longer.",
+            )
+        elif self.has_shape and self._warmup_steps(run.steps_per_epoch) >= run.num_steps:
+            yield Doubt(
+                "/warmup_epochs",
+                "warmup_fills_run",
+                f"a warm-up of {self.warmup_epochs:g} epochs ends with the last step of a run of {run.num_epochs}: "
+                f"none is left for the {what} to change in after it.",
                 f"Lower warmup_epochs below training.epochs ({run.num_epochs}), or train longer.",
             )
 
@@ -90,6 +108,8 @@ class _Schedule(Frozen):
 class ConstantSchedule(_Schedule):
     """Always the base value."""
 
+    has_shape: ClassVar[bool] = False
+
     kind: Literal["constant"] = "constant"
 
     def shape(self, moment: Moment, warmup_steps: float) -> float:
@@ -99,7 +119,8 @@ class ConstantSchedule(_Schedule):
 class CosineSchedule(_Schedule):
     """Half a cosine from the base value at the first step, or the last one of warm-up, to the last step's.
 
-    That is `final_factor` of the base value; a run of one step has the base value.
+    That is `final_factor` of the base value. A run of one step has the base value, and one that warm-up fills ends
+    with it: neither has a step to fall in.
 
     Source: Loshchilov & Hutter 2017, SGDR, without restarts.
     """
@@ -109,7 +130,7 @@ class CosineSchedule(_Schedule):
 
     kind: Literal["cosine"] = "cosine"
     final_factor: float = Field(default=0.0, ge=0)
-    """Share of the base value at the last step."""
+    """Share of the base value at the last step, if it comes after warm-up."""
 
     def shape(self, moment: Moment, warmup_steps: float) -> float:
         first = max(0.0, warmup_steps - 1)
@@ -167,3 +188,17 @@ class StepSchedule(_Schedule):
 
 
 Schedule = Annotated[ConstantSchedule | CosineSchedule | StepSchedule, Field(discriminator="kind")]
+
+
+def joint_peak(run: RunShape, schedules: Sequence[Schedule]) -> float:
+    """The largest product of their factors at any step of a run.
+
+    In a longer run than a thousand steps, at about as many evenly spaced ones, and where one of them turns.
+    """
+    stride = math.ceil(run.num_steps / _MOST_STEPS_LOOKED_AT)
+    steps = set(range(0, run.num_steps, stride)).union(*(one.turning_steps(run) for one in schedules))
+    return max(math.prod(one.factor(_moment(run, step)) for one in schedules) for step in steps)
+
+
+def _moment(run: RunShape, step: int) -> Moment:
+    return Moment(step, run.steps_per_epoch, run.num_steps)

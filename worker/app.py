@@ -20,9 +20,9 @@ from jobs.settings import Settings
 from jobs.store import open_store
 from worker.devices import find_slots, threads_per_slot
 from worker.environment import runner_environment
-from worker.files import temporary_dir, temporary_files_in
+from worker.files import make_temporary, temporary_dir, temporary_files_in
+from worker.forking import RunnerTemplate
 from worker.live_run import Surroundings
-from worker.process import RunnerTemplate
 from worker.reconciler import Periodic, beat, pay_files, reconcile, tidy, wake_idle
 from worker.spare import WarmRunners
 from worker.task import Claimer, register_task
@@ -76,7 +76,7 @@ class Worker:
         self._threads = [
             Periodic("reconciler", settings.reconcile_interval_s, self._reconcile),
             Periodic("heartbeat", settings.lease_s / 3, self._beat),
-            Periodic("tidying", TIDY_INTERVAL_S, lambda: tidy(self._store, artifacts, settings)),
+            Periodic("tidying", TIDY_INTERVAL_S, lambda: tidy(self._store, artifacts, settings, self.id)),
         ]
 
     def run(self) -> None:
@@ -134,6 +134,7 @@ class Worker:
         pay_files(self._store, self._artifacts)
 
     def _beat(self) -> None:
+        make_temporary(self._temporary_dir)  # another worker removes it where it has taken this one for lost
         versions = {**self._info.versions, **self._runners.versions}
         info = replace(self._info, slots=self._claimer.occupancy(), versions=versions)
         if versions != self._info.versions:

@@ -61,7 +61,7 @@ class Companions:
                 data_dir=str(self._settings.data_sets_dir),
                 device=self._slot.device,
                 num_threads=self._around.num_threads,
-                lease_s=self._lease.left_s(),
+                lease_until=self._lease.until,
             )
         )
         return self._wait_for_fitting() or Fitting(1, 0)  # the run will tell of what is wrong with the runner

@@ -34,7 +34,7 @@ def runner_environment(
 
     Args:
         environment: The worker's own.
-        num_threads: For OpenMP and BLAS, which read theirs once, as the process starts.
+        num_threads: For OpenMP and MKL, which torch computes with, and which read theirs once, as the process starts.
         temporary_dir: For the temporary files of every library; what a killed runner leaves there is removed later.
         allow_downloads: Whether the engine may fetch torchvision's data sets.
     """
@@ -54,5 +54,6 @@ def runner_environment(
         # Threads that spin at a barrier take the cores that api and supervisor need.
         "OMP_WAIT_POLICY": "passive",
         "MKL_NUM_THREADS": threads,
-        "OPENBLAS_NUM_THREADS": threads,
+        # NumPy's and SciPy's: it starts its threads as it is imported, in the template, and a fork loses them.
+        "OPENBLAS_NUM_THREADS": "1",
     }

@@ -83,7 +83,7 @@ def remove_run(data_dir: Path, run_id: int) -> None:
 @contextmanager
 def temporary_files_in(folder: Path) -> Iterator[None]:
     """Have every library put its temporary files of this process there; gone with the folder at the end."""
-    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+    make_temporary(folder)
     tempfile.tempdir = str(folder)
     try:
         yield
@@ -95,6 +95,11 @@ def temporary_files_in(folder: Path) -> Iterator[None]:
 def temporary_dir(data_dir: Path, worker_id: str) -> Path:
     """Where the temporary files of a worker and of its runners lie."""
     return data_dir / "tmp" / worker_id
+
+
+def make_temporary(folder: Path) -> None:
+    """Make a folder for temporary files, unless it is there."""
+    folder.mkdir(parents=True, mode=0o700, exist_ok=True)
 
 
 def remove_temporary(data_dir: Path, living: Collection[str]) -> None:

@@ -36,9 +36,10 @@ class Lease:
         self._deadline = claimed_at + lease_s
         self._renew_at = claimed_at + lease_s / 3
 
-    def left_s(self) -> float:
-        """What is left of it."""
-        return max(0.0, self._deadline - time.monotonic())
+    @property
+    def until(self) -> float:
+        """When it ends unless it is renewed, on the monotonic clock."""
+        return self._deadline
 
     def renew_if_due(self) -> None:
         """Renew it every third of its length. Raises as `renew` does."""
@@ -63,7 +64,7 @@ class Lease:
             raise StaleRunError(self._run_id, "all of its jobs")
         self._deadline = now + self._length_s
         self._renew_at = now + self._length_s / 3
-        self._runner.send(Renew(self._length_s))
+        self._runner.send(Renew(self._deadline))
 
     def insist(self, write: Callable[[], T]) -> T:
         """`outbox.insist` for as long as the lease lasts."""

@@ -1,6 +1,6 @@
 """The runner's ends of its two pipes: what the supervisor commands, and what it is told.
 
-Imports nothing heavy, so that a runner hears its supervisor from its first moment on.
+A runner hears its supervisor on a thread of its own from the moment that it is forked, its warm-up included.
 """
 
 import logging
@@ -121,8 +121,8 @@ class Commands:
                 self._begin(run)
             case Fit() as fit:
                 self._begin(fit)
-            case Renew(lease_s) if self._deadline is not None:
-                self._deadline = time.monotonic() + lease_s
+            case Renew(lease_until) if self._deadline is not None:
+                self._deadline = lease_until
             case Accepted(step):
                 self._accepted_step = step
             case Leave(job_id, save_to):
@@ -134,7 +134,7 @@ class Commands:
                 self._stop = stop
 
     def _begin(self, work: Run | Fit) -> None:
-        self._deadline = time.monotonic() + work.lease_s
+        self._deadline = work.lease_until
         self._work.put(work)
 
     def _watch_lease(self) -> None:

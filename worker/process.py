@@ -1,117 +1,58 @@
-"""A runner as its supervisor sees it: a child in its own session, with a pipe each way; and what it is forked from."""
+"""A runner as its supervisor sees it: a child in its own session, with a pipe each way."""
 
 import contextlib
-import ctypes
 import os
 import select
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import psutil
 
-from worker.protocol import Born, Command, Event, Ready, decode, encode
+from worker.protocol import Born, Command, Event, Fit, Ready, Renew, Run, decode, encode
+
+if TYPE_CHECKING:
+    from worker.forking import RunnerTemplate
 
 TICK_S = 0.1
 """How long a supervisor waits for an event before it looks after the rest."""
 WARM_UP_TIMEOUT_S = 120.0
-"""Importing torch on a loaded machine takes up to half a minute; a runner that needs more is stuck."""
+"""From asking for a runner to its first answer. The template may have to import torch before, which takes up to half a
+minute on a loaded machine; one that needs more is stuck."""
 EXIT_UNBORN = os.EX_OSERR
-"""Of a runner that never was: the template died, or there was no process to be had."""
+"""Of a runner that never was: it was given up, or one template after the other died."""
+_MAX_REQUESTS = 3
+"""Where as many templates died before they forked, the node is to blame: the run is lost, and another may try."""
 _READ_BYTES = 1 << 16
-_PR_SET_CHILD_SUBREAPER = 36
-
-
-class RunnerTemplate:
-    """One `python -m worker.template`, started when the first runner is asked for, and again if it has died.
-
-    This process adopts the orphans among its descendants from now on: the runners, so that it learns how they end.
-
-    Args:
-        environment: The template's and its runners', whole.
-        program: What to start; a file descriptor is added, to read requests from.
-    """
-
-    def __init__(
-        self, environment: Mapping[str, str], program: Sequence[str] = (sys.executable, "-m", "worker.template")
-    ) -> None:
-        self._environment = dict(environment)
-        self._program = list(program)
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._requests: socket.socket | None = None
-        adopt_orphans(True)
-
-    def start_runner(self) -> "RunnerProcess":
-        """Ask for a runner. It waits for none: while the template still imports torch, the runner is yet to be."""
-        with self._lock:
-            if self._process is None or self._process.poll() is not None:
-                self._start()
-            assert self._process is not None
-            assert self._requests is not None
-            commands_read, commands = os.pipe()
-            events, events_write = os.pipe()
-            try:
-                # One that has died just now leaves the pipe closed, which is how a dead runner is seen.
-                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                    socket.send_fds(self._requests, [b"\0"], [commands_read, events_write])
-            finally:
-                os.close(commands_read)
-                os.close(events_write)
-            return RunnerProcess(self._process, commands, events)
-
-    def close(self) -> None:
-        """End it. Its runners live on."""
-        with self._lock:
-            if self._process is not None:
-                self._process.kill()
-                self._process.wait()
-            if self._requests is not None:
-                self._requests.close()
-
-    def _start(self) -> None:
-        if self._requests is not None:
-            self._requests.close()
-        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._process = subprocess.Popen(
-                [*self._program, str(theirs.fileno())],
-                stdin=subprocess.DEVNULL,
-                env=self._environment,
-                pass_fds=(theirs.fileno(),),
-                # Ctrl-C at the terminal, or a signal to the worker's group, must not reach it: the supervisor
-                # decides.
-                start_new_session=True,
-            )
 
 
 class RunnerProcess:
     """One runner, from the moment that it is asked for.
 
+    Nothing is written to it before it says that it was born: until then, another template can fork it as well.
+
     Args:
         template: What forks it.
-        commands: The pipe to write commands to.
-        events: The pipe to read events from.
     """
 
-    def __init__(self, template: subprocess.Popen[bytes], commands: int, events: int) -> None:
+    def __init__(self, template: "RunnerTemplate") -> None:
         self._template = template
-        self._commands = commands
-        self._events = events
-        os.set_blocking(events, False)
         self._lock = threading.Lock()
         self._pid: int | None = None
         self._returncode: int | None = None
+        self._waiting: list[Command] = []
+        self._unsent = bytearray()
         self._unread = b""
         self._arrived: list[Event] = []
         self._closed = False
+        self._num_requests = 0
+        self._is_given_up = False
         self.num_runs = 0
         self.tenant: str | None = None
         self.versions: dict[str, str] | None = None
+        self._ask()
 
     @property
     def pid(self) -> int | None:
@@ -126,11 +67,17 @@ class RunnerProcess:
         return self._collect()
 
     def send(self, command: Command) -> None:
-        """Write a command; silently nothing to a runner that is gone, since `returncode` says so."""
-        try:
-            os.write(self._commands, encode(command))
-        except BrokenPipeError:
-            self._closed = True
+        """Have a command written, as soon as the runner reads: now, or by a later `receive`. It waits for nobody.
+
+        Silently nothing to a runner that is gone, since `returncode` says so.
+        """
+        if self._pid is not None:
+            self._unsent += encode(command)
+            self._write()
+        elif isinstance(command, Renew):  # of a lease that it has not heard of yet
+            self._waiting = [_renewed(waiting, command) for waiting in self._waiting]
+        else:
+            self._waiting.append(command)
 
     def receive(self, timeout_s: float) -> list[Event]:
         """The events that have come, waiting up to `timeout_s` for the first."""
@@ -162,20 +109,31 @@ class RunnerProcess:
             return 0
 
     def kill(self) -> None:
-        """End it and whatever it started, at once, and wait for it."""
-        if not self._was_born():
-            # Nor is it to be born later. The next runner that is asked for gets another template.
-            self._template.kill()
-            while self._pid is None and not self._closed:
-                self._read(TICK_S)
-        if self._pid is not None:
-            self._end_session(self._pid)
+        """End it and whatever it started, at once, and wait for it.
+
+        One that is not born yet has done nothing, and is given up: should it still come, it finds its pipes closed.
+        """
+        self._is_given_up = True
+        if self._was_born():
+            self._end_session()
+            return
+        self._closed = True
+        if time.monotonic() - self._asked_at > WARM_UP_TIMEOUT_S:
+            self._origin.kill()  # it is stuck; who else waits for it asks another
 
     def close(self) -> None:
         """Kill it and close the pipes. The pid must not be used afterwards."""
         self.kill()
-        for descriptor in (self._commands, self._events):
-            os.close(descriptor)
+        os.close(self._commands)
+        os.close(self._events)
+        self._template.note_end(self._pid)
+
+    def _ask(self) -> None:
+        self._origin, self._commands, self._events = self._template.request()
+        os.set_blocking(self._commands, False)
+        os.set_blocking(self._events, False)
+        self._asked_at = time.monotonic()
+        self._num_requests += 1
 
     def _was_born(self) -> bool:
         if self._pid is None:
@@ -186,43 +144,81 @@ class RunnerProcess:
         if self._closed:
             time.sleep(timeout_s if self._pid is not None and self._collect() is None else 0)
             return
-        readable, _, _ = select.select([self._events], [], [], timeout_s)
+        unsent_to = [self._commands] if self._unsent else []
+        readable, writable, _ = select.select([self._events], unsent_to, [], timeout_s)
+        if writable:
+            self._write()
         if not readable:
             # A dead runner's child may still hold the pipe open; nothing of ours comes from it.
             self._closed = self._pid is not None and self._collect() is not None
             return
         chunk = os.read(self._events, _READ_BYTES)
-        self._closed = not chunk
+        if not chunk:
+            self._meet_end()
         *lines, self._unread = (self._unread + chunk).split(b"\n")
         for event in map(decode, lines):
             match event:
                 case Born(pid):
-                    self._pid = pid
+                    self._begin(pid)
                 case Ready(versions):
                     self.versions = versions
                 case _ if not isinstance(event, Command):
                     self._arrived.append(event)
+
+    def _begin(self, pid: int) -> None:
+        self._pid = pid
+        self._template.note_birth(pid)
+        for command in self._waiting:
+            self._unsent += encode(command)
+        self._waiting.clear()
+        self._write()
+
+    def _write(self) -> None:
+        """Write what the pipe has room for."""
+        try:
+            while self._unsent:
+                del self._unsent[: os.write(self._commands, self._unsent)]
+        except BlockingIOError:
+            return
+        except BrokenPipeError:
+            self._unsent.clear()
+
+    def _meet_end(self) -> None:
+        """The other end of the pipe is closed: the runner is dead, or the template died before it was born."""
+        if self._pid is not None or self._is_given_up or self._num_requests == _MAX_REQUESTS:
+            self._closed = True
+            return
+        commands, events = self._commands, self._events
+        self._ask()
+        os.close(commands)
+        os.close(events)
 
     def _collect(self) -> int | None:
         """How it ended, if it has."""
         assert self._pid is not None
         with self._lock:
             if self._returncode is None:
-                pid, status = os.waitpid(self._pid, os.WNOHANG)
-                self._returncode = os.waitstatus_to_exitcode(status) if pid else None
+                self._returncode = _exit_status(self._pid)
             return self._returncode
 
-    def _end_session(self, session: int) -> None:
+    def _end_session(self) -> None:
+        assert self._pid is not None
         with contextlib.suppress(ProcessLookupError):  # Gone already, with its whole group.
-            os.killpg(session, signal.SIGKILL)
+            os.killpg(self._pid, signal.SIGKILL)
         with self._lock, contextlib.suppress(ChildProcessError):
             while True:  # What it started is an orphan now, and ours to collect too.
-                pid, status = os.waitpid(-session, 0)
-                if pid == session:
+                pid, status = os.waitpid(-self._pid, 0)
+                if pid == self._pid:
                     self._returncode = os.waitstatus_to_exitcode(status)
 
 
-def adopt_orphans(whether: bool) -> None:
-    """Make this process the parent of every process below it that has lost its own, or no longer."""
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, int(whether), 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+def _exit_status(pid: int) -> int | None:
+    try:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:  # it died at its birth, and was collected before we had read of that
+        return EXIT_UNBORN
+    return os.waitstatus_to_exitcode(status) if ended else None
+
+
+def _renewed(command: Command, renewal: Renew) -> Command:
+    return replace(command, lease_until=renewal.lease_until) if isinstance(command, Fit | Run) else command

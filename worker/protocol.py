@@ -51,7 +51,7 @@ class Fit:
         data_dir: The operator's folder of data sets.
         device: As of a run.
         num_threads: As of a run.
-        lease_s: As of a run.
+        lease_until: As of a run.
     """
 
     spec: dict[str, Any]
@@ -59,7 +59,7 @@ class Fit:
     data_dir: str
     device: str
     num_threads: int
-    lease_s: float
+    lease_until: float
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Run:
         data_dir: The operator's folder of data sets.
         device: `cpu`, or `cuda:N` for the N-th GPU of this node.
         num_threads: Pinned, since the number of threads changes the last bits of a sum on the CPU.
-        lease_s: The runner exits by itself when this much time passes without a `Renew`.
+        lease_until: On the node's monotonic clock: the runner exits by itself when this has passed without a `Renew`.
     """
 
     run_id: int
@@ -90,14 +90,14 @@ class Run:
     data_dir: str
     device: str
     num_threads: int
-    lease_s: float
+    lease_until: float
 
 
 @dataclass(frozen=True)
 class Renew:
-    """The lease was renewed: live for another `lease_s`."""
+    """The lease was renewed. A moment and no length: the message may be read long after it was written."""
 
-    lease_s: float
+    lease_until: float
 
 
 @dataclass(frozen=True)

@@ -93,11 +93,17 @@ def pay_files(store: Store, artifacts: ArtifactStore) -> None:
             _log.warning("could not make the files of a job", job_id=job.id, error=str(error))
 
 
-def tidy(store: Store, artifacts: ArtifactStore, settings: Settings) -> None:
+def tidy(store: Store, artifacts: ArtifactStore, settings: Settings, worker_id: str) -> None:
     """Delete what nothing refers to any more.
 
     Idempotency keys past their time, files of deleted jobs, checkpoints of jobs that have ended, and the folders of
     runs whose worker was killed, with its temporary files.
+
+    Args:
+        store: Says what is referred to.
+        artifacts: Of all jobs.
+        settings: The worker's.
+        worker_id: Who tidies: it lives, though its row may be gone until its next heartbeat.
     """
     store.forget_answers()
     artifacts.delete_unreferenced(store.referenced)
@@ -111,7 +117,7 @@ def tidy(store: Store, artifacts: ArtifactStore, settings: Settings) -> None:
     left = run_ids(settings.data_dir)
     for run_id in left - store.live_runs(sorted(left)):
         remove_run(settings.data_dir, run_id)
-    remove_temporary(settings.data_dir, {worker.id for worker in store.workers()})
+    remove_temporary(settings.data_dir, {worker_id} | {worker.id for worker in store.workers()})
 
 
 def beat(store: Store, worker: WorkerInfo, slots: list[Json], *, draining: bool) -> None:

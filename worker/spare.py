@@ -47,8 +47,8 @@ class WarmRunners:
     def take(self, slot: int, tenant: str) -> RunnerProcess:
         """The slot's own runner if it served this tenant last, else the spare, else a new one.
 
-        It may be yet to come, while the template imports torch: what is sent to it waits in the pipe, and its
-        supervisor looks after the lease meanwhile.
+        It may be yet to come, while the template imports torch: what is sent to it waits here, and its supervisor
+        looks after the lease meanwhile.
         """
         runner = self._own(slot, tenant) or self._pop_spare() or self._start()
         runner.tenant = tenant

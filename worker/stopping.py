@@ -71,7 +71,8 @@ class Stopping:
     def kill_if_late(self) -> None:
         """End a runner that does not stop."""
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
-            self._kill("it did not stop in time")
+            was_born = self._live.runner.pid is not None
+            self._kill("it did not stop in time" if was_born else "it had not come up yet")
 
     def _kill(self, why: str) -> None:
         for member in self._live.active():
@@ -114,6 +115,6 @@ class Stopping:
         self._live.runner.send(Stop(save=cause.saves))
 
     def _grace_s(self, cause: StopCause) -> float:
-        if cause is StopCause.MAX_MEMORY:
+        if cause is StopCause.MAX_MEMORY or self._live.runner.pid is None:  # what is not born yet has nothing to save
             return 0.0
         return self._live.settings.drain_grace_s if cause.saves else self._live.settings.cancel_grace_s

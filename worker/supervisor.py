@@ -12,11 +12,12 @@ from jobs.errors import (
     ArtifactDamagedError,
     ArtifactNotFoundError,
     JobNotFoundError,
+    JobsError,
     StaleRunError,
     StoreUnavailableError,
 )
 from jobs.logs import get_logger
-from jobs.model import Capabilities, ClaimedRun, Job
+from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job
 from jobs.states import JobState, Reason, make_reason
 from regcore.sweep import decide
 from worker.companions import Companions
@@ -68,6 +69,7 @@ class Supervisor:
         self._lease = Lease(surroundings.store, run.run_id, runner, surroundings.settings.lease_s, claimed_at)
         self._companions = Companions(surroundings, capabilities, slot, runner, self._lease)
         self._live: LiveRun | None = None
+        self._starts: dict[str, dict[str, Path] | JobsError] = {}
         self._num_oom_kills = count_oom_kills()
 
     def supervise(self) -> bool:
@@ -128,7 +130,7 @@ class Supervisor:
                 data_dir=str(live.settings.data_sets_dir),
                 device=self._slot.device,
                 num_threads=self._around.num_threads,
-                lease_s=self._lease.left_s(),
+                lease_until=self._lease.until,
             )
         )
 
@@ -137,21 +139,34 @@ class Supervisor:
         source = member.job.resolved_spec.get("init_from")
         files: dict[str, Path] = {}
         if source is not None:
-            try:
-                files = self._lease.insist(lambda: self._starting_files(member.job.tenant, source["job_id"]))
-            except (JobNotFoundError, ArtifactNotFoundError, ArtifactDamagedError) as error:
-                # Behind a checkpoint they were trained on long ago; the runner misses them if that cannot be read.
-                if member.job.checkpoint is None:
-                    message = f"The weights of {source['job_id']}, to start from, cannot be had. {error}"
-                    member.verdict = Verdict(JobState.FAILED, make_reason(Reason.INVALID_DATA, message))
-                    return None
+            found = self._starting_files(member.job.tenant, source["job_id"])
+            if isinstance(found, dict):
+                files = found
+            # Behind a checkpoint they were trained on long ago; the runner misses them if that cannot be read.
+            elif member.job.checkpoint is None:
+                message = f"The weights of {source['job_id']}, to start from, cannot be had. {found}"
+                member.verdict = Verdict(JobState.FAILED, make_reason(Reason.INVALID_DATA, message))
+                return None
         return member.as_message(member.directory.log_path, files.get("model.safetensors"), files.get("model.json"))
 
-    def _starting_files(self, tenant: str, job_id: str) -> dict[str, Path]:
-        """A job's weights and their description, read through: altered ones would be trained on without a word."""
-        rows = [self._around.store.artifact(tenant, job_id, "model.safetensors")]
-        rows += [row for row in self._around.store.artifacts(tenant, job_id) if row.name == "model.json"]
-        return {row.name: self._around.artifacts.verify(row) for row in rows}
+    def _starting_files(self, tenant: str, job_id: str) -> dict[str, Path] | JobsError:
+        """A job's weights and what describes them, or why they cannot be had; looked for once, whoever needs them."""
+        if job_id not in self._starts:
+            try:
+                rows = self._lease.insist(lambda: self._starting_rows(tenant, job_id))
+                self._starts[job_id] = {row.name: self._verified(row) for row in rows}
+            except (JobNotFoundError, ArtifactNotFoundError, ArtifactDamagedError) as error:
+                self._starts[job_id] = error
+        return self._starts[job_id]
+
+    def _starting_rows(self, tenant: str, job_id: str) -> list[ArtifactRow]:
+        described = [row for row in self._around.store.artifacts(tenant, job_id) if row.name == "model.json"]
+        return [self._around.store.artifact(tenant, job_id, "model.safetensors"), *described]
+
+    def _verified(self, row: ArtifactRow) -> Path:
+        """Read through: altered weights would be trained on without a word."""
+        self._lease.renew_if_due()  # large files take their time
+        return self._around.artifacts.verify(row)
 
     def _watch(self, live: LiveRun, stopping: Stopping, endings: Endings) -> bool:
         """Move records and look after the run until the runner says that it is over, or dies."""

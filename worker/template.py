@@ -1,4 +1,4 @@
-"""The process that runners are forked from: `python -m worker.template REQUESTS_FD`, started by `worker.process`.
+"""The process that runners are forked from: `python -m worker.template REQUESTS_FD`, started by `worker.forking`.
 
 It imports torch and whatever else training asks for, once, and uses none of it: no thread, no GPU and nothing of any
 user's is in it when it forks. A runner then starts in a tenth of a second, and shares the memory of what was imported.
@@ -44,7 +44,10 @@ def become_runner(requests: socket.socket) -> tuple[int, int]:
         if _fork_orphan():
             requests.close()
             os.setsid()
-            os.write(events, encode(Born(os.getpid())))
+            try:
+                os.write(events, encode(Born(os.getpid())))
+            except BrokenPipeError:  # it was given up meanwhile
+                os._exit(0)
             return commands, events
         os.close(commands)
         os.close(events)

@@ -86,7 +86,7 @@ def submit_job(
         return created(services, response, known, replayed=True)
     plan = plan_job(services, tenant, body)
     if query.validate_only:
-        return validated(plan)
+        return validated(services, plan)
     return store_job(services, response, tenant, new_job(body, plan), key)
 
 
@@ -186,7 +186,7 @@ def rerun_job(
         return created(services, response, known, replayed=True)
     rerun = plan_rerun(services, tenant, services.store.get(tenant, job_id), body)
     if query.validate_only:
-        return validated(rerun.plan)
+        return validated(services, rerun.plan)
     job = new_job(rerun.spec, rerun.plan, parent_job_id=job_id, checkpoint=rerun.checkpoint)
     return store_job(services, response, tenant, job, key)
 

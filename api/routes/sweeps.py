@@ -28,7 +28,7 @@ from api.sweep_views import (
     show_sweep_summary,
     show_sweep_validation,
 )
-from api.sweeps import MAX_HINTS, new_sweep, path, plan_members, spec_of
+from api.sweeps import MAX_HINTS, new_sweep, path, placed_sweep, plan_members, spec_of
 from api.verdicts import compare_jobs, compare_variants, contributions
 from jobs.logs import get_logger
 from jobs.model import Sweep, SweepSubmission
@@ -85,7 +85,8 @@ def submit_sweep(
         return _created(services, response, known)
     plan = plan_members(services, tenant, body)
     if query.validate_only:
-        return Response(show_sweep_validation(plan).model_dump_json(), media_type="application/json")
+        validation = show_sweep_validation(placed_sweep(services, plan))
+        return Response(validation.model_dump_json(), media_type="application/json")
     with sources_refused(at="/base"):
         submission = services.store.submit_sweep(tenant, new_sweep(plan), key)
     # Where Redis is not there, one attempt tells; the reconciler finds the jobs.

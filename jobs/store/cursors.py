@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from jobs.clock import Moment
 from jobs.errors import InvalidCursorError
 
 
@@ -25,12 +26,13 @@ class Cursor:
 
     value: Any
     row_id: str
-    as_of: float | None = None
+    as_of: Moment | None = None
 
 
 def write_cursor(sort: str, cursor: Cursor) -> str:
     """Return a place in a list in this order as text."""
-    parts = [sort, cursor.value, cursor.row_id, cursor.as_of]
+    moment = None if cursor.as_of is None else [cursor.as_of.settled, cursor.as_of.at]
+    parts = [sort, cursor.value, cursor.row_id, moment]
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
 
@@ -46,14 +48,12 @@ def read_cursor(text: str, sort: str, value_type: type) -> Cursor:
     except (ValueError, binascii.Error, RecursionError) as error:
         raise InvalidCursorError from error
     match parts:
-        case [str(made_for), (str() | float()) as value, str(row_id), float() | None as as_of] if (
+        case [str(made_for), (str() | float()) as value, str(row_id), None | [float(), float()] as times] if (
             made_for == sort
             and type(value) is value_type
-            and _is_storable(value)
-            and _is_storable(row_id)
-            and _is_storable(as_of or 0.0)
+            and all(_is_storable(one) for one in (value, row_id, *(times or ())))
         ):
-            return Cursor(value, row_id, as_of)
+            return Cursor(value, row_id, None if times is None else Moment(*times))
         case _:
             raise InvalidCursorError
 

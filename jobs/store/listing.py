@@ -3,15 +3,20 @@
 What a list promises: every job that met the filter when its first page was read is on one of its pages, once, unless it
 is deleted meanwhile. Times and names of jobs that have ended never change, so a keyset alone keeps that for most lists.
 Jobs end while somebody turns pages, though, and so move in a list by `finished_at` or leave one by state: such a list
-shows, on all its pages, what met the filter at one moment, in the order of that moment. What each row says is as it is.
+shows, on all its pages, what met the filter at the moment of its first page. What each row says is as it is.
+
+Transactions that are open at that moment may yet bring changes under times from before it. So a job is sorted by what
+is settled, and its place never changes; and it is listed if its state met the filter at any time from there on to the
+moment, which holds whether the first page saw such a transaction or not.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, exists, false, func, null, or_, select
 
-from jobs.clock import settled_at
+from jobs.clock import Moment, settle
 from jobs.errors import InvalidCursorError
 from jobs.model import JobFilter, JobSummary, Page
 from jobs.store.base import Concern
@@ -31,11 +36,11 @@ class _Order:
     key_type: type
     null_as: Any = None
 
-    def key(self, as_of: float | None) -> ColumnElement[Any]:
+    def key(self, as_of: Moment | None) -> ColumnElement[Any]:
         """What is sorted by, as it is or as it was."""
         column = self.column
         if column is jobs.c.finished_at and as_of is not None:
-            column = case((column < as_of, column), else_=null())
+            column = case((column < as_of.settled, column), else_=null())
         return column if self.null_as is None else func.coalesce(column, self.null_as)
 
 
@@ -50,6 +55,23 @@ _ORDERS = {
 
 SORTS = tuple(_ORDERS)
 """The orders that `Listing.list` knows."""
+
+
+def may_move(sort: str, states: Collection[str]) -> bool:
+    """Whether jobs change places in such a list, or leave it, when they change."""
+    return _ORDERS[sort].column is jobs.c.finished_at or bool(states)
+
+
+def read_place(after: str, sort: str, *, needs_moment: bool) -> Cursor:
+    """Return the place that a cursor of such a list names.
+
+    Raises:
+        InvalidCursorError: It is not a cursor of a list in this order.
+    """
+    last = read_cursor(after, sort, _ORDERS[sort].key_type)
+    if needs_moment and last.as_of is None:
+        raise InvalidCursorError
+    return last
 
 
 class Listing(Concern):
@@ -75,21 +97,19 @@ class Listing(Concern):
         Raises:
             InvalidCursorError: ``after`` is not a cursor of a list in this order.
         """
-        job_filter, order = job_filter or JobFilter(), _ORDERS[sort]
-        may_move = order.column is jobs.c.finished_at or bool(job_filter.states)
+        job_filter = job_filter or JobFilter()
+        needs_moment = may_move(sort, job_filter.states)
         if after is not None:
-            last = read_cursor(after, sort, order.key_type)
-            if may_move and last.as_of is None:
-                raise InvalidCursorError
+            last = read_place(after, sort, needs_moment=needs_moment)
             return self._page(tenant, job_filter, sort, last, last.as_of, limit)
         page = self._page(tenant, job_filter, sort, None, None, limit)
-        if page.has_more and may_move:
+        if page.has_more and needs_moment:
             # Read again, as all pages that follow will be.
-            return self._page(tenant, job_filter, sort, None, settled_at(self._database), limit)
+            return self._page(tenant, job_filter, sort, None, settle(self._database), limit)
         return page
 
     def _page(
-        self, tenant: str, job_filter: JobFilter, sort: str, last: Cursor | None, as_of: float | None, limit: int
+        self, tenant: str, job_filter: JobFilter, sort: str, last: Cursor | None, as_of: Moment | None, limit: int
     ) -> Page[JobSummary]:
         """The page behind the cursor, of the list as it is or as it was."""
         order = _ORDERS[sort]
@@ -106,15 +126,15 @@ class Listing(Concern):
         return Page([summary_from_row(row) for row in rows], next_after)
 
 
-def _conditions(wanted: JobFilter, as_of: float | None) -> list[ColumnElement[bool]]:
+def _conditions(wanted: JobFilter, as_of: Moment | None) -> list[ColumnElement[bool]]:
     texts = [wanted.name or "", wanted.sweep_id or "", *(text for label in wanted.labels for text in label)]
     if any("\0" in text for text in texts):
         return [false()]  # PostgreSQL has no text with NUL, and raises at it
     conditions: list[ColumnElement[bool]] = []
     if as_of is not None:
-        conditions.append(jobs.c.created_at < as_of)
+        conditions.append(jobs.c.created_at <= as_of.at)
     if wanted.states:
-        conditions.append(_state(as_of).in_(sorted(wanted.states)))
+        conditions.append(_is_in(sorted(wanted.states), as_of))
     if wanted.name is not None:
         conditions.append(jobs.c.name == wanted.name)
     if wanted.sweep_id is not None:
@@ -129,14 +149,18 @@ def _conditions(wanted: JobFilter, as_of: float | None) -> list[ColumnElement[bo
     return conditions
 
 
-def _state(as_of: float | None) -> ColumnElement[str]:
-    """A job's state, as it is or as its log says that it was."""
+def _is_in(states: Sequence[str], as_of: Moment | None) -> ColumnElement[bool]:
+    """Whether a job is in one of these states; or else, by its log, was at any time from the settled to the moment."""
     if as_of is None:
-        return jobs.c.state
-    log = select(records.c.body["state"].as_string())
-    log = log.where(records.c.job_id == jobs.c.id, records.c.kind == "state", records.c.at < as_of)
-    was = log.order_by(records.c.seq.desc()).limit(1).scalar_subquery()
-    return case((jobs.c.updated_at < as_of, jobs.c.state), else_=was)
+        return jobs.c.state.in_(states)
+    earlier = records.alias()
+    of_job = (earlier.c.job_id == records.c.job_id, earlier.c.kind == "state", earlier.c.at < as_of.settled)
+    settled_seq = select(func.coalesce(func.max(earlier.c.seq), 0)).where(*of_job).scalar_subquery()
+    since = (records.c.seq >= settled_seq, records.c.at <= as_of.at)
+    is_one = records.c.body["state"].as_string().in_(states)
+    was = exists().where(records.c.job_id == jobs.c.id, records.c.kind == "state", *since, is_one)
+    # What has not changed since needs no look at its log.
+    return case((jobs.c.updated_at < as_of.settled, jobs.c.state.in_(states)), else_=was)
 
 
 def _behind(key: ColumnElement[Any], descending: bool, last: Cursor) -> ColumnElement[bool]:

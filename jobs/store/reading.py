@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Connection, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, select, tuple_
 
 from jobs.errors import ArtifactNotFoundError, JobNotFoundError
 from jobs.model import ArtifactRow, Job, LogHead, RecordRow
@@ -13,12 +13,10 @@ from jobs.store.rows import JOB_COLUMNS, AnyRow, is_job, job_from_row
 from jobs.tables import artifacts, jobs, records, runs
 
 _NUM_VALUES_PER_QUERY = 500
-_MAX_SEQ = 2**31 - 1
-T = TypeVar("T")
-
-
 _NUM_SHOWN = 3
 """Of what there is, where something is asked for that is not there."""
+_MAX_SEQ = 2**31 - 1
+T = TypeVar("T")
 
 
 class Reading(Concern):
@@ -51,15 +49,6 @@ class Reading(Concern):
         with self._database.read() as connection:
             row = _owned(connection, tenant, job_id)
         return LogHead(JobState(row.state), row.last_seq)
-
-    def last_seq(self, tenant: str, job_id: str) -> int:
-        """Return the number of a job's newest record.
-
-        Raises:
-            JobNotFoundError: There is none, or it is another tenant's.
-        """
-        with self._database.read() as connection:
-            return int(_owned(connection, tenant, job_id).last_seq)
 
     def records(
         self,
@@ -130,8 +119,13 @@ class Reading(Concern):
 
 def no_such_job(connection: Connection, tenant: str, job_id: str) -> JobNotFoundError:
     """Return the error of a job that the tenant does not have, with some that it has."""
-    query = select(jobs.c.id).where(jobs.c.tenant == tenant).order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
-    return JobNotFoundError(job_id, list(connection.execute(query.limit(_NUM_SHOWN)).scalars()))
+    return JobNotFoundError(job_id, newest_ids(connection, jobs, tenant))
+
+
+def newest_ids(connection: Connection, table: Table, tenant: str) -> list[str]:
+    """Return the ids of the tenant's newest few rows, to be named where one is asked for that is not there."""
+    query = select(table.c.id).where(table.c.tenant == tenant).order_by(table.c.created_at.desc(), table.c.id.desc())
+    return list(connection.execute(query.limit(_NUM_SHOWN)).scalars())
 
 
 def _artifacts_of(connection: Connection, job_id: str) -> list[ArtifactRow]:

@@ -84,14 +84,19 @@ class Recovery(Concern):
         Returns:
             The ids whose checkpoints may be deleted now: no rerun goes on from one, or will.
         """
+        gone: set[str] = set()
+        for start in range(0, len(owner_ids), _NUM_OWNERS_PER_QUERY):
+            gone |= self._forget_some(owner_ids[start : start + _NUM_OWNERS_PER_QUERY])
+        return gone
+
+    def _forget_some(self, owner_ids: Sequence[str]) -> set[str]:
+        # Few statements, for no index helps any of them, and a transaction of its own: others write in between.
         owner = jobs.c.checkpoint["owner"].as_string()
         ended = jobs.c.state.in_([state.value for state in TERMINAL])
         with self._database.write() as connection:
-            for start in range(0, len(owner_ids), _NUM_OWNERS_PER_QUERY):
-                lock_jobs(connection, owner.in_(owner_ids[start : start + _NUM_OWNERS_PER_QUERY]), ended)
+            lock_jobs(connection, owner.in_(owner_ids), ended)
             gone = set(owner_ids) - read_needed_owners(connection, owner_ids)
-            for owner_id in sorted(gone):
-                connection.execute(update(jobs).where(owner == owner_id, ended).values(checkpoint=None))
+            connection.execute(update(jobs).where(owner.in_(sorted(gone)), ended).values(checkpoint=None))
         return gone
 
     def due_jobs(self, limit: int = 100) -> list[str]:

@@ -17,10 +17,20 @@ from jobs.model import (
 from jobs.states import SWEEP_TERMINAL, JobState, Reason, sweep_state
 from jobs.store.base import Concern
 from jobs.store.cursors import Cursor, read_cursor, write_cursor
+from jobs.store.reading import newest_ids
 from jobs.store.rows import AnyRow
 from jobs.tables import jobs, sweep_rungs, sweeps
 
 _ORDER = "-created_at"
+
+
+def read_sweep_place(after: str) -> Cursor:
+    """Return the place that a cursor of a list of sweeps names.
+
+    Raises:
+        InvalidCursorError: It is not one.
+    """
+    return read_cursor(after, _ORDER, float)
 
 
 class SweepReading(Concern):
@@ -45,7 +55,7 @@ class SweepReading(Concern):
         """
         conditions = [sweeps.c.tenant == tenant, *_conditions(wanted or SweepFilter())]
         if after is not None:
-            last = read_cursor(after, _ORDER, float)
+            last = read_sweep_place(after)
             same = and_(sweeps.c.created_at == last.value, sweeps.c.id < last.row_id)
             conditions.append(or_(sweeps.c.created_at < last.value, same))
         query = select(sweeps).where(*conditions).order_by(sweeps.c.created_at.desc(), sweeps.c.id.desc())
@@ -85,8 +95,7 @@ def owned_sweep(connection: Connection, tenant: str, sweep_id: str) -> AnyRow:
     owned = false() if "\0" in sweep_id else (sweeps.c.id == sweep_id) & (sweeps.c.tenant == tenant)
     row = connection.execute(select(sweeps).where(owned)).one_or_none()
     if row is None:
-        newest = select(sweeps.c.id).where(sweeps.c.tenant == tenant).order_by(sweeps.c.created_at.desc()).limit(3)
-        raise SweepNotFoundError(sweep_id, list(connection.execute(newest).scalars()))
+        raise SweepNotFoundError(sweep_id, newest_ids(connection, sweeps, tenant))
     return row
 
 

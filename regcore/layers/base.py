@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
+from regcore.doubts import Doubt, RunShape
 from regcore.frozen import Fusible
 from regcore.streams import stream_seed
 
@@ -40,6 +41,10 @@ class Layer(Fusible):
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
         """Its parameters and their shapes, without a member axis."""
         return {}
+
+    def doubts(self, run: RunShape) -> Iterator[Doubt]:
+        """What is doubtful of it by itself in such a run."""
+        yield from ()
 
     def initialise(self, parameter: str, input_shape: Shape, stream: Generator) -> Tensor:
         """First values of one parameter of one member, float64, without a member axis."""

@@ -5,14 +5,20 @@ Source: Srivastava et al. 2014, Dropout: a simple way to prevent neural networks
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from regcore.doubts import Doubt, RunShape
 from regcore.layers.base import Layer, LayerContext, Shape
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+
+_LARGE_SHARE: Final = 0.95
+"""Of the 32 units of an ordinary hidden layer it leaves one or two."""
 
 
 class Dropout(Layer):
@@ -26,6 +32,16 @@ class Dropout(Layer):
     kind: Literal["dropout"] = "dropout"
     p: float = Field(default=0.5, ge=0, lt=1)
     """Probability that a value is dropped."""
+
+    def doubts(self, run: RunShape) -> Iterator[Doubt]:
+        if self.p >= _LARGE_SHARE:
+            yield Doubt(
+                "/p",
+                "drops_nearly_all",
+                f"of 1,000 values {1000 * (1 - self.p):.3g} are kept in a step, each multiplied by "
+                f"{1 / (1 - self.p):.3g}: few networks train so.",
+                "Lower p, e.g. to 0.5.",
+            )
 
     def module(self, input_shape: Shape) -> nn.Module:
         from torch import nn

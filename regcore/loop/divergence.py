@@ -4,12 +4,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from regcore.errors import DivergedError
+from regcore.parts import parts_of
 from regcore.plan import Plan
 from regcore.remedies import remedies
 from regcore.schedule import Moment
 
 
-def diverged(plan: Plan, history: Sequence[Mapping[str, Any]], selected_epoch: int, step: int) -> DivergedError:
+def diverged(
+    plan: Plan, history: Sequence[Mapping[str, Any]], selected_epoch: int, *, step: int, num_updates: int
+) -> DivergedError:
     """The error of one member.
 
     Args:
@@ -17,10 +20,12 @@ def diverged(plan: Plan, history: Sequence[Mapping[str, Any]], selected_epoch: i
         history: Its evaluations, as bodies of `metrics` records.
         selected_epoch: Whose weights were kept so far; 0 before any was selected.
         step: The first one whose loss was not finite, counted from 1.
+        num_updates: Times that the weights had been moved when that loss was computed; the last of them broke it.
     """
     good = [row for row in history if not row["non_finite"]]
     epoch = (step - 1) // plan.steps_per_epoch + 1
-    causes = remedies(plan.resolved_spec, Moment(step - 1, plan.steps_per_epoch, plan.num_steps))
+    last_update = Moment(max(0, num_updates - 1), plan.steps_per_epoch, plan.num_steps)
+    causes = remedies(plan.resolved_spec, last_update)
     best = _best_epoch(plan, history, selected_epoch)
     return DivergedError(
         f"the training loss became infinite or NaN at step {step}, in epoch {epoch}",
@@ -48,8 +53,8 @@ def _how_to_have(best: Mapping[str, Any], plan: Plan) -> Iterator[str]:
     epoch, spec = best["best_epoch"], plan.resolved_spec
     if epoch is None:
         return
-    schedules = [spec.optimizer.schedule, *(one.strength_schedule for one in spec.regularizers)]
-    ends = ", though its schedule then ends there too" if any(one.follows_length for one in schedules) else ""
+    follows_length = any(part.schedule.follows_length for part in parts_of(spec))
+    ends = ", though its schedule then ends there too" if follows_length else ""
     yield (
         f"Epoch {epoch} was the best before ({best['best_metric']} {best['best_value']:g}): training.epochs {epoch} "
         f"ends with it{ends}."

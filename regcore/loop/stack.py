@@ -122,11 +122,11 @@ class Stack:
         found: list[int] = (~torch.isfinite(self._objective).all(0)).nonzero().flatten().tolist()
         return found
 
-    def first_bad_step(self, position: int) -> int:
-        """The first step of this epoch, counted from 1, whose loss was not finite; the last one where all were."""
+    def first_bad_step(self, position: int) -> int | None:
+        """The first step of this epoch, counted from 1, whose loss was not finite; None where all were."""
         bad = (~torch.isfinite(self._objective[:, position])).nonzero()
         if not len(bad):
-            return self.step
+            return None
         return (self.step - 1) // self._lead.steps_per_epoch * self._lead.steps_per_epoch + int(bad[0]) + 1
 
     @torch.no_grad()

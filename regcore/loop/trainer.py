@@ -184,7 +184,7 @@ class Trainer:
         """Between two steps, where the state is whole."""
         stop = self._control.should_stop()
         if self._checkpointer is not None and (stop or self._checkpointer.due()):
-            self._check_objective()  # a state without hope is not worth a checkpoint
+            self._check_objective()  # save nothing where every member has diverged
             self._checkpointer.save(self.step, epoch, self.state())
         if stop:
             self._tell_progress(at_once=True)
@@ -196,7 +196,7 @@ class Trainer:
         leaving = self._control.leaving()
         if not any(member.key in leaving for member in self.members):
             return
-        # A state without hope is not worth a checkpoint.
+        # Those that have diverged end as such, and are not saved.
         yield from self._end_diverged([k for k in self.stack.lost() if self.members[k].key in leaving])
         positions = [position for position, member in enumerate(self.members) if member.key in leaving]
         for position in positions:
@@ -318,9 +318,13 @@ class Trainer:
             raise _AllDivergedError
 
     def _diverged(self, position: int) -> DivergedError:
-        """Names the first step whose loss was bad; the last one where only the evaluation shows it."""
-        member = self.members[position]
-        return diverged(member.plan, member.history, member.selected_epoch, self.stack.first_bad_step(position))
+        """Names the first step whose loss was bad; the last one where only the evaluation shows it.
+
+        A step's loss is computed before its update, and the evaluation after it.
+        """
+        member, bad = self.members[position], self.stack.first_bad_step(position)
+        step, num_updates = (self.step, self.step) if bad is None else (bad, bad - 1)
+        return diverged(member.plan, member.history, member.selected_epoch, step=step, num_updates=num_updates)
 
 
 def _undefined(metric: str, epoch: int, step: int) -> Record:

@@ -5,6 +5,7 @@ Source: Tieleman & Hinton 2012, Lecture 6.5, Neural Networks for Machine Learnin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -28,6 +29,9 @@ class RMSprop(Optimizer):
         {"learning_rate", "schedule", "alpha", "eps", "momentum"}
     )
 
+    lengthens_steps: ClassVar[tuple[str, ...]] = ("alpha", "momentum")
+    shortens_steps: ClassVar[tuple[str, ...]] = ("eps",)
+
     kind: Literal["rmsprop"] = "rmsprop"
     alpha: float = Field(default=0.99, ge=0, lt=1)
     """Decay of the mean of squared gradients."""
@@ -35,6 +39,10 @@ class RMSprop(Optimizer):
     """Added to the denominator."""
     momentum: float = Field(default=0.0, ge=0, lt=1)
     """μ, on the divided gradient."""
+
+    def gain(self, num_steps: float, gradient: float = 1.0) -> float:
+        divided = gradient / (gradient * math.sqrt(1 - math.pow(self.alpha, num_steps)) + self.eps)
+        return divided * (1 - math.pow(self.momentum, num_steps)) / (1 - self.momentum)
 
     @classmethod
     def bind(cls, members: Sequence[RMSprop], weights: Mapping[str, Tensor]) -> Update:

@@ -5,6 +5,7 @@ Source: Polyak 1964; Sutskever et al. 2013, On the importance of initialization 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
@@ -26,6 +27,8 @@ class SGD(Optimizer):
     source: ClassVar[str] = "Polyak 1964; Sutskever et al. 2013"
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"learning_rate", "schedule", "momentum"})
 
+    lengthens_steps: ClassVar[tuple[str, ...]] = ("momentum",)
+
     kind: Literal["sgd"] = "sgd"
     momentum: float = Field(default=0.9, ge=0, lt=1)
     """μ; 0 is plain gradient descent."""
@@ -39,13 +42,13 @@ class SGD(Optimizer):
         return self
 
     @property
-    def gain(self) -> float:
-        return 1 / (1 - self.momentum)
-
-    @property
     def stability(self) -> float:
         # Where a root of the recurrence's characteristic polynomial leaves the unit circle, through −1.
         return 2 * (1 + self.momentum) / (1 + 2 * self.momentum if self.nesterov else 1)
+
+    def gain(self, num_steps: float, gradient: float = 1.0) -> float:
+        # Nesterov's step has the velocity that one more step of the same gradient would have.
+        return gradient * (1 - math.pow(self.momentum, num_steps + self.nesterov)) / (1 - self.momentum)
 
     @classmethod
     def bind(cls, members: Sequence[SGD], weights: Mapping[str, Tensor]) -> Update:

@@ -62,7 +62,7 @@ class Regularizer(Fusible):
     decays_by_gradient: ClassVar[bool] = False
     """Whether it does so by a gradient λw, which the optimizer then treats as any other."""
     thresholds: ClassVar[tuple[str, ...]] = ()
-    """Fields λ by which every step takes up to ηλ off the size of each weight."""
+    """Fields λ by which every step takes up to ηλ, times the optimizer's gain, off the size of each weight."""
 
     kind: str
 
@@ -77,6 +77,11 @@ class Regularizer(Fusible):
     def needs(self, *, task: str, num_validation_rows: int) -> str | None:
         """What is missing for it to act, with the remedy; None where nothing is."""
         return None
+
+    @property
+    def thresholds_by_gradient(self) -> bool:
+        """Whether it does so by a gradient λ·sign(w), which may take a weight beyond zero."""
+        return False
 
     @property
     def strength_schedule(self) -> Schedule:

@@ -5,10 +5,12 @@ Source: Srivastava et al. 2014, Dropout: a simple way to prevent neural networks
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from regcore.doubts import Doubt, RunShape
 from regcore.layers import Activation, AnyLayer, label_layers
 from regcore.layers import Dropout as DropoutLayer
 from regcore.regularizers.base import Regularizer, Stronger
@@ -29,6 +31,9 @@ class Dropout(Regularizer):
     """Probability that a value is dropped."""
     where: Literal["hidden", "input"] | list[str] = "hidden"
     """`hidden`: after every activation; `input`: before the first layer; or after each of the named layers."""
+
+    def doubts(self, run: RunShape) -> Iterator[Doubt]:
+        yield from DropoutLayer(p=self.p).doubts(run)
 
     def rewrite(self, layers: list[AnyLayer]) -> list[AnyLayer]:
         layer = DropoutLayer(p=self.p)

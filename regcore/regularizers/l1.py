@@ -44,6 +44,10 @@ class L1(WeightRegularizer):
     method: Literal["proximal", "subgradient"] = "proximal"
     """`proximal`: soft threshold after each step, exact zeros. `subgradient`: λ·sign(w) added to the gradient."""
 
+    @property
+    def thresholds_by_gradient(self) -> bool:
+        return self.method == "subgradient"
+
     @classmethod
     def bind(cls, members: Sequence[L1], touched: Sequence[str]) -> Effect:
         return _L1Effect(members, touched)

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import reprlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -14,7 +15,19 @@ from regcore.spec.model import MODELS
 
 _FIELDS: Final[Mapping[str, Sequence[str]]] = {
     "learning_rate": ["lr", "eta", "eta0", "step_size", "learningrate", "learning_rate_init"],
-    "strength": ["lambda", "lam", "alpha", "reg_strength", "coefficient", "coef", "penalty", "weight", "weight_decay"],
+    "strength": [
+        "lambda",
+        "lam",
+        "alpha",
+        "l1",
+        "l2",
+        "reg_strength",
+        "coefficient",
+        "coef",
+        "penalty",
+        "weight",
+        "weight_decay",
+    ],
     "p": ["rate", "prob", "probability", "dropout", "dropout_rate", "drop_rate"],
     "metric": ["monitor"],
     "min_delta": ["delta", "tol", "tolerance"],
@@ -22,9 +35,11 @@ _FIELDS: Final[Mapping[str, Sequence[str]]] = {
     "epochs": ["num_epochs", "n_epochs", "max_epochs", "nb_epoch", "max_iter", "iterations"],
     "batch_size": ["batch", "batchsize", "bs", "minibatch", "mini_batch_size"],
     "seed": ["random_state", "random_seed", "rng"],
+    "split_seed": ["seed", "random_state", "random_seed", "rng"],
     "precision": ["dtype", "amp", "mixed_precision"],
     "hidden": [
         "units",
+        "layers",
         "hidden_layers",
         "hidden_layer_sizes",
         "hidden_sizes",
@@ -45,6 +60,7 @@ _FIELDS: Final[Mapping[str, Sequence[str]]] = {
     "every_epochs": ["step_size", "step", "period"],
     "gamma": ["factor", "decay"],
     "final_factor": ["eta_min", "min_lr"],
+    "alpha": ["rho", "smoothing", "smoothing_constant"],
     "beta1": ["betas", "beta_1"],
     "eps": ["epsilon"],
     "device": ["gpu", "cuda", "use_gpu"],
@@ -92,12 +108,13 @@ _VALUES: Final[Mapping[str, Sequence[str]]] = {
     "regression": ["regressor"],
     "l1": ["lasso"],
     "l2": ["ridge", "tikhonov"],
+    "early_stopping": ["early_stop"],
     "elastic_net": ["l1_l2", "l1l2", "elastic"],
     "mlp": ["dense", "fully_connected", "feedforward", "ffn", "nn", "neural_network"],
     "linear": ["dense", "fc", "logistic", "logistic_regression", "linear_regression", "softmax"],
     "layers": ["sequential"],
-    "step": ["step_lr", "exponential", "multistep"],
-    "cosine": ["cosine_annealing", "cosine_annealing_lr"],
+    "step": ["step_lr", "exponential", "exponential_lr", "exponential_decay", "multistep", "multistep_lr"],
+    "cosine": ["cosine_annealing", "cosine_annealing_lr", "cosine_decay"],
     "silu": ["swish"],
     "full": ["all", "none"],
     "min": ["minimize", "lower"],
@@ -107,13 +124,21 @@ _VALUES: Final[Mapping[str, Sequence[str]]] = {
 }
 """By value of a list of choices, what it is called elsewhere."""
 
+_ELASTIC_NET: Final = "l1 = alpha * l1_ratio and l2 = alpha * (1 - l1_ratio), where alpha is the strength of both"
+
 _ELSEWHERE: Final[Mapping[str, str]] = {
     "weight_decay": 'Use the regularizer {"kind": "weight_decay", "strength": 1e-4}, or optimizer adamw, which has it',
     "betas": "They are beta1 and beta2",
     "shuffle": "Rows are shuffled in each epoch, as training.seed says",
     "verbose": "Follow the job's events instead",
+    "l1_ratio": f"Use the regularizer elastic_net with {_ELASTIC_NET}",
 }
 """What to do about words that are no field's other name."""
+
+_OF_KIND: Final[Mapping[str, tuple[Sequence[str], str]]] = {
+    "elastic_net": (["strength", *_FIELDS["strength"], "l1_ratio", "ratio", "rho"], f"Write {_ELASTIC_NET}"),
+}
+"""By the kind of part, words that stand for several of its fields, and what to do about them."""
 
 _EXAMPLES: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
     "data": [
@@ -125,6 +150,10 @@ _EXAMPLES: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
     "regularizers": [part.example for part in REGULARIZERS.values()],
     "schedule": [{"kind": kind} for kind in ("constant", "cosine", "step")],
     "layers": [{"kind": part.model_fields["kind"].default} for part in LAYERS],
+    "task": [{"kind": "classification"}, {"kind": "regression"}],
+    "resources": [{"device": "cpu"}, {"device": "cuda"}],
+    "strategy": [{"kind": "grid"}, {"kind": "random", "num_trials": 20}, {"kind": "halving"}, {"kind": "ablation"}],
+    "objective": [{"metric": f"validation/{name}"} for name in ("loss", "accuracy", "r2", "mae")],
 }
 """By the field's name, what may be written there, each with what it needs."""
 
@@ -155,23 +184,28 @@ def suggest(received: Any, expected: Iterable[str]) -> str:
     return "" if found is None else f" Did you mean {found!r}?"
 
 
-def say_where(word: str, known: Sequence[str], homes: Mapping[str, str]) -> str:
+def say_where(word: str, known: Sequence[str], homes: Mapping[str, str], kind: Any = None) -> str:
     """What to do about a field that is not where it was written; nothing where nobody knows.
 
     Args:
         word: Its name there.
         known: The fields that there are.
         homes: Where each field of the spec is.
+        kind: Of the object that it was written in; anything where that has none.
     """
+    for known_kind, (words, said) in _OF_KIND.items():
+        if kind == known_kind and letters(word) in map(letters, words):
+            return f" {said}."
     here = same_word(word, known)
     if here is not None:
         return f" Did you mean {here!r}?"
     if letters(word) in map(letters, _ELSEWHERE):
         return f" {next(said for name, said in _ELSEWHERE.items() if letters(name) == letters(word))}."
-    for part in REGULARIZERS.values():
-        if letters(word) == letters(part.example["kind"]):
-            return f" Regularizers are a list: {json.dumps({'regularizers': [part.example]})}."
-    names = [word, *(name for name, others in _FIELDS.items() if letters(word) in map(letters, others))]
+    regularizer = same_word(word, [part.example["kind"] for part in REGULARIZERS.values()])
+    if regularizer is not None:
+        return f" Regularizers are a list: {json.dumps({'regularizers': [REGULARIZERS[regularizer].example]})}."
+    others = [name for name, others in _FIELDS.items() if letters(word) in map(letters, others)]
+    names = [word] if letters(word) in homes else others
     found = [homes[letters(name)] for name in names if letters(name) in homes]
     return f" It is {' or '.join(dict.fromkeys(found))}." if found else suggest(word, known)
 
@@ -184,28 +218,49 @@ def say_how(received: Any, field: str, *, in_list: bool) -> str:
         field: The name of the field that it is in.
         in_list: Whether a list is expected.
     """
+    if in_list and is_number(received):
+        return f" Write {json.dumps([json.loads(received)])}."
     if in_list and isinstance(received, int | float) and not isinstance(received, bool):
         return f" Write {json.dumps([received])}."
     examples = _EXAMPLES.get(field, [])
     words = received if isinstance(received, Mapping) else [received] if isinstance(received, str) else []
-    if in_list and isinstance(received, Mapping) and "kind" in received:
+    if in_list and isinstance(received, Mapping) and received.keys() & {"kind", "pointer"}:
         return " Put it into a list."
-    fitting = [found for word in words if (found := _example(word, examples)) is not None]
+    fitting = [found for word in words if (found := _example(word, examples, meant)) is not None]
     if not fitting:
         return f" Write for example {json.dumps(examples[0])}." if examples and not in_list else ""
     return f" Write {json.dumps(fitting if in_list else fitting[0])}."
 
 
-def _example(word: str, examples: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    named = {str(one.get("name", one["kind"])): one for one in examples}
-    kinds = {one["kind"]: one for one in reversed(examples)}
-    found = meant(word, [*named, *kinds])
-    return None if found is None else named.get(found, kinds.get(found))
+def say_kind(received: Any, field: str) -> str:
+    """How to write an object whose kind is missing, or is a word of another field; nothing where nobody knows.
+
+    Args:
+        received: The object, which may say its kind in any name or value; or the word.
+        field: The name of the field that it is in.
+    """
+    given = received if isinstance(received, Mapping) else {"kind": received}
+    words = [*((value, name) for name, value in given.items()), *((name, "kind") for name in given)]
+    for word, name in words:
+        found = _example(word, _EXAMPLES.get(field, []), same_word) if isinstance(word, str) else None
+        if found is not None:
+            instead = "" if name in found else f"kind instead of {name}, "
+            return f" Write {instead}for example {json.dumps(found)}."
+    return ""
+
+
+def _example(
+    word: str, examples: Sequence[Mapping[str, Any]], find: Callable[[str, Iterable[str]], str | None]
+) -> Mapping[str, Any] | None:
+    """The first example that has the word in it."""
+    found = find(word, [value for one in examples for value in one.values() if isinstance(value, str)])
+    return next((one for one in examples if found in one.values()), None) if found is not None else None
 
 
 def letters(word: Any) -> str:
     """A word however it is spelt: `ReLU`, `early-stopping`, `BatchSize`."""
-    return "".join(letter for letter in str(word).lower() if letter.isalnum())
+    text = word if isinstance(word, str) else reprlib.repr(word)
+    return "".join(letter for letter in text.lower() if letter.isalnum())
 
 
 def is_number(received: Any) -> bool:

@@ -1,13 +1,14 @@
 """A spec without what is wrong in it, so that what its other fields say together can be looked at too."""
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Final
 
 from jsonpointer import JsonPointer
 
 from regcore.errors import FieldError, SpecError
+from regcore.json_values import plain
+from regcore.spec.hints import meant
 from regcore.spec.job import JobSpec
 from regcore.spec.validation import json_pointer, parse_spec
 
@@ -16,21 +17,46 @@ _ROUNDS: Final = 4
 _STAND_IN: Final = {"kind": "linear"}
 """For a model of which nothing is known."""
 
+_EPOCH: Final = (
+    "/data/test_fraction",
+    "/data/validation_fraction",
+    "/data/train_limit",
+    "/training/batch_size",
+    "/training/grad_accumulation",
+)
+"""What the number of steps in an epoch follows from, besides the data set, without which no spec is mended."""
 _RESTS_ON: Final = {
-    "matches_nothing": ("/model",),
-    "batch_too_large": ("/data",),
-    "limit_too_large": ("/data",),
-    "empty_split": ("/data",),
-    "cannot_apply": ("/data", "/task"),
-    "task_mismatch": (),
-    "loss_mismatch": ("/task",),
-    "wrong_length": ("/task",),
-    "invalid_model": ("/model", "/task", "/regularizers"),
-    "doubled": (),
-    "out_of_range": ("/data", "/training"),
+    "matches_nothing": (
+        "{part}/select",
+        "{part}/where",
+        "/model/kind",
+        "/model/hidden",
+        "/model/layers",
+        "/model/bias",
+    ),
+    "batch_too_large": _EPOCH[:4],
+    "limit_too_large": ("/data/train_limit", *_EPOCH[:2]),
+    "empty_split": _EPOCH[:3],
+    "cannot_apply": ("{part}/kind", "{part}/metric", *_EPOCH[:2]),
+    "task_mismatch": ("{place}",),
+    "loss_mismatch": ("{place}",),
+    "wrong_length": ("{place}",),
+    "invalid_model": ("/model", "/task/loss"),
+    "doubled": ("{part}/kind",),
+    "out_of_range": ("{part}/schedule", "/training/epochs", *_EPOCH),
 }
-"""By a problem's code, the parts of the spec besides its own place that it follows from."""
-_RESTS_ON_MOST: Final = ("/data", "/task", "/model", "/training")
+"""By a problem's code, the places that it follows from: its own, fields of the part that it is in, and of others.
+
+Any other problem may follow from anything.
+"""
+_CEILINGS_REST_ON: Final = {
+    "/training/epochs": ("/training/epochs", *_EPOCH),
+    "/model/hidden": ("/model/kind", "/model/hidden"),
+    "/model": ("/model", "/task/loss", "/regularizers"),
+}
+"""The same of what is beyond a ceiling, by its place."""
+_NO_FIELDS: Final = ("unknown_field", "invalid_key")
+"""Codes of names that no part has: without them the spec says what it said, but for what they may stand for."""
 
 
 @dataclass(frozen=True)
@@ -40,38 +66,65 @@ class Mended:
     Attributes:
         spec: With defaults for what was wrong.
         wrong: Where that was.
+        unknown: Names that are no field's, of which each may be meant for one.
         kept: Positions that its regularizers had.
     """
 
     spec: JobSpec
     wrong: Sequence[str]
+    unknown: Sequence[str]
     kept: Sequence[int]
 
     def also_wrong(self, problems: Sequence[FieldError]) -> list[FieldError]:
         """The problems of what is left that are problems of the whole too, with the places that they have there."""
-        placed = [FieldError(_as_sent(one.pointer, self.kept), one.code, one.message) for one in problems]
-        return [one for one in placed if not self._is_doubtful(one)]
+        return [
+            FieldError(_as_sent(one.pointer, self.kept), one.code, one.message)
+            for one in problems
+            if not any(map(self._is_doubtful, self._rests_on(one)))
+        ]
 
-    def _is_doubtful(self, problem: FieldError) -> bool:
-        """Whether another value in a place that was wrong might make it go away."""
-        places = (problem.pointer, *_RESTS_ON.get(problem.code, _RESTS_ON_MOST))
-        return any(_is_in(wrong, place) or _is_in(place, wrong) for wrong in self.wrong for place in places)
+    def _rests_on(self, problem: FieldError) -> list[str]:
+        """The places of what was sent that the problem follows from."""
+        place = problem.pointer
+        parts = JsonPointer(place).parts
+        in_list = parts[:1] == ["regularizers"]
+        part = json_pointer(parts[: 1 + in_list])
+        rule = _CEILINGS_REST_ON[place] if problem.code == "over_ceiling" else _RESTS_ON.get(problem.code, ("",))
+        found = [one.format(part=part, place=place) for one in rule]
+        owner = self.spec.regularizers[int(parts[1])] if in_list else self.spec.optimizer
+        if problem.code == "out_of_range":
+            found += [f"{part}/{field}" for field in owner.scheduled]
+        if problem.code == "matches_nothing" and isinstance(getattr(owner, "where", None), list):
+            found.append("/regularizers")  # whose layers have names too
+        return [_as_sent(one, self.kept) for one in found]
+
+    def _is_doubtful(self, place: str) -> bool:
+        """Whether this place was wrong, or is what an unknown name may have been meant for."""
+        names = [name for name in JsonPointer(place).parts if not name.isdigit()]
+        return any(_is_in(wrong, place) or _is_in(place, wrong) for wrong in self.wrong) or any(
+            meant(name, names) is not None for name in self.unknown
+        )
 
 
 def mend(body: Any, errors: Sequence[FieldError]) -> Mended | None:
     """Take out what is wrong, and what cannot be without it; None where too little is left.
 
     Args:
-        body: JSON.
+        body: JSON, or what a script takes for it.
         errors: From `parse_spec`.
     """
-    if not isinstance(body, dict):
+    rest = plain(body)  # a copy
+    if not isinstance(rest, dict):
         return None
-    rest = deepcopy(body)
-    wrong = [error.pointer for error in errors]
+    wrong: list[str] = []
+    unknown: list[str] = []
     for _ in range(_ROUNDS):
-        for pointer in wrong:
+        for parts in [JsonPointer(one.pointer).parts for one in errors if one.code in _NO_FIELDS]:
+            _remove(rest, parts)
+            unknown.append(parts[-1])
+        for pointer in [one.pointer for one in errors if one.code not in _NO_FIELDS]:
             _take_out(rest, JsonPointer(pointer).parts)
+            wrong.append(pointer)
         if "model" not in rest:
             rest["model"] = _STAND_IN
             wrong.append("/model")
@@ -80,29 +133,43 @@ def mend(body: Any, errors: Sequence[FieldError]) -> Mended | None:
         try:
             spec = parse_spec({**rest, "regularizers": [given[position] for position in kept]})
         except SpecError as error:
-            wrong += [_as_sent(one.pointer, kept) for one in error.errors]
+            errors = [FieldError(_as_sent(one.pointer, kept), one.code, one.message) for one in error.errors]
         else:
-            return Mended(spec, wrong, kept)
+            return Mended(spec, wrong, unknown, kept)
     return None
 
 
+def _remove(rest: Any, parts: Sequence[str]) -> None:
+    """Remove a key that is there, and nothing else."""
+    *outer, last = parts
+    node = rest
+    for part in outer:
+        node = node[int(part) if isinstance(node, list) else part]
+    for key in [key for key in node if str(key) == last]:
+        del node[key]
+
+
 def _take_out(rest: Any, parts: Sequence[str]) -> None:
-    """Take out a place, or what lacks it. Of lists the whole, but for a regularizer, which leaves None behind."""
+    """Take out a place, or what lacks it. Of lists the whole, but for a regularizer, which leaves None behind.
+
+    Nothing is done where something around the place has gone already.
+    """
     holder: Any = None
-    last: str | int = ""
+    last: Any = None
     node = rest
     for depth, part in enumerate(parts):
         if isinstance(node, list) and not (depth == 1 and parts[0] == "regularizers"):
             break
-        key = int(part) if isinstance(node, list) else part
-        is_there = isinstance(node, list) or (isinstance(node, dict) and key in node)
-        if not is_there:
+        key: Any = int(part) if isinstance(node, list) else part
+        if isinstance(node, dict) and key not in node and depth == len(parts) - 1:
             break
+        if not isinstance(node, list) and not (isinstance(node, dict) and key in node):
+            return
         holder, last, node = node, key, node[key]
     if isinstance(holder, list):
-        holder[int(last)] = None
+        holder[last] = None
     elif holder is not None:
-        holder.pop(last, None)
+        del holder[last]
 
 
 def _as_sent(pointer: str, kept: Sequence[int]) -> str:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from regcore.errors import FieldError, SpecError
 from regcore.frozen import Frozen
+from regcore.json_values import checked
 from regcore.spec.hints import suggest
 from regcore.spec.validation import json_pointer, parse_as, shown
 
@@ -38,6 +39,10 @@ Pointer = Annotated[
 ]
 
 
+AnyJson = Annotated[Any, AfterValidator(checked)]
+"""Any value, which is put into a spec before it is looked at."""
+
+
 class _Operation(Frozen):
     # What an operation does not define is ignored: RFC 6902, §4.
     model_config = ConfigDict(extra="ignore")
@@ -50,7 +55,7 @@ class AddOperation(_Operation):
     """Puts a value into an object or list, before the item that is there; `-` is the place behind the last."""
 
     op: Literal["add"]
-    value: Any
+    value: AnyJson
 
 
 class RemoveOperation(_Operation):
@@ -63,7 +68,7 @@ class ReplaceOperation(_Operation):
     """Puts another value in the place of one that is there."""
 
     op: Literal["replace"]
-    value: Any
+    value: AnyJson
 
 
 class MoveOperation(_Operation):
@@ -84,7 +89,7 @@ class TestOperation(_Operation):
     """Refuses the whole patch unless the value is there."""
 
     op: Literal["test"]
-    value: Any
+    value: AnyJson
 
 
 Operation = Annotated[

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, reduce
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from regcore.errors import FieldError, SpecError
 from regcore.json_values import plain
-from regcore.spec.hints import is_number, letters, say_how, say_where, suggest
+from regcore.spec.hints import is_number, letters, say_how, say_kind, say_where, suggest
 from regcore.spec.job import JobSpec
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -69,7 +69,7 @@ def explain_errors(
     """Pydantic's errors about `body`, as FieldErrors. One place is named once, however many union branches failed."""
     explained: dict[str, FieldError] = {}
     for error in errors:
-        path = _walk(error, body)
+        path = _walk(error, body, model)
         found = _explain(error, path, body, model)
         known = explained.get(found.pointer)
         if known is not None and known.message != found.message:
@@ -84,16 +84,23 @@ def json_pointer(path: Iterable[str | int]) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
 
 
-def _walk(error: Mapping[str, Any], body: Any) -> list[str | int]:
+def _walk(error: Mapping[str, Any], body: Any, model: type[BaseModel]) -> list[str | int]:
     """The path in the body: pydantic also names the union branch it was in, which is no key of anyone's JSON."""
     path: list[str | int] = []
     node = body
+    is_branch = False
     for part in error["loc"]:
+        is_branch = not is_branch and "discriminator" in _field_at(path, body, model)
         is_key = (isinstance(node, Mapping) and part in node) or (isinstance(node, Sequence) and isinstance(part, int))
-        if is_key and not isinstance(node, str):
+        if is_key and not is_branch and not isinstance(node, str):
             node = _item(node, part)
             path.append(part)
-    return [*path, error["loc"][-1]] if error["type"] == "missing" else path
+    name = {"missing": error["loc"][-1:], "invalid_key": (error.get("input"),)}.get(error["type"], ())
+    return path if path[-1:] == [*name] else [*path, *map(_as_part, name)]
+
+
+def _as_part(name: Any) -> str | int:
+    return name if isinstance(name, int) else str(name)
 
 
 def _item(node: Any, part: str | int) -> Any:
@@ -105,22 +112,29 @@ def _item(node: Any, part: str | int) -> Any:
 
 def _explain(error: Mapping[str, Any], path: list[str | int], body: Any, model: type[BaseModel]) -> FieldError:
     kind, context, pointer = error["type"], error.get("ctx", {}), json_pointer(path)
-    where = ".".join(str(part) for part in path) or "the body"
+    where = _in_words(path)
+    field = next((part for part in reversed(path) if isinstance(part, str)), "")
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         tag = context["discriminator"].strip("'")
         if "expected_tags" not in context:
             kinds = ", ".join(_schema_at(path, body, model).get("discriminator", {}).get("mapping", {}))
             message = f"{where}.{tag} is required and is missing. Add it: one of {kinds}."
-            return FieldError(f"{pointer}/{tag}", _CODES[kind], message)
+            return FieldError(f"{pointer}/{tag}", _CODES[kind], message + say_kind(error.get("input"), field))
         expected = [name.strip().strip("'") for name in context["expected_tags"].split(",")]
-        received = context["tag"]
+        received = _item(_at(body, path), tag)
         message = f"{where}.{tag} must be one of {', '.join(expected)}; received {shown(received)}."
-        return FieldError(f"{pointer}/{tag}", _CODES[kind], message + suggest(received, expected))
+        hint = suggest(received, expected) or say_kind(received, field)
+        return FieldError(f"{pointer}/{tag}", _CODES[kind], message + hint)
     if kind == "extra_forbidden":
         known = _known_fields(path, body, model)
         fields = f"; there are {', '.join(known)}" if known else ""
         message = f"{where} is not a field here{fields}. Remove it, or correct its name."
-        return FieldError(pointer, _CODES[kind], message + say_where(str(path[-1]), known, _homes(model)))
+        own_kind = _item(_at(body, path[:-1]), "kind")
+        return FieldError(pointer, _CODES[kind], message + say_where(str(path[-1]), known, _homes(model), own_kind))
+    if kind == "invalid_key" or _is_name(error, path):
+        rule = _as_phrase(error["msg"]) if kind == "string_pattern_mismatch" else "must be text"
+        message = f"each name in {_in_words(path[:-1])} {rule}; received {shown(error.get('input'))}. Correct the name."
+        return FieldError(pointer, kind, message)
     if kind == "missing":
         return FieldError(pointer, _CODES[kind], f"{where} is required and is missing. Add it.")
     if kind == "literal_error":
@@ -132,11 +146,24 @@ def _explain(error: Mapping[str, Any], path: list[str | int], body: Any, model: 
     rule = _PHRASES[kind].format(**context) if kind in _PHRASES else _as_phrase(error["msg"])
     message = f"{where} {rule}; received {shown(error.get('input'))}. Correct the value."
     if kind in _OF_PARTS:
-        field = next((part for part in reversed(path) if isinstance(part, str)), "")
         message += say_how(error.get("input"), field, in_list=kind == "list_type")
     if kind in _OF_NUMBERS and is_number(error.get("input")):
         message += " Write it without quotes."
     return FieldError(pointer, _CODES.get(kind, kind), message)
+
+
+def _in_words(path: Sequence[str | int]) -> str:
+    """`regularizers.0.strength`; an empty name in quotes."""
+    return ".".join(str(part) or '""' for part in path) or "the body"
+
+
+def _is_name(error: Mapping[str, Any], path: Sequence[str | int]) -> bool:
+    """Whether a name in an object is wrong, and not what it names."""
+    return len(error["loc"]) > len(path) and error["loc"][-1] == "[key]"
+
+
+def _at(body: Any, path: Sequence[str | int]) -> Any:
+    return reduce(_item, path, body)
 
 
 def _as_phrase(said: str) -> str:
@@ -163,13 +190,18 @@ def _known_fields(path: Sequence[str | int], body: Any, model: type[BaseModel]) 
 
 
 def _schema_at(path: Sequence[str | int], body: Any, model: type[BaseModel]) -> Mapping[str, Any]:
-    """The model's own schema of this place; empty where there is none."""
+    """The model's own schema of this place, of the kind that the value there says it is; empty where there is none."""
+    return _resolve(_field_at(path, body, model), _schema(model), _at(body, path))
+
+
+def _field_at(path: Sequence[str | int], body: Any, model: type[BaseModel]) -> Mapping[str, Any]:
+    """The model's own schema of this place, whatever value is there; empty where there is none."""
     root = _schema(model)
-    node = _resolve(root, root, body)
+    node: Mapping[str, Any] = root
     for part in path:
-        child = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, {})
+        node = _resolve(node, root, body)
+        node = node.get("items", {}) if isinstance(part, int) else node.get("properties", {}).get(part, {})
         body = _item(body, part)
-        node = _resolve(child, root, body)
     return node
 
 
@@ -219,12 +251,16 @@ def _resolve(node: Mapping[str, Any], root: Mapping[str, Any], value: Any) -> Ma
     while "$ref" in node:
         node = root["$defs"][node["$ref"].rsplit("/", 1)[-1]]
     if "oneOf" in node and isinstance(value, Mapping):
-        chosen = node.get("discriminator", {}).get("mapping", {}).get(value.get("kind"))
+        kinds = node.get("discriminator", {}).get("mapping", {})
+        chosen = next((kinds[kind] for kind in kinds if kind == value.get("kind")), None)
         return _resolve({"$ref": chosen}, root, value) if chosen else node
     return node
 
 
 def shown(value: Any) -> str:
-    """A value as messages show it: JSON, cut off where it is long."""
-    text = json.dumps(value, default=str, ensure_ascii=False)
+    """A value as messages show it: JSON, cut off where it is long; its type where it cannot be written."""
+    try:
+        text = json.dumps(value, default=str, ensure_ascii=False)
+    except (RecursionError, TypeError, ValueError):
+        return f"a {type(value).__name__}"
     return text if len(text) <= 80 else text[:77] + "..."

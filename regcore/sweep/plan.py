@@ -1,12 +1,13 @@
 """A sweep's members, each planned like a job of its own: before any is stored, all are known to be right."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, Final
 
 from regcore.errors import FieldError, SpecError
 from regcore.lint import SpecWarning
-from regcore.plan import Ceilings, Plan, make_plan
+from regcore.plan import Ceilings, Check, Plan, make_plan
 from regcore.regularizers.early_stopping import MIN_ROWS
 from regcore.spec import parse_spec
 from regcore.spec.subject import subject_of
@@ -56,7 +57,11 @@ class SweepPlan:
 
 
 def plan_sweep(
-    body: Any, ceilings: Ceilings | None = None, max_members: int = 10_000, max_bytes: int = 100_000_000
+    body: Any,
+    ceilings: Ceilings | None = None,
+    max_members: int = 10_000,
+    max_bytes: int = 100_000_000,
+    check: Check = lambda _spec, _plan: [],
 ) -> SweepPlan:
     """Plan a sweep from its JSON.
 
@@ -65,27 +70,30 @@ def plan_sweep(
         ceilings: Limits of each job; None for no limits.
         max_members: The most that it may have.
         max_bytes: What its members' plans may take together, as JSON: a short sweep may ask for very much.
+        check: Says what else is wrong with each job.
 
     Raises:
         SpecError: The sweep, its base or any member is wrong. Errors point into the body, at what put the wrong value
             there; of very many the first twenty are named.
     """
-    try:
-        sweep = parse_sweep(body)
-    except SpecError as error:
-        raise SpecError([*error.errors, *_base_errors(body, ceilings)]) from None
-    base = _plan_base(sweep.base, ceilings)
+    sweep, base = _read(body, ceilings, check)
     resolved_base = base.resolved_spec.model_dump(mode="json")
-    candidates = expand(sweep, resolved_base, max_members)
-    plans = _plan_each(sweep, candidates, ceilings, max_bytes, list(_seed_errors(sweep, resolved_base)))
+    try:
+        candidates = expand(sweep, resolved_base, max_members)
+    except SpecError as error:
+        raise _with_unfit(error, [Candidate(None, sweep.base)], check) from None
+    try:
+        plans = _plan_each(sweep, candidates, ceilings, max_bytes, list(_seed_errors(sweep, resolved_base)))
+    except SpecError as error:
+        raise _with_unfit(error, candidates, check) from None
     problems = [
         *_objective_problems(sweep, plans[0]),
         *_unlike(sweep, base, candidates, plans),
         *_rung_problems(sweep, plans),
+        *_unfit(candidates, plans, check),
     ]
     if problems:
-        each_place_once = {one.pointer: one for one in problems}
-        raise SpecError(list(each_place_once.values())[:_MAX_ERRORS])
+        raise SpecError(_each_place_once(problems)[:_MAX_ERRORS])
     members = [
         member for candidate, plan in zip(candidates, plans, strict=True) for member in _members(sweep, candidate, plan)
     ]
@@ -94,9 +102,22 @@ def plan_sweep(
     return SweepPlan(sweep, candidates, members, [*fewer, *warnings.values()])
 
 
-def _base_errors(body: Any, ceilings: Ceilings | None) -> list[FieldError]:
-    """What is wrong in the base of a sweep that is wrong elsewhere."""
+def _read(body: Any, ceilings: Ceilings | None, check: Check) -> tuple[SweepSpec, Plan]:
+    """The sweep and the plan of its base, or what is wrong in both."""
     base = body.get("base") if isinstance(body, dict) else None
+    try:
+        sweep = parse_sweep(body)
+    except SpecError as error:
+        known = SpecError([*error.errors, *_base_errors(base, ceilings)])
+        raise _with_unfit(known, [Candidate(None, base)], check) from None
+    try:
+        return sweep, _plan_base(sweep.base, ceilings)
+    except SpecError as error:
+        raise _with_unfit(error, [Candidate(None, base)], check) from None
+
+
+def _base_errors(base: Any, ceilings: Ceilings | None) -> list[FieldError]:
+    """What is wrong in the base of a sweep that is wrong elsewhere."""
     if not isinstance(base, dict):
         return []  # which has been said
     try:
@@ -104,6 +125,28 @@ def _base_errors(body: Any, ceilings: Ceilings | None) -> list[FieldError]:
     except SpecError as error:
         return error.errors
     return []
+
+
+def _unfit(candidates: Sequence[Candidate], plans: Sequence[Plan], check: Check) -> Iterator[FieldError]:
+    """What else is wrong with each candidate. Where any is wrong by itself, there are no plans."""
+    for candidate, plan in zip_longest(candidates, plans):
+        for one in check(candidate.spec, plan):
+            yield candidate.explain(one)
+
+
+def _with_unfit(error: SpecError, candidates: Sequence[Candidate], check: Check) -> SpecError:
+    """An error with what else is wrong with the candidates, at places of which nothing is said yet."""
+    known = {one.pointer for one in error.errors}
+    more = _each_place_once(one for one in _unfit(candidates, [], check) if one.pointer not in known)
+    return SpecError([*error.errors, *more[:_MAX_ERRORS]])
+
+
+def _each_place_once(errors: Iterable[FieldError]) -> list[FieldError]:
+    """The first error of each place."""
+    first: dict[str, FieldError] = {}
+    for one in errors:
+        first.setdefault(one.pointer, one)
+    return list(first.values())
 
 
 def _plan_base(base: Mapping[str, Any], ceilings: Ceilings | None) -> Plan:

@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 from regcore.errors import FieldError, SpecError
 from regcore.frozen import Frozen
 from regcore.spec.job import JobName, Labels
-from regcore.spec.patch import Patch, Pointer
+from regcore.spec.patch import AnyJson, Patch, Pointer
 from regcore.spec.validation import parse_as
 
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
@@ -42,7 +42,7 @@ class Axis(Frozen):
 
     pointer: Pointer
     """JSON Pointer into the base's `resolved_spec`; `-` at its end is the place behind a list's last item."""
-    values: Annotated[list[Any], Field(min_length=1, max_length=10_000)] | None = None
+    values: Annotated[list[AnyJson], Field(min_length=1, max_length=10_000)] | None = None
     """Any JSON, each once: 1 and 1.0 are one value. null removes what is there, and puts nothing where nothing is."""
     range: Range | None = None
     """Numbers; rounded where the field takes whole ones alone."""

@@ -251,3 +251,14 @@ def free_tcp_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def stopped(running: tuple[str, int], services: Services) -> str:
+    """A job that was cancelled after it had saved a checkpoint."""
+    job_id, run_id = running
+    body = {"run_id": run_id, "step": 7, "epoch": 1, "name": "step-0000000007", "size_bytes": 10}
+    append(services.store, run_id, job_id, [NewRecord("checkpoint", body, 1_700_000_000.0, key="step:7")])
+    services.store.request_cancel("default", job_id)
+    finish(services.store, run_id, job_id, JobState.CANCELLED)
+    return job_id

@@ -2,9 +2,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 from pydantic import ValidationError
 
-from api.errors import ProblemError
 from api.queries import EventsQuery, ListQuery, MetricsQuery, NoQuery, SubmitQuery, make_filter, split_commas
 from jobs.model import JobFilter
 from jobs.states import JobState
@@ -59,10 +59,24 @@ def test_the_beginning_of_time_restricts_too() -> None:
     [({"state": ["done"]}, "state"), ({"label": ["team"]}, "label"), ({"label": [":x"]}, "label")],
 )
 def test_a_wrong_word_is_a_problem_of_its_parameter(wrong: dict[str, Any], parameter: str) -> None:
-    with pytest.raises(ProblemError) as caught:
-        make_filter(ListQuery(**wrong))
+    with pytest.raises(ValidationError) as caught:
+        ListQuery(**wrong)
 
-    assert [error.parameter for error in caught.value.errors] == [parameter]
+    assert [error["loc"] for error in caught.value.errors()] == [(parameter,)]
+
+
+def test_every_wrong_parameter_is_named_at_once(client: TestClient, problem_of: Any) -> None:
+    of_jobs = "/v1/jobs?limit=0&state=queued,foo&label=team&created_before=now&after=abc&no_such=1"
+    of_sweeps = "/v1/sweeps?limit=0&label=team&after=abc&name=x"
+
+    for path, named in [
+        (of_jobs, ["state", "label", "created_before", "after", "limit", "no_such"]),
+        ("/v1/jobs?sort=size&after=abc", ["sort"]),
+        ("/v1/jobs?sort=-finished_at&after=abc&state=foo", ["state", "after"]),
+        (of_sweeps, ["label", "after", "limit"]),
+    ]:
+        problem = problem_of(client.get(path), 422, "invalid_parameter")
+        assert [error["parameter"] for error in problem["errors"]] == named
 
 
 def test_a_list_is_sorted_as_the_store_can() -> None:

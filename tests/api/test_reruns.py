@@ -2,25 +2,12 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from one_job import append, finish
 
 from api.reruns import plan_rerun
 from api.services import Services
-from jobs.model import Capabilities, NewRecord
-from jobs.states import JobState
+from jobs.model import Capabilities
 
 STRONGER = {"op": "replace", "path": "/regularizers/0/strength", "value": 0.5}
-
-
-@pytest.fixture
-def stopped(running: tuple[str, int], services: Services) -> str:
-    """A job that was cancelled after it had saved a checkpoint."""
-    job_id, run_id = running
-    body = {"run_id": run_id, "step": 7, "epoch": 1, "name": "step-0000000007", "size_bytes": 10}
-    append(services.store, run_id, job_id, [NewRecord("checkpoint", body, 1_700_000_000.0, key="step:7")])
-    services.store.request_cancel("default", job_id)
-    finish(services.store, run_id, job_id, JobState.CANCELLED)
-    return job_id
 
 
 def rerun(client: TestClient, job_id: str, query: str = "", **body: Any) -> Any:

@@ -4,25 +4,28 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.services import Services
-from api.sources import check_sources
-from regcore.errors import SpecError
-from regcore.plan import Plan, make_plan
-from regcore.spec import parse_spec
+from api.sources import source_check
+from regcore.errors import FieldError
+from regcore.plan import make_plan
 
 NOBODY = "job_00000000000000000000000000"
 
 
-def plan_from(spec: dict[str, Any], job_id: str | None, **changes: Any) -> Plan:
-    init_from = {"job_id": job_id} if job_id else None
-    return make_plan(parse_spec({**spec, **changes, "init_from": init_from}))
+def wrong_with(
+    services: Services, spec: dict[str, Any], job_id: str | None, tenant: str = "default", **changes: Any
+) -> list[FieldError]:
+    """What is wrong with a spec that begins with a job's weights."""
+    body = {**spec, **changes, "init_from": {"job_id": job_id} if job_id else None}
+    return source_check(services, tenant)(body, make_plan(body))
 
 
 def test_weights_that_fit_are_accepted_whatever_else_differs(
     services: Services, trained: str, spec: dict[str, Any]
 ) -> None:
-    other = plan_from(spec, trained, regularizers=[], training={"epochs": 7, "precision": "float64"})
+    changes = {"regularizers": [], "training": {"epochs": 7, "precision": "float64"}}
 
-    check_sources(services, "default", [other, plan_from(spec, None)])
+    assert wrong_with(services, spec, trained, **changes) == []
+    assert wrong_with(services, spec, None) == []
 
 
 @pytest.mark.parametrize("query", ["", "?validate_only=true"])
@@ -45,50 +48,116 @@ def test_a_spec_with_weights_that_do_not_fit_is_refused_on_submission(
 def test_the_first_parameter_that_differs_is_named(
     hidden: list[int], said: str, services: Services, trained: str, spec: dict[str, Any]
 ) -> None:
-    other = plan_from(spec, trained, model={"kind": "mlp", "hidden": hidden})
+    (error,) = wrong_with(services, spec, trained, model={"kind": "mlp", "hidden": hidden})
 
-    with pytest.raises(SpecError, match=said):
-        check_sources(services, "default", [other])
+    assert said in error.message
 
 
 def test_a_parameter_that_only_the_source_has_is_named(services: Services, trained: str, spec: dict[str, Any]) -> None:
     linear = {"kind": "layers", "layers": [{"kind": "linear", "features": 8, "bias": False}, {"kind": "linear"}]}
 
-    with pytest.raises(SpecError, match=r"linear1\.bias is not here, and has shape 8 there"):
-        check_sources(services, "default", [plan_from(spec, trained, model=linear)])
+    (error,) = wrong_with(services, spec, trained, model=linear)
+
+    assert "linear1.bias is not here, and has shape 8 there" in error.message
 
 
 def test_a_job_that_is_not_there_and_another_tenants_are_alike(
     services: Services, trained: str, spec: dict[str, Any]
 ) -> None:
-    with pytest.raises(SpecError) as unknown:
-        check_sources(services, "default", [plan_from(spec, NOBODY)])
-    with pytest.raises(SpecError) as foreign:
-        check_sources(services, "other", [plan_from(spec, trained)])
+    (unknown,) = wrong_with(services, spec, NOBODY)
+    (foreign,) = wrong_with(services, spec, trained, "other")
 
     own = f" The newest that there are: {trained}."
-    messages = {str(unknown.value).replace(NOBODY, "it").replace(own, ""), str(foreign.value).replace(trained, "it")}
-    assert messages == {
-        "/init_from/job_id: init_from.job_id must name one of your jobs. There is no job 'it'. Correct the id."
-    }
-    assert own in str(unknown.value)
+    messages = {unknown.message.replace(NOBODY, "it").replace(own, ""), foreign.message.replace(trained, "it")}
+    assert messages == {"init_from.job_id must name one of your jobs. There is no job 'it'. Correct the id."}
+    assert own in unknown.message
 
 
 def test_a_job_must_have_succeeded(services: Services, running: tuple[str, int], spec: dict[str, Any]) -> None:
-    with pytest.raises(SpecError, match="must name a job that succeeded; it is running"):
-        check_sources(services, "default", [plan_from(spec, running[0])])
+    (error,) = wrong_with(services, spec, running[0])
+
+    assert "must name a job that succeeded; it is running" in error.message
 
 
 def test_a_job_must_still_have_its_weights(services: Services, finished: str, spec: dict[str, Any]) -> None:
-    with pytest.raises(SpecError, match=r"has its model\.safetensors; it has none"):
-        check_sources(services, "default", [plan_from(spec, finished)])
+    (error,) = wrong_with(services, spec, finished)
+
+    assert "has its model.safetensors; it has none" in error.message
 
 
-def test_the_error_points_to_where_the_spec_lies(services: Services, spec: dict[str, Any]) -> None:
-    with pytest.raises(SpecError) as caught:
-        check_sources(services, "default", [plan_from(spec, None), plan_from(spec, NOBODY)], at="/base")
+def sweep_errors(client: TestClient, problem_of: Any, body: dict[str, Any]) -> list[tuple[str, str]]:
+    """Where a sweep is wrong, and how; the same is said where it is only checked."""
+    said, said_too = (
+        problem_of(client.post(f"/v1/sweeps{query}", json=body), 422, "invalid_spec")["errors"]
+        for query in ("", "?validate_only=true")
+    )
+    assert said == said_too
+    return [(error["pointer"], error["code"]) for error in said]
 
-    assert [error.pointer for error in caught.value.errors] == ["/base/init_from/job_id"]
+
+@pytest.mark.parametrize(
+    ("changes", "elsewhere"),
+    [
+        ({}, []),
+        ({"priority": "urgent"}, [("/base/priority", "unknown_value")]),
+        ({"model": {"kind": "mlp", "hidden": [0]}}, [("/base/model/hidden/0", "out_of_range")]),
+    ],
+)
+@pytest.mark.parametrize(
+    ("fields", "also"),
+    [
+        ({"seeds": [0, 1]}, []),
+        ({"seeds": [0], "axes": [{"pointer": "/nowhere/at/all", "values": [1, 2]}]}, [("/axes/0/pointer", "")]),
+        ({"seeds": [0], "axes": [{"pointer": "/training/epochs", "values": [2, -1]}]}, [("/axes/0/values/1", "")]),
+        ({"seeds": [0], "objective": {"metric": "test/nothing"}}, [("/objective/metric", "unknown_value")]),
+        ({"seeds": ["x"]}, [("/seeds/0", "")]),
+    ],
+)
+def test_a_source_of_the_base_is_named_with_whatever_else_is_wrong(
+    client: TestClient,
+    problem_of: Any,
+    spec: dict[str, Any],
+    changes: dict[str, Any],
+    elsewhere: list[tuple[str, str]],
+    fields: dict[str, Any],
+    also: list[tuple[str, str]],
+) -> None:
+    base = {**spec, **changes, "init_from": {"job_id": NOBODY}}
+
+    found = dict(sweep_errors(client, problem_of, {"base": base, **fields}))
+
+    assert found.pop("/base/init_from/job_id") == "job_not_found"
+    assert found.keys() >= dict(elsewhere).keys()
+    if not elsewhere:  # a wrong base tells nothing of its members
+        assert found.keys() == dict(also).keys()
+
+
+def test_each_source_of_an_axis_is_named_where_it_stands(
+    client: TestClient, problem_of: Any, spec: dict[str, Any], trained: str
+) -> None:
+    waits = client.post("/v1/jobs", json=spec).json()["id"]
+    sources = [None, {"job_id": NOBODY}, {"job_id": trained}, {"job_id": waits}]
+    axes = [{"pointer": "/init_from", "values": sources}]
+
+    alone = sweep_errors(client, problem_of, {"base": spec, "axes": axes, "seeds": [0]})
+    axes.append({"pointer": "/training/epochs", "values": [2, -1]})
+    beside = sweep_errors(client, problem_of, {"base": spec, "axes": axes, "seeds": [0]})
+
+    assert alone == [("/axes/0/values/1/job_id", "job_not_found"), ("/axes/0/values/3/job_id", "job_not_succeeded")]
+    assert [pointer for pointer, _ in beside] == ["/axes/1/values/1", *(pointer for pointer, _ in alone)]
+
+
+def test_weights_must_fit_each_combination(
+    client: TestClient, problem_of: Any, spec: dict[str, Any], trained: str
+) -> None:
+    base = {**spec, "init_from": {"job_id": trained}}
+    axes = [{"pointer": "/model/hidden", "values": [[8], [9]]}]
+
+    response = client.post("/v1/sweeps", json={"base": base, "axes": axes, "seeds": [0]})
+
+    (error,) = problem_of(response, 422, "invalid_spec")["errors"]
+    assert (error["pointer"], error["code"]) == ("/base/init_from/job_id", "parameters_differ")
+    assert "With /model/hidden = [9]: " in error["message"]
 
 
 def test_weights_that_the_disk_has_lost_are_said_on_submission(

@@ -85,7 +85,7 @@ def test_a_long_log_comes_whole_however_it_is_read(
 def test_a_stream_of_a_job_that_ends_ends_wherever_it_began(
     beyond: int, client: TestClient, services: Services, finished: str
 ) -> None:
-    last_seq = services.store.last_seq("default", finished)
+    last_seq = services.store.log_head("default", finished).last_seq
 
     lines = collect(client, EventStream(services, "default", finished, last_seq + beyond))
 

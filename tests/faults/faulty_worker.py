@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from worker.app import main
-from worker.process import RunnerTemplate
+from worker.forking import RunnerTemplate
 
 if __name__ == "__main__":
     program = (sys.executable, str(Path(__file__).with_name("faulty_template.py")))

@@ -1,6 +1,6 @@
 import time
 
-from jobs.clock import read_clock
+from jobs.clock import read_clock, settle
 from jobs.database import Database
 
 
@@ -19,3 +19,23 @@ def test_the_clock_goes_on_inside_a_transaction(database: Database) -> None:
         second = read_clock(connection)
 
     assert second > first
+
+
+def test_what_is_done_is_settled(database: Database) -> None:
+    with database.write() as connection:
+        done_at = read_clock(connection)
+
+    moment = settle(database)
+
+    assert done_at < moment.settled <= moment.at
+
+
+def test_what_is_about_to_be_done_is_not_settled_and_is_not_waited_for_long(database: Database) -> None:
+    with database.write() as connection:
+        written_at = read_clock(connection)
+        began = time.monotonic()
+        moment = settle(database)
+        waited_s = time.monotonic() - began
+
+    assert moment.settled <= written_at < moment.at
+    assert waited_s < 1

@@ -72,16 +72,35 @@ def test_what_jobs_of_before_need_is_held_from_then_on(database_settings: Settin
     migrate(database_settings, "0004")
     database = Database(database_settings.database_url)
     with database.write() as connection:
-        _insert(connection, "waits", {"init_from": {"job_id": "parent"}}, state="paused")
-        _insert(connection, "ended", {"init_from": {"job_id": "parent"}}, state="failed")
-        _insert(connection, "free", {"init_from": None}, state="queued")
+        for job_id, state, source, parent, owner in [
+            ("waits", "paused", "source", None, None),
+            ("ended", "failed", "source", None, None),
+            ("free", "queued", None, None, None),
+            ("saved", "cancelled", None, None, "grp_1"),
+            ("lost", "failed", None, None, None),
+            ("goes_on", "queued", None, "lost", "lost"),
+            ("goes_on_in_a_group", "paused", "source", "saved", "grp_1"),
+            ("trains_from_there", "running", "source", "lost", "lost"),
+            ("began_anew", "paused", "source", "saved", "began_anew"),
+            ("began_anew_in_a_group", "queued", None, "saved", "grp_2"),
+            ("went_on", "succeeded", None, "lost", "lost"),
+        ]:
+            spec = {"init_from": source and {"job_id": source}}
+            checkpoint = json.dumps(owner and {"owner": owner, "step": 7})
+            _insert(connection, job_id, spec, state=state, parent_job_id=parent, checkpoint=checkpoint)
 
     migrate(database_settings)
 
     with database.read() as connection:
         needs = connection.execute(text("SELECT job_id, needed_id FROM job_needs")).all()
     database.close()
-    assert needs == [("waits", "parent")]
+    assert sorted(tuple(row) for row in needs) == [
+        ("began_anew", "source"),
+        ("goes_on", "lost"),
+        ("goes_on_in_a_group", "saved"),
+        ("trains_from_there", "lost"),
+        ("waits", "source"),
+    ]
 
 
 def test_jobs_of_before_targets_were_scaled_stay_without(database_settings: Settings) -> None:

@@ -42,7 +42,7 @@ def test_the_redis_of_the_machine_is_taken_before_the_wheels(program: str, machi
     assert redis_version(path) == "Redis 7.0.15"
 
 
-@pytest.mark.parametrize("value", ["1", "true"])
+@pytest.mark.parametrize("value", ["1", "true", "y", "ON "])
 def test_the_switch_hides_the_redis_of_the_machine(value: str, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(machine, "redis-server", "echo Redis server v=7.0.15")
     monkeypatch.setenv(BUNDLED_VARIABLE, value)
@@ -53,11 +53,21 @@ def test_the_switch_hides_the_redis_of_the_machine(value: str, machine: Path, mo
     assert redis_version(binary).startswith("Valkey ")
 
 
-def test_a_switch_that_is_off_hides_nothing(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("value", ["", "0", "No"])
+def test_a_switch_that_is_off_hides_nothing(value: str, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = install(machine, "redis-server", "echo Redis server v=7.0.15")
-    monkeypatch.setenv(BUNDLED_VARIABLE, "0")
+    monkeypatch.setenv(BUNDLED_VARIABLE, value)
 
     assert find_redis_server() == path
+
+
+@pytest.mark.parametrize("value", ["2", "bundled", "truee"])
+def test_a_switch_that_says_neither_is_named(value: str, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(machine, "redis-server", "echo Redis server v=7.0.15")
+    monkeypatch.setenv(BUNDLED_VARIABLE, value)
+
+    with pytest.raises(RedisNotFoundError, match=f"BUNDLED_SERVERS must be 1 .* or 0; received '{value}'. Correct"):
+        find_redis_server()
 
 
 def test_a_machine_without_a_redis_uses_the_wheels(machine: Path) -> None:

@@ -163,6 +163,20 @@ def test_load_predictor_reads_raw_digits(real_client: Client, trained_id: str) -
     assert sum(predictions == labels) / len(labels) > 0.8
 
 
+def test_a_model_is_loaded_without_the_disk_so_that_nothing_is_left_on_it(
+    real_client: Client, trained_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = real_client.jobs.get(trained_id)
+    monkeypatch.setattr("tempfile.tempdir", "/nowhere")
+
+    assert job.load_predictor().task == "classification"
+
+
+def test_a_model_that_is_not_there_is_said_to_be_missing(job: Job) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no artifact model\.json\. It has: model\.safetensors"):
+        job.load_predictor()
+
+
 def test_a_real_job_is_cancelled_and_deleted(real_client: Client, endless_spec: dict[str, Any]) -> None:
     job = real_client.jobs.create(endless_spec)
 

@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import os
 import re
@@ -287,6 +288,26 @@ def test_a_temporary_stack_begins_empty_and_takes_its_folder_with_it(tmp_path: P
     assert found
     assert "of before" not in found
     assert not folder.exists()
+
+
+def test_a_temporary_folder_that_is_still_written_to_ends_no_stack_with_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = StackOptions(port=free_port(), data_dir=tmp_path / "demo", is_temporary=True)
+    stack = EmbeddedStack(options, lambda *_: None)
+    stack._take_data_dir()
+
+    def rmdir(path: object, **_: object) -> None:
+        raise OSError(errno.ENOTEMPTY, "Directory not empty", path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.rmdir", rmdir)
+        stack.stop()
+    again = EmbeddedStack(options, lambda *_: None)
+    again._take_data_dir()  # the lock is free
+    again.stop()
+
+    assert not options.data_dir.exists()
 
 
 def texts_in(folder: Path) -> list[str]:

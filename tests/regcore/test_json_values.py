@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from regcore.json_values import canonical, plain, whole
+from regcore.json_values import canonical, checked, plain, whole
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,56 @@ def test_a_scripts_values_become_jsons_own(value, expected):
     assert found == expected
     assert type(found) is type(expected)
     assert json.loads(json.dumps(found)) == expected
+
+
+def nested(num_levels):
+    value = []
+    for _ in range(num_levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [Decimal("sNaN"), Fraction(10**400), torch.empty(2, device="meta"), torch.empty((), device="meta")],
+    ids=str,
+)
+def test_what_fails_to_say_what_it_is_stays_what_it_is(value):
+    assert plain(value) is value
+    assert plain({"a": (value,)})["a"][0] is value
+
+
+def test_lists_nested_too_deeply_are_read_as_far_as_they_can_be():
+    found = plain((nested(10_000),))
+
+    depth = 0
+    while found:
+        (found,) = found
+        depth += 1
+    assert depth == 10_001
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (Decimal(1), "must be JSON; received a Decimal"),
+        ([{"a": (1,)}], "must be JSON; received a tuple"),
+        ({"a": {1: 2}}, "names are text"),
+        (nested(50), "at most 50 levels deep"),
+        (nested(5_000), "at most 50 levels deep"),
+    ],
+    ids=lambda part: type(part).__name__,
+)
+def test_what_is_not_json_or_too_deep_is_refused(value, said):
+    with pytest.raises(ValueError, match=said):
+        checked(value)
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, 1e300, "x", {"a": [{"b": None}]}, nested(49)], ids=lambda v: type(v).__name__
+)
+def test_json_is_not_changed_by_the_check(value):
+    assert checked(value) is value
 
 
 @pytest.mark.parametrize("value", [None, True, 0, -0.0, 1e300, "32", {"a": [1, {"b": None}]}, {1, 2}, 1j])

@@ -41,6 +41,30 @@ def test_a_penalty_is_a_cause_where_its_gradient_makes_weights_larger(make_job, 
     assert (causes(job, 0)[0] == "/regularizers/0/strength") == is_cause
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "method", "is_cause"),
+    [
+        ({"kind": "sgd", "momentum": 0.0}, "subgradient", True),
+        ({"kind": "sgd", "momentum": 0.0}, "proximal", False),
+        ({"kind": "adam", "learning_rate": 0.01}, "subgradient", False),
+    ],
+)
+def test_a_threshold_is_a_cause_where_it_takes_weights_beyond_zero(make_job, optimizer, method, is_cause):
+    """A proximal operator stops at zero, and an adaptive optimizer divides by the gradient's size."""
+    job = make_job(regularizers=[{"kind": "l1", "strength": 1e4, "method": method}]) | {"optimizer": optimizer}
+
+    assert (causes(job, 0)[0] == "/regularizers/0/strength") == is_cause
+
+
+def test_a_threshold_is_a_cause_from_the_step_on_in_which_momentum_has_made_it_large(make_job):
+    """0.01 × 60 × (1 + 0.5) is below 1, and with ½² more above."""
+    job = make_job(optimizer={"momentum": 0.5}, regularizers=[{"kind": "l1", "strength": 60, "method": "subgradient"}])
+
+    found = [causes(job, step)[0] for step in range(3)]
+
+    assert found == ["/optimizer/learning_rate", "/optimizer/learning_rate", "/regularizers/0/strength"]
+
+
 def test_what_multiplies_most_is_named_before_the_rate_that_it_multiplies(make_job):
     job = make_job(
         optimizer={"schedule": GROWING},

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from regcore.doubts import RunShape
-from regcore.schedule import Moment, Schedule
+from regcore.schedule import Moment, Schedule, joint_peak
 
 read = TypeAdapter(Schedule).validate_python
 
@@ -107,6 +107,36 @@ def test_the_peak_is_the_largest_factor_of_any_step(schedule, steps_per_epoch, n
     peak = read(schedule).peak(RunShape(num_epochs, steps_per_epoch, num_epochs, 10))
 
     assert peak == pytest.approx(max(table(schedule, steps_per_epoch, num_epochs)), rel=1e-12)
+
+
+@given(
+    both=st.tuples(any_schedule, any_schedule),
+    steps_per_epoch=st.integers(1, 5),
+    num_epochs=st.integers(1, 12),
+)
+def test_the_joint_peak_is_the_largest_product_at_any_step(both, steps_per_epoch, num_epochs):
+    run = RunShape(num_epochs, steps_per_epoch, num_epochs, 10)
+
+    peak = joint_peak(run, [read(schedule) for schedule in both])
+
+    products = map(math.prod, zip(*(table(one, steps_per_epoch, num_epochs) for one in both), strict=True))
+    assert peak == pytest.approx(max(products), rel=1e-12)
+
+
+def test_the_joint_peak_of_a_long_run_is_found_without_looking_at_each_step():
+    """The rate falls by half a cosine while the strength rises from 0 by the same: the most is ¼, in the middle."""
+    falling, rising = read({"kind": "cosine"}), read({"kind": "cosine", "final_factor": 1e9})
+
+    peak = joint_peak(RunShape(10**12, 10**3, 10**12, 10), [falling, rising])
+
+    assert peak == pytest.approx(1e9 / 4, rel=1e-5)
+
+
+@given(schedule=any_schedule, steps_per_epoch=st.integers(1, 5), num_epochs=st.integers(1, 12))
+def test_the_last_factor_is_the_last_steps(schedule, steps_per_epoch, num_epochs):
+    last = read(schedule).last(RunShape(num_epochs, steps_per_epoch, num_epochs, 10))
+
+    assert last == table(schedule, steps_per_epoch, num_epochs)[-1]
 
 
 schedules = st.one_of(

@@ -18,8 +18,10 @@ from jobs.settings import Settings
 from jobs.store import Store, open_store
 from worker.devices import Slot
 from worker.environment import runner_environment
+from worker.forking import RunnerTemplate
 from worker.live_run import Surroundings
-from worker.process import RunnerProcess, RunnerTemplate, adopt_orphans
+from worker.orphans import adopt_orphans
+from worker.process import RunnerProcess
 from worker.supervisor import Supervisor
 
 SCRIPTED = (sys.executable, str(Path(__file__).with_name("scripted_runner.py")))
@@ -109,6 +111,21 @@ def make_template(temporary: Path) -> Iterator[Callable[..., RunnerTemplate]]:
     for template in made.values():
         template.close()
     adopt_orphans(False)
+
+
+@pytest.fixture
+def gated(make_template: Callable[..., RunnerTemplate], tmp_path: Path) -> tuple[RunnerTemplate, Callable[[], None]]:
+    """A template of scripted runners that forks none before it is let, as one that imports torch; and what lets it."""
+    gate = tmp_path / "gate"
+    code = f"""
+import os, runpy, sys, time
+sys.path.insert(0, {str(Path(SCRIPTED[1]).parent)!r})
+while not os.path.exists({str(gate)!r}):
+    time.sleep(0.01)
+sys.argv = ["scripted_runner", "0", sys.argv[-1]]
+runpy.run_path({SCRIPTED[1]!r}, run_name="__main__")
+"""
+    return make_template(sys.executable, "-c", code), gate.touch
 
 
 @pytest.fixture

@@ -1,20 +1,25 @@
 """The worker as a process: real Celery, real Redis, real runners that train."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import psutil
 import pytest
+from one_job import requeue
+from supervising import in_background, wait_for
 
 from jobs.migrate import migrate
-from jobs.model import NewJob
+from jobs.model import Capabilities, NewJob
 from jobs.queue import make_publisher, publish
 from jobs.store import open_store
 from regcore.spec import parse_spec
 
+CPU = Capabilities(frozenset({"cpu"}))
 LONG = 100_000
 
 
@@ -138,19 +143,39 @@ def test_a_killed_worker_takes_its_runners_with_it_and_another_takes_the_job(sta
 def test_nothing_temporary_is_ever_outside_the_data_directory_for_a_kill_to_leave(stack, tmp_path):
     watched = tmp_path / "temporary"
     watched.mkdir()
-    seen = set()
+    inside = stack.settings.data_dir / "tmp"
+    outside_seen, inside_seen = set(), set()
+    owing = [stack.submit(hint=False) for _ in range(50)]
+    for job in owing:  # they have run and ended while no worker had them, and whoever finds one makes its files
+        requeue(stack.store, stack.store.claim("wrk_0", CPU).run_id, job)
+        stack.store.request_cancel("t", job)
+    is_over = threading.Event()
+
+    def watch():
+        while not is_over.wait(0.001):
+            outside_seen.update(os.listdir(watched))
+            inside_seen.update(path.name.rpartition("-")[0] for path in inside.glob("*/*"))
+
+    watcher = in_background(watch)
     worker = stack.start_worker(TMPDIR=str(watched))
     done = stack.submit()
-
-    while stack.store.state("t", done) != "succeeded":
-        seen.update(path.name for path in watched.iterdir())
-        time.sleep(0.005)
-    (row,) = stack.store.workers()
-    inside = stack.settings.data_dir / "tmp" / row.id
-    has_place = inside.is_dir()
+    wait_for(lambda: all(stack.store.artifacts("t", job) for job in owing))
+    stack.wait(done, "succeeded")
+    is_over.set()
+    watcher.join()
     worker.kill()
     worker.wait()
-    seen.update(path.name for path in watched.iterdir())
 
-    assert seen == set()
-    assert has_place
+    assert outside_seen | set(os.listdir(watched)) == set()
+    assert inside_seen >= {"regcore-archive"}, "there was something to leave"
+
+
+def test_a_worker_that_was_taken_for_lost_has_its_temporary_folder_again(stack):
+    stack.start_worker()
+    folders = stack.settings.data_dir / "tmp"
+    wait_for(lambda: folders.is_dir() and list(folders.iterdir()))
+    (folder,) = folders.iterdir()
+
+    shutil.rmtree(folder)  # as another worker tidies it away
+
+    wait_for(folder.is_dir)

@@ -20,9 +20,10 @@ def test_no_credential_reaches_a_runner():
 
 
 def test_the_number_of_threads_wins_over_the_workers_own():
-    environment = runner_environment({"OMP_NUM_THREADS": "64"}, 3, Path("/tmp"))
+    environment = runner_environment({"OMP_NUM_THREADS": "64", "OPENBLAS_NUM_THREADS": "64"}, 3, Path("/tmp"))
 
-    assert environment["OMP_NUM_THREADS"] == environment["OPENBLAS_NUM_THREADS"] == "3"
+    assert environment["OMP_NUM_THREADS"] == environment["MKL_NUM_THREADS"] == "3"
+    assert environment["OPENBLAS_NUM_THREADS"] == "1", "it starts its threads when it is imported"
 
 
 def test_temporary_files_go_where_the_worker_says_and_not_where_its_own_go():

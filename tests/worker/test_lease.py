@@ -8,6 +8,7 @@ from supervising import in_background, wait_for_state
 from jobs.errors import StoreUnavailableError
 from jobs.model import Capabilities
 from worker.lease import LeaseLostError
+from worker.protocol import Renew, Run
 
 CPU = Capabilities(frozenset({"cpu"}))
 
@@ -18,6 +19,20 @@ def test_each_renewal_of_the_lease_is_passed_on_to_the_runner(store, submit, sup
     supervise()
 
     assert store.state("t", job.id) == "succeeded"
+
+
+def test_a_runner_is_told_until_when_its_lease_lasts(submit, supervise, surroundings, start_scripted, monkeypatch):
+    submit("renewed")
+    runner = start_scripted()
+    sent, send = [], runner.send
+    monkeypatch.setattr(runner, "send", lambda command: (sent.append((command, time.monotonic())), send(command)))
+
+    supervise(runner=runner)
+
+    lease_s = surroundings.settings.lease_s
+    left_s = [command.lease_until - at for command, at in sent if isinstance(command, Run | Renew)]
+    assert len(left_s) >= 2
+    assert all(lease_s / 2 < one <= lease_s for one in left_s)
 
 
 def test_the_lease_is_kept_while_the_runner_warms_up_for_longer(store, submit, supervise, start_scripted):

@@ -135,7 +135,7 @@ def test_each_job_of_a_run_gets_its_own_records(store, group):
     assert [body["step"] for body in bodies(store, first, "metrics")] == [1]
     assert bodies(store, second, "log") == [{"message": "a line"}]
     assert [body["code"] for body in bodies(store, second, "warning")] == ["slow"]
-    assert store.last_seq("t", third) == 3, "its three states, and nothing else"
+    assert store.log_head("t", third).last_seq == 3, "its three states, and nothing else"
 
 
 def test_a_checkpoint_of_the_run_counts_for_those_that_go_on_and_is_told_of_once(store, group):

@@ -1,16 +1,18 @@
 import os
 import queue
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from regcore.errors import TrainingStopped
 from regcore.record import Record
-from worker.pipes import Commands, Events
+from worker.pipes import EXIT_LEASE_LOST, Commands, Events
 from worker.protocol import Accepted, Fit, Judged, Leave, Renew, Run, RunMember, Saved, Stop, Wrote, decode, encode
 
-RUN = Run(7, [], [], "/output.txt", "/checkpoints/7", 40, 1000, "/sets", "cpu", 1, 600.0)
+NEVER = time.monotonic() + 3600.0
+RUN = Run(7, [], [], "/output.txt", "/checkpoints/7", 40, 1000, "/sets", "cpu", 1, NEVER)
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def test_a_run_is_given_to_whoever_waits_for_one(commands):
 
 
 def test_a_question_is_given_out_like_a_run(commands):
-    fit = Fit({"name": "λ"}, 64, "/sets", "cpu", 1, 600.0)
+    fit = Fit({"name": "λ"}, 64, "/sets", "cpu", 1, NEVER)
 
     commands.send(fit)
 
@@ -98,9 +100,23 @@ def test_a_judgement_is_waited_for(commands):
 
 
 def test_a_stop_that_came_too_late_for_one_run_is_not_the_next_ones(commands):
-    commands.heard(Renew(600.0), Stop(save=False))  # and then the next run
+    commands.heard(Renew(NEVER), Stop(save=False))  # and then the next run
 
     assert commands.should_stop() is False
+
+
+@pytest.mark.parametrize("late", [[replace(RUN, lease_until=-1.0)], [RUN, Renew(-1.0)]], ids=["run", "renewal"])
+def test_a_message_that_is_read_late_makes_no_lease_longer(commands, monkeypatch, late):
+    exits = queue.SimpleQueue()
+    monkeypatch.setattr("worker.pipes.os._exit", exits.put)
+    ago = time.monotonic() - 0.5
+
+    commands.send(*(replace(one, lease_until=ago) if one.lease_until < 0 else one for one in late))
+
+    assert exits.get(timeout=10) == EXIT_LEASE_LOST
+    commands.run_ended()
+    time.sleep(0.2)  # the watch has looked once more
+    monkeypatch.setattr("worker.pipes.os._exit", commands.exits.put)
 
 
 def test_a_runner_that_cannot_understand_its_supervisor_ends(commands):

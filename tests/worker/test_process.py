@@ -17,7 +17,7 @@ def runner(start_scripted):
 def run(script, directory):
     here = str(directory)
     member = RunMember("job_1", "job_1", {"name": script}, here, f"{here}/log.txt")
-    return Run(1, [member], ["job_1"], f"{here}/log.txt", here, 0, 10**9, here, "cpu", 1, 30.0)
+    return Run(1, [member], ["job_1"], f"{here}/log.txt", here, 0, 10**9, here, "cpu", 1, time.monotonic() + 30.0)
 
 
 def until_finished(runner):

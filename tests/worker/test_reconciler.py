@@ -149,7 +149,7 @@ def test_tidying_deletes_the_folders_of_runs_that_are_no_more(store, submit, set
         RunDirectory(settings.data_dir, run.run_id, run.jobs[0].id)
     finish(store, runs[1].run_id, ended.id, JobState.FAILED)
 
-    tidy(store, ArtifactStore(settings.artifacts_dir), settings)
+    tidy(store, ArtifactStore(settings.artifacts_dir), settings, "wrk_1")
 
     assert run_ids(settings.data_dir) == {runs[0].run_id, runs[2].run_id}
     assert store.states(runs[2].run_id) == {live.id: JobState.STARTING}
@@ -187,9 +187,18 @@ def test_tidying_deletes_the_temporary_files_of_workers_that_are_no_more(store, 
     for worker_id in ("wrk_0", "wrk_1"):
         temporary_dir(settings.data_dir, worker_id).mkdir(parents=True)
 
-    tidy(store, ArtifactStore(settings.artifacts_dir), settings)
+    tidy(store, ArtifactStore(settings.artifacts_dir), settings, "wrk_1")
 
     assert [path.name for path in (settings.data_dir / "tmp").iterdir()] == ["wrk_1"]
+
+
+def test_who_tidies_keeps_its_own_temporary_files_though_its_row_is_gone(store, settings):
+    own = temporary_dir(settings.data_dir, "wrk_1")
+    own.mkdir(parents=True)
+
+    tidy(store, ArtifactStore(settings.artifacts_dir), settings, "wrk_1")
+
+    assert own.is_dir()
 
 
 def test_tidying_keeps_a_checkpoint_for_as_long_as_somebody_may_go_on_from_it(store, save, settings):
@@ -204,7 +213,7 @@ def test_tidying_keeps_a_checkpoint_for_as_long_as_somebody_may_go_on_from_it(st
     make_older(unknown_long_ago, 2 * WEEK_S)
     make_older(foreign, 2 * WEEK_S)
 
-    tidy(store, ArtifactStore(settings.artifacts_dir), settings)
+    tidy(store, ArtifactStore(settings.artifacts_dir), settings, "wrk_1")
 
     left = set(settings.checkpoints_dir.iterdir())
     assert left == {live, failed, unknown, foreign}, "a job unknown here may be another database's"
@@ -215,7 +224,8 @@ def test_the_setting_says_how_long_a_checkpoint_waits_for_a_rerun(store, save, s
     save(JobState.FAILED, age_s=100)
     recent = save(JobState.FAILED, age_s=10)
 
-    tidy(store, ArtifactStore(settings.artifacts_dir), settings.model_copy(update={"keep_checkpoints_s": 60.0}))
+    impatient = settings.model_copy(update={"keep_checkpoints_s": 60.0})
+    tidy(store, ArtifactStore(settings.artifacts_dir), impatient, "wrk_1")
 
     assert list(settings.checkpoints_dir.iterdir()) == [recent]
 
@@ -229,10 +239,10 @@ def test_tidying_keeps_a_groups_checkpoints_until_all_of_it_has_succeeded(store,
     folder = settings.checkpoints_dir / group.group_id
     finish(store, run.run_id, ids[0], JobState.SUCCEEDED)
 
-    tidy(store, ArtifactStore(settings.artifacts_dir), settings)
+    tidy(store, ArtifactStore(settings.artifacts_dir), settings, "wrk_1")
     while_one_trains = folder.exists()
     finish(store, run.run_id, ids[1], JobState.SUCCEEDED)
-    tidy(store, ArtifactStore(settings.artifacts_dir), settings)
+    tidy(store, ArtifactStore(settings.artifacts_dir), settings, "wrk_1")
 
     assert while_one_trains
     assert not folder.exists()
@@ -247,7 +257,7 @@ def test_tidying_deletes_the_files_that_no_job_has_once_they_are_old(store, tmp_
     an_hour_ago = time.time() - 3600
     os.utime(artifacts.path(old_sha256), (an_hour_ago, an_hour_ago))
 
-    tidy(store, artifacts, settings)
+    tidy(store, artifacts, settings, "wrk_1")
 
     assert not artifacts.path(old_sha256).exists()
     assert artifacts.path(young_sha256).exists()

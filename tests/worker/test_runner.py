@@ -56,7 +56,7 @@ def run(directory, epochs=2, lease_s=60.0, **changes):
 def run_of(members, directory, output, lease_s=60.0):
     ids = [member.job_id for member in members]
     here = str(directory)
-    return Run(1, members, ids, output, f"{here}/checkpoints", 0, 10**9, here, "cpu", 1, lease_s)
+    return Run(1, members, ids, output, f"{here}/checkpoints", 0, 10**9, here, "cpu", 1, time.monotonic() + lease_s)
 
 
 def group(directory, *specs):
@@ -211,7 +211,7 @@ def test_one_job_leaves_while_the_other_trains_on(warm, tmp_path):
 
 
 def test_a_size_is_found_before_a_run(warm, tmp_path):
-    warm.send(Fit(make_spec(), 8, str(tmp_path), "cpu", 1, 60.0))
+    warm.send(Fit(make_spec(), 8, str(tmp_path), "cpu", 1, time.monotonic() + 60.0))
 
     (fitting,) = listen(warm, Fitting)
 

@@ -281,3 +281,71 @@ def test_time_that_passes_only_for_the_company_sends_a_job_back_and_its_own_ends
     assert ended.state_reason["code"] == code
     assert is_alone(store, short) == (state == "queued")
     assert meanwhile == ["running"] * 7
+
+
+@pytest.mark.parametrize("wish", ["request_cancel", "request_pause"])
+def test_a_wish_waits_for_no_runner_that_is_yet_to_come_and_costs_no_neighbour_its_own(
+    store, submit, supervise, surroundings, gated, wish
+):
+    template, let = gated
+    neighbour = template.start_runner()
+    job = submit("succeed", spec={"ballast": "x" * 100_000})
+    thread = in_background(supervise, surroundings, template.start_runner())
+    wait_for_state(store, job, "starting")
+
+    getattr(store, wish)("t", job.id)
+    thread.join(10)
+    is_over = not thread.is_alive()
+    let()
+    thread.join()
+    is_ready = neighbour.wait_ready(30)
+
+    assert is_over
+    assert store.state("t", job.id) == {"request_cancel": "cancelled", "request_pause": "paused"}[wish]
+    assert is_ready
+    neighbour.close()
+
+
+def test_a_template_that_never_comes_up_costs_a_job_one_attempt_and_its_worker_no_slot(
+    store, submit, supervise, surroundings, gated, monkeypatch
+):
+    monkeypatch.setattr("worker.stopping.WARM_UP_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("worker.process.WARM_UP_TIMEOUT_S", 0.0)
+    template, let = gated
+    job = submit("succeed", spec={"ballast": "x" * 100_000})
+    thread = in_background(supervise, surroundings, template.start_runner())
+    stuck = template._process
+
+    thread.join(20)
+    is_over = not thread.is_alive()
+    let()
+    thread.join()
+
+    assert is_over
+    assert (store.state("t", job.id), reasons(store, [job])) == ("queued", ["worker_lost"])
+    assert stuck.wait(5) == -9, "the next runner comes from another"
+
+
+def test_a_template_that_is_killed_while_jobs_wait_for_its_runners_costs_none_an_attempt(
+    store, submit, supervise, surroundings, gated
+):
+    template, let = gated
+    jobs = [submit("succeed") for _ in range(2)]
+    threads = [in_background(supervise, surroundings, template.start_runner()) for _ in jobs]
+    for job in jobs:
+        wait_for_state(store, job, "starting")
+
+    template._process.kill()
+    template._process.wait()
+    let()
+    for thread in threads:
+        thread.join()
+
+    assert states(store, jobs) == ["succeeded", "succeeded"]
+    assert [store.get("t", job.id).attempt for job in jobs] == [1, 1]
+    assert num_lost_attempts(store) == [0, 0]
+
+
+def num_lost_attempts(store):
+    with store._database.read() as connection:
+        return connection.exec_driver_sql("SELECT num_lost_attempts FROM jobs").scalars().all()

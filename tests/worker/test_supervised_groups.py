@@ -1,7 +1,9 @@
 """Several jobs in one pass, under one supervisor: each has its own end, files, limits and wishes."""
 
+import time
+
 import pytest
-from supervising import is_alone, num_runs, reasons, states, text_of
+from supervising import in_background, is_alone, num_runs, reasons, states, text_of, wait_for_state
 
 from jobs.model import Capabilities
 
@@ -93,6 +95,51 @@ def test_weights_to_start_from_that_are_damaged_fail_that_job_alone(
     assert states(store, [job, astray]) == ["succeeded", "failed"]
     assert reasons(store, [job, astray]) == [None, "invalid_data"]
     assert f"'{name}' is damaged" in store.get("t", astray.id).state_reason["message"]
+
+
+def test_weights_that_many_start_from_are_read_once(store, submit, supervise, surroundings, monkeypatch):
+    source = submit("succeed")
+    supervise()
+    read = note_verified(surroundings, monkeypatch)
+    of_one = [submit("start-from", fusion_key="same", spec={"init_from": {"job_id": source.id}}) for _ in range(4)]
+    of_none = [submit("succeed", fusion_key="same", spec={"init_from": {"job_id": "job_gone"}}) for _ in range(2)]
+
+    supervise()
+
+    assert sorted(row.name for row in read) == ["model.json", "model.safetensors"]
+    assert states(store, of_one) == ["succeeded"] * 4
+    assert reasons(store, of_none) == ["invalid_data"] * 2
+
+
+def test_the_lease_is_kept_while_weights_are_read(store, submit, supervise, surroundings, monkeypatch):
+    sources = [submit("succeed") for _ in range(4)]
+    for _ in sources:
+        supervise()
+    note_verified(surroundings, monkeypatch, takes_s=surroundings.settings.lease_s / 2)
+    jobs = [submit("start-from", fusion_key="same", spec={"init_from": {"job_id": one.id}}) for one in sources]
+    thread = in_background(supervise)
+
+    wait_for_state(store, jobs[0], "starting")
+    lost = set()
+    while thread.is_alive():
+        lost |= set(store.expire_leases())
+        thread.join(0.05)
+
+    assert lost == set()
+    assert states(store, jobs) == ["succeeded"] * 4
+
+
+def note_verified(surroundings, monkeypatch, takes_s=0.0):
+    """The files that are read through from now on, each in so much time."""
+    read, verify = [], surroundings.artifacts.verify
+
+    def noting(row):
+        read.append(row)
+        time.sleep(takes_s)
+        return verify(row)
+
+    monkeypatch.setattr(surroundings.artifacts, "verify", noting)
+    return read
 
 
 def test_behind_a_checkpoint_nobody_asks_for_the_first_weights(store, submit, supervise):

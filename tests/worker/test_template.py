@@ -1,21 +1,26 @@
 """What runners are forked from: the real template with torch, and small ones that show one thing."""
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import psutil
 import pytest
-from supervising import wait_for
+from supervising import in_background, wait_for
 
 from worker.environment import runner_environment
 from worker.process import EXIT_UNBORN
-from worker.protocol import Stop
+from worker.protocol import Finished, Renew, Run, Started, Stop
 
 BECOME_RUNNER = "import os, socket, subprocess, sys, time; from worker.template import become_runner; "
 BECOME_RUNNER += "commands, events = become_runner(socket.socket(fileno=int(sys.argv[1]))); "
+LARGE = Run(7, [], ["x" * 100_000], "/dev/null", "/", 0, 1000, "/", "cpu", 1, 600.0)
+"""More than a pipe holds, as the run of a large group is."""
+WHOLE_RUN = [Started(7), Finished(clean=True, peak_memory_bytes=7)]
 
 
 @pytest.fixture
@@ -50,6 +55,21 @@ def parent_of(runner):
     return psutil.Process(runner.pid).parent()
 
 
+def listen(runner):
+    """What it says of a run."""
+    heard = []
+    wait_for(lambda: heard.extend(runner.receive(0.1)) or runner.drained() or Finished in map(type, heard))
+    return heard
+
+
+def is_born(runner):
+    return runner.returncode is None and runner.pid is not None
+
+
+def zombies():
+    return [child for child in psutil.Process().children() if child.status() == psutil.STATUS_ZOMBIE]
+
+
 def test_a_warm_up_finds_what_is_large_imported_and_no_thread_that_a_fork_would_lose(tmp_path):
     code = """
 import importlib, json, os, sys
@@ -64,7 +84,7 @@ warm_up()
 print(json.dumps([num_threads, torch.cuda.is_initialized(), len(set(sys.modules) - known)]))
 """
 
-    environment = runner_environment(os.environ, 1, tmp_path)
+    environment = runner_environment(os.environ, 4, tmp_path)
     ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
 
     num_threads, has_context, num_imported = json.loads(ran.stdout)
@@ -132,9 +152,9 @@ def test_what_a_killed_runner_had_started_is_killed_and_collected_too(make_templ
     assert not psutil.pid_exists(child.pid)
 
 
-def test_a_runner_that_is_killed_before_its_birth_is_never_born(stuck):
+def test_a_runner_that_is_killed_before_its_birth_is_given_up_and_its_template_imports_on(stuck):
     runner = stuck.start_runner()
-    runner.send(Stop(save=False))  # waits in the pipe
+    runner.send(Stop(save=False))  # waits
     before = runner.returncode
 
     runner.kill()
@@ -142,7 +162,133 @@ def test_a_runner_that_is_killed_before_its_birth_is_never_born(stuck):
     assert before is None
     assert (runner.pid, runner.returncode, runner.resident_bytes()) == (None, EXIT_UNBORN, 0)
     assert runner.drained()
-    assert stuck._process.wait(5) == -signal.SIGKILL
+    assert stuck._process.poll() is None
+    runner.close()
+
+
+def test_a_template_that_forks_nothing_for_too_long_is_replaced(stuck, monkeypatch):
+    monkeypatch.setattr("worker.process.WARM_UP_TIMEOUT_S", 0.0)
+    runner = stuck.start_runner()
+    template = stuck._process
+
+    runner.close()
+    exit_status = template.wait(5)
+    stuck.start_runner().close()
+
+    assert exit_status == -signal.SIGKILL
+    assert stuck._process.pid != template.pid
+
+
+def test_killing_one_unborn_runner_leaves_the_others_alone(gated):
+    template, let = gated
+    first, second = template.start_runner(), template.start_runner()
+    second.send(LARGE)
+
+    first.close()
+    let()
+    wait_for(lambda: is_born(second))
+
+    assert (first.pid, first.returncode) == (None, EXIT_UNBORN)
+    assert listen(second) == WHOLE_RUN
+    second.close()
+
+
+def test_what_was_given_up_before_its_birth_ends_as_soon_as_it_is_born_and_is_collected(gated):
+    template, let = gated
+    before = psutil.Process().children()
+    first, second = template.start_runner(), template.start_runner()
+
+    first.close()
+    let()
+    wait_for(lambda: is_born(second) and zombies())
+    second.close()
+
+    assert zombies() == []
+    assert {*psutil.Process().children()} - {*before} == {psutil.Process(template._process.pid)}
+
+
+def test_runners_that_wait_for_a_template_that_is_killed_come_from_another_and_lose_nothing(gated):
+    template, let = gated
+    runners = [template.start_runner() for _ in range(2)]
+    for runner in runners:
+        runner.send(LARGE)
+
+    os.kill(template._process.pid, signal.SIGKILL)
+    template._process.wait()
+    let()
+    heard = [listen(runner) for runner in runners]
+
+    assert heard == [WHOLE_RUN] * 2
+    assert [runner.returncode for runner in runners] == [None, None]
+    assert len({parent_of(runner).pid for runner in runners}) == 1
+    for runner in runners:
+        runner.close()
+
+
+def test_a_command_that_no_pipe_can_hold_waits_for_the_runner_and_its_sender_for_nobody(gated):
+    template, let = gated
+    runner = template.start_runner()
+
+    sending = in_background(runner.send, LARGE)
+    sending.join(10)
+    is_blocked = sending.is_alive()
+    let()
+    heard = listen(runner)
+
+    assert not is_blocked
+    assert heard == WHOLE_RUN
+    runner.close()
+
+
+def test_a_runner_that_reads_nothing_blocks_nobody(idle, start):
+    runner = start(idle)
+
+    sending = in_background(lambda: [runner.send(LARGE) for _ in range(3)])
+    sending.join(10)
+    is_blocked = sending.is_alive()
+    runner.kill()
+
+    assert not is_blocked
+    wait_for(lambda: runner.receive(0.1) or runner.drained())
+
+
+def test_a_lease_that_was_renewed_before_the_birth_is_the_one_that_the_runner_hears_of(make_template, start):
+    recite = "read, write = os.fdopen(commands, 'rb'), os.fdopen(events, 'wb', buffering=0); line = read.readline(); "
+    recite += "from worker.protocol import *; write.write(encode(Ready({'until': decode(line).lease_until})))"
+    template = make_template(sys.executable, "-c", f"time = __import__('time'); time.sleep(1); {BECOME_RUNNER}{recite}")
+    runner = template.start_runner()
+
+    runner.send(replace(LARGE, lease_until=1.5))
+    runner.send(Renew(2.5))
+    runner.wait_ready(30)
+
+    assert runner.versions == {"until": 2.5}
+    runner.close()
+
+
+@pytest.mark.parametrize("fault", ["socket.send_fds", "os.pipe", "subprocess.Popen"])
+def test_a_request_that_fails_leaves_no_descriptor_open(make_template, monkeypatch, fault):
+    template = make_template("sleep", "601")
+    template.start_runner().close()
+    if fault == "subprocess.Popen":
+        template.close()
+    called = []
+    module, name = fault.split(".")
+    original = getattr(sys.modules[module], name)
+
+    def failing(*args, **options):
+        called.append(args)
+        if fault == "os.pipe" and len(called) % 2 == 1:  # the second of two fails
+            return original(*args, **options)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(f"worker.forking.{fault}", failing)
+    open_before = os.listdir("/proc/self/fd")
+    for _ in range(5):
+        with pytest.raises(OSError, match="Too many"):
+            template.start_runner()
+
+    assert len(os.listdir("/proc/self/fd")) - len(open_before) in (0, 1)  # the socket to a template that did not start
 
 
 def test_a_template_ends_with_its_supervisor_though_it_is_importing_torch(make_template):
@@ -153,9 +299,8 @@ def test_a_template_ends_with_its_supervisor_though_it_is_importing_torch(make_t
     template._requests.close()
 
     assert template._process.wait(30) == 0
-    assert not runner.wait_ready(5)
-    assert (runner.pid, runner.returncode) == (None, EXIT_UNBORN)
     runner.close()
+    assert (runner.pid, runner.returncode) == (None, EXIT_UNBORN)
 
 
 def test_an_idle_template_ends_with_its_supervisor(idle, start):

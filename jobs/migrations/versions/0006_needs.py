@@ -17,7 +17,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job_id", "needed_id", name="pk_job_needs"),
     )
     op.create_index("ix_job_needs_needed_id", "job_needs", ["needed_id"])
+    # A job that goes on from another's checkpoint, be it of that one's group, needs that one; else that of init_from.
+    op.execute(
+        "INSERT INTO job_needs (job_id, needed_id) SELECT child.id, parent.id "
+        "FROM jobs AS child JOIN jobs AS parent ON parent.id = child.parent_job_id "
+        "WHERE child.checkpoint->>'owner' IN (parent.id, parent.checkpoint->>'owner') "
+        "AND child.state NOT IN ('succeeded', 'failed', 'cancelled')"
+    )
     op.execute(
         "INSERT INTO job_needs (job_id, needed_id) SELECT id, resolved_spec->'init_from'->>'job_id' FROM jobs "
-        "WHERE resolved_spec->'init_from'->>'job_id' IS NOT NULL AND state NOT IN ('succeeded', 'failed', 'cancelled')"
+        "WHERE resolved_spec->'init_from'->>'job_id' IS NOT NULL AND state NOT IN ('succeeded', 'failed', 'cancelled') "
+        "AND id NOT IN (SELECT job_id FROM job_needs)"
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from one_job import append, finish, requeue
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from jobs.database import Database
 from jobs.errors import IllegalActionError, JobNotFoundError
@@ -204,6 +204,24 @@ def test_a_checkpoint_that_is_to_be_deleted_is_no_more_to_go_on_from(
     assert store.get(tenant, saved).checkpoint is None
     with pytest.raises(IllegalActionError, match="without its checkpoint"):
         store.submit(tenant, new)
+
+
+def test_many_checkpoints_are_forgotten_in_few_statements_and_others_write_in_between(
+    store: Store, tenant: str, new_job: Callable[..., NewJob], saved: str
+) -> None:
+    child = store.submit(tenant, goes_on(store, tenant, new_job, saved)).job.id
+    others = [f"job_{number:026}" for number in range(1100)]
+    updates: list[str] = []
+    commits: list[object] = []
+    engine = store._database.engine
+    event.listen(engine, "before_cursor_execute", lambda *args: updates.extend([args[2]] * ("UPDATE jobs" in args[2])))
+    event.listen(engine, "commit", commits.append)
+
+    gone = store.forget_checkpoints([*others[:550], saved, *others[550:]])
+
+    assert (len(updates), len(commits)) == (3, 3)
+    assert gone == set(others)
+    assert store.get(tenant, child).checkpoint is not None
 
 
 def test_a_checkpoint_is_kept_for_a_rerun_that_waits(

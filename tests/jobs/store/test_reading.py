@@ -11,7 +11,7 @@ from jobs.store import Store
 READS = [
     lambda store, tenant, job_id: store.get(tenant, job_id),
     lambda store, tenant, job_id: store.state(tenant, job_id),
-    lambda store, tenant, job_id: store.last_seq(tenant, job_id),
+    lambda store, tenant, job_id: store.log_head(tenant, job_id),
     lambda store, tenant, job_id: store.records(tenant, job_id),
     lambda store, tenant, job_id: store.artifacts(tenant, job_id),
     lambda store, tenant, job_id: store.artifact(tenant, job_id, "log.txt"),
@@ -62,7 +62,7 @@ def test_records_come_in_order_by_page_and_kind(store: Store, tenant: str, runni
         (6, "2", 3.0),
     ]
     assert [record.seq for record in store.records(tenant, job_id, kinds=["metrics"])] == [9]
-    assert store.last_seq(tenant, job_id) == 9
+    assert store.log_head(tenant, job_id).last_seq == 9
     assert store.state(tenant, job_id) is JobState.RUNNING
 
 

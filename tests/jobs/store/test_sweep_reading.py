@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from one_job import finish
 
-from jobs.errors import InvalidCursorError
+from jobs.errors import InvalidCursorError, SweepNotFoundError
 from jobs.model import Capabilities, JobFilter, NewJob, NewSweep, Sweep, SweepFilter
 from jobs.states import JobState, Reason, SweepState, make_reason
 from jobs.store import Store
@@ -135,3 +135,13 @@ def test_filters_choose_sweeps(
     submit_sweep(1, name="b")
 
     assert [sweep.name for sweep in store.list_sweeps(tenant, wanted).data] == names
+
+
+def test_where_a_sweep_is_not_there_the_newest_are_named_the_last_made_first(
+    store: Store, submit_sweep: Submit, rewind: Any, tenant: str
+) -> None:
+    ids = sorted(submit_sweep().id for _ in range(4))
+    rewind("sweeps", "created_at")
+
+    with pytest.raises(SweepNotFoundError, match=f"{ids[3]}, {ids[2]}, {ids[1]}"):
+        store.get_sweep(tenant, "swp_unknown")

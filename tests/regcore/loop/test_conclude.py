@@ -9,8 +9,7 @@ from regcore.data.prepare import Split
 from regcore.loop import group
 from regcore.loop.group import Newcomer, train_group
 
-DIABETES = {"kind": "builtin", "name": "diabetes", "standardize_target": False}
-REGRESSION = {"data": DIABETES, "model": {"kind": "linear"}, "optimizer": {"learning_rate": 1e-3}}
+REGRESSION = {"data": {"kind": "builtin", "name": "diabetes"}, "model": {"kind": "linear"}}
 
 
 @pytest.fixture(params=["classification", "regression"])

@@ -15,7 +15,7 @@ def plan_of(job):
 
 
 def test_the_step_its_epoch_and_the_last_finite_metrics_are_told(make_job):
-    error = diverged(plan_of(make_job(training={"epochs": 9})), HISTORY, 4, 18)
+    error = diverged(plan_of(make_job(training={"epochs": 9})), HISTORY, 4, step=18, num_updates=17)
 
     assert str(error) == "the training loss became infinite or NaN at step 18, in epoch 5"
     assert error.details["last_finite"] == HISTORY[0]["values"]
@@ -23,7 +23,9 @@ def test_the_step_its_epoch_and_the_last_finite_metrics_are_told(make_job):
 
 
 def test_the_epoch_that_was_kept_is_offered_with_how_to_have_it(make_job):
-    error = diverged(plan_of(make_job(training={"epochs": 9}, regularizers=[STOPPING])), HISTORY, 2, 18)
+    error = diverged(
+        plan_of(make_job(training={"epochs": 9}, regularizers=[STOPPING])), HISTORY, 2, step=18, num_updates=17
+    )
 
     assert {name: error.details[name] for name in ("best_epoch", "best_metric", "best_value")} == {
         "best_epoch": 2,
@@ -41,13 +43,15 @@ def test_where_a_schedule_follows_the_runs_length_that_is_said(make_job, schedul
     penalty = {"kind": "l2", "strength": 0.1, "schedule": cosine if scheduled == "penalty" else {"kind": "constant"}}
     optimizer = {"schedule": cosine} if scheduled == "optimizer" else {}
 
-    error = diverged(plan_of(make_job(optimizer=optimizer, regularizers=[STOPPING, penalty])), HISTORY, 2, 18)
+    error = diverged(
+        plan_of(make_job(optimizer=optimizer, regularizers=[STOPPING, penalty])), HISTORY, 2, step=18, num_updates=17
+    )
 
     assert error.remedy.endswith("ends with it, though its schedule then ends there too.")
 
 
 def test_before_any_epoch_was_kept_none_is_offered(make_job):
-    error = diverged(plan_of(make_job(regularizers=[STOPPING])), [], 0, 1)
+    error = diverged(plan_of(make_job(regularizers=[STOPPING])), [], 0, step=1, num_updates=0)
 
     assert error.details["best_epoch"] is None
     assert "best" not in error.remedy

@@ -61,6 +61,7 @@ def test_a_loss_that_is_no_number_is_found_with_its_step_and_its_member(make_job
 
     assert stack.lost() == [1]
     assert stack.first_bad_step(1) == 2
+    assert stack.first_bad_step(0) is None
 
 
 def test_where_no_effect_selects_there_is_no_verdict(make_job, make_trainer):

@@ -378,6 +378,14 @@ GROWING = {"kind": "step", "every_epochs": 1, "gamma": 4}
             ["/regularizers/0/strength", "/regularizers/0/schedule/gamma", "/optimizer/learning_rate"],
             "Lower regularizers.0.strength (now 10)",
         ),
+        (
+            {
+                "model": {"kind": "mlp", "hidden": [32]},
+                "regularizers": [{"kind": "l1", "strength": 1e4, "method": "subgradient"}],
+            },
+            ["/regularizers/0/strength", "/optimizer/learning_rate"],
+            "Lower regularizers.0.strength (now 10000): each step took weights beyond zero, by up to 10.",
+        ),
     ],
 )
 def test_the_remedy_of_a_divergence_names_its_likeliest_cause(make_job, parts, causes, said):
@@ -390,6 +398,30 @@ def test_the_remedy_of_a_divergence_names_its_likeliest_cause(make_job, parts, c
 
     assert caught.value.remedy.startswith(said)
     assert caught.value.details["likely_causes"] == causes
+
+
+@pytest.mark.parametrize(
+    ("eval_every_epochs", "learning_rate", "gamma", "step", "is_blamed"),
+    [(2, 1e5, 2, 2, False), (1, 1e5, 2, 1, False), (2, 1e-5, 1e10, 2, True)],
+    ids=["first update, seen by the second loss", "first, seen by an evaluation", "second, seen by an evaluation"],
+)
+def test_a_schedule_is_blamed_only_if_it_had_acted_in_the_update_that_broke_the_loss(
+    make_job, eval_every_epochs, learning_rate, gamma, step, is_blamed
+):
+    """A step's loss is of the weights before its own update, which therefore is no cause of it."""
+    job = make_job(
+        data={"kind": "builtin", "name": "diabetes", "standardize": False, "standardize_target": False},
+        model={"kind": "mlp", "hidden": [8, 8, 8, 8]},
+        optimizer={"learning_rate": learning_rate, "momentum": 0.0, "schedule": GROWING | {"gamma": gamma}},
+        training={"epochs": 2, "batch_size": "full", "eval_every_epochs": eval_every_epochs},
+    )
+
+    with pytest.raises(DivergedError) as caught:
+        train(job)
+
+    schedules = ["/optimizer/schedule/gamma"] if is_blamed else []
+    assert caught.value.details["step"] == step
+    assert caught.value.details["likely_causes"] == [*schedules, "/optimizer/learning_rate"]
 
 
 def test_class_weights_are_named_where_they_multiply_the_loss(make_job):

@@ -1,4 +1,5 @@
 import copy
+import math
 
 import pytest
 import torch
@@ -84,3 +85,45 @@ def test_an_update_that_takes_over_anothers_state_steps_as_that_one_would(member
 
     for name, weight in weights.items():
         assert torch.equal(copies[name], weight)
+
+
+TORCHS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "rmsprop": torch.optim.RMSprop}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"kind": "sgd", "momentum": 0.0},
+        {"kind": "sgd", "momentum": 0.9},
+        {"kind": "sgd", "momentum": 0.9, "nesterov": True},
+        {"kind": "sgd", "momentum": 0.999999},
+        {"kind": "adam"},
+        {"kind": "adamw", "eps": 0.5},
+        {"kind": "rmsprop"},
+        {"kind": "rmsprop", "alpha": 0.5, "eps": 1.0},
+        {"kind": "rmsprop", "alpha": 0.0, "momentum": 0.9},
+    ],
+)
+@pytest.mark.parametrize("gradient", [1.0, 0.03, 70.0])
+@pytest.mark.parametrize("num_steps", [1, 2, 50])
+def test_the_gain_is_the_length_of_torchs_step_after_as_many_equal_gradients(fields, gradient, num_steps):
+    given = {name: value for name, value in fields.items() if name != "kind"}
+    weight = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    reference = TORCHS[fields["kind"]]([weight], lr=0.01, **given)
+    reference.param_groups[0]["weight_decay"] = 0.0
+    for _ in range(num_steps):
+        before = weight.item()
+        weight.grad = torch.tensor([gradient], dtype=torch.float64)
+        reference.step()
+
+    gain = read(fields).gain(num_steps, gradient)
+
+    assert gain == pytest.approx(abs(weight.item() - before) / 0.01, rel=1e-9)
+
+
+@pytest.mark.parametrize(("momentum", "limit"), [(0.0, 1), (0.5, 2), (0.9, 10)])
+@pytest.mark.parametrize("kind", ["sgd", "rmsprop"])
+def test_in_the_long_run_momentum_multiplies_a_step(kind, momentum, limit):
+    optimizer = read({"kind": kind, "momentum": momentum})
+
+    assert optimizer.gain(math.inf) == pytest.approx(limit)

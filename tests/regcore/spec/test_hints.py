@@ -76,11 +76,71 @@ def errors_of(part: dict[str, Any]) -> dict[str, str]:
         ({"training": {"optimizer": "adam"}}, "/training/optimizer", "optimizer, a field of the whole"),
         ({"training": {"epochs": "3"}}, "/training/epochs", "Write it without quotes."),
         ({"training": {"epoch": 3}}, "/training/epoch", "Did you mean 'epochs'?"),
+        ({"data": {**SPEC["data"], "random_state": 3}}, "/data/random_state", "Did you mean 'split_seed'?"),
+        ({"data": {**SPEC["data"], "seed": 3}}, "/data/seed", "Did you mean 'split_seed'?"),
+        ({"random_state": 3}, "/random_state", "It is training.seed or data.split_seed."),
+        (
+            {"optimizer": {"type": "adam"}},
+            "/optimizer/kind",
+            'Write kind instead of type, for example {"kind": "adam"}.',
+        ),
+        (
+            {"optimizer": {"kind": "sgd", "schedule": {"type": "cosine"}}},
+            "/optimizer/schedule/kind",
+            '{"kind": "cosine"}.',
+        ),
+        (
+            {"regularizers": [{"name": "l1"}]},
+            "/regularizers/0/kind",
+            'Write kind instead of name, for example {"kind": "l1"',
+        ),
+        (
+            {"regularizers": [{"l1": 0.1}]},
+            "/regularizers/0/kind",
+            'Write for example {"kind": "l1", "strength": 0.001}.',
+        ),
+        ({"regularizers": [{"kind": "l1", "l1": 0.1}]}, "/regularizers/0/l1", "Did you mean 'strength'?"),
+        (
+            {"regularizers": [{"kind": "l1", "strength": 1, "l1_ratio": 1}]},
+            "/regularizers/0/l1_ratio",
+            "elastic_net with l1 =",
+        ),
+        ({"data": {"kind": "digits"}}, "/data/kind", 'Write for example {"kind": "builtin", "name": "digits"}.'),
+        ({"data": {"name": "digits"}}, "/data/kind", 'Write for example {"kind": "builtin", "name": "digits"}.'),
+        ({"task": "regression"}, "/task", 'Write {"kind": "regression"}.'),
+        ({"resources": "gpu"}, "/resources", 'Write {"device": "cuda"}.'),
+        ({"optimizer": {"kind": "rmsprop", "rho": 0.9}}, "/optimizer/rho", "Did you mean 'alpha'?"),
+        ({"rho": 0.9}, "/rho", "It is optimizer.alpha of kind rmsprop."),
+        ({"early_stop": True}, "/early_stop", 'list: {"regularizers": [{"kind": "early_stopping"'),
+        ({"lasso": 0.1}, "/lasso", 'list: {"regularizers": [{"kind": "l1"'),
+        ({"model": {"kind": "mlp", "hidden": "128"}}, "/model/hidden", "Write [128]."),
+        (
+            {"optimizer": {"kind": "sgd", "schedule": {"kind": "exponentialLR"}}},
+            "/optimizer/schedule/kind",
+            "mean 'step'?",
+        ),
+        ({"model": {"kind": "mlp", "layers": [8]}}, "/model/layers", "Did you mean 'hidden'?"),
     ],
     ids=str,
 )
 def test_the_words_that_people_bring_are_understood(part: dict[str, Any], pointer: str, hint: str) -> None:
     assert hint in errors_of(part)[pointer]
+
+
+@pytest.mark.parametrize("word", ["alpha", "lambda", "strength", "l1_ratio"])
+def test_the_two_strengths_of_an_elastic_net_are_told_for_one(word: str) -> None:
+    told = errors_of({"regularizers": [{"kind": "elastic_net", "l1": 1.0, "l2": 1.0, word: 0.5}]})
+
+    assert list(told) == [f"/regularizers/0/{word}"]
+    assert told[f"/regularizers/0/{word}"].endswith(
+        "Write l1 = alpha * l1_ratio and l2 = alpha * (1 - l1_ratio), where alpha is the strength of both."
+    )
+
+
+def test_what_is_no_list_of_numbers_is_not_to_be_put_into_one() -> None:
+    (said,) = errors_of({"model": {"kind": "mlp", "hidden": {"units": 3}}}).values()
+
+    assert said.endswith("Correct the value.")
 
 
 def test_a_field_that_is_not_there_is_told_those_that_are() -> None:

@@ -1,10 +1,13 @@
 import json
+from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regcore.errors import SpecError
+from regcore.plan import make_plan
 from regcore.spec import JobSpec, json_pointer, parse_spec
 from regcore.spec.validation import takes_whole_numbers
 
@@ -51,6 +54,8 @@ BAD = [
     ("/data/test_fraction", 1, "less_than", "must be below 1.0; received 1"),
     ("/data/seed", 0, "unknown_field", "Remove it"),
     ("/model/kind", "conv", "unknown_kind", 'must be one of layers, linear, mlp; received "conv"'),
+    ("/model/kind", ["mlp"], "unknown_kind", 'received ["mlp"]. Did you mean'),
+    ("/training/kind", [], "unknown_field", "Remove it"),
     ("/model/layers/0/featurs", 3, "unknown_field", "Did you mean 'features'?"),
     ("/model/layers/0/kind", "liner", "unknown_kind", "Did you mean 'linear'?"),
     ("/model/layers/0/name", "9", "string_pattern_mismatch", 'received "9"'),
@@ -156,6 +161,56 @@ def test_a_long_value_is_shown_in_part():
     (error,) = errors_of(replaced("/training/precision", "x" * 10_000))
 
     assert len(error.message) < 300
+
+
+@pytest.mark.parametrize(
+    ("part", "pointer", "said"),
+    [
+        ({1: 2}, "/1", "each name in the body must be text; received 1. Correct the name."),
+        ({(1, 2): 2}, "/(1, 2)", "each name in the body must be text; received [1, 2]. Correct the name."),
+        ({"labels": {1: "x"}}, "/labels/1", "each name in labels must be text; received 1. Correct the name."),
+        ({"labels": {"": "x"}}, "/labels/", "each name in labels should match pattern"),
+        ({"": 2}, "/", '"" is not a field here'),
+    ],
+    ids=str,
+)
+def test_a_name_that_cannot_be_one_is_told_as_a_name(part, pointer, said):
+    (error,) = errors_of(GOOD | part)
+
+    assert error.pointer == pointer
+    assert error.message.startswith(said)
+
+
+UNREADABLE = [Decimal("sNaN"), Fraction(10**400), {(1, 2): 3}]
+
+
+def deep(num_levels):
+    value = {}
+    for level in range(num_levels):
+        value = [value] if level % 2 else {"a": value}
+    return value
+
+
+@pytest.mark.parametrize("value", [*UNREADABLE, deep(480), deep(900), deep(3000)], ids=lambda value: str(type(value)))
+@pytest.mark.parametrize("pointer", ["/training/epochs", "/model", "/model/layers", "/name", "/regularizers/1/where"])
+def test_what_no_json_can_say_is_an_error_of_its_place(pointer, value):
+    spec = replaced(pointer, None)
+    *holders, last = [int(part) if part.isdigit() else part for part in pointer.split("/")[1:]]
+    node = spec
+    for part in holders:
+        node = node[part]
+    node[last] = value
+
+    with pytest.raises(SpecError) as caught:
+        make_plan(spec)
+
+    assert any(error.pointer.startswith(pointer) for error in caught.value.errors)
+
+
+def test_a_field_that_is_called_as_its_kind_is_told_by_its_place():
+    errors = errors_of(GOOD | {"regularizers": [{"kind": "weight_decay", "weight_decay": {"strength": 0.1}}]})
+
+    assert {error.pointer for error in errors} == {"/regularizers/0/strength", "/regularizers/0/weight_decay"}
 
 
 def test_a_bad_key_of_labels_is_told_by_its_key():

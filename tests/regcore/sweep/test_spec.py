@@ -65,12 +65,29 @@ def test_a_mode_that_is_given_stays(sweep: Make) -> None:
         ({"objective": {"metric": "loss"}}, "/objective/metric", "such as validation/loss"),
         ({"objective": {"metric": "validation/beauty"}}, "/objective/metric", "better end"),
         ({"seed": [1]}, "/seed", "Did you mean 'seeds'?"),
+        ({"strategy": "grid"}, "/strategy", 'Write {"kind": "grid"}.'),
+        ({"strategy": {"name": "asha"}}, "/strategy/kind", 'kind instead of name, for example {"kind": "halving"}'),
+        ({"objective": "val_loss"}, "/objective", 'Write {"metric": "validation/loss"}.'),
+        ({"axes": {"pointer": "/a", "values": [1]}}, "/axes", "Put it into a list."),
+        ({"axes": [{"pointer": "/a", "range": {**LOG, "log": 1}}]}, "/axes/0/range/log", "is not a field here"),
     ],
 )
 def test_what_is_wrong_is_named(fields: dict[str, Any], pointer: str, said: str, sweep: Make) -> None:
     wrong = refused(sweep(**fields))
 
     assert said in wrong.get(pointer, ""), wrong
+
+
+def test_values_that_no_spec_has_are_refused_before_they_are_put_into_one(sweep: Make) -> None:
+    deep: Any = 1
+    for _ in range(600):
+        deep = [deep]
+    patch = [{"op": "add", "path": "/name", "value": deep}]
+
+    wrong = refused(sweep(axes=[{"pointer": "/a", "values": [1, deep]}], variants=[{"name": "v", "patch": patch}]))
+
+    assert list(wrong) == ["/axes/0/values/1", "/variants/0/patch/0/value"]
+    assert all("at most 50 levels deep" in message for message in wrong.values())
 
 
 @pytest.mark.parametrize(
