@@ -1,6 +1,6 @@
 """What a spec takes from other jobs: `init_from`, whose weights must be there and must fit."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +10,7 @@ from jobs.errors import ArtifactDamagedError, ArtifactNotFoundError, JobNotFound
 from jobs.states import JobState
 from regcore.errors import FieldError, SpecError
 from regcore.plan import Check, Plan
+from regcore.sweep import Candidate
 
 WEIGHTS = "model.safetensors"
 POINTER = "/init_from/job_id"
@@ -43,19 +44,22 @@ def source_check(services: Services, tenant: str) -> Check:
 
 
 @contextmanager
-def sources_refused(*, at: str = "", but_for: str | None = None) -> Iterator[None]:
+def sources_refused(*, but_for: str | None = None, candidates: Sequence[Candidate] = ()) -> Iterator[None]:
     """Say of a job that was deleted since `source_check` looked what is said of one that is not there.
 
     Args:
-        at: Where the spec lies in the request's body.
         but_for: A job that the request's path names.
+        candidates: Of the sweep that is stored, for its errors point at what put the job's id there.
     """
     try:
         yield
     except JobNotFoundError as error:
         if error.job_id == but_for:
             raise
-        raise SpecError([FieldError(at + POINTER, *_not_there(error))]) from error
+        wrong = FieldError(POINTER, *_not_there(error))
+        users = [one for one in candidates if (one.spec.get("init_from") or {}).get("job_id") == error.job_id]
+        each_place_once = {one.pointer: one for one in (user.explain(wrong) for user in users)}
+        raise SpecError(list(each_place_once.values()) or [wrong]) from error
 
 
 def _examine(

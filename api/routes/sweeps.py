@@ -87,7 +87,7 @@ def submit_sweep(
     if query.validate_only:
         validation = show_sweep_validation(placed_sweep(services, plan))
         return Response(validation.model_dump_json(), media_type="application/json")
-    with sources_refused(at="/base"):
+    with sources_refused(candidates=plan.candidates):
         submission = services.store.submit_sweep(tenant, new_sweep(plan), key)
     # Where Redis is not there, one attempt tells; the reconciler finds the jobs.
     if not submission.replayed:

@@ -195,7 +195,12 @@ def test_a_parent_is_kept_for_its_child_and_goes_after_it(
 
 
 @pytest.mark.parametrize(
-    ("path", "pointer"), [("/v1/jobs", "/init_from/job_id"), ("/v1/sweeps", "/base/init_from/job_id")]
+    ("path", "pointer"),
+    [
+        ("/v1/jobs", "/init_from/job_id"),
+        ("/v1/sweeps", "/base/init_from/job_id"),
+        ("/v1/sweeps", "/axes/0/values/1/job_id"),
+    ],
 )
 def test_a_source_that_is_deleted_just_now_is_said_like_one_that_is_not_there(
     path: str,
@@ -216,9 +221,18 @@ def test_a_source_that_is_deleted_just_now_is_said_like_one_that_is_not_there(
         return store(*arguments)
 
     monkeypatch.setattr(type(services.store), name, lambda _, *arguments: delete_first(*arguments))
-    body = {**spec, "init_from": {"job_id": trained}}
+    source = {"job_id": trained}
+    body = {
+        "/init_from/job_id": {**spec, "init_from": source},
+        "/base/init_from/job_id": {"base": {**spec, "init_from": source}, "seeds": [0]},
+        "/axes/0/values/1/job_id": {
+            "base": spec,
+            "axes": [{"pointer": "/init_from", "values": [None, source]}],
+            "seeds": [0],
+        },
+    }[pointer]
 
-    response = client.post(path, json=body if path == "/v1/jobs" else {"base": body, "seeds": [0]})
+    response = client.post(path, json=body)
 
     (error,) = problem_of(response, 422, "invalid_spec")["errors"]
     assert (error["pointer"], error["code"]) == (pointer, "job_not_found")

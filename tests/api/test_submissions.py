@@ -45,6 +45,6 @@ def test_only_an_answer_given_before_is_marked(services: Services, finished: str
 
 
 def test_a_validation_is_answered_as_json(services: Services, spec: dict[str, Any]) -> None:
-    response = validated(plan_job(services, "default", spec))
+    response = validated(services, plan_job(services, "default", spec))
 
     assert Validation.model_validate_json(bytes(response.body)).valid is True

@@ -137,11 +137,14 @@ def test_filters_choose_sweeps(
     assert [sweep.name for sweep in store.list_sweeps(tenant, wanted).data] == names
 
 
-def test_where_a_sweep_is_not_there_the_newest_are_named_the_last_made_first(
-    store: Store, submit_sweep: Submit, rewind: Any, tenant: str
+def test_where_a_sweep_is_not_there_the_newest_are_named_and_ties_go_by_id(
+    store: Store, submit_sweep: Submit, rewind: Any, tenant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids = sorted(submit_sweep().id for _ in range(4))
+    ids = iter(["swp_2", "swp_4", "swp_1", "swp_3"])
+    monkeypatch.setattr("jobs.store.sweeps.new_id", lambda _: next(ids))
+    for _ in range(4):
+        submit_sweep()
     rewind("sweeps", "created_at")
 
-    with pytest.raises(SweepNotFoundError, match=f"{ids[3]}, {ids[2]}, {ids[1]}"):
+    with pytest.raises(SweepNotFoundError, match="swp_4, swp_3, swp_2"):
         store.get_sweep(tenant, "swp_unknown")
