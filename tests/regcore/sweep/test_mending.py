@@ -62,7 +62,6 @@ def refused(body: Any) -> set[str]:
         ({}, {"seed": 1, "axes": [{"pointer": "/training/seed", "values": [1]}, NO_STRENGTH], "strategy": "grit"},
          {"/seed", "/strategy", "/axes/0/pointer", "/axes/1/values/1"}),
     ],
-    ids=str,
 )  # fmt: skip
 def test_what_is_wrong_is_told_all_at_once(
     training: dict[str, Any], fields: dict[str, Any], wrong: set[str], sweep: Make, base: dict[str, Any]
@@ -97,7 +96,6 @@ def test_what_is_wrong_is_told_all_at_once(
             {"/variants/0/patch/0/op"},
         ),
     ],
-    ids=str,
 )  # fmt: skip
 def test_only_what_does_not_hang_on_it_is_told_with_it(
     changes: dict[str, Any], fields: dict[str, Any], wrong: set[str], sweep: Make, base: dict[str, Any]
