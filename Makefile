@@ -26,9 +26,13 @@ up: $(STAMP)            ## the same stack, left running
 test: $(STAMP)          ## two at a time, for many tests wait for a process; a module's tests stay together
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
-test-quick: $(STAMP)    ## while you write: what starts no process, without the two longest searches
-	$(BIN)/python -m pytest -n 2 --dist worksteal --no-processes -r fE --ignore tests/oracles \
-	  --ignore tests/jobs/store/test_state_machine.py $(PYTEST_ARGS)
+# The other folders drive processes, or train to the minimum of another library. These search long.
+LONG := tests/api/test_properties.py tests/jobs/store/test_state_machine.py tests/regcore/test_defaults.py \
+        tests/regcore/loop/test_member_equals_solo.py tests/regcore/statistics/test_comparisons.py
+
+test-quick: $(STAMP)    ## while you write: what starts no process and does not search long
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --no-processes -r fE $(addprefix --ignore=,$(LONG)) \
+	  tests/api tests/jobs tests/regcore tests/test_*.py $(PYTEST_ARGS)
 
 nemesis: $(STAMP)       ## everything killed at random for minutes; NEMESIS_ARGS="--duration-s 60 --seed 7"
 	$(BIN)/python tests/faults/nemesis.py $(NEMESIS_ARGS)

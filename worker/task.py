@@ -22,6 +22,9 @@ from worker.live_run import Surroundings
 from worker.spare import WarmRunners
 from worker.supervisor import Supervisor
 
+_BLIND_S = 1.0
+"""After a run Celery takes up to so long until it asks for messages again: it does not while every slot is taken."""
+_LOOK_EVERY_S = 0.05
 _log = get_logger(__name__)
 
 
@@ -69,25 +72,32 @@ class Claimer:
     def work(self) -> None:
         """Claim and run until there is nothing more for this worker, or it is draining."""
         slot = self._free.get()
+        look_until = 0.0
         try:
-            while not self._around.draining.is_set() and self._work_once(slot):
-                pass
+            while not self._around.draining.is_set():
+                claimed_at = time.monotonic()
+                run = self._around.store.claim(self._worker_id, self.capabilities)
+                if run is not None:
+                    with bound_contextvars(run_id=run.run_id):
+                        was_clean = self._run(run, slot, claimed_at)
+                    look_until = time.monotonic() + _BLIND_S if was_clean else 0.0
+                elif not self._one_comes(look_until):
+                    break
         except StoreUnavailableError:
             # The reconciler publishes the job again once the database is back.
             _log.warning("the database does not answer; nothing is claimed")
         finally:
             self._free.put(slot)
 
-    def _work_once(self, slot: Slot) -> bool:
-        claimed_at = time.monotonic()
-        run = self._around.store.claim(self._worker_id, self.capabilities)
-        if run is None:
-            return False
-        with bound_contextvars(run_id=run.run_id):
-            self._run(run, slot, claimed_at)
-        return True
+    def _one_comes(self, look_until: float) -> bool:
+        """Look for a job that comes while no message would be heard; false once messages are, or on a drain."""
+        while time.monotonic() < look_until and not self._around.draining.wait(_LOOK_EVERY_S):
+            if self._around.store.waiting_job(self.capabilities) is not None:
+                return True
+        return False
 
-    def _run(self, run: ClaimedRun, slot: Slot, claimed_at: float) -> None:
+    def _run(self, run: ClaimedRun, slot: Slot, claimed_at: float) -> bool:
+        """See a run through; returns whether it left its runner clean."""
         for job in run.jobs:
             _log.info("claimed", job_id=job.id, attempt=job.attempt, slot=slot.index, device=slot.device)
         try:
@@ -95,7 +105,7 @@ class Claimer:
         except OSError as error:
             self._lose(run.run_id, run.jobs, f"No runner could be started: {error}")
             self._rest()
-            return
+            return False
         supervisor = Supervisor(self._around, run, self.capabilities, slot, runner, claimed_at)
         self._busy[slot.index] = supervisor
         clean = False
@@ -113,6 +123,7 @@ class Claimer:
             self._runners.give_back(slot.index, runner, clean=clean)
         if not supervisor.started:
             self._rest()
+        return clean
 
     def _rest(self) -> None:
         """A node whose runners do not come up must not take every job that waits, one after the other."""

@@ -105,6 +105,19 @@ def test_a_claimer_is_idle_until_a_job_takes_its_slot(store, submit, claimer):
     assert (before, during, claimer.is_idle) == (True, False, True)
 
 
+def test_a_job_that_comes_just_after_a_run_is_taken_without_a_hint_of_its_own(store, submit, claimer):
+    first = submit("succeed")
+    thread = threading.Thread(target=claimer.work)
+    thread.start()
+    while store.state("t", first.id) != "succeeded" or claimer.occupancy()[0]["job_ids"]:
+        time.sleep(0.01)
+
+    after = submit("succeed")
+    thread.join()
+
+    assert store.state("t", after.id) == "succeeded"
+
+
 def test_a_hint_with_nothing_to_do_returns_without_a_sound(claimer, caplog):
     claimer.work()
 
