@@ -37,5 +37,5 @@ def test_what_is_about_to_be_done_is_not_settled_and_is_not_waited_for_long(data
         moment = settle(database)
         waited_s = time.monotonic() - began
 
-    assert moment.settled <= written_at < moment.at
+    assert moment.settled <= written_at <= moment.at
     assert waited_s < 1
