@@ -5,10 +5,12 @@ unreachable, 4 not allowed, 5 other API error or a damaged file, 124 the wait ti
 """
 
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
-from regclient import cli_jobs, cli_server, cli_sweeps
+from regclient import cli_jobs, cli_look, cli_server, cli_sweeps
 from regclient.errors import (
     APIError,
     IntegrityError,
@@ -17,7 +19,7 @@ from regclient.errors import (
     ServerUnreachableError,
     WaitTimeoutError,
 )
-from regclient.output import print_error
+from regclient.output import out, print_error
 
 EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (ServerUnreachableError, 3),
@@ -31,14 +33,29 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
 
 app = typer.Typer(
     name="regcore",
-    help="Train regularized networks as jobs. `regcore up` starts everything on this machine.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
+    epilog="Each command has --help and --json. Exit codes: 0 success, 1 the job or sweep failed or was cancelled, "
+    "2 usage, 3 server unreachable, 4 not allowed, 5 another error of the api or a damaged file, 124 a wait timed out.",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-cli_server.register(app)
-cli_jobs.register(app)
-cli_sweeps.register(app)
+for commands in (cli_server, cli_jobs, cli_sweeps, cli_look):
+    commands.register(app)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        out.print(f"regcore {version('regcore')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Train regularized networks as jobs. `regcore up` starts everything on this machine."""
 
 
 def main() -> None:

@@ -1,32 +1,40 @@
-"""The commands about jobs: submit, jobs, show, watch, cancel, pause, resume, rerun, download."""
+"""The commands that make, list and end jobs: submit, rerun, jobs, pause, resume, cancel, delete."""
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
+from regclient.cli_ids import find_id, find_job_id, find_sweep_id, is_sweep_id
+from regclient.cli_options import (
+    LOOK,
+    STOP,
+    TRAIN,
+    AsJSON,
+    EitherArgument,
+    Follow,
+    JobArgument,
+    Key,
+    Seeds,
+    Settings,
+    TimeoutS,
+    open_client,
+    print_cut,
+    print_state,
+)
 from regclient.client import Client
-from regclient.errors import IntegrityError
+from regclient.errors import APIError
 from regclient.handle import Handle
 from regclient.job import Job
-from regclient.output import event_line, jobs_table, out, print_job, print_json
-
-# A person waits at a prompt: about a second and a half of retries, then the truth.
-CLI_MAX_RETRIES = 3
-
-AsJSON = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="A job's id, `job_…`.")]
-TimeoutS = Annotated[
-    float | None, typer.Option("--timeout", "--timeout-s", min=0, help="Seconds to wait; then exit code 124.")
-]
-Follow = Annotated[bool, typer.Option("--follow", help="Wait for the end, with a progress bar.")]
-Key = Annotated[
-    str | None, typer.Option("--idempotency-key", help="Give the same key again and you get the same again.")
-]
+from regclient.job_tables import job_table, jobs_table
+from regclient.output import err, out, print_error, print_json
+from regclient.spec_settings import change_spec, is_sweep_spec, no_patch, patch_of_settings
+from regclient.sweep_pages import show_or_follow_sweep
 
 
 class StartFrom(StrEnum):
@@ -39,29 +47,82 @@ class StartFrom(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (submit, jobs, show, watch, cancel, pause, resume, rerun, download):
-        app.command()(command)
+    panels: dict[Callable[..., None], str] = {
+        submit: TRAIN,
+        rerun: TRAIN,
+        jobs: LOOK,
+        pause: STOP,
+        resume: STOP,
+        cancel: STOP,
+        delete: STOP,
+    }
+    for command, panel in panels.items():
+        app.command(rich_help_panel=panel)(command)
 
 
 def submit(
     spec: Annotated[str, typer.Argument(metavar="SPEC.json", help="A job spec, or - for stdin.")],
+    settings: Settings = None,
+    seeds: Seeds = None,
     follow: Follow = False,
     timeout_s: TimeoutS = None,
     idempotency_key: Key = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Submit a job."""
+    """Submit a job, or with --seeds a sweep of it.
+
+    --set takes a path with dots (regularizers.0.strength=1e-3) or a JSON Pointer, and a value that is JSON or text.
+    """
     body = read_object(spec)
+    if is_sweep_spec(body):
+        raise typer.BadParameter(f"{spec} is the spec of a sweep: it has a base. `regcore sweep {spec}` submits it.")
+    body = change_spec(body, settings or [], seeds)
     with open_client() as client:
+        if is_sweep_spec(body):
+            sweep = client.sweeps.create(body, idempotency_key=idempotency_key)
+            show_or_follow_sweep(sweep, follow=follow, timeout_s=timeout_s, as_json=as_json)
+            return
         job = client.jobs.create(body, idempotency_key=idempotency_key)
         _show_or_follow(job, follow=follow, timeout_s=timeout_s, as_json=as_json)
+
+
+def rerun(
+    job: JobArgument,
+    settings: Settings = None,
+    patch: Annotated[
+        str, typer.Option(metavar="FILE.json|JSON", show_default=False, help="A JSON Patch; - for stdin.")
+    ] = "[]",
+    start_from: Annotated[
+        StartFrom,
+        typer.Option(
+            metavar="WHERE",
+            help="scratch; weights: with those it ended with; checkpoint: on from where it was saved last.",
+        ),
+    ] = StartFrom.SCRATCH,
+    follow: Follow = False,
+    timeout_s: TimeoutS = None,
+    idempotency_key: Key = None,
+    as_json: AsJSON = False,
+) -> None:
+    """Submit a job again, changed by --set, or by a JSON Patch of its resolved_spec.
+
+    --set takes a path with dots (regularizers.0.strength=1e-3) or a JSON Pointer, and a value that is JSON or text; it
+    comes after --patch.
+    """
+    operations = _read_patch(patch)
+    with open_client() as client:
+        job_id = find_job_id(client, job)
+        if settings:
+            operations = patch_of_settings(client.jobs.get(job_id).resolved_spec, operations, settings)
+        again = client.jobs.rerun(job_id, operations, start_from.value, idempotency_key=idempotency_key)
+        _show_or_follow(again, follow=follow, timeout_s=timeout_s, as_json=as_json)
 
 
 def jobs(
     state: Annotated[list[str] | None, typer.Option(help="Only this state; may be given again.")] = None,
     label: Annotated[list[str] | None, typer.Option(help="Only jobs with this key:value; may be given again.")] = None,
     name: Annotated[str | None, typer.Option(help="Only this name.")] = None,
-    sweep_id: Annotated[str | None, typer.Option("--sweep", help="Only this sweep's members.")] = None,
+    sweep: Annotated[str | None, typer.Option(metavar="SWEEP", help="Only this sweep's members.")] = None,
     sort: Annotated[
         str, typer.Option(help="created_at, finished_at (- before it: newest first) or name.")
     ] = "-created_at",
@@ -72,112 +133,96 @@ def jobs(
     with open_client() as client:
         found = client.jobs.list(
             state=state,
-            labels=_labels(label or []),
+            labels=read_labels(label) if label else None,
             name=name,
-            sweep_id=sweep_id,
+            sweep_id=None if sweep is None else find_sweep_id(client, sweep),
             sort=sort,
-            page_size=min(limit, 1000),
+            page_size=min(limit + 1, 1000),
         )
-        bodies = [job.body for job, _ in zip(found, range(limit), strict=False)]
+        bodies = [job.body for job in islice(found, limit + 1)]
     if as_json:
-        print_json(bodies)
+        print_json(bodies[:limit])
     elif bodies:
-        out.print(jobs_table(bodies, width=out.width))
+        out.print(jobs_table(bodies[:limit], width=out.width))
+        print_cut(len(bodies), limit, newest_first=sort == "-created_at")
     else:
         out.print("No jobs. `regcore submit SPEC.json` makes one.", highlight=False)
 
 
-def show(job_id: JobId, as_json: AsJSON = False) -> None:
-    """Show one job."""
+def pause(job: JobArgument, as_json: AsJSON = False) -> None:
+    """Pause a job: it saves a checkpoint and frees its worker."""
     with open_client() as client:
-        job = client.jobs.get(job_id)
-    print_json(job.body) if as_json else print_job(job.body)
+        print_state(client.jobs.pause(find_job_id(client, job)), as_json=as_json)
 
 
-def watch(job_id: JobId, timeout_s: TimeoutS = None, as_json: AsJSON = False) -> None:
-    """Follow a job to its end: a progress bar on a terminal, else its records, one a line."""
+def resume(job: JobArgument, as_json: AsJSON = False) -> None:
+    """Resume a paused job: it goes on from its checkpoint."""
     with open_client() as client:
-        job = client.jobs.get(job_id)
-        if not as_json and (out.is_terminal or timeout_s is not None):
-            _finish(job.wait(timeout_s, progress=True), as_json=False)
-        if timeout_s is not None:
-            _finish(job.wait(timeout_s, progress=False), as_json=True)
-        for event in job.events():
-            print_json(event) if as_json else out.print(event_line(event), highlight=False, soft_wrap=True)
-        _exit_with(job.refresh())
+        print_state(client.jobs.resume(find_job_id(client, job)), as_json=as_json)
 
 
-def cancel(
-    job_id: Annotated[str, typer.Argument(metavar="JOB|SWEEP", help="A job's id, or a sweep's.")],
-    as_json: AsJSON = False,
-) -> None:
-    """Cancel a job, or all members of a sweep; it ends within about two seconds."""
+def cancel(job_or_sweep: EitherArgument, as_json: AsJSON = False) -> None:
+    """Cancel a job, or all members of a sweep.
+
+    It ends within about two seconds."""
     with open_client() as client:
-        found: Handle = client.sweeps.cancel(job_id) if job_id.startswith("swp_") else client.jobs.cancel(job_id)
+        found_id = find_id(client, job_or_sweep)
+        found: Handle = client.sweeps.cancel(found_id) if is_sweep_id(found_id) else client.jobs.cancel(found_id)
         print_state(found, as_json=as_json)
 
 
-def pause(job_id: JobId, as_json: AsJSON = False) -> None:
-    """Pause a job: it saves a checkpoint and frees its worker."""
-    with open_client() as client:
-        print_state(client.jobs.pause(job_id), as_json=as_json)
-
-
-def resume(job_id: JobId, as_json: AsJSON = False) -> None:
-    """Resume a paused job: it goes on from its checkpoint."""
-    with open_client() as client:
-        print_state(client.jobs.resume(job_id), as_json=as_json)
-
-
-def rerun(
-    job_id: JobId,
-    patch: Annotated[
-        str, typer.Option(metavar="FILE.json|JSON", help="JSON Patch of the job's resolved_spec; - for stdin.")
-    ] = "[]",
-    start_from: Annotated[
-        StartFrom,
-        typer.Option(help="scratch; weights: with those it ended with; checkpoint: on from where it was saved last."),
-    ] = StartFrom.SCRATCH,
-    follow: Follow = False,
-    timeout_s: TimeoutS = None,
-    idempotency_key: Key = None,
+def delete(
+    jobs_or_sweeps: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="JOB|SWEEP",
+            help="Jobs and sweeps that have ended: their ids, the beginnings of some, names, or `last`.",
+        ),
+    ],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: AsJSON = False,
 ) -> None:
-    """Submit a job again, changed by a patch."""
-    operations = _read_patch(patch)
+    """Delete jobs and sweeps that have ended, with all that they made.
+
+    All of them are looked up before the first is deleted. What cannot be deleted is named, and the others are.
+    """
     with open_client() as client:
-        job = client.jobs.rerun(job_id, operations, start_from.value, idempotency_key=idempotency_key)
-        _show_or_follow(job, follow=follow, timeout_s=timeout_s, as_json=as_json)
-
-
-def download(
-    job_id: JobId,
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these files.")] = None,
-    directory: Annotated[Path | None, typer.Option("--dir", help="Where to; default ./JOB.")] = None,
-    as_json: AsJSON = False,
-) -> None:
-    """Download a job's artifacts, each checked against its SHA-256; damaged ones are named, and the others saved."""
-    with open_client() as client:
-        try:
-            _print_paths(client.jobs.get(job_id).download(directory or Path(job_id), names or None), as_json=as_json)
-        except FileNotFoundError as error:
-            raise typer.BadParameter(str(error)) from None
-        except IntegrityError as error:
-            _print_paths(error.saved, as_json=as_json)
-            raise
-
-
-def _print_paths(paths: Sequence[Path], *, as_json: bool) -> None:
+        found = list(dict.fromkeys(find_id(client, one) for one in jobs_or_sweeps))
+        if not yes:
+            _ask_to_delete([_described(client, one) for one in found])
+        deleted: list[str] = []
+        refused: list[APIError] = []
+        for one in found:
+            try:
+                client.sweeps.delete(one) if is_sweep_id(one) else client.jobs.delete(one)
+                deleted.append(one)
+            except APIError as error:
+                refused.append(error)
     if as_json:
-        print_json([str(path) for path in paths])
+        print_json([{"id": one, "deleted": True} for one in deleted])
     else:
-        for path in paths:
-            out.print(str(path), markup=False, highlight=False, soft_wrap=True)
+        for one in deleted:
+            out.print(f"{one}  deleted", highlight=False)
+    if refused:
+        for said in refused[:-1]:
+            print_error(said, as_json=as_json)
+        raise refused[-1]
 
 
-def open_client() -> Client:
-    """The client of every command."""
-    return Client(max_retries=CLI_MAX_RETRIES)
+def _ask_to_delete(descriptions: list[str]) -> None:
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("Deleting cannot be undone, and there is no terminal to ask at: give --yes.")
+    for description in descriptions:
+        err.print(description, markup=False, highlight=False, soft_wrap=True)
+    typer.confirm("Delete these for good?", abort=True, err=True)
+
+
+def _described(client: Client, found_id: str) -> str:
+    if is_sweep_id(found_id):
+        sweep = client.sweeps.get(found_id)
+        return f"{sweep.id}  {sweep.state}  {sweep.name or ''}  with its {sweep.num_members:,} jobs"
+    job = client.jobs.get(found_id)
+    return f"{job.id}  {job.state}  {job.name or ''}".rstrip()
 
 
 def read_object(source: str) -> dict[str, Any]:
@@ -188,13 +233,10 @@ def read_object(source: str) -> dict[str, Any]:
     return body
 
 
-def print_state(found: Handle, *, as_json: bool) -> None:
-    """What was done to a job or sweep has come to this."""
-    print_json(found.body) if as_json else out.print(f"{found.id}  {found.state}", highlight=False)
-
-
 def _read_patch(source: str) -> list[dict[str, Any]]:
-    patch = _parse(source, "--patch") if source.lstrip().startswith("[") else _read_json(source)
+    patch = _parse(source, "--patch") if source.lstrip().startswith(("[", "{")) else _read_json(source)
+    if isinstance(patch, dict):
+        raise typer.BadParameter(no_patch(patch))
     if not isinstance(patch, list) or not all(isinstance(operation, dict) for operation in patch):
         raise typer.BadParameter("--patch: expected a JSON list of operations, as RFC 6902 has them.")
     return patch
@@ -216,7 +258,8 @@ def _parse(text: str, source: str) -> Any:
         raise typer.BadParameter(f"{source} is not JSON: {error}.") from None
 
 
-def _labels(pairs: list[str]) -> dict[str, str]:
+def read_labels(pairs: list[str]) -> dict[str, str]:
+    """Labels given as `key:value`."""
     for pair in pairs:
         if ":" not in pair:
             raise typer.BadParameter(f"--label: expected key:value, received {pair!r}.")
@@ -225,14 +268,11 @@ def _labels(pairs: list[str]) -> dict[str, str]:
 
 def _show_or_follow(job: Job, *, follow: bool, timeout_s: float | None, as_json: bool) -> None:
     if follow:
-        _finish(job.wait(timeout_s, progress=not as_json), as_json=as_json)
+        finish(job.wait(timeout_s, progress=not as_json), as_json=as_json)
     print_state(job, as_json=as_json)
 
 
-def _finish(job: Job, *, as_json: bool) -> NoReturn:
-    print_json(job.body) if as_json else print_job(job.body)
-    _exit_with(job)
-
-
-def _exit_with(job: Job) -> NoReturn:
+def finish(job: Job, *, as_json: bool) -> NoReturn:
+    """Show a job that has ended, and leave with the code of how it went."""
+    print_json(job.body) if as_json else out.print(job_table(job.body))
     raise typer.Exit(0 if job.state == "succeeded" else 1)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from regclient.cli_options import SERVERS
 from regclient.doctor import examine
 from regclient.output import out, print_json
 from regclient.up import StackOptions, run_stack
@@ -27,7 +28,7 @@ _MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[re
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
     for command in (up, api, worker, migrate, doctor):
-        app.command()(command)
+        app.command(rich_help_panel=SERVERS)(command)
 
 
 def up(

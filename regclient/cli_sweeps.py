@@ -1,24 +1,36 @@
 """The commands about many jobs: sweep, sweeps, compare."""
 
+from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from regclient.cli_jobs import AsJSON, Follow, Key, TimeoutS, open_client, print_state, read_object
-from regclient.output import out, print_json, styled_state
-from regclient.sweep import Sweep
-from regclient.sweep_plots import draw_contrasts, draw_path
-from regclient.sweep_tables import contrasts_table, groups_table, leaderboard_table, path_table, sweeps_table
-from regclient.sweep_views import (
-    View,
-    contrasts_of_ablation,
-    contrasts_of_comparison,
-    curves_of,
-    marked_values,
-    view_of,
+from regclient.cli_ids import find_id, find_sweep_id, is_meant_as_id, is_sweep_id
+from regclient.cli_jobs import read_labels, read_object
+from regclient.cli_options import (
+    LOOK,
+    TRAIN,
+    AsJSON,
+    Follow,
+    Key,
+    Seeds,
+    Settings,
+    TimeoutS,
+    open_client,
+    print_cut,
+    print_state,
 )
-from regclient.terminal_plot import MAX_WIDTH, line_plot
+from regclient.client import Client
+from regclient.errors import NotFoundError
+from regclient.output import out, print_json
+from regclient.spec_settings import change_spec, is_sweep_spec
+from regclient.sweep import Sweep
+from regclient.sweep_pages import print_comparison, show_sweep
+from regclient.sweep_plots import draw_contrasts, draw_path
+from regclient.sweep_tables import sweeps_table
+from regclient.sweep_views import View, contrasts_of_ablation, contrasts_of_comparison, curves_of, view_of
 from regclient.transport import JSONObject
 
 PICTURES = (".png", ".svg", ".pdf")
@@ -40,92 +52,164 @@ Plot = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (sweep, sweeps, compare):
-        app.command()(command)
+    panels: dict[Callable[..., None], str] = {sweep: TRAIN, sweeps: LOOK, compare: LOOK}
+    for command, panel in panels.items():
+        app.command(rich_help_panel=panel)(command)
 
 
 def sweep(
     spec: Annotated[
-        str, typer.Argument(metavar="SPEC.json|SWEEP", help="A sweep's spec, - for stdin, or the id of one to look at.")
+        str,
+        typer.Argument(
+            metavar="SPEC.json|SWEEP",
+            help="A sweep's spec, - for stdin; or one to look at: its id, the beginning of one, name, or `last`.",
+        ),
     ],
+    settings: Settings = None,
+    seeds: Seeds = None,
     follow: Follow = False,
     timeout_s: TimeoutS = None,
     plot: Plot = None,
+    show_all: Annotated[bool, typer.Option("--all", help="The whole leaderboard.")] = False,
     idempotency_key: Key = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Submit a sweep, or look at one: leaderboard, and path, verdicts or ablation."""
-    is_id = spec.startswith("swp_") and not Path(spec).exists()
-    body = {} if is_id else read_object(spec)
-    if plot and not is_id:
+    """Submit a sweep, or look at one.
+
+    To look is to see its leaderboard, and its path, verdicts or ablation, as far as it has come. --set changes the base
+    of one that is submitted.
+    """
+    is_new = is_spec_file(spec)
+    body = _read_spec(spec, settings or [], seeds) if is_new else {}
+    if not is_new and (settings or seeds):
+        raise typer.BadParameter(f"--set and --seeds change a spec before it is submitted; {spec} is no file.")
+    if plot and is_new:
         _check_plot(body, follow=follow)
     with open_client() as client:
-        found = client.sweeps.get(spec) if is_id else client.sweeps.create(body, idempotency_key=idempotency_key)
+        found = client.sweeps.create(body, idempotency_key=idempotency_key) if is_new else find_sweep(client, spec)
         if follow:
             found.wait(timeout_s, progress=not as_json)
-        elif not is_id:
+        elif is_new:
             print_state(found, as_json=as_json)
             return
-        view = view_of(found.spec)
-        seen = _fetch(found, view)
-    if as_json:
-        print_json(found.body | ({view: seen} if view else {}))
-    else:
-        _print_sweep(found, view, seen)
+        seen = show_sweep(found, as_json=as_json, show_all=show_all)
     if plot:
-        _draw(found, view, seen, plot)
+        _draw(found, view_of(found.spec), seen, plot)
     raise typer.Exit(1 if follow and found.state != "succeeded" else 0)
 
 
 def sweeps(
+    label: Annotated[
+        list[str] | None, typer.Option(help="Only sweeps with this key:value; may be given again.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Only this name.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
     as_json: AsJSON = False,
 ) -> None:
     """List sweeps, the newest first."""
     with open_client() as client:
-        found = client.sweeps.list(page_size=min(limit, 1000))
-        bodies = [one.body for one, _ in zip(found, range(limit), strict=False)]
+        found = client.sweeps.list(
+            labels=read_labels(label) if label else None, name=name, page_size=min(limit + 1, 1000)
+        )
+        bodies = [one.body for one in islice(found, limit + 1)]
     if as_json:
-        print_json(bodies)
+        print_json(bodies[:limit])
     elif bodies:
-        out.print(sweeps_table(bodies))
+        out.print(sweeps_table(bodies[:limit]))
+        print_cut(len(bodies), limit, newest_first=True)
     else:
         out.print("No sweeps. `regcore sweep SPEC.json` makes one.", highlight=False)
 
 
 def compare(
     groups: Annotated[
-        list[str], typer.Argument(metavar="NAME=JOB[,JOB]...", help="Groups of jobs that differ in their seeds alone.")
+        list[str],
+        typer.Argument(
+            metavar="NAME=JOB[,JOB]...|SWEEP",
+            help="Groups of jobs that differ in their seeds alone; a sweep in a group is its best combination. "
+            "Or one sweep, whose variants are compared.",
+        ),
     ],
-    metric: Annotated[str, typer.Option(help="What is compared.")] = "test/loss",
+    metric: Annotated[
+        str | None,
+        typer.Option(help="What is compared; test/loss if not given, of a sweep its objective's on test rows."),
+    ] = None,
     plot: Plot = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Say which groups of jobs differ, by how much, and whether that is more than chance."""
-    named = _named_groups(groups)
+    """Say which groups of jobs differ.
+
+    By how much, and whether that is more than chance."""
+    is_sweep = len(groups) == 1 and "=" not in groups[0]
+    named = {} if is_sweep else _named_groups(groups)
     with open_client() as client:
-        comparison = client.compare(named, metric)
+        if is_sweep:
+            comparison = find_sweep(client, groups[0], expected=_GROUPS).comparison(metric)
+        else:
+            jobs = {name: _job_ids(client, members) for name, members in named.items()}
+            comparison = client.compare(jobs, metric or "test/loss")
     if as_json:
         print_json(comparison)
     else:
-        _print_comparison(comparison)
+        print_comparison(comparison)
     if plot:
         draw_contrasts(contrasts_of_comparison(comparison), plot)
+
+
+def is_spec_file(text: str) -> bool:
+    """Whether this names a file, or stdin, and not a sweep that the server has."""
+    return text == "-" or Path(text).is_file() or "/" in text or text.endswith(".json")
+
+
+def find_sweep(client: Client, text: str, expected: str = "a file, or a sweep's id, name or `last`") -> Sweep:
+    """The sweep that is meant; what is none and looks like no id may have been meant as `expected`."""
+    try:
+        return client.sweeps.get(find_sweep_id(client, text))
+    except NotFoundError as error:
+        if is_meant_as_id(text):
+            raise
+        raise typer.BadParameter(f"expected {expected}; received {text!r:.80}, which is neither.") from error
+
+
+def _read_spec(source: str, settings: list[str], num_seeds: int | None) -> JSONObject:
+    body = read_object(source)
+    if not is_sweep_spec(body) and "model" in body:
+        raise typer.BadParameter(
+            f"{source} is the spec of a job: it has a model, and no base. `regcore submit {source}` submits it."
+        )
+    return change_spec({"base": {}} | body, settings, num_seeds)
+
+
+_GROUPS = "NAME=JOB[,JOB]... for each group, or one sweep"
 
 
 def _named_groups(groups: list[str]) -> dict[str, list[str]]:
     named: dict[str, list[str]] = {}
     for group in groups:
-        name, _, jobs = group.partition("=")
-        ids = [job for job in jobs.split(",") if job]
-        if not name or not ids:
-            raise typer.BadParameter(f"expected NAME=JOB[,JOB]..., received {group!r}.")
+        name, _, members = group.partition("=")
+        texts = [member for member in members.split(",") if member]
+        if not name or not texts:
+            raise typer.BadParameter(f"expected {_GROUPS}; received {group!r:.80}.")
         if name in named:
             raise typer.BadParameter(f"expected a name of its own for each group, received {name!r} twice.")
-        named[name] = ids
+        named[name] = texts
     if len(named) == 1:
         raise typer.BadParameter("expected two groups or more.")
     return named
+
+
+def _job_ids(client: Client, members: list[str]) -> list[str]:
+    """The jobs of a group; of a sweep, those of its best combination."""
+    found = [find_id(client, member) for member in members]
+    return [job_id for one in found for job_id in (_best_jobs(client, one) if is_sweep_id(one) else [one])]
+
+
+def _best_jobs(client: Client, sweep_id: str) -> list[str]:
+    best = client.sweeps.get(sweep_id).best
+    if not best:
+        raise typer.BadParameter(f"{sweep_id} has no best combination yet: none of its members has succeeded.")
+    jobs: list[str] = best["job_ids"]
+    return jobs
 
 
 def _check_plot(spec: JSONObject, *, follow: bool) -> None:
@@ -135,53 +219,13 @@ def _check_plot(spec: JSONObject, *, follow: bool) -> None:
         raise typer.BadParameter("--plot needs a sweep along one numeric axis, with variants, or an ablation.")
 
 
-def _fetch(found: Sweep, view: View | None) -> JSONObject:
+def _draw(found: Sweep, view: View | None, seen: JSONObject | None, file: Path) -> None:
     match view:
-        case "path":
-            return found.path()
-        case "comparison":
-            return found.comparison()
-        case "ablation":
-            return found.ablation()
-    return {}
-
-
-def _print_sweep(found: Sweep, view: View | None, seen: JSONObject) -> None:
-    counts = "  ".join(f"{number:,} {styled_state(state)}" for state, number in found.counts.items() if number)
-    out.print(f"{found.id}  {styled_state(found.state)}   {counts}", highlight=False)
-    if found.leaderboard:
-        out.print(leaderboard_table(found.body, width=out.width))
-    match view:
-        case "path":
-            out.print(path_table(seen))
-            curves = curves_of(seen, "loss")
-            if curves:
-                out.print(line_plot(curves, marked_values(seen), width=min(out.width, MAX_WIDTH)))
-            _print_note(seen)
-        case "comparison":
-            _print_comparison(seen)
-        case "ablation":
-            out.print(contrasts_table(contrasts_of_ablation(seen)))
-
-
-def _print_comparison(comparison: JSONObject) -> None:
-    out.print(groups_table(comparison))
-    out.print(contrasts_table(contrasts_of_comparison(comparison)))
-
-
-def _print_note(seen: JSONObject) -> None:
-    note: Any = seen.get("note")
-    if note:
-        out.print(str(note), markup=False, highlight=False)
-
-
-def _draw(found: Sweep, view: View | None, seen: JSONObject, file: Path) -> None:
-    match view:
-        case "path" if curves_of(seen, "loss"):
+        case "path" if seen and curves_of(seen, "loss"):
             draw_path(seen, file, title=found.name or found.id, axis=found.spec["axes"][0]["pointer"])
-        case "comparison":
+        case "comparison" if seen:
             draw_contrasts(contrasts_of_comparison(seen), file)
-        case "ablation":
+        case "ablation" if seen:
             draw_contrasts(contrasts_of_ablation(seen), file)
         case _:
             raise typer.BadParameter("--plot: there is nothing to draw of this sweep.")

@@ -98,8 +98,8 @@ class Handle:
         self.body = self._transport.request("POST", self._path(action)).json()
         return self
 
-    def _get(self, tail: str) -> JSONObject:
-        found: JSONObject = self._transport.request("GET", self._path(tail)).json()
+    def _get(self, tail: str, params: JSONObject | None = None) -> JSONObject:
+        found: JSONObject = self._transport.request("GET", self._path(tail), params=params).json()
         return found
 
     def _path(self, *tail: str) -> str:

@@ -1,15 +1,14 @@
-"""What the command line prints: tables and panels for people, JSON for programs."""
+"""What the command line prints: lines for people, JSON for programs. The tables of jobs are in `job_tables`."""
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from regclient.errors import APIError, RegClientError, explain_reason
+from regclient.errors import APIError, RegClientError
 from regclient.progress import STATE_STYLES
 
 # Without a terminal rich assumes 80 columns. What reads a pipe has no width to keep to: never fold an id there.
@@ -51,58 +50,6 @@ def styled_state(state: str) -> str:
     return f"[{style}]{escape(state)}[/]" if style else escape(state)
 
 
-def jobs_table(jobs: Iterable[Mapping[str, Any]], *, width: int = WIDE_TABLE_WIDTH) -> Table:
-    """A line per job: id, name, state, test loss and accuracy; when it was made, where there is room for that."""
-    wide = width >= WIDE_TABLE_WIDTH
-    table = Table(box=None, header_style="bold")
-    table.add_column("id", no_wrap=True)
-    table.add_column("name", overflow="fold")
-    table.add_column("state", no_wrap=True)
-    if wide:
-        table.add_column("created", no_wrap=True)
-    table.add_column("loss", justify="right", no_wrap=True)
-    table.add_column("accuracy", justify="right", no_wrap=True)
-    for job in jobs:
-        metrics = (job.get("result") or {}).get("metrics") or {}
-        created = [job["created_at"][:19].replace("T", " ")] if wide else []
-        table.add_row(
-            job["id"],
-            escape(job.get("name") or ""),
-            _state_and_progress(job),
-            *created,
-            format_number(metrics.get("test/loss")),
-            format_number(metrics.get("test/accuracy")),
-        )
-    return table
-
-
-def print_job(job: Mapping[str, Any]) -> None:
-    """A job in full, as a person reads it: state and why, numbers, warnings."""
-    table = Table(box=None, show_header=False)
-    table.add_column(style="bold")
-    table.add_column()
-    progress = job.get("progress") or {}
-    table.add_row("id", job["id"])
-    table.add_row("name", escape(job.get("name") or "–"))
-    table.add_row("state", styled_state(job["state"]))
-    if job.get("state_reason"):
-        table.add_row("reason", escape(explain_reason(job["state_reason"])))
-    table.add_row("progress", f"epoch {progress.get('epoch', 0)} of {progress.get('num_epochs', '?')}")
-    for field in ("attempt", "created_at", "started_at", "finished_at"):
-        table.add_row(field.replace("_at", ""), str(job.get(field) if job.get(field) is not None else "–"))
-    result = job.get("result") or {}
-    for name, value in (result.get("metrics") or {}).items():
-        table.add_row(escape(name), format_number(value))
-    for name in ("generalization_gap", "sparsity", "num_parameters", "weights_sha256"):
-        if name in result:
-            table.add_row(name, format_number(result[name]))
-    for warning in job.get("warnings") or []:
-        table.add_row(
-            "[yellow]warning[/]", escape(f"{warning.get('pointer', '')} {warning.get('message', '')}".strip())
-        )
-    out.print(table)
-
-
 def format_number(value: Any) -> str:
     """Four significant digits for a fraction, thousands for an integer, a dash for nothing."""
     if value is None:
@@ -110,12 +57,6 @@ def format_number(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
-
-
-def _state_and_progress(job: Mapping[str, Any]) -> str:
-    state: str = job["state"]
-    fraction = (job.get("progress") or {}).get("fraction")
-    return f"{styled_state(state)} {100 * fraction:.0f} %" if fraction and state != "succeeded" else styled_state(state)
 
 
 def event_line(event: Mapping[str, Any]) -> str:

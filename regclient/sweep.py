@@ -64,13 +64,16 @@ class Sweep(Handle):
         """
         return self._get("path")
 
-    def comparison(self) -> JSONObject:
+    def comparison(self, metric: str | None = None) -> JSONObject:
         """Its variants, each at its best: `{metric, groups, differences, …}`.
 
+        Args:
+            metric: What is compared; by default the objective's on the test split.
+
         Raises:
-            ConflictError: It has no variants.
+            ConflictError: It has no variants, or has not ended.
         """
-        return self._get("comparison")
+        return self._get("comparison", {"metric": metric} if metric else None)
 
     def ablation(self) -> JSONObject:
         """What each regularizer contributes: `{metric, full, contributions, …}`.
@@ -116,9 +119,32 @@ class Sweeps:
     def get(self, sweep_id: str) -> Sweep:
         return Sweep(self._transport, self._transport.request("GET", path_of("sweeps", sweep_id)).json())
 
-    def list(self, *, page_size: int = PAGE_SIZE) -> Iterator[Sweep]:
-        """Every sweep, page after page; stop iterating and no further page is fetched."""
-        for summary in rows(self._transport, "/v1/sweeps", {"limit": page_size}):
+    def list(
+        self,
+        *,
+        labels: Mapping[str, str] | None = None,
+        name: str | None = None,
+        created_after: str | None = None,
+        created_before: str | None = None,
+        page_size: int = PAGE_SIZE,
+    ) -> Iterator[Sweep]:
+        """Every matching sweep, the newest first, page after page; stop iterating and no further page is fetched.
+
+        Args:
+            labels: All must match.
+            name: The exact name.
+            created_after: A UTC time as the server writes it; `created_before` alike.
+            page_size: Sweeps per request, at most 1,000.
+        """
+        filters: dict[str, Any] = {
+            "label": [f"{key}:{value}" for key, value in (labels or {}).items()],
+            "name": name,
+            "created_after": created_after,
+            "created_before": created_before,
+            "limit": page_size,
+        }
+        params = {key: value for key, value in filters.items() if value not in (None, [])}
+        for summary in rows(self._transport, "/v1/sweeps", params):
             yield Sweep(self._transport, summary)
 
     def cancel(self, sweep_id: str) -> Sweep:

@@ -1,6 +1,5 @@
 """A sweep on a terminal: leaderboard, path and verdicts."""
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from regclient.output import WIDE_TABLE_WIDTH, format_number, styled_state
+from regclient.spec_changes import format_setting
 from regclient.sweep_views import VERDICTS, Contrast, Contrasts, curves_of, marked_values, view_of
 
 NUM_LEADERS = 10
@@ -31,9 +31,21 @@ def sweeps_table(sweeps: Iterable[Mapping[str, Any]]) -> Table:
     return table
 
 
-def leaderboard_table(sweep: Mapping[str, Any], *, width: int = WIDE_TABLE_WIDTH) -> Table:
+def leaderboard_cut(sweep: Mapping[str, Any], *, show_all: bool) -> str:
+    """How many candidates a sweep has that its table leaves out, and what shows them; nothing if it leaves out none."""
+    num_seeds = len(sweep["spec"].get("seeds") or ()) or 1
+    num_ranked = len(sweep["leaderboard"])
+    num_candidates = max(num_ranked, sweep["num_members"] // num_seeds)
+    num_shown = num_ranked if show_all else min(num_ranked, NUM_LEADERS)
+    if num_shown == num_candidates:
+        return ""
+    remedy = "--all shows more" if num_shown < num_ranked else "the server ranks no more"
+    return f"{num_shown:,} of {num_candidates:,} shown; {remedy}."
+
+
+def leaderboard_table(sweep: Mapping[str, Any], *, width: int = WIDE_TABLE_WIDTH, show_all: bool = False) -> Table:
     """The best candidates: what they are, and the objective with its interval over seeds."""
-    leaders = sweep["leaderboard"][:NUM_LEADERS]
+    leaders = sweep["leaderboard"] if show_all else sweep["leaderboard"][:NUM_LEADERS]
     is_ablation = view_of(sweep["spec"]) == "ablation"  # whose variants are named after what they leave out
     pointers = list(dict.fromkeys(pointer for leader in leaders for pointer in leader.get("values") or {}))
     pointers = [] if is_ablation else pointers
@@ -56,7 +68,7 @@ def leaderboard_table(sweep: Mapping[str, Any], *, width: int = WIDE_TABLE_WIDTH
         table.add_row(
             str(leader["rank"]),
             *([escape(leader.get("variant") or "–")] if has_variants else []),
-            *(_setting(values[pointer]) if pointer in values else "–" for pointer in pointers),
+            *(escape(format_setting(values[pointer])) if pointer in values else "–" for pointer in pointers),
             _with_interval(score["mean"], score.get("low"), score.get("high")),
             str(score["num"]),
             *(leader["job_ids"][:1] if width >= WIDE_TABLE_WIDTH else []),
@@ -155,15 +167,3 @@ def _with_interval(value: Any, low: Any, high: Any, *, signed: bool = False) -> 
 def _heading(name: str) -> str:
     split, _, metric = name.rpartition("/")
     return "zeros" if name == "sparsity" else f"{split}\n{metric}"
-
-
-def _setting(value: Any) -> str:
-    """A value of an axis, as short as it can be read."""
-    if value is None:
-        return "none"
-    if isinstance(value, Mapping) and "kind" in value:
-        rest = " ".join(f"{name}={_setting(inner)}" for name, inner in value.items() if name != "kind")
-        return escape(f"{value['kind']} {rest}".strip())
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return escape(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

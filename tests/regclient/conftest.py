@@ -7,6 +7,7 @@ thing, `regcore up` as a user starts it.
 import asyncio
 import copy
 import hashlib
+import io
 import json
 import os
 import re
@@ -26,6 +27,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from regclient import Client
+from regclient.cli import main
 from regclient.process import wait_until
 from regclient.up import free_port
 
@@ -162,11 +164,13 @@ class FakeServer:
         self.bodies: list[Any] = []  # what reruns, sweeps and comparisons were asked with
         self.keys: dict[str, str] = {}
         self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.queries: list[tuple[str, dict[str, str]]] = []
         self.failures: list[Response] = []  # the next answers, whatever is asked
         self.lose_answers = 0  # do the work, then break the connection
         self.break_stream_after: int | None = None
         self.mute_streams = False  # as behind a proxy that ends what it does not understand
         self.ends_after_gets: int | None = None
+        self.refused_views: dict[str, str] = {}  # of sweeps, with the reason
         self.events = [{"seq": seq, "at": "t", "kind": "log", "body": {"message": str(seq)}} for seq in range(1, 6)] + [
             {"seq": 6, "at": "t", "kind": "state", "body": {"state": "succeeded"}}
         ]
@@ -182,6 +186,7 @@ def make_app(fake: FakeServer) -> FastAPI:
     @app.middleware("http")
     async def front(request: Request, call_next: Any) -> Response:
         fake.requests.append((request.method, request.url.path, dict(request.headers)))
+        fake.queries.append((request.url.path, dict(request.query_params)))
         if request.headers.get("authorization") != f"Bearer {KEY}":
             return problem(401, "unauthorized", "no key")
         if fake.failures:
@@ -212,8 +217,9 @@ def make_app(fake: FakeServer) -> FastAPI:
 
     @app.get("/v1/jobs")
     async def listing(request: Request, limit: int = 50, after: int = 0) -> dict[str, Any]:
-        states, sweep_id = (request.query_params.get(name) for name in ("state", "sweep_id"))
+        states, sweep_id, name = (request.query_params.get(field) for field in ("state", "sweep_id", "name"))
         found = [body for body in fake.jobs.values() if not states or body["state"] in states.split(",")]
+        found = [body for body in found if name is None or body["name"] == name]
         found = [body for body in found if not sweep_id or (body.get("sweep") or {}).get("id") == sweep_id]
         page = [{k: v for k, v in body.items() if k != "spec"} for body in found[after : after + limit]]
         more = after + limit < len(found)
@@ -307,9 +313,10 @@ def make_app(fake: FakeServer) -> FastAPI:
         return JSONResponse(body, 201)
 
     @app.get("/v1/sweeps")
-    async def sweeps() -> dict[str, Any]:
+    async def sweeps(name: str | None = None) -> dict[str, Any]:
         left_out = ("spec", "best", "leaderboard")
-        found = [{k: v for k, v in body.items() if k not in left_out} for body in fake.sweeps.values()]
+        found = [body for body in fake.sweeps.values() if name is None or body["name"] == name]
+        found = [{k: v for k, v in body.items() if k not in left_out} for body in found]
         return {"data": found, "next_after": None, "has_more": False}
 
     @app.get("/v1/sweeps/{sweep_id}")
@@ -335,7 +342,11 @@ def make_app(fake: FakeServer) -> FastAPI:
         return Response(status_code=204)
 
     @app.get("/v1/sweeps/{sweep_id}/{view}")
-    async def sweep_view(view: str) -> Any:
+    async def sweep_view(sweep_id: str, view: str) -> Any:
+        if view in fake.refused_views:
+            return problem(409, "not_of_this_sweep", fake.refused_views[view])
+        if view != "path" and fake.sweeps[sweep_id]["state"] == "running":
+            return problem(409, "illegal_action", "The sweep is running; its members are judged once all have ended.")
         return {"path": PATH, "comparison": comparison_body(["l2", "dropout"], "test/loss"), "ablation": ABLATION}[view]
 
     @app.post("/v1/comparisons")
@@ -517,6 +528,32 @@ def regcore() -> Callable[..., subprocess.CompletedProcess[str]]:
     def run(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "regclient", *arguments]
         return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=120, check=False)
+
+    return run
+
+
+class TerminalInput(io.TextIOWrapper):
+    """What somebody types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def commands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """As `regcore`, in this process: for what a command says and asks for, without a second of starting."""
+
+    def run(*arguments: str, stdin: str = "", at_terminal: bool = False) -> subprocess.CompletedProcess[str]:
+        make = TerminalInput if at_terminal else io.TextIOWrapper
+        monkeypatch.setattr(sys, "argv", ["regcore", *arguments])
+        monkeypatch.setattr(sys, "stdin", make(io.BytesIO(stdin.encode()), "utf-8"))
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        return subprocess.CompletedProcess(arguments, int(ended.value.code or 0), printed.out, printed.err)
 
     return run
 

@@ -1,10 +1,13 @@
 import json
 import subprocess
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from regclient.cli import app
 
 Regcore = Callable[..., subprocess.CompletedProcess[str]]
 SPEC: dict[str, Any] = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "linear"}}
@@ -133,3 +136,50 @@ def test_a_rerun_from_no_checkpoint_is_5(regcore: Regcore, job_id: str) -> None:
 
     assert done.returncode == 5
     assert "no checkpoint" in done.stderr
+
+
+def test_version_says_which_is_installed(commands: Regcore) -> None:
+    done = commands("--version")
+
+    assert (done.returncode, done.stdout) == (0, f"regcore {version('regcore')}\n")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script_for_the_shell(
+    commands: Regcore, monkeypatch: pytest.MonkeyPatch, shell: str
+) -> None:
+    monkeypatch.setenv("_REGCORE_COMPLETE", f"source_{shell}")
+
+    done = commands()
+
+    assert done.returncode == 0
+    assert "_REGCORE_COMPLETE" in done.stdout
+
+
+def test_a_command_that_is_not_there_is_2_and_a_near_one_is_named(commands: Regcore) -> None:
+    done = commands("submitt")
+
+    assert done.returncode == 2
+    assert "Did you mean 'submit'?" in " ".join(done.stderr.split())
+
+
+def test_help_groups_every_command_and_fits_80_columns(commands: Regcore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    text = commands("--help").stdout
+
+    panels = [line.split()[1] for line in text.splitlines() if line.startswith("╭")]
+    assert panels == ["Options", "Servers", "Train", "Look", "Stop"]
+    assert max(map(len, text.splitlines())) <= 80
+    assert "124 a wait timed out" in " ".join(text.split())
+
+
+def test_the_help_of_each_command_fits_80_columns(commands: Regcore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    names = [command.callback.__name__ for command in app.registered_commands if command.callback]
+
+    texts = {name: commands(name, "--help").stdout for name in names}
+
+    assert {name: max(map(len, text.splitlines())) <= 80 for name, text in texts.items()} == dict.fromkeys(names, True)
+    assert {name: "--json" in text for name, text in texts.items()} == dict.fromkeys(names, True)
+    assert not any("…" in text for text in texts.values())

@@ -12,6 +12,7 @@ import pytest
 
 Regcore = Callable[..., subprocess.CompletedProcess[str]]
 pytestmark = pytest.mark.usefixtures("stack")
+DIGITS: dict[str, Any] = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "linear"}}
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -182,3 +183,110 @@ def test_download_of_a_file_that_is_not_there_is_a_usage_error(regcore: Regcore,
 
 def test_a_label_without_a_colon_is_a_usage_error(regcore: Regcore) -> None:
     assert regcore("jobs", "--label", "x").returncode == 2
+
+
+def test_set_changes_a_spec_before_it_is_submitted(commands: Regcore, real_client: Any) -> None:
+    options = ("--set", "training.epochs=1", "--set", "regularizers.0.kind=l1", "--set", "regularizers.0.strength=1e-3")
+
+    done = commands("submit", "-", *options, "--json", stdin=json.dumps(DIGITS))
+
+    spec = real_client.jobs.get(json.loads(done.stdout)["id"]).spec
+    assert spec["training"] == {"epochs": 1}
+    assert spec["regularizers"] == [{"kind": "l1", "strength": 1e-3}]
+
+
+def test_set_of_what_is_not_there_is_5_and_names_it(commands: Regcore) -> None:
+    done = commands("submit", "-", "--set", "training.epoch=1", stdin=json.dumps(DIGITS))
+
+    assert done.returncode == 5
+    assert "/training/epoch:" in done.stderr
+    assert "epochs" in done.stderr
+
+
+def test_rerun_set_changes_the_resolved_spec_behind_a_patch(
+    commands: Regcore, real_client: Any, trained_id: str
+) -> None:
+    patch = json.dumps([{"op": "add", "path": "/regularizers/-", "value": {"kind": "l2", "strength": 1}}])
+
+    done = commands(
+        "rerun", trained_id, "--patch", patch, "--set", "regularizers.0.strength=0.5", "--set", "name=x", "--json"
+    )
+
+    job = real_client.jobs.get(json.loads(done.stdout)["id"])
+    assert job.parent_job_id == trained_id
+    assert job.name == "x"
+    assert [(one["kind"], one["strength"]) for one in job.resolved_spec["regularizers"]] == [("l2", 0.5)]
+
+
+def test_an_object_as_a_patch_says_what_is_wanted(commands: Regcore, trained_id: str) -> None:
+    done = commands("rerun", trained_id, "--patch", '{"training": {"epochs": 20}}')
+
+    said = " ".join(done.stderr.replace("│", " ").split())
+    assert done.returncode == 2
+    assert """[{"op": "replace", "path": "/training/epochs", "value": 20}]""" in said
+    assert "--set training.epochs=20" in said
+
+
+def test_submit_with_seeds_is_a_sweep_of_so_many(commands: Regcore, real_client: Any) -> None:
+    spec = {**DIGITS, "name": "over seeds", "training": {"epochs": 1}}
+
+    done = commands("submit", "-", "--seeds", "3", "--follow", "--json", stdin=json.dumps(spec))
+
+    sweep = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert sweep["name"] == "over seeds"
+    assert sorted(job.sweep["seed"] for job in real_client.sweeps.get(sweep["id"]).jobs()) == [0, 1, 2]
+
+
+def test_jobs_says_when_there_are_more(commands: Regcore, real_client: Any, trained_id: str) -> None:
+    real_client.jobs.create(DIGITS)
+
+    cut, whole = commands("jobs", "--limit", "1").stdout, commands("jobs", "--limit", "1000").stdout
+
+    assert "The newest 1; there are more. --limit 5 shows more of them." in cut
+    assert "there are more" not in whole
+    assert len(json.loads(commands("jobs", "--limit", "1", "--json").stdout)) == 1
+
+
+def test_delete_asks_and_without_a_terminal_wants_yes(commands: Regcore, real_client: Any) -> None:
+    job = real_client.jobs.create({**DIGITS, "name": "to delete", "training": {"epochs": 1}})
+    job.wait(60, progress=False)
+
+    unasked = commands("delete", job.id)
+    deleted = commands("delete", "to delete", "--yes", "--json")
+
+    assert unasked.returncode == 2
+    assert "give --yes" in unasked.stderr
+    assert json.loads(deleted.stdout) == [{"id": job.id, "deleted": True}]
+    assert commands("show", job.id).returncode == 5
+
+
+@pytest.mark.parametrize(("answer", "is_deleted"), [("y", True), ("n", False), ("", False)])
+def test_delete_shows_a_terminal_what_it_would_delete_and_asks_once(
+    server: Any, commands: Regcore, answer: str, is_deleted: bool
+) -> None:
+    specs = [json.dumps({**DIGITS, "name": name}) for name in ("first", "second")]
+    ids = [json.loads(commands("submit", "-", "--json", stdin=spec).stdout)["id"] for spec in specs]
+
+    done = commands("delete", *ids, stdin=f"{answer}\n", at_terminal=True)
+
+    assert all(f"{one}  queued  {name}" in done.stderr for one, name in zip(ids, ("first", "second"), strict=True))
+    assert done.stderr.count("for good?") == 1
+    assert (done.returncode == 0) is is_deleted
+    assert (server.jobs == {}) is is_deleted
+
+
+def test_delete_looks_everything_up_first_and_names_what_it_cannot_delete(
+    commands: Regcore, real_client: Any, endless_spec: dict[str, Any]
+) -> None:
+    ended = real_client.jobs.create({**DIGITS, "training": {"epochs": 1}}).wait(60, progress=False)
+    runs = real_client.jobs.create(endless_spec)
+
+    unknown = commands("delete", ended.id, "nobody", "--yes")
+    still_there = commands("show", ended.id)
+    partly = commands("delete", runs.id, ended.id, "--yes")
+    runs.cancel()
+
+    assert (unknown.returncode, still_there.returncode, partly.returncode) == (5, 0, 5)
+    assert partly.stdout == f"{ended.id}  deleted\n"
+    assert "409" in partly.stderr

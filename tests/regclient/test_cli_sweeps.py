@@ -122,9 +122,11 @@ def test_an_unknown_sweep_is_5(regcore: Regcore) -> None:
 def test_compare_says_what_differs_and_draws_it(regcore: Regcore, server: Any, tmp_path: Path) -> None:
     plot = str(tmp_path / "plot.png")
 
-    done = regcore("compare", "none=job_1,job_2", "l1=job_3", "--metric", "test/accuracy", "--plot", plot)
+    one, two, three = (f"job_{number:026}" for number in range(3))
 
-    groups = [{"name": "none", "job_ids": ["job_1", "job_2"]}, {"name": "l1", "job_ids": ["job_3"]}]
+    done = regcore("compare", f"none={one},{two}", f"l1={three}", "--metric", "test/accuracy", "--plot", plot)
+
+    groups = [{"name": "none", "job_ids": [one, two]}, {"name": "l1", "job_ids": [three]}]
     assert server.bodies == [{"groups": groups, "metric": "test/accuracy"}]
     assert done.returncode == 0
     assert "l1 − none" in done.stdout
@@ -138,6 +140,97 @@ def test_groups_that_cannot_be_read_are_a_usage_error(regcore: Regcore, server: 
 
 
 def test_compare_as_json_is_the_servers_own(regcore: Regcore) -> None:
-    done = regcore("compare", "a=job_1", "b=job_2", "--json")
+    done = regcore("compare", f"a=job_{1:026}", f"b=job_{2:026}", "--json")
 
     assert json.loads(done.stdout)["differences"][0]["group"] == "b"
+
+
+def test_the_leaderboard_says_when_it_is_cut_and_all_shows_the_rest(commands: Regcore, server: Any) -> None:
+    commands("sweep", "-", stdin=json.dumps(SPECS["path"]))
+    [body] = server.sweeps.values()
+    leader = body["leaderboard"][0]
+    body["leaderboard"] = [leader | {"rank": rank, "values": {"/a": f"value {rank}"}} for rank in range(1, 13)]
+    body["num_members"] = 12
+    body["spec"] = body["spec"] | {"seeds": [0]}
+
+    cut, whole = commands("sweep", "last").stdout, commands("sweep", "last", "--all").stdout
+
+    assert "10 of 12 shown; --all shows more." in cut
+    assert "value 11" not in cut
+    assert "value 12" in whole
+    assert "shown" not in whole
+
+
+def test_sweeps_says_when_there_are_more(commands: Regcore, server: Any) -> None:
+    commands("sweep", "-", stdin=json.dumps(SPECS["path"]))
+    server.sweeps["other"] = {**next(iter(server.sweeps.values())), "name": "other"}
+
+    cut, whole = commands("sweeps", "--limit", "1").stdout, commands("sweeps", "--limit", "2").stdout
+
+    assert "The newest 1; there are more. --limit 5 shows more of them." in cut
+    assert "more" not in whole
+    assert len(json.loads(commands("sweeps", "--limit", "1", "--json").stdout)) == 1
+    assert "strengths" not in commands("sweeps", "--name", "other").stdout
+
+
+def test_set_changes_a_sweep_s_base_and_seeds_are_so_many(commands: Regcore, server: Any) -> None:
+    done = commands("sweep", "-", "--set", "training.epochs=2", "--seeds", "5", stdin=json.dumps(SPECS["path"]))
+
+    assert done.returncode == 0
+    assert server.bodies[0]["base"] == {**BASE, "training": {"epochs": 2}}
+    assert server.bodies[0]["seeds"] == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "spec", "said"),
+    [
+        (["sweep", "nothing"], {}, "expected a file, or a sweep's id"),
+        (["sweep", "nothing.json"], {}, "Cannot read nothing.json"),
+        (["sweep", "."], {}, "expected a file, or a sweep's id"),
+        (["sweep", "-"], BASE, "`regcore submit -` submits it"),
+        (["submit", "-"], SPECS["path"], "`regcore sweep -` submits it"),
+        (["sweep", "swp_" + "0" * 26, "--seeds", "2"], {}, "is no file"),
+        (["sweep", "-", "--set", "x"], SPECS["path"], "expected PATH=VALUE"),
+        (["sweep", "-", "--seeds", "0"], SPECS["path"], "--seeds"),
+        (["compare", "nothing"], {}, "expected NAME=JOB[,JOB]..."),
+    ],
+)
+def test_what_is_no_sweep_is_a_usage_error_that_says_what_is_expected(
+    commands: Regcore, server: Any, arguments: list[str], spec: dict[str, Any], said: str
+) -> None:
+    done = commands(*arguments, stdin=json.dumps(spec))
+
+    assert done.returncode == 2
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert server.bodies == []
+
+
+def test_compare_takes_a_sweep_for_its_variants_and_in_a_group_for_its_best(commands: Regcore, server: Any) -> None:
+    commands("sweep", "-", stdin=json.dumps(SPECS["comparison"] | {"name": "n"}))
+    [sweep_id] = server.sweeps
+    best = server.sweeps[sweep_id]["best"]["job_ids"]
+    early = commands("compare", sweep_id)
+    server.sweeps[sweep_id]["state"] = "succeeded"
+
+    variants = commands("compare", "n", "--metric", "test/accuracy")
+    asked = server.queries[-1]
+    groups = commands("compare", "a=n", f"b=job_{7:026}")
+
+    assert (early.returncode, variants.returncode, groups.returncode) == (5, 0, 0)
+    assert "dropout − l2" in variants.stdout
+    assert asked == (f"/v1/sweeps/{sweep_id}/comparison", {"metric": "test/accuracy"})
+    assert server.bodies[-1]["groups"] == [
+        {"name": "a", "job_ids": best},
+        {"name": "b", "job_ids": [f"job_{7:026}"]},
+    ]
+
+
+def test_a_sweep_without_a_best_cannot_be_in_a_group(commands: Regcore, server: Any) -> None:
+    commands("sweep", "-", stdin=json.dumps(SPECS["path"]))
+    [body] = server.sweeps.values()
+    body["best"] = None
+
+    done = commands("compare", f"a={body['id']}", f"b=job_{7:026}")
+
+    assert done.returncode == 2
+    assert "none of its members has succeeded" in " ".join(done.stderr.replace("│", " ").split())

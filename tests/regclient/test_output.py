@@ -1,10 +1,8 @@
-import io
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from regclient.output import PIPE_WIDTH, event_line, format_number, jobs_table, make_console
+from regclient.output import PIPE_WIDTH, event_line, format_number, make_console
 
 
 @pytest.mark.parametrize(
@@ -25,25 +23,3 @@ def test_a_pipe_is_wide_unless_told_otherwise(columns: str | None, width: int, m
         monkeypatch.setenv("COLUMNS", columns)
 
     assert make_console().width == width
-
-
-@pytest.mark.parametrize("width", [80, 120])
-def test_the_table_of_jobs_folds_names_and_cuts_nothing(width: int) -> None:
-    job = {
-        "id": "job_" + "0" * 26,
-        "name": "a name that is far too long for one line [of this table]",
-        "state": "cancelling",
-        "progress": {"fraction": 0.255},
-        "created_at": "2026-11-23T07:41:09.123Z",
-        "result": {"metrics": {"test/loss": 0.123456, "test/accuracy": 0.98765}},
-    }
-    console = Console(width=width, file=io.StringIO())
-
-    console.print(jobs_table([job], width=width))
-
-    text = console.file.getvalue()  # type: ignore[attr-defined]  # the StringIO above
-    for expected in (job["id"], "cancelling 26 %", "0.1235", "0.9877"):
-        assert expected in text
-    assert ("2026-11-23 07:41:09" in text) is (width > 80)
-    assert "table]" in text
-    assert "…" not in text

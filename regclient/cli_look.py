@@ -1,0 +1,241 @@
+"""The commands that look: at a spec (validate), at a job or a sweep (show, watch), at a job (logs, report, download),
+at the workers.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from regclient.cli_ids import find_id, find_job_id, is_sweep_id
+from regclient.cli_jobs import finish, read_object
+from regclient.cli_options import (
+    LOOK,
+    SERVERS,
+    TRAIN,
+    AsJSON,
+    EitherArgument,
+    JobArgument,
+    Seeds,
+    Settings,
+    TimeoutS,
+    open_client,
+)
+from regclient.client import Client
+from regclient.errors import IntegrityError, NotFoundError
+from regclient.job import Job
+from regclient.job_tables import details_table, job_table, workers_table
+from regclient.output import err, event_line, format_number, out, print_json
+from regclient.report_tables import report_parts
+from regclient.spec_changes import changes_between, settings_of
+from regclient.spec_settings import change_spec, is_sweep_spec
+from regclient.sweep_pages import print_facts, show_or_follow_sweep, show_sweep
+
+_SPOKEN = frozenset({"log", "warning"})
+"""The kinds of records that `logs` prints."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the application."""
+    panels: dict[Callable[..., None], str] = {
+        validate: TRAIN,
+        show: LOOK,
+        watch: LOOK,
+        logs: LOOK,
+        report: LOOK,
+        download: LOOK,
+        workers: SERVERS,
+    }
+    for command, panel in panels.items():
+        app.command(rich_help_panel=panel)(command)
+
+
+def validate(
+    spec: Annotated[str, typer.Argument(metavar="SPEC.json", help="A spec of a job or of a sweep, or - for stdin.")],
+    settings: Settings = None,
+    seeds: Seeds = None,
+    as_json: AsJSON = False,
+) -> None:
+    """Check a spec and say what it comes to; nothing is stored.
+
+    What the server refuses it refuses as submit does, with exit code 5."""
+    body = change_spec(read_object(spec), settings or [], seeds)
+    is_sweep = is_sweep_spec(body)
+    with open_client() as client:
+        checked = client.sweeps.validate(body) if is_sweep else client.jobs.validate(body)
+    if as_json:
+        print_json(checked)
+    else:
+        out.print(details_table(_sweep_facts(checked) if is_sweep else _job_facts(body, checked)))
+
+
+def show(job_or_sweep: EitherArgument, as_json: AsJSON = False) -> None:
+    """Show a job or a sweep.
+
+    What it is, how it goes, and what its spec sets; of a rerun, what it changes of its parent's."""
+    with open_client() as client:
+        found_id = find_id(client, job_or_sweep)
+        if not is_sweep_id(found_id):
+            _show_job(client, client.jobs.get(found_id), as_json=as_json)
+            return
+        sweep = client.sweeps.get(found_id)
+        if not as_json:
+            print_facts(sweep)
+        show_sweep(sweep, as_json=as_json)
+
+
+def watch(job_or_sweep: EitherArgument, timeout_s: TimeoutS = None, as_json: AsJSON = False) -> None:
+    """Follow a job or a sweep to its end.
+
+    A progress bar on a terminal, else a job's records, one a line. Exit code 1 if it fails or is cancelled."""
+    with open_client() as client:
+        found_id = find_id(client, job_or_sweep)
+        if is_sweep_id(found_id):
+            show_or_follow_sweep(client.sweeps.get(found_id), follow=True, timeout_s=timeout_s, as_json=as_json)
+        job = client.jobs.get(found_id)
+        if not as_json and (out.is_terminal or timeout_s is not None):
+            finish(job.wait(timeout_s, progress=True), as_json=False)
+        if timeout_s is not None:
+            finish(job.wait(timeout_s, progress=False), as_json=True)
+        for event in job.events():
+            print_json(event) if as_json else out.print(event_line(event), highlight=False, soft_wrap=True)
+        raise typer.Exit(0 if job.refresh().state == "succeeded" else 1)
+
+
+def logs(
+    job: JobArgument,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
+    as_json: AsJSON = False,
+) -> None:
+    """Print a job's log, with its warnings.
+
+    However the job ends, the exit code is 0; that of watch says how it ended."""
+    with open_client() as client:
+        seen = client.jobs.get(find_job_id(client, job))
+        num_lines = 0
+        for event in seen.events(follow=follow):
+            if event["kind"] in _SPOKEN:
+                num_lines += 1
+                _print_log(event, as_json=as_json)
+        if not num_lines and not as_json:
+            err.print(f"{seen.id} has written nothing yet; it is {seen.state}.", highlight=False)
+
+
+def report(job: JobArgument, as_json: AsJSON = False) -> None:
+    """Print a job's report.
+
+    Metrics with their intervals, the gap, calibration, and what each regularizer did."""
+    with open_client() as client:
+        job_id = find_job_id(client, job)
+        found = client.jobs.get(job_id).report()
+    if as_json:
+        print_json(found)
+    else:
+        for part in report_parts(found, job_id):
+            out.print(part)
+
+
+def download(
+    job: JobArgument,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these files.")] = None,
+    directory: Annotated[Path | None, typer.Option("--dir", help="Where to; default ./JOB.")] = None,
+    as_json: AsJSON = False,
+) -> None:
+    """Download a job's artifacts.
+
+    Each is checked against its SHA-256; damaged ones are named, and the others saved."""
+    with open_client() as client:
+        job_id = find_job_id(client, job)
+        try:
+            _print_paths(client.jobs.get(job_id).download(directory or Path(job_id), names or None), as_json=as_json)
+        except FileNotFoundError as error:
+            raise typer.BadParameter(str(error)) from None
+        except IntegrityError as error:
+            _print_paths(error.saved, as_json=as_json)
+            raise
+
+
+def workers(as_json: AsJSON = False) -> None:
+    """List the workers and the jobs that they run."""
+    with open_client() as client:
+        found = client.workers()
+    if as_json:
+        print_json(found)
+    elif found:
+        out.print(workers_table(found))
+    else:
+        out.print("No worker. `regcore up` starts one, `regcore worker` one alone.", highlight=False)
+
+
+def _show_job(client: Client, job: Job, *, as_json: bool) -> None:
+    if as_json:
+        print_json(job.body)
+        return
+    parent = _parent_of(client, job)
+    if parent is None:
+        out.print(job_table(job.body, settings_of(job.spec)))
+    else:
+        changes = changes_between(parent.resolved_spec, job.resolved_spec) or {"": "the same spec as its parent's"}
+        out.print(job_table(job.body, changes, settings_title="changed"))
+
+
+def _parent_of(client: Client, job: Job) -> Job | None:
+    """The job that this one is a rerun of; None if it is none, or that is deleted."""
+    if not job.body.get("parent_job_id"):
+        return None
+    try:
+        return client.jobs.get(job.body["parent_job_id"])
+    except NotFoundError:
+        return None
+
+
+def _print_log(event: Mapping[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(event)
+        return
+    prefix = "warning: " if event["kind"] == "warning" else ""
+    message = str(event["body"].get("message", ""))
+    out.print(prefix + message, markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_paths(paths: Sequence[Path], *, as_json: bool) -> None:
+    if as_json:
+        print_json([str(path) for path in paths])
+    else:
+        for path in paths:
+            out.print(str(path), markup=False, highlight=False, soft_wrap=True)
+
+
+def _job_facts(spec: Mapping[str, Any], checked: Mapping[str, Any]) -> list[tuple[str, str]]:
+    plan = checked.get("plan") or {}
+    splits = ", ".join(f"{split} {number:,}" for split, number in (plan.get("num_rows") or {}).items())
+    facts = [("valid", "a job; nothing was stored")]
+    facts += [("rows", splits)] if splits else []
+    for title, field in {
+        "task": "task",
+        "loss": "loss",
+        "parameters": "num_parameters",
+        "epochs": "num_epochs",
+        "steps": "num_steps",
+    }.items():
+        facts += [(title, escape(format_number(plan[field])))] if plan.get(field) is not None else []
+    facts += [(escape(one["name"]), escape(one.get("note") or "")) for one in plan.get("regularizers") or []]
+    set_here = settings_of(spec)
+    facts += [("" if index else "set", escape(f"{at}  {to}")) for index, (at, to) in enumerate(set_here.items())]
+    return facts + _warnings(checked)
+
+
+def _sweep_facts(checked: Mapping[str, Any]) -> list[tuple[str, str]]:
+    facts = [("valid", "a sweep; nothing was stored")]
+    for title, field in {"combinations": "num_candidates", "jobs": "num_members"}.items():
+        facts += [(title, format_number(checked[field]))] if field in checked else []
+    return facts + _warnings(checked)
+
+
+def _warnings(checked: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("[yellow]warning[/]", escape(f"{one.get('pointer', '')} {one.get('message', '')}".strip()))
+        for one in checked.get("warnings") or []
+    ]

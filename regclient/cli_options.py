@@ -1,0 +1,58 @@
+"""What the commands share: options, the client, and how little is said of something that was done."""
+
+from typing import Annotated
+
+import typer
+
+from regclient.client import Client
+from regclient.handle import Handle
+from regclient.output import out, print_json
+
+# A person waits at a prompt: about a second and a half of retries, then the truth.
+CLI_MAX_RETRIES = 3
+
+TRAIN = "Train"
+LOOK = "Look"
+STOP = "Stop and remove"
+SERVERS = "Servers"
+
+_WAYS = "id, the beginning of one, name, or `last`"
+AsJSON = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
+JobArgument = Annotated[str, typer.Argument(metavar="JOB", help=f"A job: its {_WAYS}.")]
+EitherArgument = Annotated[str, typer.Argument(metavar="JOB|SWEEP", help=f"A job or a sweep: its {_WAYS}.")]
+TimeoutS = Annotated[
+    float | None, typer.Option("--timeout", "--timeout-s", min=0, help="Seconds to wait; then exit code 124.")
+]
+Follow = Annotated[bool, typer.Option("--follow", help="Wait for the end, with a progress bar.")]
+Key = Annotated[
+    str | None, typer.Option("--idempotency-key", help="Give the same key again and you get the same again.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Change the spec, as in training.epochs=20; may be given again.",
+    ),
+]
+Seeds = Annotated[
+    int | None,
+    typer.Option("--seeds", metavar="N", min=1, max=1000, help="Train with so many seeds, 0 to N-1, as a sweep."),
+]
+
+
+def open_client() -> Client:
+    """The client of every command."""
+    return Client(max_retries=CLI_MAX_RETRIES)
+
+
+def print_state(found: Handle, *, as_json: bool) -> None:
+    """What was done to a job or sweep has come to this."""
+    print_json(found.body) if as_json else out.print(f"{found.id}  {found.state}", highlight=False)
+
+
+def print_cut(num_found: int, limit: int, *, newest_first: bool) -> None:
+    """Say that a list is not whole, where one more was found than the limit allows."""
+    if num_found > limit:
+        which = "newest" if newest_first else "first"
+        out.print(f"The {which} {limit:,}; there are more. --limit {5 * limit} shows more of them.", highlight=False)

@@ -1,0 +1,144 @@
+"""Jobs and workers on a terminal."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from regclient.errors import explain_reason
+from regclient.output import WIDE_TABLE_WIDTH, format_number, styled_state
+from regclient.spec_changes import NOTHING, format_setting
+
+
+def time_text(at: str | None) -> str:
+    """A time of the server's as people read it: to the second, and in UTC, which it says."""
+    return f"{at[:19].replace('T', ' ')} UTC" if at else NOTHING
+
+
+def jobs_table(jobs: Iterable[Mapping[str, Any]], *, width: int = WIDE_TABLE_WIDTH) -> Table:
+    """A line per job: id, name, state, test loss and accuracy; when it was made, where there is room for that."""
+    wide = width >= WIDE_TABLE_WIDTH
+    table = Table(box=None, header_style="bold")
+    table.add_column("id", no_wrap=True)
+    table.add_column("name", overflow="fold")
+    table.add_column("state", no_wrap=True)
+    if wide:
+        table.add_column("created (UTC)", no_wrap=True)
+    table.add_column("loss", justify="right", no_wrap=True)
+    table.add_column("accuracy", justify="right", no_wrap=True)
+    for job in jobs:
+        metrics = (job.get("result") or {}).get("metrics") or {}
+        created = [time_text(job["created_at"]).removesuffix(" UTC")] if wide else []
+        table.add_row(
+            job["id"],
+            escape(job.get("name") or ""),
+            _state_and_progress(job),
+            *created,
+            format_number(metrics.get("test/loss")),
+            format_number(metrics.get("test/accuracy")),
+        )
+    return table
+
+
+def job_table(
+    job: Mapping[str, Any], settings: Mapping[str, str] | None = None, *, settings_title: str = "set"
+) -> Table:
+    """A job in full, as a person reads it: what it is, state and why, numbers, warnings.
+
+    Args:
+        job: Its JSON.
+        settings: What is special about its spec, by pointer.
+        settings_title: What these are.
+    """
+    table = details_table(_what_it_is(job))
+    for title, value in _how_it_goes(job):
+        table.add_row(title, value)
+    for index, (pointer, setting) in enumerate((settings or {}).items()):
+        table.add_row("" if index else settings_title, escape(f"{pointer}  {setting}"))
+    for name, value in _what_came_of_it(job):
+        table.add_row(escape(name), format_number(value))
+    for warning in job.get("warnings") or []:
+        table.add_row(
+            "[yellow]warning[/]", escape(f"{warning.get('pointer', '')} {warning.get('message', '')}".strip())
+        )
+    return table
+
+
+def workers_table(workers: Iterable[Mapping[str, Any]]) -> Table:
+    """A line per slot of each worker: what it is, and the jobs that it runs."""
+    table = Table(box=None, header_style="bold")
+    for column in ("id", "node", "pool", "state", "device", "jobs", "last seen (UTC)"):
+        table.add_column(column, no_wrap=column in ("id", "state"), overflow="fold")
+    for worker in workers:
+        seen = time_text(worker.get("heartbeat_at")).removesuffix(" UTC")
+        for slot in worker.get("slots") or [{}]:
+            table.add_row(
+                worker["id"],
+                escape(worker.get("node") or NOTHING),
+                escape(worker.get("pool") or NOTHING),
+                escape(worker["state"]),
+                escape(slot.get("device") or NOTHING),
+                escape(" ".join(slot.get("job_ids") or [NOTHING])),
+                seen,
+            )
+    return table
+
+
+def details_table(rows: Iterable[tuple[str, str]]) -> Table:
+    """Titles and values, one a line. The values may have markup."""
+    table = Table(box=None, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for title, value in rows:
+        table.add_row(title, value)
+    return table
+
+
+def labels_text(labels: Mapping[str, str] | None) -> str:
+    """As `--label` takes them."""
+    return escape("  ".join(f"{key}:{value}" for key, value in (labels or {}).items())) or NOTHING
+
+
+def _what_it_is(job: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    yield "id", job["id"]
+    yield "name", escape(job.get("name") or NOTHING)
+    yield "labels", labels_text(job.get("labels"))
+    if job.get("priority", "normal") != "normal":
+        yield "priority", escape(job["priority"])
+    if job.get("parent_job_id"):
+        yield "parent", escape(job["parent_job_id"])
+    if job.get("sweep"):
+        yield "sweep", escape(job["sweep"]["id"])
+        yield "member", escape(_member_text(job["sweep"]))
+
+
+def _member_text(sweep: Mapping[str, Any]) -> str:
+    variant = [str(sweep["variant"])] if sweep.get("variant") else []
+    values = [f"{pointer} = {format_setting(value)}" for pointer, value in (sweep.get("values") or {}).items()]
+    return ", ".join([*variant, *values, f"seed {sweep.get('seed', NOTHING)}"])
+
+
+def _how_it_goes(job: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    progress = job.get("progress") or {}
+    yield "state", styled_state(job["state"])
+    if job.get("state_reason"):
+        yield "reason", escape(explain_reason(job["state_reason"]))
+    yield "progress", f"epoch {progress.get('epoch', 0)} of {progress.get('num_epochs', '?')}"
+    yield "attempt", str(job.get("attempt", NOTHING))
+    for field in ("created_at", "started_at", "finished_at"):
+        yield field.removesuffix("_at"), time_text(job.get(field))
+
+
+def _what_came_of_it(job: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    result = job.get("result") or {}
+    yield from (result.get("metrics") or {}).items()
+    for name in ("generalization_gap", "sparsity", "num_parameters", "weights_sha256"):
+        if name in result:
+            yield name, result[name]
+
+
+def _state_and_progress(job: Mapping[str, Any]) -> str:
+    state: str = job["state"]
+    fraction = (job.get("progress") or {}).get("fraction")
+    return f"{styled_state(state)} {100 * fraction:.0f} %" if fraction and state != "succeeded" else styled_state(state)

@@ -1,0 +1,101 @@
+"""A spec as a person reads it: what was set in it, and what one changes of another."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from regcore.spec import JobSpec
+
+NOTHING: Final = "–"
+_APART: Final = frozenset({"spec_version", "name", "labels"})
+"""What a job shows elsewhere."""
+
+
+def settings_of(spec: Mapping[str, Any]) -> dict[str, str]:
+    """What a spec sets to something else than the default: by pointer, as text."""
+    return {
+        pointer: format_setting(value)
+        for name, part in _without_defaults(spec).items()
+        if name not in _APART
+        for pointer, value in _places(part, f"/{escaped(name)}")
+    }
+
+
+def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str]:
+    """Where one resolved spec differs from another: by pointer, `old → new`."""
+    return {
+        pointer: f"{_shown(before)} → {_shown(after)}"
+        for pointer, before, after in _differences(old, new, "")
+        if pointer.split("/")[1] not in _APART
+    }
+
+
+def format_setting(value: Any) -> str:
+    """A value of a spec, as short as it can be read."""
+    if value is None:
+        return "none"
+    if isinstance(value, Mapping) and "kind" in value:
+        rest = " ".join(f"{name}={format_setting(inner)}" for name, inner in value.items() if name != "kind")
+        return f"{value['kind']} {rest}".strip()
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _shown(value: Any) -> str:
+    return NOTHING if value is _ABSENT else format_setting(value)
+
+
+def _without_defaults(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        known = JobSpec.model_validate(dict(spec))
+    except ValidationError:  # of a newer server, or of a plug-in that this machine lacks: all of it, as it is
+        return spec
+    given = known.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    changed = known.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return {name: _kept(part, changed[name]) for name, part in given.items() if name in changed}
+
+
+def _kept(given: Any, changed: Any) -> Any:
+    """What was given, without what is the default; `kind` stays, since it says what the rest belongs to."""
+    if isinstance(given, Mapping):
+        names = [name for name in given if name == "kind" or name in changed]
+        return {name: _kept(given[name], changed.get(name)) if name in changed else given[name] for name in names}
+    if isinstance(given, list) and isinstance(changed, list) and len(given) == len(changed):
+        return [_kept(one, other) for one, other in zip(given, changed, strict=True)]
+    return given
+
+
+def _places(value: Any, pointer: str) -> Iterator[tuple[str, Any]]:
+    """Everything that has a line of its own: what has a kind, and what has no parts."""
+    if isinstance(value, Mapping) and "kind" not in value:
+        for name, part in value.items():
+            yield from _places(part, f"{pointer}/{escaped(name)}")
+    elif isinstance(value, list) and any(isinstance(part, Mapping) for part in value):
+        for index, part in enumerate(value):
+            yield from _places(part, f"{pointer}/{index}")
+    else:
+        yield pointer, value
+
+
+_ABSENT: Final = object()
+
+
+def _differences(old: Any, new: Any, pointer: str) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping) and old.get("kind") == new.get("kind"):
+        for name in dict.fromkeys([*old, *new]):
+            place = f"{pointer}/{escaped(name)}"
+            yield from _differences(old.get(name, _ABSENT), new.get(name, _ABSENT), place)
+    elif isinstance(old, list) and isinstance(new, list) and any(isinstance(part, Mapping) for part in (*old, *new)):
+        for index in range(max(len(old), len(new))):
+            before, after = (side[index] if index < len(side) else _ABSENT for side in (old, new))
+            yield from _differences(before, after, f"{pointer}/{index}")
+    elif old != new:
+        yield pointer, old, new
+
+
+def escaped(name: str) -> str:
+    """A field's name as a part of a JSON Pointer."""
+    return name.replace("~", "~0").replace("/", "~1")

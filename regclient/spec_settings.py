@@ -1,0 +1,172 @@
+"""`--set training.epochs=20`: a spec changed on the command line."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from typing import Any, NoReturn
+
+import jsonpatch
+import typer
+
+from regclient.spec_changes import escaped
+from regcore.errors import SpecError
+from regcore.spec import apply_patch
+
+_EXAMPLE = "--set training.epochs=20"
+_EXAMPLE_CHANGES = {"training": {"epochs": 20}}
+_OPERATIONS_SHOWN = 3
+
+
+def change_spec(spec: Mapping[str, Any], settings: Sequence[str], num_seeds: int | None) -> dict[str, Any]:
+    """A job's or a sweep's spec as `--set` and `--seeds` change it; a job with several seeds is a sweep.
+
+    Args:
+        spec: As it was read; it is not changed.
+        settings: As `apply_settings` takes them; in a sweep they change the base.
+        num_seeds: The seeds are 0 to one less; None leaves them as they are.
+
+    Raises:
+        typer.BadParameter: A setting cannot be read, or leads nowhere.
+    """
+    if not is_sweep_spec(spec):
+        job = apply_settings(spec, settings)
+        named: dict[str, Any] = {field: job[field] for field in ("name", "labels") if field in job}
+        return job if num_seeds is None else {**named, "base": job, "seeds": list(range(num_seeds))}
+    changed = dict(spec)
+    if settings:
+        if not isinstance(spec["base"], Mapping):
+            _refuse("the sweep's base is no object.")
+        changed["base"] = apply_settings(spec["base"], settings)
+    return changed if num_seeds is None else {**changed, "seeds": list(range(num_seeds))}
+
+
+def is_sweep_spec(spec: Mapping[str, Any]) -> bool:
+    """Whether this is the spec of a sweep, which has a base, and not of a job."""
+    return "base" in spec
+
+
+def apply_settings(spec: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
+    """The spec with each `PATH=VALUE` put in its place; what it lies in is made if it is not there.
+
+    Args:
+        spec: A job's; it is not changed.
+        settings: A path is names and indices with dots between (`regularizers.0.strength`), or a JSON Pointer. A value
+            is JSON; what is none is text.
+
+    Raises:
+        typer.BadParameter: One of them cannot be read, or leads into something that has no parts.
+    """
+    changed = deepcopy(dict(spec))
+    for text in settings:
+        parts, value = _read(text)
+        _put(changed, parts, value, text)
+    return changed
+
+
+def patch_of_settings(
+    spec: Mapping[str, Any], operations: list[dict[str, Any]], settings: Sequence[str]
+) -> list[dict[str, Any]]:
+    """A JSON Patch that does what a patch does, and then what the settings say.
+
+    Raises:
+        typer.BadParameter: A setting cannot be read, or leads nowhere.
+    """
+    try:
+        patched = apply_patch(dict(spec), operations)
+    except SpecError:  # the server refuses this patch, and says why
+        return operations
+    more: list[dict[str, Any]] = jsonpatch.make_patch(patched, apply_settings(patched, settings)).patch
+    return [*operations, *more]
+
+
+def no_patch(given: Mapping[str, Any]) -> str:
+    """What to say to somebody who gave an object as a patch: a part of a spec, or one operation alone."""
+    is_operation = {"op", "path"} <= given.keys()
+    operations = [dict(given)] if is_operation else _operations(given or _EXAMPLE_CHANGES)
+    shown = json.dumps(operations[:_OPERATIONS_SHOWN], ensure_ascii=False)
+    said = f"--patch: expected a list of operations (JSON Patch, RFC 6902), received an object. Write '{shown}'"
+    if is_operation:
+        return f"{said}."
+    setting = f"{_dotted(operations[0]['path'])}={json.dumps(operations[0]['value'])}"
+    return f"{said}, or --set {shlex.quote(setting)}."
+
+
+def _read(text: str) -> tuple[list[str], Any]:
+    path, equals, value = text.partition("=")
+    path = path.strip()
+    pointer = path.startswith("/")
+    parts = [_unescaped(part) for part in path[1:].split("/")] if pointer else path.split(".")
+    if not equals or not all(parts):
+        _refuse(f"expected PATH=VALUE, as in {_EXAMPLE}; received {text!r:.80}.")
+    return parts, _value(value, text)
+
+
+def _value(text: str, setting: str) -> Any:
+    try:
+        return json.loads(text, parse_constant=_not_json)
+    except ValueError as error:
+        if text.lstrip().startswith(("{", "[", '"')):
+            _refuse(f"the value in {setting!r:.80} is not JSON: {error}. A shell needs it in single quotes.")
+        return text
+    except RecursionError:
+        _refuse(f"the value in {setting!r:.80} is nested too deeply.")
+
+
+def _put(spec: dict[str, Any], parts: list[str], value: Any, setting: str) -> None:
+    node: Any = spec
+    for depth, part in enumerate(parts[:-1]):
+        key = _key(node, part, parts[:depth], setting)
+        if isinstance(node, list) and key == len(node):
+            node.append(None)
+        held = node[key] if isinstance(node, list) else node.get(key)
+        if held is None:
+            held = node[key] = [] if parts[depth + 1] in ("0", "-") else {}
+        node = held
+    key = _key(node, parts[-1], parts[:-1], setting)
+    if isinstance(node, list) and key == len(node):
+        node.append(value)
+    else:
+        node[key] = value
+
+
+def _key(node: Any, part: str, before: list[str], setting: str) -> Any:
+    """The key or the index that a part of a path is in this node."""
+    if isinstance(node, dict):
+        return part
+    place = ".".join(before)
+    if not isinstance(node, list):
+        _refuse(f"{setting!r:.80} leads into {place}, which is {json.dumps(node)[:80]} and has no parts.")
+    index = len(node) if part == "-" else int(part) if part.isascii() and part.isdigit() else None
+    if index is None or index > len(node):
+        has = f"{len(node)} item{'s' * (len(node) != 1)}"
+        _refuse(f"{place} is a list of {has}; {setting!r:.80} may name 0 to {len(node)}, where {len(node)} adds one.")
+    return index
+
+
+def _operations(changes: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The JSON Patch that somebody meant who wrote a part of a spec instead."""
+    return [{"op": "replace", "path": pointer, "value": value} for pointer, value in _leaves(changes, "")]
+
+
+def _leaves(value: Any, pointer: str) -> list[tuple[str, Any]]:
+    if not isinstance(value, Mapping) or not value or "kind" in value:
+        return [(pointer, value)]
+    return [leaf for name, part in value.items() for leaf in _leaves(part, f"{pointer}/{escaped(name)}")]
+
+
+def _dotted(pointer: str) -> str:
+    """A pointer as `--set` is usually given it; one with a dot or an escape in it stays."""
+    return pointer if "." in pointer or "~" in pointer else pointer[1:].replace("/", ".")
+
+
+def _unescaped(part: str) -> str:
+    return part.replace("~1", "/").replace("~0", "~")
+
+
+def _not_json(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON number")
+
+
+def _refuse(said: str) -> NoReturn:
+    raise typer.BadParameter(f"--set: {said}")

@@ -1,0 +1,134 @@
+"""What a sweep looks like on a terminal: what it is, how far it has come, and what is known of it by now."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import typer
+from rich.markup import escape
+
+from regclient.cli_options import print_state
+from regclient.errors import ConflictError
+from regclient.job_tables import details_table, labels_text, time_text
+from regclient.output import out, print_json, styled_state
+from regclient.spec_changes import NOTHING, format_setting, settings_of
+from regclient.sweep import Sweep
+from regclient.sweep_tables import contrasts_table, groups_table, leaderboard_cut, leaderboard_table, path_table
+from regclient.sweep_views import (
+    View,
+    contrasts_of_ablation,
+    contrasts_of_comparison,
+    curves_of,
+    marked_values,
+    view_of,
+)
+from regclient.terminal_plot import MAX_WIDTH, line_plot
+from regclient.transport import JSONObject
+
+
+def show_or_follow_sweep(sweep: Sweep, *, follow: bool, timeout_s: float | None, as_json: bool) -> None:
+    """A sweep that was just made: its state, or all of it once it has ended."""
+    if not follow:
+        print_state(sweep, as_json=as_json)
+        return
+    sweep.wait(timeout_s, progress=not as_json)
+    show_sweep(sweep, as_json=as_json)
+    raise typer.Exit(0 if sweep.state == "succeeded" else 1)
+
+
+def show_sweep(sweep: Sweep, *, as_json: bool, show_all: bool = False) -> JSONObject | None:
+    """Print what is known of a sweep; hand on its path, comparison or ablation, None where there is none yet.
+
+    Args:
+        sweep: As last seen.
+        as_json: One object for programs: the sweep, with the view under its name.
+        show_all: The whole leaderboard.
+    """
+    view = view_of(sweep.spec)
+    seen, why_not = _fetch(sweep, view)
+    if as_json:
+        print_json(sweep.body | ({view: seen} if view and seen is not None else {}))
+        return seen
+    counts = "  ".join(f"{number:,} {styled_state(state)}" for state, number in sweep.counts.items() if number)
+    out.print(f"{sweep.id}  {styled_state(sweep.state)}   {counts}", highlight=False)
+    if sweep.leaderboard:
+        out.print(leaderboard_table(sweep.body, width=out.width, show_all=show_all))
+        _print_plain(leaderboard_cut(sweep.body, show_all=show_all))
+    if seen is not None:
+        _print_view(view, seen)
+    _print_plain(why_not)
+    return seen
+
+
+def print_facts(sweep: Sweep) -> None:
+    """What a sweep is, above what has come of it: name, labels, times, and what it tries."""
+    out.print(details_table(_facts(sweep)))
+
+
+def print_comparison(comparison: JSONObject) -> None:
+    """Groups, and which of them differ."""
+    out.print(groups_table(comparison))
+    out.print(contrasts_table(contrasts_of_comparison(comparison)))
+
+
+def _fetch(sweep: Sweep, view: View | None) -> tuple[JSONObject | None, str]:
+    """What the view shows; else why there is nothing to show yet."""
+    try:
+        match view:
+            case "path":
+                return sweep.path(), ""
+            case "comparison":
+                return sweep.comparison(), ""
+            case "ablation":
+                return sweep.ablation(), ""
+    except ConflictError as error:
+        if not sweep.done:
+            return None, f"The {view} comes once all members have ended: `regcore sweep {sweep.id} --follow` waits."
+        return None, f"No {view}: {error.problem.get('detail') or error}"
+    return None, ""
+
+
+def _print_view(view: View | None, seen: JSONObject) -> None:
+    match view:
+        case "path":
+            out.print(path_table(seen))
+            curves = curves_of(seen, "loss")
+            if curves:
+                out.print(line_plot(curves, marked_values(seen), width=min(out.width, MAX_WIDTH)))
+            _print_plain(str(seen.get("note") or ""))
+        case "comparison":
+            print_comparison(seen)
+        case "ablation":
+            out.print(contrasts_table(contrasts_of_ablation(seen)))
+
+
+def _print_plain(text: str) -> None:
+    if text:
+        out.print(text, markup=False, highlight=False)
+
+
+def _facts(sweep: Sweep) -> Iterable[tuple[str, str]]:
+    spec = sweep.spec
+    yield "id", sweep.id
+    yield "name", escape(sweep.name or NOTHING)
+    yield "labels", labels_text(sweep.labels)
+    for field in ("created_at", "started_at", "finished_at"):
+        if field in sweep.body:
+            yield field.removesuffix("_at"), time_text(sweep.body[field])
+    yield "members", f"{sweep.num_members:,}"
+    for axis in spec.get("axes") or []:
+        yield "axis", escape(f"{axis['pointer']}  {_axis_text(axis)}")
+    for variant in spec.get("variants") or []:
+        yield "variant", escape(variant["name"])
+    yield "seeds", escape(", ".join(map(str, spec.get("seeds") or [])) or NOTHING)
+    if spec.get("strategy"):
+        yield "strategy", escape(format_setting(spec["strategy"]))
+    if spec.get("objective"):
+        yield "objective", escape(" ".join(str(part) for part in spec["objective"].values() if part))
+    for index, (pointer, setting) in enumerate(settings_of(spec["base"]).items()):
+        yield "" if index else "base", escape(f"{pointer}  {setting}")
+
+
+def _axis_text(axis: dict[str, Any]) -> str:
+    if axis.get("range"):
+        return format_setting(axis["range"])
+    return ", ".join(format_setting(value) for value in axis.get("values") or [])
