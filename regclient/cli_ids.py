@@ -25,6 +25,7 @@ Kind = Literal["job", "sweep"]
 
 LAST = "last"
 MAX_CANDIDATES = 5
+_ENOUGH = MAX_CANDIDATES + 1
 MAX_NAME_LENGTH = 200
 """The server takes no longer one."""
 _IN_NO_NAME = frozenset({"Cc", "Cs"})
@@ -124,7 +125,7 @@ def _beginning_with(client: Client, kind: Kind, prefix: str) -> list[Handle]:
         rows = client.jobs.list(created_after=after, created_before=before)
     else:
         rows = client.sweeps.list(created_after=after, created_before=before)
-    return list(islice((row for row in rows if row.id.startswith(prefix)), MAX_CANDIDATES + 1))
+    return list(islice((row for row in rows if row.id.startswith(prefix)), _ENOUGH))
 
 
 def _made_between(characters: str) -> tuple[float, float]:
@@ -144,13 +145,12 @@ def _milliseconds(characters: str) -> int:
 def _named(client: Client, text: str, kinds: tuple[Kind, ...]) -> list[Handle]:
     if not 0 < len(text) <= MAX_NAME_LENGTH or any(category(character) in _IN_NO_NAME for character in text):
         return []
-    page_size = MAX_CANDIDATES + 1
-    found: list[Handle] = []
-    if "job" in kinds:
-        found += islice(client.jobs.list(name=text, page_size=page_size), page_size)
-    if "sweep" in kinds:
-        found += islice(client.sweeps.list(name=text, page_size=page_size), page_size)
-    return found
+    sweeps = list(islice(client.sweeps.list(name=text), _ENOUGH)) if "sweep" in kinds else []
+    # Members are often named as their sweep is; who gives the name of both means the sweep.
+    sweep_ids = {sweep.id for sweep in sweeps}
+    jobs = client.jobs.list(name=text) if "job" in kinds else ()
+    others = (job for job in jobs if (job.body.get("sweep") or {}).get("id") not in sweep_ids)
+    return [*islice(others, _ENOUGH), *sweeps]
 
 
 def _ambiguous(text: str, found: list[Handle]) -> str:

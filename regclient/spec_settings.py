@@ -1,6 +1,7 @@
 """`--set training.epochs=20`: a spec changed on the command line."""
 
 import json
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -104,7 +105,7 @@ def _read(text: str) -> tuple[list[str], Any]:
 
 def _value(text: str, setting: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_not_json)
+        return json.loads(text, parse_constant=_not_json, parse_float=_finite)
     except ValueError as error:
         if text.lstrip().startswith(("{", "[", '"')):
             _refuse(f"the value in {setting!r:.80} is not JSON: {error}. A shell needs it in single quotes.")
@@ -162,6 +163,11 @@ def _dotted(pointer: str) -> str:
 
 def _unescaped(part: str) -> str:
     return part.replace("~1", "/").replace("~0", "~")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _not_json(text)
 
 
 def _not_json(constant: str) -> NoReturn:

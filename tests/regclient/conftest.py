@@ -342,11 +342,9 @@ def make_app(fake: FakeServer) -> FastAPI:
         return Response(status_code=204)
 
     @app.get("/v1/sweeps/{sweep_id}/{view}")
-    async def sweep_view(sweep_id: str, view: str) -> Any:
+    async def sweep_view(view: str) -> Any:
         if view in fake.refused_views:
             return problem(409, "not_of_this_sweep", fake.refused_views[view])
-        if view != "path" and fake.sweeps[sweep_id]["state"] == "running":
-            return problem(409, "illegal_action", "The sweep is running; its members are judged once all have ended.")
         return {"path": PATH, "comparison": comparison_body(["l2", "dropout"], "test/loss"), "ablation": ABLATION}[view]
 
     @app.post("/v1/comparisons")

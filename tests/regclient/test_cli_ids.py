@@ -87,6 +87,19 @@ def test_a_name_of_several_lists_them_with_ids_and_times(
     assert all(text in line and "UTC" in line for line in lines)
 
 
+def test_the_name_of_a_sweep_and_of_its_members_is_the_sweep_s(client: Client, ids: dict[str, str]) -> None:
+    name = "sweep and members"
+    sweep = client.sweeps.create({"name": name, "base": SPEC | {"name": name}, "seeds": list(range(8))})
+
+    assert find_id(client, name) == sweep.id
+    with pytest.raises(typer.BadParameter, match="and more"):
+        find_id(client, name, ("job",))
+    other = client.jobs.create(SPEC | {"name": name})
+    with pytest.raises(typer.BadParameter) as caught:
+        find_id(client, name)
+    assert {line.split()[0] for line in caught.value.message.splitlines()[1:]} == {sweep.id, other.id}
+
+
 def test_a_name_of_a_job_and_a_sweep_is_clear_to_a_command_that_takes_one_of_them(
     client: Client, ids: dict[str, str]
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 
 Regcore = Callable[..., subprocess.CompletedProcess[str]]
 pytestmark = pytest.mark.usefixtures("stack")
@@ -65,7 +66,7 @@ def test_jobs_fits_a_terminal_of_80_columns(regcore: Regcore, trained_id: str, m
 
     lines = regcore("jobs", "--limit", "1000").stdout.splitlines()
 
-    assert max(len(line) for line in lines) <= 80
+    assert max(cell_len(line) for line in lines) <= 80
     assert any(trained_id in line and "short" in line and "succeeded" in line for line in lines)
     assert "…" not in "".join(lines)
 

@@ -209,8 +209,9 @@ def test_compare_takes_a_sweep_for_its_variants_and_in_a_group_for_its_best(comm
     commands("sweep", "-", stdin=json.dumps(SPECS["comparison"] | {"name": "n"}))
     [sweep_id] = server.sweeps
     best = server.sweeps[sweep_id]["best"]["job_ids"]
+    server.refused_views = {"comparison": "The sweep is running."}
     early = commands("compare", sweep_id)
-    server.sweeps[sweep_id]["state"] = "succeeded"
+    server.refused_views = {}
 
     variants = commands("compare", "n", "--metric", "test/accuracy")
     asked = server.queries[-1]

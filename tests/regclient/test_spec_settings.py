@@ -25,6 +25,7 @@ SPEC: dict[str, Any] = {
         ("name=a=b", {"name": "a=b"}),
         ("name=", {"name": ""}),
         ("name=NaN", {"name": "NaN"}),
+        ("name=1e999", {"name": "1e999"}),
         ("name=tiny 🙂", {"name": "tiny 🙂"}),
         ("training.compile=true", {"training": {"epochs": 5, "compile": True}}),
         ("regularizers.0.strength=1e-3", {"regularizers": [{"kind": "l1", "strength": 1e-3}]}),

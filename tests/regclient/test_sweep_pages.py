@@ -30,6 +30,7 @@ def test_a_running_sweep_shows_what_is_known(
 ) -> None:
     commands("sweep", "-", stdin=json.dumps({"name": "n", **SPECS[view]}))
     [sweep] = server.sweeps.values()
+    server.refused_views = dict.fromkeys(("comparison", "ablation"), "Its members are judged once all have ended.")
 
     for_people = commands(command, sweep["name"])
     for_programs = commands(command, sweep["id"], "--json")
