@@ -1,11 +1,9 @@
 """The commands about jobs: submit, jobs, show, watch, cancel, pause, resume, rerun, download."""
 
-import json
-import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -13,6 +11,7 @@ from regclient.client import Client
 from regclient.errors import IntegrityError
 from regclient.handle import Handle
 from regclient.job import Job
+from regclient.json_input import read_object, read_patch
 from regclient.output import event_line, jobs_table, out, print_job, print_json
 
 # A person waits at a prompt: about a second and a half of retries, then the truth.
@@ -144,7 +143,7 @@ def rerun(
     as_json: AsJSON = False,
 ) -> None:
     """Submit a job again, changed by a patch."""
-    operations = _read_patch(patch)
+    operations = read_patch(patch)
     with open_client() as client:
         job = client.jobs.rerun(job_id, operations, start_from.value, idempotency_key=idempotency_key)
         _show_or_follow(job, follow=follow, timeout_s=timeout_s, as_json=as_json)
@@ -180,40 +179,9 @@ def open_client() -> Client:
     return Client(max_retries=CLI_MAX_RETRIES)
 
 
-def read_object(source: str) -> dict[str, Any]:
-    """The JSON object in a file, or on stdin."""
-    body = _read_json(source)
-    if not isinstance(body, dict):
-        raise typer.BadParameter(f"{source}: expected a JSON object, received {type(body).__name__}.")
-    return body
-
-
 def print_state(found: Handle, *, as_json: bool) -> None:
     """What was done to a job or sweep has come to this."""
     print_json(found.body) if as_json else out.print(f"{found.id}  {found.state}", highlight=False)
-
-
-def _read_patch(source: str) -> list[dict[str, Any]]:
-    patch = _parse(source, "--patch") if source.lstrip().startswith("[") else _read_json(source)
-    if not isinstance(patch, list) or not all(isinstance(operation, dict) for operation in patch):
-        raise typer.BadParameter("--patch: expected a JSON list of operations, as RFC 6902 has them.")
-    return patch
-
-
-def _read_json(source: str) -> Any:
-    try:
-        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise typer.BadParameter(f"Cannot read {source}: {said}.") from None
-    return _parse(text, source)
-
-
-def _parse(text: str, source: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{source} is not JSON: {error}.") from None
 
 
 def _labels(pairs: list[str]) -> dict[str, str]:

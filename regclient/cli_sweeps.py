@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from regclient.cli_jobs import AsJSON, Follow, Key, TimeoutS, open_client, print_state, read_object
+from regclient.cli_jobs import AsJSON, Follow, Key, TimeoutS, open_client, print_state
+from regclient.json_input import read_object
 from regclient.output import out, print_json, styled_state
 from regclient.sweep import Sweep
 from regclient.sweep_plots import draw_contrasts, draw_path

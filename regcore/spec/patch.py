@@ -12,11 +12,11 @@ import jsonpatch
 from jsonpointer import JsonPointer, JsonPointerException
 from pydantic import AfterValidator, ConfigDict, Field
 
-from regcore.errors import FieldError, SpecError
+from regcore.errors import FieldError, SpecError, json_pointer
 from regcore.frozen import Frozen
 from regcore.json_values import checked
 from regcore.spec.hints import suggest
-from regcore.spec.validation import json_pointer, parse_as, shown
+from regcore.spec.validation import parse_as, shown
 
 MAX_OPERATIONS = 1_000
 MAX_BYTES = 1_000_000

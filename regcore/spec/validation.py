@@ -1,13 +1,13 @@
 """From pydantic's errors to ours: a JSON Pointer, what was expected, what came, what to do."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, reduce
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from regcore.errors import FieldError, SpecError
+from regcore.errors import FieldError, SpecError, in_words, json_pointer, shortened
 from regcore.json_values import plain
 from regcore.spec.hints import is_number, letters, say_how, say_kind, say_where, suggest
 from regcore.spec.job import JobSpec
@@ -79,11 +79,6 @@ def explain_errors(
     return [e for e in explained.values() if not any(other.startswith(f"{e.pointer}/") for other in explained)]
 
 
-def json_pointer(path: Iterable[str | int]) -> str:
-    """RFC 6901: `/regularizers/0/strength`."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
-
-
 def _walk(error: Mapping[str, Any], body: Any, model: type[BaseModel]) -> list[str | int]:
     """The path in the body: pydantic also names the union branch it was in, which is no key of anyone's JSON."""
     path: list[str | int] = []
@@ -112,7 +107,7 @@ def _item(node: Any, part: str | int) -> Any:
 
 def _explain(error: Mapping[str, Any], path: list[str | int], body: Any, model: type[BaseModel]) -> FieldError:
     kind, context, pointer = error["type"], error.get("ctx", {}), json_pointer(path)
-    where = _in_words(path)
+    where = in_words(path)
     field = next((part for part in reversed(path) if isinstance(part, str)), "")
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         tag = context["discriminator"].strip("'")
@@ -133,7 +128,7 @@ def _explain(error: Mapping[str, Any], path: list[str | int], body: Any, model: 
         return FieldError(pointer, _CODES[kind], message + say_where(str(path[-1]), known, _homes(model), own_kind))
     if kind == "invalid_key" or _is_name(error, path):
         rule = _as_phrase(error["msg"]) if kind == "string_pattern_mismatch" else "must be text"
-        message = f"each name in {_in_words(path[:-1])} {rule}; received {shown(error.get('input'))}. Correct the name."
+        message = f"each name in {in_words(path[:-1])} {rule}; received {shown(error.get('input'))}. Correct the name."
         return FieldError(pointer, kind, message)
     if kind == "missing":
         return FieldError(pointer, _CODES[kind], f"{where} is required and is missing. Add it.")
@@ -150,11 +145,6 @@ def _explain(error: Mapping[str, Any], path: list[str | int], body: Any, model: 
     if kind in _OF_NUMBERS and is_number(error.get("input")):
         message += " Write it without quotes."
     return FieldError(pointer, _CODES.get(kind, kind), message)
-
-
-def _in_words(path: Sequence[str | int]) -> str:
-    """`regularizers.0.strength`; an empty name in quotes."""
-    return ".".join(str(part) or '""' for part in path) or "the body"
 
 
 def _is_name(error: Mapping[str, Any], path: Sequence[str | int]) -> bool:
@@ -263,4 +253,4 @@ def shown(value: Any) -> str:
         text = json.dumps(value, default=str, ensure_ascii=False)
     except (RecursionError, TypeError, ValueError):
         return f"a {type(value).__name__}"
-    return text if len(text) <= 80 else text[:77] + "..."
+    return shortened(text, 80)
