@@ -27,10 +27,18 @@ _DESCRIPTION = (
 )
 
 
-def document_of(app: FastAPI, routes: Sequence[APIRoute]) -> dict[str, Any]:
-    """Return the document of the app and its operations, made once."""
+def document_of(app: FastAPI, routes: Sequence[APIRoute], public_url: str | None = None) -> dict[str, Any]:
+    """Return the document of the app and its operations, made once.
+
+    Args:
+        app: The app.
+        routes: Its operations.
+        public_url: Where users reach it, if that is known.
+    """
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=VERSION, description=_DESCRIPTION, routes=app.routes)
+        if public_url:
+            document["servers"] = [{"url": public_url.rstrip("/")}]
         schemas = document["components"]["schemas"]
         # Bodies are read by our own code, which names wrong places better; so their schemas are added by hand.
         for body in BODIES:

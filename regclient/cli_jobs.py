@@ -1,12 +1,10 @@
 """The commands that make, list and end jobs: submit, rerun, jobs, pause, resume, cancel, delete."""
 
-import json
 import sys
 from collections.abc import Callable
 from enum import StrEnum
 from itertools import islice
-from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -32,8 +30,9 @@ from regclient.errors import APIError
 from regclient.handle import Handle
 from regclient.job import Job
 from regclient.job_tables import job_table, jobs_table
+from regclient.json_input import read_object, read_patch
 from regclient.output import err, out, print_error, print_json
-from regclient.spec_settings import change_spec, is_sweep_spec, no_patch, patch_of_settings
+from regclient.spec_settings import change_spec, is_sweep_spec, patch_of_settings
 from regclient.sweep_pages import show_or_follow_sweep
 
 
@@ -109,7 +108,7 @@ def rerun(
     --set takes a path with dots (regularizers.0.strength=1e-3) or a JSON Pointer, and a value that is JSON or text; it
     comes after --patch.
     """
-    operations = _read_patch(patch)
+    operations = read_patch(patch)
     with open_client() as client:
         job_id = find_job_id(client, job)
         if settings:
@@ -164,7 +163,8 @@ def resume(job: JobArgument, as_json: AsJSON = False) -> None:
 def cancel(job_or_sweep: EitherArgument, as_json: AsJSON = False) -> None:
     """Cancel a job, or all members of a sweep.
 
-    It ends within about two seconds."""
+    It ends within about two seconds.
+    """
     with open_client() as client:
         found_id = find_id(client, job_or_sweep)
         found: Handle = client.sweeps.cancel(found_id) if is_sweep_id(found_id) else client.jobs.cancel(found_id)
@@ -223,39 +223,6 @@ def _described(client: Client, found_id: str) -> str:
         return f"{sweep.id}  {sweep.state}  {sweep.name or ''}  with its {sweep.num_members:,} jobs"
     job = client.jobs.get(found_id)
     return f"{job.id}  {job.state}  {job.name or ''}".rstrip()
-
-
-def read_object(source: str) -> dict[str, Any]:
-    """The JSON object in a file, or on stdin."""
-    body = _read_json(source)
-    if not isinstance(body, dict):
-        raise typer.BadParameter(f"{source}: expected a JSON object, received {type(body).__name__}.")
-    return body
-
-
-def _read_patch(source: str) -> list[dict[str, Any]]:
-    patch = _parse(source, "--patch") if source.lstrip().startswith(("[", "{")) else _read_json(source)
-    if isinstance(patch, dict):
-        raise typer.BadParameter(no_patch(patch))
-    if not isinstance(patch, list) or not all(isinstance(operation, dict) for operation in patch):
-        raise typer.BadParameter("--patch: expected a JSON list of operations, as RFC 6902 has them.")
-    return patch
-
-
-def _read_json(source: str) -> Any:
-    try:
-        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise typer.BadParameter(f"Cannot read {source}: {said}.") from None
-    return _parse(text, source)
-
-
-def _parse(text: str, source: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{source} is not JSON: {error}.") from None
 
 
 def read_labels(pairs: list[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from regclient.cli_ids import find_id, find_sweep_id, is_meant_as_id, is_sweep_id
-from regclient.cli_jobs import read_labels, read_object
+from regclient.cli_jobs import read_labels
 from regclient.cli_options import (
     LOOK,
     TRAIN,
@@ -24,6 +24,7 @@ from regclient.cli_options import (
 )
 from regclient.client import Client
 from regclient.errors import NotFoundError
+from regclient.json_input import read_object
 from regclient.output import out, print_json
 from regclient.spec_settings import change_spec, is_sweep_spec
 from regclient.sweep import Sweep
@@ -139,7 +140,8 @@ def compare(
 ) -> None:
     """Say which groups of jobs differ.
 
-    By how much, and whether that is more than chance."""
+    By how much, and whether that is more than chance.
+    """
     is_sweep = len(groups) == 1 and "=" not in groups[0]
     named = {} if is_sweep else _named_groups(groups)
     with open_client() as client:

@@ -1,7 +1,6 @@
 """`--set training.epochs=20`: a spec changed on the command line."""
 
 import json
-import math
 import shlex
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -11,7 +10,8 @@ import jsonpatch
 import typer
 
 from regclient.spec_changes import escaped
-from regcore.errors import SpecError
+from regcore.errors import JsonSyntaxError, JsonValueError, SpecError
+from regcore.json_text import read_json
 from regcore.spec import apply_patch
 
 _EXAMPLE = "--set training.epochs=20"
@@ -105,13 +105,13 @@ def _read(text: str) -> tuple[list[str], Any]:
 
 def _value(text: str, setting: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_not_json, parse_float=_finite)
-    except ValueError as error:
+        return read_json(text.encode(errors="surrogateescape"))
+    except JsonSyntaxError as error:
         if text.lstrip().startswith(("{", "[", '"')):
-            _refuse(f"the value in {setting!r:.80} is not JSON: {error}. A shell needs it in single quotes.")
+            _refuse(f"the value in {setting!r:.80} is not valid JSON. {error}. A shell needs it in single quotes.")
         return text
-    except RecursionError:
-        _refuse(f"the value in {setting!r:.80} is nested too deeply.")
+    except JsonValueError as error:
+        _refuse(f"{setting!r:.80} holds what a spec cannot. {error}")
 
 
 def _put(spec: dict[str, Any], parts: list[str], value: Any, setting: str) -> None:
@@ -163,15 +163,6 @@ def _dotted(pointer: str) -> str:
 
 def _unescaped(part: str) -> str:
     return part.replace("~1", "/").replace("~0", "~")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    return number if math.isfinite(number) else _not_json(text)
-
-
-def _not_json(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON number")
 
 
 def _refuse(said: str) -> NoReturn:

@@ -10,11 +10,11 @@ from api import examples
 from api.auth import TheTenant
 from api.documents import example, problems
 from api.errors import ProblemError
-from api.etags import matches
+from api.etags import is_known
 from api.files import find_file, read_file
 from api.negotiation import json_only
 from api.queries import NO_QUERY
-from api.ranges import check_range
+from api.ranges import settle_range
 from api.services import TheServices
 from api.views import ArtifactList, Json, show_artifact
 from jobs.errors import ArtifactNotFoundError
@@ -36,7 +36,7 @@ _FILE_HEADERS = {
     dependencies=[Depends(json_only)],
     responses={**problems("job_not_found", "report_not_found", "artifact_damaged"), **example(200, examples.REPORT)},
 )
-def job_report(services: TheServices, tenant: TheTenant, job_id: str) -> Any:
+def job_report(request: Request, services: TheServices, tenant: TheTenant, job_id: str) -> Any:
     """Show the report of a job that has succeeded."""
     try:
         content = read_file(services, tenant, job_id, REPORT)
@@ -44,7 +44,9 @@ def job_report(services: TheServices, tenant: TheTenant, job_id: str) -> Any:
         state = services.store.state(tenant, job_id)
         detail = f"The job is {state} and has no report. A report is written when a job succeeds: wait for that."
         raise ProblemError("report_not_found", detail) from None
-    headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"'}
+    headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "Cache-Control": "private, no-cache"}
+    if is_known(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
     return Response(content, media_type="application/json", headers=headers)
 
 
@@ -74,8 +76,12 @@ def download_artifact(request: Request, services: TheServices, tenant: TheTenant
     artifact, path = find_file(services, tenant, job_id, name)
     etag = f'"{artifact.sha256}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    if matches(request, etag):
+    stat = path.stat()
+    if is_known(request, etag, stat.st_mtime):
         return Response(status_code=304, headers=headers)
-    if "range" in request.headers and request.headers.get("if-range", etag) == etag:
-        check_range(request.headers["range"], artifact.size_bytes)
-    return FileResponse(path, headers=headers, media_type=artifact.media_type, filename=artifact.name)
+    response = FileResponse(
+        path, headers=headers, media_type=artifact.media_type, filename=artifact.name, stat_result=stat
+    )
+    if request.headers.get("if-range", etag) in (etag, response.headers["last-modified"]):
+        settle_range(request, artifact.size_bytes)
+    return response

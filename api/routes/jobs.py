@@ -10,7 +10,7 @@ from api import examples
 from api.auth import TheTenant
 from api.bodies import TheJson, TheJsonOrNothing, read_nothing
 from api.documents import example, problems
-from api.etags import matches
+from api.etags import etag_of, is_known
 from api.idempotency import idempotency_key
 from api.negotiation import json_only
 from api.queries import NO_QUERY, ListQuery, SubmitQuery, make_filter
@@ -116,8 +116,8 @@ def list_jobs(services: TheServices, tenant: TheTenant, query: Annotated[ListQue
 def show(request: Request, response: Response, services: TheServices, tenant: TheTenant, job_id: str) -> Any:
     """Show a job."""
     job = services.store.get(tenant, job_id)
-    headers = {"ETag": f'"{job.version}"', "Cache-Control": "private, no-cache"}
-    if matches(request, headers["ETag"]):
+    headers = {"ETag": etag_of(job), "Cache-Control": "private, no-cache"}
+    if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
     return show_job(services, job)
