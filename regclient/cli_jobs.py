@@ -76,7 +76,7 @@ def submit(
     if is_sweep_spec(body):
         raise typer.BadParameter(f"{spec} is the spec of a sweep: it has a base. `regcore sweep {spec}` submits it.")
     body = change_spec(body, settings or [], seeds)
-    with open_client() as client:
+    with open_client(timeout_s) as client:
         if is_sweep_spec(body):
             sweep = client.sweeps.create(body, idempotency_key=idempotency_key)
             show_or_follow_sweep(sweep, follow=follow, timeout_s=timeout_s, as_json=as_json)
@@ -109,7 +109,7 @@ def rerun(
     comes after --patch.
     """
     operations = read_patch(patch)
-    with open_client() as client:
+    with open_client(timeout_s) as client:
         job_id = find_job_id(client, job)
         if settings:
             operations = patch_of_settings(client.jobs.get(job_id).resolved_spec, operations, settings)
@@ -235,7 +235,7 @@ def read_labels(pairs: list[str]) -> dict[str, str]:
 
 def _show_or_follow(job: Job, *, follow: bool, timeout_s: float | None, as_json: bool) -> None:
     if follow:
-        finish(job.wait(timeout_s, progress=not as_json), as_json=as_json)
+        finish(job.wait(timeout_s, progress=not as_json, check=False), as_json=as_json)
     print_state(job, as_json=as_json)
 
 

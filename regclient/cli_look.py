@@ -94,15 +94,15 @@ def watch(job_or_sweep: EitherArgument, timeout_s: TimeoutS = None, as_json: AsJ
 
     A progress bar on a terminal, else a job's records, one a line. Exit code 1 if it fails or is cancelled.
     """
-    with open_client() as client:
+    with open_client(timeout_s) as client:
         found_id = find_id(client, job_or_sweep)
         if is_sweep_id(found_id):
             show_or_follow_sweep(client.sweeps.get(found_id), follow=True, timeout_s=timeout_s, as_json=as_json)
         job = client.jobs.get(found_id)
         if not as_json and (out.is_terminal or timeout_s is not None):
-            finish(job.wait(timeout_s, progress=True), as_json=False)
+            finish(job.wait(timeout_s, progress=True, check=False), as_json=False)
         if timeout_s is not None:
-            finish(job.wait(timeout_s, progress=False), as_json=True)
+            finish(job.wait(timeout_s, progress=False, check=False), as_json=True)
         for event in job.events():
             print_json(event) if as_json else out.print(event_line(event), highlight=False, soft_wrap=True)
         raise typer.Exit(0 if job.refresh().state == "succeeded" else 1)

@@ -1,12 +1,17 @@
 """What the commands share: options, the client, and how little is said of something that was done."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from regclient.client import Client
+from regclient.errors import KeyInClearWarning
 from regclient.handle import Handle
-from regclient.output import out, print_json
+from regclient.output import err, out, print_json
 
 # A person waits at a prompt: about a second and a half of retries, then the truth.
 CLI_MAX_RETRIES = 3
@@ -41,9 +46,20 @@ Seeds = Annotated[
 ]
 
 
-def open_client() -> Client:
-    """The client of every command."""
-    return Client(max_retries=CLI_MAX_RETRIES)
+@contextmanager
+def open_client(timeout_s: float | None = None) -> Iterator[Client]:
+    """The client of every command.
+
+    Args:
+        timeout_s: The command's `--timeout`, which bounds all that it asks, its first request too.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", KeyInClearWarning)
+        client = Client(max_retries=CLI_MAX_RETRIES)
+    for warning in caught:
+        err.print(f"[yellow]Warning:[/] {escape(str(warning.message))}", highlight=False, soft_wrap=True)
+    with client, client.deadline(timeout_s):
+        yield client
 
 
 def print_state(found: Handle, *, as_json: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from regclient.answers import JSONObject
 from regclient.cli_ids import find_id, find_sweep_id, is_meant_as_id, is_sweep_id
 from regclient.cli_jobs import read_labels
 from regclient.cli_options import (
@@ -32,7 +33,6 @@ from regclient.sweep_pages import print_comparison, show_sweep
 from regclient.sweep_plots import draw_contrasts, draw_path
 from regclient.sweep_tables import sweeps_table
 from regclient.sweep_views import View, contrasts_of_ablation, contrasts_of_comparison, curves_of, view_of
-from regclient.transport import JSONObject
 
 PICTURES = (".png", ".svg", ".pdf")
 
@@ -86,10 +86,10 @@ def sweep(
         raise typer.BadParameter(f"--set and --seeds change a spec before it is submitted; {spec} is no file.")
     if plot and is_new:
         _check_plot(body, follow=follow)
-    with open_client() as client:
+    with open_client(timeout_s) as client:
         found = client.sweeps.create(body, idempotency_key=idempotency_key) if is_new else find_sweep(client, spec)
         if follow:
-            found.wait(timeout_s, progress=not as_json)
+            found.wait(timeout_s, progress=not as_json, check=False)
         elif is_new:
             print_state(found, as_json=as_json)
             return

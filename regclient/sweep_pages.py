@@ -6,6 +6,7 @@ from typing import Any
 import typer
 from rich.markup import escape
 
+from regclient.answers import JSONObject
 from regclient.cli_options import print_state
 from regclient.errors import ConflictError
 from regclient.job_tables import details_table, labels_text, time_text
@@ -22,7 +23,6 @@ from regclient.sweep_views import (
     view_of,
 )
 from regclient.terminal_plot import MAX_WIDTH, line_plot
-from regclient.transport import JSONObject
 
 
 def show_or_follow_sweep(sweep: Sweep, *, follow: bool, timeout_s: float | None, as_json: bool) -> None:
@@ -30,7 +30,7 @@ def show_or_follow_sweep(sweep: Sweep, *, follow: bool, timeout_s: float | None,
     if not follow:
         print_state(sweep, as_json=as_json)
         return
-    sweep.wait(timeout_s, progress=not as_json)
+    sweep.wait(timeout_s, progress=not as_json, check=False)
     show_sweep(sweep, as_json=as_json)
     raise typer.Exit(0 if sweep.state == "succeeded" else 1)
 
