@@ -12,7 +12,7 @@ import httpx2
 
 from regclient.errors import APIError, IntegrityError, JobFailedError
 from regclient.handle import TERMINAL_STATES, Handle, idempotency_header
-from regclient.progress import job_progress
+from regclient.progress import Show, job_progress
 from regclient.transport import JSONObject
 
 if TYPE_CHECKING:
@@ -52,18 +52,19 @@ class Job(Handle):
     result: JSONObject | None
     usage: JSONObject
 
-    def wait(self, timeout_s: float | None = None, *, progress: bool = True) -> Self:
+    def wait(self, timeout_s: float | None = None, *, progress: bool | Show = True) -> Self:
         """Wait until the job has ended, in whatever way; `raise_for_state` tells success from the rest.
 
         Args:
             timeout_s: Give up after this long; None waits for ever.
-            progress: Draw a bar, where there is a terminal to draw on.
+            progress: Draw a bar, where there is a terminal to draw on; or a function to call with the job's JSON at
+                each look.
 
         Raises:
             WaitTimeoutError: It has not ended in time. The job goes on.
         """
-        with job_progress(enabled=progress) as bars:
-            return self._wait(timeout_s, bars.show)
+        with job_progress(progress, fetch=lambda _, after: self.latest_metrics(after=after)) as show:
+            return self._wait(timeout_s, show)
 
     def raise_for_state(self) -> Self:
         """Raise JobFailedError if the job, as last seen, failed or was cancelled; otherwise hand it on."""
@@ -122,6 +123,16 @@ class Job(Handle):
         if names is not None:
             params["names"] = ",".join(names)
         return list(self._rows("metrics", params))
+
+    def latest_metrics(self, *, after: int = 0) -> JSONObject | None:
+        """The newest metrics row, `{seq, epoch, step, at, values}`; None if there is none.
+
+        Args:
+            after: Only if its `seq` is greater: with that of the row before, little is read to find the next.
+        """
+        params = {"after": after, "max_points": 2}
+        page = self._transport.request("GET", self._path("metrics"), params=params).json()
+        return page["data"][-1] if page["data"] else None
 
     def report(self) -> JSONObject:
         return self._get("report")

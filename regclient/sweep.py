@@ -6,7 +6,7 @@ from typing import Any, Self
 from regclient.errors import SweepFailedError
 from regclient.handle import PAGE_SIZE, Handle, idempotency_header, path_of, rows
 from regclient.job import Job
-from regclient.progress import sweep_progress
+from regclient.progress import Show, sweep_progress
 from regclient.transport import JSONObject, Transport
 
 
@@ -27,18 +27,19 @@ class Sweep(Handle):
     best: JSONObject | None
     leaderboard: list[JSONObject]
 
-    def wait(self, timeout_s: float | None = None, *, progress: bool = True) -> Self:
+    def wait(self, timeout_s: float | None = None, *, progress: bool | Show = True) -> Self:
         """Wait until the sweep has ended, in whatever way; `raise_for_state` tells success from the rest.
 
         Args:
             timeout_s: Give up after this long; None waits for ever.
-            progress: Draw a bar over the members, where there is a terminal to draw on.
+            progress: Draw a bar over the members, where there is a terminal to draw on; or a function to call with
+                the sweep's JSON at each look.
 
         Raises:
             WaitTimeoutError: It has not ended in time. The sweep goes on.
         """
-        with sweep_progress(enabled=progress) as bars:
-            return self._wait(timeout_s, bars.show)
+        with sweep_progress(progress) as show:
+            return self._wait(timeout_s, show)
 
     def raise_for_state(self) -> Self:
         """Raise SweepFailedError if the sweep, as last seen, failed or was cancelled; otherwise hand it on."""
