@@ -27,11 +27,13 @@ from regclient.cli_options import (
 )
 from regclient.client import Client
 from regclient.errors import APIError
+from regclient.following import following, making
 from regclient.handle import Handle
 from regclient.job import Job
 from regclient.job_tables import job_table, jobs_table
 from regclient.json_input import read_object, read_patch
 from regclient.output import err, out, print_error, print_json
+from regclient.progress import JobLines
 from regclient.spec_settings import change_spec, is_sweep_spec, patch_of_settings
 from regclient.sweep_pages import show_or_follow_sweep
 
@@ -78,10 +80,12 @@ def submit(
     body = change_spec(body, settings or [], seeds)
     with open_client(timeout_s) as client:
         if is_sweep_spec(body):
-            sweep = client.sweeps.create(body, idempotency_key=idempotency_key)
+            with making("sweep"):
+                sweep = client.sweeps.create(body, idempotency_key=idempotency_key)
             show_or_follow_sweep(sweep, follow=follow, timeout_s=timeout_s, as_json=as_json)
             return
-        job = client.jobs.create(body, idempotency_key=idempotency_key)
+        with making("job"):
+            job = client.jobs.create(body, idempotency_key=idempotency_key)
         _show_or_follow(job, follow=follow, timeout_s=timeout_s, as_json=as_json)
 
 
@@ -113,7 +117,8 @@ def rerun(
         job_id = find_job_id(client, job)
         if settings:
             operations = patch_of_settings(client.jobs.get(job_id).resolved_spec, operations, settings)
-        again = client.jobs.rerun(job_id, operations, start_from.value, idempotency_key=idempotency_key)
+        with making("job"):
+            again = client.jobs.rerun(job_id, operations, start_from.value, idempotency_key=idempotency_key)
         _show_or_follow(again, follow=follow, timeout_s=timeout_s, as_json=as_json)
 
 
@@ -235,11 +240,14 @@ def read_labels(pairs: list[str]) -> dict[str, str]:
 
 def _show_or_follow(job: Job, *, follow: bool, timeout_s: float | None, as_json: bool) -> None:
     if follow:
-        finish(job.wait(timeout_s, progress=not as_json, check=False), as_json=as_json)
+        follow_job(job, timeout_s=timeout_s, as_json=as_json)
     print_state(job, as_json=as_json)
 
 
-def finish(job: Job, *, as_json: bool) -> NoReturn:
-    """Show a job that has ended, and leave with the code of how it went."""
+def follow_job(job: Job, *, timeout_s: float | None, as_json: bool) -> NoReturn:
+    """Wait for a job's end, show it, and leave with the code of how it went."""
+    lines = JobLines(err, lambda _, after: job.latest_metrics(after=after))
+    with following(job):
+        job.wait(timeout_s, progress=False if as_json else err.is_live or lines.show, check=False)
     print_json(job.body) if as_json else out.print(job_table(job.body))
     raise typer.Exit(0 if job.state == "succeeded" else 1)

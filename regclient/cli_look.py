@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from regclient.cli_ids import find_id, find_job_id, is_sweep_id
-from regclient.cli_jobs import finish
+from regclient.cli_jobs import follow_job
 from regclient.cli_options import (
     LOOK,
     SERVERS,
@@ -25,6 +25,7 @@ from regclient.cli_options import (
 )
 from regclient.client import Client
 from regclient.errors import IntegrityError, NotFoundError
+from regclient.following import following
 from regclient.job import Job
 from regclient.job_tables import details_table, job_table, workers_table
 from regclient.json_input import read_object
@@ -99,13 +100,13 @@ def watch(job_or_sweep: EitherArgument, timeout_s: TimeoutS = None, as_json: AsJ
         if is_sweep_id(found_id):
             show_or_follow_sweep(client.sweeps.get(found_id), follow=True, timeout_s=timeout_s, as_json=as_json)
         job = client.jobs.get(found_id)
-        if not as_json and (out.is_terminal or timeout_s is not None):
-            finish(job.wait(timeout_s, progress=True, check=False), as_json=False)
-        if timeout_s is not None:
-            finish(job.wait(timeout_s, progress=False, check=False), as_json=True)
-        for event in job.events():
-            print_json(event) if as_json else out.print(event_line(event), highlight=False, soft_wrap=True)
-        raise typer.Exit(0 if job.refresh().state == "succeeded" else 1)
+        if timeout_s is not None or (not as_json and out.is_live and err.is_live):
+            follow_job(job, timeout_s=timeout_s, as_json=as_json)
+        with following(job):
+            for event in job.events():
+                print_json(event) if as_json else out.print(event_line(event), highlight=False, soft_wrap=True)
+            job.refresh()
+        raise typer.Exit(0 if job.state == "succeeded" else 1)
 
 
 def logs(

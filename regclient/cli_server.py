@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from rich.markup import escape
 
 from regclient.cli_options import SERVERS
 from regclient.doctor import examine
-from regclient.output import out, print_json
+from regclient.output import out, print_announcement, print_json
 from regclient.up import StackOptions, run_stack
 
 AsJSON = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
@@ -39,13 +40,6 @@ def up(
     as_json: AsJSON = False,
 ) -> None:
     """Start everything on this machine and stay in the foreground; Ctrl-C stops it."""
-
-    def announce(part: str, line: str) -> None:
-        if as_json:
-            print_json({"part": part, "message": line})
-        else:
-            out.print(f"[bold]{part:<8}[/] {escape(line)}", highlight=False, soft_wrap=True)
-
     defaults = StackOptions()
     options = StackOptions(
         host=host or os.environ.get("REGCORE_HOST") or defaults.host,
@@ -53,7 +47,7 @@ def up(
         data_dir=data_dir or Path(os.environ.get("REGCORE_DATA_DIR") or defaults.data_dir),
         slots=slots or os.environ.get("REGCORE_SLOTS") or defaults.slots,
     )
-    run_stack(options, announce)
+    run_stack(options, partial(print_announcement, as_json=as_json))
     for number in (signal.SIGINT, signal.SIGTERM):  # all is stopped: one Ctrl-C more must not change the exit code
         signal.signal(number, signal.SIG_IGN)
 

@@ -25,11 +25,12 @@ from regclient.cli_options import (
 )
 from regclient.client import Client
 from regclient.errors import NotFoundError
+from regclient.following import making
 from regclient.json_input import read_object
 from regclient.output import out, print_json
 from regclient.spec_settings import change_spec, is_sweep_spec
 from regclient.sweep import Sweep
-from regclient.sweep_pages import print_comparison, show_sweep
+from regclient.sweep_pages import axis_of, print_comparison, show_sweep, wait_for_sweep
 from regclient.sweep_plots import draw_contrasts, draw_path
 from regclient.sweep_tables import sweeps_table
 from regclient.sweep_views import View, contrasts_of_ablation, contrasts_of_comparison, curves_of, view_of
@@ -87,9 +88,13 @@ def sweep(
     if plot and is_new:
         _check_plot(body, follow=follow)
     with open_client(timeout_s) as client:
-        found = client.sweeps.create(body, idempotency_key=idempotency_key) if is_new else find_sweep(client, spec)
+        if is_new:
+            with making("sweep"):
+                found = client.sweeps.create(body, idempotency_key=idempotency_key)
+        else:
+            found = find_sweep(client, spec)
         if follow:
-            found.wait(timeout_s, progress=not as_json, check=False)
+            wait_for_sweep(found, timeout_s, as_json=as_json)
         elif is_new:
             print_state(found, as_json=as_json)
             return
@@ -224,7 +229,7 @@ def _check_plot(spec: JSONObject, *, follow: bool) -> None:
 def _draw(found: Sweep, view: View | None, seen: JSONObject | None, file: Path) -> None:
     match view:
         case "path" if seen and curves_of(seen, "loss"):
-            draw_path(seen, file, title=found.name or found.id, axis=found.spec["axes"][0]["pointer"])
+            draw_path(seen, file, title=found.name or found.id, axis=axis_of(found))
         case "comparison" if seen:
             draw_contrasts(contrasts_of_comparison(seen), file)
         case "ablation" if seen:

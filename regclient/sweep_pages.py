@@ -9,8 +9,10 @@ from rich.markup import escape
 from regclient.answers import JSONObject
 from regclient.cli_options import print_state
 from regclient.errors import ConflictError
+from regclient.following import following
 from regclient.job_tables import details_table, labels_text, time_text
-from regclient.output import out, print_json, styled_state
+from regclient.output import err, out, print_json, styled_state
+from regclient.progress import SweepLines
 from regclient.spec_changes import NOTHING, format_setting, settings_of
 from regclient.sweep import Sweep
 from regclient.sweep_tables import contrasts_table, groups_table, leaderboard_cut, leaderboard_table, path_table
@@ -22,6 +24,7 @@ from regclient.sweep_views import (
     marked_values,
     view_of,
 )
+from regclient.sweep_words import axis_label, path_sentences
 from regclient.terminal_plot import MAX_WIDTH, line_plot
 
 
@@ -30,9 +33,20 @@ def show_or_follow_sweep(sweep: Sweep, *, follow: bool, timeout_s: float | None,
     if not follow:
         print_state(sweep, as_json=as_json)
         return
-    sweep.wait(timeout_s, progress=not as_json, check=False)
+    wait_for_sweep(sweep, timeout_s, as_json=as_json)
     show_sweep(sweep, as_json=as_json)
     raise typer.Exit(0 if sweep.state == "succeeded" else 1)
+
+
+def wait_for_sweep(sweep: Sweep, timeout_s: float | None, *, as_json: bool) -> None:
+    """Wait until a sweep has ended, in whatever way; a person sees how it goes."""
+    with following(sweep):
+        sweep.wait(timeout_s, progress=False if as_json else err.is_live or SweepLines(err).show, check=False)
+
+
+def axis_of(sweep: Sweep) -> str:
+    """What a sweep along one axis varies, in words."""
+    return axis_label(sweep.spec["axes"][0]["pointer"], sweep.spec["base"])
 
 
 def show_sweep(sweep: Sweep, *, as_json: bool, show_all: bool = False) -> JSONObject | None:
@@ -54,7 +68,7 @@ def show_sweep(sweep: Sweep, *, as_json: bool, show_all: bool = False) -> JSONOb
         out.print(leaderboard_table(sweep.body, width=out.width, show_all=show_all))
         _print_plain(leaderboard_cut(sweep.body, show_all=show_all))
     if seen is not None:
-        _print_view(view, seen)
+        _print_view(sweep, view, seen)
     _print_plain(why_not)
     return seen
 
@@ -87,18 +101,23 @@ def _fetch(sweep: Sweep, view: View | None) -> tuple[JSONObject | None, str]:
     return None, ""
 
 
-def _print_view(view: View | None, seen: JSONObject) -> None:
+def _print_view(sweep: Sweep, view: View | None, seen: JSONObject) -> None:
     match view:
         case "path":
-            out.print(path_table(seen))
-            curves = curves_of(seen, "loss")
-            if curves:
-                out.print(line_plot(curves, marked_values(seen), width=min(out.width, MAX_WIDTH)))
-            _print_plain(str(seen.get("note") or ""))
+            _print_path(seen, axis_of(sweep))
         case "comparison":
             print_comparison(seen)
         case "ablation":
             out.print(contrasts_table(contrasts_of_ablation(seen)))
+
+
+def _print_path(path: JSONObject, axis: str) -> None:
+    out.print(path_table(path, axis))
+    curves = curves_of(path, "loss")
+    if curves:
+        out.print(line_plot(curves, marked_values(path), axis=axis, width=min(out.width, MAX_WIDTH)))
+    for sentence in path_sentences(path, axis):
+        _print_plain(sentence)
 
 
 def _print_plain(text: str) -> None:
