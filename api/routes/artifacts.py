@@ -17,6 +17,7 @@ from api.queries import NO_QUERY
 from api.ranges import settle_range
 from api.services import TheServices
 from api.views import ArtifactList, Json, show_artifact
+from jobs.artifacts import MEDIA_TYPES
 from jobs.errors import ArtifactNotFoundError
 
 REPORT = "report.json"
@@ -24,8 +25,11 @@ REPORT = "report.json"
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[NO_QUERY])
 
 _FILE = {"schema": {"type": "string", "format": "binary"}, "example": "(the file's bytes)"}
+_FILES = dict.fromkeys(MEDIA_TYPES, _FILE)
+_PARTS = {**_FILES, "multipart/byteranges": _FILE}
+_TAG = {"ETag": {"schema": {"type": "string"}, "description": "The file's SHA-256."}}
 _FILE_HEADERS = {
-    "ETag": {"schema": {"type": "string"}, "description": "The file's SHA-256."},
+    **_TAG,
     "Content-Disposition": {"schema": {"type": "string"}, "description": "Always an attachment."},
 }
 
@@ -34,7 +38,11 @@ _FILE_HEADERS = {
     "/{job_id}/report",
     response_model=Json,
     dependencies=[Depends(json_only)],
-    responses={**problems("job_not_found", "report_not_found", "artifact_damaged"), **example(200, examples.REPORT)},
+    responses={
+        **problems("job_not_found", "report_not_found", "artifact_damaged", "precondition_failed"),
+        **example(200, examples.REPORT, headers=_TAG),
+        304: {"description": "The client's `If-None-Match` is still the report's ETag"},
+    },
 )
 def job_report(request: Request, services: TheServices, tenant: TheTenant, job_id: str) -> Any:
     """Show the report of a job that has succeeded."""
@@ -65,9 +73,16 @@ def list_artifacts(services: TheServices, tenant: TheTenant, job_id: str) -> Art
     "/{job_id}/artifacts/{name}",
     response_class=FileResponse,
     responses={
-        **problems("job_not_found", "artifact_not_found", "artifact_damaged", "invalid_range", "range_not_satisfiable"),
-        200: {"description": "The file", "content": {"application/octet-stream": _FILE}, "headers": _FILE_HEADERS},
-        206: {"description": "The part that `Range` asks for", "content": {"application/octet-stream": _FILE}},
+        **problems(
+            "job_not_found",
+            "artifact_not_found",
+            "artifact_damaged",
+            "invalid_range",
+            "precondition_failed",
+            "range_not_satisfiable",
+        ),
+        200: {"description": "The file", "content": _FILES, "headers": _FILE_HEADERS},
+        206: {"description": "The part that `Range` asks for", "content": _PARTS},
         304: {"description": "The client's `If-None-Match` is still the file's ETag"},
     },
 )
