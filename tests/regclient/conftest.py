@@ -237,6 +237,8 @@ def make_app(fake: FakeServer) -> FastAPI:
 
     @app.delete("/v1/jobs/{job_id}")
     async def delete(job_id: str) -> Response:
+        if job_id not in fake.jobs:
+            return problem(404, "not_found", f"There is no job {job_id}.")
         if fake.jobs[job_id]["state"] == "running":
             return problem(409, "job_not_ended", "Cancel it first.")
         del fake.jobs[job_id]
