@@ -123,7 +123,11 @@ def _message(error: BaseException) -> str:
         case TyperException():
             context = getattr(error, "ctx", None)
             said = error.format_message()
-            return f"{said.rstrip('.')}. See `{context.command_path} --help`." if said and context else said
+            return (
+                f"{said if said.endswith(('?', '.')) else said + '.'} See `{context.command_path} --help`."
+                if said and context
+                else said
+            )
         case RegClientError():
             return str(error)
         case OSError():

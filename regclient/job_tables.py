@@ -9,6 +9,7 @@ from rich.table import Table
 from regclient.errors import explain_reason
 from regclient.output import WIDE_TABLE_WIDTH, format_number, styled_state
 from regclient.spec_changes import NOTHING, format_setting
+from regclient.tables import Column, FittedTable
 
 
 def time_text(at: str | None) -> str:
@@ -55,7 +56,7 @@ def job_table(
     for title, value in _how_it_goes(job):
         table.add_row(title, value)
     for index, (pointer, setting) in enumerate((settings or {}).items()):
-        table.add_row("" if index else settings_title, escape(f"{pointer}  {setting}"))
+        table.add_row("" if index else settings_title, escape(f"{pointer}  {setting}".strip()))
     for name, value in _what_came_of_it(job):
         table.add_row(escape(name), format_number(value))
     for warning in job.get("warnings") or []:
@@ -65,24 +66,21 @@ def job_table(
     return table
 
 
-def workers_table(workers: Iterable[Mapping[str, Any]]) -> Table:
+def workers_table(workers: Iterable[Mapping[str, Any]]) -> FittedTable:
     """A line per slot of each worker: what it is, and the jobs that it runs."""
-    table = Table(box=None, header_style="bold")
-    for column in ("id", "node", "pool", "state", "device", "jobs", "last seen (UTC)"):
-        table.add_column(column, no_wrap=column in ("id", "state"), overflow="fold")
-    for worker in workers:
-        seen = time_text(worker.get("heartbeat_at")).removesuffix(" UTC")
-        for slot in worker.get("slots") or [{}]:
-            table.add_row(
-                worker["id"],
-                escape(worker.get("node") or NOTHING),
-                escape(worker.get("pool") or NOTHING),
-                escape(worker["state"]),
-                escape(slot.get("device") or NOTHING),
-                escape(" ".join(slot.get("job_ids") or [NOTHING])),
-                seen,
-            )
-    return table
+    slots = [(worker, slot) for worker in workers for slot in worker.get("slots") or [{}]]
+    seen = [time_text(worker.get("heartbeat_at")).removesuffix(" UTC") for worker, _ in slots]
+    return FittedTable(
+        [
+            Column("id", [worker["id"] for worker, _ in slots]),
+            Column("node", [escape(worker.get("node") or NOTHING) for worker, _ in slots], need=1),
+            Column("pool", [escape(worker.get("pool") or NOTHING) for worker, _ in slots], need=3),
+            Column("state", [escape(worker["state"]) for worker, _ in slots]),
+            Column("device", [escape(slot.get("device") or NOTHING) for _, slot in slots], need=2),
+            Column("jobs", ["\n".join(slot.get("job_ids") or [NOTHING]) for _, slot in slots], need=4),
+            Column("last seen (UTC)", seen, need=5),
+        ]
+    )
 
 
 def details_table(rows: Iterable[tuple[str, str]]) -> Table:
