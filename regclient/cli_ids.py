@@ -143,7 +143,7 @@ def _milliseconds(characters: str) -> int:
 
 
 def _named(client: Client, text: str, kinds: tuple[Kind, ...]) -> list[Handle]:
-    if not 0 < len(text) <= MAX_NAME_LENGTH or any(category(character) in _IN_NO_NAME for character in text):
+    if not text.strip() or len(text) > MAX_NAME_LENGTH or any(category(character) in _IN_NO_NAME for character in text):
         return []
     sweeps = list(islice(client.sweeps.list(name=text), _ENOUGH)) if "sweep" in kinds else []
     # Members are often named as their sweep is; who gives the name of both means the sweep.
@@ -154,9 +154,11 @@ def _named(client: Client, text: str, kinds: tuple[Kind, ...]) -> list[Handle]:
 
 
 def _ambiguous(text: str, found: list[Handle]) -> str:
-    lines = [f"{text!r:.80} may be any of these. Give one of these ids."]
+    lines = [f"{text!r:.80} may be any of these:"]
     lines += [f"  {one.id}  {time_text(one.created_at)}  {one.name or ''}".rstrip() for one in found[:MAX_CANDIDATES]]
-    return "\n".join([*lines, "  and more"] if len(found) > MAX_CANDIDATES else lines)
+    if len(found) > MAX_CANDIDATES:
+        lines.append("  and more")
+    return "\n".join([*lines, "Give one of their ids."])
 
 
 def _wrong_kind(found_id: str, kind: Kind, name: str | None = None) -> typer.BadParameter:

@@ -164,7 +164,8 @@ def resume(job: JobArgument, as_json: AsJSON = False) -> None:
 def cancel(job_or_sweep: EitherArgument, as_json: AsJSON = False) -> None:
     """Cancel a job, or all members of a sweep.
 
-    It ends within about two seconds."""
+    It ends within about two seconds.
+    """
     with open_client() as client:
         found_id = find_id(client, job_or_sweep)
         found: Handle = client.sweeps.cancel(found_id) if is_sweep_id(found_id) else client.jobs.cancel(found_id)

@@ -60,7 +60,8 @@ def validate(
 ) -> None:
     """Check a spec and say what it comes to; nothing is stored.
 
-    What the server refuses it refuses as submit does, with exit code 5."""
+    What the server refuses it refuses as submit does, with exit code 5.
+    """
     body = change_spec(read_object(spec), settings or [], seeds)
     is_sweep = is_sweep_spec(body)
     with open_client() as client:
@@ -74,7 +75,8 @@ def validate(
 def show(job_or_sweep: EitherArgument, as_json: AsJSON = False) -> None:
     """Show a job or a sweep.
 
-    What it is, how it goes, and what its spec sets; of a rerun, what it changes of its parent's."""
+    What it is, how it goes, and what its spec sets; of a rerun, what it changes of its parent's.
+    """
     with open_client() as client:
         found_id = find_id(client, job_or_sweep)
         if not is_sweep_id(found_id):
@@ -89,7 +91,8 @@ def show(job_or_sweep: EitherArgument, as_json: AsJSON = False) -> None:
 def watch(job_or_sweep: EitherArgument, timeout_s: TimeoutS = None, as_json: AsJSON = False) -> None:
     """Follow a job or a sweep to its end.
 
-    A progress bar on a terminal, else a job's records, one a line. Exit code 1 if it fails or is cancelled."""
+    A progress bar on a terminal, else a job's records, one a line. Exit code 1 if it fails or is cancelled.
+    """
     with open_client() as client:
         found_id = find_id(client, job_or_sweep)
         if is_sweep_id(found_id):
@@ -111,7 +114,8 @@ def logs(
 ) -> None:
     """Print a job's log, with its warnings.
 
-    However the job ends, the exit code is 0; that of watch says how it ended."""
+    However the job ends, the exit code is 0; that of watch says how it ended.
+    """
     with open_client() as client:
         seen = client.jobs.get(find_job_id(client, job))
         num_lines = 0
@@ -126,7 +130,8 @@ def logs(
 def report(job: JobArgument, as_json: AsJSON = False) -> None:
     """Print a job's report.
 
-    Metrics with their intervals, the gap, calibration, and what each regularizer did."""
+    Metrics with their intervals, the gap, calibration, and what each regularizer did.
+    """
     with open_client() as client:
         job_id = find_job_id(client, job)
         found = client.jobs.get(job_id).report()
@@ -145,7 +150,8 @@ def download(
 ) -> None:
     """Download a job's artifacts.
 
-    Each is checked against its SHA-256; damaged ones are named, and the others saved."""
+    Each is checked against its SHA-256; damaged ones are named, and the others saved.
+    """
     with open_client() as client:
         job_id = find_job_id(client, job)
         try:

@@ -139,7 +139,8 @@ def compare(
 ) -> None:
     """Say which groups of jobs differ.
 
-    By how much, and whether that is more than chance."""
+    By how much, and whether that is more than chance.
+    """
     is_sweep = len(groups) == 1 and "=" not in groups[0]
     named = {} if is_sweep else _named_groups(groups)
     with open_client() as client:

@@ -55,7 +55,7 @@ def job_table(
     for title, value in _how_it_goes(job):
         table.add_row(title, value)
     for index, (pointer, setting) in enumerate((settings or {}).items()):
-        table.add_row("" if index else settings_title, escape(f"{pointer}  {setting}"))
+        table.add_row("" if index else settings_title, escape(f"{pointer}  {setting}".strip()))
     for name, value in _what_came_of_it(job):
         table.add_row(escape(name), format_number(value))
     for warning in job.get("warnings") or []:

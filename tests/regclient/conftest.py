@@ -539,18 +539,20 @@ class TerminalInput(io.TextIOWrapper):
 
 @pytest.fixture
 def commands(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Callable[..., subprocess.CompletedProcess[str]]:
     """As `regcore`, in this process: for what a command says and asks for, without a second of starting."""
 
     def run(*arguments: str, stdin: str = "", at_terminal: bool = False) -> subprocess.CompletedProcess[str]:
         make = TerminalInput if at_terminal else io.TextIOWrapper
+        for stream in ("stdout", "stderr"):  # which the command may replace, for a process of its own
+            monkeypatch.setattr(sys, stream, getattr(sys, stream))
         monkeypatch.setattr(sys, "argv", ["regcore", *arguments])
         monkeypatch.setattr(sys, "stdin", make(io.BytesIO(stdin.encode()), "utf-8"))
-        capsys.readouterr()
+        capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()
-        printed = capsys.readouterr()
+        printed = capfd.readouterr()
         return subprocess.CompletedProcess(arguments, int(ended.value.code or 0), printed.out, printed.err)
 
     return run

@@ -82,7 +82,7 @@ def test_a_name_of_several_lists_them_with_ids_and_times(
     with pytest.raises(typer.BadParameter, match="may be any of these") as caught:
         find_id(client, text)
 
-    lines = caught.value.message.splitlines()[1:]
+    lines = caught.value.message.splitlines()[1:-1]
     assert {line.split()[0] for line in lines} == {ids[key] for key in keys}
     assert all(text in line and "UTC" in line for line in lines)
 
@@ -97,7 +97,7 @@ def test_the_name_of_a_sweep_and_of_its_members_is_the_sweep_s(client: Client, i
     other = client.jobs.create(SPEC | {"name": name})
     with pytest.raises(typer.BadParameter) as caught:
         find_id(client, name)
-    assert {line.split()[0] for line in caught.value.message.splitlines()[1:]} == {sweep.id, other.id}
+    assert {line.split()[0] for line in caught.value.message.splitlines()[1:-1]} == {sweep.id, other.id}
 
 
 def test_a_name_of_a_job_and_a_sweep_is_clear_to_a_command_that_takes_one_of_them(
@@ -112,8 +112,8 @@ def test_an_id_that_begins_many_names_five_and_says_that_there_are_more(client: 
         find_id(client, "job_0")
 
     lines = caught.value.message.splitlines()
-    assert len(lines) == 7
-    assert lines[-1].strip() == "and more"
+    assert len(lines) == 8
+    assert lines[-2:] == ["  and more", "Give one of their ids."]
 
 
 @pytest.mark.parametrize(

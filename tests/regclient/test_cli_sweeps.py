@@ -185,7 +185,7 @@ def test_set_changes_a_sweep_s_base_and_seeds_are_so_many(commands: Regcore, ser
     ("arguments", "spec", "said"),
     [
         (["sweep", "nothing"], {}, "expected a file, or a sweep's id"),
-        (["sweep", "nothing.json"], {}, "Cannot read nothing.json"),
+        (["sweep", "nothing.json"], {}, "No such file"),
         (["sweep", "."], {}, "expected a file, or a sweep's id"),
         (["sweep", "-"], BASE, "`regcore submit -` submits it"),
         (["submit", "-"], SPECS["path"], "`regcore sweep -` submits it"),
