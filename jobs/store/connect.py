@@ -80,6 +80,7 @@ def open_store(settings: Settings) -> Store:
         max_attempts=settings.max_attempts,
         reconcile_interval_s=settings.reconcile_interval_s,
         idempotency_ttl_s=settings.idempotency_ttl_s,
+        priority_step_s=settings.priority_step_s,
         server_secret=load_server_secret(settings),
     )
     store = Store(Database(settings.database_url), options)
