@@ -49,6 +49,11 @@ class Store(
         with self._database.read() as connection:
             connection.execute(select(1))
 
+    def check_ready(self) -> None:
+        """Raise `StoreUnavailableError`, with what is wrong, unless the database can be read and written."""
+        self.ping()
+        self._database.check_writable()
+
     def check_schema(self) -> None:
         """Raise `UnmigratedDatabaseError` unless the tables are those of this version."""
         check_schema(self._database)
