@@ -13,10 +13,12 @@ JobsError
 ├── IdempotencyBusyError      the key is in use by a call that has not ended
 ├── InvalidKeyError           the bootstrap key's file holds no key
 ├── UnmigratedDatabaseError   the tables are not those of this version
-└── StoreUnavailableError     the database does not answer; trying again may help
+└── StoreUnavailableError     the database cannot be used for now, and why; trying again may help
 """
 
 from collections.abc import Sequence
+
+from jobs.outages import Outage
 
 
 class JobsError(Exception):
@@ -123,7 +125,8 @@ class UnmigratedDatabaseError(JobsError):
 
 
 class StoreUnavailableError(JobsError):
-    """The database does not answer."""
+    """The database cannot be used for now; `outage` says why, as far as is known."""
 
-    def __init__(self) -> None:
-        super().__init__("The database does not answer. Try again shortly.")
+    def __init__(self, outage: Outage = Outage.NO_ANSWER) -> None:
+        super().__init__(outage.value)
+        self.outage = outage

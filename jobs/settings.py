@@ -62,6 +62,13 @@ class Settings(BaseSettings):
     )
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="Largest request body.")
     idempotency_ttl_s: float = Field(86_400, ge=86_400, description="How long an Idempotency-Key is kept.")
+    priority_step_s: float = Field(
+        86_400,
+        ge=0,
+        allow_inf_nan=False,
+        description="What a step of `priority` is worth: a `high` job goes before `normal` ones that came up to this "
+        "much earlier, so that none waits for ever. Applied when a job is submitted; 0 makes priorities mean nothing.",
+    )
     max_epochs: int = Field(100_000, ge=1, description="Most epochs that a job may ask for.")
     max_parameters: int = Field(10**8, ge=1, description="Most parameters that a model may have.")
     max_steps: int = Field(10**8, ge=1, description="Most optimizer steps that a job may ask for.")

@@ -9,7 +9,7 @@ from worker.files import RunDirectory
 from worker.outcome import Crash, StopCause, Verdict, judge
 from worker.protocol import Ended, RunMember
 
-_PERHAPS_BY_COMPANY = frozenset({Reason.OUT_OF_MEMORY, Reason.INTERNAL_ERROR})
+_PERHAPS_BY_COMPANY = frozenset({Reason.OUT_OF_MEMORY, Reason.DISK_FULL, Reason.INTERNAL_ERROR})
 """What a whole pass may fail of only because it is one."""
 
 

@@ -52,8 +52,8 @@ class Periodic:
         while True:
             try:
                 self._action()
-            except StoreUnavailableError:
-                _log.warning("the database does not answer", activity=self._thread.name)
+            except StoreUnavailableError as error:
+                _log.warning("the database cannot be used", activity=self._thread.name, why=error.outage)
             except Exception:
                 # A fault of ours must not end the thread: jobs would wait for ever without a word.
                 _log.exception("periodic activity failed", activity=self._thread.name)

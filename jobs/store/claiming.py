@@ -13,15 +13,15 @@ from jobs.store.reading import read_jobs
 from jobs.store.runs import new_run
 from jobs.tables import jobs
 
-CLAIM_ORDER = (jobs.c.priority.desc(), jobs.c.created_at, jobs.c.turn, jobs.c.id)
-"""From the job that is claimed first to the last."""
+CLAIM_ORDER = (jobs.c.as_if_created_at, jobs.c.turn, jobs.c.id)
+"""From the job that is claimed first to the last: the oldest first, where a higher priority makes a job older."""
 
 
 class Claiming(Concern):
     """Claiming queued jobs."""
 
     def claim(self, worker_id: str, capabilities: Capabilities) -> ClaimedRun | None:
-        """Take the best queued job that the worker can run, highest priority first, then oldest; or None.
+        """Take the first queued job, in the order of the queue, that the worker can run; or None.
 
         It goes to ``starting``, with a new attempt, run and lease. One that trained with others before comes with all
         of them that are waiting.
