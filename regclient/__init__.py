@@ -8,16 +8,22 @@ engine is imported inside the one function that needs it.
 from regclient.client import Client, Jobs
 from regclient.errors import (
     APIError,
+    ClientClosedError,
     ConflictError,
     IntegrityError,
+    InvalidBodyError,
+    InvalidIdError,
     InvalidRequestError,
     JobFailedError,
+    KeyInClearWarning,
     NotAllowedError,
     NotFoundError,
     RegClientError,
     ServerUnreachableError,
     SweepFailedError,
     UnavailableError,
+    UnexpectedAnswerError,
+    UsageError,
     WaitTimeoutError,
 )
 from regclient.job import Job
@@ -26,12 +32,16 @@ from regclient.sweep import Sweep, Sweeps
 __all__ = [
     "APIError",
     "Client",
+    "ClientClosedError",
     "ConflictError",
     "IntegrityError",
+    "InvalidBodyError",
+    "InvalidIdError",
     "InvalidRequestError",
     "Job",
     "JobFailedError",
     "Jobs",
+    "KeyInClearWarning",
     "NotAllowedError",
     "NotFoundError",
     "RegClientError",
@@ -40,5 +50,7 @@ __all__ = [
     "SweepFailedError",
     "Sweeps",
     "UnavailableError",
+    "UnexpectedAnswerError",
+    "UsageError",
     "WaitTimeoutError",
 ]

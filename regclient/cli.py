@@ -15,11 +15,13 @@ from regclient.errors import (
     NotAllowedError,
     RegClientError,
     ServerUnreachableError,
+    UsageError,
     WaitTimeoutError,
 )
 from regclient.output import print_error
 
 EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
+    (UsageError, 2),
     (ServerUnreachableError, 3),
     (NotAllowedError, 4),
     (APIError, 5),

@@ -1,18 +1,21 @@
 """The commands about jobs: submit, jobs, show, watch, cancel, pause, resume, rerun, download."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from rich.markup import escape
 
 from regclient.client import Client
-from regclient.errors import IntegrityError
+from regclient.errors import IntegrityError, KeyInClearWarning
 from regclient.handle import Handle
 from regclient.job import Job
 from regclient.json_input import read_object, read_patch
-from regclient.output import event_line, jobs_table, out, print_job, print_json
+from regclient.output import err, event_line, jobs_table, out, print_job, print_json
 
 # A person waits at a prompt: about a second and a half of retries, then the truth.
 CLI_MAX_RETRIES = 3
@@ -51,7 +54,7 @@ def submit(
 ) -> None:
     """Submit a job."""
     body = read_object(spec)
-    with open_client() as client:
+    with open_client(timeout_s) as client:
         job = client.jobs.create(body, idempotency_key=idempotency_key)
         _show_or_follow(job, follow=follow, timeout_s=timeout_s, as_json=as_json)
 
@@ -71,7 +74,7 @@ def jobs(
     with open_client() as client:
         found = client.jobs.list(
             state=state,
-            labels=_labels(label or []),
+            labels=_labels(label) if label else None,
             name=name,
             sweep_id=sweep_id,
             sort=sort,
@@ -95,12 +98,12 @@ def show(job_id: JobId, as_json: AsJSON = False) -> None:
 
 def watch(job_id: JobId, timeout_s: TimeoutS = None, as_json: AsJSON = False) -> None:
     """Follow a job to its end: a progress bar on a terminal, else its records, one a line."""
-    with open_client() as client:
+    with open_client(timeout_s) as client:
         job = client.jobs.get(job_id)
         if not as_json and (out.is_terminal or timeout_s is not None):
-            _finish(job.wait(timeout_s, progress=True), as_json=False)
+            _finish(job.wait(timeout_s, progress=True, check=False), as_json=False)
         if timeout_s is not None:
-            _finish(job.wait(timeout_s, progress=False), as_json=True)
+            _finish(job.wait(timeout_s, progress=False, check=False), as_json=True)
         for event in job.events():
             print_json(event) if as_json else out.print(event_line(event), highlight=False, soft_wrap=True)
         _exit_with(job.refresh())
@@ -144,7 +147,7 @@ def rerun(
 ) -> None:
     """Submit a job again, changed by a patch."""
     operations = read_patch(patch)
-    with open_client() as client:
+    with open_client(timeout_s) as client:
         job = client.jobs.rerun(job_id, operations, start_from.value, idempotency_key=idempotency_key)
         _show_or_follow(job, follow=follow, timeout_s=timeout_s, as_json=as_json)
 
@@ -174,9 +177,20 @@ def _print_paths(paths: Sequence[Path], *, as_json: bool) -> None:
             out.print(str(path), markup=False, highlight=False, soft_wrap=True)
 
 
-def open_client() -> Client:
-    """The client of every command."""
-    return Client(max_retries=CLI_MAX_RETRIES)
+@contextmanager
+def open_client(timeout_s: float | None = None) -> Iterator[Client]:
+    """The client of every command.
+
+    Args:
+        timeout_s: The command's `--timeout`, which bounds all that it asks, its first request too.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", KeyInClearWarning)
+        client = Client(max_retries=CLI_MAX_RETRIES)
+    for warning in caught:
+        err.print(f"[yellow]Warning:[/] {escape(str(warning.message))}", highlight=False, soft_wrap=True)
+    with client, client.deadline(timeout_s):
+        yield client
 
 
 def print_state(found: Handle, *, as_json: bool) -> None:
@@ -193,7 +207,7 @@ def _labels(pairs: list[str]) -> dict[str, str]:
 
 def _show_or_follow(job: Job, *, follow: bool, timeout_s: float | None, as_json: bool) -> None:
     if follow:
-        _finish(job.wait(timeout_s, progress=not as_json), as_json=as_json)
+        _finish(job.wait(timeout_s, progress=not as_json, check=False), as_json=as_json)
     print_state(job, as_json=as_json)
 
 

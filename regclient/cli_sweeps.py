@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from regclient.answers import JSONObject
 from regclient.cli_jobs import AsJSON, Follow, Key, TimeoutS, open_client, print_state
 from regclient.json_input import read_object
 from regclient.output import out, print_json, styled_state
@@ -20,7 +21,6 @@ from regclient.sweep_views import (
     view_of,
 )
 from regclient.terminal_plot import MAX_WIDTH, line_plot
-from regclient.transport import JSONObject
 
 PICTURES = (".png", ".svg", ".pdf")
 
@@ -60,10 +60,10 @@ def sweep(
     body = {} if is_id else read_object(spec)
     if plot and not is_id:
         _check_plot(body, follow=follow)
-    with open_client() as client:
+    with open_client(timeout_s) as client:
         found = client.sweeps.get(spec) if is_id else client.sweeps.create(body, idempotency_key=idempotency_key)
         if follow:
-            found.wait(timeout_s, progress=not as_json)
+            found.wait(timeout_s, progress=not as_json, check=False)
         elif not is_id:
             print_state(found, as_json=as_json)
             return

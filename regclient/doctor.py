@@ -11,7 +11,7 @@ from typing import Literal
 from regclient.client import Client
 from regclient.connection import data_dir
 from regclient.embedded_redis import RedisNotFoundError, find_redis_server, redis_version
-from regclient.errors import NotAllowedError, RegClientError, ServerUnreachableError
+from regclient.errors import NotAllowedError, RegClientError, ServerUnreachableError, UsageError
 
 _PROBE_TORCH = "import torch; print(torch.__version__, torch.cuda.device_count() if torch.cuda.is_available() else 0)"
 
@@ -76,7 +76,11 @@ def _data_dir() -> Finding:
 
 
 def _server() -> list[Finding]:
-    with Client(max_retries=0) as client:
+    try:
+        client = Client(max_retries=0)
+    except UsageError as error:
+        return [Finding("server", "problem", str(error))]
+    with client:
         try:
             workers = client.workers()
         except ServerUnreachableError as error:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 import httpx2
 
 from regclient.client import Client
-from regclient.connection import KEY_FILE_NAME, URL_FILE_NAME
+from regclient.connection import KEY_FILE_NAME, URL_FILE_NAME, Connection
 from regclient.embedded_redis import find_redis_server, private_socket_path, redis_answers, redis_command
 from regclient.errors import RegClientError, ServerUnreachableError, UnavailableError
 from regclient.process import ChildProcess, wait_until
@@ -184,7 +184,8 @@ class EmbeddedStack:
         self._wait(api, self._api_ready, API_READY_S)
         (self.data_dir / URL_FILE_NAME).write_text(self.url + "\n", encoding="utf-8")
         self._announce("api", f"{self.url}  (pid {api.pid})")
-        with Client(self.url, self.api_key, max_retries=0) as client:  # `_wait` asks again, and looks around meanwhile
+        connection = Connection(self.url, self.api_key, of_local_files=True)
+        with Client.of(connection, max_retries=0) as client:  # `_wait` asks again, and looks around meanwhile
             self._wait(worker, lambda: _has_ready_worker(client, started_at), WORKER_READY_S)
         self._announce("worker", f"ready  (pid {worker.pid}; slots: {self.options.slots})")
 
@@ -242,7 +243,9 @@ class EmbeddedStack:
 
     def _api_ready(self) -> bool:
         try:
-            return httpx2.get(f"{self.url}/readyz", timeout=2.0).is_success and (self.data_dir / KEY_FILE_NAME).exists()
+            # This machine is never reached through a proxy, whatever the environment says.
+            answer = httpx2.get(f"{self.url}/readyz", timeout=2.0, trust_env=False)
+            return answer.is_success and (self.data_dir / KEY_FILE_NAME).exists()
         except httpx2.TransportError:
             return False
 
