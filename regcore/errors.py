@@ -14,8 +14,8 @@ RegCoreError
         └── TrainingHalved       others of its sweep were better
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 MAX_ERRORS: Final = 100
@@ -23,6 +23,7 @@ MAX_ERRORS: Final = 100
 
 _MAX_POINTER_CHARACTERS: Final = 500
 _MAX_NAME_CHARACTERS: Final = 80
+_MAX_MESSAGE_CHARACTERS: Final = 1_000
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,18 @@ class SpecError(RegCoreError, ValueError):
     """
 
     def __init__(self, errors: Sequence[FieldError], num_left_off: int = 0) -> None:
-        self.errors = list(errors[:MAX_ERRORS])
+        self.errors = [_bounded(error) for error in errors[:MAX_ERRORS]]
         self.num_left_off = num_left_off + len(errors) - len(self.errors)
         lines = [f"{short_pointer(error.pointer) or '/'}: {error.message}" for error in self.errors]
         super().__init__("\n".join([*lines, *([f"And {self.num_left_off:,} more."] if self.num_left_off else [])]))
+
+    def with_more(self, errors: Iterable[FieldError]) -> "SpecError":
+        """The same with these besides."""
+        return SpecError([*self.errors, *errors], self.num_left_off)
+
+    def moved(self, move: Callable[[FieldError], FieldError]) -> "SpecError":
+        """The same of a part of a body, as the whole one's."""
+        return SpecError([move(one) for one in self.errors], self.num_left_off)
 
 
 class JsonValueError(SpecError):
@@ -86,6 +95,11 @@ def short_pointer(pointer: str) -> str:
     while len(pointer) > _MAX_POINTER_CHARACTERS:
         pointer = pointer.rpartition("/")[0]
     return pointer
+
+
+def _bounded(error: FieldError) -> FieldError:
+    """The error, its message cut off where it is very long: it may hold what a user wrote."""
+    return replace(error, message=shortened(error.message, _MAX_MESSAGE_CHARACTERS))
 
 
 def in_words(path: Iterable[str | int], nowhere: str = "the body") -> str:

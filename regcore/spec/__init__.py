@@ -8,7 +8,7 @@ from regcore.errors import json_pointer
 from regcore.spec.catalogue import FAMILIES, CatalogueEntry, catalogue
 from regcore.spec.job import JobSpec
 from regcore.spec.patch import apply_patch
-from regcore.spec.validation import explain_errors, parse_as, parse_spec
+from regcore.spec.validation import parse_as, parse_spec
 
 __all__ = [
     "FAMILIES",
@@ -16,7 +16,6 @@ __all__ = [
     "JobSpec",
     "apply_patch",
     "catalogue",
-    "explain_errors",
     "json_pointer",
     "parse_as",
     "parse_spec",

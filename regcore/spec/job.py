@@ -6,7 +6,6 @@ from unicodedata import category
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
 from pydantic_core import PydanticKnownError
 
-from regcore.errors import SpecError
 from regcore.frozen import Frozen
 from regcore.json_values import plain
 from regcore.optim import SGD, AnyOptimizer
@@ -128,9 +127,9 @@ class JobSpec(Frozen):
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            from regcore.spec.validation import explain_errors  # which knows this class
+            from regcore.spec.validation import refusal  # which knows this class
 
-            raise SpecError(explain_errors(error.errors(include_url=False), plain(fields))) from None
+            raise refusal(error, plain(fields)) from None
 
     # As pydantic marks its own: what is parsed, alone or in another model, does not come through here.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
