@@ -13,6 +13,7 @@ PREFIX = "REGCORE_"
 CLIENT_VARIABLES = frozenset({"REGCORE_URL", "REGCORE_API_KEY", "REGCORE_API_KEY_FILE", "REGCORE_DEBUG"})
 """What the client reads. They are no settings of a server, and not unknown either."""
 
+_PATHS = ("_DIR", "_FILE")
 _MAX_SECRET_BYTES = 100_000
 _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://", re.IGNORECASE)
 _SERVICE_NAME = re.compile(
@@ -27,7 +28,9 @@ def own_variables(environment: Mapping[str, str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name, text in environment.items():
-        variable, value = name.upper(), text.strip()
+        variable = name.upper()
+        # A folder's name may end in a space.
+        value = text.strip("\r\n" if variable.endswith(_PATHS) else None)
         is_ours = variable.startswith(PREFIX) and not _is_of_a_service(variable, value)
         if is_ours and value and (name == variable or variable not in environment):
             found[variable] = value

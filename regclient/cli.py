@@ -18,6 +18,7 @@ from regclient.errors import (
     WaitTimeoutError,
 )
 from regclient.output import print_error
+from regclient.server_settings import WrongSettingError
 
 EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (ServerUnreachableError, 3),
@@ -25,6 +26,7 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (APIError, 5),
     (IntegrityError, 5),
     (WaitTimeoutError, 124),
+    (WrongSettingError, 2),
     (RegClientError, 1),
     (KeyboardInterrupt, 130),
 )

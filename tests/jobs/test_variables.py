@@ -43,6 +43,10 @@ def test_spaces_and_line_ends_around_a_value_are_no_part_of_it_and_an_empty_one_
     assert own_variables(environment) == {"REGCORE_PORT": "8000"}
 
 
+def test_a_folder_may_have_a_space_at_its_end() -> None:
+    assert own_variables({"REGCORE_DATA_DIR": "/a b \n"}) == {"REGCORE_DATA_DIR": "/a b "}
+
+
 def test_small_letters_will_do_but_capitals_win() -> None:
     environment = {"REGCORE_PORT": "1", "regcore_port": "2", "regcore_host": "::1"}
 
