@@ -18,9 +18,9 @@ from api.hosts import HostRules
 from api.openapi import document_of
 from api.routes import artifacts, catalogue, events, jobs, metrics, operations, sweeps
 from api.services import open_services
-from jobs.errors import JobsError
 from jobs.logs import configure_logging, get_logger
-from jobs.settings import Settings
+from jobs.settings import Settings, load_settings
+from jobs.startup import CANNOT_START, begin, reason_of
 
 ROUTERS = [
     jobs.router,
@@ -43,10 +43,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         settings: The server's; read from the environment if None.
 
     Raises:
+        SettingsError: The environment holds settings that cannot be used.
         UnmigratedDatabaseError: The database is not of this version.
         StoreUnavailableError: The database does not answer.
     """
-    settings = settings or Settings()
+    settings = settings or load_settings()
     app = build_app(settings)
     app.state.services = open_services(settings)
     return app
@@ -75,14 +76,14 @@ def build_app(settings: Settings) -> FastAPI:
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
     setproctitle("regcore-api")
-    settings = Settings()
+    settings = begin()
     configure_logging(settings.log_level)
     # Our own line for each request says more.
     logging.getLogger("uvicorn.access").disabled = True
     try:
         app = create_app(settings)
-    except (JobsError, OSError) as error:
-        _logger.error("api_cannot_start", reason=str(error))
+    except CANNOT_START as error:
+        _logger.error("api_cannot_start", reason=reason_of(error, settings))
         sys.exit(1)
     _logger.info("api_started", host=settings.host, port=settings.port, pid=os.getpid())
     uvicorn.run(

@@ -19,6 +19,7 @@ from regclient.errors import (
     WaitTimeoutError,
 )
 from regclient.output import print_error
+from regclient.server_settings import WrongSettingError
 
 EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (UsageError, 2),
@@ -27,6 +28,7 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (APIError, 5),
     (IntegrityError, 5),
     (WaitTimeoutError, 124),
+    (WrongSettingError, 2),
     (RegClientError, 1),
     (KeyboardInterrupt, 130),
 )
