@@ -85,6 +85,7 @@ class _Exchange:
     def log(self) -> None:
         # The path alone: a query may hold what nobody should read in a log.
         duration_ms = round((time.perf_counter() - self._started) * 1000, 1)
-        fields = {"method": self._scope["method"], "path": self._scope["path"], "status": self.status}
+        client = (self._scope.get("client") or ("",))[0]  # none through a unix socket
+        fields = {"method": self._scope["method"], "path": self._scope["path"], "status": self.status, "client": client}
         level = _logger.debug if self._scope["path"] in PROBE_PATHS else _logger.info
         level("request", **fields, duration_ms=duration_ms)
