@@ -88,7 +88,8 @@ class _Exchange:
     def log(self) -> None:
         # The path alone: a query may hold what nobody should read in a log.
         duration_s = time.perf_counter() - self._started
-        fields = {"method": self._scope["method"], "path": self._scope["path"], "status": self.status}
+        client = (self._scope.get("client") or ("",))[0]  # none through a unix socket
+        fields = {"method": self._scope["method"], "path": self._scope["path"], "status": self.status, "client": client}
         level = _logger.info if self._is_news(duration_s) else _logger.debug
         level("request", **fields, duration_ms=round(duration_s * 1000, 1))
 

@@ -29,19 +29,26 @@ class HostRules:
         """
         host = headers.get("host", "")
         if not self._is_own(host):
-            detail = f"This server does not answer to the host {host!r:.100}. Add it to REGCORE_ALLOWED_HOSTS."
+            detail = (
+                f"This server does not answer to the host {host!r:.100}. Behind a proxy, set REGCORE_PUBLIC_URL to the "
+                "address that users call, and let the proxy pass the Host header on; or add the name to "
+                "REGCORE_ALLOWED_HOSTS."
+            )
             return ProblemError("foreign_host", detail)
         origin = headers.get("origin")
         site = headers.get("sec-fetch-site", "none")
         foreign = origin is not None and not self._is_same(origin.lower(), host.lower())
         if foreign or site not in ("none", "same-origin"):
-            detail = "Requests that a page of another site makes are refused. Call from a program, or from this site."
+            detail = (
+                "Requests that a page of another site makes are refused. Call from a program, or from this site; if this "
+                "is the site, behind a proxy, set REGCORE_PUBLIC_URL to its address."
+            )
             return ProblemError("foreign_origin", detail)
         return None
 
     def _is_own(self, host: str) -> bool:
         try:
-            name = urlsplit(f"//{host}").hostname or ""
+            name = (urlsplit(f"//{host}").hostname or "").removesuffix(".")  # the dot of a name that is absolute
         except ValueError:
             return False
         if "*" in self._names or name in self._names:

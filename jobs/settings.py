@@ -1,7 +1,9 @@
 """Every setting of the servers, as ``REGCORE_…`` variables. The README's table is made from this file."""
 
 import os
+import re
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,6 +26,9 @@ SECRETS = frozenset({"database_url", "redis_url", "artifacts_url", "server_secre
 """Settings that ``REGCORE_…_FILE`` may name a file for."""
 _LONGEST_S = 31_536_000
 """A year: no wait of ours is longer, and a clock still counts so far."""
+
+
+_HOST_NAME = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9A-Fa-f:]+")
 
 
 class Settings(BaseSettings):
@@ -65,6 +70,11 @@ class Settings(BaseSettings):
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Host names that the api answers to besides loopback and its own, with commas between.",
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Addresses or networks (`10.0.0.0/8`) of proxies, with commas between, that are believed about the "
+        "client's address (`X-Forwarded-For`), which the log shows; `*` for any.",
     )
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="Largest request body.")
     idempotency_ttl_s: float = Field(86_400, ge=86_400, description="How long an Idempotency-Key is kept.")
@@ -177,10 +187,31 @@ class Settings(BaseSettings):
             raise ValueError("expected https://host/path without parameters; paths are put behind it")
         return url
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
-    def _split(cls, hosts: Any) -> Any:
-        return tuple(filter(None, (host.strip() for host in hosts.split(",")))) if isinstance(hosts, str) else hosts
+    def _split(cls, names: Any) -> Any:
+        return tuple(filter(None, (name.strip() for name in names.split(",")))) if isinstance(names, str) else names
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _are_names(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [host for host in hosts if not _HOST_NAME.fullmatch(host)]
+        if wrong:
+            raise ValueError(
+                f"expected names such as api.example.com, *.example.com or *, without a port; got {wrong[0]}"
+            )
+        return hosts
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            if network != "*":
+                try:
+                    ip_network(network)
+                except ValueError as error:
+                    raise ValueError(f"expected addresses, networks such as 10.0.0.0/8, or *: {error}") from None
+        return networks
 
     @property
     def artifacts_dir(self) -> Path:

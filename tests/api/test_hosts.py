@@ -12,7 +12,11 @@ def rules(settings: Settings) -> HostRules:
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost:8000", "[::1]:8000", "api:8000", "a.example.com", "train.example.org", "LOCALHOST"]
+    "host",
+    [
+        *["127.0.0.1", "localhost:8000", "[::1]:8000", "api:8000", "a.example.com", "train.example.org", "LOCALHOST"],
+        *["train.example.org:8443", "train.example.org.", "Train.Example.ORG"],
+    ],
 )
 def test_own_names_are_answered(host: str, rules: HostRules) -> None:
     assert rules.check(Headers({"host": host})) is None
@@ -26,6 +30,8 @@ def test_other_names_are_refused(host: str, rules: HostRules) -> None:
 
     assert problem is not None
     assert problem.code == "foreign_host"
+    assert "REGCORE_PUBLIC_URL" in problem.detail
+    assert "REGCORE_ALLOWED_HOSTS" in problem.detail
 
 
 @pytest.mark.parametrize(
@@ -43,6 +49,7 @@ def test_other_sites_are_refused(headers: dict[str, str], rules: HostRules) -> N
 
     assert problem is not None
     assert problem.code == "foreign_origin"
+    assert "REGCORE_PUBLIC_URL" in problem.detail
 
 
 @pytest.mark.parametrize(
