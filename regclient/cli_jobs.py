@@ -12,10 +12,12 @@ from rich.markup import escape
 
 from regclient.client import Client
 from regclient.errors import IntegrityError, KeyInClearWarning
+from regclient.following import following, making
 from regclient.handle import Handle
 from regclient.job import Job
 from regclient.json_input import read_object, read_patch
 from regclient.output import err, event_line, jobs_table, out, print_job, print_json
+from regclient.progress import JobLines
 
 # A person waits at a prompt: about a second and a half of retries, then the truth.
 CLI_MAX_RETRIES = 3
@@ -55,7 +57,8 @@ def submit(
     """Submit a job."""
     body = read_object(spec)
     with open_client(timeout_s) as client:
-        job = client.jobs.create(body, idempotency_key=idempotency_key)
+        with making("job"):
+            job = client.jobs.create(body, idempotency_key=idempotency_key)
         _show_or_follow(job, follow=follow, timeout_s=timeout_s, as_json=as_json)
 
 
@@ -100,13 +103,13 @@ def watch(job_id: JobId, timeout_s: TimeoutS = None, as_json: AsJSON = False) ->
     """Follow a job to its end: a progress bar on a terminal, else its records, one a line."""
     with open_client(timeout_s) as client:
         job = client.jobs.get(job_id)
-        if not as_json and (out.is_terminal or timeout_s is not None):
-            _finish(job.wait(timeout_s, progress=True, check=False), as_json=False)
-        if timeout_s is not None:
-            _finish(job.wait(timeout_s, progress=False, check=False), as_json=True)
-        for event in job.events():
-            print_json(event) if as_json else out.print(event_line(event), highlight=False, soft_wrap=True)
-        _exit_with(job.refresh())
+        if timeout_s is not None or (not as_json and out.is_live and err.is_live):
+            _follow(job, timeout_s=timeout_s, as_json=as_json)
+        with following(job):
+            for event in job.events():
+                print_json(event) if as_json else out.print(event_line(event), highlight=False, soft_wrap=True)
+            job.refresh()
+        _exit_with(job)
 
 
 def cancel(
@@ -148,7 +151,8 @@ def rerun(
     """Submit a job again, changed by a patch."""
     operations = read_patch(patch)
     with open_client(timeout_s) as client:
-        job = client.jobs.rerun(job_id, operations, start_from.value, idempotency_key=idempotency_key)
+        with making("job"):
+            job = client.jobs.rerun(job_id, operations, start_from.value, idempotency_key=idempotency_key)
         _show_or_follow(job, follow=follow, timeout_s=timeout_s, as_json=as_json)
 
 
@@ -207,11 +211,15 @@ def _labels(pairs: list[str]) -> dict[str, str]:
 
 def _show_or_follow(job: Job, *, follow: bool, timeout_s: float | None, as_json: bool) -> None:
     if follow:
-        _finish(job.wait(timeout_s, progress=not as_json, check=False), as_json=as_json)
+        _follow(job, timeout_s=timeout_s, as_json=as_json)
     print_state(job, as_json=as_json)
 
 
-def _finish(job: Job, *, as_json: bool) -> NoReturn:
+def _follow(job: Job, *, timeout_s: float | None, as_json: bool) -> NoReturn:
+    """Wait for the end and show it."""
+    lines = JobLines(err, lambda _, after: job.latest_metrics(after=after))
+    with following(job):
+        job.wait(timeout_s, progress=False if as_json else err.is_live or lines.show)
     print_json(job.body) if as_json else print_job(job.body)
     _exit_with(job)
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ import typer
 from rich.markup import escape
 
 from regclient.doctor import examine
-from regclient.output import out, print_json
+from regclient.output import out, print_announcement, print_json
 from regclient.server_settings import read_server_settings, server_command, stack_options, with_options
 from regclient.up import run_stack
 
@@ -39,13 +40,7 @@ def up(
     as_json: AsJSON = False,
 ) -> None:
     """Start everything on this machine and stay in the foreground; Ctrl-C stops it."""
-
-    def announce(part: str, line: str) -> None:
-        if as_json:
-            print_json({"part": part, "message": line})
-        else:
-            out.print(f"[bold]{part:<8}[/] {escape(line)}", highlight=False, soft_wrap=True)
-
+    announce = partial(print_announcement, as_json=as_json)
     found = read_server_settings(with_options(host=host, port=port, data_dir=data_dir, slots=slots))
     for note in found["notes"]:
         announce("settings", note)

@@ -7,8 +7,10 @@ import typer
 
 from regclient.answers import JSONObject
 from regclient.cli_jobs import AsJSON, Follow, Key, TimeoutS, open_client, print_state
+from regclient.following import following, making
 from regclient.json_input import read_object
-from regclient.output import out, print_json, styled_state
+from regclient.output import err, out, print_json, styled_state
+from regclient.progress import SweepLines
 from regclient.sweep import Sweep
 from regclient.sweep_plots import draw_contrasts, draw_path
 from regclient.sweep_tables import contrasts_table, groups_table, leaderboard_table, path_table, sweeps_table
@@ -61,9 +63,14 @@ def sweep(
     if plot and not is_id:
         _check_plot(body, follow=follow)
     with open_client(timeout_s) as client:
-        found = client.sweeps.get(spec) if is_id else client.sweeps.create(body, idempotency_key=idempotency_key)
+        if is_id:
+            found = client.sweeps.get(spec)
+        else:
+            with making("sweep"):
+                found = client.sweeps.create(body, idempotency_key=idempotency_key)
         if follow:
-            found.wait(timeout_s, progress=not as_json, check=False)
+            with following(found):
+                found.wait(timeout_s, progress=False if as_json else err.is_live or SweepLines(err).show, check=False)
         elif not is_id:
             print_state(found, as_json=as_json)
             return

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
 
-from regclient.answers import JSONObject, read_event
+from regclient.answers import LIST_FIELDS, JSONObject, read_event
 from regclient.bodies import operations_of
 from regclient.deadline import Deadline
 from regclient.downloads import listed, receive, save_all
 from regclient.errors import JobFailedError
 from regclient.filters import Params, joined
 from regclient.handle import TERMINAL_STATES, Handle, idempotency_header
-from regclient.progress import job_progress
+from regclient.progress import Show, job_progress
 from regclient.retries import Interruption
 
 if TYPE_CHECKING:
@@ -55,12 +55,13 @@ class Job(Handle):
     result: JSONObject | None
     usage: JSONObject
 
-    def wait(self, timeout_s: float | None = None, *, progress: bool = True, check: bool = True) -> Self:
+    def wait(self, timeout_s: float | None = None, *, progress: bool | Show = True, check: bool = True) -> Self:
         """Wait until the job has ended. It outlives a restart of the server.
 
         Args:
             timeout_s: Give up after this long; None waits for ever, and 0 looks once.
-            progress: Draw a bar, where there is a terminal to draw on.
+            progress: Draw a bar, where there is a terminal to draw on; or a function to call with the job's JSON at
+                each look.
             check: Raise if it failed or was cancelled; False hands it on however it ended.
 
         Raises:
@@ -68,8 +69,8 @@ class Job(Handle):
             WaitTimeoutError: It has not ended in time. The job goes on.
             ServerUnreachableError: The server has been away for two minutes.
         """
-        with job_progress(enabled=progress) as bars:
-            self._wait(timeout_s, bars.show)
+        with job_progress(progress, fetch=lambda _, after: self.latest_metrics(after=after)) as show:
+            self._wait(timeout_s, show)
         return self.raise_for_state() if check else self
 
     def raise_for_state(self) -> Self:
@@ -127,6 +128,18 @@ class Job(Handle):
         if names is not None:
             params["names"] = joined("names", names)
         return list(self._rows("metrics", params))
+
+    def latest_metrics(self, *, after: int = 0) -> JSONObject | None:
+        """The newest metrics row, `{seq, epoch, step, at, values}`; None if there is none.
+
+        Args:
+            after: Only if its `seq` is greater: with that of the row before, little is read to find the next.
+        """
+        params: Params = {"after": after, "max_points": 2}
+        found: list[JSONObject] = self._transport.request(
+            "GET", self._path("metrics"), params=params, fields=LIST_FIELDS
+        )["data"]
+        return found[-1] if found else None
 
     def report(self) -> JSONObject:
         return self._get("report")

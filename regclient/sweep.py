@@ -9,7 +9,7 @@ from regclient.errors import SweepFailedError
 from regclient.filters import PAGE_SIZE, Moment, State, list_params, no_state_is_asked_for
 from regclient.handle import Handle, idempotency_header, rows
 from regclient.job import Job
-from regclient.progress import sweep_progress
+from regclient.progress import Show, sweep_progress
 from regclient.transport import Transport
 
 
@@ -30,12 +30,13 @@ class Sweep(Handle):
     best: JSONObject | None
     leaderboard: list[JSONObject]
 
-    def wait(self, timeout_s: float | None = None, *, progress: bool = True, check: bool = True) -> Self:
+    def wait(self, timeout_s: float | None = None, *, progress: bool | Show = True, check: bool = True) -> Self:
         """Wait until the sweep has ended. It outlives a restart of the server.
 
         Args:
             timeout_s: Give up after this long; None waits for ever, and 0 looks once.
-            progress: Draw a bar over the members, where there is a terminal to draw on.
+            progress: Draw a bar over the members, where there is a terminal to draw on; or a function to call with
+                the sweep's JSON at each look.
             check: Raise if it failed or was cancelled; False hands it on however it ended.
 
         Raises:
@@ -43,8 +44,8 @@ class Sweep(Handle):
             WaitTimeoutError: It has not ended in time. The sweep goes on.
             ServerUnreachableError: The server has been away for two minutes.
         """
-        with sweep_progress(enabled=progress) as bars:
-            self._wait(timeout_s, bars.show)
+        with sweep_progress(progress) as show:
+            self._wait(timeout_s, show)
         return self.raise_for_state() if check else self
 
     def raise_for_state(self) -> Self:

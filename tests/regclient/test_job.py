@@ -233,3 +233,10 @@ def test_a_real_job_begins_with_the_weights_of_another(real_client: Client, trai
 
     before, after = (real_client.jobs.get(job_id).metrics() for job_id in (trained_id, again.raise_for_state().id))
     assert after[0]["values"]["train/loss"] < before[0]["values"]["train/loss"]
+
+
+def test_the_newest_metrics_are_one_row_or_none(job: Job) -> None:
+    newest = job.latest_metrics()
+
+    assert newest is not None
+    assert (newest["seq"], job.latest_metrics(after=3)) == (3, None)

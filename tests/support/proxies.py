@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
-from servers import free_port
 from plain_proxy import run_plain_proxy
+from servers import free_port
 
 CERTIFICATE = Path(__file__).parent / "localhost.pem"
 EXAMPLES = Path(__file__).parents[2] / "docs/proxies"
