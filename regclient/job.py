@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
 
-from regclient.answers import LIST_FIELDS, JSONObject, read_event
+from regclient.answers import JSONObject, read_event
 from regclient.bodies import operations_of
 from regclient.deadline import Deadline
 from regclient.downloads import listed, receive, save_all
 from regclient.errors import JobFailedError
 from regclient.filters import Params, joined
-from regclient.handle import TERMINAL_STATES, Handle, idempotency_header
+from regclient.handle import LIST_FIELDS, TERMINAL_STATES, Handle, idempotency_header
 from regclient.progress import Show, job_progress
 from regclient.retries import Interruption
 
