@@ -108,7 +108,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _description(response: httpx2.Response) -> str:
     """What came, in a few words: a redirect's aim, or the kind of the body and how it begins."""
-    if response.is_redirect:
+    if response.has_redirect_location:
         try:
             aim = address_of(response.url.join(response.headers["Location"]))
         except httpx2.InvalidURL:

@@ -11,6 +11,7 @@ from regcore.json_values import plain
 
 _MAX_ERRORS = 100
 _MAX_LEVELS = 200  # far more than any spec has; a list that contains itself has no end
+_MAX_SHOWN = 40
 _MAX_INTEGER_BITS = 10_000  # Python refuses to write longer ones down
 
 Fault = dict[str, str]
@@ -57,7 +58,7 @@ def operations_of(patch: Any) -> list[dict[str, Any]]:
 def _faults(value: Any, pointer: str, level: int) -> Iterator[Fault]:
     """What JSON cannot say in this value, and where."""
     if level > _MAX_LEVELS:
-        yield _fault(pointer, f"is nested more than {_MAX_LEVELS} levels deep, or within itself")
+        yield _fault(pointer[:_MAX_SHOWN] + "…", f"is nested more than {_MAX_LEVELS} levels deep, or within itself")
     elif isinstance(value, dict):
         for name, part in value.items():
             inner = f"{pointer}/{_escaped(name)}"

@@ -72,15 +72,14 @@ class WaitTimeoutError(RegClientError, TimeoutError):
         awaited_id: The job or sweep; None for a request that is no wait.
         state: As last seen.
         timeout_s: How long was waited.
-        url: The server, where it has not answered at all.
+        url: The server, where nothing came from it.
     """
 
     def __init__(self, awaited_id: str | None, state: str | None, timeout_s: float, *, url: str | None = None) -> None:
-        silence = f"No answer from {url} within {timeout_s:g} s."
         if awaited_id is None:
-            message = silence
+            message = f"No answer from {url} within {timeout_s:g} s."
         elif url is not None:
-            message = f"{silence} {awaited_id} was {state} when it was last seen."
+            message = f"Nothing came from {url} within {timeout_s:g} s. {awaited_id} was {state} when last seen."
         else:
             message = f"{awaited_id} is still {state} after {timeout_s:g} s. It goes on; wait again or cancel it."
         super().__init__(message)
@@ -189,7 +188,7 @@ class InvalidIdError(NotFoundError, ValueError):
     """Nothing can have this id, for it is none. Nothing was sent."""
 
     def __init__(self, detail: str) -> None:
-        super().__init__(404, {"type": "urn:regcore:problem:invalid_id", "title": "Not an id", "detail": detail})
+        super().__init__(404, {"type": "urn:regcore:problem:not_found", "title": "Not found", "detail": detail})
 
 
 class ConflictError(APIError):

@@ -111,8 +111,13 @@ class Handle:
                 pause_s = min(POLL_MAX_S, pause_s * 1.5)
 
     @contextmanager
-    def _within(self, deadline: Deadline) -> Iterator[Deadline]:
-        """Hold a deadline; what ends by it says so of this job or sweep."""
+    def _within(self, deadline: Deadline, heard_state: str | None = None) -> Iterator[Deadline]:
+        """Hold a deadline; what ends by it says so of this job or sweep.
+
+        Args:
+            deadline: For all that is inside.
+            heard_state: Its state as events told it, where they were heard.
+        """
         last_seen = self.body
         try:
             with within(deadline) as earliest:
@@ -120,8 +125,9 @@ class Handle:
         except WaitTimeoutError as error:
             if error.awaited_id is not None:
                 raise
-            silent_url = error.url if self.body is last_seen else None
-            raise WaitTimeoutError(self.id, self.body.get("state"), error.timeout_s, url=silent_url) from error
+            silent_url = error.url if self.body is last_seen and heard_state is None else None
+            state = heard_state or self.body.get("state")
+            raise WaitTimeoutError(self.id, state, error.timeout_s, url=silent_url) from error
 
     def _look(self, *, patient: bool = False) -> Self:
         return self._see(self._transport.request("GET", self._path(), patient=patient))

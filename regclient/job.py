@@ -158,14 +158,15 @@ class Job(Handle):
             NotFoundError: The job was deleted meanwhile.
             WaitTimeoutError: It has not ended in time. The job goes on.
         """
-        deadline = Deadline(timeout_s)
+        deadline, state = Deadline(timeout_s), None
         with closing(self._follow(after) if follow else self._records(after)) as records:
             while True:
                 # Not around the `yield`: what the caller does in between has deadlines of its own.
-                with self._within(deadline):
+                with self._within(deadline, state):
                     record = next(records, None)
                 if record is None:
                     return
+                state = record["body"].get("state", self.state) if record["kind"] == "state" else state or self.state
                 yield record
 
     def artifacts(self) -> list[JSONObject]:

@@ -29,8 +29,9 @@ def proxy_for(url: str) -> httpx2.Proxy | None:
         return None
     variable = _variable(f"{kind}_proxy")
     try:
-        proxy = httpx2.Proxy(address if "://" in address else f"http://{address}")
-        if not proxy.url.host:
+        address = address if "://" in address else f"http://{address}"
+        proxy = httpx2.Proxy(address)
+        if not urlsplit(address).hostname:
             raise ValueError
     except (ValueError, httpx2.InvalidURL):
         raise UsageError(
