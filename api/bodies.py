@@ -1,5 +1,6 @@
 """Reading a JSON body: its type, its size, its syntax, and values that no database or JSON can hold."""
 
+import re
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -9,6 +10,7 @@ from api.services import TheServices
 from regcore.errors import FieldError, JsonSyntaxError, JsonValueError, json_pointer
 from regcore.json_text import read_json as read_text
 
+_CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s";]+)')
 _DRAIN_BYTES = 64_000_000
 """A client that is still sending hears no answer: up to this much is read and dropped before the refusal."""
 
@@ -59,16 +61,29 @@ def parse_json(content: bytes) -> Any:
 
 
 def _parse(request: Request, content: bytes) -> Any:
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    given = request.headers.get("content-type", "").lower()
+    media_type = given.split(";")[0].strip()
     if media_type != "application/json" and not (
         media_type.startswith("application/") and media_type.endswith("+json")
     ):
         detail = f"Content-Type must be application/json; received {media_type or 'none'!r:.100}."
         raise ProblemError("unsupported_media_type", detail, headers={"Accept": "application/json"})
+    charset = _CHARSET.search(given)
+    if charset and charset[1] not in ("utf-8", "us-ascii"):
+        detail = f"JSON is UTF-8; received charset {charset[1]!r:.40}. Send it as UTF-8, without charset."
+        raise ProblemError("unsupported_media_type", detail, headers={"Accept": "application/json"})
     return parse_json(content)
 
 
+def _refuse_coding(request: Request) -> None:
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("", "identity"):
+        detail = f"Bodies are read as they are; received Content-Encoding {coding!r:.40}. Send it uncompressed."
+        raise ProblemError("unsupported_media_type", detail, headers={"Accept-Encoding": "identity"})
+
+
 async def _read(request: Request, max_bytes: int) -> bytes:
+    _refuse_coding(request)
     detail = f"The body may have at most {max_bytes:,} bytes. Send less; REGCORE_MAX_BODY_BYTES is the server's limit."
     too_large = ProblemError("body_too_large", detail, [FieldError("", "body_too_large", detail)])
     declared = request.headers.get("content-length", "0")

@@ -54,6 +54,7 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "illegal_action": ProblemKind(409, "The job's or sweep's state does not allow this"),
     "not_of_this_sweep": ProblemKind(409, "The sweep has nothing of that kind"),
     "idempotency_busy": ProblemKind(409, "A request with this Idempotency-Key is being served"),
+    "precondition_failed": ProblemKind(412, "It is another version by now"),
     "body_too_large": ProblemKind(413, "The body is too large"),
     "unsupported_media_type": ProblemKind(415, "The body's media type is not supported"),
     "range_not_satisfiable": ProblemKind(416, "The range lies outside the file"),

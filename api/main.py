@@ -12,10 +12,12 @@ from fastapi.routing import APIRoute
 from setproctitle import setproctitle
 
 from api.auth import authenticate
+from api.etags import hold_to_version
 from api.guard import Guard
 from api.handlers import install_handlers
 from api.hosts import HostRules
 from api.openapi import document_of
+from api.queries import refuse_repeats
 from api.routes import artifacts, catalogue, events, jobs, metrics, operations, sweeps
 from api.services import open_services
 from jobs.logs import configure_logging, get_logger
@@ -61,7 +63,7 @@ def build_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="RegCore",
         lifespan=_lifespan,
-        dependencies=[Depends(authenticate)],
+        dependencies=[Depends(authenticate), Depends(refuse_repeats), Depends(hold_to_version)],
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -72,7 +74,7 @@ def build_app(settings: Settings) -> FastAPI:
     routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
     install_handlers(app, routes)
     app.add_middleware(Guard, rules=HostRules(settings))
-    app.openapi = lambda: document_of(app, routes)  # type: ignore[method-assign] # FastAPI's documented way to extend it
+    app.openapi = lambda: document_of(app, routes, settings.public_url)  # type: ignore[method-assign] # FastAPI's documented way to extend it
     return app
 
 

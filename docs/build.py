@@ -7,7 +7,6 @@ fuses in docs/fusion.md, and openapi.json.
 import json
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from api.main import create_app
+from api.openapi import render
 from jobs.settings import SECRETS, VARIABLES, Settings
 from jobs.states import markdown_table
 from regcore.frozen import Fusible
@@ -38,18 +37,11 @@ def outputs() -> dict[Path, str]:
     readme = _between(readme, "settings", settings_table())
     readme = _between(readme, "states", markdown_table())
     fusion = _between((ROOT / FUSION).read_text("utf-8"), "members", fusion_table())
-    files = {Path("README.md"): readme, FUSION: fusion, Path("openapi.json"): openapi()}
+    files = {Path("README.md"): readme, FUSION: fusion, Path("openapi.json"): render()}
     entries = catalogue("regularizers")
     files[PAGES / "README.md"] = index_page(entries)
     files |= {PAGES / f"{entry.kind}.md": regularizer_page(entry) for entry in entries}
     return files
-
-
-def openapi() -> str:
-    """Return the api's own description of itself."""
-    with tempfile.TemporaryDirectory() as data_dir:
-        schema = create_app(Settings(data_dir=Path(data_dir))).openapi()
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def settings_table() -> str:
