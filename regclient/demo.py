@@ -20,9 +20,10 @@ from regclient.demo_report import comparison_table, draw_curves
 from regclient.errors import RegClientError
 from regclient.job import Job
 from regclient.output import err, out, print_announcement, print_error
+from regclient.ports import free_port
 from regclient.progress import job_progress
 from regclient.server_settings import read_server_settings, stack_options, with_options
-from regclient.up import EmbeddedStack, free_port
+from regclient.up import EmbeddedStack
 
 NUM_EPOCHS = 30  # the plain network has long learned its training digits by heart
 TIMEOUT_S = 300.0

@@ -11,12 +11,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from regclient.errors import RegClientError
+
 FIRST_RESTART_S = 1.0
 MAX_RESTART_S = 30.0
 STEADY_S = 60.0  # a child that has lived for this long has recovered
 
 _PR_SET_PDEATHSIG = 1
 MAX_LOG_BYTES = 10_000_000
+
+
+class StackError(RegClientError):
+    """The embedded stack cannot start, or a part of it died."""
 
 
 class ChildProcess:

@@ -1,11 +1,9 @@
 """`regcore up`: Redis, a worker and the api as child processes of one foreground command."""
 
-import errno
 import fcntl
 import os
 import shutil
 import signal
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +18,8 @@ from regclient.client import Client
 from regclient.connection import KEY_FILE_NAME, URL_FILE_NAME, Connection
 from regclient.embedded_redis import find_redis_server, private_socket_path, redis_answers, redis_command
 from regclient.errors import RegClientError, ServerUnreachableError, UnavailableError
-from regclient.process import ChildProcess, wait_until
+from regclient.ports import free_port, require_free_port
+from regclient.process import ChildProcess, StackError, wait_until
 from regclient.server_settings import StackOptions, WrongSettingError, server_command, with_options
 
 REDIS_READY_S = 10.0
@@ -30,10 +29,6 @@ POLL_S = 0.2
 LOCK_FILE_NAME = "up.lock"
 
 Announce = Callable[[str, str], None]
-
-
-class StackError(RegClientError):
-    """The embedded stack cannot start, or a part of it died."""
 
 
 class StopAskedError(RegClientError):
@@ -168,16 +163,22 @@ class EmbeddedStack:
         return f"unix://{quote(os.fsencode(socket_path))}"
 
     def _take_data_dir(self) -> None:
+        logs = self.data_dir / "logs"
         try:
             # One that is there keeps its mode: it may be shared. What we put into it is for its owner alone.
             self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock = _open_private(self.data_dir / LOCK_FILE_NAME, "a+")
-            (self.data_dir / "logs").mkdir(exist_ok=True, mode=0o700)
+            self._lock = self._take_lock()
+            if self.options.is_temporary:
+                _empty(self.data_dir)
+            logs.mkdir(exist_ok=True, mode=0o700)
         except OSError as error:
             raise WrongSettingError(
                 "REGCORE_DATA_DIR or --data-dir: expected a folder that can be written to; "
-                f"received {str(self.data_dir)!r:.200} ({error.strerror}: {error.filename!r:.200})."
+                f"received {str(self.data_dir)!r:.200} ({error.strerror}: {error.filename or self.data_dir})."
             ) from error
+
+    def _take_lock(self) -> TextIO:
+        lock = _open_private(self.data_dir / LOCK_FILE_NAME, "a+")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -190,14 +191,7 @@ class EmbeddedStack:
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
-        self._lock = lock
-        if self.options.is_temporary:
-            for path in self.data_dir.iterdir():
-                if path.is_dir():
-                    shutil.rmtree(path)
-                elif path.name != LOCK_FILE_NAME:
-                    path.unlink()
-            (self.data_dir / "logs").mkdir(mode=0o700)
+        return lock
 
     def _spawn(
         self, name: str, command: list[str], env: dict[str, str], socket_path: Path | None = None
@@ -226,24 +220,13 @@ class EmbeddedStack:
             return False
 
 
-def require_free_port(host: str, port: int) -> None:
-    """Raise StackError unless the api could listen there."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as uvicorn does: TIME_WAIT is no obstacle
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise StackError(_why_not_there(host, port, error)) from error
-
-
-def _why_not_there(host: str, port: int, error: OSError) -> str:
-    remedies = {
-        errno.EADDRINUSE: "Stop what runs there, or choose another --port.",
-        errno.EACCES: "Ports below 1024 are the administrator's; choose another --port.",
-    }
-    remedy = remedies.get(error.errno or 0, "Choose a --host that is an address of this machine.")
-    return f"Cannot listen on {host}:{port} ({error.strerror}). {remedy}"
+def _empty(data_dir: Path) -> None:
+    """Remove all that is in a data directory but its lock."""
+    for path in data_dir.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != LOCK_FILE_NAME:
+            path.unlink()
 
 
 def _open_private(path: Path, mode: str) -> TextIO:
@@ -253,14 +236,6 @@ def _open_private(path: Path, mode: str) -> TextIO:
     )
     os.fchmod(file.fileno(), 0o600)  # one that was there may have been open to others
     return cast(TextIO, file)
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def run_stack(options: StackOptions, announce: Announce) -> None:

@@ -57,18 +57,6 @@ def test_a_data_dir_in_use_is_refused_with_the_pid(tmp_path: Path) -> None:
             pass
 
 
-@pytest.mark.parametrize(
-    ("host", "what_is_said"),
-    [
-        ("192.0.2.1", r"\(Cannot assign requested address\)\. Choose a --host that is an address of this machine"),
-        ("no-such-host.invalid", r"Choose a --host that is an address of this machine"),
-    ],
-)
-def test_an_address_that_is_not_of_this_machine_is_named_with_the_remedy(host: str, what_is_said: str) -> None:
-    with pytest.raises(StackError, match=what_is_said):
-        require_free_port(host, 8000)
-
-
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_a_folder_that_was_there_keeps_its_mode_and_what_is_put_into_it_is_the_owners_alone(
     umask: int, tmp_path: Path
@@ -98,6 +86,21 @@ def test_a_lock_that_cannot_be_made_is_one_line_with_the_setting(tmp_path: Path)
 
     with pytest.raises(WrongSettingError, match=r"^REGCORE_DATA_DIR or --data-dir: .* \(Is a directory: '.*up\.lock'"):
         EmbeddedStack(StackOptions(data_dir=tmp_path), quiet)._take_data_dir()
+
+
+def test_logs_are_cut_while_the_parts_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("regclient.process.MAX_LOG_BYTES", 10)
+    stack = EmbeddedStack(StackOptions(data_dir=tmp_path), quiet)
+    stack._take_data_dir()
+    stack._spawn("part", ["sh", "-c", "echo more than ten bytes; exec sleep 60"], dict(os.environ))
+    log = tmp_path / "logs" / "part.log"
+    assert wait_until(lambda: log.stat().st_size > 10, 20)
+
+    stack.look_after()
+
+    assert log.stat().st_size == 0
+    assert log.with_name("part.old.log").read_text() == "more than ten bytes\n"
+    stack.stop()
 
 
 def test_port_0_is_any_free_one() -> None:

@@ -1,11 +1,13 @@
 """The locks that say who is dead, with real processes that die."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from supervising import wait_for
 
 from worker.presence import Presence
@@ -77,3 +79,27 @@ def test_a_worker_that_ended_by_itself_leaves_nothing(tmp_path: Path) -> None:
     presence.close()
 
     assert list((tmp_path / "workers").iterdir()) == []
+
+
+def test_where_files_cannot_be_locked_a_worker_starts_all_the_same_and_judges_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    first, second = Presence(tmp_path, "wrk_1"), Presence(tmp_path, "wrk_2")
+
+    assert (first.dead(), second.dead()) == ([], [])
+    for presence in (first, second):
+        presence.close()
+    assert list((tmp_path / "workers").iterdir()) == []
+
+
+def test_where_the_kernel_is_not_named_nobody_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.presence._BOOT_ID_PATH", tmp_path / "nothing")
+    mine = Presence(tmp_path, "wrk_mine")
+    (tmp_path / "workers" / "wrk_other.lock").touch()
+
+    assert mine.dead() == []
+    mine.close()
