@@ -40,8 +40,8 @@ class HostRules:
         foreign = origin is not None and not self._is_same(origin.lower(), host.lower())
         if foreign or site not in ("none", "same-origin"):
             detail = (
-                "Requests that a page of another site makes are refused. Call from a program, or from this site; if this "
-                "is the site, behind a proxy, set REGCORE_PUBLIC_URL to its address."
+                "Requests that a page of another site makes are refused. Call from a program, or from this site; if "
+                "this is the site, behind a proxy, set REGCORE_PUBLIC_URL to its address."
             )
             return ProblemError("foreign_origin", detail)
         return None
