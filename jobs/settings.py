@@ -15,7 +15,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from jobs.urls import check_redis_url, file_path, file_url, sqlite_path, sqlite_url
+from jobs.urls import check_public_url, check_redis_url, file_path, file_url, sqlite_path, sqlite_url
 
 PREFIX = "REGCORE_"
 SECRETS = frozenset({"database_url", "redis_url", "artifacts_url", "server_secret"})
@@ -160,9 +160,7 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _takes_a_path(cls, url: str | None) -> str | None:
-        if url is not None and (not url.startswith(("http://", "https://")) or "?" in url or "#" in url):
-            raise ValueError("expected https://host/path without parameters; paths are put behind it")
-        return url
+        return None if url is None else check_public_url(url)
 
     @field_validator("allowed_hosts", "trusted_proxies", mode="before")
     @classmethod
