@@ -35,8 +35,8 @@ ROUTERS = [
 ]
 SHUTDOWN_GRACE_S = 3
 KEEP_ALIVE_S = 130
-"""Longer than proxies keep idle connections to us (nginx 60 s, AWS 60 s, Traefik 90 s, Caddy 120 s): who closes first never
-loses a request, and a POST that is lost on the way is a 502."""
+"""Longer than proxies keep idle connections to us (nginx and AWS 60 s, Traefik 90 s, Caddy 120 s): where we closed one
+that a proxy is just sending a request on, its client would get a 502."""
 
 _logger = get_logger(__name__)
 

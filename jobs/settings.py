@@ -19,7 +19,15 @@ from pydantic_settings import (
 from jobs.errors import SettingsError
 from jobs.hosts import check_host
 from jobs.setting_errors import explain_quotes, explain_settings
-from jobs.urls import check_postgresql_url, check_redis_url, file_path, file_url, sqlite_path, sqlite_url
+from jobs.urls import (
+    check_postgresql_url,
+    check_public_url,
+    check_redis_url,
+    file_path,
+    file_url,
+    sqlite_path,
+    sqlite_url,
+)
 from jobs.variables import PREFIX, own_variables, read_secret_file
 
 SECRETS = frozenset({"database_url", "redis_url", "artifacts_url", "server_secret"})
@@ -183,9 +191,7 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def _takes_a_path(cls, url: str | None) -> str | None:
-        if url is not None and (not url.startswith(("http://", "https://")) or "?" in url or "#" in url):
-            raise ValueError("expected https://host/path without parameters; paths are put behind it")
-        return url
+        return None if url is None else check_public_url(url)
 
     @field_validator("allowed_hosts", "trusted_proxies", mode="before")
     @classmethod

@@ -105,6 +105,22 @@ def _has_number(parts: SplitResult) -> bool:
     return parts.port != 0 and (not number or number.isdecimal())
 
 
+def check_public_url(url: str) -> str:
+    """Hand on the URL under which users reach the api.
+
+    Raises:
+        ValueError: It is no `http` or `https` URL of a host, or has parameters, or a user's name.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # the port is read as it is asked for
+    except ValueError:
+        parts, host = urlsplit(""), None
+    if parts.scheme not in ("http", "https") or not host or "?" in url or "#" in url or "@" in parts.netloc:
+        raise ValueError("expected https://host/path without a user or parameters; paths are put behind it")
+    return url
+
+
 def _encode(path: Path) -> str:
     return quote(os.fsencode(path))
 

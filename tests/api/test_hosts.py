@@ -62,3 +62,12 @@ def test_other_sites_are_refused(headers: dict[str, str], rules: HostRules) -> N
 )
 def test_own_pages_may_call(headers: dict[str, str], rules: HostRules) -> None:
     assert rules.check(Headers({"host": "localhost:8000", **headers})) is None
+
+
+@pytest.mark.parametrize("port", ["", ":443"])
+def test_the_public_urls_own_page_may_call_though_a_proxy_changes_the_host(port: str, settings: Settings) -> None:
+    rules = HostRules(settings.model_copy(update={"public_url": f"https://Train.example.org{port}/regcore"}))
+
+    headers = Headers({"host": "127.0.0.1:8000", "origin": "https://train.example.org"})
+
+    assert rules.check(headers) is None

@@ -1,4 +1,4 @@
-"""Behind a proxy, as operators run it: the examples of `docs/proxies`, and what clients meet there when the api restarts."""
+"""Behind a proxy: the examples of `docs/proxies` as operators run them, and what clients meet when the api restarts."""
 
 import json
 from collections.abc import Callable, Iterator

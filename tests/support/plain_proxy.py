@@ -1,9 +1,9 @@
-"""A reverse proxy of the tests' own, for machines without nginx: it passes on what comes at once, and says 502 as proxies do."""
+"""A reverse proxy of the tests' own, for machines without nginx: it holds nothing back, and says 502 as proxies do."""
 
 import http.client
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 _HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"}
@@ -25,20 +25,24 @@ class _Handler(BaseHTTPRequestHandler):
             self._page(413)
             return
         body = self.rfile.read(size_bytes)
-        backend = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=_BACKEND_TIMEOUT_S)
-        try:
-            backend.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-            for name, value in self.headers.items():
-                if name.lower() not in _HOP_BY_HOP:
-                    backend.putheader(name, value)
-            backend.putheader("X-Forwarded-For", self._client())
-            backend.endheaders(body)
-            answer = backend.getresponse()
-        except (OSError, http.client.HTTPException):
-            self._page(502)
-            return
-        with answer:
-            self._pass_on(answer)
+        connection = http.client.HTTPConnection("127.0.0.1", self.api_port, timeout=_BACKEND_TIMEOUT_S)
+        with closing(connection) as backend:
+            try:
+                answer = self._ask(backend, body)
+            except (OSError, http.client.HTTPException):
+                self._page(502)
+                return
+            with answer:
+                self._pass_on(answer)
+
+    def _ask(self, backend: http.client.HTTPConnection, body: bytes) -> http.client.HTTPResponse:
+        backend.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in self.headers.items():
+            if name.lower() not in _HOP_BY_HOP:
+                backend.putheader(name, value)
+        backend.putheader("X-Forwarded-For", self._client())
+        backend.endheaders(body)
+        return backend.getresponse()
 
     def _client(self) -> str:
         return ", ".join([*self.headers.get_all("X-Forwarded-For", []), self.client_address[0]])
@@ -48,26 +52,26 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in answer.getheaders():
             if name.lower() not in _HOP_BY_HOP:
                 self.send_header(name, value)
-        ends_with_connection = answer.getheader("Content-Length") is None and answer.status not in (204, 304)
-        if ends_with_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        self.close_connection |= ends_with_connection
+        self._end_headers()
         try:
             while content := answer.read1(_CHUNK_BYTES):
                 self.wfile.write(content)
                 self.wfile.flush()
         except (OSError, http.client.HTTPException):
-            self.close_connection = True  # half an answer is out: all that is left is to break it off
+            return  # half an answer is out: all that is left is to break it off
+
+    def _end_headers(self) -> None:
+        """One request for each connection: what has no length ends with it."""
+        self.close_connection = True
+        self.send_header("Connection", "close")
+        self.end_headers()
 
     def _page(self, status: int) -> None:
-        self.close_connection = True
         content = f"<html><body><h1>{status} from the proxy</h1></body></html>".encode()
         self.send_response_only(status)
         self.send_header("Content-Type", "text/html")
         self.send_header("Content-Length", str(len(content)))
-        self.send_header("Connection", "close")
-        self.end_headers()
+        self._end_headers()
         self.wfile.write(content)
 
     do_GET = do_HEAD = do_POST = do_PATCH = do_DELETE = do_OPTIONS = _forward

@@ -1,13 +1,14 @@
 """The reverse proxies of `docs/proxies`, run as the examples say but for ports, certificates and the name of the host.
 
-Where the machine has no nginx, a plain proxy of the tests' own takes its place, so that nothing is left out; Caddy and Traefik
-are tried where they are on PATH.
+Where the machine has no nginx, a plain proxy of the tests' own takes its place, so that nothing is left out; Caddy and
+Traefik are tried where they are found.
 """
 
 import os
 import shutil
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -47,13 +48,19 @@ class Proxy:
 
 def main_proxy() -> str:
     """The proxy that everything is tried through: nginx, where the machine has it."""
-    return "nginx" if shutil.which("nginx") else "plain"
+    return "nginx" if _binary("nginx") else "plain"
 
 
 def found_proxies() -> list[str]:
     """The proxies that this machine can run, the main one first."""
-    further = ["nginx-prefix"] if main_proxy() == "nginx" else []
-    return [main_proxy(), *further, *(name for name in ("caddy", "traefik") if shutil.which(name))]
+    with_nginx = ["nginx", "nginx-prefix", "plain"] if _binary("nginx") else ["plain"]
+    return [*with_nginx, *(name for name in ("caddy", "traefik") if _binary(name))]
+
+
+def used_proxies() -> str:
+    """What these proxies are, in a line, such as `nginx (/usr/sbin/nginx), plain (the tests' own)`."""
+    places = {name: _binary(name) or "the tests' own" for name in found_proxies() if name != "nginx-prefix"}
+    return ", ".join(f"{name} ({place})" for name, place in places.items())
 
 
 @contextmanager
@@ -118,9 +125,7 @@ def _nginx(folder: Path, site: str) -> list[str]:
     main.write_text(
         f"{user}daemon off;\npid {folder}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\n{http}}}\n", "utf-8"
     )
-    binary = shutil.which("nginx")
-    assert binary is not None
-    return [binary, "-p", str(folder), "-e", "stderr", "-c", str(main)]
+    return [_program("nginx"), "-p", str(folder), "-e", "stderr", "-c", str(main)]
 
 
 def _nginx_site(folder: Path, port: int, api_port: int) -> list[str]:
@@ -146,9 +151,7 @@ def _caddy(folder: Path, port: int, api_port: int) -> list[str]:
     }
     options = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n"
     (folder / "Caddyfile").write_text(options + _example("Caddyfile", changes), "utf-8")
-    binary = shutil.which("caddy")
-    assert binary is not None
-    return [binary, "run", "--config", "Caddyfile", "--adapter", "caddyfile"]
+    return [_program("caddy"), "run", "--config", "Caddyfile", "--adapter", "caddyfile"]
 
 
 def _traefik(folder: Path, port: int, api_port: int) -> list[str]:
@@ -162,9 +165,19 @@ def _traefik(folder: Path, port: int, api_port: int) -> list[str]:
     routes.write_text(_example(routes.name, changes), "utf-8")
     start = {'":443"': f'"127.0.0.1:{port}"', "filename: traefik-routes.yml": f"filename: {routes}"}
     (folder / "traefik.yml").write_text(_example("traefik.yml", start), "utf-8")
-    binary = shutil.which("traefik")
-    assert binary is not None
-    return [binary, "--configFile=traefik.yml"]
+    return [_program("traefik"), "--configFile=traefik.yml"]
+
+
+def _binary(name: str) -> str | None:
+    # Debian keeps nginx where the PATH of most users does not lead, and pip what comes as a wheel beside Python.
+    beside_python = str(Path(sys.executable).parent)
+    return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", beside_python]))
+
+
+def _program(name: str) -> str:
+    found = _binary(name)
+    assert found is not None, f"{name} was not found"
+    return found
 
 
 _COMMANDS: dict[str, Callable[[Path, int, int], list[str]]] = {
