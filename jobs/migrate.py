@@ -1,4 +1,4 @@
-"""Bringing a database to this version's tables, ``python -m jobs.migrate``: the only maker of tables."""
+"""Migrating a database to this version's tables, ``python -m jobs.migrate``: nothing else creates tables."""
 
 import fcntl
 import sys
@@ -16,7 +16,7 @@ from jobs.settings import Settings
 from jobs.urls import sqlite_path
 
 _LOCK_NUMBER = 0x5265_6743
-"""Any constant: the advisory lock that migrations of one PostgreSQL database take turns by."""
+"""An arbitrary constant: the advisory lock under which migrations of a PostgreSQL database take turns."""
 
 
 def migrate(settings: Settings, revision: str = "head") -> None:
@@ -50,7 +50,7 @@ def _turn(url: str) -> Iterator[Database]:
             yield database
             return
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)  # SQLite would let others read it; what lies beside it gets the same mode
+        path.touch(mode=0o600)  # SQLite would make it readable to others; its WAL gets the same mode
         # Two processes that switch a new SQLite file to WAL at once can fail as locked, timeout or not.
         lock_path = path.with_name(f"{path.name}.migrating")
         lock_path.touch(mode=0o600)

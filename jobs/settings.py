@@ -17,11 +17,11 @@ from jobs.urls import check_redis_url, file_path, file_url, sqlite_path, sqlite_
 
 PREFIX = "REGCORE_"
 SECRETS = frozenset({"database_url", "redis_url", "artifacts_url", "server_secret"})
-"""Settings that ``REGCORE_…_FILE`` may name a file for."""
+"""Settings that can be read from a file, which ``REGCORE_…_FILE`` names."""
 
 
 class Settings(BaseSettings):
-    """Read from the environment; arguments win over it."""
+    """Read from the environment; arguments take precedence."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
 
@@ -114,7 +114,7 @@ class Settings(BaseSettings):
     @field_validator("data_dir", "data_sets_dir", "checkpoints_dir", "bootstrap_key_file")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
-        # Children may have another working directory.
+        # Child processes may have another working directory.
         return None if path is None else path.expanduser().absolute()
 
     @field_validator("database_url")

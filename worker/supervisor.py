@@ -37,8 +37,7 @@ _POLL_S = 0.3
 """The time between two checks of logs, limits and requests, and between two writes of records.
 
 Each write is one transaction for all jobs. A runner holds progress back for up to half a second, so what the store
-shows is less than a second old. States and ends
-are written at once."""
+shows is less than a second old. States and ends are written at once."""
 _log = get_logger(__name__)
 
 
