@@ -1,4 +1,4 @@
-"""Everything that regcore raises on purpose.
+"""The errors that regcore raises on purpose.
 
 RegCoreError
 ├── SpecError            the job spec is wrong: one FieldError for each place
@@ -92,7 +92,7 @@ class OutOfMemoryError(TrainingError):
 
 
 class ComputationError(TrainingError):
-    """A computation failed in a way that nobody foresaw: a fault of ours, or of numbers beyond what a type can hold."""
+    """A computation failed unexpectedly: a bug of ours, or numbers beyond what a type can hold."""
 
 
 class CheckpointError(TrainingError):

@@ -1,4 +1,4 @@
-"""What a computation raises, told as the end of those it was for."""
+"""Errors of a computation, as reasons why its members end."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from regcore.errors import ComputationError, TrainingError
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out: torch says it by type for a GPU, and in words for the host."""
+    """Whether memory ran out: torch tells by the error's type for a GPU, and by its text for the host."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
     )
@@ -17,13 +17,14 @@ def is_out_of_memory(error: Exception) -> bool:
 
 @contextmanager
 def computing(what: str) -> Iterator[None]:
-    """Around numbers alone, never around what others are told or asked: what those raise is theirs.
+    """Turn any error of a computation into a ComputationError. Not for code that calls the user's functions: their
+    errors pass unchanged.
 
     Args:
-        what: Is done, for the message: `step 7`.
+        what: What is computed, for the message: `step 7`.
 
     Raises:
-        ComputationError: It failed, by whatever exception; memory or disk space that ran out is raised as it is.
+        ComputationError: It failed, with any exception; errors about memory or disk space are raised unchanged.
     """
     try:
         yield
