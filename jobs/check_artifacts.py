@@ -1,4 +1,4 @@
-"""Reading every artifact through, ``python -m jobs.check_artifacts``: what the disk lost is found before it is missed.
+"""Check every artifact against its hash, ``python -m jobs.check_artifacts``, to find damage before a user does.
 
 It writes one JSON object to stdout, ``{num_checked, damaged: [{job_id, name, how}]}``, and changes nothing.
 """
@@ -23,7 +23,7 @@ _READ_AT_ONCE = 500
 
 
 def check_artifacts(settings: Settings) -> Json:
-    """Hash every file that some job has, each once, and return which are not what was stored.
+    """Hash every file that some job has, each once, and return those that are not as they were stored.
 
     Raises:
         UnmigratedDatabaseError: The tables are not those of this version.
@@ -65,16 +65,16 @@ def _damage(store: ArtifactStore, artifact: ArtifactRow) -> str | None:
 
 
 def _is_there(database: Database, job_id: str, name: str) -> bool:
-    """Whether the job still has it: one that was deleted meanwhile misses nothing."""
+    """Whether the job still has the artifact: a job that was deleted meanwhile is not damaged."""
     with database.read() as connection:
         return read_artifact(connection, job_id, name) is not None
 
 
 def main() -> int:
-    """Check what the settings name; return the process's exit status: 0 where it could be checked."""
+    """Check the store that the settings name; return the process's exit status, 0 if the check could be done."""
     settings = begin()
     path = sqlite_path(settings.database_url)
-    if path is not None and not os.path.exists(path):  # to connect would make it
+    if path is not None and not os.path.exists(path):  # connecting would create it
         sys.stderr.write(f"There is no database at {path}. Name the data directory with --data-dir.\n")
         return 1
     try:

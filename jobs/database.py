@@ -1,4 +1,4 @@
-"""A database, SQLite or PostgreSQL, with the two kinds of transaction that the store has: read and write."""
+"""A database, SQLite or PostgreSQL, with the store's two kinds of transaction: read and write."""
 
 import json
 import shutil
@@ -21,22 +21,21 @@ from jobs.urls import engine_url
 
 _BUSY_TIMEOUT_S = 10.0
 _CONNECT_TIMEOUT_S = 5
-# A process that is stopped in a transaction holds its locks, and nobody can take its jobs: no transaction of ours waits
-# for anything but the database, so one that idles for five seconds has nobody left to end it.
 PROOF_LASTS_S = 10.0
 _LEAST_FREE_BYTES = 1_000_000
 # A write of one row that changes nothing.
 _PROBE = text("UPDATE alembic_version SET version_num = version_num")
+# A process that is stopped inside a transaction keeps its locks, and so blocks its jobs. Our transactions wait only for
+# the database, so one that is idle for five seconds belongs to such a process and is ended.
 _POSTGRESQL_OPTIONS = "-c lock_timeout=10s -c statement_timeout=30s -c idle_in_transaction_session_timeout=5s"
 
 
 class Database:
     """Opens transactions. Nothing connects before the first one.
 
-    A write transaction on SQLite is BEGIN IMMEDIATE: SQLAlchemy's default lets a SELECT run before the
-    transaction begins, so that a stale run's write was seen accepted; a plain BEGIN that is upgraded later
-    fails at once as locked.
-    On PostgreSQL the store locks the rows that it decides upon with FOR UPDATE, which SQLite leaves out.
+    A write transaction on SQLite is BEGIN IMMEDIATE: with SQLAlchemy's default a SELECT runs before the transaction
+    begins, and so a stale run's write was once accepted; a plain BEGIN that is upgraded later fails at once as locked.
+    On PostgreSQL the store locks the rows that it decides on by FOR UPDATE, which does nothing on SQLite.
     """
 
     def __init__(self, url: str) -> None:
@@ -51,13 +50,13 @@ class Database:
             self._reader: Engine = self.engine
             self._writer: Engine = self.engine.execution_options(immediate=True)
         else:
-            # A job and its log are read by several statements, which must see the same moment.
+            # A job and its log are read by several statements, which must see the same state.
             self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             self._writer = self.engine
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that sees one moment and changes nothing."""
+        """A transaction that reads one consistent state and changes nothing."""
         with _available(), self._reader.begin() as connection:
             yield connection
 
@@ -93,7 +92,7 @@ class Database:
             self._probing.release()
 
     def nobody_writes(self) -> bool:
-        """Whether no write transaction is open: of SQLite alone, which has one at a time."""
+        """Whether no write transaction is open. Only for SQLite, which has one at a time."""
         with _available(), self.engine.connect() as connection:
             driver: Any = connection.connection.driver_connection
             driver.execute("PRAGMA busy_timeout = 0")
@@ -132,7 +131,7 @@ def _free_bytes(folder: Path) -> int:
 
 
 def _dump_json(value: Any) -> str:
-    # NaN is not JSON: PostgreSQL refuses it, and SQLite would hand it to clients.
+    # NaN is not JSON: PostgreSQL refuses it, and SQLite would pass it on to clients.
     return json.dumps(value, allow_nan=False, separators=(",", ":"))
 
 
@@ -148,7 +147,7 @@ def _sqlite_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
-        # The driver must not begin transactions by itself; begin() below does.
+        # The driver must not begin transactions itself; begin() below does.
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")

@@ -1,4 +1,4 @@
-"""What may go wrong in the store.
+"""The errors of the store.
 
 JobsError
 ├── JobNotFoundError          no such job for this tenant

@@ -1,4 +1,4 @@
-"""Bringing a database to this version's tables, ``python -m jobs.migrate``: the only maker of tables."""
+"""Migrating a database to this version's tables, ``python -m jobs.migrate``: nothing else creates tables."""
 
 import fcntl
 import sys
@@ -18,7 +18,7 @@ from jobs.startup import CANNOT_START, begin, reason_of
 from jobs.urls import sqlite_path
 
 _LOCK_NUMBER = 0x5265_6743
-"""Any constant: the advisory lock that migrations of one PostgreSQL database take turns by."""
+"""An arbitrary constant: the advisory lock under which migrations of a PostgreSQL database take turns."""
 
 
 def migrate(settings: Settings, revision: str = "head") -> None:
@@ -52,9 +52,9 @@ def _turn(url: str) -> Iterator[Database]:
             yield database
             return
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)  # SQLite would let others read it; what lies beside it gets the same mode
+        path.touch(mode=0o600)  # SQLite would make it readable to others; what lies beside it gets the same mode
         for suffix in ("", "-wal", "-shm"):
-            make_private(path.with_name(path.name + suffix))  # of a version that left it to the folder
+            make_private(path.with_name(path.name + suffix))  # an earlier version left their mode to the folder's
         # Two processes that switch a new SQLite file to WAL at once can fail as locked, timeout or not.
         lock_path = path.with_name(f"{path.name}.migrating")
         lock_path.touch(mode=0o600)

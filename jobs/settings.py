@@ -31,16 +31,14 @@ from jobs.urls import (
 from jobs.variables import PREFIX, own_variables, read_secret_file
 
 SECRETS = frozenset({"database_url", "redis_url", "artifacts_url", "server_secret"})
-"""Settings that ``REGCORE_…_FILE`` may name a file for."""
+"""Settings that can be read from a file, which ``REGCORE_…_FILE`` names."""
 _LONGEST_S = 31_536_000
 """A year: no wait of ours is longer, and a clock still counts so far."""
-
-
 _HOST_NAME = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9A-Fa-f:]+")
 
 
 class Settings(BaseSettings):
-    """Read from the environment; arguments win over it."""
+    """Read from the environment; arguments take precedence."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -149,7 +147,7 @@ class Settings(BaseSettings):
     @field_validator("data_dir", "data_sets_dir", "checkpoints_dir", "bootstrap_key_file")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
-        # Children may have another working directory.
+        # Child processes may have another working directory.
         try:
             return None if path is None else path.expanduser().absolute()
         except (RuntimeError, OSError):  # ~nobody, or a relative path where the working directory is gone

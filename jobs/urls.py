@@ -1,4 +1,4 @@
-"""Paths in URLs, each way, percent-encoded as RFC 3986 says: no letter of a folder's name means anything there."""
+"""Paths to URLs and back, percent-encoded as in RFC 3986: no character of a folder's name has a meaning in the URL."""
 
 import os
 from pathlib import Path
@@ -25,7 +25,7 @@ def file_path(url: str) -> Path:
     """Return the path that a `file:` URL names.
 
     Raises:
-        ValueError: It is of another kind, is not absolute, or has parameters.
+        ValueError: The URL is of another kind, is not absolute, or has parameters.
     """
     if not url.startswith(f"{_FILE}/"):
         raise ValueError("expected file:///path")
@@ -36,40 +36,40 @@ def sqlite_path(url: str) -> Path | None:
     """Return the absolute path of a SQLite database; None for a URL of another kind.
 
     Raises:
-        ValueError: It names no file, or has parameters.
+        ValueError: The URL names no file, or has parameters.
     """
     if not url.startswith(_SQLITE):
         return None
     named = url.removeprefix(_SQLITE)
     if named in ("", ":memory:"):
         raise ValueError("expected sqlite:///path of a file; several processes share it")
-    # Whoever reads it may have another working directory.
+    # The process that reads it may have another working directory.
     return _decode(named).absolute()
 
 
 def engine_url(url: str) -> URL:
-    """Return what SQLAlchemy connects to."""
+    """Return the URL for SQLAlchemy."""
     path = sqlite_path(url)
     return make_url(url) if path is None else URL.create("sqlite", database=str(path))
 
 
 def broker_url(redis_url: str) -> str:
-    """Return the same Redis in Celery's words, which has others for a socket and for the database's number there."""
+    """Return the URL of the same Redis for Celery, which writes a socket and its database number differently."""
     parts = urlsplit(redis_url)
     if parts.scheme != "unix":
         return redis_url
     words = {"db": "virtual_host"}
     query = urlencode([(words.get(name, name), value) for name, value in parse_qsl(parts.query)])
-    # Celery takes a bare `;` for the end of one of several URLs.
+    # Celery reads a bare `;` as a separator of URLs.
     path = quote(unquote_to_bytes(parts.path))
     return f"redis+socket://{parts.netloc}{path}" + (f"?{query}" if query else "")
 
 
 def check_redis_url(url: str) -> str:
-    """Hand on the URL of a Redis.
+    """Return the URL of a Redis after a check.
 
     Raises:
-        ValueError: It is of another kind, or a part of its path or password would be taken for something else.
+        ValueError: The URL is of another kind, or a part of its path or password would be misread.
     """
     try:
         parts = urlsplit(url)

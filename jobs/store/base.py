@@ -1,4 +1,4 @@
-"""What every concern of the store has: the database, and the few settings that it decides by."""
+"""The base of every part of the store: the database and a few settings."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from jobs.database import Database
 
 @dataclass(frozen=True, slots=True)
 class StoreOptions:
-    """The settings that the store decides by."""
+    """The settings that the store depends on."""
 
     lease_s: float
     max_attempts: int

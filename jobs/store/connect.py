@@ -42,7 +42,7 @@ class Store(
     Workers,
     Principals,
 ):
-    """All that is kept of jobs, sweeps, runs, workers and keys. Safe to share between threads."""
+    """All data about jobs, sweeps, runs, workers and keys. Safe to share between threads."""
 
     def ping(self) -> None:
         """Raise `StoreUnavailableError` unless the database answers."""
@@ -74,7 +74,7 @@ def check_schema(database: Database) -> None:
 
 
 def open_store(settings: Settings) -> Store:
-    """Connect, and make sure that the database is of this version.
+    """Connect, and check that the database is of this version.
 
     Raises:
         UnmigratedDatabaseError: The tables are not those of this version.

@@ -1,4 +1,4 @@
-"""What a computation raises, told as the end of those it was for."""
+"""Errors of a computation, as reasons why its members end."""
 
 import errno
 import os
@@ -13,7 +13,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether memory ran out: torch says it by type for a GPU, and in words for the host."""
+    """Whether memory ran out: torch tells by the error's type for a GPU, and by its text for the host."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
     )
@@ -28,14 +28,15 @@ def is_disk_full(error: Exception) -> bool:
 
 @contextmanager
 def computing(what: str) -> Iterator[None]:
-    """Around numbers alone, never around what others are told or asked: what those raise is theirs.
+    """Turn any error of a computation into a ComputationError. Not for code that calls the user's functions: their
+    errors pass unchanged.
 
     Args:
-        what: Is done, for the message: `step 7`.
+        what: What is computed, for the message: `step 7`.
 
     Raises:
-        OSError: There was no room on the disk.
-        ComputationError: It failed, by whatever other exception; memory that ran out is raised as it is.
+        OSError: The disk is full.
+        ComputationError: It failed, with any exception; errors about memory or disk space are raised unchanged.
     """
     try:
         yield
