@@ -1,4 +1,4 @@
-"""The `regcore` command: `regclient.cli:main`, or `app` for typer.
+"""The `regcore` command: `app` for typer, and `main`, which `regclient.__main__` calls.
 
 Exit codes: 0 success, 1 the job or sweep failed or was cancelled (or a local part of the stack did), 2 usage, 3 server
 unreachable, 4 not allowed, 5 other API error or a damaged file, 70 a fault of regcore itself, 74 a local file or the

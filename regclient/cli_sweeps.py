@@ -1,7 +1,7 @@
 """The commands about many jobs: sweep, sweeps, compare."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,6 +22,7 @@ from regclient.sweep_views import (
     marked_values,
     view_of,
 )
+from regclient.sweep_words import axis_label, path_sentences
 from regclient.terminal_plot import MAX_WIDTH, line_plot
 
 PICTURES = (".png", ".svg", ".pdf")
@@ -161,11 +162,7 @@ def _print_sweep(found: Sweep, view: View | None, seen: JSONObject) -> None:
         out.print(leaderboard_table(found.body, width=out.width))
     match view:
         case "path":
-            out.print(path_table(seen))
-            curves = curves_of(seen, "loss")
-            if curves:
-                out.print(line_plot(curves, marked_values(seen), width=min(out.width, MAX_WIDTH)))
-            _print_note(seen)
+            _print_path(seen, _axis_of(found))
         case "comparison":
             _print_comparison(seen)
         case "ablation":
@@ -177,16 +174,23 @@ def _print_comparison(comparison: JSONObject) -> None:
     out.print(contrasts_table(contrasts_of_comparison(comparison)))
 
 
-def _print_note(seen: JSONObject) -> None:
-    note: Any = seen.get("note")
-    if note:
-        out.print(str(note), markup=False, highlight=False)
+def _print_path(path: JSONObject, axis: str) -> None:
+    out.print(path_table(path, axis))
+    curves = curves_of(path, "loss")
+    if curves:
+        out.print(line_plot(curves, marked_values(path), axis=axis, width=min(out.width, MAX_WIDTH)))
+    for sentence in path_sentences(path, axis):
+        out.print(sentence, markup=False, highlight=False)
+
+
+def _axis_of(found: Sweep) -> str:
+    return axis_label(found.spec["axes"][0]["pointer"], found.spec["base"])
 
 
 def _draw(found: Sweep, view: View | None, seen: JSONObject, file: Path) -> None:
     match view:
         case "path" if curves_of(seen, "loss"):
-            draw_path(seen, file, title=found.name or found.id, axis=found.spec["axes"][0]["pointer"])
+            draw_path(seen, file, title=found.name or found.id, axis=_axis_of(found))
         case "comparison":
             draw_contrasts(contrasts_of_comparison(seen), file)
         case "ablation":

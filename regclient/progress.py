@@ -81,7 +81,9 @@ def sweep_details(sweep: Mapping[str, Any]) -> list[str]:
     leaders = sweep.get("leaderboard") or []
     if leaders and (leaders[0].get("objective") or {}).get("mean") is not None:
         metric = ((sweep.get("spec") or {}).get("objective") or {}).get("metric", "objective")
-        details.append(f"best so far: {metric} {leaders[0]['objective']['mean']:.4g}")
+        details.append(
+            f"best{'' if sweep['state'] in _ENDED else ' so far'}: {metric} {leaders[0]['objective']['mean']:.4g}"
+        )
     return details
 
 
