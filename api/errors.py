@@ -21,6 +21,7 @@ from jobs.errors import (
     StoreUnavailableError,
     SweepNotFoundError,
 )
+from jobs.outages import Outage
 from regcore.errors import MAX_ERRORS, FieldError, SpecError, short_pointer
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
@@ -64,6 +65,7 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "artifact_damaged": ProblemKind(500, "The server's copy of the file is damaged"),
     "internal_error": ProblemKind(500, "The server failed"),
     "unavailable": ProblemKind(503, "The server cannot answer for now"),
+    "disk_full": ProblemKind(503, "The server's disk is full"),
 }
 
 
@@ -151,7 +153,8 @@ def from_jobs_error(error: JobsError) -> ProblemError:
         case IdempotencyBusyError():
             return ProblemError("idempotency_busy", detail, headers=retry)
         case StoreUnavailableError():
-            return ProblemError("unavailable", detail, headers=retry)
+            code = "disk_full" if error.outage is Outage.DISK_FULL else "unavailable"
+            return ProblemError(code, detail, headers=retry)
     raise error
 
 

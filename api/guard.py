@@ -24,6 +24,9 @@ _SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_SLOW_S = 1.0
+
 _logger = get_logger(__name__)
 
 
@@ -115,7 +118,15 @@ class _Exchange:
 
     def log(self) -> None:
         # The path alone: a query may hold what nobody should read in a log.
-        duration_ms = round((time.perf_counter() - self._started) * 1000, 1)
-        fields = {"method": self._scope["method"], "path": self._scope["path"], "status": self.status}
-        level = _logger.debug if self._scope["path"] in PROBE_PATHS else _logger.info
-        level("request", **fields, duration_ms=duration_ms)
+        duration_s = time.perf_counter() - self._started
+        client = (self._scope.get("client") or ("",))[0]  # none through a unix socket
+        fields = {"method": self._scope["method"], "path": self._scope["path"], "status": self.status, "client": client}
+        level = _logger.info if self._is_news(duration_s) else _logger.debug
+        level("request", **fields, duration_ms=round(duration_s * 1000, 1))
+
+    def _is_news(self, duration_s: float) -> bool:
+        """Whether an operator wants to read of it: a client that waits reads the same job several times a second."""
+        if self._scope["path"] in PROBE_PATHS:
+            return False
+        has_failed = self.status is None or self.status >= 400
+        return has_failed or self._scope["method"] not in _READING or duration_s >= _SLOW_S

@@ -19,10 +19,13 @@ from api.errors import (
     request_id_of,
     suggest,
 )
-from jobs.errors import JobsError
+from jobs.errors import JobsError, StoreUnavailableError
+from jobs.logs import get_logger
 from regcore.errors import SpecError
 
 Handler = Callable[[Request, Any], Awaitable[Response]]
+
+_logger = get_logger(__name__)
 
 
 def install_handlers(app: FastAPI, routes: Sequence[APIRoute]) -> None:
@@ -56,6 +59,10 @@ async def _problem(request: Request, error: ProblemError) -> Response:
 
 
 async def _jobs_error(request: Request, error: JobsError) -> Response:
+    if isinstance(error, StoreUnavailableError):
+        # The client hears what it can do; what the database said is for the operator.
+        said = getattr(error.__cause__, "orig", None) or error.__cause__ or ""
+        _logger.warning("database_unavailable", outage=error.outage.name.lower(), said=str(said))
     return _answer(request, from_jobs_error(error))
 
 

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from api.openapi import render
-from jobs.settings import PREFIX, SECRETS, Settings
+from jobs.settings import SECRETS, VARIABLES, Settings
 from jobs.states import markdown_table
 from regcore.frozen import Fusible
 from regcore.layers import LAYERS
@@ -48,9 +48,9 @@ def settings_table() -> str:
     """Return the table of every setting, with its default as one would write it."""
     rows = ["| variable | default | what it is |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
-        variable = f"`{PREFIX}{name.upper()}`"
+        variable = f"`{VARIABLES[name]}`"
         if name in SECRETS:
-            variable += f" or `{PREFIX}{name.upper()}_FILE`"
+            variable += f" or `{VARIABLES[name]}_FILE`"
         rows.append(f"| {variable} | {_written(_default(field))} | {field.description} |")
     return "\n".join(rows) + "\n"
 

@@ -1,4 +1,4 @@
-"""Artifact files by the SHA-256 of their content: the same bytes are kept once, and no name leads astray."""
+"""Artifact files, named by the SHA-256 of their content: equal ones are kept once, and no name escapes the folder."""
 
 import hashlib
 import os
@@ -31,12 +31,12 @@ MEDIA_TYPES = tuple(sorted({known.partition(";")[0] for known in (*_MEDIA_TYPES.
 
 
 def media_type(name: str) -> str:
-    """Return the media type that an artifact's name says; plain bytes where it says nothing."""
+    """Return the media type for an artifact's name; plain bytes if the name does not tell."""
     return _MEDIA_TYPES.get(Path(name).suffix, _PLAIN_BYTES)
 
 
 class ArtifactStore:
-    """A folder of files named by their SHA-256, as ``ab/cdef…``, each whole from its first moment there."""
+    """A folder of files named by their SHA-256, as ``ab/cdef…``. A file appears there only when it is complete."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -44,8 +44,8 @@ class ArtifactStore:
     def put(self, source: Path) -> tuple[str, int]:
         """Copy a file in; return its hash and its size in bytes.
 
-        One that is there already is replaced by the same bytes, and so is young again: `delete_unreferenced`
-        spares it, until the row of the job that it is for is written.
+        An existing file is replaced by the same bytes and so becomes young again: `delete_unreferenced` spares it until
+        the row of its job is written.
         """
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, temporary = tempfile.mkstemp(dir=self._root, prefix=".incoming-")
@@ -64,7 +64,7 @@ class ArtifactStore:
         return sha256, size_bytes
 
     def path(self, sha256: str) -> Path:
-        """Return where the file of this hash lies, or would lie.
+        """Return the path of the file of this hash, whether or not it exists.
 
         Raises:
             ValueError: This is not a hash.
@@ -82,7 +82,7 @@ class ArtifactStore:
         return self.path(sha256).open("rb")
 
     def find(self, artifact: ArtifactRow) -> Path:
-        """Return the file of an artifact, which is there and of its size.
+        """Return the file of an artifact, after a check that it exists and has its size.
 
         Raises:
             ArtifactDamagedError: It is not.
@@ -103,7 +103,7 @@ class ArtifactStore:
         return path
 
     def verify(self, artifact: ArtifactRow) -> Path:
-        """Return the file of an artifact, which holds what was put in: it is read through.
+        """Return the file of an artifact, after a check of its content against the hash.
 
         Raises:
             ArtifactDamagedError: It does not.
@@ -133,12 +133,12 @@ class ArtifactStore:
         """Delete files that no job has.
 
         Args:
-            referenced: Tells which of some hashes a job has: `Store.referenced`.
+            referenced: Returns which of some hashes belong to a job: `Store.referenced`.
             among: Look at these hashes only; at all files if None.
-            min_age_s: Spare younger files: their job's row may be about to be written.
+            min_age_s: Spare younger files, whose job's row may not be written yet.
 
         Returns:
-            The hashes whose files went.
+            The hashes of the deleted files.
         """
         newest = time.time() - min_age_s
         hashes = self._hashes() if among is None else [one for one in among if self.path(one).is_file()]
@@ -173,12 +173,12 @@ def _modified_at(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except FileNotFoundError:
-        # Another process deleted it first; infinitely young, so nobody looks at it again.
+        # Another process deleted it first: count it as young, so that it is skipped.
         return float("inf")
 
 
 def sync_folder(folder: Path) -> None:
-    """Force to disk which entries a folder has."""
+    """Force a folder's list of entries to disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

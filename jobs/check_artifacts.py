@@ -1,18 +1,20 @@
-"""Reading every artifact through, ``python -m jobs.check_artifacts``: what the disk lost is found before it is missed.
+"""Check every artifact against its hash, ``python -m jobs.check_artifacts``, to find damage before a user does.
 
 It writes one JSON object to stdout, ``{num_checked, damaged: [{job_id, name, how}]}``, and changes nothing.
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing
 
 from jobs.artifacts import ArtifactStore
 from jobs.database import Database
-from jobs.errors import ArtifactDamagedError, JobsError
+from jobs.errors import ArtifactDamagedError
 from jobs.model import ArtifactRow, Json
 from jobs.settings import Settings
+from jobs.startup import CANNOT_START, begin, reason_of
 from jobs.store.connect import check_schema
 from jobs.store.reading import read_all_artifacts, read_artifact
 from jobs.urls import sqlite_path
@@ -21,7 +23,7 @@ _READ_AT_ONCE = 500
 
 
 def check_artifacts(settings: Settings) -> Json:
-    """Hash every file that some job has, each once, and return which are not what was stored.
+    """Hash every file that some job has, each once, and return those that are not as they were stored.
 
     Raises:
         UnmigratedDatabaseError: The tables are not those of this version.
@@ -63,22 +65,22 @@ def _damage(store: ArtifactStore, artifact: ArtifactRow) -> str | None:
 
 
 def _is_there(database: Database, job_id: str, name: str) -> bool:
-    """Whether the job still has it: one that was deleted meanwhile misses nothing."""
+    """Whether the job still has the artifact: a job that was deleted meanwhile is not damaged."""
     with database.read() as connection:
         return read_artifact(connection, job_id, name) is not None
 
 
 def main() -> int:
-    """Check what the settings name; return the process's exit status: 0 where it could be checked."""
-    settings = Settings()
+    """Check the store that the settings name; return the process's exit status, 0 if the check could be done."""
+    settings = begin()
     path = sqlite_path(settings.database_url)
-    if path is not None and not path.exists():  # to connect would make it
+    if path is not None and not os.path.exists(path):  # connecting would create it
         sys.stderr.write(f"There is no database at {path}. Name the data directory with --data-dir.\n")
         return 1
     try:
         sys.stdout.write(json.dumps(check_artifacts(settings)) + "\n")
-    except JobsError as error:
-        sys.stderr.write(f"{error}\n")
+    except CANNOT_START as error:
+        sys.stderr.write(f"{reason_of(error, settings)}\n")
         return 1
     return 0
 

@@ -1,6 +1,6 @@
-"""The database's clock, the one that every process shares: seconds since 1970 in UTC, to the millisecond.
+"""The database's clock, which every process shares: seconds since 1970 in UTC, to the millisecond.
 
-Milliseconds, because the API shows no more: a time that it gave out can come back in a filter and be equal.
+Milliseconds, because the API shows no more: a time from an answer, used in a filter, is then equal.
 """
 
 import time
@@ -16,7 +16,7 @@ from jobs.tables import jobs
 
 _PATIENCE_S = 0.1
 _TICK_S = 0.001
-# The asking transaction is one of them. LEAST passes over the NULL that there is without track_activities.
+# The asking transaction is among them. LEAST ignores the NULL that results without track_activities.
 _OLDEST_OPEN = text(
     "SELECT CAST(round(extract(epoch FROM least(min(xact_start), now()))::numeric, 3) AS double precision) "
     "FROM pg_stat_activity "
@@ -39,7 +39,7 @@ def _now_on_sqlite(element: now, compiler: Any, **options: Any) -> str:
 
 @compiles(now, "postgresql")
 def _now_on_postgresql(element: now, compiler: Any, **options: Any) -> str:
-    # now() stands still in a transaction; clock_timestamp() does not.
+    # now() is constant in a transaction; clock_timestamp() is not.
     return "CAST(round(extract(epoch FROM clock_timestamp())::numeric, 3) AS double precision)"
 
 
@@ -50,13 +50,13 @@ def read_clock(connection: Connection) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A moment, told as well as it can be while others write.
+    """A moment, as precise as it can be while other transactions write.
 
-    A transaction writes the time that it read after it began, and is seen when it ends. So some of what bears a time
-    from before the moment may be seen only after it, but nothing that is older than the oldest open transaction.
+    A transaction writes times that it read after its start, and becomes visible at its end. So rows with a time before
+    the moment may still appear after it, but none that is older than the oldest open transaction.
 
     Attributes:
-        settled: Whatever bears an earlier time is there for all who look from now on.
+        settled: Every row with an earlier time is visible from now on.
         at: The moment itself, never before ``settled``.
     """
 
@@ -65,9 +65,9 @@ class Moment:
 
 
 def settle(database: Database) -> Moment:
-    """Return the present moment; nobody waits for the caller.
+    """Return the present moment, without blocking anyone.
 
-    It gives the open transactions a tenth of a second to end, so that what the caller saw happen is settled.
+    Open transactions get a tenth of a second to end, so that what the caller has seen is settled.
     """
     with database.read() as connection:
         asked_at = read_clock(connection)
@@ -78,7 +78,7 @@ def settle(database: Database) -> Moment:
 
 
 def _oldest_write(database: Database) -> float:
-    """Return a time that no transaction writes an earlier one than, if it is open now or begins later."""
+    """Return the earliest time that a transaction can still write, whether it is open now or begins later."""
     with database.read() as connection:
         if not database.is_sqlite:
             return float(connection.execute(_OLDEST_OPEN).scalar_one())
@@ -86,5 +86,5 @@ def _oldest_write(database: Database) -> float:
     if database.nobody_writes():
         return at
     with database.read() as connection:
-        # The one that writes began when this had been written.
+        # The writing transaction began after this time was written.
         return connection.execute(select(func.max(jobs.c.updated_at))).scalar_one() or 0.0

@@ -1,4 +1,4 @@
-"""Identifiers: a prefix that says what it names, and a ULID, so that ids sort by the time of their making."""
+"""Identifiers: a prefix for the kind, and a ULID, so that ids sort by creation time."""
 
 import secrets
 import threading
@@ -13,12 +13,12 @@ _last = 0
 
 
 def new_id(prefix: str) -> str:
-    """Return ``{prefix}_`` and 26 characters that sort by time, and strictly so within one process."""
+    """Return ``{prefix}_`` and 26 characters that sort by time, strictly so within one process."""
     return f"{prefix}_{_encode(_next_value())}"
 
 
 def _next_value() -> int:
-    """48 bits of milliseconds and 80 random ones; one more than the last if the clock stood still."""
+    """48 bits of milliseconds and 80 random bits; one more than the last id if the clock has not advanced."""
     global _last
     fresh = (time.time_ns() // 1_000_000) << _NUM_RANDOM_BITS | secrets.randbits(_NUM_RANDOM_BITS)
     with _lock:

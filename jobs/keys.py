@@ -1,4 +1,4 @@
-"""API keys: ``rc_<id>_<secret>``, shown once and kept as an HMAC, and the secret of that HMAC."""
+"""API keys, ``rc_<id>_<secret>``: shown once, stored as an HMAC; and the secret of that HMAC."""
 
 import hashlib
 import hmac
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from jobs.errors import InvalidKeyError
 from jobs.ids import new_id
 from jobs.settings import Settings
+from jobs.variables import read_secret_file
 
 if TYPE_CHECKING:
     from jobs.store import Store
@@ -38,7 +39,7 @@ class Token:
 
     @classmethod
     def parse(cls, text: str) -> "Token | None":
-        """Read a key's text; None where it is not one."""
+        """Parse a key; None if the text is not one."""
         found = _TOKEN.fullmatch(text)
         return cls(f"key_{found[1]}", found[2]) if found else None
 
@@ -60,18 +61,21 @@ def key_path(settings: Settings) -> Path:
 
 
 def ensure_first_key(store: "Store", settings: Settings) -> None:
-    """Make sure that there is a key: the bootstrap one, or a new one written to ``{data_dir}/api-key``.
+    """Make sure that a key exists: the bootstrap key, or a new one in ``{data_dir}/api-key``.
 
-    Of many processes that start at once, each ends up with the same key in the file as in the store.
+    If many processes start at once, file and store still hold the same key.
 
     Raises:
         InvalidKeyError: The bootstrap key's file holds no key.
     """
     if settings.bootstrap_key_file is not None:
-        token = _read_token(settings.bootstrap_key_file)
+        try:
+            token = _read_token(settings.bootstrap_key_file)
+        except InvalidKeyError as error:
+            raise InvalidKeyError(f"REGCORE_BOOTSTRAP_KEY_FILE: {error}") from None
         store.import_key(token, tenant=DEFAULT_TENANT, scopes=ADMIN)
         return
-    # The file comes first: whoever loses the race to write it uses the winner's, so the two cannot differ.
+    # The file comes first: a process that loses the race to write it uses the winner's key, so file and store agree.
     path = key_path(settings)
     if not path.exists():
         if store.has_keys():
@@ -81,17 +85,25 @@ def ensure_first_key(store: "Store", settings: Settings) -> None:
 
 
 def load_server_secret(settings: Settings) -> bytes:
-    """Return the secret that keys are hashed under; the first caller makes it."""
+    """Return the secret of the HMAC; the first caller makes it."""
     if settings.server_secret is not None:
         return settings.server_secret.get_secret_value().encode()
     path = settings.data_dir / "server-secret"
     if not path.exists():
         _write_once(path, secrets.token_hex(32) + "\n")
-    return path.read_text("ascii").strip().encode()
+    try:
+        return read_secret_file(path).encode()
+    except ValueError as error:
+        raise InvalidKeyError(
+            f"{error}. The server's secret was there; restore it, or every key that was given out is void."
+        ) from None
 
 
 def _read_token(path: Path) -> Token:
-    token = Token.parse(path.read_text("utf-8").strip())
+    try:
+        token = Token.parse(read_secret_file(path))
+    except ValueError as error:
+        raise InvalidKeyError(f"{error}.") from None
     if token is None:
         raise InvalidKeyError(
             f"{path} must hold a key, rc_<id>_<secret>: an id of 4 to 36 letters and digits, and a secret of "
@@ -101,7 +113,7 @@ def _read_token(path: Path) -> Token:
 
 
 def _write_once(path: Path, content: str) -> None:
-    """Write a private file, whole or not at all; leave one that is there already."""
+    """Write a private file, whole or not at all; keep an existing one."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
     try:

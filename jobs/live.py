@@ -1,6 +1,6 @@
-"""Wake-ups over Redis: "something about this job has changed". Hints; whoever wakes reads the rows.
+"""Wake-ups over Redis: "something about this job has changed". They are hints; the woken reader reads the rows.
 
-Without Redis a listener still wakes, by time alone.
+Without Redis a listener still wakes, at intervals.
 """
 
 import asyncio
@@ -36,9 +36,9 @@ class Notifier:
         self._silent_until = 0.0
 
     def notify(self, *job_ids: str) -> bool:
-        """Wake whoever listens to one of these jobs, in one round trip; False where Redis is away.
+        """Wake all listeners of these jobs, in one round trip; False if Redis is away.
 
-        After a failure it does not try again for two seconds: a Redis that hangs must not slow every write.
+        After a failure it does nothing for two seconds: a Redis that hangs must not slow down every write.
         """
         if time.monotonic() < self._silent_until:
             return False
@@ -65,11 +65,11 @@ class Listener:
         self._event = asyncio.Event()
 
     def wake(self) -> None:
-        """End the present wait, or the next one if none is on."""
+        """End the present wait, or else the next one."""
         self._event.set()
 
     async def wait(self, timeout_s: float) -> bool:
-        """Return True once the job may have changed since the last wait, False after the time."""
+        """Return True once the job may have changed since the last wait, False after the timeout."""
         try:
             await asyncio.wait_for(self._event.wait(), timeout_s)
         except TimeoutError:
@@ -79,7 +79,7 @@ class Listener:
 
 
 class Wakeups:
-    """Receives wake-ups over one Redis connection for a whole process, and hands them to listeners.
+    """Receives wake-ups over one Redis connection for the whole process, and passes them to listeners.
 
     Used from one event loop. Listen first, then read the rows, then wait: a change in between ends the wait.
     While Redis is away, every listener is woken once a second instead.
@@ -92,7 +92,7 @@ class Wakeups:
 
     @asynccontextmanager
     async def listen(self, job_id: str) -> AsyncIterator[Listener]:
-        """Give a listener for a job."""
+        """Return a listener for a job."""
         if self._receiver is None:
             self._receiver = asyncio.create_task(self._receive_forever())
         listener = Listener()
@@ -106,7 +106,7 @@ class Wakeups:
                 del self._listeners[job_id]
 
     async def wait(self, job_id: str, timeout_s: float) -> bool:
-        """Wait once for a job; True where it may have changed."""
+        """Wait once for a job; True if it may have changed."""
         async with self.listen(job_id) as listener:
             return await listener.wait(timeout_s)
 
@@ -132,7 +132,7 @@ class Wakeups:
             client.pubsub(ignore_subscribe_messages=True) as subscription,
         ):
             await subscription.psubscribe(_CHANNEL_PREFIX + "*")
-            # What was sent before the subscription is lost: look once.
+            # Messages before the subscription are lost: wake everybody once.
             self._wake_all()
             while True:
                 message = await subscription.get_message(timeout=_POLL_S)

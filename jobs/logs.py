@@ -1,4 +1,4 @@
-"""JSON lines on stderr, for our own loggers and for the libraries', with secrets struck out."""
+"""JSON lines on stderr, from our own loggers and the libraries', with secrets removed."""
 
 import logging
 import re
@@ -15,12 +15,17 @@ _URL_PASSWORDS = re.compile(r"(\w+://[^\s:/@]*):[^\s@/]+@")
 
 
 def redact(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Strike out API keys, passwords in URLs, and fields whose names say that they are secret."""
+    """Remove API keys, passwords in URLs, and fields whose names mark them as secret."""
     return {name: _redact(name, value) for name, value in event.items()}
 
 
+def redact_text(text: str) -> str:
+    """Strike out API keys, and passwords in URLs."""
+    return _URL_PASSWORDS.sub(rf"\1:{REDACTED}@", _KEYS.sub(rf"rc_\1_{REDACTED}", text))
+
+
 def configure_logging(level: str) -> None:
-    """Send structlog and the standard library's logging through the same JSON renderer."""
+    """Render structlog and the standard library's logging by the same JSON renderer."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -56,7 +61,7 @@ def _redact(name: str, value: Any) -> Any:
     if _SECRET_NAMES.search(name):
         return REDACTED
     if isinstance(value, str):
-        return _URL_PASSWORDS.sub(rf"\1:{REDACTED}@", _KEYS.sub(rf"rc_\1_{REDACTED}", value))
+        return redact_text(value)
     if isinstance(value, dict):
         return {key: _redact(str(key), inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""What the store takes and gives: frozen dataclasses, times in seconds since 1970, JSON as plain values."""
+"""The store's arguments and answers: frozen dataclasses, times in seconds since 1970, JSON as plain values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ from jobs.states import JobState, SweepState
 Json = dict[str, Any]
 
 PRIORITIES = ("low", "normal", "high")
-"""From last to first; a priority's rank is its place here."""
+"""From the last to be claimed to the first; a priority's rank is its place here."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job as it is submitted. ``resolved_spec["resources"]`` says which workers may take it."""
+    """A job as it is submitted. ``resolved_spec["resources"]`` decides which workers may take it."""
 
     name: str | None
     labels: Mapping[str, str]
@@ -24,24 +24,24 @@ class NewJob:
     plan: Json
     warnings: Sequence[Json] = ()
     fusion_key: str | None = None
-    """Jobs of one tenant that share it may train in one pass; None where it trains alone."""
+    """Jobs of one tenant with the same key may train in one pass; None if it trains alone."""
     member_bytes: int = 0
-    """Memory that it takes as one more member of a pass."""
+    """The memory that it adds to a pass."""
     turn: int = 0
-    """Which of the jobs that are made at the same moment are claimed first: those of the lowest turn."""
+    """Of jobs that are created at the same moment, those with the lowest turn are claimed first."""
     sweep: Json | None = None
-    """Of a sweep's member: ``{variant, values, seed}``, and ``candidate`` and ``rungs``, which are not shown."""
+    """For a sweep's member: ``{variant, values, seed}``, and ``candidate`` and ``rungs``, which are not shown."""
     parent_job_id: str | None = None
     """The job that this one is a rerun of."""
     checkpoint: Json | None = None
-    """The checkpoint to go on from, of another job."""
+    """The checkpoint of another job to resume from."""
     needs: frozenset[str] = frozenset()
     """Ids of the jobs that must not be deleted before this one has ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """A client's key for one request: the same body replays its answer, another body is an error."""
+    """A client's key for one request: the same body gets the same answer, another body is an error."""
 
     route: str
     key: str
@@ -94,12 +94,12 @@ class Job(JobSummary):
     plan: Json
     transitions: list[Transition]
     checkpoint: Json | None = None
-    """The newest that a run saved, ``{run_id, step, epoch, name, size_bytes, furthest_step}``; not shown to users."""
+    """The newest checkpoint, ``{run_id, step, epoch, name, size_bytes, furthest_step}``; not shown to users."""
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A submitted job; ``replayed`` where an idempotency key gave the answer of an earlier call."""
+    """A submitted job; ``replayed`` if an idempotency key returned the answer of an earlier call."""
 
     job: Job
     replayed: bool
@@ -117,7 +117,7 @@ class NewSweep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepSummary:
-    """A sweep as lists show it. What it says of its members is as they are now."""
+    """A sweep as lists show it, with the present states of its members."""
 
     id: str
     tenant: str
@@ -143,7 +143,7 @@ class Sweep(SweepSummary):
 
 @dataclass(frozen=True, slots=True)
 class SweepMember:
-    """A job as its sweep sees it; ``candidate`` names those that differ from it in their seed alone."""
+    """A job as its sweep sees it; jobs that differ only in their seed have the same ``candidate``."""
 
     id: str
     state: JobState
@@ -152,29 +152,29 @@ class SweepMember:
     values: Json
     seed: int
     objective: float | None
-    """The metric that was asked for, of one that succeeded."""
+    """The requested metric, if the job succeeded."""
     result: Json | None = None
     was_halved: bool = False
     """Whether successive halving stopped it; it counts as cancelled."""
     rung: int = 0
-    """The last epoch after which a halving judged it; 0 before any."""
+    """The last epoch at which a halving judged it; 0 for none."""
     rung_value: float | None = None
-    """Its metric there."""
+    """Its metric at that epoch."""
 
 
 @dataclass(frozen=True, slots=True)
 class SweepSubmission:
-    """A submitted sweep; ``replayed`` where an idempotency key gave the answer of an earlier call."""
+    """A submitted sweep; ``replayed`` if an idempotency key returned the answer of an earlier call."""
 
     sweep: Sweep
     replayed: bool
     members: list[SweepMember]
-    """In the order of their making, as they were submitted."""
+    """In the order in which they were submitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class SweepFilter:
-    """Which sweeps to list: all of these together; an absent one does not restrict."""
+    """Which sweeps to list: those that meet every condition; None is no condition."""
 
     labels: tuple[tuple[str, str], ...] = ()
     name: str | None = None
@@ -184,7 +184,7 @@ class SweepFilter:
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs to list: all of these together; an empty or absent one does not restrict."""
+    """Which jobs to list: those that meet every condition; an empty one or None is no condition."""
 
     states: frozenset[JobState] = frozenset()
     labels: tuple[tuple[str, str], ...] = ()
@@ -199,7 +199,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """A page of a list; ``next_after`` continues it, and is None on the last page."""
+    """A page of a list; ``next_after`` is the cursor of the next one, None on the last page."""
 
     data: list[Item]
     next_after: str | None
@@ -212,7 +212,7 @@ class Page(Generic[Item]):
 
 @dataclass(frozen=True, slots=True)
 class NewRecord:
-    """A record to append. A second one of the same job, kind and key is dropped: a step replayed."""
+    """A record to append. A second record of the same job, kind and key, from a repeated step, is dropped."""
 
     kind: str
     body: Json
@@ -222,7 +222,7 @@ class NewRecord:
 
 @dataclass(frozen=True, slots=True)
 class LogHead:
-    """How far a job's log reaches: the number of its newest record, and the state that it has come to."""
+    """How far a job's log reaches: the number of its newest record, and the job's state."""
 
     state: JobState
     last_seq: int
@@ -250,36 +250,36 @@ class ArtifactRow:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a worker can do: its devices (cpu, cuda) and its pool."""
+    """What a worker can run: its devices (cpu, cuda) and its pool."""
 
     devices: frozenset[str]
     pool: str | None = None
 
     def can_take(self, device: str, pool: str | None) -> bool:
-        """Say whether a job that asks for this device and pool may run here. `claim` asks the same in SQL."""
+        """Return whether a job that asks for this device and pool may run here. `claim` checks the same in SQL."""
         return (device == "auto" or device in self.devices) and pool in (None, self.pool)
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedRun:
-    """A run that was just claimed: its id is the fence that every later write names."""
+    """A claimed run: its id is the fence, which every later write names."""
 
     run_id: int
     jobs: list[Job]
     group_id: str | None = None
-    """Of jobs that train in one pass; None for one that trains alone."""
+    """The id of jobs that train in one pass; None for a job that trains alone."""
     companions: list[str] = field(default_factory=list)
-    """Ids of all jobs that the pass was begun with."""
+    """Ids of all jobs that the pass began with."""
     is_whole: bool = True
-    """Whether nobody else, say a paused job or a rerun of a cancelled one, may go on from the group's checkpoints."""
+    """Whether no other job, say a paused one or a rerun of a cancelled one, may resume from the group's checkpoints."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEnd:
     """How a run ended for one of its jobs.
 
-    ``queued`` takes it back to the queue, as a lost attempt where there is a ``last_reason``: the one that it fails for
-    if this was one loss too many. ``alone`` says that it is not to train with others again.
+    ``queued`` puts it back into the queue. With a ``last_reason`` that is a lost attempt, and the reason for which the
+    job fails if it was one loss too many. With ``alone`` the job does not train with others again.
     """
 
     job_id: str
@@ -291,9 +291,9 @@ class JobEnd:
     artifacts: Sequence[ArtifactRow] = ()
     alone: bool = False
     leaves: bool = False
-    """Whether it leaves its group, which goes on without it."""
+    """Whether it leaves its group, which trains on without it."""
     keeps_checkpoint: bool = False
-    """Whether the group's newest checkpoint was kept for it alone: those that go on delete theirs as they do."""
+    """Whether it has its own link to the group's newest checkpoint: the others delete the group's while they train."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,7 +324,7 @@ class WorkerRow:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls: the tenant and the key that a token stands for."""
+    """The caller: the tenant and the key of a token."""
 
     tenant: str
     key_id: str

@@ -1,6 +1,7 @@
 """Celery, and the one message of the project: "there may be work". A hint; the row is the truth.
 
-Losing a message costs a few seconds, until the reconciler sends it again; getting one twice, a lost claim.
+A lost message costs a few seconds, until the reconciler sends it again; a repeated one costs a claim that finds
+nothing.
 """
 
 import logging
@@ -18,18 +19,18 @@ QUEUE_NAME = "regcore"
 
 _PUBLISH_TIMEOUT_S = 0.3
 _MESSAGE_LIFE_S = 300
-"""A hint that waited this long tells nothing new: the reconciler has sent later ones."""
+"""A hint that waited this long is useless: the reconciler has sent newer ones."""
 
 _logger = logging.getLogger(__name__)
 
 
 def make_celery(settings: Settings) -> Celery:
-    """Return the app that a worker runs on. The settings, and why each, are below."""
+    """Return the app that a worker runs on."""
     app = Celery("regcore", broker=broker_url(settings.redis_url))
     app.conf.update(
-        # With late acks a dropped connection, or the visibility timeout, runs a message twice.
+        # With late acks, a dropped connection or the visibility timeout would run a message twice.
         task_acks_late=False,
-        # With a result backend, cancel-on-connection-loss was seen to lose jobs.
+        # With a result backend, cancel-on-connection-loss lost jobs in our tests.
         task_ignore_result=True,
         result_backend=None,
         worker_disable_prefetch=True,
@@ -52,7 +53,7 @@ def make_celery(settings: Settings) -> Celery:
 
 
 def make_publisher(settings: Settings) -> Celery:
-    """Return an app for publishing only: it gives up soon, for a submit must not wait for Redis."""
+    """Return an app for publishing only. It gives up soon, because a submit must not wait for Redis."""
     app = make_celery(settings)
     timeouts = {"socket_timeout": _PUBLISH_TIMEOUT_S, "socket_connect_timeout": _PUBLISH_TIMEOUT_S}
     app.conf.broker_transport_options = {**app.conf.broker_transport_options, **timeouts, "max_retries": 0}
@@ -61,7 +62,7 @@ def make_publisher(settings: Settings) -> Celery:
 
 
 def publish(celery: Celery, job_id: str) -> bool:
-    """Tell the workers that there may be work; False, and a line in the log, where Redis is away."""
+    """Tell the workers that there may be work; False, and a line in the log, if Redis is away."""
     options: dict[str, Any] = {"expires": _MESSAGE_LIFE_S, "retry": False, "ignore_result": True}
     try:
         celery.send_task(TASK_NAME, args=[job_id], **options)

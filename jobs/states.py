@@ -1,4 +1,4 @@
-"""The states of a job, their meanings and the legal ways between them: one table for code, docs and tests."""
+"""The states of a job, their meanings and the legal transitions: one table for code, docs and tests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class JobState(StrEnum):
-    """Where a job stands. Each member's meaning is in `MEANINGS`."""
+    """The state of a job. The meanings are in `MEANINGS`."""
 
     QUEUED = "queued"
     STARTING = "starting"
@@ -59,7 +59,7 @@ TRANSITIONS: Mapping[JobState, frozenset[JobState]] = MappingProxyType(
 
 
 class SweepState(StrEnum):
-    """Where a sweep stands; it follows from its members."""
+    """The state of a sweep, which follows from its members."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -72,11 +72,11 @@ SWEEP_TERMINAL: frozenset[SweepState] = frozenset({SweepState.SUCCEEDED, SweepSt
 
 
 def sweep_state(counts: Mapping[JobState, int], *, num_halved: int, cancel_requested: bool) -> SweepState:
-    """Say where a sweep stands: it has failed only if every member failed.
+    """Return the state of a sweep, which has failed only if every member failed.
 
     Args:
         counts: Members in each state.
-        num_halved: Those of the cancelled ones that its own halving stopped.
+        num_halved: How many of the cancelled members its own halving stopped.
         cancel_requested: Whether a user cancelled it.
     """
     num_ended = sum(counts.get(state, 0) for state in TERMINAL)
@@ -90,11 +90,12 @@ def sweep_state(counts: Mapping[JobState, int], *, num_halved: int, cancel_reque
 
 
 class Reason(StrEnum):
-    """Why a job is where it is; the codes of ``state_reason``."""
+    """Why a job is in its state; the codes of ``state_reason``."""
 
     DIVERGED = "diverged"
     INVALID_DATA = "invalid_data"
     OUT_OF_MEMORY = "out_of_memory"
+    DISK_FULL = "disk_full"
     MAX_RUNTIME_EXCEEDED = "max_runtime_exceeded"
     MAX_MEMORY_EXCEEDED = "max_memory_exceeded"
     WORKER_LOST = "worker_lost"
@@ -111,7 +112,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a reason means to the user, where whoever gives it has nothing better to say."""
+    """A reason's message and remedy for the user, unless the caller has better ones."""
 
     message: str
     remedy: str
@@ -128,6 +129,11 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
         ),
         Reason.OUT_OF_MEMORY: Explanation(
             "The run needed more memory than its device has.", "Use a smaller batch or model.", False
+        ),
+        Reason.DISK_FULL: Explanation(
+            "The disk of the worker is full.",
+            "Free space on the worker's disk, or ask the operator to; then submit the job again if it failed.",
+            True,
         ),
         Reason.MAX_RUNTIME_EXCEEDED: Explanation(
             "The run took longer than resources.max_runtime_s.", "Raise the limit, or train less.", False
@@ -192,7 +198,7 @@ def make_reason(
 
 
 def is_legal(before: JobState, after: JobState) -> bool:
-    """Say whether a job may go from one state straight to another."""
+    """Return whether a job may go directly from one state to another."""
     return after in TRANSITIONS[before]
 
 

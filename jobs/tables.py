@@ -1,4 +1,4 @@
-"""The tables, as the code reads them. The migrations alone make them; a test holds the two together."""
+"""The tables, as the code reads them. Only the migrations create them; a test compares the two."""
 
 from sqlalchemy import (
     JSON,
@@ -14,11 +14,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    desc,
 )
 
-SCHEMA_REVISION = "0007"
-"""The migration that this code needs: kept here so that checking it does not load Alembic."""
+SCHEMA_REVISION = "0008"
+"""The migration that this code needs; it is here so that checking it does not import Alembic."""
 
 metadata = MetaData(
     naming_convention={
@@ -29,9 +28,9 @@ metadata = MetaData(
     }
 )
 
-# JSON and not JSONB: bodies come back as they were sent, with their keys in order.
+# JSON and not JSONB: bodies are returned with their keys in the order in which they were sent.
 _json = JSON(none_as_null=True)
-# Names sort by code point on both databases, so that a list has one order.
+# Names sort by code point on both databases, so that both give lists the same order.
 _sortable = Text().with_variant(Text(collation="C"), "postgresql")
 
 runs = Table(
@@ -44,7 +43,7 @@ runs = Table(
     Column("lease_until", Double, nullable=False),
     Column("ended_at", Double),
     Index(None, "ended_at", "lease_until"),
-    # An id is a fence: SQLite must never give one out again.
+    # An id is a fence: SQLite must never use one again.
     sqlite_autoincrement=True,
 )
 
@@ -89,7 +88,7 @@ jobs = Table(
     Column("sweep_id", String(40)),
     Column("sweep", _json),
     Column("parent_job_id", String(40)),
-    # What follows is the store's own, and not shown.
+    # The following columns are internal, and not shown to users.
     Column("device", String(16), nullable=False),
     Column("pool", Text),
     Column("run_id", Integer, ForeignKey("runs.id")),
@@ -106,10 +105,12 @@ jobs = Table(
     Column("group_id", String(40)),
     Column("alone", Boolean, nullable=False),
     Column("turn", Integer, nullable=False),
+    # Its place in the queue: `created_at`, moved by what the priority is worth. It never changes.
+    Column("as_if_created_at", Double, nullable=False),
     Index(None, "tenant", "created_at", "id"),
     Index(None, "tenant", "finished_at", "id"),
-    # In the order in which jobs are claimed, so that a claim reads one row of a long queue and sorts nothing.
-    Index("ix_jobs_claim_order", "state", desc("priority"), "created_at", "turn", "id"),
+    # In the order in which jobs are claimed, so that a claim reads one row of a long queue without sorting.
+    Index("ix_jobs_claim_order", "state", "as_if_created_at", "turn", "id"),
     Index(None, "run_id"),
     Index(None, "owes_files", "finished_at"),
     Index(None, "state", "fusion_key"),

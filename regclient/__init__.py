@@ -61,36 +61,19 @@ __all__ = [
 ]
 
 _HOME = {
-    "APIError": "regclient.errors",
     "Client": "regclient.client",
-    "ClientClosedError": "regclient.errors",
-    "ConflictError": "regclient.errors",
-    "IntegrityError": "regclient.errors",
-    "InvalidBodyError": "regclient.errors",
-    "InvalidIdError": "regclient.errors",
-    "InvalidRequestError": "regclient.errors",
     "Job": "regclient.job",
-    "JobFailedError": "regclient.errors",
     "Jobs": "regclient.client",
-    "KeyInClearWarning": "regclient.errors",
-    "NotAllowedError": "regclient.errors",
-    "NotFoundError": "regclient.errors",
-    "RegClientError": "regclient.errors",
-    "ServerUnreachableError": "regclient.errors",
     "Sweep": "regclient.sweep",
-    "SweepFailedError": "regclient.errors",
     "Sweeps": "regclient.sweep",
-    "UnavailableError": "regclient.errors",
-    "UnexpectedAnswerError": "regclient.errors",
-    "UsageError": "regclient.errors",
-    "WaitTimeoutError": "regclient.errors",
 }
+"""The module of each name that is not one of `regclient.errors`."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOME:
+    if name not in __all__:
         raise AttributeError(f"module 'regclient' has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+    return getattr(import_module(_HOME.get(name, "regclient.errors")), name)
 
 
 def __dir__() -> list[str]:

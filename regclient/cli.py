@@ -28,6 +28,7 @@ from regclient.errors import (
 )
 from regclient.following import StoppedWaitingError
 from regclient.output import err, out, print_error, without_secrets
+from regclient.server_settings import WrongSettingError
 from regclient.terminal import OutputError, ReaderGoneError, flush_answers, prepare_streams
 
 INTERRUPTED = 130
@@ -39,6 +40,7 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (APIError, 5),
     (IntegrityError, 5),
     (WaitTimeoutError, 124),
+    (WrongSettingError, 2),
     (ReaderGoneError, 141),
     (OutputError, 74),
     (RegClientError, 1),

@@ -8,6 +8,7 @@ import argparse
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from regclient.demo_report import comparison_table, draw_curves
 from regclient.errors import RegClientError
 from regclient.job import Job
 from regclient.output import err, out, print_announcement, print_error
+from regclient.ports import free_port
 from regclient.progress import job_progress
-from regclient.up import EmbeddedStack, StackOptions, free_port
+from regclient.server_settings import read_server_settings, stack_options, with_options
+from regclient.up import EmbeddedStack
 
 NUM_EPOCHS = 30  # the plain network has long learned its training digits by heart
 TIMEOUT_S = 300.0
@@ -79,10 +82,9 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.monotonic()
 
     # Beside the picture: what a demo that is killed leaves is found there, and the next one begins by emptying it.
-    options = StackOptions(
-        port=free_port(), data_dir=output.parent / DATA_DIR_NAME, is_temporary=True, stop_grace_s=5.0
-    )
     try:
+        found = read_server_settings(with_options(port=free_port(), data_dir=output.parent / DATA_DIR_NAME))
+        options = replace(stack_options(found), is_temporary=True, stop_grace_s=5.0)
         with EmbeddedStack(options, print_announcement) as stack, Client(stack.url, stack.api_key) as client:
             jobs = run_demo(client)
             curves = {job.body["name"]: job.metrics(["train/loss", "test/loss"]) for job in jobs}

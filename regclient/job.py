@@ -136,8 +136,10 @@ class Job(Handle):
             after: Only if its `seq` is greater: with that of the row before, little is read to find the next.
         """
         params: Params = {"after": after, "max_points": 2}
-        page = self._transport.request("GET", self._path("metrics"), params=params, fields=LIST_FIELDS)
-        return page["data"][-1] if page["data"] else None
+        found: list[JSONObject] = self._transport.request(
+            "GET", self._path("metrics"), params=params, fields=LIST_FIELDS
+        )["data"]
+        return found[-1] if found else None
 
     def report(self) -> JSONObject:
         return self._get("report")

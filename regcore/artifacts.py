@@ -23,7 +23,7 @@ from regcore.record import metrics_csv
 
 MODEL_FORMAT: Final = 1
 EVENT_FILE: Final = "regcore/events.out.tfevents.0.regcore"
-# The zip format cannot say "no time"; this is its zero.
+# The earliest time that the zip format can hold: it has no "no time".
 _ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
@@ -34,7 +34,7 @@ class _Plan(Protocol):
 
 
 class FinishedRun(Protocol):
-    """What `write_artifacts` needs of a result."""
+    """The parts of a result that `write_artifacts` needs."""
 
     @property
     def plan(self) -> _Plan: ...
@@ -51,7 +51,7 @@ class FinishedRun(Protocol):
 
 
 def write_artifacts(result: FinishedRun, directory: Path) -> list[Path]:
-    """Write every artifact of a finished run but its log and exports; returns their paths."""
+    """Write every artifact of a finished run except its log and exports; returns their paths."""
     weights = weights_bytes(result.model.state_dict())
     contents = {
         "model.safetensors": weights,
@@ -105,11 +105,11 @@ def _json_bytes(body: Mapping[str, Any]) -> bytes:
 def tensorboard_zip(rows: Iterable[Mapping[str, Any]]) -> bytes:
     """Metrics as one TensorBoard event file in a zip.
 
-    TensorBoard's own SummaryWriter puts host, process and the present time into the file; writing its events
-    through its record writer keeps the bytes a function of the rows.
+    TensorBoard's own SummaryWriter puts host, process and the present time into the file. Written through its record
+    writer, the bytes depend only on the rows.
     """
     events = io.BytesIO()
-    # The record writer closes what it writes to, so its bytes are taken before.
+    # Read before the record writer closes the buffer.
     writer = RecordWriter(events)
     rows = list(rows)
     started_at = float(rows[0]["at"]) if rows else 0.0

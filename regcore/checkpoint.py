@@ -1,11 +1,11 @@
-"""Checkpoints on disk: each a directory that is whole or not there, in a root that keeps the two newest.
+"""Checkpoints on disk: each is a directory that is complete or absent, in a root that keeps the two newest.
 
     {root}/step-000000000340/tensors.safetensors     every tensor of the state
                              state.json              all the rest, with numbers in the tensors' places
                              manifest.json           format, step, and SHA-256 of the other two; written last
 
-A write goes to a temporary directory in the root, is forced to disk and renamed, and then the root is forced to disk: a
-crash at any moment leaves the checkpoints before it as they were. Knows nothing of what it saves.
+A checkpoint is written to a temporary directory in the root, forced to disk and renamed, and then the root is forced to
+disk: a crash at any moment leaves the earlier checkpoints as they were. This module does not know what it saves.
 """
 
 import errno
@@ -44,7 +44,7 @@ class SavedCheckpoint:
     Attributes:
         path: Its directory.
         step: Optimizer steps that were taken before it.
-        size_bytes: Of its files.
+        size_bytes: The size of its files.
     """
 
     path: Path
@@ -54,13 +54,13 @@ class SavedCheckpoint:
 
 @dataclass(frozen=True)
 class LoadedCheckpoint:
-    """What a root holds that can be read.
+    """The newest readable checkpoint of a root.
 
     Attributes:
         step: Optimizer steps that were taken before it.
-        state: As it was saved; tensors on the CPU, mapped from the file, so that those and those rows that nobody looks
-            at take no memory. None where nothing can be read.
-        unreadable: Newer ones that were passed over, each with the reason.
+        state: As it was saved. Tensors are on the CPU, mapped from the file, so that unused ones and unused rows take
+            no memory. None if nothing can be read.
+        unreadable: Newer checkpoints that cannot be read, each with the reason.
     """
 
     step: int
@@ -69,20 +69,21 @@ class LoadedCheckpoint:
 
 
 class UnreadableError(Exception):
-    """A directory that is no whole checkpoint of this format."""
+    """A directory that is not a complete checkpoint of this format."""
 
 
 def save_checkpoint(root: Path, step: int, state: State, *, keep_from: int | None = None) -> SavedCheckpoint:
-    """Write a checkpoint, then delete all but it and the newest one before it.
+    """Write a checkpoint, then delete all others except the newest one before it.
 
     Args:
-        root: Made if need be.
+        root: The directory; made if there is none.
         step: Optimizer steps taken so far, which names it; one of the same step is replaced.
         state: What to save.
-        keep_from: Keep also those from this step on: nobody has taken note of a later one yet.
+        keep_from: Also keep checkpoints from this step on, the newest that the store has accepted.
 
     Raises:
-        OSError: It could not be written, the disk being full for one. The earlier checkpoints are as they were.
+        OSError: It could not be written, for example because the disk is full. The earlier checkpoints are as they
+            were.
     """
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     tensors: list[torch.Tensor] = []
@@ -109,7 +110,7 @@ def save_checkpoint(root: Path, step: int, state: State, *, keep_from: int | Non
 
 
 def load_newest(root: Path) -> LoadedCheckpoint:
-    """Read the newest checkpoint that is whole."""
+    """Read the newest complete checkpoint."""
     unreadable: list[str] = []
     for step, path in sorted(checkpoints(root), reverse=True):
         try:
@@ -120,7 +121,7 @@ def load_newest(root: Path) -> LoadedCheckpoint:
 
 
 def tensor_bytes(node: Any) -> int:
-    """How much the tensors of a state take."""
+    """The size of a state's tensors."""
     if isinstance(node, torch.Tensor):
         return node.numel() * node.element_size()
     if isinstance(node, Mapping):
@@ -129,7 +130,7 @@ def tensor_bytes(node: Any) -> int:
 
 
 def checkpoints(root: Path) -> Iterator[tuple[int, Path]]:
-    """Every checkpoint of a root, whole or not, by the step in its name."""
+    """Every checkpoint of a root, complete or not, by the step in its name."""
     for path in root.glob("step-*"):
         named = _NAME.fullmatch(path.name)
         if named:
@@ -182,7 +183,7 @@ def _save_tensors(tensors: list[torch.Tensor], path: Path) -> None:
         storages.add(storage)
     try:
         save_file(named, path)
-    except SafetensorError as error:  # it says so even where the system refused the write
+    except SafetensorError as error:  # it reports success even if the system refused the write
         raise OSError(errno.EIO, str(error)) from error
 
 
@@ -192,9 +193,9 @@ def _describe(path: Path) -> dict[str, Any]:
 
 
 def _delete_others(root: Path, step: int, keep_from: int) -> None:
-    """Keep this one, the one before it, which still serves where this one turns out to be damaged, and all in between.
+    """Keep this checkpoint, the one before it in case this one is damaged, and all that lie between.
 
-    Later ones go too: the run passed over them because they are damaged, and they would outlive the whole ones.
+    Later ones are deleted too: the run skipped them as damaged, and they would outlive the good ones.
     """
     found = sorted(checkpoints(root))
     earlier = [(at, path) for at, path in found if at < step][: 1 - NUM_KEPT]

@@ -1,17 +1,17 @@
-"""What a part of a spec says of itself that deserves a second look, given the run that it is part of."""
+"""Doubts: what a part of a spec reports about itself as unlikely to be meant, given the run."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class RunShape:
-    """How long a run is, in all the units that a part may be given in.
+    """The length of a run, in every unit that parts of a spec use.
 
     Attributes:
         num_epochs: Passes over the train split.
         steps_per_epoch: Optimizer steps in an epoch.
         num_evaluations: Evaluations, the last epoch's included.
-        num_validation_rows: Rows that an evaluation's validation metrics are of.
+        num_validation_rows: Rows of the validation split.
     """
 
     num_epochs: int
@@ -27,10 +27,10 @@ class RunShape:
 
 @dataclass(frozen=True)
 class Doubt:
-    """One thing that deserves a second look.
+    """One thing that is unlikely to be meant.
 
     Attributes:
-        pointer: JSON Pointer (RFC 6901) from the part that says it.
+        pointer: JSON Pointer (RFC 6901), relative to the part.
         code: Stable word for programs.
         message: What will happen.
         remedy: What to do about it.

@@ -1,4 +1,4 @@
-"""Everything that regcore raises on purpose.
+"""The errors that regcore raises on purpose.
 
 RegCoreError
 ├── JsonSyntaxError      a text is not JSON
@@ -162,7 +162,7 @@ class OutOfMemoryError(TrainingError):
 
 
 class ComputationError(TrainingError):
-    """A computation failed in a way that nobody foresaw: a fault of ours, or of numbers beyond what a type can hold."""
+    """A computation failed unexpectedly: a bug of ours, or numbers beyond what a type can hold."""
 
 
 class CheckpointError(TrainingError):

@@ -1,4 +1,4 @@
-"""The bases of every object that a spec is made of, and of what follows from one."""
+"""The bases of all objects in a spec, and of those that follow from it."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -11,7 +11,7 @@ from regcore.json_values import plain, whole
 
 
 class Immutable(BaseModel):
-    """Immutable, finite, strict, without unknown fields: a misspelt field, or "5" for 5, is an error and no guess."""
+    """Immutable, finite, strict, without unknown fields: a misspelt field, or "5" for 5, is an error."""
 
     model_config = ConfigDict(
         strict=True,
@@ -24,7 +24,7 @@ class Immutable(BaseModel):
 
 
 class Frozen(Immutable):
-    """What users write. Besides, 32.0 is a whole number, as in JSON; in Python, NumPy's numbers and tuples will do."""
+    """What users write: 32.0 is a whole number, as in JSON, and Python users may pass NumPy's numbers and tuples."""
 
     @model_validator(mode="before")
     @classmethod
@@ -35,10 +35,10 @@ class Frozen(Immutable):
         return fields | {name: whole(fields[name]) for name in _fields_of_integers(cls) & fields.keys()}
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """A copy with other values, which are validated as a user's are: pydantic's own takes anything.
+        """A copy with other values, validated like a user's; pydantic's own copy does not validate.
 
         Raises:
-            ValidationError: A value is not one that the field takes.
+            ValidationError: A field does not take its value.
         """
         if not update:
             return super().model_copy(deep=deep)
@@ -50,7 +50,7 @@ class Fusible(Frozen):
     """A part of a spec that acts on a stack of members: a layer, an optimizer, a regularizer."""
 
     member_fields: ClassVar[frozenset[str] | None] = None
-    """Fields in which the members of one training pass may differ; None where a job with this part trains alone."""
+    """Fields in which the members of one training pass may differ; None if a job with this part trains alone."""
 
 
 @cache
@@ -59,7 +59,7 @@ def _fields_of_integers(model: type[BaseModel]) -> frozenset[str]:
 
 
 def _takes_integers(annotation: Any) -> bool:
-    """Whether values of this type, or items of such a list, are whole numbers; no field takes other numbers too."""
+    """Whether values of this type, or items of such a list, are whole numbers. No field takes both kinds of numbers."""
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return any(type(part) is int for part in parts)

@@ -18,13 +18,13 @@ _FREE: Final[dict[str, Any]] = {
     "resources": {"max_runtime_s", "max_memory_bytes"},
 }
 _COPIES_OF_WEIGHTS: Final = 6
-"""Weight, gradient, two moments, the selected weights, and what a step needs besides."""
+"""Weight, gradient, two moments, the selected weights, and temporary values of a step."""
 _COPIES_OF_ACTIVATIONS: Final = 3
 _COPIES_OF_OUTPUTS: Final = 3
 
 
 def fusion_key(spec: JobSpec) -> str | None:
-    """What a resolved spec must share with another's so that the two can train in one pass; None where it trains alone.
+    """A key that is equal for resolved specs that can train in one pass; None if the job trains alone.
 
     A digest: 64 hexadecimal digits.
     """
@@ -43,13 +43,13 @@ def fusion_key(spec: JobSpec) -> str | None:
 def member_bytes(
     *, num_parameters: int, widths: Sequence[int], batch_size: int, num_rows: int, num_outputs: int, itemsize: int
 ) -> int:
-    """About how much memory one more member takes.
+    """Estimate the memory that one more member takes.
 
     Args:
         num_parameters: Of one member.
         widths: Values in one row, at each layer's output.
         batch_size: Rows of a batch.
-        num_rows: Of all splits: each is evaluated in double precision.
+        num_rows: Rows of all splits, which are evaluated in double precision.
         num_outputs: Of the network.
         itemsize: Bytes of one weight.
     """
@@ -59,5 +59,5 @@ def member_bytes(
 
 
 def _structure(part: Fusible) -> dict[str, Any]:
-    """What the members of a group have in common in one optimizer, regularizer or layer."""
+    """The fields of one optimizer, regularizer or layer that all members of a group share."""
     return part.model_dump(mode="json", exclude=set(part.member_fields or ()))

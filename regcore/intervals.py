@@ -1,4 +1,4 @@
-"""95 % intervals: Wilson's for a share, the percentile bootstrap for everything else."""
+"""95 % intervals: Wilson's for a proportion, the percentile bootstrap for everything else."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ _MAX_KEPT_WEIGHTS: Final = 4_000_000
 
 
 def wilson(num_hits: int, num_rows: int) -> tuple[float, float]:
-    """The score interval of a share: it stays in [0, 1] and has a width even at 0 and 1.
+    """The score interval of a proportion: it stays in [0, 1] and is not empty even at 0 and 1.
 
     Source: Wilson 1927, Probable Inference, the Law of Succession, and Statistical Inference.
     """
@@ -23,7 +23,7 @@ def wilson(num_hits: int, num_rows: int) -> tuple[float, float]:
     denominator = 1 + Z_95**2 / num_rows
     centre = (share + Z_95**2 / (2 * num_rows)) / denominator
     half = Z_95 * math.sqrt(share * (1 - share) / num_rows + Z_95**2 / (4 * num_rows**2)) / denominator
-    # At the ends the bound is the share itself; rounding must not put it beyond.
+    # At 0 and 1 the bound is the proportion itself; rounding must not move it outside.
     low = 0.0 if num_hits == 0 else centre - half
     high = 1.0 if num_hits == num_rows else centre + half
     return low, high
@@ -38,7 +38,7 @@ def bootstrap(
     """Values of a statistic over rows drawn with replacement.
 
     Args:
-        columns: What the statistic averages, (rows, columns).
+        columns: The values to average, (rows, columns).
         statistic: From column means (resamples, columns) to values (resamples,).
         seed: The same seed draws the same rows.
 
@@ -55,9 +55,9 @@ def bootstrap(
 
 @lru_cache(maxsize=3)
 def _resample_weights(num_rows: int, seed: int) -> NDArray[np.float64]:
-    """How much each row counts in each resample's mean, (NUM_RESAMPLES, rows).
+    """The weight of each row in each resample's mean, (NUM_RESAMPLES, rows).
 
-    Kept for the splits of one run: the members of a training pass share their rows, and so their resamples.
+    Cached for the splits of one run: members of a training pass share their rows, and so their resamples.
     """
     drawn = np.random.default_rng(seed).integers(num_rows, size=(NUM_RESAMPLES, num_rows))
     cells = drawn + num_rows * np.arange(NUM_RESAMPLES)[:, None]
@@ -68,7 +68,7 @@ def _resample_weights(num_rows: int, seed: int) -> NDArray[np.float64]:
 def _resampled_means(columns: NDArray[np.float64], seed: int) -> Iterator[NDArray[np.float64]]:
     num_rows = len(columns)
     rng = np.random.default_rng(seed)
-    # In blocks, so that a large split does not need a resample of all its rows a thousand times in memory.
+    # In blocks, so that a large split does not need a thousand resamples in memory at once.
     block = max(1, _MAX_DRAWS_AT_ONCE // num_rows)
     for first in range(0, NUM_RESAMPLES, block):
         drawn = rng.integers(num_rows, size=(min(block, NUM_RESAMPLES - first), num_rows))

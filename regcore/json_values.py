@@ -1,4 +1,4 @@
-"""JSON values: what a script's values are as JSON, and which of them say the same."""
+"""JSON values: Python values as JSON, and equality of JSON."""
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
@@ -7,16 +7,16 @@ from typing import Any, Final
 
 _MAX_LEVELS: Final = 50
 _UNREADABLE: Final = (ArithmeticError, RuntimeError, TypeError, ValueError)
-"""What values raise that have no plain form, RecursionError and NotImplementedError among them."""
+"""Errors of values that cannot become plain; they include RecursionError and NotImplementedError."""
 
 
 def plain(value: Any) -> Any:
     """The value with NumPy's and other libraries' numbers, arrays and tuples as Python's numbers and lists.
 
-    What has `tolist` is asked for it: arrays, tensors and scalars of NumPy, torch and pandas. Else what has `__index__`
-    is a whole number and what has `__float__` a number. All else, strings and booleans too, stays what it is, for the
-    spec to accept or refuse: so does what fails to say what it is, such as a number beyond all floats, a tensor without
-    values or lists nested too deeply. What JSON can say comes out as it went in.
+    `tolist` is called where there is one: arrays, tensors and scalars of NumPy, torch and pandas. Otherwise a value
+    with `__index__` is a whole number, and one with `__float__` a number. Everything else, strings and booleans
+    included, stays as it is, and the spec accepts or refuses it. So do values whose conversion fails: a number beyond
+    all floats, a tensor without values, lists nested too deeply. JSON values are returned unchanged.
     """
     read = _reader(type(value))  # type: ignore[arg-type] # mypy takes object's __hash__ for that of its class
     if read is None:
@@ -29,7 +29,7 @@ def plain(value: Any) -> Any:
 
 @cache
 def _reader(kind: type) -> Callable[[Any], Any] | None:
-    """How values of this type are read; None where they are taken as they are."""
+    """How values of this type are converted; None if they stay as they are."""
     if issubclass(kind, str | bytes | bool) or kind in (int, float):
         return None
     if issubclass(kind, Mapping):
@@ -45,21 +45,22 @@ def _reader(kind: type) -> Callable[[Any], Any] | None:
 
 def _listed(value: Any) -> Any:
     listed = value.tolist()
-    return float(listed) if type(listed) is type(value) else plain(listed)  # a long double is its own list
+    # the `tolist` of a long double returns the long double itself
+    return float(listed) if type(listed) is type(value) else plain(listed)
 
 
 def whole(value: Any) -> Any:
-    """32.0 as 32, alone or in a list: JSON Schema's `integer` is a number without a fraction. All else as it is."""
+    """Return 32 for 32.0, also in a list: JSON Schema's `integer` is a number without a fraction. Other values stay."""
     if isinstance(value, list):
         return [part if isinstance(part, list) else whole(part) for part in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def checked(value: Any) -> Any:
-    """The value itself, if it is JSON that anything can be done with; for fields that take any.
+    """Return the value after a check that it is JSON; for fields that take any JSON.
 
     Raises:
-        ValueError: It is none, or nested more deeply than any spec.
+        ValueError: It is not JSON, or is nested more deeply than any spec.
     """
     level = [value]
     for _ in range(_MAX_LEVELS):
@@ -82,7 +83,7 @@ def checked(value: Any) -> Any:
 
 
 def canonical(value: Any) -> Any:
-    """The same for equal JSON: 1 and 1.0 are one number, and true is none."""
+    """A key that is the same for equal JSON: 1 and 1.0 are equal, and true is not a number."""
     if isinstance(value, dict):
         return {name: canonical(part) for name, part in value.items()}
     return [canonical(part) for part in value] if isinstance(value, list) else whole(value)

@@ -1,4 +1,4 @@
-"""Warnings about specs that can be trained, but hardly as meant."""
+"""Warnings about specs that can be trained but are unlikely to be meant."""
 
 import math
 from collections import Counter
@@ -17,14 +17,14 @@ from regcore.spec.model import LayersModel
 
 _SMALL_SHARE: Final = 0.5
 _LARGE_DECAY: Final = 10.0
-"""Beside a gradient below 1 it leaves weights below a tenth, which is where they begin."""
+"""A strength from which, against a gradient below 1, weights stay below 0.1, their initial size."""
 _LARGE_GRADIENT: Final = 100.0
 _LARGE_RATIO: Final = 1e4
-"""As rare as that a class may be; for rarer ones there are hardly data sets."""
+"""The largest ratio of class weights that a real data set is likely to need."""
 
 
 class SpecWarning(Immutable):
-    """One thing that deserves a second look."""
+    """One thing that is unlikely to be meant."""
 
     code: str
     pointer: str
@@ -35,12 +35,12 @@ class SpecWarning(Immutable):
 def lint(
     spec: JobSpec, layers: Sequence[AnyLayer], run: RunShape, *, regularizers_touch: Sequence[Sequence[str]]
 ) -> list[SpecWarning]:
-    """What is doubtful in a resolved spec.
+    """Return what is doubtful in a resolved spec.
 
     Args:
         spec: Resolved.
         layers: After surgery.
-        run: How long it is.
+        run: The length of the run.
         regularizers_touch: For each regularizer the parameters it acts on.
     """
     return [
@@ -56,7 +56,7 @@ def lint(
 
 
 def _own_doubts(spec: JobSpec, run: RunShape) -> list[SpecWarning]:
-    """What each part declares of itself."""
+    """The doubts that each part reports about itself."""
     found = [(part.pointer, doubt) for part in parts_of(spec) for doubt in part.spec.doubts(run)]
     layers = spec.model.layers if isinstance(spec.model, LayersModel) else []
     for position, layer in enumerate(layers):
@@ -95,7 +95,7 @@ def _two_decays(spec: JobSpec, touch: Sequence[Sequence[str]]) -> list[SpecWarni
 
 
 def _class_weights(spec: JobSpec, run: RunShape) -> Iterator[SpecWarning]:
-    """They multiply the loss's gradient, whose size an adaptive optimizer divides out."""
+    """Class weights multiply the loss's gradient, whose size an adaptive optimizer divides out."""
     weights = spec.task.class_weights
     if not isinstance(weights, list):
         return
@@ -147,7 +147,8 @@ def _large_decays(spec: JobSpec, run: RunShape) -> Iterator[SpecWarning]:
 
 def _large_thresholds(spec: JobSpec, run: RunShape) -> Iterator[SpecWarning]:
     if spec.optimizer.is_adaptive and spec.task.kind == "regression" and not spec.data.standardize_target:
-        return  # gradients are in the targets' unit, and what an adaptive optimizer makes of λ depends on their size
+        # gradients are in the targets' unit, and under an adaptive optimizer the effect of λ depends on their size
+        return
     for threshold in thresholds_of(spec):
         if threshold.by_gradient and spec.optimizer.is_adaptive:
             yield from _drowning_gradient(spec, threshold, run)
@@ -156,7 +157,7 @@ def _large_thresholds(spec: JobSpec, run: RunShape) -> Iterator[SpecWarning]:
 
 
 def _drowning_gradient(spec: JobSpec, threshold: Threshold, run: RunShape) -> Iterator[SpecWarning]:
-    """An adaptive optimizer divides by the size of both gradients together."""
+    """An adaptive optimizer divides both gradients by their common size."""
     gradient = threshold.strength * threshold.schedule.peak(run)
     if gradient > _LARGE_GRADIENT:
         yield _warning(
@@ -170,7 +171,7 @@ def _drowning_gradient(spec: JobSpec, threshold: Threshold, run: RunShape) -> It
 
 def _threshold_above_weights(spec: JobSpec, threshold: Threshold, run: RunShape) -> Iterator[SpecWarning]:
     optimizer = spec.optimizer
-    # A proximal operator takes at once what the gradient would have taken off in the long run.
+    # A proximal operator subtracts at once what the gradient would subtract in the long run.
     gain = optimizer.gain(run.num_steps if threshold.by_gradient else math.inf)
     factor = joint_peak(run, [optimizer.schedule, threshold.schedule])
     taken = _told(optimizer.learning_rate * threshold.strength * factor * gain)
@@ -188,7 +189,7 @@ def _threshold_above_weights(spec: JobSpec, threshold: Threshold, run: RunShape)
 
 
 def _told(number: float) -> float:
-    """As a message has it, so that what is compared is what is read."""
+    """The number as the message shows it, so that the comparison uses the same value."""
     return float(f"{number:.3g}")
 
 

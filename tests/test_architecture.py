@@ -17,6 +17,7 @@ import pytest
 from jobs.settings import PREFIX, Settings
 from regcore.plan import make_plan
 from regcore.spec import parse_spec
+from regcore.sweep import plan_sweep
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("api", "jobs", "worker", "regcore", "regclient")
@@ -36,7 +37,14 @@ MADE_BY_TORCH = {
     "rand", "randn", "normal",
 }  # fmt: skip
 PICKLES = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FOLDERS_OF_PAGES = ("docs", "benchmarks")
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *(page for folder in FOLDERS_OF_PAGES for page in sorted((ROOT / folder).rglob("*.md"))),
+]
+
+EXAMPLES = sorted((ROOT / "examples").glob("*.json"))
 
 
 def _sources(*folders: str) -> Iterator[Path]:
@@ -287,11 +295,21 @@ def test_every_job_that_the_readme_posts_is_accepted() -> None:
         make_plan(parse_spec(json.loads(body)))
 
 
+def test_every_sweep_of_the_readme_is_a_file_of_examples_and_is_accepted() -> None:
+    specs = [json.loads(block) for block in _blocks(ROOT / "README.md", "json")]
+
+    files = {spec["name"]: spec for spec in (json.loads(file.read_text("utf-8")) for file in EXAMPLES)}
+    assert specs
+    assert {spec["name"]: spec for spec in specs} == files
+    for spec in specs:
+        plan_sweep(spec)
+
+
 def test_every_route_that_the_readme_calls_exists() -> None:
     routes = json.loads((ROOT / "openapi.json").read_text("utf-8"))["paths"]
     patterns = [re.compile(re.sub(r"\{[^}]+\}", r"[^/]+", route)) for route in routes]
     blocks = _blocks(ROOT / "README.md", "sh") + _blocks(ROOT / "README.md", "")
-    called = re.findall(r"127\.0\.0\.1:8000(/v1/[^\s'?]+)", "".join(blocks))
+    called = [f"/v1{path}" for path in re.findall(r"\$API(/[^\s'?]+)", "".join(blocks))]
 
     assert called
     assert [path for path in called if not any(pattern.fullmatch(path) for pattern in patterns)] == []

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 import threading
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ import setproctitle
 from celery import Celery, signals
 
 from jobs.artifacts import ArtifactStore
+from jobs.folders import check_folders
 from jobs.ids import new_id
 from jobs.live import Notifier
 from jobs.logs import configure_logging, get_logger
@@ -17,13 +19,15 @@ from jobs.migrate import migrate_embedded
 from jobs.model import WorkerInfo
 from jobs.queue import make_celery, make_publisher
 from jobs.settings import Settings
+from jobs.startup import CANNOT_START, begin, reason_of
 from jobs.store import open_store
 from worker.devices import find_slots, threads_per_slot
 from worker.environment import runner_environment
 from worker.files import make_temporary, temporary_dir, temporary_files_in
 from worker.forking import RunnerTemplate
 from worker.live_run import Surroundings
-from worker.reconciler import Periodic, beat, pay_files, reconcile, tidy, wake_idle
+from worker.presence import Presence
+from worker.reconciler import Periodic, beat, bury, pay_files, reconcile, tidy, wake_idle
 from worker.spare import WarmRunners
 from worker.task import Claimer, register_task
 
@@ -49,7 +53,8 @@ class Worker:
         environment = runner_environment(
             os.environ, num_threads, self._temporary_dir, allow_downloads=settings.allow_downloads
         )
-        self._template = RunnerTemplate(environment)
+        self._presence = Presence(settings.data_dir, self.id)
+        self._template = RunnerTemplate(environment, inherited=[self._presence.descriptor])
         self._runners = WarmRunners(self._template.start_runner)
         self._draining = threading.Event()
         self._notifier = Notifier(settings)
@@ -71,7 +76,7 @@ class Worker:
             slots=self._claimer.occupancy(),
             versions={"python": platform.python_version()},
         )
-        # Its own connections: a publish that waits for Redis must not hold up the consumer's.
+        # Connections of its own: a publish that waits for Redis must not block the consumer.
         self._publisher = make_publisher(settings)
         self._threads = [
             Periodic("reconciler", settings.reconcile_interval_s, self._reconcile),
@@ -83,7 +88,8 @@ class Worker:
         """Serve until SIGTERM or SIGINT, then give the running jobs back to the queue."""
         celery = make_celery(self._settings)
         register_task(celery, self._claimer)
-        self._store.register_worker(self._info)  # first: another worker removes temporary files of unknown ones
+        # First, since other workers delete the temporary files of workers that are not registered.
+        self._store.register_worker(self._info)
         with temporary_files_in(self._temporary_dir):
             self._runners.fill()
             for thread in self._threads:
@@ -101,6 +107,7 @@ class Worker:
         self._runners.close()
         self._template.close()
         self._store.retire_worker(self.id)
+        self._presence.close()
         self._notifier.close()
         self._store.close()
         _log.info("worker stopped", worker_id=self.id)
@@ -110,12 +117,13 @@ class Worker:
         signals.setup_logging.connect(_keep_logging)
         signals.worker_ready.connect(_set_title)
         celery.Worker(
-            # Threads: a busy solo worker answers nothing, and a fork after CUDA is undefined.
+            # Threads: Celery's solo pool answers nothing while it is busy, and forking after CUDA has started is
+            # undefined.
             pool="threads",
             concurrency=self._num_slots,
             hostname=f"{self.id}@{platform.node()}",
             loglevel=self._settings.log_level.upper(),
-            # Workers need nothing of each other but the database.
+            # Workers share nothing but the database.
             without_gossip=True,
             without_mingle=True,
             without_heartbeat=True,
@@ -123,42 +131,48 @@ class Worker:
         ).start()
 
     def _drain(self, **_: Any) -> None:
-        """Celery's thread pool waits for its tasks; this is what makes them end."""
+        """Tell the running tasks to end: Celery's thread pool waits for them."""
         _log.info("draining", worker_id=self.id)
         self._draining.set()
 
     def _reconcile(self) -> None:
+        bury(self._store, self._presence)
         reconcile(self._store, self._publisher, self._notifier)
         if self._claimer.is_idle and not self._draining.is_set():
             wake_idle(self._store, self._publisher, self._claimer.capabilities)
         pay_files(self._store, self._artifacts)
 
     def _beat(self) -> None:
-        make_temporary(self._temporary_dir)  # another worker removes it where it has taken this one for lost
+        make_temporary(self._temporary_dir)  # another worker deletes it if it believes that this one is lost
         versions = {**self._info.versions, **self._runners.versions}
         info = replace(self._info, slots=self._claimer.occupancy(), versions=versions)
         if versions != self._info.versions:
-            # Known only once a runner has imported torch.
+            # The versions are known only once a runner has imported torch.
             self._info = info
             self._store.register_worker(info)
         beat(self._store, info, info.slots, draining=self._draining.is_set())
 
 
 def _keep_logging(**_: Any) -> None:
-    """Being connected is enough: Celery then leaves logging as it is."""
+    """Do nothing: as long as something is connected to this signal, Celery leaves logging alone."""
 
 
 def _set_title(**_: Any) -> None:
-    """Again once Celery is up, since it names the process after itself while it starts."""
+    """Set the process title again: Celery changes it while it starts."""
     setproctitle.setproctitle("regcore-worker")
 
 
 def main() -> None:
     """Run a worker from the environment's settings."""
     _set_title()
-    settings = Settings()
+    settings = begin()
     configure_logging(settings.log_level)
-    # The embedded stack starts api and worker at once; each brings the tables up to date, one after the
-    # other.
-    migrate_embedded(settings)
-    Worker(settings).run()
+    try:
+        check_folders(settings)
+        # The embedded stack starts api and worker at the same time; both migrate, one after the other.
+        migrate_embedded(settings)
+        worker = Worker(settings)
+    except CANNOT_START as error:
+        _log.error("worker_cannot_start", reason=reason_of(error, settings))
+        sys.exit(1)
+    worker.run()

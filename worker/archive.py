@@ -1,4 +1,4 @@
-"""The files that a job leaves behind: kept in the artifact store, and made from the job's log where no run is left."""
+"""The files that a job leaves behind: stored as artifacts, or made from the job's log if it has no run any more."""
 
 import tempfile
 from pathlib import Path

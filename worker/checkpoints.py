@@ -1,4 +1,4 @@
-"""Where the checkpoints of jobs lie, and how a run takes over those of the run before it."""
+"""Where the checkpoints of jobs are, and how a run takes over those of the previous run."""
 
 import os
 import re
@@ -14,7 +14,7 @@ _OWNER_ID = re.compile(r"(job|grp)_[0-9A-Z]{26}")
 
 
 class RunCheckpoints:
-    """`{checkpoints_dir}/{owner}/{run_id}`: a run writes into its own folder, so a stale one disturbs nobody.
+    """`{checkpoints_dir}/{owner}/{run_id}`: each run writes into its own folder, so a stale run does no damage.
 
     The owner is the job, or the group of jobs that train in one pass.
 
@@ -22,7 +22,7 @@ class RunCheckpoints:
         root: The setting.
         owner: Id of the job or the group.
         run_id: The fence.
-        job: One of the run's jobs, as it was claimed; its checkpoint is the newest that the store has accepted.
+        job: One of the run's jobs, as it was claimed; it names the newest checkpoint that the store has accepted.
     """
 
     def __init__(self, root: Path, owner: str, run_id: int, job: Job) -> None:
@@ -39,13 +39,13 @@ class RunCheckpoints:
         return 0 if self._accepted is None else int(self._accepted["step"])
 
     def take_over(self) -> bool:
-        """Begin with the accepted checkpoint, and the one before it, should it turn out to be damaged.
+        """Take over the accepted checkpoint, and the one before it in case the newer one is damaged.
 
-        Later ones that the store has not heard of are left behind: records of the steps before them may be lost. Links
-        and no copies where the file system has them, for a checkpoint never changes.
+        Newer ones that the store has not accepted are left out: records of earlier steps may be lost. A checkpoint
+        never changes, so it is linked, and copied only if the file system has no links.
 
         Returns:
-            False where the accepted checkpoint is not there.
+            False if the accepted checkpoint is missing.
         """
         self.path.mkdir(parents=True, mode=0o700, exist_ok=True)
         found = self._accepted is None
@@ -61,7 +61,7 @@ class RunCheckpoints:
         return found
 
     def apart(self, job_id: str) -> Path:
-        """Where one job of the run is saved for itself."""
+        """Where one job of the run is saved separately."""
         return self._root / job_id / str(self._run_id)
 
     def accept(self, name: str) -> None:
@@ -69,12 +69,12 @@ class RunCheckpoints:
         self._newest_name = name
 
     def keep_apart(self, job_id: str, max_bytes: int) -> bool:
-        """Keep the newest accepted checkpoint for one job that ends, while the others go on and delete it here.
+        """Keep the newest accepted checkpoint for one job that ends; the others train on and delete it here.
 
-        It is of all of them: as links it costs no disk now, but later, when it would be gone.
+        It holds all members. Hard links cost no disk until the group deletes its own copy.
 
         Returns:
-            False where there is none, where it is larger than `max_bytes`, and where it cannot be written.
+            False if there is none, if it is larger than `max_bytes`, or if it cannot be written.
         """
         if self._newest_name is None:
             return False
@@ -93,18 +93,18 @@ class RunCheckpoints:
         return True
 
     def forget_earlier_runs(self) -> None:
-        """Delete what earlier runs left: the store has accepted a checkpoint of this one."""
+        """Delete the checkpoints of earlier runs, once the store has accepted one of this run."""
         for folder in self._of_owner.iterdir():
             if folder.name.isdigit() and int(folder.name) < self._run_id:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def remove(self) -> None:
-        """Delete all of the owner's: nothing of it goes on."""
+        """Delete all checkpoints of the owner, from which no job will resume."""
         shutil.rmtree(self._of_owner, ignore_errors=True)
 
 
 def owners(root: Path, *, min_age_s: float = 0.0) -> list[str]:
-    """Ids of the jobs and groups that have checkpoints, of those only that nobody has touched for so long."""
+    """Ids of the jobs and groups whose checkpoints are at least this old."""
     if not root.is_dir():
         return []
     newest = time.time() - min_age_s

@@ -1,4 +1,4 @@
-"""Choosing who trains along: queued jobs that fit into one pass with the one that was claimed."""
+"""Choosing companions: queued jobs that can train in one pass with the job that was claimed."""
 
 import time
 
@@ -20,7 +20,7 @@ class Companions:
         surroundings: The worker's.
         capabilities: The worker's.
         slot: Where the run is.
-        runner: Says how many pay.
+        runner: Measures how many members are worth while.
         lease: The run's.
     """
 
@@ -35,7 +35,7 @@ class Companions:
         self._lease = lease
 
     def gather(self, run: ClaimedRun) -> ClaimedRun:
-        """Claim queued jobs that can train in one pass with a run's one job, as many as pays; the run with them."""
+        """Claim as many queued jobs for the run's pass as are worth while; return the run with them."""
         store = self._around.store
         (lead, *others) = run.jobs
         if others or self._settings.max_fused == 1:
@@ -53,7 +53,7 @@ class Companions:
         return joined
 
     def _find_fitting(self, lead: Job) -> Fitting:
-        """Ask the runner, which times a few steps where it has not yet, and knows how much memory is free now."""
+        """Ask the runner, which times a few steps unless it has done so before, and knows how much memory is free."""
         self._runner.send(
             Fit(
                 spec=lead.resolved_spec,
@@ -64,7 +64,7 @@ class Companions:
                 lease_until=self._lease.until,
             )
         )
-        return self._wait_for_fitting() or Fitting(1, 0)  # the run will tell of what is wrong with the runner
+        return self._wait_for_fitting() or Fitting(1, 0)  # the run itself will report what is wrong with the runner
 
     def _wait_for_fitting(self) -> Fitting | None:
         asked_at = time.monotonic()

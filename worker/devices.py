@@ -46,7 +46,7 @@ def count_gpus(environment: Mapping[str, str], device_files: Path = _DEVICE_FILE
 
 
 def available_cores(cgroup_cpu: Path = _CGROUP_CPU) -> int:
-    """Cores this process may use: its affinity, cut down to the container's quota."""
+    """Cores that this process may use: its affinity, limited by the container's quota."""
     cores = len(os.sched_getaffinity(0))
     if cgroup_cpu.exists():
         quota, period = cgroup_cpu.read_text().split()[:2]
@@ -56,5 +56,5 @@ def available_cores(cgroup_cpu: Path = _CGROUP_CPU) -> int:
 
 
 def threads_per_slot(num_slots: int) -> int:
-    """Threads that torch gets in each runner, so that the slots together fill the node and no more."""
+    """Threads for torch in each runner: together the slots use every core once."""
     return max(1, available_cores() // num_slots)

@@ -1,4 +1,4 @@
-"""Storing how jobs end: the last of their logs and records, their files and checkpoints, and then their states."""
+"""Storing how jobs end: first the rest of their logs and records, then files and checkpoints, then their states."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -16,7 +16,7 @@ _log = get_logger(__name__)
 
 
 class Endings:
-    """Of one run.
+    """Ends the jobs of one run.
 
     Args:
         live: The run.
@@ -27,13 +27,13 @@ class Endings:
         self._states: list[JobState] = []
 
     def settle(self, *, is_over: bool = False) -> None:
-        """Write what is left of the jobs that have ended, then their ends, all in one transaction.
+        """Write the remaining records of the jobs that have ended, then store how they ended, in one transaction.
 
-        Those that go back to the queue together wait for each other: another worker may claim whatever is there, and
-        would tear the group apart.
+        Jobs that go back to the queue are stored together. Otherwise another worker could claim some of them and split
+        the group.
 
         Args:
-            is_over: Whether nothing more will be heard of any job.
+            is_over: Whether the runner will send nothing more about any job.
         """
         live = self._live
         judged = [member for member in live.members.values() if member.verdict is not None]
@@ -57,7 +57,7 @@ class Endings:
         live.notify(states)
 
     def clear_checkpoints(self) -> None:
-        """Delete checkpoints that nobody goes on from; those of a job that failed or was cancelled stay for a while."""
+        """Delete checkpoints that no job needs. Those of failed and cancelled jobs stay for a while, for reruns."""
         if self._live.run.is_whole and all(state is JobState.SUCCEEDED for state in self._states):
             self._live.checkpoints.remove()
 
@@ -70,7 +70,7 @@ class Endings:
         self._live.read_logs(to_the_end=True, members=judged)
 
     def _keep_checkpoints(self, judged: Sequence[Member]) -> None:
-        """Leave to those that end what they may go on from: the others delete the group's as they go on."""
+        """Give each job that ends its own link to the group's checkpoint: the jobs that train on delete the group's."""
         live = self._live
         for member in judged:
             assert member.verdict is not None, "it was judged"
@@ -83,21 +83,22 @@ class Endings:
         live.insist_on_flush()
 
     def _store_ends(self, ends: Sequence[JobEnd], tries: Iterator[int]) -> dict[str, JobState]:
-        """Store how jobs end. A commit that nobody heard of is found again: the run lives, and they have left it."""
+        """Store how jobs end. If an earlier try was committed without an answer, the jobs have left the run already."""
         is_first = next(tries) == 0
         store, run_id, members = self._live.store, self._live.run.run_id, self._live.members
         try:
             return store.settle(run_id, ends)
         except StaleRunError:
             rest = members.keys() - {end.job_id for end in ends}
-            # An expired lease takes all jobs from a run; of a last one nobody could tell it from that.
+            # Only while other jobs are left: losing the last job looks the same as an expired lease, which takes all
+            # jobs from a run.
             if is_first or not rest or store.states(run_id).keys() != rest:
                 raise
             jobs = [members[end.job_id].job for end in ends]
             return {job.id: store.state(job.tenant, job.id) for job in jobs}
 
     def _files(self, member: Member) -> list[ArtifactRow]:
-        """Store the files of a job that ends; none of one that goes on later."""
+        """Store the files of a job that has ended; a job that will resume stores none."""
         live, verdict = self._live, member.verdict
         assert verdict is not None, "it was judged"
         if verdict.state is JobState.QUEUED and verdict.last_reason is None:
@@ -106,6 +107,6 @@ class Endings:
         member.directory.write_metrics(rows)
         kept = []
         for path in member.directory.files(all_artifacts=verdict.state is JobState.SUCCEEDED):
-            live.lease.renew_if_due()  # a large model takes a while to be on disk
+            live.lease.renew_if_due()  # writing a large model takes a while
             kept.append(keep_file(live.around.artifacts, path))
         return kept

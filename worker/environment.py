@@ -45,15 +45,14 @@ def runner_environment(
         "TMPDIR": str(temporary_dir),
         "PYTHONUNBUFFERED": "1",
         "REGCORE_ALLOW_DOWNLOADS": str(int(allow_downloads)),
-        # Otherwise a GPU is asked how many there are by making a context on it, which an idle spare must not
-        # hold.
+        # Otherwise counting the GPUs makes a context on one, which an idle spare must not hold.
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
-        # cuBLAS gives the same bits in every run only with a workspace of fixed size.
+        # cuBLAS is deterministic only with a workspace of fixed size.
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
         "OMP_NUM_THREADS": threads,
-        # Threads that spin at a barrier take the cores that api and supervisor need.
+        # Threads that spin at a barrier would take cores from api and supervisor.
         "OMP_WAIT_POLICY": "passive",
         "MKL_NUM_THREADS": threads,
-        # NumPy's and SciPy's: it starts its threads as it is imported, in the template, and a fork loses them.
+        # NumPy's and SciPy's BLAS starts its threads on import, in the template; they do not survive the fork.
         "OPENBLAS_NUM_THREADS": "1",
     }

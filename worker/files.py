@@ -16,7 +16,7 @@ _READ_BYTES = 1 << 18
 
 
 class LogFollower:
-    """Reads the lines that were added to a file since it was last asked.
+    """Reads the lines that were added to a file since the last call.
 
     Lines are cut at 4,000 characters, and after 10,000 lines the rest is left out: a job that prints in its inner loop
     must not fill the database.
@@ -29,16 +29,16 @@ class LogFollower:
         self._num_lines = 0
 
     def skip(self) -> None:
-        """Leave out what is there now."""
+        """Skip what is in the file now."""
         self._offset = self.path.stat().st_size
 
     def new_lines(self, *, to_the_end: bool = False) -> list[str]:
-        """Complete lines; with `to_the_end`, the last one too though nothing ends it."""
+        """Return complete lines; with `to_the_end`, also an unfinished last one."""
         if not self.path.exists():
             return []
         with self.path.open("rb") as log:
             log.seek(self._offset)
-            # No more than this at a time, so that a flood of output keeps nobody waiting.
+            # At most this much at a time, so that a flood of output does not delay other work.
             chunk = log.read(-1 if to_the_end else _READ_BYTES)
         self._offset += len(chunk)
         *complete, self._partial = (self._partial + chunk).split(b"\n")
@@ -71,18 +71,18 @@ def run_ids(data_dir: Path) -> set[int]:
 
 
 def run_output(data_dir: Path, run_id: int) -> Path:
-    """Where a pass of several jobs prints what is of none of them alone."""
+    """Where a pass of several jobs prints output that belongs to none of them alone."""
     return data_dir / "runs" / str(run_id) / "output.txt"
 
 
 def remove_run(data_dir: Path, run_id: int) -> None:
-    """Delete the folder of a run that no longer is."""
+    """Delete the folder of a run that has ended."""
     shutil.rmtree(data_dir / "runs" / str(run_id), ignore_errors=True)
 
 
 @contextmanager
 def temporary_files_in(folder: Path) -> Iterator[None]:
-    """Have every library put its temporary files of this process there; gone with the folder at the end."""
+    """Make every library of this process put its temporary files there, and delete the folder at the end."""
     make_temporary(folder)
     tempfile.tempdir = str(folder)
     try:
@@ -93,12 +93,12 @@ def temporary_files_in(folder: Path) -> Iterator[None]:
 
 
 def temporary_dir(data_dir: Path, worker_id: str) -> Path:
-    """Where the temporary files of a worker and of its runners lie."""
+    """Where a worker and its runners put temporary files."""
     return data_dir / "tmp" / worker_id
 
 
 def make_temporary(folder: Path) -> None:
-    """Make a folder for temporary files, unless it is there."""
+    """Make a folder for temporary files if there is none."""
     folder.mkdir(parents=True, mode=0o700, exist_ok=True)
 
 
@@ -107,7 +107,7 @@ def remove_temporary(data_dir: Path, living: Collection[str]) -> None:
 
     Args:
         data_dir: The data directory.
-        living: Ids of the workers that were not, or that may come back.
+        living: Ids of the workers that are alive or may come back.
     """
     root = data_dir / "tmp"
     for folder in root.iterdir() if root.is_dir() else ():
@@ -116,7 +116,7 @@ def remove_temporary(data_dir: Path, living: Collection[str]) -> None:
 
 
 class RunDirectory:
-    """`{data_dir}/runs/{run_id}/{job_id}`, made on entry; `remove_run` removes those of all the run's jobs."""
+    """`{data_dir}/runs/{run_id}/{job_id}`, made on entry; `remove_run` deletes the folders of all jobs of the run."""
 
     def __init__(self, data_dir: Path, run_id: int, job_id: str) -> None:
         self.path = data_dir / "runs" / str(run_id) / job_id
@@ -129,12 +129,12 @@ class RunDirectory:
         return self.path / "log.txt"
 
     def begin_log(self, earlier: list[str]) -> None:
-        """Put what earlier runs of the job logged before this one's log, without telling it again as news."""
+        """Start the log with what earlier runs of the job logged, and do not send that again."""
         self.log_path.write_text("".join(f"{line}\n" for line in earlier), "utf-8", "backslashreplace")
         self.log.skip()
 
     def cap_log(self, max_bytes: int) -> None:
-        """Drop what the log has beyond its largest size: a job that never stops printing must not fill the disk."""
+        """Cut the log off at its largest size: a job that never stops printing must not fill the disk."""
         if self.log_path.stat().st_size > max_bytes:
             os.truncate(self.log_path, max_bytes)
 
@@ -143,7 +143,7 @@ class RunDirectory:
         return self.log.tail(num_lines)
 
     def write_log(self, line: str) -> None:
-        """Add a line of the supervisor's own, where the runner can no longer speak."""
+        """Add a line from the supervisor, for a runner that can no longer write one."""
         with self.log_path.open("a", encoding="utf-8", errors="backslashreplace") as log:
             log.write(line + "\n")
 
@@ -152,11 +152,11 @@ class RunDirectory:
         (self.path / "metrics.csv").write_text(metrics_csv(rows), "utf-8")
 
     def files(self, *, all_artifacts: bool) -> list[Path]:
-        """What to store: all of a success; else the log and the metrics, for the rest may be half-written."""
+        """Which files to store: all after a success; otherwise only log and metrics, as others may be incomplete."""
         names = None if all_artifacts else {"log.txt", "metrics.csv"}
         return [path for path in sorted(self.path.iterdir()) if path.is_file() and (not names or path.name in names)]
 
 
 def _text(line: bytes) -> str:
-    """NUL is legal in a log and in no database's text."""
+    """Remove NUL, which a log may hold but a database's text may not."""
     return line.decode(errors="replace").replace("\0", "\ufffd")[:_MAX_LINE_CHARACTERS]

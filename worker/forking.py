@@ -1,4 +1,4 @@
-"""What runners are forked from, as the worker sees it: a `worker.template` that is always there to ask."""
+"""The template process as the worker sees it: it forks runners, and is replaced when it dies."""
 
 import contextlib
 import os
@@ -15,16 +15,21 @@ from worker.process import RunnerProcess
 class RunnerTemplate:
     """One `python -m worker.template`, started when the first runner is asked for, and again if it has died.
 
-    This process adopts the orphans among its descendants from now on: the runners, so that it learns how they end.
+    From now on this process adopts orphaned descendants, which the runners are, so that it learns how they end.
 
     Args:
         environment: The template's and its runners', whole.
-        program: What to start; a file descriptor is added, to read requests from.
+        program: The command to start; the file descriptor to read requests from is appended.
+        inherited: More file descriptors that the template and its runners keep open.
     """
 
     def __init__(
-        self, environment: Mapping[str, str], program: Sequence[str] = (sys.executable, "-m", "worker.template")
+        self,
+        environment: Mapping[str, str],
+        program: Sequence[str] = (sys.executable, "-P", "-m", "worker.template"),
+        inherited: Sequence[int] = (),
     ) -> None:
+        self._inherited = tuple(inherited)
         self._environment = dict(environment)
         self._program = list(program)
         self._lock = threading.Lock()
@@ -34,11 +39,11 @@ class RunnerTemplate:
         adopt_orphans(True)
 
     def start_runner(self) -> RunnerProcess:
-        """Ask for a runner. It waits for none: while the template still imports torch, the runner is yet to be."""
+        """Ask for a runner and return at once, even while the template still imports torch."""
         return RunnerProcess(self)
 
     def request(self) -> tuple[subprocess.Popen[bytes], int, int]:
-        """Have one forked. Returns the template, the pipe to write commands to and the pipe to read events from."""
+        """Request a fork. Returns the template, the pipe to write commands to and the pipe to read events from."""
         with self._lock, contextlib.ExitStack() as on_error, contextlib.ExitStack() as theirs:
             if self._process is None or self._process.poll() is not None:
                 self._start()
@@ -48,7 +53,7 @@ class RunnerTemplate:
             events, events_write = os.pipe()
             theirs.callback(os.close, events_write)
             on_error.callback(os.close, events)
-            if not self._send(commands_read, events_write):  # it is dying, and did not look so
+            if not self._send(commands_read, events_write):  # it was dying, although it looked alive
                 self._start()
                 self._send(commands_read, events_write)
             on_error.pop_all()
@@ -56,17 +61,17 @@ class RunnerTemplate:
             return self._process, commands, events
 
     def note_birth(self, pid: int) -> None:
-        """Somebody waits for this runner from now on."""
+        """Note that somebody waits for this runner from now on."""
         self._runner_pids.add(pid)
 
     def note_end(self, pid: int | None) -> None:
-        """A runner was closed. Whatever else has ended and is known to nobody is collected too."""
+        """Forget a closed runner, and collect every other ended child that nobody waits for."""
         with self._lock:
             self._runner_pids.discard(pid or 0)
             collect_orphans(self._runner_pids | ({self._process.pid} if self._process else set()))
 
     def close(self) -> None:
-        """End it. Its runners live on."""
+        """End the template. Its runners keep running."""
         with self._lock:
             self._end()
 
@@ -78,7 +83,7 @@ class RunnerTemplate:
             self._requests.close()
 
     def _send(self, *descriptors: int) -> bool:
-        """Whether it was there to ask. If it dies before it answers, the descriptors are closed."""
+        """Send a request; returns whether the template was alive. If it dies before it forks, the descriptors close."""
         assert self._requests is not None
         try:
             socket.send_fds(self._requests, [b"\0"], descriptors)
@@ -89,14 +94,14 @@ class RunnerTemplate:
     def _start(self) -> None:
         self._end()
         self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._requests.setblocking(False)  # one that is stuck reads no request
+        self._requests.setblocking(False)  # a stuck template does not read requests
         with theirs:
             self._process = subprocess.Popen(
                 [*self._program, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 env=self._environment,
-                pass_fds=(theirs.fileno(),),
-                # Ctrl-C at the terminal, or a signal to the worker's group, must not reach it: the supervisor
+                pass_fds=(theirs.fileno(), *self._inherited),
+                # Ctrl-C at the terminal, or a signal to the worker's process group, must not reach it: the supervisor
                 # decides.
                 start_new_session=True,
             )

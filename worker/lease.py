@@ -1,4 +1,4 @@
-"""A run's lease: how long it may still write, and what is done again and again until then."""
+"""A run's lease: until when it may write, and retrying writes until then."""
 
 import time
 from collections.abc import Callable
@@ -14,16 +14,16 @@ T = TypeVar("T")
 
 
 class LeaseLostError(Exception):
-    """The run is another's, or may be: nothing more is written for it."""
+    """The job belongs to another run, or may: this run writes nothing more."""
 
 
 class Lease:
-    """Kept for a run, and passed on to its runner, which ends by itself when it hears of no renewal.
+    """Renews a run's lease and tells its runner, which ends by itself when it hears of no renewal.
 
     Args:
-        store: Where it is renewed.
+        store: Where to renew it.
         run_id: The fence.
-        runner: Hears of each renewal.
+        runner: Is told of each renewal.
         lease_s: Its length; it is renewed every third of it.
         claimed_at: When it began, on the monotonic clock.
     """
@@ -38,7 +38,7 @@ class Lease:
 
     @property
     def until(self) -> float:
-        """When it ends unless it is renewed, on the monotonic clock."""
+        """When the lease ends unless it is renewed, on the monotonic clock."""
         return self._deadline
 
     def renew_if_due(self) -> None:
@@ -47,7 +47,7 @@ class Lease:
             self.renew()
 
     def renew(self) -> None:
-        """Renew it now; while the database is away it goes on as it is.
+        """Renew it now; while the database is away, keep the present end.
 
         Raises:
             StaleRunError: The run has ended.
@@ -67,5 +67,5 @@ class Lease:
         self._runner.send(Renew(self._deadline))
 
     def insist(self, write: Callable[[], T]) -> T:
-        """`outbox.insist` for as long as the lease lasts."""
+        """Call `outbox.insist` for as long as the lease lasts."""
         return insist(write, self._deadline)

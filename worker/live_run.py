@@ -1,4 +1,4 @@
-"""A run while its jobs train: what the parts of its supervisor share, and how it reaches the store."""
+"""A run while its jobs train: the state that the parts of its supervisor share, and its writes to the store."""
 
 import threading
 import time
@@ -27,7 +27,7 @@ class Surroundings:
 
     Attributes:
         draining: Set when the worker is told to shut down: runs go back to the queue.
-        num_threads: That torch gets in each runner.
+        num_threads: For torch, in each runner.
     """
 
     store: Store
@@ -43,14 +43,14 @@ class LiveRun:
 
     Args:
         surroundings: The worker's.
-        run: With all the jobs that train in this pass.
-        runner: That trains them.
+        run: The run, with all jobs that train in this pass.
+        runner: The process that trains them.
         lease: The run's.
 
     Attributes:
-        members: Its jobs by id, of those only whose ends are not stored yet.
+        members: Jobs by id, until it is stored how they ended.
         is_started: Whether the runner has taken the run up.
-        started_at: When it did, on the monotonic clock; until then, since when it is waited for.
+        started_at: When it did, on the monotonic clock; until then, when waiting for it began.
     """
 
     def __init__(self, surroundings: Surroundings, run: ClaimedRun, runner: RunnerProcess, lease: Lease) -> None:
@@ -72,11 +72,11 @@ class LiveRun:
         self.started_at = self._tallied_at = time.monotonic()
 
     def active(self) -> list[Member]:
-        """Those that still train, as far as is known."""
+        """The jobs that still train, as far as is known."""
         return [member for member in self.members.values() if member.is_active]
 
     def take_over(self) -> None:
-        """Begin with what earlier runs of the jobs left: their logs and their checkpoints."""
+        """Take over the logs and checkpoints of the jobs' earlier runs."""
         for member in self.members.values():
             if member.job.attempt > 1:
                 earlier = self.lease.insist(
@@ -89,7 +89,7 @@ class LiveRun:
                 self.outbox.add_warning(job_id, "checkpoint_missing", message)
 
     def start(self) -> bool:
-        """Note that the runner has taken the run up; False where somebody was cancelled or paused before."""
+        """Note that the runner has taken the run up; False if a job was cancelled or paused before."""
         self.started_at = self._tallied_at = time.monotonic()
         self.is_started = True
         started = self.lease.insist(lambda: self.store.start_all(self.run.run_id))
@@ -104,7 +104,7 @@ class LiveRun:
         self._tallied_at = now
 
     def read_logs(self, *, to_the_end: bool = False, members: Sequence[Member] | None = None) -> None:
-        """Take what is new in the logs: each job's own, and in all of them what the process printed."""
+        """Read new lines: each job's own log, and what the process printed, which goes into all logs."""
         output = self.output.new_lines(to_the_end=to_the_end)
         for member in self.members.values() if members is None else members:
             for line in output:
@@ -113,7 +113,7 @@ class LiveRun:
             member.directory.cap_log(self.settings.max_log_bytes)
 
     def flush(self) -> None:
-        """Write the records that wait; while the database is away they go on waiting."""
+        """Write the waiting records; while the database is away they stay waiting."""
         written = self.outbox.flush()
         if not written:
             return
@@ -126,7 +126,7 @@ class LiveRun:
                 self.checkpoints.forget_earlier_runs()
 
     def insist_on_flush(self) -> None:
-        """Write all records that wait, as `Lease.insist` does."""
+        """Write all waiting records, retrying as `Lease.insist` does."""
         self.lease.insist(self._flush_all)
 
     def _flush_all(self) -> None:
@@ -135,5 +135,5 @@ class LiveRun:
             raise StoreUnavailableError
 
     def notify(self, job_ids: Iterable[str]) -> None:
-        """Wake those who watch these jobs."""
+        """Notify the clients that watch these jobs."""
         self.around.notifier.notify(*job_ids)

@@ -1,4 +1,4 @@
-"""One job of a run, as its supervisor sees it: its log, its limits, what was asked of it and how it ends."""
+"""One job of a run as its supervisor sees it: log, limits, requests to stop, and how it ends."""
 
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,8 @@ from worker.files import RunDirectory
 from worker.outcome import Crash, StopCause, Verdict, judge
 from worker.protocol import Ended, RunMember
 
-_PERHAPS_BY_COMPANY = frozenset({Reason.OUT_OF_MEMORY, Reason.INTERNAL_ERROR})
-"""What a whole pass may fail of only because it is one."""
+_PERHAPS_BY_COMPANY = frozenset({Reason.OUT_OF_MEMORY, Reason.DISK_FULL, Reason.INTERNAL_ERROR})
+"""Failures that fusion may cause: the job is retried alone."""
 
 
 class Member:
@@ -18,14 +18,14 @@ class Member:
 
     Args:
         job: As it was claimed.
-        directory: Its own, for its log and artifacts.
+        directory: The job's own, for its log and artifacts.
 
     Attributes:
-        cause: Why it was asked to stop or to leave, if it was.
-        leave_by: When its patience with the pass ends, on the monotonic clock.
-        verdict: What becomes of it, once that is known.
-        device_s: Its share of the time that the device was in use.
-        is_saved_apart: Whether it was saved for itself in this run.
+        cause: Why it was asked to stop or to leave the pass, if it was.
+        leave_by: When it is ended if it has not left the pass by then, on the monotonic clock.
+        verdict: How it ends, once that is known.
+        device_s: Its share of the device's time.
+        is_saved_apart: Whether this run saved a checkpoint of this job alone.
         keeps_checkpoint: Whether its group's newest checkpoint was kept for it.
     """
 
@@ -47,22 +47,22 @@ class Member:
 
     @property
     def is_active(self) -> bool:
-        """Whether it still trains, as far as is known."""
+        """Whether the job still trains, as far as is known."""
         return self.verdict is None
 
     @property
     def goes_back(self) -> bool:
-        """Whether it goes back to the queue for what has ended the whole pass."""
+        """Whether the job goes back to the queue because the whole pass ended."""
         return self.verdict is not None and self.verdict.state is JobState.QUEUED and self.leave_by is None
 
     @property
     def used_s(self) -> float:
-        """Device time of all its runs."""
+        """Device time of all the job's runs."""
         earlier: float = self.job.usage["device_s"]
         return earlier + self.device_s
 
     def as_message(self, log: Path, starting_weights: Path | None, starting_model: Path | None = None) -> RunMember:
-        """The job as its runner is told of it."""
+        """The job as it is described to the runner."""
         rungs = (self.job.sweep or {}).get("rungs")
         more: dict[str, Any] = {"rungs": rungs["epochs"], "rung_metric": rungs["metric"]} if rungs else {}
         return RunMember(
@@ -77,17 +77,17 @@ class Member:
         )
 
     def judge(self, end: Ended | Crash, num_jobs: int) -> None:
-        """Decide what becomes of it.
+        """Decide how the job ends.
 
         Args:
-            end: The runner's last word of it, or the runner's death.
-            num_jobs: Of its run, itself included.
+            end: The runner's last message about it, or the runner's death.
+            num_jobs: Jobs in its run, itself included.
         """
         back = self._because_of_company(end, num_jobs) if isinstance(end, Ended) else None
         self.verdict = back or judge(end, self.cause, self.resources)
 
     def _because_of_company(self, ended: Ended, num_jobs: int) -> Verdict | None:
-        """A failure or a limit that the company may be to blame for sends a job back, to train alone."""
+        """Send a job back to train alone if its companions may have caused the failure or the limit."""
         if ended.of_the_pass and ended.reason is not None and num_jobs > 1 and self.cause is None:
             if ended.reason["code"] in _PERHAPS_BY_COMPANY:
                 return sent_back(f"The pass with {num_jobs - 1} other job(s) failed: {ended.reason['message']}")
@@ -103,7 +103,7 @@ class Member:
         return None
 
     def end(self, artifacts: list[ArtifactRow]) -> JobEnd:
-        """How the run ends for it, for the store."""
+        """How the run ends for this job, as the store takes it."""
         assert self.verdict is not None, "only what has been judged ends"
         return JobEnd(
             job_id=self.id,
@@ -120,5 +120,5 @@ class Member:
 
 
 def sent_back(message: str, details: dict[str, Any] | None = None) -> Verdict:
-    """Back to the queue, to train alone: the company was too much."""
+    """Back to the queue, to train alone: together the jobs were too large."""
     return Verdict(JobState.QUEUED, make_reason(Reason.FUSION_LIMIT, message, details=details), alone=True)

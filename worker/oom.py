@@ -1,4 +1,4 @@
-"""Whether the kernel has killed for want of memory: from outside, its SIGKILL looks like anybody's."""
+"""Whether the kernel killed a process for want of memory: its SIGKILL looks like any other."""
 
 from pathlib import Path
 

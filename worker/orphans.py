@@ -1,4 +1,4 @@
-"""Processes that have lost their parent: this process takes its place, so that it learns how runners end."""
+"""Orphaned processes: this process becomes their parent, so that it learns how runners end."""
 
 import ctypes
 import os
@@ -10,16 +10,16 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def adopt_orphans(whether: bool) -> None:
-    """Make this process the parent of every process below it that has lost its own, or no longer."""
+    """Make this process the parent of orphaned descendants, or stop being it."""
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, int(whether), 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
 def collect_orphans(known: Collection[int]) -> None:
-    """Collect those that have ended and that nobody waits for: a zombie each until then.
+    """Collect ended children that nobody waits for, which are zombies until then.
 
     Args:
-        known: Pids of children that somebody waits for. Those in this process's own session were never orphans.
+        known: Pids of children that somebody waits for. Children in this process's own session were never orphans.
     """
     for child in psutil.Process().children():
         try:

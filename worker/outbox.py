@@ -1,4 +1,4 @@
-"""What a run writes to the store: in order, in batches, and kept while the database is away."""
+"""A run's writes to the store: in order, in batches, and kept while the database is away."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ class Outbox:
         self._num_added = 0
         self._saved: Saved | None = None
         self.accepted: Saved | None = None
-        """The newest checkpoint of the whole run that was among what was written last, if one was."""
+        """The newest checkpoint of the whole run in the last write, if there was one."""
 
     def add(self, wrote: Wrote) -> None:
         """Take a record from the runner."""
@@ -44,7 +44,7 @@ class Outbox:
             self._saved = saved
 
     def add_warning(self, job_id: str, code: str, message: str) -> None:
-        """Warn the user of something that the supervisor has seen."""
+        """Add a warning by the supervisor."""
         self._add(job_id, "warning", {"code": code, "message": message}, time.time())
 
     def add_log(self, job_id: str, lines: list[str]) -> None:
@@ -58,10 +58,10 @@ class Outbox:
         self._waiting.setdefault(job_id, []).append(NewRecord(kind, body, at, self._key(kind, body)))
 
     def _key(self, kind: str, body: dict[str, Any]) -> str:
-        """What makes a record the same when it comes again: the first one stays.
+        """The key by which a repeated record is recognized; the store keeps the first.
 
-        A run that goes over the same steps once more measures and warns the same; all else is this run's own, and may
-        come again only where a commit was not heard of.
+        A run that repeats steps repeats their metrics and warnings, so their keys name the step. All other records
+        belong to this run, and repeat only if a commit got no answer.
         """
         match kind:
             case "metrics":
@@ -71,10 +71,10 @@ class Outbox:
         return f"{self._run_id}:{self._num_added}"
 
     def flush(self) -> list[str]:
-        """Write what waits; if the database is away, keep it and try again at a later call.
+        """Write what waits; if the database is away, keep it for a later call.
 
         Returns:
-            The jobs of which anything was written.
+            The jobs for which something was written.
 
         Raises:
             StaleRunError: The run is no longer the current one of one of the jobs.
@@ -83,9 +83,9 @@ class Outbox:
             return []
         try:
             self._store.append_all(self._run_id, self._waiting)
-        except StoreUnavailableError:
+        except StoreUnavailableError as error:
             self._retry_at = time.monotonic() + _RETRY_S
-            _log.warning("the database does not answer; the records wait", num_jobs=len(self._waiting))
+            _log.warning("the database cannot be used; the records wait", num_jobs=len(self._waiting), why=error.outage)
             return []
         written, self._waiting = self._waiting, {}
         self.accepted, self._saved = self._saved, None
@@ -97,10 +97,10 @@ class Outbox:
 
 
 def insist(write: Callable[[], T], until: float) -> T:
-    """Do a write that must not be lost, again and again while the database is away.
+    """Do a write that must not be lost, and repeat it while the database is away.
 
     Args:
-        write: May be done again after a commit that nobody heard of.
+        write: The write; safe to repeat if a commit got no answer.
         until: On the monotonic clock; beyond it the run's lease has passed, and another run may own the job.
 
     Raises:

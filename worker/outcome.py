@@ -1,4 +1,4 @@
-"""How a run ends: one decision, from what the runner said, what it was asked and how it died."""
+"""How a run ends: one decision from the runner's last message, the request to stop, and the exit status."""
 
 import signal
 from dataclasses import dataclass
@@ -21,20 +21,20 @@ class StopCause(StrEnum):
 
     @property
     def saves(self) -> bool:
-        """Whether the run is to go on later, from a checkpoint of this moment."""
+        """Whether the run saves a checkpoint now, to resume later."""
         return self in (StopCause.PAUSE, StopCause.DRAIN)
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What becomes of the job.
+    """What becomes of a job.
 
     Attributes:
         state: A terminal state, or `queued` to be taken up again, unless the user asked for another.
         reason: The job's `state_reason`.
         result: Of a success.
-        last_reason: Of a run that was lost: why the job fails, where this was one loss too many.
-        alone: Whether it is not to train with others again.
+        last_reason: For a lost run: why the job fails if this was one loss too many.
+        alone: Whether the job may no longer train with others.
     """
 
     state: JobState
@@ -46,12 +46,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Crash:
-    """A runner that died without a word.
+    """A runner that died without a last message.
 
     Attributes:
         returncode: As `subprocess` gives it: minus the signal's number, or the exit status.
         log_tail: The last lines of its log.
-        oom_killed: Whether the kernel killed for want of memory meanwhile.
+        oom_killed: Whether the kernel killed a process for want of memory meanwhile.
         started: Whether it had taken the run up.
     """
 
@@ -64,12 +64,12 @@ class Crash:
 def judge(end: Ended | Crash, cause: StopCause | None, resources: dict[str, Any]) -> Verdict:
     """Decide what becomes of the job.
 
-    A run that succeeded before it noticed the request to stop has succeeded; all else that ends after a
-    request ends as the request says.
+    A run that succeeded before it saw the request to stop has succeeded. After a request, every other end is the one
+    that was requested.
 
     Args:
-        end: The runner's last word, or its death.
-        cause: What it was asked to stop for, if it was.
+        end: The runner's last message, or its death.
+        cause: Why it was asked to stop, if it was.
         resources: The spec's, for the messages.
     """
     if isinstance(end, Ended) and end.outcome == "succeeded":
@@ -86,7 +86,7 @@ def judge(end: Ended | Crash, cause: StopCause | None, resources: dict[str, Any]
         return Verdict(JobState.FAILED, _max_memory(resources["max_memory_bytes"]))
     if isinstance(end, Crash) and cause is None:
         return _lost(end)
-    # Paused, drained, or stopped by a signal that was not ours: it goes on later, maybe elsewhere.
+    # Paused, drained, or stopped by a signal from outside: it resumes later, maybe on another worker.
     reason = Reason.PAUSED_BY_USER if cause is StopCause.PAUSE else Reason.WORKER_DRAINED
     return Verdict(JobState.QUEUED, make_reason(reason))
 
@@ -109,12 +109,12 @@ def _max_memory(max_memory_bytes: int) -> dict[str, Any]:
 
 
 def _lost(crash: Crash) -> Verdict:
-    """A runner that was killed may have been unlucky: the job is tried again, and fails only if that repeats itself."""
+    """Retry the job of a killed runner, which may be innocent; it fails only if that happens again and again."""
     how, details = _describe(crash)
     details["log_tail"] = crash.log_tail
     said = f"The runner process {how} {'while it trained' if crash.started else 'before it could train'}."
     reason = make_reason(Reason.WORKER_LOST, said, details=details)
-    if not crash.started or crash.returncode == EXIT_LEASE_LOST:  # no fault of the job's
+    if not crash.started or crash.returncode == EXIT_LEASE_LOST:  # not the job's fault
         last_reason = reason
     elif crash.oom_killed and crash.returncode == -signal.SIGKILL:
         message = f"{said} The machine had run out of memory."

@@ -1,6 +1,6 @@
-"""The runner's ends of its two pipes: what the supervisor commands, and what it is told.
+"""The runner's ends of its two pipes: commands from the supervisor, and events to it.
 
-A runner hears its supervisor on a thread of its own from the moment that it is forked, its warm-up included.
+From the moment that it is forked, a runner reads commands on a thread of its own, also while it warms up.
 """
 
 import logging
@@ -53,18 +53,18 @@ class Commands:
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
 
     def next_work(self) -> Run | Fit:
-        """Wait for the next run, or for the question before it."""
+        """Wait for the next run, or for the `Fit` that precedes it."""
         self._is_idle = True
         work = self._work.get()
         self._is_idle = False
         return work
 
     def accepted_step(self) -> int:
-        """Up to where the store has taken note of checkpoints."""
+        """The newest step whose checkpoint the store has accepted."""
         return self._accepted_step
 
     def should_stop(self) -> bool:
-        """Whether to save a checkpoint and stop. Raises TrainingStopped where none is wanted."""
+        """Whether to save a checkpoint and stop. Raises TrainingStopped to stop without one."""
         stop = self._stop
         if stop is not None and not stop.save:
             raise TrainingStopped("training was stopped")
@@ -75,14 +75,14 @@ class Commands:
         return self._leaving
 
     def wait_for_judgement(self, epoch: int) -> list[str]:
-        """Wait for the answer about a rung: the jobs that do not go on from it."""
+        """Wait for the decision about a rung: the jobs that stop there."""
         while True:
             judged = self._judged.get()
             if judged.epoch == epoch:
                 return judged.fallen
 
     def run_ended(self) -> None:
-        """An idle runner has no lease."""
+        """Forget the lease: an idle runner has none."""
         self._deadline = None
 
     def is_terminated(self) -> bool:
@@ -90,7 +90,7 @@ class Commands:
         return self._terminated
 
     def terminate(self) -> None:
-        """SIGTERM from outside, say a service manager's: give the run back, take no other."""
+        """On a SIGTERM from outside, say a service manager's, give the run back and take no other."""
         if self._is_idle:
             os._exit(0)
         self._terminated = True
@@ -102,18 +102,17 @@ class Commands:
             for line in self._pipe:
                 self._obey(decode(line))
         except Exception:
-            # A runner that hears nothing more would outlive its supervisor.
+            # Otherwise a runner without a reader would outlive its supervisor.
             _log.exception("a command could not be read")
             exit_status = 1
-        # Not sys.exit: the main thread may be deep in native code, and nobody is left to read what it would
-        # say.
+        # Not sys.exit: the main thread may be in native code, and nobody is left to read its messages.
         os._exit(exit_status)
 
     def _obey(self, command: Command | Event) -> None:
         match command:
             case Run() as run:
-                # Cleared here, in the order of the pipe: a stop that came too late for the last run is
-                # not this one's.
+                # Cleared here, in the order of the pipe: a stop that was too late for the last run must not stop this
+                # one.
                 self._stop = None
                 self._leaving = {}
                 self._accepted_step = run.accepted_step
@@ -125,7 +124,7 @@ class Commands:
             case Accepted(step):
                 self._accepted_step = step
             case Leave(job_id, save_to):
-                # A new object: the training thread looks at it while it goes through it.
+                # A new object, because the training thread may be iterating over the old one.
                 self._leaving = {**self._leaving, job_id: None if save_to is None else Path(save_to)}
             case Judged() as judged:
                 self._judged.put(judged)
@@ -145,7 +144,7 @@ class Commands:
 
 
 class Events:
-    """Writes the pipe; records of progress are thinned to what a person can see."""
+    """Writes events to the pipe, and thins out progress to what a person can see."""
 
     def __init__(self, descriptor: int) -> None:
         self._pipe = os.fdopen(descriptor, "wb", buffering=0)
@@ -153,24 +152,24 @@ class Events:
         self._have_saved: set[str] = set()
 
     def send(self, event: Event) -> None:
-        """Write one event, whole: a pipe takes no more at once than it has room for."""
+        """Write one whole event: a single write may take only part of it."""
         line = memoryview(encode(event))
         while line:
             line = line[self._pipe.write(line) or 0 :]
 
     def recorder(self, member: RunMember) -> Callable[[Record], None]:
-        """What a training pass calls with each record of this job."""
+        """Called by the training pass with each record of this job."""
         recorder = self._recorders[member.job_id] = _Recorder(self.send, self._save, member)
         return recorder
 
     def end_records(self, job_id: str) -> None:
-        """Send the newest progress if it was held back: a run ends at 100 %."""
+        """Send the newest progress if it was held back, so that a run ends at 100 %."""
         recorder = self._recorders.pop(job_id, None)
         if recorder is not None:
             recorder.flush_progress()
 
     def _save(self, job_id: str, record: Record) -> None:
-        """Tell of a checkpoint of the pass once the last of its jobs has heard of it."""
+        """Report a checkpoint of the pass once the record of its last job has come."""
         self._have_saved.add(job_id)
         if self._have_saved >= self._recorders.keys():
             self.send(Saved(sorted(self._have_saved), record.body, record.at))
@@ -178,7 +177,7 @@ class Events:
 
 
 class _Recorder:
-    """The records of one job: sent on, and told in its log."""
+    """Sends on the records of one job, and writes them into its log."""
 
     def __init__(self, send: Callable[[Event], None], save: Callable[[str, Record], None], member: RunMember) -> None:
         self._send = send

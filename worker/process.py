@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from worker.forking import RunnerTemplate
 
 TICK_S = 0.1
-"""How long a supervisor waits for an event before it looks after the rest."""
+"""How long a supervisor waits for an event before it does its other work."""
 WARM_UP_TIMEOUT_S = 120.0
-"""From asking for a runner to its first answer. The template may have to import torch before, which takes up to half a
-minute on a loaded machine; one that needs more is stuck."""
+"""From the request for a runner to its first answer. The template may have to import torch first, which takes up to
+half a minute on a loaded machine; a runner that takes longer is stuck."""
 EXIT_UNBORN = os.EX_OSERR
-"""Of a runner that never was: it was given up, or one template after the other died."""
+"""The exit status of a runner that was never born: it was given up, or too many templates died."""
 _MAX_REQUESTS = 3
-"""Where as many templates died before they forked, the node is to blame: the run is lost, and another may try."""
+"""If this many templates die before they fork, the node is to blame: the run is lost, and another worker may try."""
 _READ_BYTES = 1 << 16
 
 
 class RunnerProcess:
-    """One runner, from the moment that it is asked for.
+    """One runner, from the moment that it is requested.
 
-    Nothing is written to it before it says that it was born: until then, another template can fork it as well.
+    Nothing is written to it before it reports its birth: until then another template can still fork it instead.
 
     Args:
         template: What forks it.
@@ -56,25 +56,25 @@ class RunnerProcess:
 
     @property
     def pid(self) -> int | None:
-        """None until it has said that it was born."""
+        """None until it has reported its birth."""
         return self._pid
 
     @property
     def returncode(self) -> int | None:
-        """None while it lives or is yet to be; minus the signal's number if one ended it."""
+        """None while it lives or is not born yet; minus the signal's number if one ended it."""
         if not self._was_born():
             return EXIT_UNBORN if self._closed else None
         return self._collect()
 
     def send(self, command: Command) -> None:
-        """Have a command written, as soon as the runner reads: now, or by a later `receive`. It waits for nobody.
+        """Queue a command and return; it is written as soon as the runner reads, now or by a later `receive`.
 
-        Silently nothing to a runner that is gone, since `returncode` says so.
+        Does nothing if the runner is dead; `returncode` says so.
         """
         if self._pid is not None:
             self._unsent += encode(command)
             self._write()
-        elif isinstance(command, Renew):  # of a lease that it has not heard of yet
+        elif isinstance(command, Renew):  # for a lease that it has not heard of yet
             self._waiting = [_renewed(waiting, command) for waiting in self._waiting]
         else:
             self._waiting.append(command)
@@ -87,11 +87,11 @@ class RunnerProcess:
         return events
 
     def drained(self) -> bool:
-        """Whether it is dead and everything that it said has been read."""
+        """Whether it is dead and all its events have been read."""
         return self._closed and not self._arrived and self.returncode is not None
 
     def wait_ready(self, timeout_s: float) -> bool:
-        """Wait until it has imported everything; false if it died or took longer."""
+        """Wait until it is warm; false if it died or took too long."""
         deadline = time.monotonic() + timeout_s
         while self.versions is None and not self.drained() and time.monotonic() < deadline:
             self.receive(0.1)
@@ -111,7 +111,7 @@ class RunnerProcess:
     def kill(self) -> None:
         """End it and whatever it started, at once, and wait for it.
 
-        One that is not born yet has done nothing, and is given up: should it still come, it finds its pipes closed.
+        A runner that is not born yet is given up: if it is still forked, it finds its pipes closed.
         """
         self._is_given_up = True
         if self._was_born():
@@ -119,7 +119,7 @@ class RunnerProcess:
             return
         self._closed = True
         if time.monotonic() - self._asked_at > WARM_UP_TIMEOUT_S:
-            self._origin.kill()  # it is stuck; who else waits for it asks another
+            self._origin.kill()  # it is stuck; others that wait for it ask another template
 
     def close(self) -> None:
         """Kill it and close the pipes. The pid must not be used afterwards."""
@@ -149,7 +149,7 @@ class RunnerProcess:
         if writable:
             self._write()
         if not readable:
-            # A dead runner's child may still hold the pipe open; nothing of ours comes from it.
+            # A dead runner's child may still hold the pipe open; it sends no events.
             self._closed = self._pid is not None and self._collect() is not None
             return
         chunk = os.read(self._events, _READ_BYTES)
@@ -174,7 +174,7 @@ class RunnerProcess:
         self._write()
 
     def _write(self) -> None:
-        """Write what the pipe has room for."""
+        """Write as much as the pipe has room for."""
         try:
             while self._unsent:
                 del self._unsent[: os.write(self._commands, self._unsent)]
@@ -184,7 +184,7 @@ class RunnerProcess:
             self._unsent.clear()
 
     def _meet_end(self) -> None:
-        """The other end of the pipe is closed: the runner is dead, or the template died before it was born."""
+        """Handle the closed pipe: the runner is dead, or the template died before it forked."""
         if self._pid is not None or self._is_given_up or self._num_requests == _MAX_REQUESTS:
             self._closed = True
             return
@@ -194,7 +194,7 @@ class RunnerProcess:
         os.close(events)
 
     def _collect(self) -> int | None:
-        """How it ended, if it has."""
+        """The exit status, if it has ended."""
         assert self._pid is not None
         with self._lock:
             if self._returncode is None:
@@ -203,10 +203,10 @@ class RunnerProcess:
 
     def _end_session(self) -> None:
         assert self._pid is not None
-        with contextlib.suppress(ProcessLookupError):  # Gone already, with its whole group.
+        with contextlib.suppress(ProcessLookupError):  # It is dead already, with its whole process group.
             os.killpg(self._pid, signal.SIGKILL)
         with self._lock, contextlib.suppress(ChildProcessError):
-            while True:  # What it started is an orphan now, and ours to collect too.
+            while True:  # The processes that it started are orphans now, and this process collects them too.
                 pid, status = os.waitpid(-self._pid, 0)
                 if pid == self._pid:
                     self._returncode = os.waitstatus_to_exitcode(status)
@@ -215,7 +215,7 @@ class RunnerProcess:
 def _exit_status(pid: int) -> int | None:
     try:
         ended, status = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:  # it died at its birth, and was collected before we had read of that
+    except ChildProcessError:  # it died at its birth, and was collected before its birth was read
         return EXIT_UNBORN
     return os.waitstatus_to_exitcode(status) if ended else None
 

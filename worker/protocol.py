@@ -1,4 +1,4 @@
-"""What the supervisor and its runner say to each other: JSON lines over two pipes.
+"""The messages between a supervisor and its runner: JSON lines over two pipes.
 
     supervisor ── Fit, Run, Renew, Accepted, Leave, Judged, Stop ──> runner
     supervisor <── Born, Ready, Fitting, Started, Wrote, Saved, Judging, Ended, Finished ── runner
@@ -20,14 +20,14 @@ class RunMember:
 
     Attributes:
         job_id: Whose records these are.
-        key: What its checkpoints call it: its id, or that of the job that it is a rerun of.
+        key: Its name in checkpoints: its id, or the id of the job that it is a rerun of.
         spec: The resolved spec.
-        directory: Where its artifacts go; exists already.
+        directory: Where its artifacts go; the folder exists.
         log: The file that its log is written to.
         starting_weights: The `model.safetensors` that it starts from; None for fresh weights.
         starting_model: The `model.json` of those weights; None where there is none.
-        rungs: Epochs after which its sweep decides whether it goes on.
-        rung_metric: By which metric.
+        rungs: Epochs after which its sweep decides whether it continues.
+        rung_metric: The metric that decides.
     """
 
     job_id: str
@@ -43,15 +43,15 @@ class RunMember:
 
 @dataclass(frozen=True)
 class Fit:
-    """Say how many members like this one to train in one pass.
+    """Ask how many members like this one to train in one pass.
 
     Attributes:
         spec: The resolved spec.
-        num_members: The most that there could be.
+        num_members: The most that are possible.
         data_dir: The operator's folder of data sets.
-        device: As of a run.
-        num_threads: As of a run.
-        lease_until: As of a run.
+        device: As in `Run`.
+        num_threads: As in `Run`.
+        lease_until: As in `Run`.
     """
 
     spec: dict[str, Any]
@@ -69,15 +69,15 @@ class Run:
     Attributes:
         run_id: The fence; only for the log, a runner writes nothing to the store.
         members: The jobs.
-        companions: Keys of all the jobs that the pass was begun with.
-        output: The file for whatever is printed.
-        checkpoints: The run's own folder of checkpoints, with those of the run before in it.
-        accepted_step: Of the newest one that the store has accepted; 0 for none.
-        max_checkpoint_bytes: What those of one job may take together.
+        companions: Keys of all jobs that the pass began with.
+        output: The file for everything that is printed.
+        checkpoints: The run's own folder of checkpoints, into which those of the previous run were taken.
+        accepted_step: The step of the newest checkpoint that the store has accepted; 0 for none.
+        max_checkpoint_bytes: The most bytes that the checkpoints of one job may take together.
         data_dir: The operator's folder of data sets.
         device: `cpu`, or `cuda:N` for the N-th GPU of this node.
-        num_threads: Pinned, since the number of threads changes the last bits of a sum on the CPU.
-        lease_until: On the node's monotonic clock: the runner exits by itself when this has passed without a `Renew`.
+        num_threads: Fixed, because the number of threads changes the last bits of a sum on the CPU.
+        lease_until: On the node's monotonic clock: without a `Renew`, the runner exits at this time.
     """
 
     run_id: int
@@ -95,25 +95,25 @@ class Run:
 
 @dataclass(frozen=True)
 class Renew:
-    """The lease was renewed. A moment and no length: the message may be read long after it was written."""
+    """The lease was renewed, until a moment; a length would be wrong if the message is read late."""
 
     lease_until: float
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """The store has accepted the checkpoint of this step: those before it may go."""
+    """The store has accepted the checkpoint of this step: earlier ones may be deleted."""
 
     step: int
 
 
 @dataclass(frozen=True)
 class Leave:
-    """Take one job out of the pass; the answer is its `Ended("stopped")`, unless it ends first.
+    """Take one job out of the pass. The answer is `Ended("stopped")`, unless the job ends first.
 
     Attributes:
         job_id: Which.
-        save_to: The folder to save it in before, for itself; None to save nothing.
+        save_to: The folder in which to save this job alone first; None to save nothing.
     """
 
     job_id: str
@@ -122,7 +122,7 @@ class Leave:
 
 @dataclass(frozen=True)
 class Judged:
-    """Of the jobs that have reached a rung, these do not go on."""
+    """The decision about a rung: these jobs stop."""
 
     epoch: int
     fallen: list[str]
@@ -130,10 +130,10 @@ class Judged:
 
 @dataclass(frozen=True)
 class Stop:
-    """Stop the whole pass at the next step; the answers are `Ended("stopped")`, unless a job ends first.
+    """Stop the whole pass at the next step. The answers are `Ended("stopped")`, unless a job ends first.
 
     Attributes:
-        save: Whether to save a checkpoint before.
+        save: Whether to save a checkpoint first.
     """
 
     save: bool
@@ -141,21 +141,21 @@ class Stop:
 
 @dataclass(frozen=True)
 class Born:
-    """There is a runner now, in a session of its own, and the supervisor's process is its parent."""
+    """The runner exists, in a session of its own, and the worker is its parent."""
 
     pid: int
 
 
 @dataclass(frozen=True)
 class Ready:
-    """Everything heavy is imported and a tiny training is behind us."""
+    """The runner is warm: it has imported everything and finished a tiny training."""
 
     versions: dict[str, str]
 
 
 @dataclass(frozen=True)
 class Fitting:
-    """How many members to train in one pass, and what they may take together."""
+    """How many members to train in one pass, and the memory that they may take together."""
 
     size: int
     max_bytes: int
@@ -180,7 +180,7 @@ class Wrote:
 
 @dataclass(frozen=True)
 class Saved:
-    """A checkpoint of the whole pass: one message, since it counts for all of its jobs or for none."""
+    """A checkpoint of the whole pass. One message, because it counts for all of its jobs or for none."""
 
     job_ids: list[str]
     body: dict[str, Any]
@@ -189,7 +189,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class Judging:
-    """These jobs have reached a rung, and wait for the answer; a value that is not finite is None."""
+    """These jobs have reached a rung and wait for the decision; a value that is not finite is None."""
 
     epoch: int
     values: dict[str, float | None]
@@ -201,9 +201,9 @@ class Ended:
 
     Attributes:
         outcome: `succeeded`; `stopped` by request; `halved` by its sweep; `failed` with a reason.
-        result: The job's `result`, of a success.
-        reason: The job's `state_reason`, of a failure; of one that was halved, with the value that it was judged by.
-        of_the_pass: Whether it is the whole pass that failed, and the job perhaps only for the company that it had.
+        result: The job's `result`, after a success.
+        reason: The job's `state_reason`, after a failure; after a halving, with the value that decided.
+        of_the_pass: Whether the whole pass failed, so that a companion may be the cause.
     """
 
     job_id: str
@@ -219,7 +219,7 @@ class Finished:
 
     Attributes:
         clean: Whether this process may be trusted with another run.
-        peak_memory_bytes: Highest resident memory during the run; 0 where the system does not say.
+        peak_memory_bytes: Highest resident memory during the run; 0 if the system does not report it.
     """
 
     clean: bool
@@ -239,13 +239,13 @@ _TYPES: dict[str, type[Command] | type[Event]] = {
 
 
 def encode(message: Command | Event) -> bytes:
-    """One line. NaN is refused: the store's JSON has none, and it is better found here."""
+    """One line. NaN is refused here, because the store's JSON cannot hold it."""
     fields = {"type": type(message).__name__, **asdict(message)}
     return json.dumps(fields, allow_nan=False, separators=(",", ":")).encode() + b"\n"
 
 
 def decode(line: bytes) -> Command | Event:
-    """The message in a line that `encode` made."""
+    """The message in a line of `encode`."""
     fields = json.loads(line)
     kind = _TYPES[fields.pop("type")]
     if kind is Run:

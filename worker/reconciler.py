@@ -1,7 +1,6 @@
-"""What a worker does besides training: its heartbeat, and setting right what was lost. A thread for each.
+"""What a worker does besides training, each on a thread: its heartbeat, and repairing what was lost.
 
-Every worker reconciles and none leads: each step is a compare-and-set in the store, so doing it twice is
-harmless.
+Every worker reconciles and none leads. Each step is a compare-and-set in the store, so repeating it is harmless.
 """
 
 import threading
@@ -20,17 +19,18 @@ from jobs.store import Store
 from worker.archive import archive
 from worker.checkpoints import owners, remove_checkpoints
 from worker.files import remove_run, remove_temporary, run_ids
+from worker.presence import Presence
 
 _log = get_logger(__name__)
 
 
 class Periodic:
-    """Calls something at once and then again and again, on a thread, until it is stopped.
+    """Calls something now and then at intervals, on a thread, until it is stopped.
 
     Args:
         name: The thread's.
         interval_s: From the end of one call to the start of the next.
-        action: A database that is away is logged, and the next call tries again.
+        action: What to call; if the database is away, that is logged and the next call tries again.
     """
 
     def __init__(self, name: str, interval_s: float, action: Callable[[], None]) -> None:
@@ -43,7 +43,7 @@ class Periodic:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop, and wait for a call that is on."""
+        """Stop, and wait for the present call to end."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -52,19 +52,28 @@ class Periodic:
         while True:
             try:
                 self._action()
-            except StoreUnavailableError:
-                _log.warning("the database does not answer", activity=self._thread.name)
+            except StoreUnavailableError as error:
+                _log.warning("the database cannot be used", activity=self._thread.name, why=error.outage)
             except Exception:
-                # A fault of ours must not end the thread: jobs would wait for ever without a word.
+                # A bug of ours must not end the thread: jobs would then wait for ever, and nobody would know.
                 _log.exception("periodic activity failed", activity=self._thread.name)
             if self._stopped.wait(self._interval_s):
                 return
 
 
-def reconcile(store: Store, celery: Celery, notifier: Notifier) -> None:
-    """Free the jobs of runs whose lease has expired, and publish again what is due.
+def bury(store: Store, presence: Presence) -> None:
+    """End the leases of this machine's dead workers now: nothing of theirs runs that might still write."""
+    for worker_id in presence.dead():
+        _log.warning("a worker of this machine is dead", worker_id=worker_id)
+        store.end_leases(worker_id)
+        store.retire_worker(worker_id)
+        presence.forget(worker_id)  # last: where the database is away, the next call tries again
 
-    Redis may have lost every message; the rows say what there is to do.
+
+def reconcile(store: Store, celery: Celery, notifier: Notifier) -> None:
+    """Free the jobs of runs whose lease has expired, and publish the messages that are due.
+
+    Redis may have lost every message; the rows tell what to do.
     """
     for job_id in store.expire_leases():
         _log.warning("the run's lease has expired", job_id=job_id)
@@ -75,9 +84,9 @@ def reconcile(store: Store, celery: Celery, notifier: Notifier) -> None:
 
 
 def wake_idle(store: Store, celery: Celery, capabilities: Capabilities) -> None:
-    """Send an idle worker the hint that it missed, if there is work for it.
+    """Send a hint to an idle worker that has missed one, if there is work for it.
 
-    What is due is published ever more rarely: a worker that comes up after its messages were lost would wait for long.
+    Messages are repeated less and less often, so a worker that starts after they were lost would wait for long.
     """
     job_id = store.waiting_job(capabilities)
     if job_id is not None:
@@ -85,31 +94,32 @@ def wake_idle(store: Store, celery: Celery, capabilities: Capabilities) -> None:
 
 
 def pay_files(store: Store, artifacts: ArtifactStore) -> None:
-    """Give jobs that ended while no worker had them their log and metrics."""
+    """Store log and metrics of jobs that ended while no worker had them."""
     for job in store.owing_files():
         try:
             store.pay_files(job.id, archive(store, artifacts, job.tenant, job.id))
-        except (JobNotFoundError, OSError) as error:  # deleted meanwhile, or there is no room: the others have theirs
+        # the job was deleted meanwhile, or the disk is full: do the others
+        except (JobNotFoundError, OSError) as error:
             _log.warning("could not make the files of a job", job_id=job.id, error=str(error))
 
 
 def tidy(store: Store, artifacts: ArtifactStore, settings: Settings, worker_id: str) -> None:
-    """Delete what nothing refers to any more.
+    """Delete what is no longer needed.
 
     Idempotency keys past their time, files of deleted jobs, checkpoints of jobs that have ended, and the folders of
     runs whose worker was killed, with its temporary files.
 
     Args:
-        store: Says what is referred to.
-        artifacts: Of all jobs.
+        store: Knows what is needed.
+        artifacts: The artifacts of all jobs.
         settings: The worker's.
-        worker_id: Who tidies: it lives, though its row may be gone until its next heartbeat.
+        worker_id: This worker, which is alive even if its row is missing until the next heartbeat.
     """
     store.forget_answers()
     artifacts.delete_unreferenced(store.referenced)
     saved = owners(settings.checkpoints_dir)
-    # A rerun may go on from a job that failed or was cancelled. One that this database does not know may be another's,
-    # or ours once a backup of it is restored.
+    # A rerun may resume from a failed or cancelled job. A job that this database does not know may belong to another
+    # database, or to this one once a backup is restored.
     old = set(owners(settings.checkpoints_dir, min_age_s=settings.keep_checkpoints_s))
     idle = sorted((store.succeeded_owners(saved) | old) - store.needed_owners(saved))
     if idle:
@@ -121,6 +131,6 @@ def tidy(store: Store, artifacts: ArtifactStore, settings: Settings, worker_id: 
 
 
 def beat(store: Store, worker: WorkerInfo, slots: list[Json], *, draining: bool) -> None:
-    """Tell the store that this worker lives; register again where it was taken for lost and forgotten."""
+    """Tell the store that this worker is alive; register again if it was forgotten as lost."""
     if not store.beat_worker(worker.id, slots, draining=draining):
         store.register_worker(worker)

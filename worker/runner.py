@@ -1,8 +1,7 @@
 """The child process that trains, forked from `worker.template` for a supervisor.
 
-It holds no credentials and writes nothing but its run's directory and its pipe. It ends by itself when the
-pipe closes (the supervisor died) or when its lease runs out (the supervisor is stopped, or cut off from the
-database).
+It holds no credentials and writes only to its run's directory and its pipe. It ends by itself when the pipe closes (the
+supervisor died) or when its lease expires (the supervisor is stopped, or cut off from the database).
 """
 
 import logging
@@ -20,9 +19,9 @@ from worker.training import execute, find_fitting, versions, warm_up
 
 
 def main(commands_fd: int, events_fd: int) -> None:
-    """Warm up, say so, and train whatever comes until the pipe closes."""
+    """Warm up, report that, and train each run that comes until the pipe closes."""
     setproctitle.setproctitle("regcore-runner")
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # A core file would hold the user's data.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # A core file would contain the user's data.
     _configure_log()
     commands = Commands(commands_fd)
     signal.signal(signal.SIGTERM, lambda *_: commands.terminate())
@@ -34,7 +33,7 @@ def main(commands_fd: int, events_fd: int) -> None:
         answer = find_fitting(work) if isinstance(work, Fit) else execute(work, commands, events)
         if isinstance(answer, Finished) and commands.is_terminated():
             answer = replace(answer, clean=False)
-        # In this order: the next run may arrive as soon as this one is known to have ended.
+        # In this order: the next run may come as soon as this one is reported to have ended.
         commands.run_ended()
         events.send(answer)
 

@@ -1,4 +1,4 @@
-"""Warm runners: a spare that is ready to train, and the ones that slots keep after a clean run.
+"""Warm runners: one spare that is ready to train, and those that slots keep after a clean run.
 
 A runner needs a tenth of a second to warm up; a job that finds a warm one starts in milliseconds.
 """
@@ -11,16 +11,16 @@ from worker.process import RunnerProcess
 
 MAX_RUNS = 50
 MAX_IDLE_BYTES = 2 << 30
-# A job that has just taken the spare wants the cores now; the next spare can wait for that long.
+# A job that has just taken the spare needs the cores now, so the next spare starts this much later.
 _REFILL_DELAY_S = 5.0
 _log = get_logger(__name__)
 
 
 class WarmRunners:
-    """Hands out a runner for each run and takes back those that may be used again.
+    """Hands out a runner for each run, and takes back those that can be used again.
 
-    A runner that has trained for one tenant is never given to another: whatever it still holds in memory
-    stays there.
+    A runner that has trained for one tenant is never given to another, because its memory may still hold the first
+    one's data.
 
     Args:
         start: Makes a new runner.
@@ -36,7 +36,7 @@ class WarmRunners:
         self.versions: dict[str, str] = {}
 
     def fill(self) -> None:
-        """Start the spare unless there is one. It warms up by itself; nobody waits for it here."""
+        """Start the spare unless there is one, and return while it warms up."""
         with self._lock:
             if self._closed or (self._spare is not None and self._spare.returncode is None):
                 return
@@ -47,8 +47,8 @@ class WarmRunners:
     def take(self, slot: int, tenant: str) -> RunnerProcess:
         """The slot's own runner if it served this tenant last, else the spare, else a new one.
 
-        It may be yet to come, while the template imports torch: what is sent to it waits here, and its supervisor
-        looks after the lease meanwhile.
+        The runner may not exist yet, while the template imports torch. Commands to it wait here, and its supervisor
+        keeps the lease meanwhile.
         """
         runner = self._own(slot, tenant) or self._pop_spare() or self._start()
         runner.tenant = tenant
@@ -56,7 +56,7 @@ class WarmRunners:
         return runner
 
     def give_back(self, slot: int, runner: RunnerProcess, *, clean: bool) -> None:
-        """Keep a runner for the slot's next run, or end it: after 50 runs, or 2 GiB, or anything unclean."""
+        """Keep a runner for the slot's next run, or end it after 50 runs, above 2 GiB, or if its run was not clean."""
         runner.num_runs += 1
         self.versions = runner.versions or self.versions
         worn_out = runner.num_runs >= MAX_RUNS or runner.resident_bytes() > MAX_IDLE_BYTES

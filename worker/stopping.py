@@ -1,4 +1,4 @@
-"""Asking jobs to end: what users, limits and a shutdown want of a run, and what is done where nobody listens."""
+"""Stopping jobs: for users, limits and a shutdown; and killing a runner that does not stop."""
 
 import time
 
@@ -16,7 +16,7 @@ _log = get_logger(__name__)
 
 
 class Stopping:
-    """Takes jobs out of a pass, or stops all of it, and ends what does not stop in time.
+    """Takes jobs out of a pass, or stops the whole pass, and kills what does not stop in time.
 
     Args:
         live: The run.
@@ -28,14 +28,14 @@ class Stopping:
         self._kill_at: float | None = None
 
     def check_requests(self) -> None:
-        """Look whether the worker is shut down, or somebody has asked for the end of a job."""
+        """Check whether the worker shuts down, or a user wants a job to stop."""
         if self._live.around.draining.is_set():
             self._stop_all(StopCause.DRAIN)
         try:
-            # A plain read, unlike a renewal: three a second for each run cost a database nothing.
+            # A plain read, which is cheap for the database even three times a second for each run.
             states = self._live.store.states(self._live.run.run_id)
-        except StoreUnavailableError:
-            _log.warning("the database does not answer; a cancel would be seen later")
+        except StoreUnavailableError as error:
+            _log.warning("the database cannot be used; a cancel would be seen later", why=error.outage)
             return
         for member in self._live.active():
             if states.get(member.id) is JobState.CANCELLING:
@@ -44,7 +44,7 @@ class Stopping:
                 self._stop(member, StopCause.PAUSE)
 
     def check_limits(self) -> None:
-        """Hold each job to its own limits, and the runner to the time that it may take to come up."""
+        """Check each job against its limits, and the runner against the time that it may take to start."""
         running_s = time.monotonic() - self._live.started_at
         resident_bytes = self._live.runner.resident_bytes()
         if not self._live.is_started and running_s > WARM_UP_TIMEOUT_S:
@@ -58,18 +58,18 @@ class Stopping:
                 self._stop(member, StopCause.MAX_RUNTIME)
 
     def let_late_go(self) -> None:
-        """Wait no longer for a job that was asked to leave and does not."""
+        """Stop waiting for jobs that were asked to leave the pass and did not."""
         for member in self._live.active():
             if member.leave_by is not None and time.monotonic() >= member.leave_by:
                 self._let_go(member)
 
     def expect_end(self) -> None:
-        """All jobs have ended, and so has the lease: the runner need only say so."""
+        """Wait for the runner to report the end: all jobs have ended, and with them the lease."""
         if self._kill_at is None:
             self._kill_at = time.monotonic() + self._live.settings.cancel_grace_s
 
     def kill_if_late(self) -> None:
-        """End a runner that does not stop."""
+        """Kill a runner that does not stop."""
         if self._kill_at is not None and time.monotonic() >= self._kill_at:
             was_born = self._live.runner.pid is not None
             self._kill("it did not stop in time" if was_born else "it had not come up yet")
@@ -80,7 +80,7 @@ class Stopping:
         self._live.runner.kill()
 
     def _stop(self, member: Member, cause: StopCause) -> None:
-        """Ask for the end of one job, once; a cancel outranks any other cause, being the user's word."""
+        """Ask for the end of one job, once. A cancel, which the user asked for, replaces any other cause."""
         if member.cause is not None and (cause is not StopCause.CANCEL or member.cause is StopCause.CANCEL):
             return
         has_company = len(self._live.run.jobs) > 1 if cause in _LIMITS else len(self._live.active()) > 1
@@ -91,13 +91,13 @@ class Stopping:
         member.cause = cause
         if cause is StopCause.CANCEL:
             self._live.runner.send(Leave(member.id, None))
-            self._let_go(member)  # it has nothing to save, so nobody needs to wait
+            self._let_go(member)  # it has nothing to save
         else:
             member.leave_by = time.monotonic() + self._live.settings.drain_grace_s
             self._live.runner.send(Leave(member.id, str(self._live.checkpoints.apart(member.id))))
 
     def _let_go(self, member: Member) -> None:
-        """End a member here, whether or not the runner has let go of it."""
+        """End a member here, even if the runner still trains it."""
         self._live.tally()
         member.judge(Ended(member.id, "stopped"), len(self._live.run.jobs))
 
@@ -115,6 +115,7 @@ class Stopping:
         self._live.runner.send(Stop(save=cause.saves))
 
     def _grace_s(self, cause: StopCause) -> float:
-        if cause is StopCause.MAX_MEMORY or self._live.runner.pid is None:  # what is not born yet has nothing to save
+        # a runner that is not born yet has nothing to save
+        if cause is StopCause.MAX_MEMORY or self._live.runner.pid is None:
             return 0.0
         return self._live.settings.drain_grace_s if cause.saves else self._live.settings.cancel_grace_s

@@ -1,8 +1,8 @@
-"""One run, from claimed to ended: the thin parent of a runner process.
+"""One run from its claim to its end: the thin parent of a runner process.
 
-The supervisor never trains. It moves records from the runner to the store, keeps the lease, passes on requests to stop
-and to leave, kills what does not stop in time (`worker.stopping`), and says in one transaction how the run ended for
-each of its jobs (`worker.endings`).
+The supervisor never trains. It moves records from the runner to the store, renews the lease, passes on requests to stop
+or to leave, kills what does not stop in time (`worker.stopping`), and stores in one transaction how the run ended for
+each job (`worker.endings`).
 """
 
 import time
@@ -34,22 +34,22 @@ from worker.protocol import Ended, Event, Finished, Judged, Judging, Run, RunMem
 from worker.stopping import Stopping
 
 _POLL_S = 0.3
-"""Between two looks at logs, limits and requests, and between two writes of records, each a transaction over all jobs.
+"""The time between two checks of logs, limits and requests, and between two writes of records.
 
-With the half second that a runner holds progress back, what the store shows is less than a second old. States and ends
-are written at once."""
+Each write is one transaction for all jobs. A runner holds progress back for up to half a second, so what the store
+shows is less than a second old. States and ends are written at once."""
 _log = get_logger(__name__)
 
 
 class Supervisor:
-    """Sees one run through: one job, or several that train in one pass.
+    """Supervises one run: one job, or several that train in one pass.
 
     Args:
         surroundings: The worker's.
-        run: As it was claimed.
+        run: The run, as it was claimed.
         capabilities: The worker's.
         slot: Where it runs.
-        runner: Warm or warming up, and serving this tenant only.
+        runner: Warm or warming up; it serves this tenant only.
         claimed_at: When the lease began, on the monotonic clock.
     """
 
@@ -79,7 +79,7 @@ class Supervisor:
             Whether the runner may serve again.
 
         Raises:
-            LeaseLostError: The run was taken away meanwhile; the runner is dead.
+            LeaseLostError: The run was given to another worker meanwhile; the runner is dead.
         """
         try:
             self._run = self._companions.gather(self._run)
@@ -108,7 +108,7 @@ class Supervisor:
         return self._live is not None and self._live.is_started
 
     def active_ids(self) -> list[str]:
-        """Ids of the jobs that train here now; asked from other threads."""
+        """Ids of the jobs that train here now; safe to call from other threads."""
         if self._live is None:
             return [job.id for job in self._run.jobs]
         return [member.id for member in list(self._live.members.values()) if member.is_active]
@@ -135,14 +135,14 @@ class Supervisor:
         )
 
     def _message(self, live: LiveRun, member: Member) -> RunMember | None:
-        """What the runner is told of a job; None for one that cannot start."""
+        """A job as the runner gets it; None if it cannot start."""
         source = member.job.resolved_spec.get("init_from")
         files: dict[str, Path] = {}
         if source is not None:
             found = self._starting_files(member.job.tenant, source["job_id"])
             if isinstance(found, dict):
                 files = found
-            # Behind a checkpoint they were trained on long ago; the runner misses them if that cannot be read.
+            # With a checkpoint the starting weights are not needed; the runner fails if it cannot read the checkpoint.
             elif member.job.checkpoint is None:
                 message = f"The weights of {source['job_id']}, to start from, cannot be had. {found}"
                 member.verdict = Verdict(JobState.FAILED, make_reason(Reason.INVALID_DATA, message))
@@ -150,7 +150,7 @@ class Supervisor:
         return member.as_message(member.directory.log_path, files.get("model.safetensors"), files.get("model.json"))
 
     def _starting_files(self, tenant: str, job_id: str) -> dict[str, Path] | JobsError:
-        """A job's weights and their description, or why they cannot be had; read once for all that start there."""
+        """A job's weights and their description, or why they are unavailable; read once for all that start there."""
         if job_id not in self._starts:
             try:
                 rows = self._lease.insist(lambda: self._starting_rows(tenant, job_id))
@@ -164,12 +164,12 @@ class Supervisor:
         return [weights, *(row for row in self._around.store.artifacts(tenant, job_id) if row.name == "model.json")]
 
     def _verified(self, row: ArtifactRow) -> Path:
-        """Read through: altered weights would be trained on without a word."""
-        self._lease.renew_if_due()  # large files take their time
+        """Checked against their hash: otherwise altered weights would be used unnoticed."""
+        self._lease.renew_if_due()  # reading large files takes a while
         return self._around.artifacts.verify(row)
 
     def _watch(self, live: LiveRun, stopping: Stopping, endings: Endings) -> bool:
-        """Move records and look after the run until the runner says that it is over, or dies."""
+        """Move records and watch over the run until the runner reports its end, or dies."""
         poll_at = 0.0
         while True:
             for event in self._runner.receive(TICK_S):
@@ -193,7 +193,7 @@ class Supervisor:
             stopping.kill_if_late()
 
     def _take(self, live: LiveRun, stopping: Stopping, event: Event) -> None:
-        # What is still said of a job that has ended here, say by a cancel, is of no interest.
+        # Ignore late events about a job that has already ended here, say by a cancel.
         awaited = {member.id: member for member in live.active()}
         match event:
             case Started():
@@ -219,7 +219,7 @@ class Supervisor:
         live.flush()
 
     def _judge_rung(self, live: LiveRun, judging: Judging) -> None:
-        """Ask the sweep which of its members go on. The records that it decides by are stored first."""
+        """Ask the sweep which of its members continue. The records that it decides by are stored first."""
         live.insist_on_flush()
         awaited = {member.id for member in live.active()}
         values = {job_id: value for job_id, value in judging.values.items() if job_id in awaited}
@@ -229,7 +229,7 @@ class Supervisor:
         self._runner.send(Judged(judging.epoch, [job_id for job_id, well in goes_on.items() if not well]))
 
     def _judge_crash(self, live: LiveRun) -> None:
-        """The runner died without a word: what becomes of those that it trained."""
+        """Decide what becomes of the jobs of a runner that died without a last message."""
         returncode = self._runner.returncode
         assert returncode is not None, "only a dead runner is drained"
         oom_killed = count_oom_kills() > self._num_oom_kills

@@ -1,12 +1,14 @@
-"""What a hint from the queue does: claim the best job, see it through, and go on while there are more.
+"""What a message from the queue starts: claim the best job, run it to its end, and repeat while there are more.
 
-The message names a job, but the row decides: whoever claims first runs it, and a message that comes twice,
-late or for a job long ended finds nothing to do.
+The message names a job, but the row decides: the first to claim the job runs it, and a message that comes twice, late
+or for an ended job finds nothing to do.
 """
 
+import errno
 import queue
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from celery import Celery
 from structlog.contextvars import bound_contextvars
@@ -23,16 +25,16 @@ from worker.spare import WarmRunners
 from worker.supervisor import Supervisor
 
 _BLIND_S = 1.0
-"""After a run Celery takes up to so long until it asks for messages again: it does not while every slot is taken."""
+"""How long Celery may take after a run to fetch messages again. It fetches none while every slot is taken."""
 _LOOK_EVERY_S = 0.05
 _log = get_logger(__name__)
 
 
 class Claimer:
-    """Claims jobs for free slots and supervises them; called from Celery's threads.
+    """Claims jobs for free slots and supervises them; Celery's threads call it.
 
     Args:
-        worker_id: Who claims.
+        worker_id: This worker.
         surroundings: Shared with every supervisor.
         slots: As many as there are threads.
         runners: Warm processes.
@@ -70,7 +72,7 @@ class Claimer:
         return not self._free.empty()
 
     def work(self) -> None:
-        """Claim and run until there is nothing more for this worker, or it is draining."""
+        """Claim and run jobs until there are no more for this worker, or it is draining."""
         slot = self._free.get()
         look_until = 0.0
         try:
@@ -83,27 +85,27 @@ class Claimer:
                     look_until = time.monotonic() + _BLIND_S if was_clean else 0.0
                 elif not self._one_comes(look_until):
                     break
-        except StoreUnavailableError:
+        except StoreUnavailableError as error:
             # The reconciler publishes the job again once the database is back.
-            _log.warning("the database does not answer; nothing is claimed")
+            _log.warning("the database cannot be used; nothing is claimed", why=error.outage)
         finally:
             self._free.put(slot)
 
     def _one_comes(self, look_until: float) -> bool:
-        """Look for a job that comes while no message would be heard; false once messages are, or on a drain."""
+        """Look for a job in the time in which no message is received; false after that time, or on a drain."""
         while time.monotonic() < look_until and not self._around.draining.wait(_LOOK_EVERY_S):
             if self._around.store.waiting_job(self.capabilities) is not None:
                 return True
         return False
 
     def _run(self, run: ClaimedRun, slot: Slot, claimed_at: float) -> bool:
-        """See a run through; returns whether it left its runner clean."""
+        """Supervise a run to its end; returns whether its runner is clean."""
         for job in run.jobs:
             _log.info("claimed", job_id=job.id, attempt=job.attempt, slot=slot.index, device=slot.device)
         try:
             runner = self._runners.take(slot.index, run.jobs[0].tenant)
         except OSError as error:
-            self._lose(run.run_id, run.jobs, f"No runner could be started: {error}")
+            self._lose(run.run_id, run.jobs, _reason(error, f"No runner could be started: {error}"))
             self._rest()
             return False
         supervisor = Supervisor(self._around, run, self.capabilities, slot, runner, claimed_at)
@@ -114,10 +116,11 @@ class Claimer:
         except LeaseLostError as error:
             _log.warning("the run is no longer ours", error=str(error))
         except Exception as error:
-            # A fault of ours in the supervisor must cost one run, not the worker.
+            # A bug in the supervisor must cost one run, not the worker.
             _log.exception("the supervisor failed")
             runner.kill()
-            self._lose(run.run_id, supervisor.jobs, f"The supervisor failed: {type(error).__name__}: {error}")
+            said = f"The supervisor failed: {type(error).__name__}: {error}"
+            self._lose(run.run_id, supervisor.jobs, _reason(error, said))
         finally:
             del self._busy[slot.index]
             self._runners.give_back(slot.index, runner, clean=clean)
@@ -126,11 +129,10 @@ class Claimer:
         return clean
 
     def _rest(self) -> None:
-        """A node whose runners do not come up must not take every job that waits, one after the other."""
+        """Pause after a runner that did not start: a broken node must not take one waiting job after the other."""
         self._around.draining.wait(self._around.settings.reconcile_interval_s)
 
-    def _lose(self, run_id: int, jobs: Sequence[Job], message: str) -> None:
-        reason = make_reason(Reason.INTERNAL_ERROR, message)
+    def _lose(self, run_id: int, jobs: Sequence[Job], reason: dict[str, Any]) -> None:
         try:
             left = self._around.store.states(run_id)
             ends = [
@@ -140,8 +142,14 @@ class Claimer:
             ]
             self._around.store.settle(run_id, ends)
         except JobsError:
-            # Its lease expires, and the reconciler of any worker takes it from there.
+            # The lease expires, and then the reconciler of any worker frees the jobs.
             _log.exception("could not give the job back")
+
+
+def _reason(error: Exception, message: str) -> dict[str, Any]:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return make_reason(Reason.DISK_FULL, f"The disk of the worker is full: {error.strerror}.")
+    return make_reason(Reason.INTERNAL_ERROR, message)
 
 
 def register_task(celery: Celery, claimer: Claimer) -> None:

@@ -1,7 +1,8 @@
 """The process that runners are forked from: `python -m worker.template REQUESTS_FD`, started by `worker.forking`.
 
-It imports torch and whatever else training asks for, once, and uses none of it: no thread, no GPU and nothing of any
-user's is in it when it forks. A runner then starts in a tenth of a second, and shares the memory of what was imported.
+It imports torch and everything else that training needs, once, and uses none of it: when it forks, it holds no thread,
+no GPU context and no user's data. A runner then starts in a tenth of a second, and shares the memory of the imported
+modules.
 """
 
 import gc
@@ -21,12 +22,12 @@ import setproctitle
 from worker.protocol import Born, encode
 
 _IMPORTS = ("worker.runner", "regcore.artifacts", "sklearn.datasets", "sklearn.model_selection")
-"""What training imports, with what it imports on first use."""
+"""What training imports, at once or on first use."""
 _WATCH_MS = 100
 
 
 def become_runner(requests: socket.socket) -> tuple[int, int]:
-    """Fork a runner for each request; return in each of them, never in the template.
+    """Fork a runner for each request; return only in the runners, never in the template.
 
     Args:
         requests: Each message brings two pipe ends: to read commands from, and to write events to.
@@ -34,7 +35,8 @@ def become_runner(requests: socket.socket) -> tuple[int, int]:
     Returns:
         The runner's two pipe ends.
     """
-    # What is here stays here: a collection in a runner need not look through it, and so copies none of its memory.
+    # Exempt all present objects from garbage collection: a collection in a runner would touch them, and so copy their
+    # memory.
     gc.freeze()
     while True:
         _, descriptors, _, _ = socket.recv_fds(requests, 1, 2)
@@ -46,7 +48,7 @@ def become_runner(requests: socket.socket) -> tuple[int, int]:
             os.setsid()
             try:
                 os.write(events, encode(Born(os.getpid())))
-            except BrokenPipeError:  # it was given up meanwhile
+            except BrokenPipeError:  # the worker has given this runner up
                 os._exit(0)
             return commands, events
         os.close(commands)
@@ -54,7 +56,7 @@ def become_runner(requests: socket.socket) -> tuple[int, int]:
 
 
 def _fork_orphan() -> bool:
-    """Fork a process that the worker adopts, so that the worker learns how it ends; returns whether this is it."""
+    """Fork a process that the worker adopts, so that the worker learns how it ends; returns True in that process."""
     between = os.fork()
     if between != 0:
         os.waitpid(between, 0)
@@ -62,7 +64,7 @@ def _fork_orphan() -> bool:
     between = os.getpid()
     try:
         is_runner = os.fork() == 0
-    except OSError:  # no process to be had now: the worker sees the pipe closed
+    except OSError:  # the system has no room for a process: the worker sees the pipe close
         os._exit(os.EX_OSERR)
     if not is_runner:
         os._exit(0)
@@ -73,12 +75,12 @@ def _fork_orphan() -> bool:
 
 @contextmanager
 def _ending_with(requests: socket.socket) -> Iterator[None]:
-    """End this process as soon as the worker is gone, though it be in the middle of an import."""
+    """End this process as soon as the worker has ended, even during an import."""
     over = threading.Event()
 
     def watch() -> None:
         poller = select.poll()
-        poller.register(requests, 0)  # a hang-up is always told
+        poller.register(requests, 0)  # a hang-up is always reported
         while not over.is_set():
             if poller.poll(_WATCH_MS):
                 os._exit(0)
@@ -89,11 +91,11 @@ def _ending_with(requests: socket.socket) -> Iterator[None]:
         yield
     finally:
         over.set()
-        watcher.join()  # nothing may hold a lock while this process forks
+        watcher.join()  # no other thread may hold a lock while this process forks
 
 
 def main() -> None:
-    """Import everything, then become as many runners as are asked for."""
+    """Import everything, then fork the runners that are requested."""
     setproctitle.setproctitle("regcore-template")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     requests = socket.socket(fileno=int(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""What a runner does with a run: train it, with everything that is said meanwhile in its log.
+"""How a runner trains a run, with everything that is printed meanwhile in its log.
 
 The only module of the worker that imports torch.
 """
@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import torch
 
+from jobs.states import Reason, make_reason
 from regcore import Record, Result, make_plan, parse_spec, train
 from regcore.errors import (
     CheckpointError,
@@ -26,7 +27,7 @@ from regcore.errors import (
     TrainingHalved,
     TrainingStopped,
 )
-from regcore.loop.computing import computing
+from regcore.loop.computing import computing, is_disk_full
 from regcore.loop.control import Control, Rungs
 from regcore.loop.fitting import fitting_size, room_bytes
 from regcore.loop.group import Checkpoints, Newcomer, train_group
@@ -38,19 +39,19 @@ _WARM_UP_SPEC = {
     "data": {"kind": "builtin", "name": "digits"},
     "model": {"kind": "mlp", "hidden": [8]},
     "training": {"epochs": 1, "batch_size": 512},
-    "resources": {"device": "cpu"},  # An idle spare holds no CUDA context.
+    "resources": {"device": "cpu"},  # Not CUDA: an idle spare must hold no context on a GPU.
 }
 _log = logging.getLogger("regcore.runner")
 Outcome = Literal["succeeded", "stopped", "halved", "failed"]
 
 
 def warm_up() -> None:
-    """Train something tiny: whatever is imported or set up on first use is then behind us."""
+    """Train something tiny, so that everything is imported and set up before the first job."""
     train(parse_spec(_WARM_UP_SPEC))
 
 
 def find_fitting(fit: Fit) -> Fitting:
-    """How many members like this one to train in one pass. What cannot be measured trains alone."""
+    """Return how many members like this one to train in one pass: 1 if it cannot be measured."""
     _take_device(fit)
     try:
         plan = make_plan(fit.spec)
@@ -58,7 +59,7 @@ def find_fitting(fit: Fit) -> Fitting:
             size = fitting_size(plan, fit.num_members, data_dir=Path(fit.data_dir))
         return Fitting(size, room_bytes(plan))
     except (TrainingError, SpecError, MemoryError, RuntimeError):
-        # The run itself will meet it again, and say what it is.
+        # The run itself will fail in the same way, and report it.
         _log.exception("no size could be found")
         return Fitting(1, 0)
 
@@ -78,13 +79,13 @@ def execute(run: Run, commands: Commands, events: Events) -> Finished:
 def _take_device(work: Run | Fit) -> None:
     torch.set_num_threads(work.num_threads)
     spec = work.spec if isinstance(work, Fit) else work.members[0].spec
-    # A job that asks for the CPU leaves the GPU of its slot without a context.
+    # A job on the CPU must not make a context on its slot's GPU.
     if work.device != "cpu" and spec["resources"]["device"] != "cpu":
         torch.cuda.set_device(work.device)
 
 
 class _Surroundings(Control):
-    """What the training pass asks, asked of the supervisor."""
+    """Passes the training pass's questions on to the supervisor."""
 
     def __init__(self, run: Run, commands: Commands, events: Events) -> None:
         self._members = {member.key: member for member in run.members}
@@ -112,7 +113,7 @@ class _Surroundings(Control):
 
 
 class _Pass:
-    """One training pass, and what is said of each of its jobs."""
+    """One training pass, and the reports about each of its jobs."""
 
     def __init__(self, run: Run, commands: Commands, events: Events) -> None:
         self._run = run
@@ -122,13 +123,13 @@ class _Pass:
         self._recorders = {member.key: events.recorder(member) for member in run.members}
 
     def run(self) -> bool:
-        """Train, and say how it ended for each job; returns whether this process may serve again."""
+        """Train, and report how each job ended; returns whether this process can be used again."""
         try:
             try:
                 self._train()
             except CheckpointError as error:
-                # The data or the meaning of the spec have changed meanwhile: that costs the steps so far, and not the
-                # job.
+                # The data or the meaning of the spec has changed since the checkpoint: begin anew, instead of failing
+                # the job.
                 message = f"The job begins anew: {error.message}."
                 self._warn("checkpoint_refused", message)
                 shutil.rmtree(self._run.checkpoints)
@@ -141,7 +142,7 @@ class _Pass:
             self._end_all("failed", error.reason())
             return False
         except TrainingError as error:
-            # The user's fault or the machine's, told in a sentence; a traceback would only be in the way.
+            # The fault of the user or the machine, explained in a sentence; a traceback would not help.
             _log.error("%s: %s %s", error.code, error.message, error.remedy)
             self._end_all("failed", error.reason())
             return not isinstance(error, OutOfMemoryError)
@@ -153,13 +154,13 @@ class _Pass:
             self._end_all("failed", exhausted.reason())
             return False
         except SpecError as error:
-            # Accepted by the api, refused here: the two are of different versions.
+            # The api accepted this spec and this process refuses it: their versions differ.
             self._end_all("failed", _internal_error(f"The worker refuses this spec: {error}"))
             return False
         except Exception as error:
             _log.exception("internal error")
             message = f"Unexpected {type(error).__name__} while training: {error}"
-            self._end_all("failed", _internal_error(message))
+            self._end_all("failed", make_reason(Reason.DISK_FULL) if is_disk_full(error) else _internal_error(message))
             return False
         return True
 
@@ -220,13 +221,13 @@ def _internal_error(message: str) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """What a worker says of itself."""
+    """The versions that a worker reports."""
     return {"python": platform.python_version(), "torch": str(torch.__version__)}
 
 
 @contextmanager
 def _output_to(path: Path) -> Iterator[None]:
-    """Point file descriptors 1 and 2 at a file: native code's messages land there as well as Python's."""
+    """Point file descriptors 1 and 2 at a file, so that messages of native code go there too."""
     saved = [os.dup(descriptor) for descriptor in (1, 2)]
     log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -243,7 +244,7 @@ def _output_to(path: Path) -> Iterator[None]:
 
 
 def _reset_peak_memory() -> None:
-    """Let VmHWM start anew, so that a reused runner does not report an earlier job's peak."""
+    """Reset VmHWM, so that a reused runner does not report an earlier job's peak."""
     clear_refs = Path("/proc/self/clear_refs")
     if os.access(clear_refs, os.W_OK):
         clear_refs.write_text("5")

@@ -19,8 +19,8 @@ STREAM = "text/event-stream"
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-# Proxies such as nginx would otherwise gather events before they pass them on.
-_STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no", "Vary": "Accept"}
+# Proxies such as nginx would otherwise gather events before they pass them on, and such as Caddy compress them.
+_STREAM_HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no", "Vary": "Accept"}
 _CONTENT = {
     JSON: {"example": examples.EVENTS},
     STREAM: {"schema": {"type": "string"}, "example": examples.EVENT_STREAM},

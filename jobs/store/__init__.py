@@ -1,11 +1,11 @@
 """The store: the only SQL of the project, one file per concern, all behind one `Store`.
 
-A caller's tenant comes first; what a worker does names its run. Every method changes all in one transaction, but for
-four whose work has no bound, and which go on where they were cut off when they are called again: `expire_leases` has
-one for each run, `cancel_sweep`, `delete_sweep` and `forget_checkpoints` one for some hundreds of members or owners.
-Everybody locks a run before its jobs, and jobs in the order of their ids.
+A user's methods take the tenant first; a worker's name the run. Every method is one transaction, except four whose work
+is unbounded: `expire_leases` has one for each run, `cancel_sweep`, `delete_sweep` and `forget_checkpoints` one for some
+hundreds of members or owners. If one of these is interrupted, calling it again continues the work. Every method locks a
+run before its jobs, and jobs in the order of their ids.
 
-Of users: `submission`, `actions`, `sweeps`, `reading`, `listing`, `sweep_reading`, `principals`. Of workers, in the
+For users: `submission`, `actions`, `sweeps`, `reading`, `listing`, `sweep_reading`, `principals`. For workers, in the
 order of a run's life: `claiming`, `joining`, `runs`, `training`, `rungs`, `endings`; and `recovery`, `workers`.
 """
 

@@ -23,7 +23,7 @@ class Actions(Concern):
     """Cancelling, pausing, resuming and deleting."""
 
     def request_cancel(self, tenant: str, job_id: str, key: IdempotencyKey | None = None) -> Job:
-        """Cancel a job: at once where it has no run, else as soon as its run has seen the request.
+        """Cancel a job: at once if it has no run, else as soon as its run has seen the request.
 
         Asking again is harmless.
 
@@ -35,16 +35,16 @@ class Actions(Concern):
         return self._act(tenant, job_id, key, cancel_job)
 
     def request_pause(self, tenant: str, job_id: str, key: IdempotencyKey | None = None) -> Job:
-        """Pause a job: at once where it has no run, else as soon as its run has saved a checkpoint.
+        """Pause a job: at once if it has no run, else as soon as its run has saved a checkpoint.
 
         Asking again is harmless. Raises as `request_cancel` does, and for a job that is being cancelled.
         """
         return self._act(tenant, job_id, key, _pause)
 
     def resume(self, tenant: str, job_id: str, key: IdempotencyKey | None = None) -> Job:
-        """Put a paused job back into the queue; one that is still pausing goes there once its run has stopped.
+        """Put a paused job back into the queue; a job that is still pausing goes there once its run has stopped.
 
-        One that is not paused needs nothing. Raises as `request_pause` does.
+        Does nothing to a job that is not paused. Raises as `request_pause` does.
         """
         return self._act(tenant, job_id, key, _resume)
 
@@ -52,12 +52,12 @@ class Actions(Concern):
         """Delete a job that has ended, with its log and artifacts.
 
         Returns:
-            The hashes of its artifacts that no other job has: their files may go.
+            The hashes of its artifacts that no other job has: their files may be deleted.
 
         Raises:
             JobNotFoundError: There is none, or it is another tenant's.
-            IllegalActionError: It has not ended, a job that has not ended needs it, or it is a member of a sweep, whose
-                state follows from all its members.
+            IllegalActionError: It has not ended, an unfinished job needs it, or it belongs to a sweep, whose state
+                follows from all its members.
         """
         with self._database.write() as connection:
             job = _lock_owned(connection, tenant, job_id)
@@ -75,7 +75,7 @@ class Actions(Concern):
         with self._database.write() as connection:
             at = read_clock(connection)
             ttl_s = self._options.idempotency_ttl_s
-            # Before the job is looked at: what was once accepted is not refused when it is asked again.
+            # Before the job is read: a repeated request gets the first answer, whatever the job's state is now.
             answer = kept_answer(connection, tenant, key, at - ttl_s) if key else None
             if answer is not None:
                 return job_from_json(answer)
@@ -93,7 +93,7 @@ def _lock_owned(connection: Connection, tenant: str, job_id: str) -> LockedJob:
 
 
 def cancel_job(connection: Connection, job: LockedJob, at: float) -> None:
-    """Cancel a locked job: at once where it has no run.
+    """Cancel a locked job: at once if it has no run.
 
     Raises:
         IllegalActionError: It has already succeeded or failed.
@@ -113,7 +113,7 @@ def _pause(connection: Connection, job: LockedJob, at: float) -> None:
 
 
 def _go(connection: Connection, job: LockedJob, at: float, why: Reason, *states: JobState) -> bool:
-    """Take a job to the first of the states that it may go to; False where it may go to none."""
+    """Move a job to the first of these states that is legal; False if none is."""
     for state in states:
         if is_legal(job.state, state):
             change_state(connection, job, state, at=at, reason=make_reason(why))
@@ -131,6 +131,6 @@ def _resume(connection: Connection, job: LockedJob, at: float) -> None:
 
 
 def _request_resume(connection: Connection, job: LockedJob, *, wanted: bool) -> None:
-    """Say where a job that is pausing goes once its run has stopped."""
+    """Note the state that a pausing job takes once its run has stopped."""
     if job.resume_requested != wanted:
         connection.execute(update(jobs).where(jobs.c.id == job.id).values(resume_requested=wanted))

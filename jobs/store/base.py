@@ -1,4 +1,4 @@
-"""What every concern of the store has: the database, and the few settings that it decides by."""
+"""The base of every part of the store: the database and a few settings."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,13 @@ from jobs.database import Database
 
 @dataclass(frozen=True, slots=True)
 class StoreOptions:
-    """The settings that the store decides by."""
+    """The settings that the store depends on."""
 
     lease_s: float
     max_attempts: int
     reconcile_interval_s: float
     idempotency_ttl_s: float
+    priority_step_s: float
     server_secret: bytes
 
 

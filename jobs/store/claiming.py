@@ -1,4 +1,4 @@
-"""Claiming: which job a worker takes, and who of its group comes along."""
+"""Claiming: which job a worker takes, and which of its group with it."""
 
 from collections.abc import Sequence
 
@@ -13,18 +13,18 @@ from jobs.store.reading import read_jobs
 from jobs.store.runs import new_run
 from jobs.tables import jobs
 
-CLAIM_ORDER = (jobs.c.priority.desc(), jobs.c.created_at, jobs.c.turn, jobs.c.id)
-"""From the job that is claimed first to the last."""
+CLAIM_ORDER = (jobs.c.as_if_created_at, jobs.c.turn, jobs.c.id)
+"""The order in which jobs are claimed: the oldest first, where a higher priority makes a job older."""
 
 
 class Claiming(Concern):
     """Claiming queued jobs."""
 
     def claim(self, worker_id: str, capabilities: Capabilities) -> ClaimedRun | None:
-        """Take the best queued job that the worker can run, highest priority first, then oldest; or None.
+        """Take the first queued job, in the order of the queue, that the worker can run; or None.
 
-        It goes to ``starting``, with a new attempt, run and lease. One that trained with others before comes with all
-        of them that are waiting.
+        The job goes to ``starting``, with a new attempt, run and lease. If it trained in a group, all waiting jobs of
+        the group are claimed with it.
         """
         with self._database.write() as connection:
             at = read_clock(connection)
@@ -64,9 +64,9 @@ def can_run(capabilities: Capabilities) -> ColumnElement[bool]:
 
 
 def _ready(at: float, capabilities: Capabilities) -> tuple[ColumnElement[bool], ...]:
-    """Queued jobs that the worker may claim now: of a group none while a run still has one of its jobs.
+    """Queued jobs that the worker may claim now. Of each group, none while a run still holds one of its jobs.
 
-    A drain gives the jobs of a group back one after the other. A claim in between would tear it apart.
+    A drain returns the jobs of a group one after the other. A claim in between would split the group.
     """
     others = jobs.alias()
     still_trains = exists().where(others.c.group_id == jobs.c.group_id, others.c.run_id.is_not(None))
@@ -75,42 +75,43 @@ def _ready(at: float, capabilities: Capabilities) -> tuple[ColumnElement[bool], 
 
 
 def _lock_best(connection: Connection, at: float, capabilities: Capabilities) -> list[LockedJob]:
-    """Lock the best queued job that the worker can run, with all of its group that wait; none where there is none."""
+    """Lock the best queued job that the worker can run, with the waiting jobs of its group."""
     ready = _ready(at, capabilities)
     while True:
         with connection.begin_nested() as look:
             found = lock_jobs(connection, *ready, order_by=CLAIM_ORDER, limit=1, skip_locked=True)
             if not found or found[0].group_id is None:
                 return found
-            # Let go again: two claims that each hold one job of a group would wait for each other. All lock a group in
-            # the order of ids, and the later one finds nothing left of it.
+            # Release the first lock: two claims that each hold one job of a group would deadlock. All claims lock a
+            # group in the order of ids, and the later claim finds the group taken.
             look.rollback()
         group = lock_jobs(connection, jobs.c.group_id == found[0].group_id)
         waiting = [job for job in group if job.state is JobState.QUEUED]
-        # Looked at once more, now under the locks: another claim may have come and gone since.
+        # Check again under the locks: another claim may have taken the jobs meanwhile.
         if waiting and all(job.run_id is None for job in group):
             return waiting
 
 
 def _part(connection: Connection, group_id: str | None, taken: Sequence[LockedJob]) -> tuple[list[str], bool]:
-    """Part the jobs of a locked group that are taken from those that do not come along, which will go on alone.
+    """Choose the jobs of a locked group that are claimed together; the others leave the group and train alone.
 
-    Who has ended keeps its part in a pass that goes on from a checkpoint. A pass that begins anew begins without it.
+    A pass that resumes from a checkpoint keeps the place of members that have ended. A pass that begins anew starts
+    without them.
 
     Returns:
-        All that the pass was begun with, and whether nobody else may go on from the group's checkpoints.
+        Ids of all jobs that the pass began with, and whether no other job may resume from the group's checkpoints.
     """
     if group_id is None:
         return [], True
     ids = [job.id for job in taken]
     of_group = jobs.c.group_id == group_id
     lives = jobs.c.state.not_in([state.value for state in TERMINAL])
-    begins_anew = taken[0].checkpoint is None  # a checkpoint of the group is one of each of its jobs
+    begins_anew = taken[0].checkpoint is None  # a checkpoint of the group belongs to each of its jobs
     stays = jobs.c.id.in_(ids) if begins_anew else jobs.c.id.in_(ids) | ~lives
     companions = ids
     if not begins_anew:
         companions = list(connection.execute(select(jobs.c.id).where(of_group).order_by(jobs.c.id)).scalars())
     connection.execute(update(jobs).where(of_group, ~stays).values(group_id=None))
-    # One that was cancelled meanwhile too: a rerun may go on from there.
+    # Also if it was cancelled meanwhile: a rerun may resume from there.
     needs_them = (jobs.c.id.not_in(ids), jobs.c.checkpoint["owner"].as_string() == group_id)
     return companions, connection.execute(select(jobs.c.id).where(*needs_them).limit(1)).first() is None

@@ -1,6 +1,6 @@
-"""Where a page of a list ends: the sorted value and the id of its last row, opaque to users.
+"""Cursors: the sorted value and the id of the last row of a page, opaque to users.
 
-A list whose rows may change places meanwhile is as it was at one moment, which its cursors carry too.
+A list whose rows can move meanwhile shows one moment, which its cursors carry too.
 """
 
 import base64
@@ -19,9 +19,9 @@ class Cursor:
     """A place in a list.
 
     Attributes:
-        value: What the list is sorted by, of the last row before it.
-        row_id: That row's id, which decides among equals.
-        as_of: The moment that the list shows; None for one that shows every row as it is.
+        value: The sorted value of the row before this place.
+        row_id: That row's id, which orders equal values.
+        as_of: The moment that the list shows; None for a list that shows the present.
     """
 
     value: Any
@@ -59,7 +59,7 @@ def read_cursor(text: str, sort: str, value_type: type) -> Cursor:
 
 
 def _is_storable(value: str | float) -> bool:
-    """Whether every database has such a value, and agrees with the others on its place."""
+    """Whether every database can hold this value and sorts it alike."""
     if isinstance(value, float):
         return math.isfinite(value)
     return "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)

@@ -1,4 +1,4 @@
-"""How runs end for their jobs: for good, back to the queue, or lost."""
+"""How runs end for their jobs: finished, back in the queue, or lost."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -25,17 +25,17 @@ class Endings(Concern):
     """Ending runs."""
 
     def settle(self, run_id: int, ends: Sequence[JobEnd]) -> dict[str, JobState]:
-        """End a run for some of its jobs, in one transaction: state, reason, result, usage and artifacts of each.
+        """End a run for some of its jobs, in one transaction: store state, reason, result, usage and artifacts of each.
 
-        What a run used is added to what earlier ones did. A job that is given back goes to where a user asked it to go,
-        and fails where it was lost too often.
+        Usage is added to that of earlier runs. A job that is given back takes the state that a user asked for, or fails
+        if it was lost too often.
 
         Returns:
-            The state that each job is then in.
+            The new state of each job.
 
         Raises:
             StaleRunError: The run is not the current one of one of them.
-            IllegalTransitionError: A job cannot go to its state.
+            IllegalTransitionError: A job may not take its new state.
         """
         with self._database.write() as connection:
             locked = lock_fenced(connection, run_id, [end.job_id for end in ends])
@@ -68,7 +68,7 @@ def _settle(connection: Connection, job: LockedJob, end: JobEnd, at: float, max_
 
 
 def _own_checkpoint(job: LockedJob, run_id: int, end: JobEnd) -> Json | None:
-    """What a job has to go on from, once the others of its group go on without it and delete the group's."""
+    """The checkpoint that a job keeps when it leaves its group, which deletes its own as it trains on."""
     if job.checkpoint is None or job.checkpoint["owner"] != job.group_id:
         return job.checkpoint
     return {**job.checkpoint, "owner": job.id, "run_id": run_id} if end.keeps_checkpoint else None
@@ -78,24 +78,24 @@ def _finish(connection: Connection, job: LockedJob, end: JobEnd, at: float, **va
     reason = end.reason
     if end.state is JobState.CANCELLED:
         reason = reason or make_reason(Reason.CANCELLED_BY_USER)
-        if not is_legal(job.state, end.state):  # nobody had asked: its sweep stopped it
+        if not is_legal(job.state, end.state):  # no user asked: its sweep stopped it
             change_state(connection, job, JobState.CANCELLING, at=at, reason=reason)
     if end.state is JobState.SUCCEEDED:
-        values["checkpoint"] = None  # there is nothing to go on to
+        values["checkpoint"] = None  # a finished job is not claimed again
     change_state(connection, job, end.state, at=at, reason=reason, result=end.result, run_id=None, **values)
 
 
 def return_job(
     connection: Connection, job: LockedJob, at: float, *, reason: Json | None, delay_s: float = 0, **values: Any
 ) -> None:
-    """Take a locked job from its run: back to the queue, or to where a user asked it to go."""
+    """Take a locked job from its run: back to the queue, or to the state that a user asked for."""
     values |= {"run_id": None, "resume_requested": False}
     if job.state is JobState.CANCELLING:
         change_state(connection, job, JobState.CANCELLED, at=at, reason=make_reason(Reason.CANCELLED_BY_USER), **values)
     elif job.state is JobState.PAUSING and not job.resume_requested:
         change_state(connection, job, JobState.PAUSED, at=at, reason=make_reason(Reason.PAUSED_BY_USER), **values)
     else:
-        if job.state is JobState.PAUSING:  # and resumed before it had stopped
+        if job.state is JobState.PAUSING:  # paused, and resumed before it had stopped
             reason = None
         change_state(connection, job, JobState.QUEUED, at=at, reason=reason, **due_now(at, delay_s), **values)
 
@@ -110,10 +110,10 @@ def lose_job(
     last_reason: Json,
     **values: Any,
 ) -> None:
-    """Take a locked job from a run that was lost; after ``max_attempts`` in a row without a checkpoint it fails."""
+    """Take a locked job from a lost run; after ``max_attempts`` losses in a row without a checkpoint it fails."""
     num_lost = job.num_lost_attempts + 1
     if job.group_id is not None and num_lost >= min(_MAX_GROUP_LOSSES, max_attempts):
-        # One member may be what ends the process: each goes on alone, and the guilty one is found.
+        # One member may be what kills the process: each continues alone, which finds it.
         details = {**reason["details"], "num_lost_attempts": num_lost}
         reason = make_reason(Reason.FUSION_LIMIT, f"{reason['message']} It goes on alone.", details=details)
         values |= {"alone": True, "group_id": None, "num_lost_attempts": 0}
@@ -130,14 +130,14 @@ def lose_job(
 
 
 def add_artifacts(connection: Connection, job_id: str, rows: Sequence[ArtifactRow]) -> None:
-    """Note the files of a locked job, which then owes none."""
+    """Store the files of a locked job, so that none are missing any more."""
     if rows:
         connection.execute(insert(artifact_table), [{"job_id": job_id, **asdict(row)} for row in rows])
         connection.execute(update(jobs).where(jobs.c.id == job_id).values(owes_files=False))
 
 
 def sum_usage(before: Mapping[str, Any], run: Mapping[str, Any]) -> Json:
-    """What a job has used with one more run."""
+    """A job's usage after one more run."""
     peaks = [usage["peak_memory_bytes"] for usage in (before, run) if usage.get("peak_memory_bytes") is not None]
     return {
         "device_s": round(before.get("device_s", 0.0) + run.get("device_s", 0.0), 3),
@@ -146,7 +146,7 @@ def sum_usage(before: Mapping[str, Any], run: Mapping[str, Any]) -> Json:
 
 
 def _retry_delay_s(num_lost: int) -> float:
-    """Nothing after the first loss, for that is seldom the job's fault; then 1 to 2 s, 2 to 4 s, … with jitter."""
+    """No delay after the first loss, which is seldom the job's fault; then 1 to 2 s, 2 to 4 s, … with jitter."""
     if num_lost < 2:
         return 0.0
     longest_s = min(2.0 ** (num_lost - 1), _MAX_RETRY_DELAY_S)

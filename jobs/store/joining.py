@@ -1,4 +1,4 @@
-"""Joining: queued jobs that train in one pass with a claimed one."""
+"""Joining: adding queued jobs to the pass of a claimed one."""
 
 from collections.abc import Sequence
 
@@ -17,14 +17,14 @@ from jobs.store.runs import lock_fenced
 from jobs.tables import jobs
 
 RUNNER_BYTES = 1_000_000_000
-"""What a runner takes before it has any member: most of it is torch."""
+"""The memory of a runner without members: most of it is torch."""
 
 
 class Joining(Concern):
-    """Putting jobs together."""
+    """Joining jobs."""
 
     def has_companions(self, job_id: str) -> bool:
-        """Say whether any queued job could train in one pass with a claimed one."""
+        """Return whether any queued job could train in one pass with a claimed one."""
         with self._database.read() as connection:
             lead = connection.execute(_LEAD.where(jobs.c.id == job_id)).one_or_none()
             if lead is None or not _is_free(lead):
@@ -33,19 +33,19 @@ class Joining(Concern):
             return connection.execute(query).first() is not None
 
     def join(self, run_id: int, job_id: str, capabilities: Capabilities, limit: int, max_bytes: int) -> ClaimedRun:
-        """Claim queued jobs that may train in one pass with the one job of a run, which then are a group.
+        """Claim queued jobs that may train in one pass with the only job of a run; together they become a group.
 
-        Safe to do twice: a run that has more than the one job is left as it is.
+        Safe to repeat: a run that has more than one job is left as it is.
 
         Args:
             run_id: The fence.
             job_id: Its one job.
             capabilities: Of the worker.
             limit: Most jobs to add.
-            max_bytes: What all members together may take; the limits of each, `resources.max_memory_bytes`, count too.
+            max_bytes: Memory for all members together; each member's `resources.max_memory_bytes` limits it too.
 
         Returns:
-            The whole run, its jobs in the order of their ids: the one job alone where nothing fits.
+            The whole run, its jobs in the order of their ids; only the one job if nothing fits.
 
         Raises:
             StaleRunError: The run is not the job's current one.
@@ -53,7 +53,7 @@ class Joining(Concern):
         with self._database.write() as connection:
             locked = lock_fenced(connection, run_id, [job_id])
             lead = locked[job_id]
-            if len(locked) > 1:  # by an earlier call whose answer was lost
+            if len(locked) > 1:  # joined by an earlier call whose answer was lost
                 return ClaimedRun(run_id, read_jobs(connection, sorted(locked)), lead.group_id, sorted(locked))
             row = connection.execute(_LEAD.where(jobs.c.id == job_id)).one()
             at = read_clock(connection)
@@ -64,7 +64,7 @@ class Joining(Concern):
                 found = _within_memory(connection, lead, found, row.member_bytes, max_bytes)
             group_id = new_id("grp") if found else None
             take(connection, found, run_id, at)
-            # As `claim` has them: the place of a member in its pass decides its last bits.
+            # In the order of `claim`: a member's place in its pass affects its last bits.
             ids = sorted(job.id for job in (lead, *found))
             if group_id is not None:
                 connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(group_id=group_id))
@@ -83,13 +83,13 @@ _LEAD = select(
 
 
 def _is_free(row: AnyRow) -> bool:
-    """Whether a job may begin a group: it has not begun alone, nor with others."""
+    """Whether a job may begin a group: it has not trained yet, alone or with others."""
     has_begun = row.group_id is not None or row.checkpoint is not None or row.num_lost_attempts > 0
     return row.fusion_key is not None and not row.alone and not has_begun
 
 
 def _compatible(lead: AnyRow, at: float) -> tuple[ColumnElement[bool], ...]:
-    """Queued jobs that may begin a group with this one, and that may be taken now."""
+    """Queued jobs that may begin a group with this one, and may be claimed now."""
     return (
         jobs.c.state == JobState.QUEUED.value,
         jobs.c.fusion_key == lead.fusion_key,
@@ -105,7 +105,7 @@ def _compatible(lead: AnyRow, at: float) -> tuple[ColumnElement[bool], ...]:
 def _within_memory(
     connection: Connection, lead: LockedJob, found: Sequence[LockedJob], member_bytes: int, max_bytes: int
 ) -> list[LockedJob]:
-    """As many as fit into the memory that there is, and into what each member allows the whole process."""
+    """As many as fit into the free memory, and into the limit that each member sets for the whole process."""
     ids = [lead.id, *(job.id for job in found)]
     rows = connection.execute(select(jobs.c.id, jobs.c.resolved_spec).where(jobs.c.id.in_(ids)))
     limits = {row.id: row.resolved_spec.get("resources", {}).get("max_memory_bytes") for row in rows}

@@ -1,13 +1,13 @@
 """Listing jobs: filters first, then pages by keyset.
 
-What a list promises: every job that met the filter when its first page was read is on one of its pages, once, unless it
-is deleted meanwhile. Times and names of jobs that have ended never change, so a keyset alone keeps that for most lists.
-Jobs end while somebody turns pages, though, and so move in a list by `finished_at` or leave one by state: such a list
-shows, on all its pages, what met the filter at the moment of its first page. What each row says is as it is.
+The promise: every job that met the filter when the first page was read is on exactly one page, unless it is deleted
+meanwhile. Most orders use values that never change, and there a keyset is enough. But jobs end while somebody turns
+pages, and so move in a list by `finished_at` or leave a list by state. All pages of such a list show which jobs met the
+filter at the moment of the first page; each row shows its job as it is now.
 
-Transactions that are open at that moment may yet bring changes under times from before it. So a job is sorted by what
-is settled, and its place never changes; and it is listed if its state met the filter at any time from there on to the
-moment, which holds whether the first page saw such a transaction or not.
+Transactions that are open at that moment may still write changes with earlier times. So a job is sorted by what was
+settled before they began, and its place never changes. It is listed if its state met the filter at any time between
+then and the moment, so it does not matter whether the first page saw such a transaction.
 """
 
 from collections.abc import Collection, Sequence
@@ -29,7 +29,7 @@ _FAR_FUTURE = 1e12
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """A way to sort: by a column, with a value for NULL, or a keyset would lose rows; ties go by id."""
+    """A sort order: by a column, then by id. NULL gets a value, because a keyset would lose its rows."""
 
     column: ColumnElement[Any]
     descending: bool
@@ -37,14 +37,14 @@ class _Order:
     null_as: Any = None
 
     def key(self, as_of: Moment | None) -> ColumnElement[Any]:
-        """What is sorted by, as it is or as it was."""
+        """The value to sort by, now or at a moment."""
         column = self.column
         if column is jobs.c.finished_at and as_of is not None:
             column = case((column < as_of.settled, column), else_=null())
         return column if self.null_as is None else func.coalesce(column, self.null_as)
 
 
-# A job that has not finished comes last, either way.
+# A job that has not finished comes last in both directions.
 _ORDERS = {
     "created_at": _Order(jobs.c.created_at, False, float),
     "-created_at": _Order(jobs.c.created_at, True, float),
@@ -58,7 +58,7 @@ SORTS = tuple(_ORDERS)
 
 
 def may_move(sort: str, states: Collection[str]) -> bool:
-    """Whether jobs change places in such a list, or leave it, when they change."""
+    """Whether a change of a job can move it in such a list, or out of it."""
     return _ORDERS[sort].column is jobs.c.finished_at or bool(states)
 
 
@@ -104,14 +104,14 @@ class Listing(Concern):
             return self._page(tenant, job_filter, sort, last, last.as_of, limit)
         page = self._page(tenant, job_filter, sort, None, None, limit)
         if page.has_more and needs_moment:
-            # Read again, as all pages that follow will be.
+            # Read the first page again, in the way in which all further pages are read.
             return self._page(tenant, job_filter, sort, None, settle(self._database), limit)
         return page
 
     def _page(
         self, tenant: str, job_filter: JobFilter, sort: str, last: Cursor | None, as_of: Moment | None, limit: int
     ) -> Page[JobSummary]:
-        """The page behind the cursor, of the list as it is or as it was."""
+        """The page after the cursor, of the list now or at a moment."""
         order = _ORDERS[sort]
         key = order.key(as_of)
         conditions = [jobs.c.tenant == tenant, *_conditions(job_filter, as_of)]
@@ -129,7 +129,7 @@ class Listing(Concern):
 def _conditions(wanted: JobFilter, as_of: Moment | None) -> list[ColumnElement[bool]]:
     texts = [wanted.name or "", wanted.sweep_id or "", *(text for label in wanted.labels for text in label)]
     if any("\0" in text for text in texts):
-        return [false()]  # PostgreSQL has no text with NUL, and raises at it
+        return [false()]  # PostgreSQL's text cannot hold NUL, and it raises an error
     conditions: list[ColumnElement[bool]] = []
     if as_of is not None:
         conditions.append(jobs.c.created_at <= as_of.at)
@@ -150,7 +150,7 @@ def _conditions(wanted: JobFilter, as_of: Moment | None) -> list[ColumnElement[b
 
 
 def _is_in(states: Sequence[str], as_of: Moment | None) -> ColumnElement[bool]:
-    """Whether a job is in one of these states; or else, by its log, was at any time from the settled to the moment."""
+    """Whether a job is in one of these states, or by its log was in one between the settled time and the moment."""
     if as_of is None:
         return jobs.c.state.in_(states)
     earlier = records.alias()
@@ -159,7 +159,7 @@ def _is_in(states: Sequence[str], as_of: Moment | None) -> ColumnElement[bool]:
     since = (records.c.seq >= settled_seq, records.c.at <= as_of.at)
     is_one = records.c.body["state"].as_string().in_(states)
     was = exists().where(records.c.job_id == jobs.c.id, records.c.kind == "state", *since, is_one)
-    # What has not changed since needs no look at its log.
+    # The log matters only if the job has changed since.
     return case((jobs.c.updated_at < as_of.settled, jobs.c.state.in_(states)), else_=was)
 
 

@@ -1,7 +1,7 @@
 """A job's log and its state: every change goes through here, under the lock of the job's row.
 
-The lock is what makes sequence numbers appear in order: a reader that has seen record n never meets a later
-commit of a record before n.
+The lock makes records appear in the order of their numbers: after a reader has seen record n, no record before n is
+committed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,12 +28,12 @@ from jobs.states import TERMINAL, JobState, is_legal
 from jobs.tables import jobs, records
 
 _Name = tuple[str, str, str]
-"""Of a record that comes once: its job, kind and key."""
+"""The name of a record that is stored once: its job, kind and key."""
 
 
 @dataclass(slots=True)
 class LockedJob:
-    """What deciding about a job needs, read under its lock and kept up with the changes made since."""
+    """The part of a job that decisions need, read under its lock and updated with each change."""
 
     id: str
     tenant: str
@@ -99,7 +99,7 @@ def lock_jobs(
 
 @dataclass(slots=True)
 class Change:
-    """What is to be written of a locked job: records for its log, and columns of its row."""
+    """Changes to write for a locked job: records for its log, and columns of its row."""
 
     job: LockedJob
     new_records: Sequence[NewRecord] = ()
@@ -115,11 +115,11 @@ def change_state(
     reason: Json | None = None,
     **values: Any,
 ) -> None:
-    """Take a locked job to another state: its row, and a ``state`` record, as one.
+    """Move a locked job to another state: its row and a ``state`` record together.
 
     Args:
         connection: The transaction that holds the job's lock.
-        job: The locked job; brought up to date.
+        job: The locked job; it is updated.
         state: Where to.
         at: The database's time.
         reason: The new ``state_reason``.
@@ -132,7 +132,7 @@ def change_state(
 
 
 def to_state(job: LockedJob, state: JobState, *, at: float, reason: Json | None = None, **values: Any) -> Change:
-    """Return the change that `change_state` writes, to be written with others; the locked job is brought up to date.
+    """Return the change that `change_state` writes, to be written with others; the locked job is updated.
 
     Raises:
         IllegalTransitionError: The table of states forbids it.
@@ -141,7 +141,7 @@ def to_state(job: LockedJob, state: JobState, *, at: float, reason: Json | None 
         raise IllegalTransitionError(job.id, job.state, state)
     if state in TERMINAL:
         values.setdefault("finished_at", at)
-        # Every job that a worker had has its log and metrics: whoever brings none here leaves it to the reconciler.
+        # Every job that a worker had gets log and metrics: if none come with this change, the reconciler makes them.
         values.setdefault("owes_files", job.attempt > 0)
     job.state = state
     job.attempt = values.get("attempt", job.attempt)
@@ -151,7 +151,7 @@ def to_state(job: LockedJob, state: JobState, *, at: float, reason: Json | None 
 
 
 def state_body(state: JobState, attempt: int, reason: Json | None) -> Json:
-    """Return the body of a ``state`` record: the reason's code and message; the job has the rest."""
+    """Return the body of a ``state`` record: the reason's code and message. The job's row has the rest."""
     return {
         "state": state.value,
         "reason": reason["code"] if reason else None,
@@ -161,13 +161,13 @@ def state_body(state: JobState, attempt: int, reason: Json | None) -> Json:
 
 
 def write_changes(connection: Connection, changes: Sequence[Change], *, at: float) -> None:
-    """Write what is new of locked jobs, in a few statements for however many.
+    """Write changes of locked jobs, in a few statements for any number of jobs.
 
-    A record that a job's log has already is dropped; a job of which nothing is new is left as it is.
+    A record that a job's log has already is dropped; a job without changes is left as it is.
 
     Args:
         connection: The transaction that holds the jobs' locks.
-        changes: One for a job; each job is brought up to date.
+        changes: At most one for each job; each job is updated.
         at: The database's time.
     """
     known = _known_names(connection, changes)
@@ -185,21 +185,21 @@ def write_changes(connection: Connection, changes: Sequence[Change], *, at: floa
             updates.setdefault(tuple(values), []).append(values)
     if rows:
         connection.execute(insert(records), rows)
-    # The keys of the values name the columns to set; all of a statement have the same.
+    # The keys name the columns to set, so all rows of one statement have the same keys.
     statement = update(jobs).where(jobs.c.id == bindparam("job")).values(version=jobs.c.version + 1)
     for of_same_columns in updates.values():
         connection.execute(statement, of_same_columns)
 
 
 def _known_names(connection: Connection, changes: Sequence[Change]) -> set[_Name]:
-    """Return those of the new records' names that their jobs' logs have already."""
+    """Return the names of new records that their jobs' logs have already."""
     names = [
         (change.job.id, new.kind, new.key) for change in changes for new in change.new_records if new.key is not None
     ]
     if not names:
         return set()
-    # One parameter for all: an object, for of these both databases have a `json_each`. With `IN` and a list of rows
-    # SQLite would read every record that there is.
+    # One JSON object as the parameter, because both databases have `json_each` for objects. With `IN` and a list of
+    # rows, SQLite would read every record.
     wanted = func.json_each(literal(dict(enumerate(names)), JSON)).table_valued("value")
     columns = (records.c.job_id, records.c.kind, records.c.key)
     same = [column == wanted.c.value.op("->>")(literal_column(str(place))) for place, column in enumerate(columns)]
@@ -207,7 +207,7 @@ def _known_names(connection: Connection, changes: Sequence[Change]) -> set[_Name
 
 
 def _without_known(job_id: str, new_records: Iterable[NewRecord], known: set[_Name]) -> Iterator[NewRecord]:
-    """Yield the first record of each name, which is known from then on; one without a key is always new."""
+    """Yield the first record of each name, and add the name to the known ones; a record without a key is always new."""
     for record in new_records:
         if record.key is not None:
             name = (job_id, record.kind, record.key)

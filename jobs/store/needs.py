@@ -1,7 +1,7 @@
-"""What accepted jobs need of others: it stays until they have ended.
+"""Jobs that accepted jobs need: they cannot be deleted until these have ended.
 
-A job that takes something from another names it in ``NewJob.needs``. Submitting holds the rows that are named, so that
-a delete comes wholly before it, and is seen, or wholly after it, and sees it.
+A job that takes weights or a checkpoint from another names it in ``NewJob.needs``. Submitting locks the named rows, so
+a delete at the same time comes either before it, and the submit fails, or after it, and the delete is refused.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,12 @@ _NUM_NAMED = 3
 
 
 def hold_needs(connection: Connection, new: Sequence[tuple[Job, NewJob]]) -> None:
-    """Note what new jobs of one tenant need, whose rows are stored already, and keep others from deleting it.
+    """Store the needs of one tenant's new jobs, whose rows are stored already, and lock the needed jobs against
+    deletion.
 
     Raises:
-        JobNotFoundError: It is not there, any more, or is another tenant's.
-        IllegalActionError: Its checkpoint, to go on from, is there no more.
+        JobNotFoundError: A needed job was deleted, or is another tenant's.
+        IllegalActionError: The checkpoint to resume from was deleted.
     """
     rows = [{"job_id": job.id, "needed_id": needed} for job, new_job in new for needed in new_job.needs]
     if not rows:
@@ -40,15 +41,15 @@ def hold_needs(connection: Connection, new: Sequence[tuple[Job, NewJob]]) -> Non
 
 
 def refuse_while_needed(connection: Connection, job_ids: Sequence[str] | Select[tuple[str]], what: str) -> None:
-    """Make sure that no job that has not ended needs one of these. Whoever deletes them has locked their rows.
+    """Check that no unfinished job needs one of these. The caller has locked their rows.
 
     Args:
         connection: The transaction.
-        job_ids: What is to be deleted, or a query for it.
-        what: What its user calls it.
+        job_ids: The jobs to delete, or a query for them.
+        what: The word for them in the error.
 
     Raises:
-        IllegalActionError: One does; it is named.
+        IllegalActionError: One does; the error names it.
     """
     users = select(jobs.c.id, jobs.c.state).join(job_needs, job_needs.c.job_id == jobs.c.id).distinct()
     users = users.where(

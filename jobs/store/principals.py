@@ -1,4 +1,4 @@
-"""Keys in the store: who may call."""
+"""Keys in the store, and whom they stand for."""
 
 import hmac
 import logging
@@ -18,15 +18,15 @@ _logger = logging.getLogger(__name__)
 
 
 class Principals(Concern):
-    """Adding keys, and telling who a token stands for."""
+    """Adding keys, and finding the caller of a token."""
 
     def has_keys(self) -> bool:
-        """Say whether there is any key."""
+        """Return whether there is any key."""
         with self._database.read() as connection:
             return connection.execute(select(keys.c.id).limit(1)).first() is not None
 
     def add_first_key(self, token: Token, *, tenant: str, scopes: frozenset[str]) -> bool:
-        """Add a key if there is none yet; False where there was. Of many callers at once, one adds."""
+        """Add a key if there is none; False if there was one. Of many callers at once, one succeeds."""
         with self._database.write() as connection:
             if not self._database.is_sqlite:
                 connection.execute(text("LOCK TABLE keys IN EXCLUSIVE MODE"))
@@ -36,7 +36,7 @@ class Principals(Concern):
             return True
 
     def import_key(self, token: Token, *, tenant: str, scopes: frozenset[str]) -> None:
-        """Add a key that was made elsewhere, or make an already known one's secret this."""
+        """Add a key that was made elsewhere, or replace the secret of a known one."""
         with self._database.write() as connection:
             if not self._database.is_sqlite:
                 connection.execute(text("LOCK TABLE keys IN EXCLUSIVE MODE"))
@@ -46,13 +46,13 @@ class Principals(Concern):
                 self._insert(connection, token, tenant, "bootstrap key", scopes)
 
     def authenticate(self, token_text: str) -> Principal | None:
-        """Return whom a token stands for; None where it is unknown, wrong or expired."""
+        """Return the caller that a token stands for; None if the token is unknown, wrong or expired."""
         token = Token.parse(token_text)
         with self._database.read() as connection:
             at = read_clock(connection)
             query = select(keys).where(keys.c.id == (token.key_id if token else ""))
             row = connection.execute(query).one_or_none()
-        # An unknown key costs the same comparison as a wrong secret.
+        # Compare for an unknown key too, so that it takes as long as a wrong secret.
         given = hash_secret(self._options.server_secret, token or Token("", ""))
         matches = hmac.compare_digest(given, row.secret_hmac if row else "0" * 64)
         if row is None or not matches or (row.expires_at is not None and row.expires_at <= at):
@@ -66,7 +66,7 @@ class Principals(Concern):
             with self._database.write() as connection:
                 connection.execute(update(keys).where(keys.c.id == key_id).values(last_used_at=at))
         except StoreUnavailableError:
-            # The caller is who it says; only the note is lost, and the next call makes it.
+            # The key is valid; only the note of its last use is lost, and the next call writes it.
             _logger.warning("could not note the use of key %s", key_id)
 
     def _insert(self, connection: Connection, token: Token, tenant: str, name: str, scopes: frozenset[str]) -> None:

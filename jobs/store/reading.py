@@ -14,7 +14,7 @@ from jobs.tables import artifacts, jobs, records, runs
 
 _NUM_VALUES_PER_QUERY = 500
 _NUM_SHOWN = 3
-"""Of what there is, where something is asked for that is not there."""
+"""How many existing ids an error about a missing one names."""
 _MAX_SEQ = 2**31 - 1
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class Reading(Concern):
             return read_job(connection, tenant, job_id)
 
     def state(self, tenant: str, job_id: str) -> JobState:
-        """Return a job's state alone: the cheap way to ask whether it has ended.
+        """Return only a job's state: the cheap way to ask whether it has ended.
 
         Raises:
             JobNotFoundError: There is none, or it is another tenant's.
@@ -52,7 +52,7 @@ class Reading(Concern):
         return found
 
     def log_head(self, tenant: str, job_id: str) -> LogHead:
-        """Return how far a job's log reaches, and the state that it has come to.
+        """Return how far a job's log reaches, and the job's state.
 
         Raises:
             JobNotFoundError: There is none, or it is another tenant's.
@@ -115,8 +115,8 @@ class Reading(Concern):
     def succeeded_owners(self, owner_ids: Sequence[str]) -> set[str]:
         """Return those of the ids, of jobs and groups, whose jobs have all succeeded.
 
-        So have those of a dissolved group that no job names any more. A job that this database does not know has not:
-        it may be another's, or ours once a backup of it is restored.
+        A dissolved group that no job names any more counts. An unknown job does not: it may belong to another database,
+        or to this one once a backup is restored.
         """
         with self._database.read() as connection:
             known = _among(connection, jobs.c.id, owner_ids) | {one for one in owner_ids if one.startswith("grp_")}
@@ -129,12 +129,12 @@ class Reading(Concern):
 
 
 def no_such_job(connection: Connection, tenant: str, job_id: str) -> JobNotFoundError:
-    """Return the error of a job that the tenant does not have, with some that it has."""
+    """Return the error for a job that the tenant does not have, naming some that it has."""
     return JobNotFoundError(job_id, newest_ids(connection, jobs, tenant))
 
 
 def newest_ids(connection: Connection, table: Table, tenant: str) -> list[str]:
-    """Return the ids of the tenant's newest few rows, to be named where one is asked for that is not there."""
+    """Return the ids of the tenant's newest few rows, for the error about a missing one."""
     query = select(table.c.id).where(table.c.tenant == tenant).order_by(table.c.created_at.desc(), table.c.id.desc())
     return list(connection.execute(query.limit(_NUM_SHOWN)).scalars())
 
@@ -145,14 +145,14 @@ def _artifacts_of(connection: Connection, job_id: str) -> list[ArtifactRow]:
 
 
 def read_artifact(connection: Connection, job_id: str, name: str) -> ArtifactRow | None:
-    """Return one artifact of a job; None where it has none of that name."""
+    """Return one artifact of a job; None if it has none of that name."""
     query = select(artifacts).where(artifacts.c.job_id == job_id, artifacts.c.name == name)
     row = connection.execute(query).one_or_none()
     return None if row is None else _artifact(row)
 
 
 def read_all_artifacts(connection: Connection, after: tuple[str, str], limit: int) -> list[tuple[str, ArtifactRow]]:
-    """Return the next artifacts behind this one, of all tenants, each with its job's id, in the order of both names."""
+    """Return the next artifacts after this one, of all tenants, each with its job's id, sorted by job id and name."""
     query = select(artifacts).where(tuple_(artifacts.c.job_id, artifacts.c.name) > after)
     rows = connection.execute(query.order_by(artifacts.c.job_id, artifacts.c.name).limit(limit))
     return [(row.job_id, _artifact(row)) for row in rows]
@@ -169,7 +169,7 @@ def read_needed_owners(connection: Connection, owner_ids: Sequence[str]) -> set[
 
 
 def _named(connection: Connection, owner_ids: Sequence[str], condition: ColumnElement[bool]) -> set[str]:
-    """Return those of the owners of checkpoints that a job which meets the condition is, is of, or goes on from."""
+    """Return the owners whose checkpoints a job of this condition uses: its own, its group's, or another job's."""
     columns = (jobs.c.id, jobs.c.group_id, jobs.c.checkpoint["owner"].as_string())
     return set().union(*(_among(connection, column, owner_ids, condition) for column in columns))
 
@@ -177,7 +177,7 @@ def _named(connection: Connection, owner_ids: Sequence[str], condition: ColumnEl
 def _among(
     connection: Connection, column: ColumnElement[T], values: Sequence[T], *conditions: ColumnElement[bool]
 ) -> set[T]:
-    """Return those of the values that a row which meets the conditions has."""
+    """Return the values that occur in rows of these conditions."""
     found: set[T] = set()
     for start in range(0, len(values), _NUM_VALUES_PER_QUERY):
         some = values[start : start + _NUM_VALUES_PER_QUERY]

@@ -1,4 +1,4 @@
-"""What the reconciler asks of the store. Each step is a compare-and-set: doing it twice is harmless."""
+"""The reconciler's part of the store. Each step is a compare-and-set: repeating it is harmless."""
 
 import random
 from collections.abc import Sequence
@@ -34,10 +34,10 @@ class Recovery(Concern):
     """Expired leases, lost messages, and the files of jobs that ended without a worker."""
 
     def expire_leases(self, max_attempts: int | None = None) -> list[str]:
-        """Take the jobs of runs whose lease has expired back to the queue, and return their ids.
+        """Put the jobs of runs whose lease has expired back into the queue, and return their ids.
 
-        A job that was lost ``max_attempts`` times in a row without a checkpoint fails instead; one with a pending
-        cancel is cancelled, one with a pending pause is paused. The old runs' later writes are refused.
+        A job that was lost ``max_attempts`` times in a row without a checkpoint fails instead; a pending cancel or
+        pause takes effect. Later writes of the old runs are refused.
         """
         ceiling = self._options.max_attempts if max_attempts is None else max_attempts
         freed: list[str] = []
@@ -45,10 +45,18 @@ class Recovery(Concern):
             freed += ids
         return freed
 
-    def _expire_one(self, max_attempts: int) -> list[str] | None:
-        """End the first run whose lease has expired, and return its jobs; None where there is none.
+    def end_leases(self, worker_id: str) -> None:
+        """Let the leases of a worker that is dead for certain expire now, for `expire_leases` to find."""
+        with self._database.write() as connection:
+            mine = select(runs.c.id).where(runs.c.worker_id == worker_id, runs.c.ended_at.is_(None))
+            # In the order in which everybody locks them; an update of them all has none of its own.
+            ids = [row.id for row in connection.execute(mine.order_by(runs.c.id).with_for_update())]
+            connection.execute(update(runs).where(runs.c.id.in_(ids)).values(lease_until=runs.c.started_at))
 
-        One in a transaction: the jobs of several cannot be locked in the order in which others lock them.
+    def _expire_one(self, max_attempts: int) -> list[str] | None:
+        """End the first run whose lease has expired, and return its jobs; None if there is no such run.
+
+        One run in each transaction: the jobs of several runs could not be locked in the order that all others use.
         """
         with self._database.write() as connection:
             at = read_clock(connection)
@@ -67,22 +75,22 @@ class Recovery(Concern):
             return [job.id for job in locked]
 
     def owing_files(self, limit: int = 20) -> list[OwingJob]:
-        """Return jobs that ended without a worker to bring their log and metrics, the longest ended first."""
+        """Return jobs that ended without a worker to store their log and metrics, those that ended first come first."""
         query = select(jobs.c.tenant, jobs.c.id).where(jobs.c.owes_files.is_(True)).order_by(jobs.c.finished_at)
         with self._database.read() as connection:
             return [OwingJob(row.tenant, row.id) for row in connection.execute(query.limit(limit))]
 
     def pay_files(self, job_id: str, rows: Sequence[ArtifactRow]) -> None:
-        """Note the files of a job that owes them; nothing where another reconciler was quicker."""
+        """Store the missing files of a job; does nothing if another reconciler was quicker."""
         with self._database.write() as connection:
             if lock_jobs(connection, jobs.c.id == job_id, jobs.c.owes_files.is_(True)):
                 add_artifacts(connection, job_id, rows)
 
     def forget_checkpoints(self, owner_ids: Sequence[str]) -> set[str]:
-        """Take the checkpoints of these jobs and groups from the jobs that ended with them, before they are deleted.
+        """Before checkpoints of these jobs and groups are deleted, remove them from the rows of their ended jobs.
 
         Returns:
-            The ids whose checkpoints may be deleted now: no rerun goes on from one, or will.
+            The ids whose checkpoints may be deleted now: no rerun uses one, or can any more.
         """
         gone: set[str] = set()
         for start in range(0, len(owner_ids), _NUM_OWNERS_PER_QUERY):
@@ -90,7 +98,8 @@ class Recovery(Concern):
         return gone
 
     def _forget_some(self, owner_ids: Sequence[str]) -> set[str]:
-        # Few statements, for no index helps any of them, and a transaction of its own: others write in between.
+        # Few statements, because no index helps them; and a transaction for each part, so that others can write in
+        # between.
         owner = jobs.c.checkpoint["owner"].as_string()
         ended = jobs.c.state.in_([state.value for state in TERMINAL])
         with self._database.write() as connection:
@@ -100,9 +109,9 @@ class Recovery(Concern):
         return gone
 
     def due_jobs(self, limit: int = 100) -> list[str]:
-        """Return queued jobs whose message is due, best first, and put off their next one with backoff.
+        """Return queued jobs whose message is due, best first, and schedule their next message with backoff.
 
-        A job that no live worker can take says ``waiting_for_device``, until one can.
+        A job that no live worker can take gets the reason ``waiting_for_device``, until one can.
         """
         with self._database.write() as connection:
             at = read_clock(connection)

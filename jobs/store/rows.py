@@ -42,7 +42,7 @@ def summary_from_row(row: AnyRow) -> JobSummary:
 
 
 def is_job(job_id: str, tenant: str) -> ColumnElement[bool]:
-    """Return the condition that picks one tenant's job. PostgreSQL has no text with NUL, and raises at it."""
+    """Return the condition for one job of a tenant. PostgreSQL's text cannot hold NUL, and it raises an error."""
     return false() if "\0" in job_id else (jobs.c.id == job_id) & (jobs.c.tenant == tenant)
 
 
@@ -55,17 +55,17 @@ def job_from_row(row: AnyRow, state_records: list[RecordRow]) -> Job:
 
 
 def transition_from_record(record: RecordRow) -> Transition:
-    """Return the step that a ``state`` record tells of."""
+    """Return the transition that a ``state`` record describes."""
     return Transition(JobState(record.body["state"]), record.at, record.body["reason"])
 
 
 def job_to_json(job: Job) -> Json:
-    """Return a job as JSON, to be kept as the answer to an idempotent request."""
+    """Return a job as JSON, to store as the answer to an idempotent request."""
     return asdict(job)
 
 
 def job_from_json(answer: Json) -> Job:
-    """Return the job that `job_to_json` made JSON of."""
+    """Return the job from the JSON of `job_to_json`."""
     transitions = [Transition(JobState(one["state"]), one["at"], one["reason"]) for one in answer["transitions"]]
     return Job(**{**answer, "state": JobState(answer["state"]), "transitions": transitions})
 

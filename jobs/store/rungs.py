@@ -1,4 +1,4 @@
-"""The rungs of a halving: who has reached them, and who goes on. What was once decided stays, whoever asks again."""
+"""The rungs of a halving: which members have reached them, and which continue. A decision is final."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,7 +15,7 @@ from jobs.tables import jobs, runs, sweep_rungs, sweeps
 Values = Collection[float | None]
 Mode = Literal["min", "max"]
 Decide = Callable[[Mapping[str, tuple[Values, bool]], Mapping[str, Values], int, Mode], dict[str, bool]]
-"""Of the candidates decided on earlier and those that arrive, eta and mode: which of the arriving go on."""
+"""From the candidates of earlier decisions, those that arrive, eta and mode: which of the arriving continue."""
 
 
 class SweepRungs(Concern):
@@ -24,16 +24,17 @@ class SweepRungs(Concern):
     def judge_rung(
         self, run_id: int, epoch: int, values: Mapping[str, float | None], decide: Decide
     ) -> dict[str, bool]:
-        """Say which of these jobs of a run go on, and keep it.
+        """Decide which of these jobs of a run continue, and store that.
 
-        Each is judged among those of its own variant, so that every variant has some that are trained to the end. Jobs
-        that differ in their seed alone go on together, or not at all: one that comes later follows.
+        Members compete only within their variant, so that every variant has some that are trained to the end. Jobs that
+        differ only in their seed continue together or stop together: a later one follows the decision.
 
         Args:
             run_id: The fence.
             epoch: The rung.
             values: The metric of each job that has reached it.
-            decide: Which candidates go on. It sees those that arrive in the order of their jobs' making.
+            decide: Chooses the candidates that continue. It gets the arriving ones in the order in which their jobs
+                were created.
 
         Raises:
             StaleRunError: The run is not the current one of one of them.
@@ -41,7 +42,7 @@ class SweepRungs(Concern):
         with self._database.write() as connection:
             mine = (runs.c.id == run_id, runs.c.ended_at.is_(None))
             alive = connection.execute(select(runs.c.id).where(*mine).with_for_update()).first()
-            # The run's row is locked before its jobs': no deadlock with what else a run writes.
+            # The run's row is locked before its jobs': so there is no deadlock with other writes of the run.
             locked = {job.id for job in lock_jobs(connection, jobs.c.run_id == run_id)} if alive else set()
             for job_id in values:
                 if job_id not in locked:
@@ -51,7 +52,8 @@ class SweepRungs(Concern):
             for row in connection.execute(query.order_by(jobs.c.sweep_id, jobs.c.id)):
                 pools[row.sweep_id, row.sweep["variant"]][row.id] = row.sweep
             goes_on: dict[str, bool] = {}
-            for (sweep_id, variant), members in pools.items():  # sweeps in order: they are locked one after another
+            # sweeps in order, because they are locked one after the other
+            for (sweep_id, variant), members in pools.items():
                 goes_on |= _judge(connection, sweep_id, variant, epoch, members, values, decide)
             return goes_on
 
@@ -65,7 +67,7 @@ def _judge(
     values: Mapping[str, float | None],
     decide: Decide,
 ) -> dict[str, bool]:
-    # One decision at a time: two groups that arrive together would not see each other.
+    # One decision at a time: two groups that arrive together would not see each other's values.
     connection.execute(select(sweeps.c.id).where(sweeps.c.id == sweep_id).with_for_update())
     of_variant = sweep_rungs.c.variant.is_not_distinct_from(variant)
     query = select(sweep_rungs).where(sweep_rungs.c.sweep_id == sweep_id, sweep_rungs.c.epoch == epoch, of_variant)

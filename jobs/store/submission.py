@@ -1,4 +1,4 @@
-"""Submitting a job, and answering a repeated request as the first time."""
+"""Submitting a job, and giving a repeated request the first answer again."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,12 +24,12 @@ class Submissions(Concern):
     """Submitting."""
 
     def submit(self, tenant: str, new_job: NewJob, key: IdempotencyKey | None = None) -> Submission:
-        """Store a job, queued and due now, with its first record and its idempotency key, or none of them.
+        """Store a queued job with its first record and its idempotency key, or nothing.
 
         Raises:
             IdempotencyMismatchError: The key was used for another body.
             IdempotencyBusyError: A call with this key has not ended.
-            JobNotFoundError: A job that it needs is not there.
+            JobNotFoundError: A job that it needs does not exist.
         """
         with self._database.write() as connection:
             at = read_clock(connection)
@@ -37,11 +37,11 @@ class Submissions(Concern):
             answer = claim_key(connection, tenant, key, job_to_json(job), at, self._options.idempotency_ttl_s)
             if answer is not None:
                 return Submission(job_from_json(answer), replayed=True)
-            insert_jobs(connection, [(job, new_job)])
+            insert_jobs(connection, [(job, new_job)], self._options.priority_step_s)
         return Submission(job, replayed=False)
 
     def replay(self, tenant: str, key: IdempotencyKey) -> Job | None:
-        """Return the job that an earlier call with this key got, without storing anything.
+        """Return the job that an earlier call with this key created; stores nothing.
 
         Raises:
             IdempotencyMismatchError: The key was used for another body.
@@ -59,7 +59,7 @@ class Submissions(Concern):
             return kept_answer(connection, tenant, key, read_clock(connection) - self._options.idempotency_ttl_s)
 
     def remember(self, tenant: str, key: IdempotencyKey, answer: Json) -> Json:
-        """Keep the answer of a call that stores nothing else; return it, or what a call before was answered.
+        """Store the answer of a call that stores nothing else; return it, or the answer of an earlier call.
 
         Raises:
             IdempotencyMismatchError: The key was used for another body.
@@ -71,7 +71,7 @@ class Submissions(Concern):
         return answer if earlier is None else earlier
 
     def forget_answers(self) -> int:
-        """Delete idempotency keys that are past their time; return how many."""
+        """Delete expired idempotency keys; return how many."""
         with self._database.write() as connection:
             oldest = read_clock(connection) - self._options.idempotency_ttl_s
             return connection.execute(delete(idempotency).where(idempotency.c.created_at < oldest)).rowcount
@@ -80,10 +80,10 @@ class Submissions(Concern):
 def claim_key(
     connection: Connection, tenant: str, key: IdempotencyKey | None, answer: Json, at: float, ttl_s: float
 ) -> Json | None:
-    """Keep the answer under the key; where the key has one already, return that instead.
+    """Store the answer under the key; if the key has one already, return that instead.
 
-    A concurrent call with the same key is waited for, and its answer found; after two seconds this one is
-    refused.
+    A concurrent call with the same key is awaited for up to two seconds, and its answer returned; after that this call
+    is refused.
 
     Raises:
         IdempotencyMismatchError: The key was used for another body.
@@ -131,12 +131,12 @@ def kept_answer(connection: Connection, tenant: str, key: IdempotencyKey, oldest
 
 
 def due_now(at: float, delay_s: float = 0) -> Json:
-    """The columns of a job that enters the queue: to be claimed, and told of, from now on or a little later."""
+    """The columns of a job that enters the queue: when it may be claimed and its message sent."""
     return {"claimable_at": at + delay_s, "publish_at": at + delay_s, "num_publishes": 0}
 
 
 def initial_job(tenant: str, new_job: NewJob, at: float) -> Job:
-    """A new job as it will be stored: queued, with an id of its own."""
+    """A new job as it is stored: queued, with an id."""
     plan = new_job.plan
     progress = {
         "epoch": 0,
@@ -175,13 +175,18 @@ def initial_job(tenant: str, new_job: NewJob, at: float) -> Job:
     )
 
 
-def insert_jobs(connection: Connection, new: Sequence[tuple[Job, NewJob]]) -> None:
-    """Store queued jobs, due now, each with its first record, its labels and what it needs.
+def insert_jobs(connection: Connection, new: Sequence[tuple[Job, NewJob]], priority_step_s: float) -> None:
+    """Store queued jobs, due now, each with its first record, its labels and its needs.
+
+    Args:
+        connection: Of the transaction.
+        new: The jobs.
+        priority_step_s: How much earlier a job would have to come to be claimed as one of the next higher priority is.
 
     Raises:
-        JobNotFoundError: A job that one of them needs is not there.
+        JobNotFoundError: A job that one of them needs does not exist.
     """
-    connection.execute(insert(jobs), [_row(job, new_job) for job, new_job in new])
+    connection.execute(insert(jobs), [_row(job, new_job, priority_step_s) for job, new_job in new])
     first = [
         {"job_id": job.id, "seq": 1, "at": job.created_at, "kind": "state", "body": state_body(job.state, 0, None)}
         for job, _ in new
@@ -193,11 +198,13 @@ def insert_jobs(connection: Connection, new: Sequence[tuple[Job, NewJob]]) -> No
     hold_needs(connection, new)
 
 
-def _row(job: Job, new_job: NewJob) -> Json:
+def _row(job: Job, new_job: NewJob, priority_step_s: float) -> Json:
+    rank = PRIORITIES.index(job.priority)
+    steps_up = rank - PRIORITIES.index("normal")
     resources: dict[str, Any] = job.resolved_spec.get("resources", {})
     row = {column.name: getattr(job, column.name) for column in jobs.c if hasattr(job, column.name)}
     own = {
-        "priority": PRIORITIES.index(job.priority),
+        "priority": rank,
         "device": resources.get("device", "auto"),
         "pool": resources.get("pool"),
         "sweep_id": job.sweep["id"] if job.sweep else None,
@@ -210,6 +217,7 @@ def _row(job: Job, new_job: NewJob) -> Json:
         "group_id": None,
         "alone": False,
         "turn": new_job.turn,
+        "as_if_created_at": job.created_at - steps_up * priority_step_s,
         **due_now(job.created_at),
     }
     return {**row, **own}

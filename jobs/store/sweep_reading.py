@@ -1,4 +1,4 @@
-"""Reading sweeps: one, lists of them, and their members. What a sweep says of its members is as they are now."""
+"""Reading sweeps: one, lists of them, and their members, which are shown in their present state."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -69,7 +69,7 @@ class SweepReading(Concern):
     def sweep_members(
         self, tenant: str, sweep_id: str, metric: str, *, with_results: bool = False
     ) -> list[SweepMember]:
-        """Return a sweep's members in the order of their making, each with this metric.
+        """Return a sweep's members in the order in which they were created, each with this metric.
 
         Raises:
             SweepNotFoundError: There is none, or it is another tenant's.
@@ -91,7 +91,7 @@ def owned_sweep(connection: Connection, tenant: str, sweep_id: str) -> AnyRow:
     Raises:
         SweepNotFoundError: There is none, or it is another tenant's.
     """
-    # PostgreSQL has no text with NUL, and raises at it.
+    # PostgreSQL's text cannot hold NUL, and it raises an error.
     owned = false() if "\0" in sweep_id else (sweeps.c.id == sweep_id) & (sweeps.c.tenant == tenant)
     row = connection.execute(select(sweeps).where(owned)).one_or_none()
     if row is None:
@@ -100,12 +100,12 @@ def owned_sweep(connection: Connection, tenant: str, sweep_id: str) -> AnyRow:
 
 
 def read_sweep(connection: Connection, row: AnyRow) -> Sweep:
-    """Return the sweep of a row, with what its members have come to, as the transaction sees them."""
+    """Return the sweep of a row, with the states of its members as the transaction sees them."""
     return Sweep(**_fields(row, _summed_up(connection, [row.id])[row.id]), spec=row.spec)
 
 
 def _summed_up(connection: Connection, sweep_ids: Sequence[str]) -> dict[str, Json]:
-    """What is known of the members of each sweep, by the sweep's id."""
+    """A summary of the members of each sweep, by the sweep's id."""
     why = jobs.c.state_reason["code"].as_string().label("why")
     query = select(
         jobs.c.sweep_id,
@@ -152,7 +152,7 @@ def _fields(row: AnyRow, members: Json) -> Json:
 
 
 def _last_rungs(connection: Connection, sweep_id: str) -> dict[str, tuple[int, float | None]]:
-    """The last epoch at which each member of a halving was judged, and its metric there."""
+    """The last epoch at which each member of a halving was judged, and its metric then."""
     columns = (sweep_rungs.c.job_id, sweep_rungs.c.epoch, sweep_rungs.c.value)
     query = select(*columns).where(sweep_rungs.c.sweep_id == sweep_id).order_by(sweep_rungs.c.epoch)
     return {row.job_id: (row.epoch, row.value) for row in connection.execute(query)}

@@ -28,19 +28,19 @@ from jobs.tables import artifacts, jobs, sweeps
 
 _ORDER = "-created_at"
 _NUM_MEMBERS_AT_ONCE = 200
-"""A transaction that cancels or deletes more would keep the workers waiting."""
+"""The most members in one transaction: cancelling or deleting more would make the workers wait."""
 
 
 class Sweeps(Concern):
     """Submitting, cancelling and deleting sweeps."""
 
     def submit_sweep(self, tenant: str, new_sweep: NewSweep, key: IdempotencyKey | None = None) -> SweepSubmission:
-        """Store a sweep with all its members, queued and due now, or nothing of it.
+        """Store a sweep with all its members, queued and due now, or nothing.
 
         Raises:
             IdempotencyMismatchError: The key was used for another body.
             IdempotencyBusyError: A call with this key has not ended.
-            JobNotFoundError: A job that a member needs is not there.
+            JobNotFoundError: A job that a member needs does not exist.
         """
         with self._database.write() as connection:
             at = read_clock(connection)
@@ -54,11 +54,11 @@ class Sweeps(Concern):
                 return _replayed(answer)
             row = {column.name: getattr(sweep, column.name) for column in sweeps.c if hasattr(sweep, column.name)}
             connection.execute(insert(sweeps).values(**row, cancel_requested=False))
-            insert_jobs(connection, initial)
+            insert_jobs(connection, initial, self._options.priority_step_s)
         return submission
 
     def replay_sweep(self, tenant: str, key: IdempotencyKey) -> SweepSubmission | None:
-        """Return what an earlier call with this key got, without storing anything.
+        """Return the answer of an earlier call with this key; stores nothing.
 
         Raises:
             IdempotencyMismatchError: The key was used for another body.
@@ -68,12 +68,12 @@ class Sweeps(Concern):
         return None if answer is None else _replayed(answer)
 
     def cancel_sweep(self, tenant: str, sweep_id: str) -> tuple[Sweep, list[str]]:
-        """Cancel every member that has not ended; what has ended stays.
+        """Cancel every member that has not ended.
 
-        Asking again is harmless, and goes on where a call before was cut off.
+        Asking again is harmless, and continues an interrupted call.
 
         Returns:
-            The sweep, and the members that were cancelled now.
+            The sweep, and the members that this call cancelled.
 
         Raises:
             SweepNotFoundError: There is none, or it is another tenant's.
@@ -93,15 +93,15 @@ class Sweeps(Concern):
     def delete_sweep(self, tenant: str, sweep_id: str) -> list[str]:
         """Delete a sweep that has ended, with its members, their logs and artifacts.
 
-        The sweep itself goes last: where a call was cut off, another goes on.
+        The sweep itself is deleted last, so that another call can continue an interrupted one.
 
         Returns:
-            The hashes of the artifacts that no other job has: their files may go.
+            The hashes of the artifacts that no other job has: their files may be deleted.
 
         Raises:
             SweepNotFoundError: There is none, or it is another tenant's.
-            IllegalActionError: It has not ended, or a job that has not ended needs one of its members. One that came to
-                need it while members were being deleted keeps those that are left.
+            IllegalActionError: It has not ended, or an unfinished job needs one of its members. A job that is submitted
+                during the delete keeps the members that are left.
         """
         with self._database.read() as connection:
             sweep = read_sweep(connection, owned_sweep(connection, tenant, sweep_id))
@@ -118,7 +118,7 @@ class Sweeps(Concern):
         return sorted(had - kept)
 
     def _delete_some(self, sweep_id: str) -> set[str] | None:
-        """Delete the next members, and return the hashes of their artifacts; None where there are none left."""
+        """Delete the next members, and return the hashes of their artifacts; None if no members are left."""
         with self._database.write() as connection:
             found = lock_jobs(connection, jobs.c.sweep_id == sweep_id, limit=_NUM_MEMBERS_AT_ONCE)
             if not found:
@@ -131,7 +131,7 @@ class Sweeps(Concern):
             return had
 
     def _cancel_some(self, sweep_id: str) -> list[str]:
-        """Cancel the next members, and return them; none once every one has ended or is about to."""
+        """Cancel the next members, and return them; none if all have ended or are being cancelled."""
         done = [state.value for state in (*TERMINAL, JobState.CANCELLING)]
         with self._database.write() as connection:
             at = read_clock(connection)
@@ -167,7 +167,7 @@ def _initial_member(job: Job) -> SweepMember:
 
 
 def _replayed(answer: Json) -> SweepSubmission:
-    """The submission that was kept as the answer to an idempotent request."""
+    """The submission that was stored as the answer to an idempotent request."""
     sweep = Sweep(**{**answer["sweep"], "state": SweepState(answer["sweep"]["state"])})
     members = [SweepMember(**{**member, "state": JobState(member["state"])}) for member in answer["members"]]
     return SweepSubmission(sweep, replayed=True, members=members)

@@ -1,4 +1,4 @@
-"""What a run writes while it trains: that its jobs have started, and their records."""
+"""A run's writes while it trains: that its jobs have started, and their records."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,14 +11,14 @@ from jobs.store.runs import lock_fenced
 
 
 class Training(Concern):
-    """Writing as a run that trains."""
+    """Writing for a run that trains."""
 
     def start_all(self, run_id: int) -> dict[str, bool]:
-        """Note that the claimed jobs of a run now train.
+        """Mark the claimed jobs of a run as running.
 
         Returns:
-            Of each job of the run whether it does: not one that was cancelled or paused in the meantime. None where the
-            run has ended.
+            For each job of the run whether it is running, which a job that was cancelled or paused meanwhile is not.
+            None if the run has ended.
         """
         with self._database.write() as connection:
             locked = lock_fenced(connection, run_id)
@@ -32,13 +32,13 @@ class Training(Concern):
             return {job.id: job.state is JobState.RUNNING for job in locked.values()}
 
     def append_all(self, run_id: int, new_records: Mapping[str, Sequence[NewRecord]]) -> None:
-        """Append records to the logs of several jobs of a run, in one transaction: all that is new of all, or nothing.
+        """Append records to the logs of several jobs of a run, in one transaction: everything or nothing.
 
-        A record whose kind and key its job's log has already is dropped. The last ``progress`` and ``checkpoint`` of
+        A record whose kind and key are in the job's log already is dropped. The last ``progress`` and ``checkpoint`` of
         each job become the job's.
 
-        A checkpoint is worth something only with all records before it, so it must come after them, here or in an
-        earlier call. Where it is further than any before, the job gets on: its lost attempts are forgiven.
+        A checkpoint is usable only with all records before it, so it must come after them, in this call or a later one.
+        If it is further than any before, the job makes progress, and its lost attempts are reset.
 
         Raises:
             StaleRunError: The run is not the current one of one of the jobs.
@@ -63,7 +63,7 @@ def _appended(run_id: int, job: LockedJob, new_records: Sequence[NewRecord]) -> 
 def _saved(run_id: int, job: LockedJob, saved: Json) -> Json:
     """The columns of a job with a new checkpoint."""
     furthest = -1 if job.checkpoint is None else job.checkpoint["furthest_step"]
-    # A member that was saved apart goes on from there, and no longer with its group.
+    # A member that was saved separately resumes from there, and no longer with its group.
     is_apart = bool(saved.get("apart"))
     owner = job.id if is_apart or job.group_id is None else job.group_id
     key = job.id if job.checkpoint is None else job.checkpoint.get("key", job.id)

@@ -1,4 +1,4 @@
-"""The workers that are there."""
+"""The registry of workers."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ _FORGET_AFTER_S = 86_400.0
 
 
 class Workers(Concern):
-    """The registry of workers: for users, and to tell a job that none can take it. No claim depends on it."""
+    """The registry of workers, for users, and to tell a job that no worker can take it. Claims do not depend on it."""
 
     def register_worker(self, worker: WorkerInfo) -> None:
-        """Add a worker, or bring its row up to date; forget those that were lost a day ago."""
+        """Add a worker, or update its row; delete workers that were lost a day ago."""
         with self._database.write() as connection:
             at = read_clock(connection)
             stale = workers.c.heartbeat_at < at - _FORGET_AFTER_S
@@ -35,7 +35,7 @@ class Workers(Concern):
             connection.execute(insert(workers).values(values))
 
     def beat_worker(self, worker_id: str, slots: Sequence[Json], *, draining: bool = False) -> bool:
-        """Note a worker's heartbeat and what its slots do; False where it must register again."""
+        """Note a worker's heartbeat and the jobs in its slots; False if it must register again."""
         with self._database.write() as connection:
             values = {"heartbeat_at": read_clock(connection), "slots": list(slots), "draining": draining}
             return connection.execute(update(workers).where(workers.c.id == worker_id).values(values)).rowcount == 1
@@ -67,7 +67,7 @@ class Workers(Concern):
 
 
 def live_capabilities(connection: Connection, at: float, lease_s: float) -> list[Capabilities]:
-    """Return what each worker that is neither lost nor draining can do."""
+    """Return the capabilities of each worker that is neither lost nor draining."""
     query = select(workers.c.devices, workers.c.pool).where(
         workers.c.heartbeat_at >= at - lease_s, workers.c.draining.is_(False)
     )

@@ -1,5 +1,5 @@
 """From a spec's `data` to tensors: the table of known sets, loading, splitting, standardising.
 
-Only `catalogue` and the sizes in `split` may be imported where torch and NumPy are absent; nothing here knows
-of models, losses or training.
+Without torch and NumPy only `catalogue` and the sizes in `split` can be imported. Nothing here knows of models, losses
+or training.
 """

@@ -1,4 +1,4 @@
-"""What is known of each built-in data set without opening it: a constant table, free of torch and NumPy.
+"""The facts of each data set, known without opening it: a constant table that needs neither torch nor NumPy.
 
 The api resolves shapes, split sizes and class counts from here; tests hold every line to the real data.
 """
@@ -15,8 +15,8 @@ class DatasetInfo:
         name: As `data.name` in a job spec.
         summary: One sentence for the catalogue.
         kind: `image` rows are (channels, height, width) in [0, 1]; `table` rows are (columns,), unscaled.
-        num_rows: Rows to split from; the official train split's where there is an official test split.
-        num_test_rows: Rows of the official test split; None where the set has none.
+        num_rows: Rows to split; only those of the official train split if there is an official test split.
+        num_test_rows: Rows of the official test split; None if the set has none.
         feature_shape: Shape of one row.
         classes: Class names in label order; None for a regression target.
         columns: Column names of a table; None for images.

@@ -1,6 +1,6 @@
-"""Gzipped IDX files, the format of MNIST and its kin, read where they lie.
+"""Gzipped IDX files, the format of MNIST and similar sets, read in place.
 
-Nothing is unpacked to a disk: who is killed meanwhile leaves nothing behind.
+Nothing is unpacked to disk, so a process that is killed leaves no files behind.
 """
 
 import gzip
@@ -16,10 +16,11 @@ _MAGIC_OF_BYTES = b"\0\0\x08"
 def read_idx(path: Path) -> NDArray[np.uint8]:
     """Read one array of bytes.
 
-    Three bytes of magic and one with the number of axes; the length of each axis, big-endian in four bytes; the bytes.
+    The format: three magic bytes, one byte with the number of axes, each axis's length in four big-endian bytes, the
+    data.
 
     Raises:
-        ValueError: It is of another type, or has more or fewer bytes than its axes say.
+        ValueError: The file is of another type, or its size does not match its axes.
     """
     with gzip.open(path) as packed:
         content = packed.read()

@@ -1,8 +1,7 @@
-"""Raw rows of a data set, as the disk or scikit-learn gives them.
+"""Raw rows of a data set, from disk or from scikit-learn.
 
-A torchvision set lies under the operator's data directory in torchvision's own layout (`FashionMNIST/raw/…`),
-or as gzipped IDX files in a folder that bears its name
-(`fashion-mnist`, as in Debian's `dataset-fashion-mnist`).
+A torchvision set is in the operator's data directory, in torchvision's own layout (`FashionMNIST/raw/…`) or as gzipped
+IDX files in a folder of its name (`fashion-mnist`, as in Debian's `dataset-fashion-mnist`).
 """
 
 import os
@@ -22,6 +21,8 @@ from regcore.errors import InvalidDataError
 
 DATA_DIR_VARIABLE: Final = "REGCORE_DATA_SETS_DIR"
 DOWNLOAD_VARIABLE: Final = "REGCORE_ALLOW_DOWNLOADS"
+_YES: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
+_NO: Final = frozenset({"", "0", "false", "f", "no", "n", "off"})
 DEBIAN_DIR: Final = Path("/usr/share/datasets")
 _MNIST_5K: Final = Path(__file__).with_name("mnist_5k.npz")
 _UNREADABLE: Final = (
@@ -33,7 +34,7 @@ ImageDtype = type[np.float32] | type[np.float64]
 
 
 class DataSource(Protocol):
-    """The part of a spec's `data` that says which set it is."""
+    """The part of a spec's `data` that names the set."""
 
     @property
     def kind(self) -> str: ...
@@ -47,10 +48,9 @@ class RawData:
 
     Attributes:
         info: Its line in the table of known sets.
-        x: Images in [0, 1], float32 or float64 as was asked for, (N, C, H, W); tables as float64 in their own units,
-            (N, columns).
+        x: Images in [0, 1] as float32 or float64, (N, C, H, W); tables as float64 in their own units, (N, columns).
         y: Class labels as int64 or regression targets as float64, (N,).
-        official_test: x and y of the official test split, where the set has one.
+        official_test: x and y of the official test split, if the set has one.
         image_maximum: What raw pixels were divided by; None for tables.
     """
 
@@ -72,8 +72,8 @@ def load(
 
     Args:
         source: The spec's `data`.
-        data_dir: Where torchvision sets lie; by default `REGCORE_DATA_SETS_DIR`, else Debian's folder.
-        image_dtype: What pixels are scaled in.
+        data_dir: The folder of torchvision's sets; by default `REGCORE_DATA_SETS_DIR`, else Debian's folder.
+        image_dtype: The type of the scaled pixels.
         allow_download: Whether torchvision may download; by default what `REGCORE_ALLOW_DOWNLOADS` says.
 
     Raises:
@@ -83,7 +83,7 @@ def load(
         return _load_builtin(BUILTIN[source.name], image_dtype)
     if source.kind == "torchvision" and source.name in TORCHVISION:
         if allow_download is None:
-            allow_download = os.environ.get(DOWNLOAD_VARIABLE, "").lower() in {"1", "true", "yes", "on"}
+            allow_download = _may_download()
         folder = data_dir or Path(os.environ.get(DATA_DIR_VARIABLE) or DEBIAN_DIR)
         return _load_torchvision(TORCHVISION[source.name], folder, image_dtype, allow_download=allow_download)
     raise InvalidDataError(
@@ -91,6 +91,16 @@ def load(
         f"received {source.name!r} of kind {source.kind!r}",
         remedy="Choose one of the sets listed at /v1/builtin-datasets.",
     )
+
+
+def _may_download() -> bool:
+    """What the environment says, in the words that the servers' settings take."""
+    said = os.environ.get(DOWNLOAD_VARIABLE, "").strip().lower()
+    if said not in _YES | _NO:
+        raise InvalidDataError(
+            f"{DOWNLOAD_VARIABLE} must be true or false; received {said!r:.80}", remedy="Correct or unset it."
+        )
+    return said in _YES
 
 
 def _load_builtin(info: DatasetInfo, image_dtype: ImageDtype) -> RawData:
@@ -116,9 +126,9 @@ def _load_builtin(info: DatasetInfo, image_dtype: ImageDtype) -> RawData:
 
 
 def scale_images(pixels: NDArray[Any], image_maximum: float, dtype: ImageDtype) -> NDArray[Any]:
-    """Raw pixels in [0, 1], computed in this dtype: a run and its predictor share this, so that they agree to the bit.
+    """Scale raw pixels to [0, 1] in this dtype. A run and its predictor both call this, so they agree to the bit.
 
-    What a float64 run sees is never rounded to float32.
+    The pixels of a float64 run are never rounded to float32.
     """
     scaled: NDArray[Any] = np.divide(pixels.astype(dtype), dtype(image_maximum), dtype=dtype)
     return scaled
@@ -162,7 +172,7 @@ def _read_part(
 
 
 def _idx_folders(info: DatasetInfo, data_dir: Path) -> list[Path]:
-    """Folders that may hold gzipped IDX files: those named after the set, the data directory included."""
+    """Folders that may hold gzipped IDX files: those named after the set, possibly the data directory itself."""
     if info.feature_shape[0] != 1:
         return []
     dashed = info.name.lower().replace("mnist", "-mnist").removeprefix("-")

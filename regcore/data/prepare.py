@@ -1,4 +1,4 @@
-"""From a spec to the tensors that a run trains on: load, split, fit on train, standardize."""
+"""From a spec to the tensors of a run: load, split, fit the scaling on the train rows, standardize."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +47,7 @@ class Split:
 
     Attributes:
         x: (N, *feature_shape), float32 or float64.
-        y: Class labels as int64 or regression targets in x's dtype, scaled where the run scales them, (N,).
+        y: Class labels as int64, or regression targets in x's dtype, scaled if the run scales them, (N,).
     """
 
     x: torch.Tensor
@@ -59,12 +59,12 @@ class Split:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedData:
-    """The splits of a run, and all that is needed to treat new rows alike; a split without rows is None.
+    """The splits of a run, and everything needed to treat new rows alike; a split without rows is None.
 
     Attributes:
         preprocessing: From raw rows to `x`.
         classes: Class names in label order; None for regression.
-        target_scaling: From raw targets to `y`; None where they are as they were.
+        target_scaling: From raw targets to `y`; None if they are not scaled.
     """
 
     train: Split
@@ -80,13 +80,13 @@ def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device
 
     Args:
         spec: A job spec (resolved or not).
-        data_dir: Where torchvision sets lie.
+        data_dir: The folder of torchvision's sets.
         device: Where the tensors go.
 
     Raises:
         InvalidDataError: The data cannot be read.
     """
-    # bfloat16 is for the arithmetic of the model; the rows keep float32.
+    # bfloat16 is for the model's arithmetic; the rows stay float32.
     is_double = spec.training.precision == "float64"
     dtype = torch.float64 if is_double else torch.float32
     raw = load(spec.data, data_dir, image_dtype=np.float64 if is_double else np.float32)

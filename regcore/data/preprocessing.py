@@ -1,4 +1,4 @@
-"""What is done to raw rows before the model sees them: fitted on the train rows, kept in `model.json`."""
+"""The preprocessing of raw rows: fitted on the train rows, kept in `model.json`."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _ROUNDING: Final = 2
-"""Values that lie within so many epsilons of their size differ by rounding alone."""
+"""Values that are within this many epsilons of each other, relative to their size, differ only by rounding."""
 
 Numbers = TypeVar("Numbers", NDArray[Any], "Tensor")
 
@@ -26,8 +26,8 @@ class Preprocessing:
         feature_shape: Shape of one row.
         columns: Column names of a table, in order.
         image_maximum: What raw pixels are divided by.
-        mean: Of the train rows: one for each column of a table or channel of images; None: not standardized.
-        std: Alike, population form; 1 where a column is constant.
+        mean: Means of the train rows, one for each column of a table or channel of images; None if not standardized.
+        std: Standard deviations, population form; 1 for a constant column.
     """
 
     kind: Literal["image", "table"]
@@ -81,29 +81,29 @@ class TargetScaling:
 
     Attributes:
         mean: Of the train rows' targets, in their own unit.
-        scale: Their standard deviation, population form; 1 where they are constant, or it is too small for a float.
+        scale: Their standard deviation, population form; 1 if they are constant, or it is too small for a float.
     """
 
     mean: float
     scale: float
 
     def scaled(self, targets: NDArray[np.float64]) -> NDArray[np.float64]:
-        """As the model is trained on them."""
+        """Targets as the model is trained on them."""
         standardized: NDArray[np.float64] = (targets - self.mean) / self.scale
         return standardized
 
     def undone(self, outputs: Numbers) -> Numbers:
-        """What the model says, or scaled targets, in the target's own unit; an array or a tensor."""
+        """Outputs of the model, or scaled targets, in the target's own unit; an array or a tensor."""
         return outputs * self.scale + self.mean
 
     @property
     def loss_unit(self) -> float:
-        """What a loss of scaled targets is multiplied by to be one of the target's own unit.
+        """The factor from a loss of scaled targets to one in the target's own unit.
 
         It is scale² for each of them: `mse` and `half_mse` are squares, and `huber` with δ of the scaled unit is
         scale² times smaller than `huber` with δ · scale of the target's own.
         """
-        return self.scale * self.scale  # infinite where ** would raise
+        return self.scale * self.scale  # gives infinity, where ** would raise
 
 
 def fit_target_scaling(train_y: NDArray[np.float64]) -> TargetScaling:
@@ -131,12 +131,12 @@ def fit_preprocessing(
 
 
 def _mean_and_scale(values: NDArray[Any], axes: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation over some axes; a scale of 1 where the values are constant, up to rounding.
+    """Mean and standard deviation over some axes; a scale of 1 if the values are constant up to rounding.
 
-    Whether they are is read from the largest and the smallest value. A computed deviation cannot tell: sums of equal
-    numbers round, and the more there are the more they do. For the same reason values are summed from the first one
-    on, and not from 0: what lies far from 0 then loses no digits. And they are summed as parts of the largest, since
-    the squares of very large or small ones are infinite or 0; by a power of two, which changes no digit of the others.
+    They are constant if the largest and the smallest value agree. A computed deviation cannot tell, because sums of
+    equal numbers round. Therefore the first value is subtracted before summing, so that values far from 0 lose no
+    digits. And values are divided by the size of the largest, because the squares of very large or small ones are
+    infinite or 0; by a power of two, which changes no digits.
     """
     largest, smallest = values.max(axis=axes), values.min(axis=axes)
     sizes = np.maximum(np.abs(largest), np.abs(smallest))
@@ -146,6 +146,6 @@ def _mean_and_scale(values: NDArray[Any], axes: tuple[int, ...]) -> tuple[NDArra
     deviations = parts - origin
     means = np.ldexp(origin.reshape(exponents.shape) + deviations.mean(axis=axes), exponents)
     scales = np.ldexp(deviations.std(axis=axes), exponents)
-    # Of halves, since the whole range may be infinite.
+    # The difference of halves, because the whole range may be infinite.
     is_constant = largest / 2 - smallest / 2 <= _ROUNDING / 2 * np.finfo(values.dtype).eps * sizes
     return means, np.where(is_constant | (scales == 0), 1.0, scales)

@@ -1,7 +1,7 @@
 """Train, validation and test rows: how many (pure Python, for the plan) and which (seeded, stratified).
 
-The test rows are taken first, then the validation rows from what remains. An official test split is used as
-it is, unless the spec asks for a fraction; then the official test rows are left alone.
+The test rows are drawn first, then the validation rows from the rest. An official test split is used as it is. If the
+spec asks for a fraction instead, the official test rows are not used.
 """
 
 import math
@@ -95,7 +95,8 @@ def _draw(
     stratify = None
     if np.issubdtype(labels.dtype, np.integer):
         counts = np.unique(labels, return_counts=True)[1]
-        # With fewer rows on one side than classes no share can be kept; scikit-learn refuses, we draw freely.
+        # With fewer rows on one side than classes, shares cannot be kept: scikit-learn refuses, and we draw without
+        # them.
         if counts.min() >= 2 and min(num_drawn, len(rows) - num_drawn) >= len(counts):
             stratify = labels
     stay, drawn = train_test_split(rows, test_size=num_drawn, random_state=seed, stratify=stratify)

@@ -1,7 +1,7 @@
-"""Layers: one file each, its spec fields, its shapes without torch, and its stacked computation with it.
+"""Layers: one file each, with its spec fields, its shapes (without torch) and its stacked computation (with torch).
 
-Lives here: what a model is a list of. Does not live here: short forms of such lists (`regcore.spec.model`) and
-what regularizers insert (`regcore.regularizers`).
+Lives here: the items of a model's list. Does not live here: short forms of such lists (`regcore.spec.model`) and the
+layers that regularizers insert (`regcore.regularizers`).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = [
 
 
 def complete(layers: Sequence[AnyLayer], input_shape: Shape, num_outputs: int) -> list[AnyLayer]:
-    """Fill in what a user may leave out: the output's `features`, and a `flatten` before a linear that needs one."""
+    """Fill in what users may omit: the output's `features`, and a `flatten` before a linear that needs one."""
     completed: list[AnyLayer] = []
     shape = input_shape
     for position, layer in enumerate(layers):
@@ -59,7 +59,7 @@ def label_layers(layers: Sequence[AnyLayer]) -> list[str]:
     """Each layer's label: the name it was given, `head` for the output layer, else its kind and ordinal (`linear1`)."""
     ordinals: dict[str, int] = {}
     labels: list[str] = []
-    # Layers without parameters may follow, such as a dropout of the outputs.
+    # Layers without parameters may follow the output layer, such as a dropout.
     output = max((position for position, layer in enumerate(layers) if isinstance(layer, Linear)), default=None)
     for position, layer in enumerate(layers):
         if position == output:

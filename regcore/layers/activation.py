@@ -39,7 +39,7 @@ class Activation(Layer):
 
     @property
     def given_label(self) -> None:
-        """None: an activation's `name` says which function it is."""
+        """None: an activation's `name` is its function, not a label."""
 
     def module(self, input_shape: Shape) -> nn.Module:
         from torch import nn

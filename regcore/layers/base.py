@@ -1,4 +1,4 @@
-"""What every layer is: it knows without torch its output shape and its parameters, and with torch how to compute."""
+"""The base of layers. Shapes and parameters are known without torch; the computation needs it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Layer(Fusible):
 
     kind: str
     name: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")
-    """Names its parameters, `{name}.weight`; by default its kind and ordinal, and `head` for the output layer."""
+    """Prefix of its parameters' names, `{name}.weight`; by default kind and ordinal, `head` for the output layer."""
 
     @property
     def given_label(self) -> str | None:
@@ -35,7 +35,7 @@ class Layer(Fusible):
         return self.name
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        """Shape of one output row, for one input row of this shape. Raises ValueError where it does not fit."""
+        """Shape of one output row, for an input row of this shape. Raises ValueError if the shape does not fit."""
         return input_shape
 
     def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
@@ -43,11 +43,11 @@ class Layer(Fusible):
         return {}
 
     def doubts(self, run: RunShape) -> Iterator[Doubt]:
-        """What is doubtful of it by itself in such a run."""
+        """What is doubtful about this layer in such a run."""
         yield from ()
 
     def initialise(self, parameter: str, input_shape: Shape, stream: Generator) -> Tensor:
-        """First values of one parameter of one member, float64, without a member axis."""
+        """Initial values of one parameter of one member, float64, without a member axis."""
         raise NotImplementedError
 
     def module(self, input_shape: Shape) -> nn.Module:
@@ -60,7 +60,7 @@ class Layer(Fusible):
         Args:
             x: (K, B, *input_shape).
             parameters: Stacked, (K, *shape).
-            context: What differs from call to call.
+            context: The values that differ from call to call.
 
         Returns:
             (K, B, *output_shape).
@@ -70,15 +70,15 @@ class Layer(Fusible):
 
 @dataclass(frozen=True)
 class LayerContext:
-    """What a layer may need to know of the moment.
+    """The circumstances of one call of a layer.
 
     Attributes:
         label: This layer's own.
         training: Whether stochastic layers act.
-        members: This layer as each of the K members has it.
+        members: This layer's spec in each of the K members.
         seeds: Each member's seed.
-        step: The optimizer's step, which the masks' streams are drawn for.
-        micro_batch: Which part of an accumulated step this is.
+        step: The optimizer's step, for which the masks are drawn.
+        micro_batch: The index within an accumulated step.
     """
 
     label: str
@@ -89,5 +89,5 @@ class LayerContext:
     micro_batch: int = 0
 
     def mask_seeds(self) -> list[int]:
-        """Where the stream of each member's masks starts at this step."""
+        """The seed of each member's masks at this step."""
         return [stream_seed(seed, "mask", self.label, self.step, self.micro_batch) for seed in self.seeds]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 _LARGE_SHARE: Final = 0.95
-"""Of the 32 units of an ordinary hidden layer it leaves one or two."""
+"""A p from which 32 hidden units are reduced to one or two."""
 
 
 class Dropout(Layer):
@@ -57,7 +57,7 @@ class Dropout(Layer):
 def dropout_mask(x: Tensor, p: list[float], context: LayerContext) -> Tensor:
     """m/(1 − p) for each member, drawn from its own stream, so that a member's masks do not depend on the others.
 
-    A value is kept where 32 random bits, as an integer, reach p · 2³²: several times faster than `bernoulli_`.
+    A value is kept if 32 random bits, as an integer, reach p · 2³²; this is several times faster than `bernoulli_`.
 
     Returns:
         (K, *x.shape[1:]); x may have a leading axis of 1 that all members share.

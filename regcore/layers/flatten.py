@@ -1,4 +1,4 @@
-"""All axes of a row into one."""
+"""Merges all axes of a row into one."""
 
 from __future__ import annotations
 

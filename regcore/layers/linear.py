@@ -23,7 +23,7 @@ class Linear(Layer):
 
     kind: Literal["linear"] = "linear"
     features: int | None = Field(default=None, ge=1)
-    """Outputs; null only in the last layer, where the task decides."""
+    """Outputs; null only in the last layer, whose size follows from the task."""
     bias: bool = True
     """Whether b is learned."""
 
@@ -55,10 +55,10 @@ class Linear(Layer):
 
         weight, bias = parameters["weight"], parameters.get("bias")
         if len(weight) == 1:
-            # The same product, which BLAS does a tenth faster without a batch axis.
+            # The same product without a batch axis, which BLAS computes a tenth faster.
             return functional.linear(x[0], weight[0], None if bias is None else bias[0]).unsqueeze(0)
-        # (K, outputs, B) in memory: BLAS is twice as fast where outputs are few, and so is what follows with classes
-        # not last.
+        # (K, outputs, B) in memory: with few outputs BLAS is twice as fast, and so is the loss, because classes are not
+        # the last axis.
         rows = x.expand(len(weight), -1, -1).mT
         product = torch.bmm(weight, rows) if bias is None else torch.baddbmm(bias.unsqueeze(2), weight, rows)
         return product.mT

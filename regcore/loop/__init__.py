@@ -3,7 +3,7 @@
     prepare(data); surgery is in the plan
     for epoch:
         for batch:
-            stop or save                            # a checkpoint, where one is due or asked for
+            stop or save                            # a checkpoint, if one is due or requested
             outputs = network.forward(x)            # dropout and the like act here
             data_loss[K] = mean of row_losses
             gradients = backward(data_loss)
@@ -15,5 +15,5 @@
         effect.on_evaluation                        # early stopping
     select, evaluate, report
 
-Lives here: the loop and what it computes with. Does not live here: what any one regularizer or layer does.
+Lives here: the loop and its computations. Does not live here: any single regularizer or layer.
 """

@@ -1,4 +1,4 @@
-"""When a run is saved: at intervals of time, as long as that stays cheap, and when it is asked to stop."""
+"""When a run is saved: at intervals, as long as that stays cheap, and when it is asked to stop."""
 
 import time
 from collections.abc import Callable
@@ -9,9 +9,9 @@ from regcore.checkpoint import NUM_KEPT, SavedCheckpoint, State, save_checkpoint
 from regcore.record import Record
 
 MAX_SHARE: Final = 0.03
-"""Most of a run's time that its checkpoints may take."""
+"""The largest share of a run's time for checkpoints."""
 _ASSUMED_BYTES_PER_S: Final = 200e6
-"""Until the first one has been timed: what a plain disk takes, hashing included."""
+"""Assumed until the first checkpoint has been timed: the speed of a plain disk, hashing included."""
 
 
 class Checkpointer:
@@ -19,13 +19,13 @@ class Checkpointer:
 
     Args:
         root: The run's own directory of checkpoints.
-        identity: What the run is known again by.
-        every_s: Seconds between two, at least; more where they would take over 3 % of the run's time.
-        expected_bytes: About how large the first will be.
-        max_bytes: What the run's checkpoints may take on disk together; None for no limit.
-        on_record: Hears of each checkpoint, and of the first of those that cannot be written.
-        accepted_step: Tells up to which step whoever hears has taken note of them: that one and later ones are kept.
-            None where nobody does, and no more than the newest two are needed.
+        identity: What identifies the run.
+        every_s: Least seconds between two; more if they would take over 3 % of the run's time.
+        expected_bytes: The estimated size of the first.
+        max_bytes: The most that the run's checkpoints may take on disk; None for no limit.
+        on_record: Called for each checkpoint, and with a warning for the first that cannot be written.
+        accepted_step: Returns the newest step that the caller has accepted: that checkpoint and later ones are kept.
+            None to keep only the newest two.
     """
 
     def __init__(
@@ -52,17 +52,17 @@ class Checkpointer:
 
     @property
     def is_exact(self) -> bool:
-        """Whether the run has been the same, to the bit, as an uninterrupted one so far."""
+        """Whether the run equals an uninterrupted one so far, to the bit."""
         return bool(self._identity["is_exact"])
 
     def due(self) -> bool:
-        """Whether it is time for one."""
+        """Whether a checkpoint is due."""
         now = time.monotonic()
         affordable = self._spent_s + self._expected_s <= MAX_SHARE * (now - self._started_at)
         return affordable and now - self._last_at >= self._every_s
 
     def save(self, step: int, epoch: int, state: State) -> None:
-        """Write one now. Where that fails, a warning says why, and the run goes on with the one before."""
+        """Write a checkpoint now. If that fails, a warning says why, and the previous one stays valid."""
         began_at = time.monotonic()
         problem = self._too_large(state)
         if problem is None:
@@ -79,14 +79,14 @@ class Checkpointer:
         self._spent_s += self._expected_s
 
     def save_apart(self, root: Path, on_record: Callable[[Record], None], step: int, epoch: int, state: State) -> None:
-        """Save one member for itself, so that it can go on alone. Where that fails, a warning says why.
+        """Save one member separately, so that it can continue alone. If that fails, a warning says why.
 
         Args:
             root: The member's own directory of checkpoints.
-            on_record: Hears of it.
+            on_record: Called with the checkpoint.
             step: Optimizer steps taken.
-            epoch: Of this step.
-            state: Of a trainer of this member alone.
+            epoch: The epoch of this step.
+            state: The state of a trainer with this member alone.
         """
         specs = {key: self._identity["specs"][key] for key in state["keys"]}
         whole = {"identity": self._identity | {"specs": specs, "is_exact": False}, "trainer": state}
@@ -100,11 +100,11 @@ class Checkpointer:
         on_record(Record(record.kind, record.body | {"apart": True}))
 
     def membership_changed(self) -> None:
-        """Note that a member was taken out: the others may differ in the last bits from an undisturbed run."""
+        """Note that a member was taken out: the others may now differ from an undisturbed run in the last bits."""
         self._identity = self._identity | {"is_exact": False}
 
     def _too_large(self, state: State) -> str | None:
-        # While one is written, the ones that are kept are still there.
+        # While one is written, the older ones still exist.
         needed_bytes = (NUM_KEPT + 1) * tensor_bytes(state)
         if self._max_bytes is None or needed_bytes <= self._max_bytes:
             return None
@@ -114,7 +114,7 @@ class Checkpointer:
         )
 
     def _warn(self, step: int, problem: str | None) -> None:
-        """Once, and again only after one that succeeded in between."""
+        """Warn once, and again only after a success in between."""
         if problem is not None and not self._is_failing:
             body: dict[str, Any] = {
                 "code": "checkpoint_failed",

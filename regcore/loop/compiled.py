@@ -1,4 +1,4 @@
-"""`training.compile`: the forward pass through torch's compiler, with a plain one behind it."""
+"""`training.compile`: the forward pass through torch's compiler, with the plain one as a fallback."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,15 +10,15 @@ from regcore.record import Record
 
 
 def compiled(forward: Callable[..., Tensor], on_record: Callable[[Record], None]) -> Callable[..., Tensor]:
-    """The forward pass compiled; where the compiler fails, a warning says so and the plain one serves.
+    """The compiled forward pass; if the compiler fails, a warning says so and the plain one is used.
 
-    The compiler forgets whatever this process compiled before, so other compiled functions are compiled anew too.
+    The compiler's caches are emptied, so other compiled functions of this process are compiled again.
     """
-    # It keeps at most 8 versions of a function, and every network has the same `forward`: without a fresh start, the
-    # ninth pass of a process would not be compiled, and the versions before would decide its last bits.
+    # The compiler keeps at most 8 versions of a function, and all networks share one `forward`. Without empty caches,
+    # the ninth pass of a process would not be compiled, and earlier passes would affect its last bits.
     torch.compiler.reset()
     fast = torch.compile(forward)
-    # Beyond that limit it goes on without compiling, and only torch's own log says so.
+    # Beyond that limit torch stops compiling, and only its own log says so.
     loudly = torch._dynamo.config.patch(fail_on_recompile_limit_hit=True)
     working: list[Callable[..., Tensor]] = [fast]
 
@@ -28,7 +28,7 @@ def compiled(forward: Callable[..., Tensor], on_record: Callable[[Record], None]
         try:
             with loudly:
                 return fast(*args, **kwargs)
-        except Exception as error:  # torch.compile raises whatever its backends raise
+        except Exception as error:  # torch.compile raises any error of its backends
             working[0] = forward
             message = f"torch.compile failed, training goes on without it: {str(error).splitlines()[0]}"
             on_record(Record("warning", {"code": "compile_failed", "message": message}))

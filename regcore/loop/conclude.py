@@ -1,4 +1,4 @@
-"""From trained weights to a result: the last evaluation of every split, and all that is known of the run."""
+"""From trained weights to a result: the last evaluation of every split, and everything else about the run."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -36,11 +36,11 @@ def conclude(
 
     Args:
         members: Those that have ended.
-        network: Theirs alone, with their selected weights.
+        network: A network of these members only, with their selected weights.
         data: The splits.
         losses: Loss per row.
-        is_exact: Whether an uninterrupted run gives these very bits.
-        companions: Keys of all that trained in one pass with them, and their own.
+        is_exact: Whether an uninterrupted run gives the same bits.
+        companions: Keys of all members of the training pass, their own included.
     """
     units = ConstantUnits()
     evaluations, metrics = _evaluate(members[0].plan, network, data, losses, units)
@@ -65,7 +65,7 @@ def conclude(
 def _evaluate(
     plan: Plan, network: StackedNetwork, data: PreparedData, losses: RowLosses, units: ConstantUnits
 ) -> tuple[list[dict[str, SplitEvaluation]], list[dict[str, float]]]:
-    """Every member on every split: row by row, and in sum."""
+    """Each member's evaluation of each split, by row and in total."""
     evaluations: list[dict[str, SplitEvaluation]] = [{} for _ in network.seeds]
     metrics: list[dict[str, float]] = [{} for _ in network.seeds]
     for name in ("train", "validation", "test"):
@@ -133,17 +133,17 @@ def _conclude(
 
 
 def _norms(state: Mapping[str, Tensor]) -> dict[str, float | None]:
-    """Of all tensors of two or more dimensions together."""
+    """The share of zeros over all tensors of two or more dimensions."""
     weights = [tensor for tensor in state.values() if tensor.dim() > 1]
     return finite_or_null({"l1": l1_norm(weights), "l2": l2_norm(weights)})
 
 
 def _rows(plan: Plan, evaluations: Mapping[str, SplitEvaluation]) -> dict[str, NDArray[Any]]:
-    """What each row adds to a metric: two jobs are compared row by row. For noise, half the digits are enough."""
+    """What each row adds to each metric, to compare jobs row by row. float32 is enough to measure noise."""
     rows: dict[str, NDArray[Any]] = {}
     for name, split in evaluations.items():
         columns = {"loss": split.per_row_loss}
-        with np.errstate(over="ignore", invalid="ignore"):  # a loss of 1e200 has no noise that could be measured
+        with np.errstate(over="ignore", invalid="ignore"):  # the noise of a loss of 1e200 cannot be measured
             if plan.task == "classification":
                 rows[f"{name}/accuracy"] = split.predictions == split.targets
             else:
@@ -160,7 +160,7 @@ def _generalization_gap(metrics: Mapping[str, float]) -> float | None:
 
 
 def _regularizer_effects(plan: Plan, selected: Mapping[str, Any]) -> list[RegularizerEffect]:
-    """What each did, by the metrics of the selected epoch."""
+    """What each regularizer did, by the metrics of the selected epoch."""
     return [
         RegularizerEffect(
             kind=planned.kind,

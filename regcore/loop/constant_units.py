@@ -1,4 +1,4 @@
-"""Units that carry nothing on: their activation is the same for every row.
+"""Units without effect: their activation is the same for every row.
 
 A ReLU that never opens is such a unit, and so is a neuron whose incoming weights are all zero.
 """
@@ -7,17 +7,17 @@ from torch import Tensor
 
 
 class ConstantUnits:
-    """Looks at activations as they pass, chunk after chunk of the same split."""
+    """Watches activations, chunk after chunk of the same split."""
 
     def __init__(self) -> None:
         self._first: dict[str, Tensor] = {}
         self._varies: dict[str, Tensor] = {}
 
     def look(self, layer: str, activations: Tensor) -> None:
-        """Compare each row of a chunk with the first row of all.
+        """Compare each row of a chunk with the first row of the split.
 
         Args:
-            layer: That feeds the non-linearity.
+            layer: The layer that feeds the non-linearity.
             activations: (K, B, units), or (K, B, channels, ...): a channel is one unit.
         """
         units = activations.flatten(3).movedim(2, -1).flatten(1, 2) if activations.dim() > 3 else activations

@@ -1,4 +1,4 @@
-"""What a run asks between two steps, of whoever started it. The answers given here let it run to its end."""
+"""The questions that a run asks its caller between two steps. The answers here let it run to its end."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -7,11 +7,11 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Rungs:
-    """Where a member must be good enough to go on.
+    """Where a member must be good enough to continue.
 
     Attributes:
-        epochs: After these many epochs it is judged.
-        metric: By this metric, e.g. `validation/loss`.
+        epochs: The member is judged after these numbers of epochs.
+        metric: The metric that decides, e.g. `validation/loss`.
     """
 
     epochs: frozenset[int] = field(default_factory=frozenset)
@@ -19,24 +19,24 @@ class Rungs:
 
 
 class Control:
-    """The surroundings of a training pass. Members are named by their keys."""
+    """The caller of a training pass. Members are named by their keys."""
 
     def should_stop(self) -> bool:
-        """Whether the whole pass is to save itself and end. What it raises ends the pass without saving."""
+        """Whether the whole pass is to save itself and end. An exception ends the pass without saving."""
         return False
 
     def leaving(self) -> Mapping[str, Path | None]:
-        """The members that are to leave now, and where each is to be saved before; None to drop it unsaved."""
+        """The members that are to leave now, and where to save each first; None to leave unsaved."""
         return {}
 
     def accepted_step(self) -> int | None:
-        """Where somebody else keeps book of the checkpoints: up to which step that has been done."""
+        """The newest step whose checkpoint the caller has accepted; None if the caller does not track them."""
         return None
 
     def rungs(self, key: str) -> Rungs:
-        """Where this member is judged."""
+        """The rungs of this member."""
         return Rungs()
 
     def judge(self, epoch: int, values: Mapping[str, float]) -> Collection[str]:
-        """The members that do not go on from this rung, given the metric of each that has reached it."""
+        """The members that stop at this rung, given the metric of each that has reached it."""
         return ()

@@ -1,4 +1,4 @@
-"""How far a convex problem is from its minimum, and the ℓ₁ strength beyond which its minimum has no weight left.
+"""How far a convex problem is from its minimum, and the ℓ₁ strength beyond which its minimum has no weights.
 
 A linear model under ℓ₁ and ℓ₂ penalties is a convex problem, and its minimum is known by the Karush-Kuhn-Tucker
 conditions: with g the gradient of mean loss + (λ₂/2)‖w‖², every zero weight has |g| ≤ λ₁, every other g = −λ₁·sign(w).
@@ -28,12 +28,12 @@ _MAX_NEWTON_STEPS: Final = 100
 
 @dataclass(frozen=True)
 class Optimality:
-    """Of one member; all None where its problem is not convex.
+    """The optimality of one member; all None if its problem is not convex.
 
     Attributes:
         kkt_residual: Largest violation of the optimality conditions over all parameters, in units of the gradient.
-        l1_max: Smallest ℓ₁ strength at which the minimum has no weight; None too unless an ℓ₁ penalty is
-            on all weights and nothing shrinks the intercept.
+        l1_max: Smallest ℓ₁ strength at which the minimum has no weights; also None unless an ℓ₁ penalty is on all
+            weights and nothing shrinks the intercept.
     """
 
     kkt_residual: float | None = None
@@ -53,11 +53,11 @@ def is_convex(plan: Plan) -> bool:
 def optimality(
     plans: Sequence[Plan], network: StackedNetwork, data: PreparedData, losses: RowLosses
 ) -> list[Optimality]:
-    """How optimal the weights of each member are for the whole train split."""
+    """The optimality of each member's weights for the whole train split."""
     if not any(is_convex(plan) for plan in plans):
         return [Optimality() for _ in plans]
     x, y = data.train.x.flatten(1).double(), data.train.y
-    # It depends on the data alone: members that have it share it.
+    # It depends only on the data, so members share it.
     l1_max = _l1_max(network, x, y, losses) if any(_has_l1_max(plan) for plan in plans) else None
     found = []
     for k, plan in enumerate(plans):
@@ -96,7 +96,7 @@ def _has_l1_max(plan: Plan) -> bool:
 
 
 def _has_l1_on_weights(plan: Plan) -> bool:
-    """Whether ℓ₁ penalties, of whatever strength, touch all weights and no bias: so all points of a path agree."""
+    """Whether ℓ₁ penalties of any strength touch all weights and no bias: the same for all points of a path."""
     touched = {
         name
         for penalty, planned in zip(plan.resolved_spec.regularizers, plan.regularizers, strict=True)
@@ -131,7 +131,7 @@ def _kkt_residual(
 
 
 def _l1_max(network: StackedNetwork, x: Tensor, y: Tensor, losses: RowLosses) -> float | None:
-    """‖∇ mean loss‖_∞ at no weights and the intercept that is then best."""
+    """‖∇ mean loss‖_∞ at zero weights and the best intercept for these."""
     parameters = {name: torch.zeros_like(weight.detach()[0]).double() for name, weight in network.weights.items()}
     for name in parameters:
         if not name.endswith(".bias"):

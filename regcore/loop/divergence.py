@@ -1,4 +1,4 @@
-"""How a run ends whose loss is no longer a finite number: with the likeliest cause, and with what was good before."""
+"""The end of a run whose loss is no longer finite: the likeliest cause, and what was good before."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -16,11 +16,11 @@ def diverged(
     """The error of one member.
 
     Args:
-        plan: What it trained.
+        plan: The plan that it trained.
         history: Its evaluations, as bodies of `metrics` records.
-        selected_epoch: Whose weights were kept so far; 0 before any was selected.
-        step: The first one whose loss was not finite, counted from 1.
-        num_updates: Times that the weights had been moved when that loss was computed; the last of them broke it.
+        selected_epoch: The epoch whose weights were kept so far; 0 before any was selected.
+        step: The first step whose loss was not finite, counted from 1.
+        num_updates: How many updates the weights had had when that loss was computed; the last of them caused it.
     """
     good = [row for row in history if not row["non_finite"]]
     epoch = (step - 1) // plan.steps_per_epoch + 1
@@ -41,7 +41,7 @@ def diverged(
 
 
 def _best_epoch(plan: Plan, history: Sequence[Mapping[str, Any]], selected_epoch: int) -> dict[str, Any]:
-    """The epoch that was selected so far, and the metric that it was selected by; None where nothing selects."""
+    """The epoch that was selected so far, and the metric that selects; None if nothing selects."""
     metric = next((one.watches for one in plan.resolved_spec.regularizers if one.watches), None)
     if metric is None or not selected_epoch:
         return {"best_epoch": None, "best_metric": None, "best_value": None}

@@ -1,4 +1,4 @@
-"""What a network is worth on a split: evaluation mode, no augmentation, no penalty, true labels."""
+"""Evaluating a network on a split: evaluation mode, no augmentation, no penalty, true labels."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Evaluation:
 
     Attributes:
         losses: Per row, (K, N), float64.
-        outputs: What the network said, (K, N, outputs), float64.
+        outputs: The network's outputs, (K, N, outputs), float64.
         targets: (N,).
     """
 
@@ -35,14 +35,14 @@ def evaluate(
     *,
     scaling: TargetScaling | None = None,
 ) -> Evaluation:
-    """Every row of a split, once.
+    """Evaluate every row of a split once.
 
     Args:
-        network: In training or trained.
-        split: As fed to it.
-        losses: What it is trained on.
-        on_activation: Looks on; None for nobody.
-        scaling: Of the split's targets; None where they are in their own unit already.
+        network: The network, during or after training.
+        split: The split as it is fed to the network.
+        losses: The losses that it is trained on.
+        on_activation: Called with activations; None for no call.
+        scaling: The scaling of the split's targets; None if they are in their own unit.
     """
     outputs = network.predict(split.x, on_activation).to(split.x.dtype)
     per_row = losses(outputs, split.y.unsqueeze(0)).double()
@@ -59,7 +59,8 @@ def measure(evaluation: Evaluation, loss: str) -> list[dict[str, float]]:
     else:
         targets = evaluation.targets.double()
         errors = evaluation.outputs.squeeze(-1) - targets
-        # R² of targets that are all equal has no value; by their mean, which is rounded, some spread would be left.
+        # R² of equal targets is undefined. Checked by comparing targets, since subtracting a rounded mean leaves some
+        # spread.
         spread = (targets - targets.mean()).square().sum() if targets.min() < targets.max() else math.nan
         columns["r2"] = 1 - errors.square().sum(1) / spread
         columns["mae"] = errors.abs().mean(1)
@@ -68,7 +69,7 @@ def measure(evaluation: Evaluation, loss: str) -> list[dict[str, float]]:
 
 
 def _is_correct(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Whether `predicted_labels` of (K, N, outputs) are the targets (N,); many times faster where no outputs tie."""
+    """Whether `predicted_labels` of (K, N, outputs) equal the targets (N,); many times faster if no outputs tie."""
     if outputs.shape[-1] > 1:
         by_class = outputs.mT.contiguous()
         highest = by_class.amax(1, keepdim=True)

@@ -1,8 +1,8 @@
-"""How many members to train in one pass: a few timed steps decide, once for each shape and device.
+"""How many members to train in one pass: decided by timing a few steps, once for each shape and device.
 
-On a CPU, small dense networks gain most from company: their steps are all overhead. Large ones gain nothing once their
-stacked weights no longer fit the caches. So the time of a member's step is measured for growing stacks, and the size
-with the least is taken: never slower than the best of alone and together.
+On a CPU, small dense networks gain most from fusion, because their steps are mostly overhead. Large ones gain nothing
+once their stacked weights exceed the caches. So the time for a member's step is measured for growing stacks, and the
+fastest size is taken, which may be 1.
 """
 
 import time
@@ -24,30 +24,30 @@ from regcore.own_state import own_state
 from regcore.plan import Plan
 
 SIZES: Final = (1, 4, 16, 64, 256)
-"""Stacks that are timed; sizes in between do not differ enough to tell."""
+"""Sizes that are timed; sizes in between do not differ enough to measure."""
 MEMORY_SHARE: Final = 0.4
-"""Most of the memory that is free now that a pass may take."""
+"""The largest share of the free memory that a pass may take."""
 _MIN_TIMED_S: Final = 0.05
 _NUM_TIMED_STEPS: Final = (6, 10)
-"""At least, and at most where they are short. The first two touch new memory and are no measure of the others."""
+"""Steps to time: at least, and at most if they are short. The first two touch new memory and do not count."""
 _WORTHWHILE: Final = 0.95
-"""A larger stack must cost a member at most this share of the time: company has its risks."""
+"""A larger stack must reduce the time for a member to at most this share, because fusion has risks."""
 
 _CGROUP_LIMIT: Final = Path("/sys/fs/cgroup/memory.max")
 _CGROUP_USED: Final = Path("/sys/fs/cgroup/memory.current")
 
 _step_times_s: dict[str, dict[int, float]] = {}
-"""Of a member, for each size that was timed. How much memory there is changes; these do not, so they alone are kept."""
+"""Times for a member's step, by size. Only these are remembered: the free memory changes."""
 
 
 @own_state()
 def fitting_size(plan: Plan, num_members: int, *, data_dir: Path | None = None) -> int:
-    """How many of so many compatible members to train in one pass, at least 1.
+    """Return how many of these compatible members to train in one pass, at least 1.
 
     Args:
-        plan: Of one of them.
+        plan: The plan of one of them.
         num_members: How many there are.
-        data_dir: Where torchvision data sets lie.
+        data_dir: The folder of torchvision's data sets.
     """
     if num_members == 1 or fusion_key(plan.resolved_spec) is None:
         return 1
@@ -60,17 +60,17 @@ def fitting_size(plan: Plan, num_members: int, *, data_dir: Path | None = None) 
     enough = next((size for size in SIZES if size >= num_members), SIZES[-1])
     sizes = [size for size in SIZES if size <= min(most, enough)]
     fitting = _best_size(sizes, times_s, lambda size: _member_step_s(plan, size, load()))
-    # The largest size that was timed stands for all beyond it.
+    # The largest timed size stands for all larger ones.
     return min(num_members, most) if fitting == SIZES[-1] else min(num_members, most, fitting)
 
 
 def room_bytes(plan: Plan) -> int:
-    """What the members of a pass may take together, on the device that this plan trains on."""
+    """The memory for all members of a pass, on the device of this plan."""
     return int(MEMORY_SHARE * _free_bytes(choose_device(plan.resolved_spec.resources.device)))
 
 
 def _best_size(sizes: Sequence[int], times_s: dict[int, float], time_s: Callable[[int], float]) -> int:
-    """The size with the least time for a member's step; those that were not timed before are timed now."""
+    """The size with the least time for a member's step; sizes that were never timed are timed now."""
     best, least_s = 1, float("inf")
     for size in sizes:
         if size not in times_s:
@@ -79,7 +79,7 @@ def _best_size(sizes: Sequence[int], times_s: dict[int, float], time_s: Callable
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
-                break  # the estimate was wrong, or another process was quicker: it may fit next time
+                break  # the estimate was wrong, or another process took the memory: it may fit next time
         if times_s[size] > _WORTHWHILE * least_s:
             break
         best, least_s = size, times_s[size]
@@ -87,14 +87,14 @@ def _best_size(sizes: Sequence[int], times_s: dict[int, float], time_s: Callable
 
 
 def _member_step_s(plan: Plan, size: int, data: PreparedData) -> float:
-    """A member's share of a step's seconds, with the threads that a stack of this size trains with."""
+    """Seconds of a step divided by the members, with the threads that a stack of this size uses."""
     products = size * plan.num_parameters * plan.batch_size
     with own_state(1 if products < SMALL_STEP_PRODUCTS else None):
         return _step_s([plan] * size, data) / size
 
 
 def _step_s(plans: Sequence[Plan], data: PreparedData) -> float:
-    """Seconds of one step of a stack; the least of some, for others may be using the machine."""
+    """Seconds of one step of a stack: the minimum of several, because the machine may be busy."""
     network = StackedNetwork(
         plans,
         dtype=data.train.x.dtype,
@@ -118,7 +118,7 @@ def _step_s(plans: Sequence[Plan], data: PreparedData) -> float:
 
 def _free_bytes(device: torch.device) -> int:
     if device.type == "cuda":
-        # What torch has reserved of earlier passes is taken for the device, and free for the next pass.
+        # Memory that torch has reserved counts as used on the device, but the next pass can use it.
         idle_bytes = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + idle_bytes
     free_bytes = [psutil.virtual_memory().available]

@@ -28,7 +28,7 @@ from regcore.plan import Plan
 from regcore.record import Record
 
 SMALL_STEP_PRODUCTS: Final = 10**8
-"""Members × weights × rows of a batch below which a step is too short to share among threads."""
+"""Members × weights × rows of a batch: below this a step is too short for several threads."""
 
 Ended = tuple[str, Result | TrainingError]
 
@@ -38,9 +38,9 @@ class Newcomer:
     """A member as it joins a training pass.
 
     Attributes:
-        key: Names it in what the pass says.
-        plan: What it trains.
-        on_record: Hears of its progress, metrics, checkpoints and warnings.
+        key: Its name in the pass's reports.
+        plan: The plan that it trains.
+        on_record: Called with its progress, metrics, checkpoints and warnings.
         starting_weights: A `model.safetensors` to start from; None for fresh weights.
         starting_model: The `model.json` of those weights; None for the one beside them.
     """
@@ -54,11 +54,11 @@ class Newcomer:
 
 @dataclass
 class Checkpoints:
-    """Where a pass saves itself, and what it goes on from.
+    """Where a pass saves itself, and from where it resumes.
 
     Attributes:
-        root: The directory; the newest checkpoint in it that is whole is the one to go on from.
-        max_bytes: What the checkpoints may take together; None for no limit.
+        root: The directory; the pass resumes from the newest complete checkpoint in it.
+        max_bytes: The most that the checkpoints may take; None for no limit.
     """
 
     root: Path
@@ -71,11 +71,11 @@ class Checkpoints:
 
     @property
     def saved_keys(self) -> list[str] | None:
-        """The members of the checkpoint to go on from; None where there is none."""
+        """The members of the checkpoint to resume from; None if there is none."""
         return None if self.newest.state is None else list(self.newest.state["trainer"].get("keys", []))
 
     def forget(self) -> None:
-        """Free what was loaded: a resumed run must not need more memory than one that was not interrupted."""
+        """Free the loaded state: a resumed run must not need more memory than an uninterrupted one."""
         self.newest = LoadedCheckpoint(self.newest.step, None, [])
 
 
@@ -87,18 +87,17 @@ def train_group(
     checkpoints: Checkpoints | None = None,
     companions: Sequence[str] | None = None,
 ) -> Iterator[Ended]:
-    """Train compatible members in one pass, and give each one's result or error as soon as it ends.
+    """Train compatible members in one pass, and yield each one's result or error as soon as it ends.
 
     Args:
-        newcomers: Their plans share a `fusion_key`, or there is one only.
+        newcomers: The members: all have the same `fusion_key`, or there is only one.
         control: Asked between two steps.
         data_dir: Where torchvision data sets lie.
-        checkpoints: Where to save the pass, and to go on from; None to save nothing.
-        companions: Keys of all that this pass was begun with, if it was by more than these.
+        checkpoints: Where to save the pass and resume it from; None to save nothing.
+        companions: Keys of all members that the pass began with, if there were more than these.
 
     Raises:
-        TrainingError: The pass as a whole could not go on: invalid data, out of memory, stopped, or a checkpoint of
-            another run.
+        TrainingError: The whole pass ended: invalid data, out of memory, stopped, or a checkpoint of another run.
     """
     lead = newcomers[0].plan
     ended = _train(newcomers, control or Control(), data_dir, checkpoints, companions)
@@ -121,7 +120,7 @@ def _train(
     checkpoints: Checkpoints | None,
     companions: Sequence[str] | None,
 ) -> Iterator[list[Ended]]:
-    """Those that end together, each time."""
+    """Yield the members that end together."""
     lead = newcomers[0].plan
     spec = lead.resolved_spec
     data = prepare(spec, data_dir, device=choose_device(spec.resources.device))
@@ -154,7 +153,7 @@ def _warn_of_missing_values(member: Member, result: Result | TrainingError) -> N
 def _conclude_each(
     members: Sequence[Member], network: StackedNetwork, conclude: Callable[..., list[Result]]
 ) -> list[Result | TrainingError]:
-    """The result of each member; where that fails for all together, of each by itself, so that one costs one."""
+    """The result of each member. If that fails for all together, each is tried alone: one failure costs one result."""
     try:
         with computing("the report of the trained network"):
             return list(conclude(members, network))
@@ -172,7 +171,7 @@ def _set_up(
     losses: RowLosses,
     checkpoints: Checkpoints | None,
 ) -> tuple[Trainer, Checkpointer | None]:
-    """A trainer at its first step, or where its checkpoint was taken."""
+    """A trainer at its first step, or at the step of its checkpoint."""
     by_key = {newcomer.key: newcomer for newcomer in newcomers}
     saved_keys = checkpoints.saved_keys if checkpoints is not None else None
     if saved_keys is not None:
@@ -207,7 +206,7 @@ def _set_up(
 
 
 def _take_up(newcomer: Newcomer, data: PreparedData, network: StackedNetwork, position: int) -> None:
-    """Let a member begin with the weights that it is given."""
+    """Put a member's starting weights into the network."""
     load_starting_weights(newcomer.starting_weights, network, position)
     assert newcomer.starting_weights is not None, "without them it has been refused"
     described = describe_starting_weights(newcomer.starting_weights, newcomer.starting_model)
@@ -217,7 +216,7 @@ def _take_up(newcomer: Newcomer, data: PreparedData, network: StackedNetwork, po
 
 
 def _saved_state(state: State, by_key: Mapping[str, Newcomer]) -> State:
-    """What was saved of those that go on: with the others they might need the very memory that they were parted for."""
+    """Load only the state of members that resume: the group may have been split because it needed too much memory."""
     positions = [position for position, key in enumerate(state["keys"]) if key in by_key]
     if len(positions) == len(state["keys"]):
         return state
@@ -243,7 +242,7 @@ def _checkpointer(
     control: Control,
     on_record: Callable[[Record], None],
 ) -> Checkpointer:
-    """Raises CheckpointError where the checkpoint to go on from is another run's."""
+    """Raises CheckpointError if the checkpoint belongs to another run."""
     for damaged in checkpoints.newest.unreadable:
         message = f"A checkpoint cannot be read and is passed over: {damaged}."
         for newcomer in newcomers:
@@ -252,14 +251,14 @@ def _checkpointer(
     identity = identify(specs, data, network.device)
     if checkpoints.newest.state is not None:
         saved = checkpoints.newest.state["identity"]
-        # Who had ended before the checkpoint was taken is not missed by those that go on.
+        # Members that had ended before the checkpoint need not be present.
         specs_then = {key: saved["specs"][key] for key in checkpoints.saved_keys or ()}
         identity = continue_as(saved | {"specs": specs_then}, identity)
     return Checkpointer(
         checkpoints.root,
         identity,
         every_s=min(spec.training.checkpoint_every_s for spec in specs.values()),
-        expected_bytes=3 * tensor_bytes(network.weights),  # a momentum and the selected weights besides
+        expected_bytes=3 * tensor_bytes(network.weights),  # also a momentum and the selected weights
         max_bytes=None if checkpoints.max_bytes is None else checkpoints.max_bytes * len(newcomers),
         on_record=on_record,
         accepted_step=control.accepted_step,
@@ -267,11 +266,11 @@ def _checkpointer(
 
 
 def _num_threads(plan: Plan, num_members: int, checkpoints: Checkpoints | None) -> int:
-    """One thread for a small network, all that torch has for a large one; as many as before for one that goes on.
+    """One thread for a small network, all of torch's for a large one; a resumed run uses as many as before.
 
-    A step of the article's network takes half a millisecond. A second thread saves a tenth of that on an idle machine,
-    and on a busy one its barriers wait for the scheduler: the same run was seen to take eighteen times as long. How
-    many there are decides the order of sums, and so the last bits.
+    A step of the article's network takes half a millisecond. On an idle machine a second thread saves a tenth of that;
+    on a busy one its barriers wait for the scheduler, and the same run took eighteen times as long. The number of
+    threads decides the order of sums, and so the last bits.
     """
     if checkpoints is not None and checkpoints.newest.state is not None:
         return int(checkpoints.newest.state["identity"]["environment"]["num_threads"])
@@ -287,7 +286,7 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def _check_rows(plan: Plan, data: PreparedData) -> None:
-    """The data as loaded are the data that were planned for."""
+    """Check that the loaded data match the plan."""
     if tuple(data.train.x.shape) != (plan.num_rows.train, *plan.input_shape):
         raise InvalidDataError(
             f"expected {plan.num_rows.train} train rows of shape {plan.input_shape}; the files hold "
@@ -297,7 +296,7 @@ def _check_rows(plan: Plan, data: PreparedData) -> None:
 
 
 def losses_of(plan: Plan, data: PreparedData) -> RowLosses:
-    """The loss of each row, weighted by its class where the plan says so."""
+    """The loss of each row, weighted by its class if the plan says so."""
     return row_losses(plan.loss, _class_weights(plan, data))
 
 
@@ -312,7 +311,7 @@ def _class_weights(plan: Plan, data: PreparedData) -> torch.Tensor | None:
 
 
 def by_fusion_key(plans: Mapping[str, Plan]) -> list[list[str]]:
-    """Keys of the plans that may train in one pass, in the order of their first."""
+    """Groups of plans that may train in one pass, in the order of their first members."""
     groups: dict[str, list[str]] = {}
     for key, plan in plans.items():
         groups.setdefault(plan.fusion_key or f"alone:{key}", []).append(key)

@@ -1,4 +1,4 @@
-"""What makes a checkpoint this run's own: the same spec and data; and what its bits depend on besides."""
+"""The identity of a run, by which its checkpoints are recognized: spec and data; and what else its bits depend on."""
 
 import hashlib
 import platform
@@ -19,16 +19,16 @@ _FREE_FIELDS: Final = ("spec_version", "name", "labels", "resources", "priority"
 _CPU_INFO: Final = Path("/proc/cpuinfo")
 _FREE_TRAINING_FIELDS: Final = ("checkpoint_every_s",)
 _DATA_OF_BEFORE: Final = {"standardize_target": False}
-"""What runs did before a field said so, where its default now says otherwise."""
+"""How runs from before a field existed were trained, if that differs from the field's default today."""
 
 
 def identify(specs: Mapping[str, JobSpec], data: PreparedData, device: torch.device) -> State:
-    """What a checkpoint keeps to know its run again, and to say whether going on is exact.
+    """The identity that a checkpoint stores, to recognize its run and to tell whether resuming is exact.
 
     Args:
-        specs: Of each member, by its key.
-        data: As fed to them.
-        device: Where they train.
+        specs: The spec of each member, by its key.
+        data: The data as they are fed to the members.
+        device: The device that they train on.
     """
     return {
         "is_exact": True,
@@ -45,11 +45,11 @@ def identify(specs: Mapping[str, JobSpec], data: PreparedData, device: torch.dev
 
 
 def continue_as(saved: State, current: State) -> State:
-    """The identity of a run that goes on from a checkpoint: exact if what its bits depend on was the same all along.
+    """The identity of a resumed run: exact if everything that its bits depend on has stayed the same.
 
     Args:
         saved: The checkpoint's.
-        current: This process's. Its members are among the checkpoint's.
+        current: The identity in this process, whose members are among the checkpoint's.
 
     Raises:
         CheckpointError: The checkpoint is of other specs or of other data.
@@ -68,7 +68,7 @@ def continue_as(saved: State, current: State) -> State:
             remedy="Restore the data, or begin anew in an empty directory.",
         )
     same_bits = saved["environment"] == current["environment"] and saved["specs"].keys() == current["specs"].keys()
-    # The compiler may make other kernels of a run that begins in the middle.
+    # The compiler may make other kernels for a run that starts in the middle.
     is_compiled = any(spec["training"]["compile"] for spec in current["specs"].values())
     return current | {"is_exact": saved["is_exact"] and same_bits and not is_compiled}
 
@@ -84,7 +84,7 @@ def data_sha256(data: PreparedData) -> str:
 
 
 def _with_defaults(saved: dict[str, Any]) -> dict[str, Any]:
-    """A saved spec with the fields that this version has more, as it was trained: most defaults are what was done."""
+    """A saved spec, with new fields set to how it was trained, which mostly is their default."""
     data = saved.get("data", {})
     try:
         return _decisive(make_plan(parse_spec({**saved, "data": _DATA_OF_BEFORE | data})).resolved_spec)
@@ -93,13 +93,13 @@ def _with_defaults(saved: dict[str, Any]) -> dict[str, Any]:
 
 
 def _processor() -> str:
-    """Which kernels are chosen depends on the make, and not on the instructions alone."""
+    """The choice of kernels depends on the processor's vendor, not only on its instruction set."""
     models = re.findall(r"^model name\s*: (.*)$", _CPU_INFO.read_text(), re.MULTILINE) if _CPU_INFO.exists() else []
     return f"{models[0] if models else platform.processor()} {torch.backends.cpu.get_cpu_capability()}"
 
 
 def _decisive(spec: JobSpec) -> dict[str, Any]:
-    """The fields that what is trained depends on."""
+    """The fields on which training depends."""
     fields = spec.model_dump(mode="json", exclude=set(_FREE_FIELDS))
     for name in _FREE_TRAINING_FIELDS:
         del fields["training"][name]

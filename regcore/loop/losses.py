@@ -1,4 +1,4 @@
-"""Losses per row, so that a mean, an interval or a weighting can be made of them without computing them again."""
+"""Losses per row, from which means, intervals and weightings follow without another computation."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ def row_losses(loss: str, class_weights: Tensor | None = None) -> RowLosses:
     """The loss of each row.
 
     Args:
-        loss: A name of the contract.
+        loss: Its name in the spec.
         class_weights: (classes,); each row's loss is multiplied by its class's weight.
 
     Returns:
@@ -26,7 +26,8 @@ def row_losses(loss: str, class_weights: Tensor | None = None) -> RowLosses:
 
 
 def _cross_entropy(outputs: Tensor, y: Tensor) -> Tensor:
-    # With the classes not last: ten times faster where they are few, for the kernel then goes over many rows at once.
+    # Classes are not the last axis: with few classes that is ten times faster, because the kernel then processes many
+    # rows at once.
     return functional.cross_entropy(outputs.mT, y.expand(outputs.shape[:2]), reduction="none")
 
 

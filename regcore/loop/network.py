@@ -15,15 +15,15 @@ from regcore.streams import generator
 EVAL_CHUNK_ROWS = 8192
 
 OnActivation = Callable[[str, Tensor], None]
-"""Hears the label of a layer with parameters, and what the non-linearity behind it gives, (K, B, ...)."""
+"""Called with the label of a layer with parameters and the output of the non-linearity after it, (K, B, ...)."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Stage:
-    """One layer of all members, with its weights. Those change in place only, so this is settled once.
+    """One layer of all members, with its weights. The tensors change only in place, so this is made once.
 
     Attributes:
-        fed_by: For a non-linearity, the layer with parameters before it.
+        fed_by: For a non-linearity, the label of the layer with parameters before it.
     """
 
     label: str
@@ -39,7 +39,7 @@ class StackedNetwork:
     Args:
         plans: One per member; their layers agree in kinds and shapes.
         dtype: Of the weights.
-        device: Where they live.
+        device: Where the weights are.
         autocast: Whether matrix products run in bfloat16.
 
     Attributes:
@@ -80,7 +80,7 @@ class StackedNetwork:
         return len(self.seeds)
 
     def select(self, positions: Sequence[int]) -> "StackedNetwork":
-        """Some of the members as a network of their own, with copies of their weights."""
+        """A network of some of the members, with copies of their weights."""
         part = copy.copy(self)
         rows = torch.tensor(list(positions), dtype=torch.int64, device=self.device)
         part.seeds = [self.seeds[position] for position in positions]
@@ -103,7 +103,7 @@ class StackedNetwork:
         """Outputs of every member.
 
         Args:
-            x: (K, B, *input_shape), or (1, B, *input_shape) where all members see the same rows.
+            x: (K, B, *input_shape), or (1, B, *input_shape) if all members see the same rows.
             training: Whether stochastic layers act.
             step: Which step's masks to draw.
             micro_batch: Which part of an accumulated step this is.
@@ -139,7 +139,7 @@ class StackedNetwork:
     def module(self, member: int) -> nn.Sequential:
         """One member as a plain torch module, in evaluation mode."""
         layers = [members[member] for members in self._members]
-        with torch.device("meta"):  # initial weights would be drawn for nothing
+        with torch.device("meta"):  # without drawing initial weights
             module = build_module(layers, self.input_shape)
         module.load_state_dict(self.member_state(member), assign=True)
         return module.eval()

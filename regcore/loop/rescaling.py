@@ -18,31 +18,30 @@ from regcore.record import Record
 _UNSCALED: Final = TargetScaling(mean=0.0, scale=1.0)
 
 Affine = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""A factor and an offset, for each feature or for the target."""
+"""A factor and an offset, one for each feature, or for the target."""
 
 
 def keep_predictions(
     described: dict[str, Any] | None, plan: Plan, data: PreparedData, network: StackedNetwork, position: int
 ) -> Record | None:
-    """Let a member that has just taken up weights predict of raw rows what they predicted in their own run.
+    """Adapt starting weights, so that the member predicts from raw rows what the weights predicted in their own run.
 
-    Each run scales by its own train rows, and models from before there was `data.standardize_target` have targets as
-    they are. So the first layer takes up what differs in the features, and the output layer what differs in the
-    target. Where nothing differs, no bit is changed.
+    Each run scales by its own train rows, and models older than `data.standardize_target` have unscaled targets. So the
+    first layer absorbs the difference in the features, and the output layer that in the target. If nothing differs, no
+    bit changes.
 
     Args:
-        described: The weights' own `model.json`; None where it is not known.
+        described: The weights' own `model.json`; None if it is unknown.
         plan: The member's.
         data: The member's.
         network: Holds the weights.
         position: The member's.
 
     Returns:
-        A warning where the weights are taken as they are, since what they were scaled by is not known, or is of other
-        data.
+        A warning if the weights are used unchanged, because their scaling is unknown or belongs to other data.
 
     Raises:
-        InvalidDataError: The layers cannot take it up.
+        InvalidDataError: The layers cannot absorb the difference.
     """
     is_regression = data.classes is None
     if described is None:
@@ -55,7 +54,7 @@ def keep_predictions(
         return _as_they_are("they were trained on other columns, or for another task")
     _fold_features(_between(theirs, data.preprocessing), plan, network, position)
     if is_regression:
-        saved = described.get("target_scaling")  # models of before have none
+        saved = described.get("target_scaling")  # older models have none
         target = _between_targets(_UNSCALED if saved is None else TargetScaling(**saved), data.target_scaling)
         _fold_target(target, plan, network, position)
     return None
@@ -70,18 +69,18 @@ def _as_they_are(why: str) -> Record:
 
 
 def _measured(preprocessing: Preprocessing) -> tuple[Any, ...]:
-    """What raw rows consist of."""
+    """The format of raw rows."""
     return preprocessing.kind, preprocessing.feature_shape, preprocessing.columns, preprocessing.image_maximum
 
 
 def _between(theirs: Preprocessing, ours: Preprocessing) -> Affine:
-    """Features as theirs are features as ours, times the factor, plus the offset; one for each number of a row."""
+    """The map from this run's features to those of the other: factor and offset for each number of a row."""
     (their_mean, their_std), (mean, std) = _statistics(theirs), _statistics(ours)
     return std / their_std, (mean - their_mean) / their_std
 
 
 def _statistics(preprocessing: Preprocessing) -> Affine:
-    """Mean and standard deviation of each number of a row; an image has one for each of its channels."""
+    """Mean and standard deviation of each number of a row; images have one of each for every channel."""
     shape = preprocessing.feature_shape
     means, stds = preprocessing.mean or (0.0,) * shape[0], preprocessing.std or (1.0,) * shape[0]
     mean, std = (
@@ -92,7 +91,7 @@ def _statistics(preprocessing: Preprocessing) -> Affine:
 
 
 def _between_targets(theirs: TargetScaling, ours: TargetScaling | None) -> Affine:
-    """Outputs as ours are outputs as theirs, times the factor, plus the offset."""
+    """The map from the other run's outputs to this run's: factor and offset."""
     ours = ours or _UNSCALED
     return np.asarray(theirs.scale / ours.scale), np.asarray((theirs.mean - ours.mean) / ours.scale)
 

@@ -1,4 +1,4 @@
-"""What a finished run is."""
+"""The result of a finished run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ _SCORES = ("accuracy", "r2", "mae")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Result:
-    """A trained model, and all that is known of it.
+    """A trained model, and everything known about it.
 
     Attributes:
         plan: What was trained.
@@ -26,15 +26,15 @@ class Result:
         model: Plain torch module with the selected weights, in evaluation mode, on the CPU.
         history: One dict per evaluation: `seq epoch step at values non_finite`.
         metrics: Of the selected weights: `train/loss`, `validation/loss`, `test/loss`, `test/accuracy`, …
-        selected_epoch: Whose weights were kept.
+        selected_epoch: The epoch whose weights were kept.
         generalization_gap: test/loss − train/loss; None without a test split.
         sparsity: Share of exact zeros over tensors of two or more dimensions.
         norms: `l1` and `l2` over the same tensors.
         kkt_residual: Largest violation of the optimality conditions; None unless the problem is convex.
-        l1_max: Smallest ℓ₁ strength that leaves no weight; None unless the problem is convex, with an ℓ₁ penalty
-            on all weights and no penalty on the intercept.
+        l1_max: Smallest ℓ₁ strength that leaves no weights; None unless the problem is convex, with an ℓ₁ penalty on
+            all weights and no penalty on the intercept.
         weights_sha256: Of the file `model.safetensors`.
-        is_exact: Whether an uninterrupted run gives these very bits: false where it was taken up by another version of
+        is_exact: Whether an uninterrupted run gives the same bits; false if it was resumed with another version of
             torch or on another kind of machine.
         fused_with: Keys of the other members of its training pass.
         rows: What each row adds to a metric, (N,): losses, absolute errors and parts of R² in float32, whether it is
@@ -128,7 +128,7 @@ class Result:
 
     @own_state()
     def save(self, directory: Path | str) -> None:
-        """Write every artifact into a directory, made if need be."""
+        """Write every artifact into a directory, which is made if necessary."""
         from regcore.artifacts import write_artifacts
 
         write_artifacts(self, Path(directory))

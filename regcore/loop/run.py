@@ -1,4 +1,4 @@
-"""`train`: a spec in, a result out; `train_many`: specs in, results out, in as few passes as pays."""
+"""`train`: from a spec to a result; `train_many`: from specs to results, in as few passes as is fastest."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -33,22 +33,22 @@ def train(
 
     Args:
         spec: A JobSpec, or the same as JSON.
-        on_record: Called with progress, metrics, checkpoints and warnings as they happen; it computes in the
-            engine's state of torch, as `should_stop` does: with gradients, in float32, whatever the caller has set.
-        should_stop: Asked before every step; true ends the run with a checkpoint and TrainingStopped. What it raises
-            ends the run without one.
+        on_record: Called with progress, metrics, checkpoints and warnings as they happen. Like `should_stop`, it runs
+            in the engine's state of torch: with gradients and in float32, whatever the caller has set.
+        should_stop: Called before every step; true ends the run with a checkpoint and TrainingStopped. An exception
+            ends the run without a checkpoint.
         data_dir: Where torchvision data sets lie.
-        resume_from: A directory of this run's checkpoints. Training goes on from the newest that is whole, from the
-            beginning where there is none, and saves its own there every `training.checkpoint_every_s`. So the same call
-            again, after whatever ended the last one, gives what an uninterrupted one would have given, to the bit.
-        starting_weights: The `model.safetensors` of the job that `init_from` names. By the `model.json` beside it the
-            weights are moved to this run's scaling of features and targets; without one they are taken as they are.
-        max_checkpoint_bytes: What the checkpoints may take on disk together.
+        resume_from: A directory of this run's checkpoints. Training resumes from the newest complete one, or starts if
+            there is none, and saves its own there every `training.checkpoint_every_s`. So repeating the call, whatever
+            ended the last one, gives the result of an uninterrupted run, to the bit.
+        starting_weights: The `model.safetensors` of the job that `init_from` names. With the `model.json` beside it the
+            weights are adapted to this run's scaling of features and targets; without it they are used unchanged.
+        max_checkpoint_bytes: The most that the checkpoints may take on disk.
 
     Raises:
         SpecError: The spec cannot be trained; nothing was computed.
-        TrainingError: The run could not go on: diverged, invalid data, out of memory, stopped, or a checkpoint of
-            another run.
+        TrainingError: The run ended without a result: diverged, invalid data, out of memory, stopped, or a checkpoint
+            of another run.
     """
     plan = make_plan(spec)
     _check_start(plan, starting_weights)
@@ -74,9 +74,9 @@ def train_many(
     should_stop: Callable[[], bool] | None = None,
     data_dir: Path | str | None = None,
 ) -> list[Result | TrainingError]:
-    """Train many job specs, those that are compatible in one pass, as far as that is faster.
+    """Train many job specs; compatible ones in one pass if that is faster.
 
-    Each member's result equals that of its own run but for the rounding of sums: see `docs/fusion.md`.
+    Each result equals that of a run alone, except for the rounding of sums: see `docs/fusion.md`.
 
     Args:
         specs: JobSpecs, or the same as JSON.
@@ -89,7 +89,7 @@ def train_many(
 
     Raises:
         SpecError: A spec cannot be trained; nothing was computed. Its errors point into the list.
-        TrainingError: A pass as a whole could not go on: invalid data, out of memory, stopped.
+        TrainingError: A whole pass ended: invalid data, out of memory, stopped.
     """
     plans = _plan_all(specs)
     tell = on_record or (lambda position, record: None)
@@ -108,7 +108,7 @@ def train_many(
 
 
 def _fitting_size(plan: Plan, num_members: int, data_dir: Path | None) -> int:
-    """How many train together; 1 where that cannot be timed, and whoever is at fault will end by itself."""
+    """How many to train together; 1 if timing fails, so that a faulty member fails alone."""
     try:
         with computing("timing a step"):
             return fitting_size(plan, num_members, data_dir=data_dir)
@@ -119,7 +119,7 @@ def _fitting_size(plan: Plan, num_members: int, data_dir: Path | None) -> int:
 def _train_pass(
     group: Sequence[Newcomer], control: Control, data_dir: Path | None
 ) -> dict[str, Result | TrainingError]:
-    """The outcome of each member; where the pass fails at one of them, those that are left train alone."""
+    """The outcome of each member; if the pass fails at one of them, the remaining ones train alone."""
     ended: dict[str, Result | TrainingError] = {}
     try:
         for key, outcome in train_group(group, control=control, data_dir=data_dir):
@@ -134,7 +134,7 @@ def _train_pass(
 
 
 class _Stopping(Control):
-    """Asks a user's function."""
+    """Control by a user's function."""
 
     def __init__(self, should_stop: Callable[[], bool] | None) -> None:
         self._should_stop = should_stop
@@ -144,7 +144,7 @@ class _Stopping(Control):
 
 
 def _plan_all(specs: Sequence[JobSpec | Mapping[str, Any]]) -> list[Plan]:
-    """Every spec's plan. Raises SpecError with the errors of all that are wrong."""
+    """Every spec's plan. Raises SpecError with the errors of all wrong specs."""
     plans, errors = [], []
     for position, spec in enumerate(specs):
         try:

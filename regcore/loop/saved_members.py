@@ -1,4 +1,4 @@
-"""Some of the members of a saved pass, as if it had been theirs alone."""
+"""Some members of a saved pass, as if the pass had been theirs alone."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,11 +12,11 @@ from regcore.plan import Plan
 
 
 def select_saved(state: State, plans: Sequence[Plan], positions: Sequence[int]) -> State:
-    """What `Trainer.state` would have given without the other members; only what is theirs is read from disk.
+    """The `Trainer.state` without the other members; only the parts of these members are read from disk.
 
     Args:
-        state: Of all members, as it was loaded.
-        plans: Of all members; one that is not selected may have any that it could have trained with.
+        state: The state of all members, as it was loaded.
+        plans: The plans of all members; for those that are not selected, any compatible plan will do.
         positions: Places of the selected ones.
     """
     rows = torch.tensor(list(positions), dtype=torch.int64)

@@ -1,4 +1,4 @@
-"""K members as numbers: their weights, what moves these, and what each step saw. Of jobs it knows nothing."""
+"""K members as numbers: their weights, their updates and the losses of each step. It does not know of jobs."""
 
 import copy
 import itertools
@@ -22,7 +22,7 @@ from regcore.streams import generator
 
 
 class Stack:
-    """What a training pass computes with.
+    """The computations of a training pass.
 
     Args:
         plans: One per member; they agree in everything but numbers.
@@ -43,7 +43,8 @@ class Stack:
         optimizers: list[Any] = [plan.resolved_spec.optimizer for plan in plans]
         self._update = type(optimizers[0]).bind(optimizers, network.weights)
         self._effects = bind_effects(plans)
-        # What each step of this epoch saw: its data loss times its rows. One apart, so that the first bad one is known.
+        # The data loss of each step of this epoch, times its rows. Kept by step, so that the first bad one can be
+        # found.
         self._objective = torch.zeros(
             self._lead.steps_per_epoch, len(plans), dtype=torch.float64, device=network.device
         )
@@ -51,11 +52,11 @@ class Stack:
         self._forward: Callable[..., Tensor] = network.forward
 
     def compile(self, on_record: Callable[[Record], None]) -> None:
-        """Have the forward pass compiled from now on; where that fails, a warning says so."""
+        """Compile the forward pass from now on; if that fails, a warning says so."""
         self._forward = compiled(self.network.forward, on_record)
 
     def state(self) -> State:
-        """All that going on from here needs, besides what follows from the plans and from `step`."""
+        """Everything needed to resume, except what follows from the plans and from `step`."""
         return {
             "weights": dict(self.network.weights),
             "kept": self._kept,
@@ -66,7 +67,7 @@ class Stack:
 
     @torch.no_grad()
     def resume(self, step: int, state: Mapping[str, Any]) -> None:
-        """Go on from the state that was taken of these very members after so many steps."""
+        """Resume from a state of the same members after this many steps."""
         self.step = step
         for name, weight in self.network.weights.items():
             weight.copy_(state["weights"][name])
@@ -77,7 +78,7 @@ class Stack:
         self._objective[: len(state["objective"])].copy_(state["objective"])
 
     def select(self, positions: Sequence[int]) -> "Stack":
-        """Some of the members alone, at the same step, with tensors of their own."""
+        """A copy with some of the members, at the same step."""
         part = copy.copy(self)
         rows = torch.tensor(list(positions), dtype=torch.int64, device=self.network.device)
         part.network = self.network.select(positions)
@@ -89,7 +90,7 @@ class Stack:
         return part
 
     def first_steps(self) -> Iterator[None]:
-        """Take steps, one for each item, without end: for those who time them."""
+        """Take one step for each item, without end, for timing."""
         for rows in itertools.cycle(self.batches(0)):
             self.advance(rows)
             yield
@@ -118,12 +119,12 @@ class Stack:
         self.step += 1
 
     def lost(self) -> list[int]:
-        """Places of the members that saw a loss in this epoch that is not finite."""
+        """Places of the members that had a non-finite loss in this epoch."""
         found: list[int] = (~torch.isfinite(self._objective).all(0)).nonzero().flatten().tolist()
         return found
 
     def first_bad_step(self, position: int) -> int | None:
-        """The first step of this epoch, counted from 1, whose loss was not finite; None where all were."""
+        """The first step of this epoch with a non-finite loss, counted from 1; None if there is none."""
         bad = (~torch.isfinite(self._objective[:, position])).nonzero()
         if not len(bad):
             return None
@@ -131,7 +132,7 @@ class Stack:
 
     @torch.no_grad()
     def measure(self) -> list[dict[str, float]]:
-        """Each member's metrics on every split, in evaluation mode, and what its optimizer saw in the last step."""
+        """Each member's metrics on every split, in evaluation mode, and its objective in the last step."""
         table = self._measure_objective(self._moment(self.step - 1))
         for name in ("train", "validation", "test"):
             split = getattr(self.data, name)
@@ -147,10 +148,10 @@ class Stack:
         return table
 
     def hear(self, table: Sequence[Mapping[str, float]]) -> Verdict | None:
-        """Let the effects look at each member's metrics, and keep the weights of those that they want kept.
+        """Pass each member's metrics to the effects, and remember the weights of members that they select.
 
         Returns:
-            Whose weights were kept, and who need not train further; None where no effect selects among epochs.
+            Which members' weights were remembered, and which can stop; None if no effect selects among epochs.
         """
         verdicts = [
             effect.on_evaluation(table)
@@ -170,7 +171,7 @@ class Stack:
 
     @torch.no_grad()
     def restore(self, positions: Sequence[int]) -> None:
-        """Give these members the weights that were last kept of each."""
+        """Give these members the weights that were last remembered for each."""
         for name, kept in self._kept.items():
             self.network.weights[name][positions] = kept[positions]
 
@@ -181,7 +182,8 @@ class Stack:
             self._kept[name][member] = weight.detach()[member]
 
     def _gradients(self, rows: Tensor, moment: Moment) -> dict[str, Tensor]:
-        """Of the mean data loss over the step's rows; members do not meet, so one backward serves all."""
+        """Gradients of the mean data loss over the step's rows. Members are independent: one backward pass serves
+        all."""
         names, leaves = list(self.network.weights), list(self.network.weights.values())
         total: list[Tensor] = []
         objective = self._objective[moment.step % self._lead.steps_per_epoch]
@@ -195,7 +197,7 @@ class Stack:
         return dict(zip(names, total, strict=True))
 
     def _measure_objective(self, moment: Moment) -> list[dict[str, float]]:
-        """What the optimizer saw, each penalty by its name, the rate and the zeros."""
+        """The objective, each penalty by its name, the learning rate and the zeros."""
         weights = self.network.weights
         columns = {"objective/data": self._objective.sum(0) / len(self.data.train)}
         for name, effect in self._effects.items():

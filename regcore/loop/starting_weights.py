@@ -21,7 +21,7 @@ def load_starting_weights(path: Path | None, network: StackedNetwork, position: 
     """Put the weights of a `model.safetensors` into one member.
 
     Raises:
-        InvalidDataError: There is no file, it cannot be read, or its parameters have other names or shapes.
+        InvalidDataError: The file is missing or unreadable, or its parameters have other names or shapes.
     """
     if path is None:
         raise InvalidDataError("the weights to start from are no longer there", remedy=_FROM_ELSEWHERE)
@@ -43,14 +43,14 @@ def load_starting_weights(path: Path | None, network: StackedNetwork, position: 
 
 
 def describe_starting_weights(weights: Path, description: Path | None = None) -> dict[str, Any] | None:
-    """The `model.json` of a `model.safetensors`; None where there is none, or where it is of other weights.
+    """The `model.json` of a `model.safetensors`; None if it is missing, or belongs to other weights.
 
     Args:
         weights: The file of the weights.
         description: The file that describes them; None for the one beside them.
 
     Raises:
-        InvalidDataError: It is there and cannot be read.
+        InvalidDataError: It exists and cannot be read.
     """
     path = description or weights.with_name(_DESCRIPTION)
     if not path.exists():

@@ -1,4 +1,4 @@
-"""The loop itself: K members from their first step to their selected weights, each with its own end."""
+"""The loop: K members from their first step to their selected weights, each with its own end."""
 
 import copy
 import math
@@ -25,14 +25,14 @@ PROGRESS_EVERY_S = 0.5
 
 @dataclass
 class Member:
-    """One of the K: its place in the stack is its place in the trainer's list.
+    """One of the K members: its place in the stack is its place in the trainer's list.
 
     Attributes:
-        key: Names it to whoever started the pass.
+        key: Its name for the caller of the pass.
         plan: What it trains.
-        on_record: Hears of its progress and metrics.
+        on_record: Called with its progress and metrics.
         history: Its evaluations, as bodies of `metrics` records.
-        selected_epoch: Whose weights it keeps; 0 before any was selected.
+        selected_epoch: The epoch whose weights it keeps; 0 before any was selected.
     """
 
     key: str
@@ -48,8 +48,8 @@ class Ending:
 
     Attributes:
         members: In the order of the network's stack.
-        network: Theirs alone, with the selected weights; None where there is no result.
-        error: Why there is none.
+        network: A network of these members only, with the selected weights; None if there is no result.
+        error: Why there is no result.
     """
 
     members: list[Member]
@@ -66,10 +66,10 @@ class Trainer:
         data: The splits that all members share.
         losses: Loss per row.
         control: Asked between two steps.
-        checkpointer: Saves the run when that is due, and before it stops; None to save nothing.
+        checkpointer: Saves the run when due, and before it stops; None to save nothing.
 
     Attributes:
-        stack: What is computed with.
+        stack: The members' numbers.
         members: Those that still train.
     """
 
@@ -96,7 +96,7 @@ class Trainer:
         return self.stack.step
 
     def run(self) -> Iterator[Ending]:
-        """Train to the last epoch, or until no member is left; tell of members as they end."""
+        """Train to the last epoch, or until no member is left; yield members as they end."""
         self._compile_if_wanted()
         try:
             yield from self._run()
@@ -109,7 +109,7 @@ class Trainer:
             yield from self._train_epoch(epoch)
             is_last = epoch + 1 == training.epochs
             is_due = is_last or (epoch + 1) % training.eval_every_epochs == 0
-            # A member at its last epoch has nothing to be spared.
+            # At the last epoch there is no training to save by stopping.
             rung = {} if is_last else self._rung(epoch + 1)
             if self.members and (is_due or rung):
                 yield from self._evaluate(epoch + 1, rung, is_due=is_due)
@@ -118,7 +118,7 @@ class Trainer:
         yield self._end(range(len(self.members)))
 
     def state(self) -> State:
-        """All that going on from here needs, besides what follows from the specs and from `step`."""
+        """Everything needed to resume, except what follows from the specs and from `step`."""
         return {
             **self.stack.state(),
             "keys": [member.key for member in self.members],
@@ -135,7 +135,7 @@ class Trainer:
         self._started_at -= state["elapsed_s"]
 
     def select(self, positions: Sequence[int]) -> "Trainer":
-        """A trainer of some of the members alone, at the same step, with tensors of its own."""
+        """A trainer with copies of some of the members, at the same step."""
         part = copy.copy(self)
         part.members = [self.members[position] for position in positions]
         part._lead = part.members[0].plan
@@ -148,9 +148,9 @@ class Trainer:
             self.stack.compile(self._tell)
 
     def _end(self, positions: Sequence[int], error: TrainingError | None = None) -> Ending:
-        """Take members out of the stack: with their selected weights, or with an error."""
+        """Take members out of the stack, with their selected weights or with an error."""
         members = [self.members[position] for position in positions]
-        if self.step < self._lead.num_steps:  # else it has just been told
+        if self.step < self._lead.num_steps:  # otherwise it was reported just now
             progress = self._progress()
             for member in members:
                 member.on_record(progress)
@@ -181,10 +181,10 @@ class Trainer:
         yield from self._end_diverged(self.stack.lost())
 
     def _stop_or_save(self, epoch: int) -> None:
-        """Between two steps, where the state is whole."""
+        """Act on requests between two steps, when the state is consistent."""
         stop = self._control.should_stop()
         if self._checkpointer is not None and (stop or self._checkpointer.due()):
-            self._check_objective()  # save nothing where every member has diverged
+            self._check_objective()  # skip if every loss is non-finite
             self._checkpointer.save(self.step, epoch, self.state())
         if stop:
             self._tell_progress(at_once=True)
@@ -192,11 +192,11 @@ class Trainer:
             raise TrainingStopped("training was stopped", remedy=remedy)
 
     def _let_leave(self, epoch: int) -> Iterator[Ending]:
-        """Save the members that are to leave, each for itself, and take them out."""
+        """Save the members that are to leave, each separately, and take them out."""
         leaving = self._control.leaving()
         if not any(member.key in leaving for member in self.members):
             return
-        # Those that have diverged end as such, and are not saved.
+        # Diverged members end as diverged, and are not saved.
         yield from self._end_diverged([k for k in self.stack.lost() if self.members[k].key in leaving])
         positions = [position for position, member in enumerate(self.members) if member.key in leaving]
         for position in positions:
@@ -210,14 +210,15 @@ class Trainer:
             yield self._end(positions, TrainingStopped("the member was asked to leave"))
 
     def _rung(self, epoch: int) -> dict[str, str]:
-        """The members that are judged after this epoch, with the metric that each is judged by."""
+        """The members with a rung at this epoch, and the metric that decides for each."""
         rungs = {member.key: self._control.rungs(member.key) for member in self.members}
         return {key: rung.metric for key, rung in rungs.items() if epoch in rung.epochs}
 
     def _evaluate(self, epoch: int, rung: Mapping[str, str], *, is_due: bool) -> Iterator[Ending]:
-        """Measure all members; let those go that end here by their own specs, and then those that a rung stops.
+        """Evaluate all members; end those that end here by their own specs, and then those that a rung stops.
 
-        What is measured for a rung alone is for its judge: recorded or heard, it would change what becomes of a member.
+        An evaluation that only a rung needs is neither recorded nor passed to early stopping: that would change the
+        member's result.
         """
         with computing(f"the evaluation after epoch {epoch}"):
             table = self.stack.measure()
@@ -229,7 +230,7 @@ class Trainer:
             yield from self._judge(epoch, rung, values)
 
     def _take_note(self, epoch: int, measured: Mapping[str, Mapping[str, float]]) -> Iterator[Ending]:
-        """Record an evaluation that the specs ask for, and let those go that have diverged or stop early."""
+        """Record an evaluation that the specs ask for, and end members that have diverged or stop early."""
         for member in self.members:
             body = metrics_body(epoch, self.step, measured[member.key])
             record = Record("metrics", body)
@@ -244,14 +245,14 @@ class Trainer:
             yield self._end(sorted(stopped))
 
     def _end_diverged(self, positions: Sequence[int]) -> Iterator[Ending]:
-        """One error for each: they broke at different steps. With none left, the run is over."""
+        """End diverged members, each with its own error, because they diverged at different steps."""
         errors = {self.members[position].key: self._diverged(position) for position in positions}
         for key, error in errors.items():
             position = next(k for k, member in enumerate(self.members) if member.key == key)
             yield self._end([position], error)
 
     def _judge(self, epoch: int, rung: Mapping[str, str], values: Mapping[str, float]) -> Iterator[Ending]:
-        """Take those out that do not go on; each is told what it was judged by."""
+        """Take out the members that do not continue, each with the value that decided."""
         fallen = self._control.judge(epoch, values)
         for key in [member.key for member in self.members if member.key in fallen]:
             (position,) = [k for k, member in enumerate(self.members) if member.key == key]
@@ -262,7 +263,7 @@ class Trainer:
             yield self._end([position], error)
 
     def _hear(self, table: Sequence[Mapping[str, float]], epoch: int) -> frozenset[int]:
-        """Note which epoch each member would have selected by now.
+        """Update the epoch that each member selects.
 
         Returns:
             Places of the members that have stopped.
@@ -279,7 +280,7 @@ class Trainer:
         return verdict.stop
 
     def _restore(self) -> None:
-        """Give each member the weights that were kept of it; one whose metric was never finite ends with its last."""
+        """Give each member its selected weights; one whose metric was never finite keeps its last weights."""
         self.stack.restore([k for k, member in enumerate(self.members) if member.selected_epoch])
         for member in self.members:
             member.selected_epoch = member.selected_epoch or member.history[-1]["epoch"]
@@ -294,7 +295,7 @@ class Trainer:
             return
         self._progress_at = now
         self._tell(self._progress())
-        self._check_objective()  # no need to go through a long epoch once it is lost
+        self._check_objective()  # do not finish a long epoch once all is lost
 
     def _progress(self) -> Record:
         step, num_steps = self.step, self._lead.num_steps
@@ -310,17 +311,18 @@ class Trainer:
         return Record("progress", body)
 
     def _check_objective(self) -> None:
-        """Give up once every member has seen a loss that is not finite.
+        """Give up once every member has had a non-finite loss.
 
-        One of several goes on unseen until the epoch's end, so that when it leaves does not depend on the clock.
+        A single diverged member stays until the epoch's end, so that the step at which it leaves does not depend on the
+        clock.
         """
         if len(self.stack.lost()) == len(self.members):
             raise _AllDivergedError
 
     def _diverged(self, position: int) -> DivergedError:
-        """Names the first step whose loss was bad; the last one where only the evaluation shows it.
+        """Name the first step with a bad loss, or the last step if only the evaluation is bad.
 
-        A step's loss is computed before its update, and the evaluation after it.
+        A step's loss is computed before its update, the evaluation after it.
         """
         member, bad = self.members[position], self.stack.first_bad_step(position)
         step, num_updates = (self.step, self.step) if bad is None else (bad, bad - 1)
@@ -337,4 +339,4 @@ def _undefined(metric: str, epoch: int, step: int) -> Record:
 
 
 class _AllDivergedError(Exception):
-    """No member has a finite loss left."""
+    """No member has a finite loss any more."""

@@ -1,7 +1,17 @@
 """From POST to model: real processes, real Redis, real HTTP, both databases. What may go wrong is in tests/faults."""
 
 import csv
+import re
+import subprocess
+import sys
 import time
+from pathlib import Path
+
+from safetensors.numpy import load_file
+
+README = Path(__file__).parents[2] / "README.md"
+CURL = Path(__file__).parents[1] / "support" / "curl"  # comes last on PATH: for a machine that has none
+README_TIMEOUT_S = 120
 
 DEMO = {
     "none": [],
@@ -88,3 +98,29 @@ def test_a_cancel_stops_the_training_within_two_seconds(stack):
     assert job["state_reason"]["code"] == "cancelled_by_user"
     names = {one["name"] for one in stack.client.get(f"/v1/jobs/{job_id}/artifacts").json()["data"]}
     assert names == {"log.txt", "metrics.csv"}
+
+
+def test_the_readmes_lines_for_curl_work_when_they_are_pasted_at_once(stack, tmp_path):
+    (tmp_path / ".regcore").symlink_to(stack.data_dir)
+    blocks = re.findall(r"^```sh\n(.*?)^```", README.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    lines = "\n".join(blocks).replace("http://127.0.0.1:8000", f"http://127.0.0.1:{stack.port}")
+    # Any answer that is a refusal ends the script, also in front of a pipe.
+    script = f'set -euo pipefail\ncurl() {{ command curl --fail-with-body "$@"; }}\n{lines}\necho; echo "$JOB $LONG"\n'
+    path = f"{Path(sys.executable).parent}:{stack.environment['PATH']}:{CURL}"
+
+    ran = subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env=stack.environment | {"PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=README_TIMEOUT_S,
+        check=False,
+    )
+
+    assert ran.returncode == 0, ran.stdout[-2000:] + ran.stderr
+    job_id, long_id = ran.stdout.splitlines()[-1].split()
+    assert stack.job(job_id)["state"] == "succeeded"
+    assert load_file(tmp_path / "model.safetensors")
+    states = {step["state"] for step in stack.wait(long_id, "cancelled")["transitions"]}
+    assert states & {"pausing", "paused"}

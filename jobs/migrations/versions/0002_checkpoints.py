@@ -1,4 +1,4 @@
-"""What jobs need to be taken up again: their newest checkpoint, a resume that came early, files owed after a loss."""
+"""For resuming jobs: the newest checkpoint, a resume during a pause, files that are missing after a loss."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Add the columns; jobs of before owe nothing."""
+    """Add the columns; older jobs miss no files."""
     op.add_column("jobs", sa.Column("checkpoint", sa.JSON()))
     op.add_column("jobs", sa.Column("resume_requested", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("jobs", sa.Column("owes_files", sa.Boolean(), nullable=False, server_default=sa.false()))

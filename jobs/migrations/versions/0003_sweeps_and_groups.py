@@ -1,4 +1,4 @@
-"""What training many at once needs: sweeps, where their members stand, and the groups in which jobs train."""
+"""For training many at once: sweeps, the state of their members, and the groups in which jobs train."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Add the tables and columns; jobs of before train alone."""
+    """Add the tables and columns; older jobs train alone."""
     text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
     op.create_table(
         "sweeps",

@@ -1,4 +1,4 @@
-"""Members of a halving are judged among those of their own variant."""
+"""Members of a halving compete only within their variant."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Add the variant; rungs of before take that of their jobs."""
+    """Add the variant; older rungs take that of their jobs."""
     op.add_column("sweep_rungs", sa.Column("variant", sa.Text()))
     op.execute(
         "UPDATE sweep_rungs SET variant = (SELECT jobs.sweep->>'variant' FROM jobs WHERE jobs.id = sweep_rungs.job_id)"

@@ -1,4 +1,4 @@
-"""Jobs that are made at the same moment are claimed by their turn."""
+"""Jobs that are created at the same moment are claimed in the order of their turns."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Add the turn, the same for all jobs of before, and put it into the order in which jobs are claimed."""
+    """Add the turn, the same for all older jobs, and put it into the order in which jobs are claimed."""
     op.add_column("jobs", sa.Column("turn", sa.Integer(), nullable=False, server_default="0"))
     op.drop_index("ix_jobs_claim_order", "jobs")
     op.create_index("ix_jobs_claim_order", "jobs", ["state", sa.desc("priority"), "created_at", "turn", "id"])

@@ -1,4 +1,4 @@
-"""What jobs need of others, which is not deleted before they have ended."""
+"""Which jobs need others: these are not deleted before the first have ended."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Add the table, with what the jobs of before need that have not ended."""
+    """Add the table, with the needs of older jobs that have not ended."""
     op.create_table(
         "job_needs",
         sa.Column("job_id", sa.String(40), nullable=False),
@@ -17,7 +17,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job_id", "needed_id", name="pk_job_needs"),
     )
     op.create_index("ix_job_needs_needed_id", "job_needs", ["needed_id"])
-    # A job that goes on from another's checkpoint, be it of that one's group, needs that one; else that of init_from.
+    # A job that resumes from another's checkpoint, or from its group's, needs that job; otherwise the one of init_from.
     op.execute(
         "INSERT INTO job_needs (job_id, needed_id) SELECT child.id, parent.id "
         "FROM jobs AS child JOIN jobs AS parent ON parent.id = child.parent_job_id "

@@ -1,4 +1,4 @@
-"""Jobs from before targets were scaled were trained on targets as they are, and are again when they are rerun."""
+"""Jobs from before targets were scaled were trained on unscaled targets, and their reruns are too."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,9 +11,9 @@ _jobs = sa.table("jobs", sa.column("id", sa.String), sa.column("resolved_spec", 
 
 
 def upgrade() -> None:
-    """Say so in their resolved specs, whose missing field would else be filled in by what is the default now.
+    """Write that into their resolved specs; otherwise the missing field would get today's default.
 
-    Row by row, and not by a function of the database's: the specs keep their keys in order.
+    Row by row, not by a function of the database: so the specs keep the order of their keys.
     """
     connection = op.get_bind()
     last = ""
