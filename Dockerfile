@@ -45,7 +45,7 @@ VOLUME /var/lib/regcore
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=3 \
-  CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['REGCORE_PORT']}/healthz\", timeout=2)"]
+  CMD ["python", "-c", "import os, urllib.request as r; r.build_opener(r.ProxyHandler({})).open(f\"http://127.0.0.1:{os.environ['REGCORE_PORT']}/healthz\", timeout=2)"]
 CMD ["python", "-m", "api"]
 
 FROM base AS worker
