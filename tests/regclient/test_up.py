@@ -358,3 +358,11 @@ def test_a_temporary_folder_that_is_still_written_to_ends_no_stack_with_an_error
 
 def texts_in(folder: Path) -> list[str]:
     return [path.read_bytes()[:9].decode(errors="replace") for path in folder.rglob("*") if path.is_file()]
+
+
+def test_its_parts_and_its_clients_meet_without_the_proxies_of_the_environment(stack: Any, trained_id: str) -> None:
+    environment = psutil.Process(stack.process.pid).environ()
+
+    assert {name for name in environment if name.lower().endswith("_proxy")} >= {"HTTP_PROXY", "ALL_PROXY"}
+    with stack.client() as client:
+        assert client.jobs.get(trained_id).state == "succeeded"
