@@ -212,7 +212,9 @@ class EmbeddedStack:
 
     def _api_ready(self) -> bool:
         try:
-            return httpx2.get(f"{self.url}/readyz", timeout=2.0).is_success and (self.data_dir / KEY_FILE_NAME).exists()
+            # This machine is reached through no proxy, whatever the environment says.
+            ready = httpx2.get(f"{self.url}/readyz", timeout=2.0, trust_env=False).is_success
+            return ready and (self.data_dir / KEY_FILE_NAME).exists()
         except httpx2.TransportError:
             return False
 

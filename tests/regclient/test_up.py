@@ -4,7 +4,9 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,26 @@ from regclient.errors import RegClientError
 from regclient.process import wait_until
 from regclient.server_settings import StackOptions, WrongSettingError
 from regclient.up import EmbeddedStack, StackError, free_port, require_free_port, run_stack
+
+
+@pytest.fixture
+def ready_port() -> Iterator[int]:
+    """The port of a server that answers 200 to everything."""
+
+    class Yes(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is written."""
+
+    with HTTPServer(("127.0.0.1", 0), Yes) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
 
 
 def quiet(part: str, line: str) -> None:
@@ -86,6 +108,17 @@ def test_a_lock_that_cannot_be_made_is_one_line_with_the_setting(tmp_path: Path)
 
     with pytest.raises(WrongSettingError, match=r"^REGCORE_DATA_DIR or --data-dir: .* \(Is a directory: '.*up\.lock'"):
         EmbeddedStack(StackOptions(data_dir=tmp_path), quiet)._take_data_dir()
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY", "http_proxy"])
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+def test_the_api_of_this_machine_is_asked_through_no_proxy(
+    name: str, scheme: str, ready_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, f"{scheme}://127.0.0.1:{free_port()}")
+    (tmp_path / "api-key").touch()
+
+    assert EmbeddedStack(StackOptions(port=ready_port, data_dir=tmp_path), quiet)._api_ready()
 
 
 def test_logs_are_cut_while_the_parts_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
