@@ -136,6 +136,17 @@ def test_logs_are_cut_while_the_parts_run(tmp_path: Path, monkeypatch: pytest.Mo
     stack.stop()
 
 
+@pytest.mark.parametrize("name", ["logs/redis.log", "redis.sock"])
+def test_a_folder_in_the_place_of_a_file_of_ours_is_named(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir(parents=True)
+
+    with (
+        pytest.raises(StackError, match=rf"cannot be started: .*Is a directory: '{tmp_path / name}'"),
+        EmbeddedStack(StackOptions(port=0, data_dir=tmp_path), quiet),
+    ):
+        pass
+
+
 def test_port_0_is_any_free_one() -> None:
     stack = EmbeddedStack(StackOptions(port=0), quiet)
 
