@@ -91,18 +91,24 @@ def main() -> None:
         _logger.error("api_cannot_start", reason=reason_of(error, settings))
         sys.exit(1)
     _logger.info("api_started", host=settings.host, port=settings.port, pid=os.getpid())
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=list(settings.trusted_proxies),
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
-    )
+    try:
+        uvicorn.run(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
+        )
+    except SystemExit:
+        # uvicorn has logged why, and leaves with 3, which is another thing among our exit codes.
+        reason = f"It cannot listen on {settings.host}:{settings.port}. Change REGCORE_HOST or REGCORE_PORT."
+        _logger.error("api_cannot_start", reason=reason)
+        sys.exit(1)
 
 
 @asynccontextmanager

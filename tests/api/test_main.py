@@ -1,4 +1,5 @@
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -63,4 +64,18 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "api_cannot_start" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_named_and_ends_with_1(settings: Settings) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        environment = {"PATH": "/usr/bin:/bin", "REGCORE_DATA_DIR": str(settings.data_dir), "REGCORE_PORT": str(port)}
+
+        done = subprocess.run([sys.executable, "-m", "api"], env=environment, capture_output=True, text=True, cwd=ROOT)
+
+    assert done.returncode == 1
+    assert f"It cannot listen on 127.0.0.1:{port}. Change REGCORE_HOST or REGCORE_PORT." in done.stderr
     assert "Traceback" not in done.stderr
