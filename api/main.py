@@ -4,7 +4,8 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from types import FrameType
 
 import uvicorn
 from fastapi import Depends, FastAPI
@@ -17,7 +18,7 @@ from api.handlers import install_handlers
 from api.hosts import HostRules
 from api.openapi import document_of
 from api.routes import artifacts, catalogue, events, jobs, metrics, operations, sweeps
-from api.services import open_services
+from api.services import Shutdown, open_services
 from jobs.errors import JobsError
 from jobs.logs import configure_logging, get_logger
 from jobs.settings import Settings
@@ -88,7 +89,7 @@ def main() -> None:
         _logger.error("api_cannot_start", reason=str(error))
         sys.exit(1)
     _logger.info("api_started", host=settings.host, port=settings.port, pid=os.getpid())
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -100,6 +101,24 @@ def main() -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
     )
+    server = _Server(config, app.state.services.shutdown)
+    with suppress(KeyboardInterrupt):  # uvicorn raises the signal once more when it has stopped
+        server.run()
+    if not server.started:  # uvicorn has said why
+        sys.exit(1)
+
+
+class _Server(uvicorn.Server):
+    """Passes on at once that it was told to stop: the app would hear of it only when its last stream has ended."""
+
+    def __init__(self, config: uvicorn.Config, shutdown: Shutdown) -> None:
+        super().__init__(config)
+        self._shutdown = shutdown
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take SIGTERM or SIGINT."""
+        self._shutdown.requested = True
+        super().handle_exit(sig, frame)
 
 
 @asynccontextmanager
