@@ -56,6 +56,26 @@ def test_a_real_server_serves_and_stops(
     assert token not in (settings.data_dir.parent / "api.log").read_text()
 
 
+def test_a_server_that_is_stopped_ends_its_streams_by_itself(
+    settings: Settings, serve: Any, free_tcp_port: int, spec: dict[str, Any]
+) -> None:
+    with serve(settings, free_tcp_port) as (url, process):
+        token = (settings.data_dir / "api-key").read_text().strip()
+        with httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}) as client:
+            path = client.post("/v1/jobs", json=spec).json()["links"]["events"]
+            with client.stream("GET", path, headers={"Accept": "text/event-stream"}) as answer:
+                lines = answer.iter_lines()
+                next(lines)
+                process.send_signal(signal.SIGTERM)
+                rest = list(lines)  # raises where the stream is cut
+        process.wait(10)
+
+    log = (settings.data_dir.parent / "api.log").read_text()
+    assert any(line.startswith("id: 1") for line in rest)
+    assert "Traceback" not in log
+    assert '"level": "error"' not in log
+
+
 def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     environment = {"PATH": "/usr/bin:/bin", "REGCORE_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
     environment["REGCORE_DATA_DIR"] = str(tmp_path)
