@@ -18,6 +18,7 @@ from api.guard import Guard
 from api.handlers import install_handlers
 from api.hosts import HostRules
 from api.openapi import document_of
+from api.protocol import ProblemProtocol
 from api.queries import refuse_repeats
 from api.routes import artifacts, catalogue, events, jobs, metrics, operations, sweeps
 from api.services import Shutdown, open_services
@@ -96,6 +97,7 @@ def main() -> None:
         app,
         host=settings.host,
         port=settings.port,
+        http=ProblemProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
