@@ -1,6 +1,6 @@
-"""Everything that follows from a spec before anything is computed: names, shapes, counts, and who touches what.
+"""Everything that follows from a spec before training: names, shapes, counts, and which regularizer acts on what.
 
-The plan is made by the api to accept or refuse a job, and by the engine to train it; it needs no torch.
+The api makes the plan to accept or refuse a job, and the engine to train it; it needs no torch.
 """
 
 import math
@@ -32,7 +32,7 @@ CLASSIFICATION_LOSSES = ("cross_entropy", "binary_cross_entropy")
 
 @dataclass(frozen=True)
 class Ceilings:
-    """How large a job may be. A server's settings; the engine alone has none.
+    """The largest job that is accepted. A server sets these; the engine alone has none.
 
     Attributes:
         epochs: Passes over the train split.
@@ -66,17 +66,17 @@ class RowCounts(Immutable):
 
 
 class RegularizerPlan(Immutable):
-    """What one regularizer will act on."""
+    """The targets of one regularizer."""
 
     name: str
-    """Its kind, and its ordinal from the second of a kind: `l1`, `l1_2`. Names `objective/penalty.{name}`."""
+    """Its kind, with an ordinal from the second of a kind on: `l1`, `l1_2`. Used in `objective/penalty.{name}`."""
     kind: str
     parameters: list[str]
     note: str
 
 
 class Plan(Immutable):
-    """A spec that can be trained, with all that follows from it."""
+    """A spec that can be trained, with everything that follows from it."""
 
     resolved_spec: JobSpec
     warnings: list[SpecWarning]
@@ -99,12 +99,12 @@ class Plan(Immutable):
 
     @property
     def fusion_key(self) -> str | None:
-        """What it shares with the jobs that may train in one pass with it; None where it trains alone."""
+        """Equal for jobs that may train in one pass; None if the job trains alone."""
         return fusion_key(self.resolved_spec)
 
     @property
     def member_bytes(self) -> int:
-        """About how much memory it takes as one more member of a training pass."""
+        """Estimated memory as one more member of a training pass."""
         shape, widths = self.input_shape, [math.prod(self.input_shape)]
         for layer in self.layers:
             shape = layer.output_shape(shape)
@@ -119,16 +119,16 @@ class Plan(Immutable):
         )
 
     def public(self) -> dict[str, Any]:
-        """The job's `plan`: all of it but what the job shows elsewhere."""
+        """The job's `plan`, without what the job shows elsewhere."""
         return self.model_dump(mode="json", exclude={"resolved_spec", "warnings"})
 
 
 Check = Callable[[Any, Plan | None], list[FieldError]]
-"""Says what else is wrong with a spec, which only a server can know. It has no plan where it is wrong by itself."""
+"""Returns further errors of a spec, which only a server can know. The plan is None if the spec is wrong by itself."""
 
 
 class _Problems:
-    """Collects what is wrong, so that a user hears of everything at once."""
+    """Collects errors, so that a user gets all of them at once."""
 
     def __init__(self) -> None:
         self.errors: list[FieldError] = []
@@ -137,7 +137,7 @@ class _Problems:
         self.errors.append(FieldError(pointer, code, message))
 
     def attempt(self, pointer: str, code: str, action: Callable[[], T], fallback: T) -> T:
-        """The action's value, or the fallback with its ValueError noted."""
+        """Return the action's value, or the fallback if it raises ValueError, which is noted."""
         try:
             return action()
         except ValueError as error:
@@ -157,7 +157,7 @@ def make_plan(spec: Any, ceilings: Ceilings | None = None) -> Plan:
         ceilings: Limits to hold it to; None for no limits.
 
     Raises:
-        SpecError: The spec is none, cannot be trained, or is beyond a ceiling; every place is named.
+        SpecError: The spec is invalid, cannot be trained, or exceeds a ceiling; every place is named.
     """
     try:
         parsed = parse_spec(spec)
@@ -167,7 +167,7 @@ def make_plan(spec: Any, ceilings: Ceilings | None = None) -> Plan:
 
 
 def _further_problems(body: Any, errors: Sequence[FieldError], ceilings: Ceilings | None) -> list[FieldError]:
-    """What the right fields of a spec that has wrong ones say together, and cannot."""
+    """Contradictions between the correct fields of a spec that also has wrong ones."""
     mended = mend(body, errors)
     if mended is None:
         return []
@@ -219,12 +219,12 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None) -> Plan:
 
 
 def _resolve(spec: JobSpec, info: DatasetInfo, problems: _Problems) -> JobSpec:
-    """Every default that depends on the data, filled in."""
+    """Fill in every default that depends on the data."""
     natural = "classification" if info.classes else "regression"
     task = natural if spec.task.kind == "auto" else spec.task.kind
     if task != natural:
         problems.add("/task/kind", "task_mismatch", f"task.kind must be {natural} for {info.name}; received {task}.")
-        task = natural  # what follows is looked at as if it were right
+        task = natural  # the rest is checked as if this were correct
     loss = spec.task.loss
     if loss == "auto":
         loss = "cross_entropy" if task == "classification" else "mse"
@@ -299,7 +299,7 @@ def _expand(spec: JobSpec, input_shape: Shape, num_outputs: int, problems: _Prob
     labels = label_layers(layers)
     doubled = sorted({label for label in labels if labels.count(label) > 1})
     if doubled:
-        # Only now: a regularizer's own layers are labelled too.
+        # Only now, so that the layers of regularizers are labelled too.
         message = f"layer names must differ; received {', '.join(doubled)} twice. Rename one."
         problems.add("/model", "invalid_model", message)
     return layers
@@ -314,7 +314,7 @@ def _parameter_shapes(layers: Iterable[AnyLayer], input_shape: Shape) -> dict[st
 
 
 def _count_rows(spec: JobSpec, info: DatasetInfo, problems: _Problems) -> RowCounts | None:
-    """Rows in each split; None where there is none to train on."""
+    """Rows in each split; None if there are none to train on."""
     sizes = problems.attempt(
         "/data", "empty_split", lambda: split_sizes(info.num_rows, spec.data, num_test_rows=info.num_test_rows), None
     )
@@ -346,7 +346,7 @@ def _plan_regularizers(
         ordinal = ordinals[regularizer.kind] = ordinals.get(regularizer.kind, 0) + 1
         nothing: list[str] = []
         look = partial(regularizer.touched, parameters)
-        # Without a model there are no parameters, and nothing would match.
+        # Without a model there are no parameters, and every selector would fail.
         touched = problems.attempt(f"{pointer}/select", "matches_nothing", look, nothing) if parameters else nothing
         problem = rows and regularizer.needs(task=spec.task.kind, num_validation_rows=rows.validation)
         if problem:

@@ -44,7 +44,7 @@ _PHRASES = {
 
 _MAX_DEPTH = 2
 _OF_PARTS = frozenset({"list_type", "dict_type", "model_type", "model_attributes_type"})
-"""Errors of a value that is none of the spec's objects and lists."""
+"""Error types for a value that is not the expected object or list."""
 _OF_NUMBERS = frozenset({"int_type", "float_type"})
 
 
@@ -66,7 +66,7 @@ def parse_as(model: type[Body], body: Any) -> Body:
 def explain_errors(
     errors: Sequence[Mapping[str, Any]], body: Any, model: type[BaseModel] = JobSpec
 ) -> list[FieldError]:
-    """Pydantic's errors about `body`, as FieldErrors. One place is named once, however many union branches failed."""
+    """Pydantic's errors about `body`, as FieldErrors. Each place is named once, however many union branches failed."""
     explained: dict[str, FieldError] = {}
     for error in errors:
         path = _walk(error, body, model)
@@ -75,7 +75,7 @@ def explain_errors(
         if known is not None and known.message != found.message:
             found = FieldError(known.pointer, known.code, f"{known.message} Or: {found.message}")
         explained[found.pointer] = found
-    # Where one branch of a union got further into the value than another, it is the one that was meant.
+    # If one branch of a union got further into the value than the others, it was meant.
     return [e for e in explained.values() if not any(other.startswith(f"{e.pointer}/") for other in explained)]
 
 
@@ -85,7 +85,7 @@ def json_pointer(path: Iterable[str | int]) -> str:
 
 
 def _walk(error: Mapping[str, Any], body: Any, model: type[BaseModel]) -> list[str | int]:
-    """The path in the body: pydantic also names the union branch it was in, which is no key of anyone's JSON."""
+    """The path in the body, without the names of union branches that pydantic inserts."""
     path: list[str | int] = []
     node = body
     is_branch = False
@@ -158,7 +158,7 @@ def _in_words(path: Sequence[str | int]) -> str:
 
 
 def _is_name(error: Mapping[str, Any], path: Sequence[str | int]) -> bool:
-    """Whether a name in an object is wrong, and not what it names."""
+    """Whether a name in an object is wrong, and not its value."""
     return len(error["loc"]) > len(path) and error["loc"][-1] == "[key]"
 
 
@@ -167,17 +167,17 @@ def _at(body: Any, path: Sequence[str | int]) -> Any:
 
 
 def _as_phrase(said: str) -> str:
-    """Pydantic's sentence, so that it goes on after the field's name."""
+    """Pydantic's message, changed to continue a sentence that begins with the field's name."""
     return said.replace("Input should be", "must be").replace("String should", "should")
 
 
 def takes_whole_numbers(place: Sequence[str | int], body: Any, model: type[BaseModel] = JobSpec) -> bool:
-    """Whether a field takes whole numbers and no others, by the model's schema.
+    """Whether a field takes only whole numbers, by the model's schema.
 
     Args:
-        place: Keys and positions down to it.
-        body: JSON, valid or not; it says which kind each object on the way is.
-        model: What the body is one of.
+        place: Keys and positions down to the field.
+        body: JSON, valid or not; it gives the kind of each object on the way.
+        model: The model of the body.
     """
     field = _schema_at(place, body, model)
     types = {branch.get("type") for branch in field.get("anyOf", [field])}
@@ -185,17 +185,17 @@ def takes_whole_numbers(place: Sequence[str | int], body: Any, model: type[BaseM
 
 
 def _known_fields(path: Sequence[str | int], body: Any, model: type[BaseModel]) -> list[str]:
-    """Names of the fields that the object at this place may have."""
+    """Names of the fields that an object at this place may have."""
     return list(_schema_at(path[:-1], body, model).get("properties", {}))
 
 
 def _schema_at(path: Sequence[str | int], body: Any, model: type[BaseModel]) -> Mapping[str, Any]:
-    """The model's own schema of this place, of the kind that the value there says it is; empty where there is none."""
+    """The model's schema for this place, for the kind that the value names; empty if there is none."""
     return _resolve(_field_at(path, body, model), _schema(model), _at(body, path))
 
 
 def _field_at(path: Sequence[str | int], body: Any, model: type[BaseModel]) -> Mapping[str, Any]:
-    """The model's own schema of this place, whatever value is there; empty where there is none."""
+    """The model's schema for this place, whatever the value; empty if there is none."""
     root = _schema(model)
     node: Mapping[str, Any] = root
     for part in path:
@@ -207,7 +207,7 @@ def _field_at(path: Sequence[str | int], body: Any, model: type[BaseModel]) -> M
 
 @cache
 def _homes(model: type[BaseModel]) -> Mapping[str, str]:
-    """Where each field is, by the letters of its name, in words."""
+    """The place of each field, in words, by the letters of its name."""
     root = _schema(model)
     homes: dict[str, dict[str, None]] = {}
     for field, place in _places(root, root, ""):
@@ -217,7 +217,7 @@ def _homes(model: type[BaseModel]) -> Mapping[str, str]:
 
 
 def _places(node: Mapping[str, Any], root: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
-    """Each field of the objects that may be here, and of those in them, with its place in words."""
+    """Each field of the objects that may be here, and of objects inside them, with its place in words."""
     branches = list(_objects_of(node, root))
     for field in dict.fromkeys(name for branch in branches for name in branch["properties"]):
         having = [branch["properties"] for branch in branches if field in branch["properties"]]
@@ -229,7 +229,7 @@ def _places(node: Mapping[str, Any], root: Mapping[str, Any], prefix: str) -> It
 
 
 def _objects_of(node: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The schemas of the objects that may be here, or be items of a list here."""
+    """The schemas of objects that may be here, or be items of a list here."""
     if "$ref" in node:
         node = root["$defs"][node["$ref"].rsplit("/", 1)[-1]]
     if "properties" in node:
@@ -244,7 +244,7 @@ def _schema(model: type[BaseModel]) -> Mapping[str, Any]:
 
 
 def _resolve(node: Mapping[str, Any], root: Mapping[str, Any], value: Any) -> Mapping[str, Any]:
-    """The schema behind references, of the type and kind that the value says it is."""
+    """Resolve references, to the schema of the type and kind that the value has."""
     if "anyOf" in node and isinstance(value, Mapping | list):
         wanted = "items" if isinstance(value, list) else "$ref"
         node = next((branch for branch in node["anyOf"] if wanted in branch), node)
@@ -258,7 +258,7 @@ def _resolve(node: Mapping[str, Any], root: Mapping[str, Any], value: Any) -> Ma
 
 
 def shown(value: Any) -> str:
-    """A value as messages show it: JSON, cut off where it is long; its type where it cannot be written."""
+    """A value as messages show it: JSON, shortened if long; its type if it cannot be written."""
     try:
         text = json.dumps(value, default=str, ensure_ascii=False)
     except (RecursionError, TypeError, ValueError):
