@@ -51,8 +51,7 @@ class Task(Frozen):
     """`auto`: cross_entropy or mse. `mse` is the plain mean of squares over elements; `huber` has δ = 1, in the
     unit of scaled targets where `data.standardize_target` scales them."""
     class_weights: Literal["balanced"] | list[Annotated[float, Field(gt=0, le=MAX_CLASS_WEIGHT)]] | None = None
-    """Weight of each class in the loss, which is reported with them; `balanced`: rows / (classes · rows of the
-    class)."""
+    """Weight of each class in the loss, also in the reported one; `balanced`: rows / (classes · rows of the class)."""
 
 
 class Training(Frozen):

@@ -15,7 +15,7 @@ from regcore.sweep.candidate import Candidate
 from regcore.sweep.spec import Halving, SweepSpec
 
 _WENT_ON, _ARRIVING, _STOPPED = range(3)
-"""The turn of jobs that all start alike."""
+"""The order among equal candidates."""
 
 
 @dataclass(frozen=True)
