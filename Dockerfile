@@ -37,6 +37,7 @@ RUN pip install --no-cache-dir --no-deps --force-reinstall .
 
 FROM base AS api
 COPY --from=build-api /opt/regcore /opt/regcore
+COPY --chmod=0555 docker/api_healthy.py /opt/regcore/api_healthy.py
 ENV REGCORE_DATA_DIR=/var/lib/regcore \
     REGCORE_HOST=0.0.0.0 \
     REGCORE_PORT=8000
@@ -45,7 +46,7 @@ VOLUME /var/lib/regcore
 USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s --retries=3 \
-  CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(f\"http://127.0.0.1:{os.environ['REGCORE_PORT']}/healthz\", timeout=2)"]
+  CMD ["python", "/opt/regcore/api_healthy.py"]
 CMD ["python", "-m", "api"]
 
 FROM base AS worker

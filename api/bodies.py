@@ -1,23 +1,18 @@
 """Reading a JSON body: its type, its size, its syntax, and values that no database or JSON can hold."""
 
-import json
-import math
-from collections.abc import Iterator
+import re
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
 
-from api.errors import ProblemError
+from api.errors import ProblemError, from_spec_error
 from api.services import TheServices
-from regcore.errors import FieldError
-from regcore.spec import json_pointer
+from regcore.errors import FieldError, JsonSyntaxError, JsonValueError, json_pointer
+from regcore.json_text import read_json as read_text
 
+_CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s";]+)')
 _DRAIN_BYTES = 64_000_000
 """A client that is still sending hears no answer: up to this much is read and dropped before the refusal."""
-
-_MAX_DEPTH = 64
-
-_Path = tuple[str | int, ...]
 
 
 async def read_json(request: Request, services: TheServices) -> Any:
@@ -57,30 +52,38 @@ def parse_json(content: bytes) -> Any:
         ProblemError: It is not JSON, or holds a value that cannot be kept.
     """
     try:
-        body = json.loads(content.decode(), object_pairs_hook=_unique)
-    except RecursionError:
-        raise _broken("It is nested too deeply") from None
-    except json.JSONDecodeError as error:
-        raise _broken(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
-    except ValueError as error:  # not UTF-8, a name that comes twice, a number of thousands of digits
-        raise _broken(str(error)) from None
-    wrong = list(_unfit(body, ()))
-    if wrong:
-        raise ProblemError("invalid_body", wrong[0].message, wrong)
-    return body
+        return read_text(content)
+    except JsonSyntaxError as error:
+        detail = f"The body is not valid JSON. {error}. Correct it and send it again."
+        raise ProblemError("invalid_json", detail, [FieldError(error.pointer, "invalid_json", detail)]) from None
+    except JsonValueError as error:
+        raise from_spec_error(error, "invalid_body") from None
 
 
 def _parse(request: Request, content: bytes) -> Any:
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    given = request.headers.get("content-type", "").lower()
+    media_type = given.split(";")[0].strip()
     if media_type != "application/json" and not (
         media_type.startswith("application/") and media_type.endswith("+json")
     ):
         detail = f"Content-Type must be application/json; received {media_type or 'none'!r:.100}."
         raise ProblemError("unsupported_media_type", detail, headers={"Accept": "application/json"})
+    charset = _CHARSET.search(given)
+    if charset and charset[1] not in ("utf-8", "us-ascii"):
+        detail = f"JSON is UTF-8; received charset {charset[1]!r:.40}. Send it as UTF-8, without charset."
+        raise ProblemError("unsupported_media_type", detail, headers={"Accept": "application/json"})
     return parse_json(content)
 
 
+def _refuse_coding(request: Request) -> None:
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("", "identity"):
+        detail = f"Bodies are read as they are; received Content-Encoding {coding!r:.40}. Send it uncompressed."
+        raise ProblemError("unsupported_media_type", detail, headers={"Accept-Encoding": "identity"})
+
+
 async def _read(request: Request, max_bytes: int) -> bytes:
+    _refuse_coding(request)
     detail = f"The body may have at most {max_bytes:,} bytes. Send less; REGCORE_MAX_BODY_BYTES is the server's limit."
     too_large = ProblemError("body_too_large", detail, [FieldError("", "body_too_large", detail)])
     declared = request.headers.get("content-length", "0")
@@ -97,45 +100,6 @@ async def _read(request: Request, max_bytes: int) -> bytes:
     if size_bytes > max_bytes:
         raise too_large
     return bytes(content)
-
-
-def _broken(what: str) -> ProblemError:
-    detail = f"The body is not valid JSON. {what}. Correct it and send it again."
-    return ProblemError("invalid_json", detail, [FieldError("", "invalid_json", detail)])
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"The name {twice!r:.80} comes twice in one object")
-    return members
-
-
-def _unfit(value: Any, path: _Path) -> Iterator[FieldError]:
-    where = ".".join(map(str, path)) or "the body"
-    if len(path) > _MAX_DEPTH:
-        raise _broken("It is nested too deeply")
-    if isinstance(value, float) and not math.isfinite(value):
-        message = f"{where} must be a finite number; received {value}. Send a number, or null where it is allowed."
-        yield FieldError(json_pointer(path), "not_finite", message)
-    elif isinstance(value, str) and not _is_fit(value):
-        message = f"{where} must be text without NUL and without half surrogate pairs. Remove them."
-        yield FieldError(json_pointer(path), "invalid_text", message)
-    elif isinstance(value, dict):
-        for name, inner in value.items():
-            if not _is_fit(name):
-                message = f"{where} has a name with NUL or half a surrogate pair. Remove it."
-                yield FieldError(json_pointer(path), "invalid_text", message)
-            yield from _unfit(inner, (*path, name))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _unfit(inner, (*path, index))
-
-
-def _is_fit(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 TheJson = Annotated[Any, Depends(read_json)]

@@ -8,7 +8,15 @@ from api.views import Problem
 
 Responses = dict[int | str, dict[str, Any]]
 
-_EVERYWHERE = ("unauthorized", "foreign_origin", "not_acceptable", "invalid_parameter", "internal_error", "unavailable")
+_EVERYWHERE = (
+    "unauthorized",
+    "foreign_origin",
+    "not_acceptable",
+    "invalid_parameter",
+    "internal_error",
+    "unavailable",
+    "disk_full",
+)
 
 
 def problems(*codes: str, everywhere: Iterable[str] = _EVERYWHERE) -> Responses:

@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,8 @@ from jobs.errors import (
     StoreUnavailableError,
     SweepNotFoundError,
 )
-from regcore.errors import FieldError, SpecError
+from jobs.outages import Outage
+from regcore.errors import MAX_ERRORS, FieldError, SpecError, short_pointer
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:regcore:problem:"
@@ -53,6 +54,7 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "illegal_action": ProblemKind(409, "The job's or sweep's state does not allow this"),
     "not_of_this_sweep": ProblemKind(409, "The sweep has nothing of that kind"),
     "idempotency_busy": ProblemKind(409, "A request with this Idempotency-Key is being served"),
+    "precondition_failed": ProblemKind(412, "It is another version by now"),
     "body_too_large": ProblemKind(413, "The body is too large"),
     "unsupported_media_type": ProblemKind(415, "The body's media type is not supported"),
     "range_not_satisfiable": ProblemKind(416, "The range lies outside the file"),
@@ -63,6 +65,7 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "artifact_damaged": ProblemKind(500, "The server's copy of the file is damaged"),
     "internal_error": ProblemKind(500, "The server failed"),
     "unavailable": ProblemKind(503, "The server cannot answer for now"),
+    "disk_full": ProblemKind(503, "The server's disk is full"),
 }
 
 
@@ -94,8 +97,9 @@ class ProblemError(Exception):
     Args:
         code: A key of `PROBLEMS`.
         detail: What was expected, what came, what to do.
-        errors: The wrong places, where there are any.
+        errors: The wrong places, where there are any; at most `MAX_ERRORS` are shown.
         headers: Further response headers.
+        num_left_off: How many wrong places there are besides.
     """
 
     def __init__(
@@ -104,11 +108,14 @@ class ProblemError(Exception):
         detail: str,
         errors: Iterable[FieldError | ParameterError] = (),
         headers: Mapping[str, str] | None = None,
+        num_left_off: int = 0,
     ) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
-        self.errors = tuple(errors)
+        given = tuple(errors)
+        self.errors = given[:MAX_ERRORS]
+        self.num_left_off = num_left_off + len(given) - len(self.errors)
         self.headers = dict(headers or {})
 
 
@@ -117,9 +124,9 @@ def parameter_problem(parameter: str, message: str, code: str = "invalid_value")
     return ProblemError("invalid_parameter", message, [ParameterError(parameter, code, message)])
 
 
-def from_spec_error(error: SpecError) -> ProblemError:
+def from_spec_error(error: SpecError, code: str = "invalid_spec") -> ProblemError:
     """Return a refused spec as a problem."""
-    return ProblemError("invalid_spec", _sum_up(error.errors), error.errors)
+    return ProblemError(code, _sum_up(error), error.errors, num_left_off=error.num_left_off)
 
 
 def from_jobs_error(error: JobsError) -> ProblemError:
@@ -146,7 +153,8 @@ def from_jobs_error(error: JobsError) -> ProblemError:
         case IdempotencyBusyError():
             return ProblemError("idempotency_busy", detail, headers=retry)
         case StoreUnavailableError():
-            return ProblemError("unavailable", detail, headers=retry)
+            code = "disk_full" if error.outage is Outage.DISK_FULL else "unavailable"
+            return ProblemError(code, detail, headers=retry)
     raise error
 
 
@@ -168,6 +176,8 @@ def problem_response(problem: ProblemError, path: str, request_id: str) -> Respo
         "request_id": request_id,
         "errors": [_show(error) for error in problem.errors],
     }
+    if problem.num_left_off:
+        body["num_errors_left_off"] = problem.num_left_off
     # ASCII, for a client's own words may come back in it, and they may hold half a surrogate pair.
     content = json.dumps(body, ensure_ascii=True, allow_nan=False)
     return Response(content, kind.status, problem.headers, PROBLEM_MEDIA_TYPE)
@@ -179,10 +189,13 @@ def request_id_of(request: Request) -> str:
 
 
 def _show(error: FieldError | ParameterError) -> dict[str, str]:
-    where = {"pointer": error.pointer} if isinstance(error, FieldError) else {"parameter": error.parameter}
+    where = (
+        {"pointer": short_pointer(error.pointer)} if isinstance(error, FieldError) else {"parameter": error.parameter}
+    )
     return {**where, "code": error.code, "message": error.message}
 
 
-def _sum_up(errors: Sequence[FieldError]) -> str:
-    more = f" And {len(errors) - 1} more: see errors." if len(errors) > 1 else ""
-    return errors[0].message + more
+def _sum_up(error: SpecError) -> str:
+    num_more = len(error.errors) - 1 + error.num_left_off
+    listed = f"the first {len(error.errors)} are in errors" if error.num_left_off else "see errors"
+    return error.errors[0].message + (f" And {num_more:,} more: {listed}." if num_more else "")

@@ -2,6 +2,7 @@
 
 import re
 import time
+from contextlib import suppress
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -23,6 +24,9 @@ _SECURITY_HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_SLOW_S = 1.0
+
 _logger = get_logger(__name__)
 
 
@@ -39,13 +43,17 @@ class Guard:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, send)
+        if exchange.is_head:
+            scope = _as_get(scope)
         with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
-            refusal = None if scope["path"] in PROBE_PATHS else self._rules.check(Headers(scope=scope))
+            refusal = self._check(scope)
             try:
                 if refusal is None:
                     await self._app(scope, receive, exchange.send)
                 else:
                     await exchange.refuse(refusal, receive)
+            except _HeadSent:
+                pass  # the answer's head is out, and nothing comes after it
             except Exception:
                 _logger.exception("request_failed", method=scope["method"], path=scope["path"])
                 if exchange.status is not None:
@@ -55,6 +63,27 @@ class Guard:
             finally:
                 exchange.log()
 
+    def _check(self, scope: Scope) -> ProblemError | None:
+        """Return why a request is refused before any route sees it, or None."""
+        if b"%2f" in scope.get("raw_path", b"").partition(b"?")[0].lower():
+            # Routes see the path decoded, where jobs/x%2Fcancel would be the action of another path.
+            detail = "No name in a path has a slash in it, and %2F is one. Write / between names, and nowhere else."
+            return ProblemError("not_found", detail)
+        return None if scope["path"] in PROBE_PATHS else self._rules.check(Headers(scope=scope))
+
+
+class _HeadSent(Exception):
+    """The head of the answer to a HEAD is out."""
+
+
+def _as_get(scope: Scope) -> Scope:
+    """The same request as a GET: what a HEAD is answered with is that answer's head (RFC 9110, §9.3.2).
+
+    `Range` is of GET alone (§14.2).
+    """
+    headers = [(name, value) for name, value in scope["headers"] if name not in (b"range", b"if-range")]
+    return {**scope, "method": "GET", "headers": headers}
+
 
 class _Exchange:
     """One request and its answer."""
@@ -63,6 +92,7 @@ class _Exchange:
         given = Headers(scope=scope).get(HEADER, "")
         self.request_id = given if _REQUEST_ID.fullmatch(given) else new_id("req")
         self.status: int | None = None
+        self.is_head = scope["method"] == "HEAD"
         self._scope = scope
         self._send = send
         self._started = time.perf_counter()
@@ -77,14 +107,26 @@ class _Exchange:
             for name, value in _SECURITY_HEADERS.items():
                 headers.setdefault(name, value)
         await self._send(message)
+        if self.is_head:
+            await self._send({"type": "http.response.body", "body": b""})
+            raise _HeadSent
 
     async def refuse(self, problem: ProblemError, receive: Receive) -> None:
         response = problem_response(problem, self._scope["path"], self.request_id)
-        await response(self._scope, receive, self.send)
+        with suppress(_HeadSent):
+            await response(self._scope, receive, self.send)
 
     def log(self) -> None:
         # The path alone: a query may hold what nobody should read in a log.
-        duration_ms = round((time.perf_counter() - self._started) * 1000, 1)
-        fields = {"method": self._scope["method"], "path": self._scope["path"], "status": self.status}
-        level = _logger.debug if self._scope["path"] in PROBE_PATHS else _logger.info
-        level("request", **fields, duration_ms=duration_ms)
+        duration_s = time.perf_counter() - self._started
+        client = (self._scope.get("client") or ("",))[0]  # none through a unix socket
+        fields = {"method": self._scope["method"], "path": self._scope["path"], "status": self.status, "client": client}
+        level = _logger.info if self._is_news(duration_s) else _logger.debug
+        level("request", **fields, duration_ms=round(duration_s * 1000, 1))
+
+    def _is_news(self, duration_s: float) -> bool:
+        """Whether an operator wants to read of it: a client that waits reads the same job several times a second."""
+        if self._scope["path"] in PROBE_PATHS:
+            return False
+        has_failed = self.status is None or self.status >= 400
+        return has_failed or self._scope["method"] not in _READING or duration_s >= _SLOW_S

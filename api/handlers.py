@@ -19,10 +19,13 @@ from api.errors import (
     request_id_of,
     suggest,
 )
-from jobs.errors import JobsError
+from jobs.errors import JobsError, StoreUnavailableError
+from jobs.logs import get_logger
 from regcore.errors import SpecError
 
 Handler = Callable[[Request, Any], Awaitable[Response]]
+
+_logger = get_logger(__name__)
 
 
 def install_handlers(app: FastAPI, routes: Sequence[APIRoute]) -> None:
@@ -34,6 +37,10 @@ def install_handlers(app: FastAPI, routes: Sequence[APIRoute]) -> None:
     """
 
     async def http_error(request: Request, error: HTTPException) -> Response:
+        if request.method == "OPTIONS":
+            allowed = _allowed(request.url.path, routes)
+            if allowed:
+                return Response(status_code=204, headers={"Allow": ", ".join(allowed)})
         return _answer(request, _from_http(request, error, routes))
 
     app.exception_handler(ProblemError)(_problem)
@@ -52,6 +59,10 @@ async def _problem(request: Request, error: ProblemError) -> Response:
 
 
 async def _jobs_error(request: Request, error: JobsError) -> Response:
+    if isinstance(error, StoreUnavailableError):
+        # The client hears what it can do; what the database said is for the operator.
+        said = getattr(error.__cause__, "orig", None) or error.__cause__ or ""
+        _logger.warning("database_unavailable", outage=error.outage.name.lower(), said=str(said))
     return _answer(request, from_jobs_error(error))
 
 
@@ -83,13 +94,19 @@ def _known_parameters(request: Request) -> list[str]:
     return [one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"]
 
 
+def _allowed(path: str, routes: Sequence[APIRoute]) -> list[str]:
+    """The methods of a path, or of the whole server for `*`; none where nothing is there."""
+    found = {m for route in routes if path == "*" or route.path_regex.match(path) for m in route.methods or ()}
+    return sorted(found | {"OPTIONS"} | ({"HEAD"} if "GET" in found else set())) if found else []
+
+
 def _from_http(request: Request, error: HTTPException, routes: Sequence[APIRoute]) -> ProblemError:
     path = request.url.path
     match error.status_code:
         case 404:
             return ProblemError("not_found", f"There is nothing at {path}. GET /openapi.json lists what there is.")
         case 405:
-            allowed = sorted({m for route in routes if route.path_regex.match(path) for m in route.methods or ()})
+            allowed = _allowed(path, routes)
             detail = f"{request.method} is not allowed at {path}; use {' or '.join(allowed)}."
             return ProblemError("method_not_allowed", detail, headers={"Allow": ", ".join(allowed)})
         case _:

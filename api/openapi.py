@@ -21,16 +21,34 @@ BODIES: tuple[type[BaseModel], ...] = (JobSpec, Rerun, SweepSpec, Comparison)
 VERSION = "1"
 PATH = Path("openapi.json")
 
+_LINE_CHARACTERS = 120
+_LINKED = {
+    ("/v1/jobs", "post", "201"): ("job_id", "/id"),
+    ("/v1/jobs", "get", "200"): ("job_id", "/data/0/id"),
+    ("/v1/jobs/{job_id}/rerun", "post", "201"): ("job_id", "/id"),
+    ("/v1/sweeps", "post", "201"): ("sweep_id", "/id"),
+    ("/v1/sweeps", "get", "200"): ("sweep_id", "/data/0/id"),
+}
+"""By the answer that has an id, the parameter that takes it, and where in the answer it is."""
+
 _DESCRIPTION = (
     "Regularized training of neural networks as a service: POST a job, get a model and the evidence. "
     "Ignore response fields that you do not know, and tolerate new values of enumerations: version 1 only adds."
 )
 
 
-def document_of(app: FastAPI, routes: Sequence[APIRoute]) -> dict[str, Any]:
-    """Return the document of the app and its operations, made once."""
+def document_of(app: FastAPI, routes: Sequence[APIRoute], public_url: str | None = None) -> dict[str, Any]:
+    """Return the document of the app and its operations, made once.
+
+    Args:
+        app: The app.
+        routes: Its operations.
+        public_url: Where users reach it, if that is known.
+    """
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=VERSION, description=_DESCRIPTION, routes=app.routes)
+        if public_url:
+            document["servers"] = [{"url": public_url.rstrip("/")}]
         schemas = document["components"]["schemas"]
         # Bodies are read by our own code, which names wrong places better; so their schemas are added by hand.
         for body in BODIES:
@@ -45,6 +63,8 @@ def document_of(app: FastAPI, routes: Sequence[APIRoute]) -> dict[str, Any]:
         for route in routes:
             for method in route.methods or ():
                 _restore(document["paths"][route.path][method.lower()], route)
+        _add_links(document)
+        _share_problems(document)
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -67,13 +87,54 @@ def _use_problem_media_type(operation: dict[str, Any]) -> None:
             content[PROBLEM_MEDIA_TYPE]["schema"] = schema
 
 
+def _add_links(document: dict[str, Any]) -> None:
+    """Say which operations go on from the job or sweep that an answer is of, or from the first of a list."""
+    links = document["components"].setdefault("links", {})
+    for (path, method, status), (parameter, place) in _LINKED.items():
+        response = document["paths"][path][method]["responses"][status]
+        for goal in (path for path in document["paths"] if f"{{{parameter}}}" in path and "{name}" not in path):
+            for operation in document["paths"][goal].values():
+                operation_id = operation["operationId"]
+                name = f"{operation_id}_{'first' if 'data' in place else 'this'}"
+                links[name] = {"operationId": operation_id, "parameters": {parameter: f"$response.body#{place}"}}
+                response.setdefault("links", {})[operation_id] = {"$ref": f"#/components/links/{name}"}
+
+
+def _share_problems(document: dict[str, Any]) -> None:
+    """Put each problem response where all operations can refer to it: many have the same."""
+    shared = document["components"].setdefault("responses", {})
+    for path in document["paths"].values():
+        for operation in path.values():
+            for status, response in operation["responses"].items():
+                if status.isdigit() and int(status) >= 400:
+                    codes = response["content"][PROBLEM_MEDIA_TYPE]["examples"]
+                    name = "_or_".join(sorted(codes))
+                    shared[name] = response
+                    operation["responses"][status] = {"$ref": f"#/components/responses/{name}"}
+
+
+def write_json(value: Any, indent: str = "") -> str:
+    """Write JSON that is read and compared line by line: what fits into one is in one."""
+    line = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, dict | list) or len(indent) + len(line) <= _LINE_CHARACTERS:
+        return line
+    inner = indent + " "
+    if isinstance(value, list):
+        parts = [write_json(part, inner) for part in value]
+    else:
+        parts = [f"{json.dumps(name, ensure_ascii=False)}: {write_json(part, inner)}" for name, part in value.items()]
+    lines = f",\n{inner}".join(parts)
+    first, last = ("{", "}") if isinstance(value, dict) else ("[", "]")
+    return f"{first}\n{inner}{lines}\n{indent}{last}"
+
+
 def render() -> str:
     """Return the document's file, as it is committed."""
     # Here alone, for api.main imports this module.
     from api.main import build_app
     from jobs.settings import Settings
 
-    return json.dumps(build_app(Settings()).openapi(), indent=2, ensure_ascii=False) + "\n"
+    return write_json(build_app(Settings()).openapi()) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 """Query parameters: one model for each operation, and an unknown parameter is an error."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Annotated, Literal
 
-from fastapi import Depends, Query
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from fastapi import Depends, Query, Request
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from api.errors import WrongParameterError, suggest
+from api.errors import ParameterError, ProblemError, WrongParameterError, suggest
 from api.places import MAX_SEQ
+from api.times import GivenTime
 from jobs.errors import InvalidCursorError
 from jobs.model import JobFilter, SweepFilter
 from jobs.states import JobState
@@ -19,6 +21,12 @@ from jobs.store.sweep_reading import read_sweep_place
 def split_commas(values: list[str]) -> list[str]:
     """Return the words of `a,b` given once or several times."""
     return [word.strip() for value in values for word in value.split(",") if word.strip()]
+
+
+def _refuse_empty(values: list[str]) -> list[str]:
+    if not all(map(split_commas, ([value] for value in values))):
+        raise WrongParameterError("it is empty, which would be no filter. Name something, or leave it out.", "empty")
+    return values
 
 
 def _state(word: str) -> JobState:
@@ -37,7 +45,7 @@ def _label(text: str) -> tuple[str, str]:
 
 
 def _check_states(values: list[str]) -> list[str]:
-    for word in split_commas(values):
+    for word in split_commas(_refuse_empty(values)):
         _state(word)
     return values
 
@@ -57,6 +65,7 @@ def _check_cursor(after: str | None, read: Callable[[str], Cursor]) -> str | Non
     return after
 
 
+_Word = Annotated[str, Field(min_length=1)]
 _Labels = Annotated[list[str], AfterValidator(_check_labels)]
 
 
@@ -80,12 +89,13 @@ class ListQuery(NoQuery):
     """Only jobs in one of these states; with commas between."""
     label: Annotated[_Labels, Field(examples=[["team:vision"]])] = []
     """Only jobs with this label, `key:value`; given several times, with all of them."""
-    name: str | None = None
+    name: _Word | None = None
     """Only jobs of exactly this name."""
-    sweep_id: str | None = None
+    sweep_id: _Word | None = None
     """Only members of this sweep."""
-    created_after: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
+    created_after: GivenTime | None = None
+    """Only those made after this time, RFC 3339 with its offset."""
+    created_before: GivenTime | None = None
     sort: Literal["created_at", "-created_at", "finished_at", "-finished_at", "name"] = "-created_at"
     """`-` for the last first."""
     after: str | None = None
@@ -106,10 +116,11 @@ class SweepListQuery(NoQuery):
 
     label: Annotated[_Labels, Field(examples=[["team:vision"]])] = []
     """Only sweeps with this label, `key:value`; given several times, with all of them."""
-    name: str | None = None
+    name: _Word | None = None
     """Only sweeps of exactly this name."""
-    created_after: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
+    created_after: GivenTime | None = None
+    """Only those made after this time, RFC 3339 with its offset."""
+    created_before: GivenTime | None = None
     after: Annotated[str | None, AfterValidator(lambda after: _check_cursor(after, read_sweep_place))] = None
     """`next_after` of the page before."""
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
@@ -118,7 +129,7 @@ class SweepListQuery(NoQuery):
 class VerdictQuery(NoQuery):
     """Of comparing members of a sweep."""
 
-    metric: str | None = None
+    metric: _Word | None = None
     """What is compared; by default the objective's metric on the test split. On the split that variants were chosen by
     they look better than they are, and the notes say so."""
 
@@ -128,7 +139,7 @@ class MetricsQuery(NoQuery):
 
     after: Annotated[int, Field(ge=0, le=MAX_SEQ)] = 0
     """Only rows with a greater `seq`; beyond the last record of a job that goes on it is refused."""
-    names: Annotated[list[str], Field(examples=[["train/loss,test/loss"]])] = []
+    names: Annotated[list[str], AfterValidator(_refuse_empty), Field(examples=[["train/loss,test/loss"]])] = []
     """Only these metrics, and only rows that have one of them; with commas between."""
     limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
     max_points: Annotated[int | None, Field(ge=2, le=10_000)] = None
@@ -148,8 +159,27 @@ def _refuse_query(query: Annotated[NoQuery, Query()]) -> None:
     """Parameters have been refused by now."""
 
 
+_LISTS = frozenset({"state", "label", "names"})
+"""Parameters that may be given several times."""
+
 NO_QUERY = Depends(_refuse_query)
 """For operations that take no query parameter."""
+
+
+def refuse_repeats(request: Request) -> None:
+    """Refuse a parameter that comes twice and takes one value: of two, each server takes another one.
+
+    Raises:
+        ProblemError: One does.
+    """
+    counts = Counter(name for name, _ in request.query_params.multi_items())
+    wrong = [
+        ParameterError(name, "given_twice", f"{name} takes one value; received {count}. Keep one of them.")
+        for name, count in counts.items()
+        if count > 1 and name not in _LISTS
+    ]
+    if wrong:
+        raise ProblemError("invalid_parameter", wrong[0].message, wrong)
 
 
 def make_filter(query: ListQuery) -> JobFilter:

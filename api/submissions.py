@@ -38,7 +38,7 @@ def plan_job(services: Services, tenant: str, spec: Any) -> Plan:
         plan = make_plan(spec, services.ceilings)
     except SpecError as error:
         known = {one.pointer for one in error.errors}
-        raise SpecError([*error.errors, *(one for one in check(spec, None) if one.pointer not in known)]) from None
+        raise error.with_more(one for one in check(spec, None) if one.pointer not in known) from None
     unfit = check(spec, plan)
     if unfit:
         raise SpecError(unfit)

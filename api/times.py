@@ -1,9 +1,17 @@
-"""Times at the edge: the store has seconds since 1970, users see UTC with milliseconds."""
+"""Times at the edge: the store has seconds since 1970, users see UTC with milliseconds, and write RFC 3339."""
 
-from datetime import UTC, datetime
-from typing import Annotated
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 
-from pydantic import PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+from api.errors import WrongParameterError
+
+_EXAMPLE = "2026-11-23T07:41:09.123Z"
+_SCHEMA = {"type": "string", "format": "date-time", "examples": [_EXAMPLE]}
+_RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d):(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_WITHOUT_PLUS = re.compile(r"(.*\d) (\d\d:\d\d)")
 
 
 def show_time(at: float) -> str:
@@ -11,9 +19,31 @@ def show_time(at: float) -> str:
     return datetime.fromtimestamp(round(at * 1000) / 1000, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
-Time = Annotated[
-    float,
-    PlainSerializer(show_time, return_type=str),
-    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-23T07:41:09.123Z"]}),
-]
+def read_time(given: Any) -> Any:
+    """Return the time that a parameter says, which must be RFC 3339's, with its offset; of `23:59:60` the second after.
+
+    Raises:
+        WrongParameterError: It is not, or there is no such day.
+    """
+    if isinstance(given, datetime):
+        return given
+    found = _RFC_3339.fullmatch(str(given))
+    if found is None:
+        lost = _WITHOUT_PLUS.fullmatch(str(given))
+        remedy = "Write + as %2B in a URL." if lost else "A number or a day alone is no time."
+        expected = f"expected an RFC 3339 datetime with its timezone, as {_EXAMPLE}"
+        raise WrongParameterError(f"{expected}; received {given!r:.80}. {remedy}")
+    day, minute, second, fraction, offset = found.groups()
+    is_leap = second == "60"
+    text = f"{day}T{minute}:{'59' if is_leap else second}{(fraction or '')[:7]}{offset.upper()}"
+    try:
+        return datetime.fromisoformat(text) + timedelta(seconds=is_leap)
+    except (ValueError, OverflowError) as error:
+        raise WrongParameterError(f"there is no time {given!r:.80}: {error}. Correct it.") from None
+
+
+Time = Annotated[float, PlainSerializer(show_time, return_type=str), WithJsonSchema(_SCHEMA)]
 """A time in a response."""
+
+GivenTime = Annotated[datetime, BeforeValidator(read_time), WithJsonSchema(_SCHEMA)]
+"""A time in a request."""

@@ -1,7 +1,7 @@
 """What groups of jobs say against each other: their metrics, and what each row of a split added to these."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,7 +13,7 @@ from api.splits import resplit_ratio, rows_id
 from api.sweeps import by_candidate, leaderboard
 from jobs.errors import ArtifactNotFoundError, JobNotFoundError
 from jobs.model import Job, Json, SweepMember
-from jobs.states import TERMINAL
+from jobs.states import TERMINAL, JobState
 from regcore.errors import FieldError, SpecError
 from regcore.spec import parse_as
 from regcore.spec.subject import subject_of
@@ -140,31 +140,40 @@ def contributions(
 
 
 def _find(services: Services, tenant: str, asked: Comparison) -> list[list[Job]]:
-    errors, groups = [], []
+    # One query for all: a body may name 30,000 jobs that are not there.
+    states = services.store.states_among(tenant, [job_id for group in asked.groups for job_id in group.job_ids])
+    errors = list(_doubled_names(asked))
     for place, group in enumerate(asked.groups):
-        found: list[Job] = []
-        if group.name in [other.name for other in asked.groups[:place]]:
-            message = f"groups.{place}.name {group.name!r} is given twice. Choose another."
-            errors.append(FieldError(f"/groups/{place}/name", "doubled", message))
-        for position, job_id in enumerate(group.job_ids):
-            pointer = f"/groups/{place}/job_ids/{position}"
-            problem = None
-            try:
-                job = services.store.get(tenant, job_id)
-            except JobNotFoundError as error:
-                problem = ("job_not_found", f"{error} Correct the id.")
-            else:
-                if job.state not in TERMINAL:
-                    problem = ("job_not_ended", f"{job_id} is {job.state}. Wait until it has ended, or leave it out.")
-                elif job_id in group.job_ids[:position]:
-                    problem = ("doubled", f"{job_id} is twice in this group. Remove one.")
-                found.append(job)
-            if problem:
-                errors.append(FieldError(pointer, *problem))
-        groups.append(found)
+        for position, (code, message) in _wrong_jobs(group, states):
+            errors.append(FieldError(f"/groups/{place}/job_ids/{position}", code, message))
     if errors:
         raise SpecError(errors)
-    return groups
+    try:
+        return [[services.store.get(tenant, job_id) for job_id in group.job_ids] for group in asked.groups]
+    except JobNotFoundError as error:  # deleted a moment ago
+        raise SpecError([FieldError("/groups", "job_not_found", f"{error} Leave it out.")]) from error
+
+
+def _doubled_names(asked: Comparison) -> Iterator[FieldError]:
+    names = [group.name for group in asked.groups]
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            message = f"groups.{place}.name {name!r} is given twice. Choose another."
+            yield FieldError(f"/groups/{place}/name", "doubled", message)
+
+
+def _wrong_jobs(group: JobGroup, states: Mapping[str, JobState]) -> Iterator[tuple[int, tuple[str, str]]]:
+    """Jobs that cannot be compared, by their position, and why."""
+    seen: set[str] = set()
+    for position, job_id in enumerate(group.job_ids):
+        state = states.get(job_id)
+        if state is None:
+            yield position, ("job_not_found", f"{JobNotFoundError(job_id)} GET /v1/jobs lists yours.")
+        elif state not in TERMINAL:
+            yield position, ("job_not_ended", f"{job_id} is {state}. Wait until it has ended, or leave it out.")
+        elif job_id in seen:
+            yield position, ("doubled", f"{job_id} is twice in this group. Remove one.")
+        seen.add(job_id)
 
 
 def _unlike(groups: Sequence[Sequence[Job]], metric: str) -> Iterator[tuple[int, int, str]]:

@@ -9,6 +9,7 @@ from api.services import Services
 from api.times import Time
 from jobs.model import ArtifactRow, Job, JobSummary, RecordRow
 from jobs.states import JobState
+from regcore.errors import MAX_ERRORS
 from regcore.plan import Plan
 
 Json = dict[str, Any]
@@ -41,7 +42,10 @@ class Problem(View):
     instance: str
     request_id: str
     """The operator finds the request in the logs by it."""
-    errors: list[FieldProblem]
+    errors: Annotated[list[FieldProblem], Field(max_length=MAX_ERRORS)]
+    """Every wrong place; of very many the first."""
+    num_errors_left_off: Annotated[int, Field(ge=1)] | None = None
+    """How many more there are; absent where all are listed."""
 
 
 class TransitionView(View):

@@ -76,7 +76,7 @@ def main():
         job = client.jobs.create(SPEC)
         runners = [measure(job, "regcore-runner") for _ in range(NUM_RUNNERS_KILLED)]
         workers = [measure(job, "regcore-worker") for _ in range(num_workers)]
-        job.cancel().wait(progress=False)
+        job.cancel().wait(progress=False, check=False)
         over.set()
         reviver.join()
     shutil.rmtree(folder)

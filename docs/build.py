@@ -7,7 +7,6 @@ fuses in docs/fusion.md, and openapi.json.
 import json
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from typing import Any
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from api.main import create_app
-from jobs.settings import PREFIX, SECRETS, Settings
+from api.openapi import render
+from jobs.settings import SECRETS, VARIABLES, Settings
 from jobs.states import markdown_table
 from regcore.frozen import Fusible
 from regcore.layers import LAYERS
@@ -38,27 +37,20 @@ def outputs() -> dict[Path, str]:
     readme = _between(readme, "settings", settings_table())
     readme = _between(readme, "states", markdown_table())
     fusion = _between((ROOT / FUSION).read_text("utf-8"), "members", fusion_table())
-    files = {Path("README.md"): readme, FUSION: fusion, Path("openapi.json"): openapi()}
+    files = {Path("README.md"): readme, FUSION: fusion, Path("openapi.json"): render()}
     entries = catalogue("regularizers")
     files[PAGES / "README.md"] = index_page(entries)
     files |= {PAGES / f"{entry.kind}.md": regularizer_page(entry) for entry in entries}
     return files
 
 
-def openapi() -> str:
-    """Return the api's own description of itself."""
-    with tempfile.TemporaryDirectory() as data_dir:
-        schema = create_app(Settings(data_dir=Path(data_dir))).openapi()
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-
-
 def settings_table() -> str:
     """Return the table of every setting, with its default as one would write it."""
     rows = ["| variable | default | what it is |", "| --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
-        variable = f"`{PREFIX}{name.upper()}`"
+        variable = f"`{VARIABLES[name]}`"
         if name in SECRETS:
-            variable += f" or `{PREFIX}{name.upper()}_FILE`"
+            variable += f" or `{VARIABLES[name]}_FILE`"
         rows.append(f"| {variable} | {_written(_default(field))} | {field.description} |")
     return "\n".join(rows) + "\n"
 

@@ -25,11 +25,14 @@ _MEDIA_TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".zip": "application/zip",
 }
+_PLAIN_BYTES = "application/octet-stream"
+MEDIA_TYPES = tuple(sorted({known.partition(";")[0] for known in (*_MEDIA_TYPES.values(), _PLAIN_BYTES)}))
+"""All that an artifact may have, without parameters."""
 
 
 def media_type(name: str) -> str:
     """Return the media type for an artifact's name; plain bytes if the name does not tell."""
-    return _MEDIA_TYPES.get(Path(name).suffix, "application/octet-stream")
+    return _MEDIA_TYPES.get(Path(name).suffix, _PLAIN_BYTES)
 
 
 class ArtifactStore:

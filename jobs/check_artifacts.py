@@ -4,15 +4,17 @@ It writes one JSON object to stdout, ``{num_checked, damaged: [{job_id, name, ho
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing
 
 from jobs.artifacts import ArtifactStore
 from jobs.database import Database
-from jobs.errors import ArtifactDamagedError, JobsError
+from jobs.errors import ArtifactDamagedError
 from jobs.model import ArtifactRow, Json
 from jobs.settings import Settings
+from jobs.startup import CANNOT_START, begin, reason_of
 from jobs.store.connect import check_schema
 from jobs.store.reading import read_all_artifacts, read_artifact
 from jobs.urls import sqlite_path
@@ -70,15 +72,15 @@ def _is_there(database: Database, job_id: str, name: str) -> bool:
 
 def main() -> int:
     """Check the store that the settings name; return the process's exit status, 0 if the check could be done."""
-    settings = Settings()
+    settings = begin()
     path = sqlite_path(settings.database_url)
-    if path is not None and not path.exists():  # connecting would create it
+    if path is not None and not os.path.exists(path):  # connecting would create it
         sys.stderr.write(f"There is no database at {path}. Name the data directory with --data-dir.\n")
         return 1
     try:
         sys.stdout.write(json.dumps(check_artifacts(settings)) + "\n")
-    except JobsError as error:
-        sys.stderr.write(f"{error}\n")
+    except CANNOT_START as error:
+        sys.stderr.write(f"{reason_of(error, settings)}\n")
         return 1
     return 0
 

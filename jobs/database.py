@@ -1,21 +1,30 @@
 """A database, SQLite or PostgreSQL, with the store's two kinds of transaction: read and write."""
 
 import json
+import shutil
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from jobs.errors import StoreUnavailableError
+from jobs.outages import LASTING, Outage, outage_of
 from jobs.urls import engine_url
 
 _BUSY_TIMEOUT_S = 10.0
 _CONNECT_TIMEOUT_S = 5
+PROOF_LASTS_S = 10.0
+_LEAST_FREE_BYTES = 1_000_000
+# A write of one row that changes nothing.
+_PROBE = text("UPDATE alembic_version SET version_num = version_num")
 # A process that is stopped inside a transaction keeps its locks, and so blocks its jobs. Our transactions wait only for
 # the database, so one that is idle for five seconds belongs to such a process and is ended.
 _POSTGRESQL_OPTIONS = "-c lock_timeout=10s -c statement_timeout=30s -c idle_in_transaction_session_timeout=5s"
@@ -31,6 +40,10 @@ class Database:
 
     def __init__(self, url: str) -> None:
         address = engine_url(url)
+        self._folder = Path(address.database or "").parent
+        self._probing = threading.Lock()
+        self._proven_until = 0.0
+        self._failed: tuple[Outage, float] | None = None
         self.is_sqlite = address.get_backend_name() == "sqlite"
         self.engine = _sqlite_engine(address) if self.is_sqlite else _postgresql_engine(address)
         if self.is_sqlite:
@@ -50,8 +63,33 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that commits as a whole, or not at all."""
-        with _available(), self._writer.begin() as connection:
-            yield connection
+        try:
+            with _available(), self._writer.begin() as connection:
+                yield connection
+        except StoreUnavailableError as error:
+            if error.outage in LASTING:
+                self._failed = error.outage, time.monotonic()
+            raise
+
+    def check_writable(self) -> None:
+        """Raise `StoreUnavailableError` unless writes succeed.
+
+        Only a write tells, so one is tried, at most every ten seconds however often this is asked. A small one may
+        still succeed where a larger one has just found the disk full: for ten seconds that one's failure counts.
+        """
+        if self._failed is not None and time.monotonic() - self._failed[1] < PROOF_LASTS_S:
+            raise StoreUnavailableError(self._failed[0])
+        if self.is_sqlite and _free_bytes(self._folder) < _LEAST_FREE_BYTES:
+            raise StoreUnavailableError(Outage.DISK_FULL)
+        # Where the probe takes long, nobody else waits for it: threads that wait would be missing for other requests.
+        if time.monotonic() < self._proven_until or not self._probing.acquire(blocking=False):
+            return
+        try:
+            with self.write() as connection:
+                connection.execute(_PROBE)
+            self._proven_until = time.monotonic() + PROOF_LASTS_S
+        finally:
+            self._probing.release()
 
     def nobody_writes(self) -> bool:
         """Whether no write transaction is open. Only for SQLite, which has one at a time."""
@@ -76,12 +114,20 @@ class Database:
 def _available() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-        raise StoreUnavailableError from error
+    except PoolTimeoutError as error:
+        raise StoreUnavailableError(Outage.OVERLOADED) from error
     except DBAPIError as error:
-        if error.connection_invalidated:
-            raise StoreUnavailableError from error
-        raise
+        outage = outage_of(error)
+        if outage is None:
+            raise
+        raise StoreUnavailableError(outage) from error
+
+
+def _free_bytes(folder: Path) -> int:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError as error:
+        raise StoreUnavailableError(Outage.UNREADABLE) from error
 
 
 def _dump_json(value: Any) -> str:

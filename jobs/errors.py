@@ -11,12 +11,15 @@ JobsError
 ├── InvalidCursorError        a cursor that this list did not give out
 ├── IdempotencyMismatchError  the key was used for another body
 ├── IdempotencyBusyError      the key is in use by a call that has not ended
-├── InvalidKeyError           the bootstrap key's file holds no key
+├── SettingsError             settings that cannot be used, a line for each
+│   └── InvalidKeyError       the bootstrap key's file holds no key
 ├── UnmigratedDatabaseError   the tables are not those of this version
-└── StoreUnavailableError     the database does not answer; trying again may help
+└── StoreUnavailableError     the database cannot be used for now, and why; trying again may help
 """
 
 from collections.abc import Sequence
+
+from jobs.outages import Outage
 
 
 class JobsError(Exception):
@@ -108,7 +111,21 @@ class IdempotencyBusyError(JobsError):
         super().__init__("A request with this Idempotency-Key is still being served. Try again shortly.")
 
 
-class InvalidKeyError(JobsError):
+class SettingsError(JobsError):
+    """Settings that cannot be used.
+
+    Args:
+        lines: Of each: its variable, what is wanted, and what came.
+    """
+
+    EXIT_CODE = 2
+    """Of a process that cannot start with them."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(lines))
+
+
+class InvalidKeyError(SettingsError):
     """The bootstrap key's file holds no key."""
 
 
@@ -123,7 +140,8 @@ class UnmigratedDatabaseError(JobsError):
 
 
 class StoreUnavailableError(JobsError):
-    """The database does not answer."""
+    """The database cannot be used for now; `outage` says why, as far as is known."""
 
-    def __init__(self) -> None:
-        super().__init__("The database does not answer. Try again shortly.")
+    def __init__(self, outage: Outage = Outage.NO_ANSWER) -> None:
+        super().__init__(outage.value)
+        self.outage = outage

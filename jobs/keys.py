@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from jobs.errors import InvalidKeyError
 from jobs.ids import new_id
 from jobs.settings import Settings
+from jobs.variables import read_secret_file
 
 if TYPE_CHECKING:
     from jobs.store import Store
@@ -68,7 +69,10 @@ def ensure_first_key(store: "Store", settings: Settings) -> None:
         InvalidKeyError: The bootstrap key's file holds no key.
     """
     if settings.bootstrap_key_file is not None:
-        token = _read_token(settings.bootstrap_key_file)
+        try:
+            token = _read_token(settings.bootstrap_key_file)
+        except InvalidKeyError as error:
+            raise InvalidKeyError(f"REGCORE_BOOTSTRAP_KEY_FILE: {error}") from None
         store.import_key(token, tenant=DEFAULT_TENANT, scopes=ADMIN)
         return
     # The file comes first: a process that loses the race to write it uses the winner's key, so file and store agree.
@@ -87,11 +91,19 @@ def load_server_secret(settings: Settings) -> bytes:
     path = settings.data_dir / "server-secret"
     if not path.exists():
         _write_once(path, secrets.token_hex(32) + "\n")
-    return path.read_text("ascii").strip().encode()
+    try:
+        return read_secret_file(path).encode()
+    except ValueError as error:
+        raise InvalidKeyError(
+            f"{error}. The server's secret was there; restore it, or every key that was given out is void."
+        ) from None
 
 
 def _read_token(path: Path) -> Token:
-    token = Token.parse(path.read_text("utf-8").strip())
+    try:
+        token = Token.parse(read_secret_file(path))
+    except ValueError as error:
+        raise InvalidKeyError(f"{error}.") from None
     if token is None:
         raise InvalidKeyError(
             f"{path} must hold a key, rc_<id>_<secret>: an id of 4 to 36 letters and digits, and a secret of "

@@ -19,6 +19,11 @@ def redact(_logger: object, _method: str, event: structlog.typing.EventDict) -> 
     return {name: _redact(name, value) for name, value in event.items()}
 
 
+def redact_text(text: str) -> str:
+    """Strike out API keys, and passwords in URLs."""
+    return _URL_PASSWORDS.sub(rf"\1:{REDACTED}@", _KEYS.sub(rf"rc_\1_{REDACTED}", text))
+
+
 def configure_logging(level: str) -> None:
     """Render structlog and the standard library's logging by the same JSON renderer."""
     shared: list[structlog.typing.Processor] = [
@@ -56,7 +61,7 @@ def _redact(name: str, value: Any) -> Any:
     if _SECRET_NAMES.search(name):
         return REDACTED
     if isinstance(value, str):
-        return _URL_PASSWORDS.sub(rf"\1:{REDACTED}@", _KEYS.sub(rf"rc_\1_{REDACTED}", value))
+        return redact_text(value)
     if isinstance(value, dict):
         return {key: _redact(str(key), inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

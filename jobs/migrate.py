@@ -12,7 +12,9 @@ from sqlalchemy import text
 
 from jobs.database import Database
 from jobs.errors import StoreUnavailableError
+from jobs.folders import make_private
 from jobs.settings import Settings
+from jobs.startup import CANNOT_START, begin, reason_of
 from jobs.urls import sqlite_path
 
 _LOCK_NUMBER = 0x5265_6743
@@ -50,7 +52,9 @@ def _turn(url: str) -> Iterator[Database]:
             yield database
             return
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.touch(mode=0o600)  # SQLite would make it readable to others; its WAL gets the same mode
+        path.touch(mode=0o600)  # SQLite would make it readable to others; what lies beside it gets the same mode
+        for suffix in ("", "-wal", "-shm"):
+            make_private(path.with_name(path.name + suffix))  # an earlier version left their mode to the folder's
         # Two processes that switch a new SQLite file to WAL at once can fail as locked, timeout or not.
         lock_path = path.with_name(f"{path.name}.migrating")
         lock_path.touch(mode=0o600)
@@ -63,12 +67,12 @@ def _turn(url: str) -> Iterator[Database]:
 
 def main() -> int:
     """Migrate the database that the settings name; return the process's exit status."""
-    settings = Settings()
+    settings = begin()
     try:
         migrate(settings)
-    except StoreUnavailableError as error:
-        sys.stderr.write(f"{error} ({error.__cause__})\n")
-        return 3
+    except CANNOT_START as error:
+        sys.stderr.write(f"{reason_of(error, settings)}\n")
+        return 3 if isinstance(error, StoreUnavailableError) else 1
     return 0
 
 

@@ -95,6 +95,7 @@ class Reason(StrEnum):
     DIVERGED = "diverged"
     INVALID_DATA = "invalid_data"
     OUT_OF_MEMORY = "out_of_memory"
+    DISK_FULL = "disk_full"
     MAX_RUNTIME_EXCEEDED = "max_runtime_exceeded"
     MAX_MEMORY_EXCEEDED = "max_memory_exceeded"
     WORKER_LOST = "worker_lost"
@@ -128,6 +129,11 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
         ),
         Reason.OUT_OF_MEMORY: Explanation(
             "The run needed more memory than its device has.", "Use a smaller batch or model.", False
+        ),
+        Reason.DISK_FULL: Explanation(
+            "The disk of the worker is full.",
+            "Free space on the worker's disk, or ask the operator to; then submit the job again if it failed.",
+            True,
         ),
         Reason.MAX_RUNTIME_EXCEEDED: Explanation(
             "The run took longer than resources.max_runtime_s.", "Raise the limit, or train less.", False

@@ -14,10 +14,9 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    desc,
 )
 
-SCHEMA_REVISION = "0007"
+SCHEMA_REVISION = "0008"
 """The migration that this code needs; it is here so that checking it does not import Alembic."""
 
 metadata = MetaData(
@@ -106,10 +105,12 @@ jobs = Table(
     Column("group_id", String(40)),
     Column("alone", Boolean, nullable=False),
     Column("turn", Integer, nullable=False),
+    # Its place in the queue: `created_at`, moved by what the priority is worth. It never changes.
+    Column("as_if_created_at", Double, nullable=False),
     Index(None, "tenant", "created_at", "id"),
     Index(None, "tenant", "finished_at", "id"),
     # In the order in which jobs are claimed, so that a claim reads one row of a long queue without sorting.
-    Index("ix_jobs_claim_order", "state", desc("priority"), "created_at", "turn", "id"),
+    Index("ix_jobs_claim_order", "state", "as_if_created_at", "turn", "id"),
     Index(None, "run_id"),
     Index(None, "owes_files", "finished_at"),
     Index(None, "state", "fusion_key"),

@@ -2,9 +2,10 @@
 
 import os
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote_to_bytes, urlencode, urlsplit
 
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 _SQLITE = "sqlite:///"
 _FILE = "file://"
@@ -73,12 +74,50 @@ def check_redis_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         parse_qsl(parts.query, strict_parsing=bool(parts.query))
+        has_place = bool(parts.path) if parts.scheme == "unix" else _has_number(parts)
     except ValueError:
-        parts = urlsplit("")
-    if parts.scheme not in ("redis", "rediss", "unix") or "#" in url or (parts.scheme == "unix" and not parts.path):
+        parts, has_place = urlsplit(""), False
+    if parts.scheme not in ("redis", "rediss", "unix") or "#" in url or not has_place:
         raise ValueError(
             "expected redis://host:port/number or unix:///path; in a path or password, write ? as %3F and # as %23"
         )
+    return url
+
+
+def check_postgresql_url(url: str) -> str:
+    """Hand on the URL of a PostgreSQL database.
+
+    Raises:
+        ValueError: It cannot be taken apart, say since its port is no number.
+    """
+    try:
+        make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError(
+            "expected postgresql://user:password@host:port/name; in a password, write @ as %40, / as %2F and : as %3A"
+        ) from None
+    return url
+
+
+def _has_number(parts: SplitResult) -> bool:
+    """Whether the path is the number of a database, or nothing; the port raises ValueError if it is no number."""
+    number = parts.path.strip("/")
+    return parts.port != 0 and (not number or number.isdecimal())
+
+
+def check_public_url(url: str) -> str:
+    """Hand on the URL under which users reach the api.
+
+    Raises:
+        ValueError: It is no `http` or `https` URL of a host, or has parameters, or a user's name.
+    """
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port  # the port is read as it is asked for
+    except ValueError:
+        parts, host = urlsplit(""), None
+    if parts.scheme not in ("http", "https") or not host or "?" in url or "#" in url or "@" in parts.netloc:
+        raise ValueError("expected https://host/path without a user or parameters; paths are put behind it")
     return url
 
 

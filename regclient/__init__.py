@@ -2,36 +2,51 @@
 
 Here live the HTTP client (`Client`, `Job`, `Sweep`), the typer application, the embedded stack (`regcore up`) and the
 demo. Nothing here imports torch, fastapi, sqlalchemy or celery: servers are started as processes, and the
-engine is imported inside the one function that needs it.
+engine is imported inside the one function that needs it. `import regclient` itself takes no time: what a name needs is
+imported with it, so that the command line can answer Ctrl-C from its first moment.
 """
 
-from regclient.client import Client, Jobs
-from regclient.errors import (
-    APIError,
-    ConflictError,
-    IntegrityError,
-    InvalidRequestError,
-    JobFailedError,
-    NotAllowedError,
-    NotFoundError,
-    RegClientError,
-    ServerUnreachableError,
-    SweepFailedError,
-    UnavailableError,
-    WaitTimeoutError,
-)
-from regclient.job import Job
-from regclient.sweep import Sweep, Sweeps
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from regclient.client import Client, Jobs
+    from regclient.errors import (
+        APIError,
+        ClientClosedError,
+        ConflictError,
+        IntegrityError,
+        InvalidBodyError,
+        InvalidIdError,
+        InvalidRequestError,
+        JobFailedError,
+        KeyInClearWarning,
+        NotAllowedError,
+        NotFoundError,
+        RegClientError,
+        ServerUnreachableError,
+        SweepFailedError,
+        UnavailableError,
+        UnexpectedAnswerError,
+        UsageError,
+        WaitTimeoutError,
+    )
+    from regclient.job import Job
+    from regclient.sweep import Sweep, Sweeps
 
 __all__ = [
     "APIError",
     "Client",
+    "ClientClosedError",
     "ConflictError",
     "IntegrityError",
+    "InvalidBodyError",
+    "InvalidIdError",
     "InvalidRequestError",
     "Job",
     "JobFailedError",
     "Jobs",
+    "KeyInClearWarning",
     "NotAllowedError",
     "NotFoundError",
     "RegClientError",
@@ -40,5 +55,26 @@ __all__ = [
     "SweepFailedError",
     "Sweeps",
     "UnavailableError",
+    "UnexpectedAnswerError",
+    "UsageError",
     "WaitTimeoutError",
 ]
+
+_HOME = {
+    "Client": "regclient.client",
+    "Job": "regclient.job",
+    "Jobs": "regclient.client",
+    "Sweep": "regclient.sweep",
+    "Sweeps": "regclient.sweep",
+}
+"""The module of each name that is not one of `regclient.errors`."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'regclient' has no attribute {name!r}")
+    return getattr(import_module(_HOME.get(name, "regclient.errors")), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

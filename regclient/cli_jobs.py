@@ -1,19 +1,23 @@
 """The commands about jobs: submit, jobs, show, watch, cancel, pause, resume, rerun, download."""
 
-import json
-import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
+from rich.markup import escape
 
 from regclient.client import Client
-from regclient.errors import IntegrityError
+from regclient.errors import IntegrityError, KeyInClearWarning
+from regclient.following import following, making
 from regclient.handle import Handle
 from regclient.job import Job
-from regclient.output import event_line, jobs_table, out, print_job, print_json
+from regclient.json_input import read_object, read_patch
+from regclient.output import err, event_line, jobs_table, out, print_job, print_json
+from regclient.progress import JobLines
 
 # A person waits at a prompt: about a second and a half of retries, then the truth.
 CLI_MAX_RETRIES = 3
@@ -52,8 +56,9 @@ def submit(
 ) -> None:
     """Submit a job."""
     body = read_object(spec)
-    with open_client() as client:
-        job = client.jobs.create(body, idempotency_key=idempotency_key)
+    with open_client(timeout_s) as client:
+        with making("job"):
+            job = client.jobs.create(body, idempotency_key=idempotency_key)
         _show_or_follow(job, follow=follow, timeout_s=timeout_s, as_json=as_json)
 
 
@@ -72,7 +77,7 @@ def jobs(
     with open_client() as client:
         found = client.jobs.list(
             state=state,
-            labels=_labels(label or []),
+            labels=_labels(label) if label else None,
             name=name,
             sweep_id=sweep_id,
             sort=sort,
@@ -96,15 +101,15 @@ def show(job_id: JobId, as_json: AsJSON = False) -> None:
 
 def watch(job_id: JobId, timeout_s: TimeoutS = None, as_json: AsJSON = False) -> None:
     """Follow a job to its end: a progress bar on a terminal, else its records, one a line."""
-    with open_client() as client:
+    with open_client(timeout_s) as client:
         job = client.jobs.get(job_id)
-        if not as_json and (out.is_terminal or timeout_s is not None):
-            _finish(job.wait(timeout_s, progress=True), as_json=False)
-        if timeout_s is not None:
-            _finish(job.wait(timeout_s, progress=False), as_json=True)
-        for event in job.events():
-            print_json(event) if as_json else out.print(event_line(event), highlight=False, soft_wrap=True)
-        _exit_with(job.refresh())
+        if timeout_s is not None or (not as_json and out.is_live and err.is_live):
+            _follow(job, timeout_s=timeout_s, as_json=as_json)
+        with following(job):
+            for event in job.events():
+                print_json(event) if as_json else out.print(event_line(event), highlight=False, soft_wrap=True)
+            job.refresh()
+        _exit_with(job)
 
 
 def cancel(
@@ -144,9 +149,10 @@ def rerun(
     as_json: AsJSON = False,
 ) -> None:
     """Submit a job again, changed by a patch."""
-    operations = _read_patch(patch)
-    with open_client() as client:
-        job = client.jobs.rerun(job_id, operations, start_from.value, idempotency_key=idempotency_key)
+    operations = read_patch(patch)
+    with open_client(timeout_s) as client:
+        with making("job"):
+            job = client.jobs.rerun(job_id, operations, start_from.value, idempotency_key=idempotency_key)
         _show_or_follow(job, follow=follow, timeout_s=timeout_s, as_json=as_json)
 
 
@@ -175,45 +181,25 @@ def _print_paths(paths: Sequence[Path], *, as_json: bool) -> None:
             out.print(str(path), markup=False, highlight=False, soft_wrap=True)
 
 
-def open_client() -> Client:
-    """The client of every command."""
-    return Client(max_retries=CLI_MAX_RETRIES)
+@contextmanager
+def open_client(timeout_s: float | None = None) -> Iterator[Client]:
+    """The client of every command.
 
-
-def read_object(source: str) -> dict[str, Any]:
-    """The JSON object in a file, or on stdin."""
-    body = _read_json(source)
-    if not isinstance(body, dict):
-        raise typer.BadParameter(f"{source}: expected a JSON object, received {type(body).__name__}.")
-    return body
+    Args:
+        timeout_s: The command's `--timeout`, which bounds all that it asks, its first request too.
+    """
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", KeyInClearWarning)
+        client = Client(max_retries=CLI_MAX_RETRIES)
+    for warning in caught:
+        err.print(f"[yellow]Warning:[/] {escape(str(warning.message))}", highlight=False, soft_wrap=True)
+    with client, client.deadline(timeout_s):
+        yield client
 
 
 def print_state(found: Handle, *, as_json: bool) -> None:
     """What was done to a job or sweep has come to this."""
     print_json(found.body) if as_json else out.print(f"{found.id}  {found.state}", highlight=False)
-
-
-def _read_patch(source: str) -> list[dict[str, Any]]:
-    patch = _parse(source, "--patch") if source.lstrip().startswith("[") else _read_json(source)
-    if not isinstance(patch, list) or not all(isinstance(operation, dict) for operation in patch):
-        raise typer.BadParameter("--patch: expected a JSON list of operations, as RFC 6902 has them.")
-    return patch
-
-
-def _read_json(source: str) -> Any:
-    try:
-        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise typer.BadParameter(f"Cannot read {source}: {said}.") from None
-    return _parse(text, source)
-
-
-def _parse(text: str, source: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise typer.BadParameter(f"{source} is not JSON: {error}.") from None
 
 
 def _labels(pairs: list[str]) -> dict[str, str]:
@@ -225,11 +211,15 @@ def _labels(pairs: list[str]) -> dict[str, str]:
 
 def _show_or_follow(job: Job, *, follow: bool, timeout_s: float | None, as_json: bool) -> None:
     if follow:
-        _finish(job.wait(timeout_s, progress=not as_json), as_json=as_json)
+        _follow(job, timeout_s=timeout_s, as_json=as_json)
     print_state(job, as_json=as_json)
 
 
-def _finish(job: Job, *, as_json: bool) -> NoReturn:
+def _follow(job: Job, *, timeout_s: float | None, as_json: bool) -> NoReturn:
+    """Wait for the end and show it."""
+    lines = JobLines(err, lambda _, after: job.latest_metrics(after=after))
+    with following(job):
+        job.wait(timeout_s, progress=False if as_json else err.is_live or lines.show)
     print_json(job.body) if as_json else print_job(job.body)
     _exit_with(job)
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +12,14 @@ import typer
 from rich.markup import escape
 
 from regclient.doctor import examine
-from regclient.output import out, print_json
-from regclient.up import StackOptions, run_stack
+from regclient.output import out, print_announcement, print_json
+from regclient.server_settings import read_server_settings, server_command, stack_options, with_options
+from regclient.up import run_stack
 
 AsJSON = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
 DataDir = Annotated[Path | None, typer.Option(help="Database, artifacts and keys. [default: .regcore]")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")]
-Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on. [default: 8000]")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one. [default: 8000]")]
 Slots = Annotated[str | None, typer.Option(help="Jobs at a time: a number, or auto.")]
 Artifacts = Annotated[bool, typer.Option("--artifacts", help="Read every artifact through, where the data lie.")]
 
@@ -38,45 +40,34 @@ def up(
     as_json: AsJSON = False,
 ) -> None:
     """Start everything on this machine and stay in the foreground; Ctrl-C stops it."""
-
-    def announce(part: str, line: str) -> None:
-        if as_json:
-            print_json({"part": part, "message": line})
-        else:
-            out.print(f"[bold]{part:<8}[/] {escape(line)}", highlight=False, soft_wrap=True)
-
-    defaults = StackOptions()
-    options = StackOptions(
-        host=host or os.environ.get("REGCORE_HOST") or defaults.host,
-        port=port or int(os.environ.get("REGCORE_PORT") or defaults.port),
-        data_dir=data_dir or Path(os.environ.get("REGCORE_DATA_DIR") or defaults.data_dir),
-        slots=slots or os.environ.get("REGCORE_SLOTS") or defaults.slots,
-    )
-    run_stack(options, announce)
+    announce = partial(print_announcement, as_json=as_json)
+    found = read_server_settings(with_options(host=host, port=port, data_dir=data_dir, slots=slots))
+    for note in found["notes"]:
+        announce("settings", note)
+    run_stack(stack_options(found), announce)
     for number in (signal.SIGINT, signal.SIGTERM):  # all is stopped: one Ctrl-C more must not change the exit code
         signal.signal(number, signal.SIG_IGN)
 
 
 def api(host: Host = None, port: Port = None, data_dir: DataDir = None, as_json: AsJSON = False) -> None:
     """Run the api alone. It logs JSON with or without --json."""
-    _become("api", REGCORE_HOST=host, REGCORE_PORT=port, REGCORE_DATA_DIR=data_dir)
+    _become("api", host=host, port=port, data_dir=data_dir)
 
 
 def worker(slots: Slots = None, data_dir: DataDir = None, as_json: AsJSON = False) -> None:
     """Run a worker alone. It logs JSON with or without --json."""
-    _become("worker", REGCORE_SLOTS=slots, REGCORE_DATA_DIR=data_dir)
+    _become("worker", slots=slots, data_dir=data_dir)
 
 
 def migrate(data_dir: DataDir = None, as_json: AsJSON = False) -> None:
     """Bring the database to this version's schema."""
-    command = [sys.executable, "-m", "jobs.migrate"]
-    env = _environment(REGCORE_DATA_DIR=data_dir)
+    command, env = server_command("jobs.migrate"), with_options(data_dir=data_dir)
     done = subprocess.run(command, env=env, check=False, capture_output=as_json, text=True)
     if as_json:
         print_json({"migrated": done.returncode == 0, "output": (done.stdout + done.stderr).splitlines()})
     elif done.returncode == 0:
         out.print("The database is up to date.", highlight=False)
-    raise typer.Exit(min(done.returncode, 1))
+    raise typer.Exit(done.returncode if done.returncode == 2 else min(abs(done.returncode), 1))
 
 
 def doctor(data_dir: DataDir = None, artifacts: Artifacts = False, as_json: AsJSON = False) -> None:
@@ -96,11 +87,6 @@ def doctor(data_dir: DataDir = None, artifacts: Artifacts = False, as_json: AsJS
     raise typer.Exit(0 if healthy else 1)
 
 
-def _become(module: str, **settings: object) -> None:
+def _become(module: str, **options: object) -> None:
     """Replace this process by the server, so that a container's signals reach it directly."""
-    os.execve(sys.executable, [sys.executable, "-m", module], _environment(**settings))  # noqa: S606 - no shell wanted
-
-
-def _environment(**settings: object) -> dict[str, str]:
-    given = {name: str(value) for name, value in settings.items() if value is not None}
-    return {**os.environ, **given}
+    os.execve(sys.executable, server_command(module), with_options(**options))  # noqa: S606 - no shell wanted

@@ -1,12 +1,16 @@
 """The commands about many jobs: sweep, sweeps, compare."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from regclient.cli_jobs import AsJSON, Follow, Key, TimeoutS, open_client, print_state, read_object
-from regclient.output import out, print_json, styled_state
+from regclient.answers import JSONObject
+from regclient.cli_jobs import AsJSON, Follow, Key, TimeoutS, open_client, print_state
+from regclient.following import following, making
+from regclient.json_input import read_object
+from regclient.output import err, out, print_json, styled_state
+from regclient.progress import SweepLines
 from regclient.sweep import Sweep
 from regclient.sweep_plots import draw_contrasts, draw_path
 from regclient.sweep_tables import contrasts_table, groups_table, leaderboard_table, path_table, sweeps_table
@@ -18,8 +22,8 @@ from regclient.sweep_views import (
     marked_values,
     view_of,
 )
+from regclient.sweep_words import axis_label, path_sentences
 from regclient.terminal_plot import MAX_WIDTH, line_plot
-from regclient.transport import JSONObject
 
 PICTURES = (".png", ".svg", ".pdf")
 
@@ -59,10 +63,15 @@ def sweep(
     body = {} if is_id else read_object(spec)
     if plot and not is_id:
         _check_plot(body, follow=follow)
-    with open_client() as client:
-        found = client.sweeps.get(spec) if is_id else client.sweeps.create(body, idempotency_key=idempotency_key)
+    with open_client(timeout_s) as client:
+        if is_id:
+            found = client.sweeps.get(spec)
+        else:
+            with making("sweep"):
+                found = client.sweeps.create(body, idempotency_key=idempotency_key)
         if follow:
-            found.wait(timeout_s, progress=not as_json)
+            with following(found):
+                found.wait(timeout_s, progress=False if as_json else err.is_live or SweepLines(err).show, check=False)
         elif not is_id:
             print_state(found, as_json=as_json)
             return
@@ -153,11 +162,7 @@ def _print_sweep(found: Sweep, view: View | None, seen: JSONObject) -> None:
         out.print(leaderboard_table(found.body, width=out.width))
     match view:
         case "path":
-            out.print(path_table(seen))
-            curves = curves_of(seen, "loss")
-            if curves:
-                out.print(line_plot(curves, marked_values(seen), width=min(out.width, MAX_WIDTH)))
-            _print_note(seen)
+            _print_path(seen, _axis_of(found))
         case "comparison":
             _print_comparison(seen)
         case "ablation":
@@ -169,16 +174,23 @@ def _print_comparison(comparison: JSONObject) -> None:
     out.print(contrasts_table(contrasts_of_comparison(comparison)))
 
 
-def _print_note(seen: JSONObject) -> None:
-    note: Any = seen.get("note")
-    if note:
-        out.print(str(note), markup=False, highlight=False)
+def _print_path(path: JSONObject, axis: str) -> None:
+    out.print(path_table(path, axis))
+    curves = curves_of(path, "loss")
+    if curves:
+        out.print(line_plot(curves, marked_values(path), axis=axis, width=min(out.width, MAX_WIDTH)))
+    for sentence in path_sentences(path, axis):
+        out.print(sentence, markup=False, highlight=False)
+
+
+def _axis_of(found: Sweep) -> str:
+    return axis_label(found.spec["axes"][0]["pointer"], found.spec["base"])
 
 
 def _draw(found: Sweep, view: View | None, seen: JSONObject, file: Path) -> None:
     match view:
         case "path" if curves_of(seen, "loss"):
-            draw_path(seen, file, title=found.name or found.id, axis=found.spec["axes"][0]["pointer"])
+            draw_path(seen, file, title=found.name or found.id, axis=_axis_of(found))
         case "comparison":
             draw_contrasts(contrasts_of_comparison(seen), file)
         case "ablation":

@@ -1,14 +1,22 @@
 """`Client`: the door of the SDK."""
 
+import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from regclient.connection import find_connection
-from regclient.handle import PAGE_SIZE, idempotency_header, path_of, rows
+from regclient.answers import JSONObject
+from regclient.bodies import object_of
+from regclient.connection import Connection, find_connection
+from regclient.deadline import Deadline, within
+from regclient.errors import KeyInClearWarning, UsageError
+from regclient.filters import PAGE_SIZE, Moment, State, list_params, no_state_is_asked_for
+from regclient.handle import LIST_FIELDS, idempotency_header, path_of, rows
 from regclient.job import Job
 from regclient.sweep import Sweeps
-from regclient.transport import JSONObject, Transport
+from regclient.transport import Transport
 from regcore.spec import JobSpec
 
 
@@ -24,31 +32,78 @@ class Client:
             )
             print(job.wait().result["metrics"]["test/accuracy"])
 
+    Threads may share one. After a fork the child's requests have connections of their own; to a process that is
+    started otherwise hand over ids, for a client cannot be pickled.
+
     Args:
         url: The server, e.g. `http://127.0.0.1:8000`.
         api_key: `rc_…`.
-        max_retries: How often a request is sent again after a connection error or a 503, with growing pauses.
-            The default spans about twelve seconds.
+        max_retries: How often a request is sent again after a connection error, a 408, 429, 502, 503 or 504, with
+            growing pauses. The default spans about twelve seconds. Waits for a job's end outlive two minutes of that,
+            unless it is 0.
+
+    Raises:
+        UsageError: URL, key, or what the environment says about them or about proxies cannot be used.
     """
 
     def __init__(self, url: str | None = None, api_key: str | None = None, *, max_retries: int = 6) -> None:
-        self._transport = Transport(find_connection(url, api_key), max_retries=max_retries)
+        self._start(find_connection(url, api_key), max_retries)
+
+    @classmethod
+    def of(cls, connection: Connection, *, max_retries: int = 6) -> Self:
+        """The client of a connection that was found already."""
+        client = cls.__new__(cls)
+        client._start(connection, max_retries)
+        return client
+
+    def _start(self, connection: Connection, max_retries: int) -> None:
+        self._transport = Transport(connection, max_retries=max_retries)
         self.jobs = Jobs(self._transport)
         self.sweeps = Sweeps(self._transport)
+        if connection.api_key and connection.url.startswith("http:") and not connection.is_local:
+            warnings.warn(
+                f"The key travels in clear to {connection.url}: everybody on the way can read it. Use https.",
+                KeyInClearWarning,
+                stacklevel=3,
+            )
+
+    def __repr__(self) -> str:
+        return f"<Client {self.url}>"
 
     @property
     def url(self) -> str:
         return self._transport.url
 
+    @contextmanager
+    def deadline(self, timeout_s: float | None) -> Iterator[None]:
+        """Have everything that is asked inside end within this time, waits and retries too.
+
+            with client.deadline(10):
+                job = client.jobs.get(job_id)
+                job.wait()
+
+        Args:
+            timeout_s: Seconds from now; None has no end. Where one holds already, the earlier one counts.
+
+        Raises:
+            WaitTimeoutError: It was not over, or nothing answered, in time.
+        """
+        with within(Deadline(timeout_s)):
+            yield
+
     def catalogue(self, family: str) -> list[JSONObject]:
-        """What the server offers: `regularizers`, `models`, `layers`, `optimizers` or `builtin-datasets`."""
-        entries: list[JSONObject] = self._transport.request("GET", path_of(family)).json()["data"]
-        return entries
+        """What the server offers: `regularizers`, `models`, `layers`, `optimizers` or `builtin-datasets`.
+
+        Raises:
+            UsageError: This is no name of a family.
+        """
+        if not _FAMILY.fullmatch(str(family)):
+            raise UsageError(f"family: expected a name such as 'regularizers' or 'models', received {family!r}.")
+        return self._list(path_of(family))
 
     def workers(self) -> list[JSONObject]:
         """The workers that the server knows, with their slots and state."""
-        workers: list[JSONObject] = self._transport.request("GET", "/v1/workers").json()["data"]
-        return workers
+        return self._list("/v1/workers")
 
     def compare(self, groups: Mapping[str, Sequence[Job | str]], metric: str = "test/loss") -> JSONObject:
         """Say which groups of jobs differ: `{metric, mode, groups, differences, correction}`.
@@ -60,16 +115,18 @@ class Client:
             metric: What is compared, e.g. `test/loss` or `test/accuracy`.
         """
         named = [
-            {"name": name, "job_ids": [job if isinstance(job, str) else job.id for job in jobs]}
+            {"name": name, "job_ids": [job.id if isinstance(job, Job) else job for job in jobs]}
             for name, jobs in groups.items()
         ]
         body = {"groups": named, "metric": metric}
-        comparison: JSONObject = self._transport.request(
-            "POST", "/v1/comparisons", json=body, headers=idempotency_header()
-        ).json()
-        return comparison
+        return self._transport.request("POST", "/v1/comparisons", json=body, headers=idempotency_header())
+
+    def _list(self, path: str) -> list[JSONObject]:
+        entries: list[JSONObject] = self._transport.request("GET", path, fields=LIST_FIELDS)["data"]
+        return entries
 
     def close(self) -> None:
+        """Close the connections; what is asked afterwards is a ClientClosedError."""
         self._transport.close()
 
     def __enter__(self) -> Self:
@@ -79,6 +136,9 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+_FAMILY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 class Jobs:
@@ -97,8 +157,7 @@ class Jobs:
             InvalidRequestError: The spec is wrong; `.errors` names the fields.
         """
         headers = idempotency_header(idempotency_key)
-        response = self._transport.request("POST", "/v1/jobs", json=spec_json(spec), headers=headers)
-        return Job(self._transport, response.json())
+        return Job(self._transport, self._transport.request("POST", "/v1/jobs", json=spec_json(spec), headers=headers))
 
     def validate(self, spec: JobSpec | Mapping[str, Any]) -> JSONObject:
         """Check a spec without storing anything: `{valid, resolved_spec, plan, warnings}`.
@@ -108,49 +167,55 @@ class Jobs:
         """
         headers = idempotency_header()
         params = {"validate_only": "true"}
-        response = self._transport.request("POST", "/v1/jobs", params=params, json=spec_json(spec), headers=headers)
-        checked: JSONObject = response.json()
-        return checked
+        return self._transport.request("POST", "/v1/jobs", params=params, json=spec_json(spec), headers=headers)
 
     def get(self, job_id: str) -> Job:
-        return Job(self._transport, self._transport.request("GET", path_of("jobs", job_id)).json())
+        """Look at a job.
+
+        Raises:
+            NotFoundError: There is none of this id.
+        """
+        return Job.of_id(self._transport, job_id).refresh()
 
     def list(
         self,
         *,
-        state: str | Sequence[str] | None = None,
+        state: State = None,
         labels: Mapping[str, str] | None = None,
         name: str | None = None,
         sweep_id: str | None = None,
-        created_after: str | None = None,
-        created_before: str | None = None,
+        created_after: Moment = None,
+        created_before: Moment = None,
         sort: str | None = None,
         page_size: int = PAGE_SIZE,
     ) -> Iterator[Job]:
         """Every matching job, page after page; stop iterating and no further page is fetched.
 
         Args:
-            state: One state or several.
+            state: One state or several; in none of them is nothing.
             labels: All must match.
             name: The exact name.
             sweep_id: Only this sweep's members.
-            created_after: A UTC time as the server writes it; `created_before` alike.
+            created_after: A datetime with a time zone, or a UTC time as the server writes it; `created_before` alike.
             sort: `created_at`, `-created_at`, `finished_at`, `-finished_at` or `name`.
             page_size: Jobs per request, at most 1,000.
+
+        Raises:
+            UsageError: A filter is empty or not of its kind. None is what restricts nothing.
         """
-        filters: dict[str, Any] = {
-            "state": state if isinstance(state, str) or state is None else ",".join(state),
-            "label": [f"{key}:{value}" for key, value in (labels or {}).items()],
-            "name": name,
-            "sweep_id": sweep_id,
-            "created_after": created_after,
-            "created_before": created_before,
-            "sort": sort,
-            "limit": page_size,
-        }
-        params = {key: value for key, value in filters.items() if value not in (None, [])}
-        for summary in rows(self._transport, "/v1/jobs", params):
-            yield Job(self._transport, summary)
+        if no_state_is_asked_for(state):
+            return iter(())
+        params = list_params(
+            state=state,
+            labels=labels,
+            name=name,
+            sweep_id=sweep_id,
+            created_after=created_after,
+            created_before=created_before,
+            sort=sort,
+            page_size=page_size,
+        )
+        return (Job(self._transport, summary) for summary in rows(self._transport, "/v1/jobs", params))
 
     def cancel(self, job_id: str) -> Job:
         """Ask for the job's end. It is over within about two seconds; `wait` to see it.
@@ -158,7 +223,7 @@ class Jobs:
         Raises:
             ConflictError: It already succeeded or failed.
         """
-        return self._act(job_id, "cancel")
+        return Job.of_id(self._transport, job_id).cancel()
 
     def pause(self, job_id: str) -> Job:
         """Ask for a pause: the job saves a checkpoint and frees its worker.
@@ -166,7 +231,7 @@ class Jobs:
         Raises:
             ConflictError: It has ended, or is about to.
         """
-        return self._act(job_id, "pause")
+        return Job.of_id(self._transport, job_id).pause()
 
     def resume(self, job_id: str) -> Job:
         """Put a paused job back into the queue; it goes on from its checkpoint.
@@ -174,7 +239,7 @@ class Jobs:
         Raises:
             ConflictError: It has ended, or is about to.
         """
-        return self._act(job_id, "resume")
+        return Job.of_id(self._transport, job_id).resume()
 
     def rerun(
         self,
@@ -185,7 +250,7 @@ class Jobs:
         idempotency_key: str | None = None,
     ) -> Job:
         """Submit a job again, changed; see `Job.rerun`."""
-        return Job(self._transport, {"id": job_id}).rerun(patch, start_from, idempotency_key=idempotency_key)
+        return Job.of_id(self._transport, job_id).rerun(patch, start_from, idempotency_key=idempotency_key)
 
     def delete(self, job_id: str) -> None:
         """Remove an ended job and its artifacts.
@@ -193,16 +258,11 @@ class Jobs:
         Raises:
             ConflictError: It has not ended, or one that has not ended needs it; the message names that.
         """
-        self._transport.request("DELETE", path_of("jobs", job_id))
-
-    def _act(self, job_id: str, action: str) -> Job:
-        headers = idempotency_header()
-        response = self._transport.request("POST", path_of("jobs", job_id, action), headers=headers)
-        return Job(self._transport, response.json())
+        Job.of_id(self._transport, job_id).delete()
 
 
 def spec_json(spec: JobSpec | Mapping[str, Any]) -> JSONObject:
     """The request body of a spec; of a JobSpec only what was set: the defaults stay the server's."""
     if isinstance(spec, JobSpec):
         return spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    return dict(spec)
+    return object_of(spec, "the spec")

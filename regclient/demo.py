@@ -8,18 +8,22 @@ import argparse
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
 
+from regclient.cli import run
 from regclient.client import Client
 from regclient.demo_report import comparison_table, draw_curves
 from regclient.errors import RegClientError
 from regclient.job import Job
-from regclient.output import err, out, print_error
+from regclient.output import err, out, print_announcement, print_error
+from regclient.ports import free_port
 from regclient.progress import job_progress
-from regclient.up import EmbeddedStack, StackOptions, free_port
+from regclient.server_settings import read_server_settings, stack_options, with_options
+from regclient.up import EmbeddedStack
 
 NUM_EPOCHS = 30  # the plain network has long learned its training digits by heart
 TIMEOUT_S = 300.0
@@ -55,12 +59,13 @@ def run_demo(client: Client) -> list[Job]:
         TimeoutError: They took longer than TIMEOUT_S.
     """
     jobs = [client.jobs.create(demo_spec(name, regularizers)) for name, regularizers in REGULARIZERS.items()]
+    by_id = {job.id: job for job in jobs}
     deadline = time.monotonic() + TIMEOUT_S
-    with job_progress(console=err) as bars:
+    with job_progress(console=err, fetch=lambda job_id, after: by_id[job_id].latest_metrics(after=after)) as show:
         while not all(job.done for job in jobs):
             for job in jobs:
                 if not job.done:
-                    bars.show(job.refresh().body)
+                    show(job.refresh().body)
             if time.monotonic() > deadline:
                 raise TimeoutError(f"The four jobs were not over within {TIMEOUT_S:g} s.")
             time.sleep(POLL_S)
@@ -76,15 +81,11 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.monotonic()
 
-    def announce(part: str, line: str) -> None:
-        out.print(f"[bold]{part:<8}[/] {escape(line)}", highlight=False, soft_wrap=True)
-
     # Beside the picture: what a demo that is killed leaves is found there, and the next one begins by emptying it.
-    options = StackOptions(
-        port=free_port(), data_dir=output.parent / DATA_DIR_NAME, is_temporary=True, stop_grace_s=5.0
-    )
     try:
-        with EmbeddedStack(options, announce) as stack, Client(stack.url, stack.api_key) as client:
+        found = read_server_settings(with_options(port=free_port(), data_dir=output.parent / DATA_DIR_NAME))
+        options = replace(stack_options(found), is_temporary=True, stop_grace_s=5.0)
+        with EmbeddedStack(options, print_announcement) as stack, Client(stack.url, stack.api_key) as client:
             jobs = run_demo(client)
             curves = {job.body["name"]: job.metrics(["train/loss", "test/loss"]) for job in jobs}
             rows = [(job.body, job.report()) for job in jobs]
@@ -101,4 +102,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.table import Table
+from rich.markup import escape
+
+from regclient.tables import Column, FittedTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Short, so that the table keeps every digit on a terminal of 80 columns.
-_COLUMNS = ("train", "test", "gap", "accuracy [95 %]", "zeros", "‖w‖", "time")
 _CAPTION = """\
 train, test: mean cross-entropy; gap: test − train; accuracy: on the
 test digits, %; zeros: weights that are exactly 0; ‖w‖: their norm"""
@@ -21,31 +21,32 @@ _TRAIN_COLOUR = "#0072b2"  # the colour-blind-safe pair of Okabe & Ito
 _TEST_COLOUR = "#d55e00"
 
 
-def comparison_table(rows: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> Table:
+def comparison_table(rows: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> FittedTable:
     """A line per (job, report): losses, gap, accuracy with its interval, zeros, norm, time."""
-    table = Table(
+    jobs = [job for job, _ in rows]
+    metrics = [job["result"]["metrics"] for job in jobs]
+    gaps = [f"{job['result']['generalization_gap']:.4f}" for job in jobs]
+    accuracies = [
+        _accuracy_text(known["test/accuracy"], report) for known, (_, report) in zip(metrics, rows, strict=True)
+    ]
+    norms = [f"{weight_norm(report):.1f}" for _, report in rows]
+    times = [f"{_seconds_between(job['started_at'], job['finished_at']):.1f} s" for job in jobs]
+    # Short headers, so that the table keeps every digit on a terminal of 80 columns.
+    return FittedTable(
+        [
+            Column("job", [f"[bold]{job['name']}[/]" for job in jobs]),
+            Column("train", [f"{known['train/loss']:.4f}" for known in metrics], 1, is_number=True),
+            Column("test", [f"{known['test/loss']:.4f}" for known in metrics], is_number=True),
+            Column("gap", gaps, is_number=True),
+            Column(escape("accuracy [95 %]"), accuracies, 3, is_number=True),
+            Column("zeros", [f"{num_zeros(job):,}" for job in jobs], 2, is_number=True),
+            Column("‖w‖", norms, 4, is_number=True),
+            Column("time", times, 5, is_number=True),
+        ],
         title="784-128-10 on mnist-5k",
         caption=_CAPTION,
-        caption_justify="left",
         box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
     )
-    table.add_column("job", style="bold", no_wrap=True)
-    for column in _COLUMNS:
-        table.add_column(column, justify="right", no_wrap=True)
-    for job, report in rows:
-        metrics = job["result"]["metrics"]
-        table.add_row(
-            job["name"],
-            f"{metrics['train/loss']:.4f}",
-            f"{metrics['test/loss']:.4f}",
-            f"{job['result']['generalization_gap']:.4f}",
-            _accuracy_text(metrics["test/accuracy"], report),
-            f"{num_zeros(job):,}",
-            f"{weight_norm(report):.1f}",
-            f"{_seconds_between(job['started_at'], job['finished_at']):.1f} s",
-        )
-    return table
 
 
 def draw_curves(curves: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:

@@ -3,15 +3,17 @@
 import importlib.metadata
 import json
 import os
+import stat
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from regclient.client import Client
-from regclient.connection import data_dir
 from regclient.embedded_redis import RedisNotFoundError, find_redis_server, redis_version
-from regclient.errors import NotAllowedError, RegClientError, ServerUnreachableError
+from regclient.errors import NotAllowedError, RegClientError, ServerUnreachableError, UsageError
+from regclient.server_settings import NoServersError, WrongSettingError, read_server_settings, server_command
 
 _PROBE_TORCH = "import torch; print(torch.__version__, torch.cuda.device_count() if torch.cuda.is_available() else 0)"
 
@@ -31,7 +33,7 @@ def examine(*, artifacts: bool = False) -> list[Finding]:
     Args:
         artifacts: Read every artifact through, too, where the data lie.
     """
-    return [_python(), _torch(), _redis(), _data_dir(), *_server(), *(_artifacts() if artifacts else [])]
+    return [_python(), _torch(), *_settings(), *_server(), *(_artifacts() if artifacts else [])]
 
 
 def _python() -> Finding:
@@ -57,8 +59,24 @@ def _torch() -> Finding:
     return Finding("torch", "ok", f"torch {version}, {num_gpus} GPU" + ("s" if num_gpus != "1" else ""))
 
 
-def _redis() -> Finding:
-    if os.environ.get("REGCORE_REDIS_URL"):
+def _settings() -> list[Finding]:
+    """What the servers' variables say. One that cannot be used is a problem; one that nothing reads is not."""
+    try:
+        found = read_server_settings(os.environ)
+    except WrongSettingError as error:
+        return [Finding("settings", "problem", line) for line in str(error).splitlines()]
+    except NoServersError as error:
+        return [Finding("settings", "warning", f"{error} A client needs none.")]
+    notes = [Finding("settings", "warning", note) for note in found["notes"]]
+    return [
+        *(notes or [Finding("settings", "ok", "each can be used")]),
+        _redis(named=found["has_redis_url"]),
+        _data_dir(Path(found["data_dir"])),
+    ]
+
+
+def _redis(*, named: bool) -> Finding:
+    if named:
         return Finding("redis", "ok", "REGCORE_REDIS_URL names one")
     try:
         binary = find_redis_server()
@@ -67,16 +85,21 @@ def _redis() -> Finding:
         return Finding("redis", "problem", str(error))
 
 
-def _data_dir() -> Finding:
-    directory = data_dir().resolve()
-    existing = next(path for path in (directory, *directory.parents) if path.exists())
-    if not os.access(existing, os.W_OK):
-        return Finding("data dir", "problem", f"{existing} is not writable. Choose another with REGCORE_DATA_DIR.")
-    return Finding("data dir", "ok", str(directory) + ("" if directory.exists() else " (will be made)"))
+def _data_dir(path: Path) -> Finding:
+    if not path.exists():
+        return Finding("data dir", "ok", f"{path} (will be made)")
+    mode = path.stat().st_mode
+    if mode & 0o002 and not mode & stat.S_ISVTX:
+        return Finding("data dir", "warning", f"{path}: every user may replace what is in it. Run `chmod o-w` on it.")
+    return Finding("data dir", "ok", str(path))
 
 
 def _server() -> list[Finding]:
-    with Client(max_retries=0) as client:
+    try:
+        client = Client(max_retries=0)
+    except UsageError as error:
+        return [Finding("server", "problem", str(error))]
+    with client:
         try:
             workers = client.workers()
         except ServerUnreachableError as error:
@@ -96,7 +119,7 @@ def _server() -> list[Finding]:
 
 
 def _artifacts() -> list[Finding]:
-    command = [sys.executable, "-m", "jobs.check_artifacts"]
+    command = server_command("jobs.check_artifacts")
     check = subprocess.run(command, capture_output=True, text=True, check=False)
     if check.returncode != 0:
         last = (check.stderr.strip() or "the check died").splitlines()[-1]

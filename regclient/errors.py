@@ -1,17 +1,22 @@
 """What can go wrong between you and the server, as one tree.
 
 RegClientError
+├── UsageError                  an argument, a variable or a file cannot be used; also a ValueError
+├── ClientClosedError           the client was closed; also a RuntimeError
 ├── ServerUnreachableError      no answer: not running, wrong URL, network
-├── WaitTimeoutError            the job or sweep was not over in time (it goes on); also a TimeoutError
+├── WaitTimeoutError            it was not over, or nothing answered, in time; also a TimeoutError
 ├── JobFailedError              the job ended as failed or cancelled
 ├── SweepFailedError            the sweep ended as failed or cancelled
 ├── IntegrityError              a downloaded file is not what the server announced, or the server's own is damaged
 └── APIError                    the server answered with a problem (RFC 9457)
     ├── InvalidRequestError     400, 413, 415, 422: the request is wrong; `.errors` names the fields
+    │   └── InvalidBodyError    the same, found before it was sent: no JSON can say it; also a ValueError
     ├── NotAllowedError         401, 403: no key, a wrong key, or one without this scope
     ├── NotFoundError           404, 410: no such thing, or not yours
+    │   └── InvalidIdError      the same, found before it was sent: this is no id; also a ValueError
     ├── ConflictError           409, 412: the job's state does not allow it
-    └── UnavailableError        429, 503: still busy or away after every retry
+    ├── UnavailableError        408, 429, 502, 503, 504: still busy or away after every retry
+    └── UnexpectedAnswerError   not what a RegCore server answers: a redirect, a sign-in page, another service
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +26,33 @@ from typing import Any
 
 class RegClientError(Exception):
     """Base of everything that regclient raises on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exception's own would call the class with the message alone, which none of these takes; and errors do travel
+        # between processes, such as those of a process pool.
+        return _restored, (type(self), str(self), vars(self))
+
+
+def _restored(kind: type[RegClientError], message: str, fields: Mapping[str, Any]) -> RegClientError:
+    error = kind.__new__(kind, message)
+    error.args = (message,)
+    vars(error).update(fields)
+    return error
+
+
+class UsageError(RegClientError, ValueError):
+    """An argument, a variable of the environment or a file cannot be used. Nothing was sent."""
+
+
+class ClientClosedError(RegClientError, RuntimeError):
+    """The client was closed before this call."""
+
+    def __init__(self) -> None:
+        super().__init__("This client is closed. Make another: `Client()`.")
+
+
+class KeyInClearWarning(UserWarning):
+    """The key travels over plain http to another machine, where everybody on the way can read it."""
 
 
 class ServerUnreachableError(RegClientError):
@@ -34,13 +66,27 @@ class ServerUnreachableError(RegClientError):
 
 
 class WaitTimeoutError(RegClientError, TimeoutError):
-    """The job or sweep had not ended when the wait did; it goes on."""
+    """The job or sweep had not ended when the wait did (it goes on), or a request was not answered in time.
 
-    def __init__(self, awaited_id: str, state: str, timeout_s: float) -> None:
-        super().__init__(f"{awaited_id} is still {state} after {timeout_s:g} s. It goes on; wait again or cancel it.")
+    Args:
+        awaited_id: The job or sweep; None for a request that is no wait.
+        state: As last seen.
+        timeout_s: How long was waited.
+        url: The server, where nothing came from it.
+    """
+
+    def __init__(self, awaited_id: str | None, state: str | None, timeout_s: float, *, url: str | None = None) -> None:
+        if awaited_id is None:
+            message = f"No answer from {url} within {timeout_s:g} s."
+        elif url is not None:
+            message = f"Nothing came from {url} within {timeout_s:g} s. {awaited_id} was {state} when last seen."
+        else:
+            message = f"{awaited_id} is still {state} after {timeout_s:g} s. It goes on; wait again or cancel it."
+        super().__init__(message)
         self.awaited_id = awaited_id
         self.state = state
         self.timeout_s = timeout_s
+        self.url = url
 
 
 class JobFailedError(RegClientError):
@@ -80,6 +126,8 @@ class IntegrityError(RegClientError):
 class APIError(RegClientError):
     """A problem+json answer.
 
+    Whoever answers may be a proxy, or mean harm: whatever the body is, making this error never fails.
+
     Attributes:
         status: The HTTP status.
         code: The problem's code, `urn:regcore:problem:<code>` without the prefix.
@@ -91,9 +139,12 @@ class APIError(RegClientError):
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
         self.status = status
         self.problem = dict(problem)
-        self.code = str(problem.get("type", "about:blank")).rpartition(":")[2]
-        self.errors: list[dict[str, Any]] = [dict(entry) for entry in problem.get("errors") or []]
-        self.request_id: str | None = problem.get("request_id")
+        self.code = str(problem.get("type") or "about:blank").rpartition(":")[2]
+        listed = problem.get("errors")
+        entries = listed if isinstance(listed, list) else []
+        self.errors: list[dict[str, Any]] = [dict(entry) for entry in entries if isinstance(entry, Mapping)]
+        request_id = problem.get("request_id")
+        self.request_id: str | None = request_id if isinstance(request_id, str) else None
         super().__init__(self._describe())
 
     def _describe(self) -> str:
@@ -113,6 +164,14 @@ class InvalidRequestError(APIError):
     """The request is wrong; `.errors` names the fields."""
 
 
+class InvalidBodyError(InvalidRequestError, ValueError):
+    """No JSON can say what was to be sent. Nothing was sent; `.errors` names the places."""
+
+    def __init__(self, errors: Sequence[Mapping[str, str]]) -> None:
+        title = "This cannot be sent as JSON"
+        super().__init__(422, {"type": "urn:regcore:problem:invalid_body", "title": title, "errors": list(errors)})
+
+
 class NotAllowedError(APIError):
     """No key, a wrong key, or a key without the scope for this."""
 
@@ -125,12 +184,36 @@ class NotFoundError(APIError):
     """There is no such thing, or it belongs to another tenant."""
 
 
+class InvalidIdError(NotFoundError, ValueError):
+    """Nothing can have this id, for it is none. Nothing was sent."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(404, {"type": "urn:regcore:problem:not_found", "title": "Not found", "detail": detail})
+
+
 class ConflictError(APIError):
     """The state of the job does not allow this."""
 
 
 class UnavailableError(APIError):
-    """The server is busy, or its database away, and stayed so through every retry."""
+    """The server is busy, or away, or its database is; and it stayed so through every retry."""
+
+
+class UnexpectedAnswerError(APIError):
+    """Something answered, but not as a RegCore server does: a redirect, a sign-in page, another service.
+
+    Args:
+        status: The HTTP status.
+        url: What was asked.
+        came: What came instead of the expected answer.
+    """
+
+    def __init__(self, status: int, url: str, came: str) -> None:
+        detail = f"{url} answered with {came}. Set REGCORE_URL to a RegCore server, and sign in to what is before it."
+        super().__init__(
+            status, {"type": "urn:regcore:problem:unexpected_answer", "title": "Unexpected answer", "detail": detail}
+        )
+        self.url = url
 
 
 _ERROR_BY_STATUS: dict[int, type[APIError]] = {
@@ -138,6 +221,7 @@ _ERROR_BY_STATUS: dict[int, type[APIError]] = {
     401: NotAllowedError,
     403: NotAllowedError,
     404: NotFoundError,
+    408: UnavailableError,
     409: ConflictError,
     410: NotFoundError,
     412: ConflictError,
@@ -145,7 +229,9 @@ _ERROR_BY_STATUS: dict[int, type[APIError]] = {
     415: InvalidRequestError,
     422: InvalidRequestError,
     429: UnavailableError,
+    502: UnavailableError,
     503: UnavailableError,
+    504: UnavailableError,
 }
 
 

@@ -1,18 +1,25 @@
 """What the handles of a job and of a sweep have in common: fields as last seen, and waiting for the end."""
 
 import secrets
-import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
-from regclient.errors import WaitTimeoutError
-from regclient.transport import JSONObject, Transport
+from regclient.answers import JSONObject
+from regclient.deadline import Deadline, within
+from regclient.errors import UnexpectedAnswerError, UsageError, WaitTimeoutError
+from regclient.filters import Params
+from regclient.ids import checked_id, is_id
+from regclient.transport import Transport
 
 TERMINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
-PAGE_SIZE = 200
 POLL_FIRST_S = 0.1
 POLL_MAX_S = 0.5
+MAX_KEY_CHARACTERS = 255
+
+LIST_FIELDS = {"data": list}
+_PAGE_FIELDS = {"data": list, "has_more": bool}
 
 
 class Handle:
@@ -39,7 +46,19 @@ class Handle:
 
     def __init__(self, transport: Transport, body: JSONObject) -> None:
         self._transport = transport
-        self.body = body
+        self.body = self._checked(body)
+
+    @classmethod
+    def of_id(cls, transport: Transport, given_id: Any) -> Self:
+        """The handle of an id, not looked at yet.
+
+        Raises:
+            InvalidIdError: It is none.
+        """
+        handle = cls.__new__(cls)
+        handle._transport = transport
+        handle.body = {"id": checked_id(cls.kind, given_id)}
+        return handle
 
     def __getattr__(self, field: str) -> Any:
         # Only reached for what no attribute or method answers. `body` is absent while a copy is made.
@@ -51,7 +70,7 @@ class Handle:
         raise AttributeError(f"A {self.kind} has no field {field!r}.")
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.id} {self.state}>"
+        return f"<{type(self).__name__} {self.id} {self.body.get('state', 'not looked at yet')}>"
 
     @property
     def done(self) -> bool:
@@ -60,8 +79,7 @@ class Handle:
 
     def refresh(self) -> Self:
         """Look again."""
-        self.body = self._transport.request("GET", self._path()).json()
-        return self
+        return self._look()
 
     def cancel(self) -> Self:
         """Ask for its end.
@@ -81,49 +99,109 @@ class Handle:
         Raises:
             WaitTimeoutError: It has not ended in time.
         """
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
         pause_s = POLL_FIRST_S
-        while True:
-            show(self.refresh().body)
-            if self.done:
-                return self
-            if deadline is not None and time.monotonic() >= deadline:
-                raise WaitTimeoutError(self.id, self.state, timeout_s or 0.0)
-            left_s = POLL_MAX_S if deadline is None else max(0.0, deadline - time.monotonic())
-            time.sleep(min(pause_s, left_s))
-            pause_s = min(POLL_MAX_S, pause_s * 1.5)
+        with self._within(Deadline(timeout_s)) as deadline:
+            while True:
+                show(self._look(patient=True).body)
+                if self.done:
+                    return self
+                if deadline.left_s <= 0:
+                    raise WaitTimeoutError(self.id, self.state, deadline.timeout_s)
+                deadline.pause(pause_s)
+                pause_s = min(POLL_MAX_S, pause_s * 1.5)
+
+    @contextmanager
+    def _within(self, deadline: Deadline, heard_state: str | None = None) -> Iterator[Deadline]:
+        """Hold a deadline; what ends by it says so of this job or sweep.
+
+        Args:
+            deadline: For all that is inside.
+            heard_state: Its state as events told it, where they were heard.
+        """
+        last_seen = self.body
+        try:
+            with within(deadline) as earliest:
+                yield earliest
+        except WaitTimeoutError as error:
+            if error.awaited_id is not None:
+                raise
+            silent_url = error.url if self.body is last_seen and heard_state is None else None
+            state = heard_state or self.body.get("state")
+            raise WaitTimeoutError(self.id, state, error.timeout_s, url=silent_url) from error
+
+    def _look(self, *, patient: bool = False) -> Self:
+        return self._see(self._transport.request("GET", self._path(), patient=patient))
 
     def _act(self, action: str) -> Self:
         # Asking twice has the same effect as once, so the transport's retries need no Idempotency-Key here.
-        self.body = self._transport.request("POST", self._path(action)).json()
+        return self._see(self._transport.request("POST", self._path(action)))
+
+    def _see(self, body: JSONObject) -> Self:
+        checked = self._checked(body)
+        if checked["id"] != self.id:
+            raise self._unexpected(f"the {self.kind} {checked['id']}, where {self.id} was asked for")
+        self.body = checked
         return self
 
+    def _checked(self, body: JSONObject) -> JSONObject:
+        """What a server says of it: an id of its kind becomes part of addresses, and its state is waited for."""
+        if not is_id(self.kind, body.get("id")):
+            raise self._unexpected(f"a {self.kind} whose id is none: {body.get('id')!r:.80}")
+        if not isinstance(body.get("state"), str):
+            raise self._unexpected(f"a {self.kind} without a state")
+        return body
+
+    def _unexpected(self, came: str) -> UnexpectedAnswerError:
+        return UnexpectedAnswerError(200, self._transport.url, came)
+
     def _get(self, tail: str) -> JSONObject:
-        found: JSONObject = self._transport.request("GET", self._path(tail)).json()
-        return found
+        return self._transport.request("GET", self._path(tail))
 
     def _path(self, *tail: str) -> str:
         return path_of(self.collection, self.id, *tail)
 
-    def _rows(self, tail: str, params: JSONObject) -> Iterator[JSONObject]:
+    def _rows(self, tail: str, params: Params) -> Iterator[JSONObject]:
         return rows(self._transport, self._path(tail), params)
 
 
 def path_of(*parts: str) -> str:
-    """The address of something on the server, whatever its id looks like."""
+    """The address of something on the server: each part is one, whatever it looks like.
+
+    Raises:
+        UsageError: A part is empty or dots, which would lead elsewhere however they are written.
+    """
+    for part in parts:
+        if part in ("", ".", ".."):
+            raise UsageError(f"expected a name as part of an address, received {part!r}.")
     return "/v1/" + "/".join(quote(part, safe="") for part in parts)
 
 
-def rows(transport: Transport, path: str, params: JSONObject) -> Iterator[JSONObject]:
+def rows(transport: Transport, path: str, params: Params) -> Iterator[JSONObject]:
     """Every row of a list, page after page; stop iterating and no further page is fetched."""
     while True:
-        page = transport.request("GET", path, params=params).json()
+        page = transport.request("GET", path, params=params, fields=_PAGE_FIELDS)
         yield from page["data"]
         if not page["has_more"]:
             return
-        params = {**params, "after": page["next_after"]}
+        after = page.get("next_after")
+        if not isinstance(after, str | int) or after == params.get("after"):  # else the same page comes for ever
+            raise UnexpectedAnswerError(200, transport.url, "a page that has more, and does not say where")
+        params = {**params, "after": after}
 
 
 def idempotency_header(key: str | None = None) -> dict[str, str]:
-    """The header of a POST that makes something; with a key of its own if none is given."""
-    return {"Idempotency-Key": key or secrets.token_hex(16)}
+    """The header of a POST that makes something; with a key of its own if none is given.
+
+    Raises:
+        UsageError: The server would not take the key.
+    """
+    if key is None:
+        return {"Idempotency-Key": secrets.token_hex(16)}
+    given: Any = key
+    is_short = isinstance(given, str) and 1 <= len(given) <= MAX_KEY_CHARACTERS
+    if not (is_short and given.isascii() and given.isprintable() and given == given.strip()):
+        raise UsageError(
+            f"idempotency_key: expected 1 to {MAX_KEY_CHARACTERS} printable ASCII characters without spaces around "
+            f"them, such as a new UUID; received {key!r:.80}."
+        )
+    return {"Idempotency-Key": key}

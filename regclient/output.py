@@ -1,49 +1,69 @@
 """What the command line prints: tables and panels for people, JSON for programs."""
 
 import json
-import os
+import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from contextlib import suppress
+from typing import IO, Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from regclient.errors import APIError, RegClientError, explain_reason
+from regclient.errors import APIError, explain_reason
 from regclient.progress import STATE_STYLES
+from regclient.terminal import OutputError, make_console, visible
 
-# Without a terminal rich assumes 80 columns. What reads a pipe has no width to keep to: never fold an id there.
-PIPE_WIDTH = 160
 WIDE_TABLE_WIDTH = 100
 
-
-def make_console(*, stderr: bool = False) -> Console:
-    """A console as wide as its terminal, or wide enough for every table where there is none."""
-    console = Console(stderr=stderr)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = PIPE_WIDTH
-    return console
-
+# As the servers' logs have them struck out.
+_KEYS = re.compile(r"\brc_([0-9A-Za-z]{4,36})_[0-9A-Za-z_-]{8,}")
+_URL_PASSWORDS = re.compile(r"(\w+://[^\s:/@]*):[^\s@/]+@")
 
 out = make_console()
 err = make_console(stderr=True)
 
 
 def print_json(value: Any) -> None:
-    """One JSON value on one line of stdout, whatever the terminal's width."""
-    out.file.write(json.dumps(value, ensure_ascii=False) + "\n")
-    out.file.flush()
+    """One JSON value on one line of stdout, whatever the terminal's width and encoding."""
+    _write_json(value, out.file)
 
 
-def print_error(error: Exception, *, as_json: bool) -> None:
-    """An error on stderr; as JSON it is the server's own problem where there is one."""
+def print_error(error: BaseException, *, as_json: bool, message: str | None = None) -> None:
+    """An error on stderr, in its own words if no others are given; as JSON, the server's problem where there is one."""
+    said = without_secrets(str(error) if message is None else message)
     if as_json:
-        body = error.problem if isinstance(error, APIError) else {"title": type(error).__name__, "detail": str(error)}
-        err.file.write(json.dumps({"error": body}, ensure_ascii=False) + "\n")
-        err.file.flush()
+        detail = {"title": type(error).__name__, "detail": said}
+        awaited_id = getattr(error, "awaited_id", None)
+        body = error.problem if isinstance(error, APIError) else detail | ({"id": awaited_id} if awaited_id else {})
+        _write_json({"error": body}, err.file)
     else:
-        kind = "" if isinstance(error, RegClientError | ValueError | OSError) else f"{type(error).__name__}: "
-        err.print(f"[red]Error:[/] {escape(kind + str(error))}", highlight=False)
+        err.print(f"[red]Error:[/] {escape(said)}", highlight=False, soft_wrap=True)
+
+
+def print_announcement(part: str, line: str, *, as_json: bool = False) -> None:
+    """What a part of the stack does, for as long as somebody reads it; the stack itself goes on without."""
+    with suppress(OutputError):
+        if as_json:
+            print_json({"part": part, "message": line})
+        else:
+            out.print(f"[bold]{part:<8}[/] {escape(line)}", highlight=False, soft_wrap=True)
+
+
+def without_secrets(text: str) -> str:
+    """Text with API keys and the passwords of URLs struck out."""
+    return _URL_PASSWORDS.sub(r"\1:[redacted]@", _KEYS.sub(r"rc_\1_[redacted]", text))
+
+
+def _write_json(value: Any, file: IO[str]) -> None:
+    encoding = getattr(file, "encoding", None) or "utf-8"
+    # Only strings can hold what a terminal would obey, and there JSON has escapes of its own for it.
+    line = visible(json.dumps(value, ensure_ascii=False))
+    try:
+        line.encode(encoding)
+    except UnicodeEncodeError:
+        line = json.dumps(value)
+    file.write(line + "\n")
+    file.flush()
 
 
 def styled_state(state: str) -> str:

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,12 +11,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from regclient.errors import RegClientError
+
 FIRST_RESTART_S = 1.0
 MAX_RESTART_S = 30.0
 STEADY_S = 60.0  # a child that has lived for this long has recovered
 
 _PR_SET_PDEATHSIG = 1
-_MAX_LOG_BYTES = 10_000_000
+MAX_LOG_BYTES = 10_000_000
+
+
+class StackError(RegClientError):
+    """The embedded stack cannot start, or a part of it died."""
 
 
 class ChildProcess:
@@ -51,9 +58,9 @@ class ChildProcess:
         self._started_at = time.monotonic()
         if self._socket_path is not None:
             self._socket_path.unlink(missing_ok=True)
-        if self.log_path.exists() and self.log_path.stat().st_size > _MAX_LOG_BYTES:
-            self.log_path.replace(self.log_path.with_suffix(".old.log"))
-        with self.log_path.open("ab") as log:
+        # Appending: what is written after `rotate_log` begins at the start of the emptied file.
+        with open(self.log_path, "ab", opener=lambda path, flags: os.open(path, flags, mode=0o600)) as log:
+            os.fchmod(log.fileno(), 0o600)  # an earlier version left it open to others
             self._log_start = log.tell()
             self._process = subprocess.Popen(
                 self._command,
@@ -62,6 +69,7 @@ class ChildProcess:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=0o077,
                 preexec_fn=_die_with_parent() if sys.platform == "linux" else None,
             )
 
@@ -101,6 +109,22 @@ class ChildProcess:
             return self._put_off(f"could not be started ({error})")
         self._due_at = None
         return f"started again  (pid {self.pid})"
+
+    def rotate_log(self) -> None:
+        """Move what the log holds to `NAME.old.log` once it is larger than MAX_LOG_BYTES; that file is overwritten.
+
+        The child, its own children and whatever native code they run share one open file, so it is copied and emptied
+        in place. What they write in the instant between is lost. Where there is no room for the copy, the old lines go.
+        """
+        if not self.log_path.exists() or self.log_path.stat().st_size <= MAX_LOG_BYTES:
+            return
+        old_path = self.log_path.with_suffix(".old.log")
+        with self.log_path.open("r+b") as log, contextlib.suppress(OSError):
+            old_path.unlink(missing_ok=True)  # frees its room first
+            with open(old_path, "wb", opener=lambda path, flags: os.open(path, flags, mode=0o600)) as old:
+                shutil.copyfileobj(log, old)
+        os.truncate(self.log_path, 0)
+        self._log_start = 0
 
     def _put_off(self, why: str) -> str:
         now = time.monotonic()

@@ -1,12 +1,25 @@
-"""Rich progress bars of jobs and sweeps; silent where there is no terminal."""
+"""Progress of jobs and sweeps while somebody waits: bars on a terminal, a line now and then where there is none."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.cells import cell_len
+from rich.console import Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from regclient.errors import RegClientError
+from regclient.terminal import Console, make_console, visible
+
+Show = Callable[[dict[str, Any]], None]
+"""Is handed the JSON of a job or sweep at each look."""
+Fetch = Callable[[str, int], "Mapping[str, Any] | None"]
+"""The newest metrics row of a job behind a `seq`, or None."""
 
 STATE_STYLES = {
     "queued": "dim",
@@ -19,76 +32,237 @@ STATE_STYLES = {
     "failed": "red",
     "cancelled": "yellow",
 }
-
-
+LINE_EVERY_S = 10.0
+BAR_WIDTH = 12
 _ENDED = ("succeeded", "failed", "cancelled")
+_SCORES = ("accuracy", "r2")
+_GAP = "  "
+
+
+class LatestValues:
+    """The newest metrics of jobs, asked for only after an epoch has ended."""
+
+    def __init__(self, fetch: Fetch | None) -> None:
+        self._fetch = fetch
+        self._epochs: dict[str, int] = {}
+        self._rows: dict[str, Mapping[str, Any]] = {}
+
+    def of(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The values of its newest row, `{"train/loss": …}`; empty if there is none."""
+        epoch = (job.get("progress") or {}).get("epoch") or 0
+        row = self._rows.get(job["id"], {})
+        if self._fetch is not None and epoch > self._epochs.get(job["id"], 0):
+            # Numbers beside a bar are no reason to end a wait; whoever waits meets the same error where it counts.
+            with suppress(RegClientError):
+                row = self._rows[job["id"]] = self._fetch(job["id"], row.get("seq", 0)) or row
+                self._epochs[job["id"]] = epoch
+        values: Mapping[str, Any] = row.get("values") or {}
+        return values
+
+
+def job_details(job: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
+    """Where a job is: train against validation (test, where nothing validates), then its epoch and the time left."""
+    progress = job.get("progress") or {}
+    details = [text for split in _splits(values) if (text := _scores(split, values))]
+    if progress.get("num_epochs") and progress.get("epoch"):
+        details.append(f"epoch {progress['epoch']}/{progress['num_epochs']}")
+    if progress.get("eta_s") and job["state"] == "running":
+        details.append(f"{_duration(progress['eta_s'])} left")
+    return details
+
+
+def sweep_details(sweep: Mapping[str, Any]) -> list[str]:
+    """Where a sweep is: how many members have ended and run, and the best so far."""
+    counts = sweep.get("counts") or {}
+    num_running = counts.get("starting", 0) + counts.get("running", 0)
+    details = [f"{_num_ended(sweep):,} of {sweep.get('num_members') or 0:,} ended"]
+    if num_running:
+        details.append(f"{num_running:,} running")
+    leaders = sweep.get("leaderboard") or []
+    if leaders and (leaders[0].get("objective") or {}).get("mean") is not None:
+        metric = ((sweep.get("spec") or {}).get("objective") or {}).get("metric", "objective")
+        details.append(
+            f"best{'' if sweep['state'] in _ENDED else ' so far'}: {metric} {leaders[0]['objective']['mean']:.4g}"
+        )
+    return details
+
+
+def job_fraction(job: Mapping[str, Any]) -> float:
+    """How much of it is done, from 0 to 1."""
+    return 1.0 if job["state"] == "succeeded" else (job.get("progress") or {}).get("fraction") or 0.0
+
+
+def sweep_fraction(sweep: Mapping[str, Any]) -> float:
+    """Which share of its members has ended."""
+    return _num_ended(sweep) / sweep["num_members"] if sweep.get("num_members") else 0.0
 
 
 class _Bars:
-    """One bar for each id."""
+    """Two lines or more for each id, drawn again at each look: id, name, bar, state; and the details below."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
-        self._tasks: dict[str, TaskID] = {}
+    def __init__(self, live: Live, console: Console) -> None:
+        self._live = live
+        self._console = console
+        self._drawn: dict[str, Group] = {}
 
-    def _draw(self, seen: Mapping[str, Any], fraction: float, detail: str) -> None:
-        task = self._tasks.get(seen["id"])
-        if task is None:
-            title = escape(seen.get("name") or seen["id"])
-            task = self._tasks[seen["id"]] = self._progress.add_task(title, total=1.0, state="", detail="")
-        state = seen["state"]
-        style = STATE_STYLES.get(state, "")
-        self._progress.update(task, completed=fraction, state=f"[{style}]{state}[/]" if style else state, detail=detail)
-        if state in _ENDED:
-            self._progress.stop_task(task)
+    def _draw(self, seen: Mapping[str, Any], fraction: float, details: list[str]) -> None:
+        width = self._console.width
+        head = _head(seen, fraction)
+        if sum(len(str(part)) + 1 for part in head) > width:
+            head, details = head[:1], [" ".join(map(str, head[1:])).strip(), *details]
+        below = Text("\n").join(Text(_GAP + line, style="dim") for line in joined(details, width - len(_GAP)))
+        self._drawn[seen["id"]] = Group(_filled(head, seen.get("name") or "", fraction, width), below)
+        self._live.update(Group(*self._drawn.values()), refresh=True)
 
 
 class JobBars(_Bars):
-    """One bar per job, moved by the job's JSON."""
+    """Bars of jobs."""
+
+    def __init__(self, live: Live, console: Console, fetch: Fetch | None) -> None:
+        super().__init__(live, console)
+        self._latest = LatestValues(fetch)
 
     def show(self, job: Mapping[str, Any]) -> None:
         """Draw a job as it is now."""
-        seen = job.get("progress") or {}
-        fraction = 1.0 if job["state"] == "succeeded" else seen.get("fraction") or 0.0
-        epochs = f"epoch {seen['epoch']}/{seen['num_epochs']}" if seen.get("num_epochs") and seen.get("epoch") else ""
-        self._draw(job, fraction, epochs)
+        self._draw(job, job_fraction(job), job_details(job, self._latest.of(job)))
 
 
 class SweepBars(_Bars):
-    """One bar per sweep, over its members."""
+    """Bars of sweeps, over their members."""
 
     def show(self, sweep: Mapping[str, Any]) -> None:
         """Draw a sweep as it is now."""
-        counts, total = sweep.get("counts") or {}, sweep.get("num_members") or 0
-        num_ended = sum(counts.get(state, 0) for state in _ENDED)
-        num_running = counts.get("starting", 0) + counts.get("running", 0)
-        detail = f"{num_ended:,} of {total:,} ended" + (f", {num_running:,} running" if num_running else "")
-        self._draw(sweep, num_ended / total if total else 0.0, detail)
+        self._draw(sweep, sweep_fraction(sweep), sweep_details(sweep))
+
+
+class _Lines:
+    """For a log file or a pipe: a line where the state changes, and one in a while as it goes on."""
+
+    def __init__(self, console: Console, every_s: float = LINE_EVERY_S) -> None:
+        self._console = console
+        self._every_s = every_s
+        self._state = ""
+        self._said: list[str] = []
+        self._next_at = 0.0
+
+    def _tell(self, seen: Mapping[str, Any], fraction: float, details: Callable[[], list[str]]) -> None:
+        is_due = seen["state"] != self._state or time.monotonic() >= self._next_at
+        said = [seen["state"], f"{100 * fraction:.0f} %", *details()] if is_due else self._said
+        if said == self._said:
+            return
+        self._state, self._said, self._next_at = seen["state"], said, time.monotonic() + self._every_s
+        line = _GAP.join([f"{datetime.now(UTC):%H:%M:%SZ}", seen["id"], *said])
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+class JobLines(_Lines):
+    """Lines about a job."""
+
+    def __init__(self, console: Console, fetch: Fetch | None, every_s: float = LINE_EVERY_S) -> None:
+        super().__init__(console, every_s)
+        self._latest = LatestValues(fetch)
+
+    def show(self, job: Mapping[str, Any]) -> None:
+        """Tell what is new about a job as it is now."""
+        self._tell(job, job_fraction(job), lambda: job_details(job, self._latest.of(job)))
+
+
+class SweepLines(_Lines):
+    """Lines about a sweep."""
+
+    def show(self, sweep: Mapping[str, Any]) -> None:
+        """Tell what is new about a sweep as it is now."""
+        self._tell(sweep, sweep_fraction(sweep), lambda: sweep_details(sweep))
 
 
 @contextmanager
-def job_progress(*, enabled: bool = True, console: Console | None = None) -> Iterator[JobBars]:
-    """Bars on stderr (stdout stays for the answer); none if `enabled` is False or there is no terminal."""
-    with _progress(enabled=enabled, console=console) as progress:
-        yield JobBars(progress)
+def job_progress(
+    progress: bool | Show = True, *, fetch: Fetch | None = None, console: Console | None = None
+) -> Iterator[Show]:
+    """What to call with a job's JSON at each look: bars on stderr, for stdout stays for the answer.
+
+    Args:
+        progress: False, or no terminal, draws nothing; a function is called instead.
+        fetch: Where the numbers beside the bar come from.
+        console: In place of stderr.
+    """
+    with _live(progress, console) as (live, drawn_on):
+        yield _shown(progress, live, lambda one: JobBars(one, drawn_on, fetch).show)
 
 
 @contextmanager
-def sweep_progress(*, enabled: bool = True, console: Console | None = None) -> Iterator[SweepBars]:
+def sweep_progress(progress: bool | Show = True, *, console: Console | None = None) -> Iterator[Show]:
     """The same for sweeps."""
-    with _progress(enabled=enabled, console=console) as progress:
-        yield SweepBars(progress)
+    with _live(progress, console) as (live, drawn_on):
+        yield _shown(progress, live, lambda one: SweepBars(one, drawn_on).show)
 
 
-def _progress(*, enabled: bool, console: Console | None) -> Progress:
-    console = console or Console(stderr=True)
-    return Progress(
-        TextColumn("{task.description:<12}"),
-        BarColumn(bar_width=32),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.fields[state]:<9}"),
-        TextColumn("{task.fields[detail]}"),
-        TimeElapsedColumn(),
-        console=console,
-        disable=not (enabled and console.is_terminal),
-    )
+@contextmanager
+def _live(progress: bool | Show, console: Console | None) -> Iterator[tuple[Live | None, Console]]:
+    console = console or make_console(stderr=True)
+    if progress is not True or not console.is_live:
+        yield None, console
+        return
+    with Live(console=console, auto_refresh=False, redirect_stdout=False) as live:
+        yield live, console
+
+
+def _shown(progress: bool | Show, live: Live | None, drawing: Callable[[Live], Show]) -> Show:
+    if callable(progress):
+        return progress
+    return drawing(live) if live is not None else lambda seen: None
+
+
+def joined(parts: list[str], width: int) -> list[str]:
+    """Parts on as few lines as they fit on whole."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + len(_GAP) + len(part) <= width:
+            lines[-1] += _GAP + part
+        else:
+            lines.append(part)
+    return lines
+
+
+def _head(seen: Mapping[str, Any], fraction: float) -> list[Text]:
+    state = seen["state"]
+    return [Text(seen["id"]), Text(f"{100 * fraction:3.0f} %"), Text(state, style=STATE_STYLES.get(state, ""))]
+
+
+def _filled(head: list[Text], name: str, fraction: float, width: int) -> Table:
+    """The head, with a bar and the name where there is room for them: an id that is cut cannot be copied."""
+    row: list[Text | ProgressBar] = [*head]
+    left = width - sum(text.cell_len + 1 for text in head)
+    if left > BAR_WIDTH:
+        row.insert(1, ProgressBar(total=1.0, completed=fraction, width=BAR_WIDTH))
+        left -= BAR_WIDTH + 1
+    if name and left >= min(cell_len(name), BAR_WIDTH):
+        shown = Text(visible(name))
+        shown.truncate(left, overflow="ellipsis")
+        row.append(shown)
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    for _ in row:
+        grid.add_column(overflow="fold")
+    grid.add_row(*row)
+    return grid
+
+
+def _splits(values: Mapping[str, Any]) -> tuple[str, str]:
+    return ("train", "validation" if "validation/loss" in values else "test")
+
+
+def _scores(split: str, values: Mapping[str, Any]) -> str:
+    named = {name: values.get(f"{split}/{name}") for name in ("loss", *_SCORES)}
+    known = [f"{name} {value:.4g}" for name, value in named.items() if value is not None]
+    return f"{split}: {', '.join(known)}" if known else ""
+
+
+def _num_ended(sweep: Mapping[str, Any]) -> int:
+    counts = sweep.get("counts") or {}
+    return sum(counts.get(state, 0) for state in _ENDED)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s" if minutes else f"{rest} s"

@@ -1,6 +1,8 @@
 """A sweep as pictures: curves over its axis, and differences around zero."""
 
 import math
+import textwrap
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +17,11 @@ from regclient.sweep_views import (
     is_logarithmic,
     marked_values,
 )
+from regclient.sweep_words import contrast_sentences, path_sentences
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # The colour-blind-safe palette of Okabe & Ito.
 _CURVE_COLOURS = {"train": "#0072b2", "validation": "#009e73", "test": "#d55e00", "": "0.25"}
@@ -25,6 +29,7 @@ _VERDICT_COLOURS = {"helps": "#009e73", "hurts": "#d55e00", "no_measurable_effec
 _PANELS = {"loss": ("loss", 3.2), "accuracy": ("accuracy", 2.2), "sparsity": ("share of zeros", 1.5)}
 _DPI = 130
 _MARGIN = 0.15
+_SENTENCE_COLUMNS = 110
 _WIDEST_RATIO = 1e300
 
 
@@ -35,7 +40,7 @@ def draw_path(path: Mapping[str, Any], file: Path, *, title: str, axis: str) -> 
         path: As the server gives it.
         file: The picture to write, PNG or what else its ending says.
         title: Above it.
-        axis: What the values are.
+        axis: What the values are; what they come to stands below, as on the terminal.
     """
     # Not pyplot: it keeps global state and looks for a display.
     from matplotlib.figure import Figure
@@ -51,9 +56,9 @@ def draw_path(path: Mapping[str, Any], file: Path, *, title: str, axis: str) -> 
     if "sparsity" in drawn:
         axes[-1].set_ylim(0, 1.03)
     axes[0].legend(frameon=False, fontsize=9, loc="best")
-    axes[-1].set_xlabel(axis)
-    figure.suptitle(title, fontsize=12)
-    figure.savefig(file)
+    axes[-1].set_xlabel(axis, parse_math=False)
+    _say_below(figure, path_sentences(path, axis))
+    _save(figure, title, file)
 
 
 def draw_contrasts(contrasts: Contrasts, file: Path) -> None:
@@ -66,14 +71,26 @@ def draw_contrasts(contrasts: Contrasts, file: Path) -> None:
     panel.axvline(0, color="0.2", linewidth=1)
     for place, row in enumerate(rows):
         _draw_contrast(panel, place, row)
-    panel.set_yticks(range(len(rows)), [row.label for row in rows])
+    panel.set_yticks(range(len(rows)), [row.label for row in rows], parse_math=False)
     panel.set_ylim(len(rows) - 0.4, -0.6)
-    panel.set_xlabel(contrasts.axis)
+    _say_below(figure, contrast_sentences(contrasts))
     panel.tick_params(axis="y", length=0)
     panel.grid(visible=True, axis="x", alpha=0.3)
     panel.spines[["top", "right", "left"]].set_visible(False)
-    figure.suptitle(contrasts.title, fontsize=12)
-    figure.savefig(file)
+    _save(figure, contrasts.title, file)
+
+
+def _save(figure: "Figure", title: str, file: Path) -> None:
+    """Names are anybody's: a dollar sign begins no formula, and what the font lacks is an empty box, not a warning."""
+    figure.suptitle(title, fontsize=12, parse_math=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+", UserWarning)
+        figure.savefig(file)
+
+
+def _say_below(figure: "Figure", sentences: Sequence[str]) -> None:
+    lines = [line for sentence in sentences for line in textwrap.wrap(sentence, _SENTENCE_COLUMNS)]
+    figure.supxlabel("\n".join(lines), fontsize=9, x=0.02, ha="left", parse_math=False)
 
 
 def _draw_panel(panel: "Axes", curves: Sequence[Curve], marks: Mapping[str, float]) -> None:

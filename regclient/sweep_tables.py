@@ -2,120 +2,134 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.markup import escape
-from rich.table import Table
 
 from regclient.output import WIDE_TABLE_WIDTH, format_number, styled_state
 from regclient.sweep_views import VERDICTS, Contrast, Contrasts, curves_of, marked_values, view_of
+from regclient.sweep_words import axis_label, contrast_sentences
+from regclient.tables import Column, FittedTable
 
 NUM_LEADERS = 10
 BAR_WIDTH = 17
 VERDICT_STYLES = {"helps": "green", "hurts": "red", "no_measurable_effect": "dim"}
-_PATH_COLUMNS = ("train/loss", "validation/loss", "test/loss", "test/accuracy", "sparsity")
+_PATH_COLUMNS = {"train/loss": 3, "validation/loss": 0, "test/loss": 2, "test/accuracy": 1, "sparsity": 4}
+"""What is shown of a path, and which goes first where there is no room."""
+_NARROW_WIDTH = 60
 
 
-def sweeps_table(sweeps: Iterable[Mapping[str, Any]]) -> Table:
+def sweeps_table(sweeps: Iterable[Mapping[str, Any]]) -> FittedTable:
     """A line per sweep: id, name, state, how many members have ended."""
-    table = Table(box=None, header_style="bold")
-    for column, style in {"id": {"no_wrap": True}, "name": {"overflow": "fold"}, "state": {"no_wrap": True}}.items():
-        table.add_column(column, **style)  # type: ignore[arg-type] # rich's own options
-    table.add_column("members", justify="right", no_wrap=True)
+    columns = ids, names, states, members = (
+        Column("id"),
+        Column("name", need=2, folds=True),
+        Column("state", need=1),
+        Column("members", need=3, is_number=True),
+    )
     for sweep in sweeps:
         counts = sweep.get("counts") or {}
         num_ended = sum(counts.get(state, 0) for state in ("succeeded", "failed", "cancelled"))
-        members = f"{num_ended:,} of {sweep['num_members']:,}"
-        table.add_row(sweep["id"], escape(sweep.get("name") or ""), styled_state(sweep["state"]), members)
-    return table
+        ids.cells.append(sweep["id"])
+        names.cells.append(escape(sweep.get("name") or ""))
+        states.cells.append(styled_state(sweep["state"]))
+        members.cells.append(f"{num_ended:,} of {sweep['num_members']:,}")
+    return FittedTable(columns)
 
 
-def leaderboard_table(sweep: Mapping[str, Any], *, width: int = WIDE_TABLE_WIDTH) -> Table:
+def leaderboard_table(sweep: Mapping[str, Any], *, width: int = WIDE_TABLE_WIDTH) -> FittedTable:
     """The best candidates: what they are, and the objective with its interval over seeds."""
     leaders = sweep["leaderboard"][:NUM_LEADERS]
     is_ablation = view_of(sweep["spec"]) == "ablation"  # whose variants are named after what they leave out
-    pointers = list(dict.fromkeys(pointer for leader in leaders for pointer in leader.get("values") or {}))
-    pointers = [] if is_ablation else pointers
     has_variants = any(leader.get("variant") for leader in leaders)
     objective = (sweep["spec"].get("objective") or {}).get("metric", "validation/loss")
-    table = Table(box=None, header_style="bold")
-    table.add_column("#", justify="right", no_wrap=True)
-    if has_variants:
-        table.add_column("variant", overflow="fold")
-    for pointer in pointers:
-        place, _, field = pointer.rpartition("/")
-        table.add_column(escape(pointer if width >= WIDE_TABLE_WIDTH else f"{place}\n/{field}"), overflow="fold")
-    table.add_column(escape(objective), justify="right", no_wrap=True)
-    table.add_column("seeds", justify="right", no_wrap=True)
-    if width >= WIDE_TABLE_WIDTH:
-        table.add_column("first job", no_wrap=True)
-    for leader in leaders:
-        values = leader.get("values") or {}
-        score = leader["objective"]
-        table.add_row(
-            str(leader["rank"]),
-            *([escape(leader.get("variant") or "–")] if has_variants else []),
-            *(_setting(values[pointer]) if pointer in values else "–" for pointer in pointers),
-            _with_interval(score["mean"], score.get("low"), score.get("high")),
-            str(score["num"]),
-            *(leader["job_ids"][:1] if width >= WIDE_TABLE_WIDTH else []),
-        )
-    return table
+    scores = [leader["objective"] for leader in leaders]
+    variants = Column("variant", [escape(leader.get("variant") or "–") for leader in leaders], folds=True)
+    means = [_with_interval(score["mean"], score.get("low"), score.get("high"), width=width) for score in scores]
+    return FittedTable(
+        [
+            Column("#", [str(leader["rank"]) for leader in leaders], is_number=True),
+            *([variants] if has_variants else []),
+            *([] if is_ablation else _settings(leaders, sweep["spec"], has_variants=has_variants, width=width)),
+            Column(escape(objective), means, is_number=True),
+            Column("seeds", [str(score["num"]) for score in scores], need=2, is_number=True),
+            Column("first job", [next(iter(leader["job_ids"]), "–") for leader in leaders], need=3),
+        ]
+    )
 
 
-def path_table(path: Mapping[str, Any]) -> Table:
+def _settings(
+    leaders: Sequence[Mapping[str, Any]], spec: Mapping[str, Any], *, has_variants: bool, width: int
+) -> list[Column]:
+    """A column for each axis, with the value of each candidate."""
+    columns = []
+    for pointer in dict.fromkeys(pointer for leader in leaders for pointer in leader.get("values") or {}):
+        # A variant may have another regularizer in the same place.
+        label = pointer if has_variants else axis_label(pointer, spec.get("base") or {})
+        place, slash, field = label.rpartition("/")
+        header = label if width >= WIDE_TABLE_WIDTH or not place else f"{place}\n{slash}{field}"
+        known = [leader.get("values") or {} for leader in leaders]
+        cells = [_setting(values[pointer]) if pointer in values else "–" for values in known]
+        columns.append(Column(escape(header), cells, folds=True))
+    return columns
+
+
+def path_table(path: Mapping[str, Any], label: str = "value") -> FittedTable:
     """A line per value of the axis: losses, accuracy on the test rows, zeros; which value is which."""
     known = {curve.name: curve for metric in ("loss", "accuracy", "sparsity") for curve in curves_of(path, metric)}
-    curves = [known[name] for name in _PATH_COLUMNS if name in known]
     marks = {value: names.replace("one standard error", "1 s.e.") for names, value in marked_values(path).items()}
-    table = Table(box=None, header_style="bold")
-    table.add_column("value", justify="right", no_wrap=True)
-    for curve in curves:
-        table.add_column(_heading(curve.name), justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    for index, point in enumerate(path["points"]):
-        means = [curve.means[index] for curve in curves]
-        cells = [format_number(mean if math.isfinite(mean) else None) for mean in means]
-        table.add_row(f"{point['value']:.3g}", *cells, marks.get(point["value"], ""))
-    return table
-
-
-def groups_table(comparison: Mapping[str, Any]) -> Table:
-    """A line per group: its mean with the interval over seeds."""
-    table = Table(box=None, header_style="bold")
-    table.add_column("group", overflow="fold")
-    table.add_column(escape(comparison["metric"]), justify="right", no_wrap=True)
-    table.add_column("jobs", justify="right", no_wrap=True)
-    for group in comparison["groups"]:
-        mean = _with_interval(group["mean"], group["low"], group["high"])
-        table.add_row(escape(group["name"]), mean, str(group["num"]))
-    return table
-
-
-def contrasts_table(contrasts: Contrasts) -> Table:
-    """A line per contrast: the difference, its interval as numbers and as a bar around 0, and the verdict."""
-    ends = [abs(end) for row in contrasts.rows for end in (row.value, row.low, row.high) if end is not None]
-    limit = max(ends, default=0.0)
-    table = Table(
-        box=None, header_style="bold", title=contrasts.title, caption=_caption(contrasts), caption_justify="left"
+    values = [point["value"] for point in path["points"]]
+    curves = [
+        Column(_heading(name), [_finite(mean) for mean in known[name].means], _PATH_COLUMNS[name], is_number=True)
+        for name in _PATH_COLUMNS
+        if name in known
+    ]
+    return FittedTable(
+        [
+            Column(escape(label.replace(" ", "\n", 1)), [f"{value:.3g}" for value in values], is_number=True),
+            *curves,
+            Column("", [marks.get(value, "") for value in values]),
+        ]
     )
-    table.add_column("", overflow="fold")
-    table.add_column("[95 %]", justify="right", no_wrap=True)
-    table.add_column("0".center(BAR_WIDTH), no_wrap=True)
-    table.add_column("p", justify="right", no_wrap=True)
-    table.add_column("verdict", overflow="fold")
-    for row in contrasts.rows:
-        style = VERDICT_STYLES.get(row.verdict, "")
-        verdict = VERDICTS.get(row.verdict, row.verdict)
-        table.add_row(
-            escape(row.label),
-            _with_interval(row.value, row.low, row.high, signed=True),
-            interval_bar(row, limit),
-            "–" if row.p_value is None else f"{row.p_value:.2g}",
-            f"[{style}]{verdict}[/]" if style else escape(verdict),
-        )
-    return table
+
+
+def groups_table(comparison: Mapping[str, Any]) -> FittedTable:
+    """A line per group: its mean with the interval over seeds."""
+    groups = comparison["groups"]
+    means = [_with_interval(group["mean"], group["low"], group["high"]) for group in groups]
+    return FittedTable(
+        [
+            Column("group", [escape(group["name"]) for group in groups], folds=True),
+            Column(escape(comparison["metric"]), means, is_number=True),
+            Column("jobs", [str(group["num"]) for group in groups], need=1, is_number=True),
+        ]
+    )
+
+
+def contrasts_table(contrasts: Contrasts) -> FittedTable:
+    """A line per contrast: the difference, its interval as numbers and as a bar around 0, and the verdict."""
+    rows = contrasts.rows
+    ends = [abs(end) for row in rows for end in (row.value, row.low, row.high) if end is not None]
+    limit = max(ends, default=0.0)
+    differences = [_with_interval(row.value, row.low, row.high, signed=True) for row in rows]
+    p_values = ["–" if row.p_value is None else f"{row.p_value:.2g}" for row in rows]
+    return FittedTable(
+        [
+            Column("", [escape(row.label) for row in rows], folds=True),
+            Column(escape("[95 %]"), differences, need=1, is_number=True),
+            Column("0".center(BAR_WIDTH), [interval_bar(row, limit) for row in rows], need=3),
+            Column("p", p_values, need=2, is_number=True),
+            Column("verdict", [_verdict(row) for row in rows], folds=True),
+        ],
+        title=escape(contrasts.title),
+        caption=escape("\n".join(contrast_sentences(contrasts))),
+    )
+
+
+def _verdict(row: Contrast) -> str:
+    style, verdict = VERDICT_STYLES.get(row.verdict, ""), VERDICTS.get(row.verdict, row.verdict)
+    return f"[{style}]{verdict}[/]" if style else escape(verdict)
 
 
 def interval_bar(row: Contrast, limit: float) -> str:
@@ -136,20 +150,14 @@ def interval_bar(row: Contrast, limit: float) -> str:
     return "".join(bar)
 
 
-def _caption(contrasts: Contrasts) -> str:
-    labels: dict[str, list[str]] = {}
-    for row in contrasts.rows:
-        if row.note:
-            labels.setdefault(row.note, []).append(row.label)
-    notes = [
-        note if len(named) == len(contrasts.rows) else f"{', '.join(named)}: {note}" for note, named in labels.items()
-    ]
-    return escape("\n".join([f"{contrasts.axis}; p is corrected for all of them.", *notes]))
+def _finite(mean: float) -> str:
+    return format_number(mean if math.isfinite(mean) else None)
 
 
-def _with_interval(value: Any, low: Any, high: Any, *, signed: bool = False) -> str:
+def _with_interval(value: Any, low: Any, high: Any, *, signed: bool = False, width: int = WIDE_TABLE_WIDTH) -> str:
     shown = f"{value:+.3g}" if signed and value is not None else format_number(value)
-    return shown if low is None or high is None else f"{shown} [{low:.3g}, {high:.3g}]"
+    gap = " " if width >= _NARROW_WIDTH else "\n"
+    return shown if low is None or high is None else f"{shown}{gap}[{low:.3g}, {high:.3g}]"
 
 
 def _heading(name: str) -> str:

@@ -58,12 +58,15 @@ class _Cell:
     style: str = ""
 
 
-def line_plot(curves: Sequence[Curve], marks: Mapping[str, float], *, width: int = 78, height: int = 14) -> Text:
+def line_plot(
+    curves: Sequence[Curve], marks: Mapping[str, float], *, axis: str = "", width: int = 78, height: int = 14
+) -> Text:
     """Draw curves over a common axis, each with a marker of its own at every point.
 
     Args:
         curves: At most three; a point that is NaN is left out.
         marks: At most three values of the axis that a line points out, by name.
+        axis: What its values are.
         width: Columns, labels included.
         height: Rows of the plot alone.
     """
@@ -87,7 +90,9 @@ def line_plot(curves: Sequence[Curve], marks: Mapping[str, float], *, width: int
             drawn.append(cell.marker or chr(0x2800 + cell.bits), style=cell.style)
         drawn.append("\n")
     drawn.append(_axis(curves[0].values, x_scale, columns), style="dim")
-    drawn.append(_legend(curves, marks))
+    if axis:
+        drawn.append(" " * (LABEL_WIDTH + 2) + axis.center(columns).rstrip() + "\n", style="dim")
+    drawn.append(_legend(curves, marks, columns))
     return drawn
 
 
@@ -142,16 +147,32 @@ def _ticks(values: Sequence[float]) -> list[float]:
     return [sorted(values)[place] for place in sorted(places)]
 
 
-def _legend(curves: Sequence[Curve], marks: Mapping[str, float]) -> Text:
+def _legend(curves: Sequence[Curve], marks: Mapping[str, float], columns: int) -> Text:
+    """The names of curves, then of marks, on as many lines as they need."""
     named_curves = [
         Text(f"{marker} {curve.name}", style=style)
         for curve, marker, style in zip(curves, MARKERS, STYLES, strict=False)
     ]
-    legend = Text(" " * (LABEL_WIDTH + 2)) + Text("   ").join(named_curves)
-    if marks:
-        named = (f"{rule} {name}: {_short(value)}" for (name, value), rule in zip(marks.items(), RULES, strict=False))
-        legend.append(f"\n{' ' * (LABEL_WIDTH + 2)}{'   '.join(named)}", style="dim")
-    return legend
+    named_marks = [
+        Text(f"{rule} {name}: {_short(value)}", style="dim")
+        for (name, value), rule in zip(marks.items(), RULES, strict=False)
+    ]
+    lines: list[Text] = []
+    for group in (named_curves, named_marks):
+        lines += _packed(group, columns)
+    indent = Text(" " * (LABEL_WIDTH + 2))
+    return Text("\n").join(indent + line for line in lines)
+
+
+def _packed(parts: Sequence[Text], columns: int) -> list[Text]:
+    gap = Text("   ")
+    lines: list[Text] = []
+    for part in parts:
+        if lines and lines[-1].cell_len + gap.cell_len + part.cell_len <= columns:
+            lines[-1] = lines[-1] + gap + part
+        else:
+            lines.append(part)
+    return lines
 
 
 def _short(value: float) -> str:

@@ -1,48 +1,71 @@
-"""HTTP with retries: one place that knows headers, back-off and how a problem becomes an exception."""
+"""HTTP with retries: one place that knows headers, deadlines, and how an answer becomes an object or an exception."""
 
-import json
-import random
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx2
 
+from regclient.answers import Fields, JSONObject, problem_of, raise_for_problem, read_object, refuse
+from regclient.bodies import encode_body
 from regclient.connection import Connection
-from regclient.errors import ServerUnreachableError, error_from_problem
-from regcore.json_values import plain
+from regclient.errors import ClientClosedError, NotFoundError, ServerUnreachableError
+from regclient.proxies import proxy_for, ssl_context_for
+from regclient.retries import (
+    PATIENCE_S,
+    Attempts,
+    Interruption,
+    asks_to_come_back,
+    checked_max_retries,
+    retry_after_s,
+)
+from regclient.sockets import PooledTransport
 
-JSONObject = dict[str, Any]
-
-FIRST_DELAY_S = 0.2
-MAX_DELAY_S = 10.0
 READ_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 5.0
 STREAM_SILENCE_S = 45.0  # the server sends a comment every 15 s; three missing mean that the line is dead
 
 
 class Transport:
-    """Sends requests, safely again where the server or the line failed.
+    """Sends requests, safely again where the server or the line failed. Threads may share it, and forks inherit it.
 
-    Every request here may be repeated: reads change nothing, and each POST carries an Idempotency-Key. Only
-    DELETE is repeated solely when the connection was never made, since its second answer would be a 404.
+    Every request here may be repeated: reads change nothing, each POST carries an Idempotency-Key or has the same
+    effect twice, and what a repeated DELETE no longer finds is deleted.
     """
 
     def __init__(
         self, connection: Connection, *, max_retries: int, sleep: Callable[[float], None] = time.sleep
     ) -> None:
-        headers = {"Accept": "application/json", "User-Agent": "regclient"}
-        if connection.api_key:
-            headers["Authorization"] = f"Bearer {connection.api_key}"
-        timeout = httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
         self.url = connection.url
-        self._http = httpx2.Client(base_url=connection.url, headers=headers, timeout=timeout)
-        self._max_retries = max_retries
+        self._connection = connection
+        self._max_retries = checked_max_retries(max_retries)
         self._sleep = sleep
+        self._is_closed = False
+        self._inherited: list[httpx2.Client] = []
+        self._open()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "A client, and what it gives out, holds connections and a key, so it cannot be pickled or copied deeply. "
+            "Make a `Client()` in each process, and hand over ids: `client.jobs.get(job_id)`."
+        )
 
     def close(self) -> None:
-        self._http.close()
+        """Close the connections of this process; every later call is a ClientClosedError."""
+        self._is_closed = True
+        if self._owner_pid == os.getpid():
+            self._client.close()
+
+    def attempts(self, *, patient: bool = False) -> Attempts:
+        """Count failures by this client's policy.
+
+        Args:
+            patient: Outlive a server that is away for a while, as waits do.
+        """
+        patience_s = PATIENCE_S if patient else 0.0
+        return Attempts(self.url, self._max_retries, patience_s=patience_s, sleep=self._sleep)
 
     def request(
         self,
@@ -52,86 +75,115 @@ class Transport:
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         headers: Mapping[str, str] | None = None,
-    ) -> httpx2.Response:
-        """Send until an answer comes that is worth handing on. NumPy's numbers in the body will do, and tuples.
+        fields: Fields | None = None,
+        patient: bool = False,
+    ) -> JSONObject:
+        """Send until an answer comes that is worth handing on.
+
+        Args:
+            method: GET, POST or DELETE.
+            path: From `path_of`.
+            params: Of the query.
+            json: The body. NumPy's numbers in it will do, and tuples.
+            headers: More of them.
+            fields: What the answer must have, and of which type.
+            patient: Outlive a server that is away for a while, as waits do.
+
+        Returns:
+            The answer's JSON object; an empty one for a DELETE.
 
         Raises:
+            InvalidBodyError: JSON cannot say the body.
             ServerUnreachableError: No answer after every retry.
-            APIError: The server answered with a problem.
+            WaitTimeoutError: No answer within the deadline that holds here.
+            APIError: The server answered with a problem, or something else answered.
         """
-        request = self._http.build_request(method, path, params=params, json=plain(json), headers=headers)
-        for attempt in range(self._max_retries + 1):
-            last = attempt == self._max_retries
+        content, sent_headers = None, dict(headers or {})
+        if json is not None:
+            content, sent_headers["Content-Type"] = encode_body(json), "application/json"
+        attempts = self.attempts(patient=patient)
+        while True:
             try:
-                response = self._http.send(request)
-            except httpx2.TransportError as error:
-                if last or not _may_repeat(method, error):
-                    raise ServerUnreachableError(self.url, error) from error
-                self._sleep(backoff_s(attempt))
-                continue
-            if last or not _asks_to_come_back(response):
-                return raise_for_problem(response)
-            self._sleep(_retry_after_s(response) or backoff_s(attempt))
-        raise AssertionError("the loop above always returns or raises")
+                with self._interruptions():
+                    client = self._http
+                    request = client.build_request(method, path, params=params, content=content, headers=sent_headers)
+                    response = _judged(client.send(request))
+                if method == "DELETE" and response.status_code == httpx2.codes.NO_CONTENT:
+                    return {}
+                return read_object(response, fields or {})
+            except Interruption as interruption:
+                attempts.failed(interruption)
+            except NotFoundError:
+                if method == "DELETE" and attempts.num_failures:  # the try before, whose answer was lost, did it
+                    return {}
+                raise
 
     @contextmanager
-    def stream(self, path: str, *, headers: Mapping[str, str] | None = None) -> Iterator[httpx2.Response]:
+    def stream(
+        self, path: str, *, headers: Mapping[str, str] | None = None, media_type: str | None = None
+    ) -> Iterator[httpx2.Response]:
         """Open a response whose body the caller reads piece by piece. Not retried: the caller resumes.
 
+        Args:
+            path: From `path_of`.
+            headers: More of them.
+            media_type: What must come, if anything does.
+
         Raises:
-            httpx2.TransportError: While opening or reading.
-            APIError: The server answered with a problem.
+            Interruption: While opening or reading; for `Attempts` to count.
+            APIError: The server answered with a problem, or something else answered.
         """
         timeout = httpx2.Timeout(STREAM_SILENCE_S, connect=CONNECT_TIMEOUT_S)
-        with self._http.stream("GET", path, headers=headers, timeout=timeout) as response:
-            if response.is_error:
+        with (
+            self._interruptions(),
+            self._http.stream("GET", path, headers=headers, timeout=timeout) as response,
+        ):
+            content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+            is_wanted = response.status_code == httpx2.codes.NO_CONTENT or media_type in (None, content_type)
+            if not (response.is_success and is_wanted):
                 response.read()
-            yield raise_for_problem(response)
+            _judged(response)
+            if not is_wanted:
+                refuse(response, f"{content_type or 'no type'} in place of {media_type}")
+            yield response
 
-    def pause_before_retry(self, attempt: int, error: Exception) -> None:
-        """Back off before a stream is opened again, or give up.
+    @property
+    def _http(self) -> httpx2.Client:
+        if self._is_closed:
+            raise ClientClosedError
+        if self._owner_pid != os.getpid():
+            # After a fork the old connections are the parent's too: used here, one process would read the other's
+            # answers. They are kept rather than closed, for the pool's lock may be that of a thread that is not here.
+            self._inherited.append(self._client)
+            self._open()
+        return self._client
 
-        Raises:
-            ServerUnreachableError: `attempt` (from 0) was the last one allowed.
-        """
-        if attempt >= self._max_retries:
-            raise ServerUnreachableError(self.url, error) from error
-        self._sleep(backoff_s(attempt))
+    def _open(self) -> None:
+        self._owner_pid = os.getpid()
+        headers = {"Accept": "application/json", "User-Agent": "regclient"}
+        if self._connection.api_key:
+            headers["Authorization"] = f"Bearer {self._connection.api_key}"
+        # This machine is never reached through a proxy, whatever the environment says.
+        proxy = None if self._connection.is_local else proxy_for(self.url)
+        self._client = httpx2.Client(
+            base_url=self.url,
+            headers=headers,
+            timeout=httpx2.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+            transport=PooledTransport(proxy, ssl_context_for(self.url, proxy)),
+            trust_env=False,
+        )
 
-
-def backoff_s(attempt: int) -> float:
-    """Double from FIRST_DELAY_S up to MAX_DELAY_S, ±25 % so that many clients do not come back as one."""
-    jitter = random.uniform(0.75, 1.25)  # noqa: S311 - no secret
-    return min(MAX_DELAY_S, FIRST_DELAY_S * 2.0**attempt) * jitter
-
-
-def raise_for_problem(response: httpx2.Response) -> httpx2.Response:
-    """Hand on a good response; turn a 4xx or 5xx into the exception of its status."""
-    if not response.is_error:
-        return response
-    try:
-        problem = response.json()
-    except json.JSONDecodeError:
-        problem = None
-    if not isinstance(problem, dict):  # a proxy's page, not ours
-        problem = {"title": response.reason_phrase, "detail": response.text[:500]}
-    raise error_from_problem(response.status_code, problem)
-
-
-def _may_repeat(method: str, error: httpx2.TransportError) -> bool:
-    if isinstance(error, httpx2.UnsupportedProtocol):  # a malformed URL stays malformed
-        return False
-    return method != "DELETE" or isinstance(error, httpx2.ConnectError)
-
-
-def _asks_to_come_back(response: httpx2.Response) -> bool:
-    if response.status_code == 409:  # the first try with this Idempotency-Key is still being answered
-        return "Retry-After" in response.headers
-    return response.status_code in (429, 503)
+    @contextmanager
+    def _interruptions(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx2.RequestError as error:  # no connection, a broken one, or a body that cannot be decoded
+            unreachable = ServerUnreachableError(self.url, error)
+            unreachable.__cause__ = error
+            raise Interruption(unreachable) from error
 
 
-def _retry_after_s(response: httpx2.Response) -> float | None:
-    try:
-        return min(MAX_DELAY_S, max(0.0, float(response.headers["Retry-After"])))
-    except (KeyError, ValueError):  # absent, or the date form, which our server does not send
-        return None
+def _judged(response: httpx2.Response) -> httpx2.Response:
+    if asks_to_come_back(response):
+        raise Interruption(problem_of(response), retry_after_s(response))
+    return raise_for_problem(response)

@@ -4,23 +4,23 @@ import fcntl
 import os
 import shutil
 import signal
-import socket
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Self, TextIO
+from typing import Self, TextIO, cast
 from urllib.parse import quote
 
 import httpx2
 
 from regclient.client import Client
-from regclient.connection import KEY_FILE_NAME, URL_FILE_NAME
+from regclient.connection import KEY_FILE_NAME, URL_FILE_NAME, Connection
 from regclient.embedded_redis import find_redis_server, private_socket_path, redis_answers, redis_command
 from regclient.errors import RegClientError, ServerUnreachableError, UnavailableError
-from regclient.process import ChildProcess, wait_until
+from regclient.ports import free_port, require_free_port
+from regclient.process import ChildProcess, StackError, wait_until
+from regclient.server_settings import StackOptions, WrongSettingError, server_command, with_options
 
 REDIS_READY_S = 10.0
 API_READY_S = 30.0
@@ -31,41 +31,8 @@ LOCK_FILE_NAME = "up.lock"
 Announce = Callable[[str, str], None]
 
 
-class StackError(RegClientError):
-    """The embedded stack cannot start, or a part of it died."""
-
-
 class StopAskedError(RegClientError):
     """The embedded stack was asked to stop before it was up."""
-
-
-@dataclass(frozen=True)
-class StackOptions:
-    """What `regcore up` is told.
-
-    Attributes:
-        host: The address that the api listens on.
-        port: Its TCP port.
-        data_dir: Database, artifacts, keys and logs; made if absent.
-        slots: Jobs at a time: a number, or `auto` (one per GPU, else one).
-        is_temporary: Whether the data directory is of this stack alone: removed at its end, and emptied at its start of
-            what a stack that was killed has left there.
-        stop_grace_s: How long the worker may take to hand its jobs back before it is killed; by default, a little more
-            than it allows its runs.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 8000
-    data_dir: Path = field(default_factory=lambda: Path(".regcore"))
-    slots: str = "auto"
-    is_temporary: bool = False
-    stop_grace_s: float = field(default_factory=lambda: float(os.environ.get("REGCORE_DRAIN_GRACE_S") or 20.0) + 5.0)
-
-    @property
-    def url(self) -> str:
-        """Where the api answers, seen from this machine."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 class EmbeddedStack:
@@ -80,7 +47,7 @@ class EmbeddedStack:
     """
 
     def __init__(self, options: StackOptions, announce: Announce) -> None:
-        self.options = options
+        self.options = options = replace(options, port=options.port or free_port())
         self.data_dir = options.data_dir.expanduser().resolve()
         self.url = options.url
         # Not an Event: a signal may interrupt the very code that holds the Event's lock, and then wait for ever.
@@ -118,12 +85,13 @@ class EmbeddedStack:
                     f"its last lines, from {child.log_path}:\n{child.log_tail() or '(none)'}"
                 )
 
-    def revive(self) -> None:
-        """Start again what has died; to be called again and again while the stack is up.
+    def look_after(self) -> None:
+        """Start again what has died, and keep the logs small; to be called again and again while the stack is up.
 
         Each part waits for itself, longer each time that it dies soon; this call waits for none.
         """
         for child in self._children:
+            child.rotate_log()
             line = child.revive()
             if line is not None:
                 self._announce(child.name, line)
@@ -166,25 +134,22 @@ class EmbeddedStack:
     def _start(self) -> None:
         self._take_data_dir()
         require_free_port(self.options.host, self.options.port)
-        env = {
-            **os.environ,
-            "REGCORE_DATA_DIR": str(self.data_dir),
-            "REGCORE_HOST": self.options.host,
-            "REGCORE_PORT": str(self.options.port),
-            "REGCORE_SLOTS": self.options.slots,
-            "PYTHONUNBUFFERED": "1",
-        }
-        if env.get("REGCORE_REDIS_URL"):
+        told = self.options
+        env = with_options(data_dir=self.data_dir, host=told.host, port=told.port, slots=told.slots)
+        env["PYTHONUNBUFFERED"] = "1"
+        if told.has_redis_url:
             self._announce("redis", "the one of REGCORE_REDIS_URL")
         else:
             env["REGCORE_REDIS_URL"] = self._start_redis(env)
         started_at = time.time()
-        api = self._spawn("api", [sys.executable, "-m", "api"], env)
-        worker = self._spawn("worker", [sys.executable, "-m", "worker"], env)
+        api = self._spawn("api", server_command("api"), env)
+        worker = self._spawn("worker", server_command("worker"), env)
         self._wait(api, self._api_ready, API_READY_S)
-        (self.data_dir / URL_FILE_NAME).write_text(self.url + "\n", encoding="utf-8")
+        with _open_private(self.data_dir / URL_FILE_NAME, "w") as file:
+            file.write(self.url + "\n")
         self._announce("api", f"{self.url}  (pid {api.pid})")
-        with Client(self.url, self.api_key, max_retries=0) as client:  # `_wait` asks again, and looks around meanwhile
+        connection = Connection(self.url, self.api_key, of_local_files=True)
+        with Client.of(connection, max_retries=0) as client:  # `_wait` asks again, and looks around meanwhile
             self._wait(worker, lambda: _has_ready_worker(client, started_at), WORKER_READY_S)
         self._announce("worker", f"ready  (pid {worker.pid}; slots: {self.options.slots})")
 
@@ -198,9 +163,22 @@ class EmbeddedStack:
         return f"unix://{quote(os.fsencode(socket_path))}"
 
     def _take_data_dir(self) -> None:
-        self.data_dir.mkdir(parents=True, exist_ok=True)
-        self.data_dir.chmod(0o700)
-        lock = (self.data_dir / LOCK_FILE_NAME).open("a+", encoding="utf-8")
+        logs = self.data_dir / "logs"
+        try:
+            # One that is there keeps its mode: it may be shared. What we put into it is for its owner alone.
+            self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._lock = self._take_lock()
+            if self.options.is_temporary:
+                _empty(self.data_dir)
+            logs.mkdir(exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise WrongSettingError(
+                "REGCORE_DATA_DIR or --data-dir: expected a folder that can be written to; "
+                f"received {str(self.data_dir)!r:.200} ({error.strerror}: {error.filename or self.data_dir})."
+            ) from error
+
+    def _take_lock(self) -> TextIO:
+        lock = _open_private(self.data_dir / LOCK_FILE_NAME, "a+")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -213,14 +191,7 @@ class EmbeddedStack:
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
-        self._lock = lock
-        if self.options.is_temporary:
-            for path in self.data_dir.iterdir():
-                if path.is_dir():
-                    shutil.rmtree(path)
-                elif path.name != LOCK_FILE_NAME:
-                    path.unlink()
-        (self.data_dir / "logs").mkdir(exist_ok=True)
+        return lock
 
     def _spawn(
         self, name: str, command: list[str], env: dict[str, str], socket_path: Path | None = None
@@ -242,30 +213,29 @@ class EmbeddedStack:
 
     def _api_ready(self) -> bool:
         try:
-            return httpx2.get(f"{self.url}/readyz", timeout=2.0).is_success and (self.data_dir / KEY_FILE_NAME).exists()
+            # This machine is never reached through a proxy, whatever the environment says.
+            answer = httpx2.get(f"{self.url}/readyz", timeout=2.0, trust_env=False)
+            return answer.is_success and (self.data_dir / KEY_FILE_NAME).exists()
         except httpx2.TransportError:
             return False
 
 
-def require_free_port(host: str, port: int) -> None:
-    """Raise StackError unless the api could listen there."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as uvicorn does: TIME_WAIT is no obstacle
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise StackError(
-                f"Cannot listen on {host}:{port} ({error.strerror}). Stop what runs there, or choose another --port."
-            ) from error
+def _empty(data_dir: Path) -> None:
+    """Remove all that is in a data directory but its lock."""
+    for path in data_dir.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != LOCK_FILE_NAME:
+            path.unlink()
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _open_private(path: Path, mode: str) -> TextIO:
+    """Open a file for writing that only its owner can read, whatever the umask is."""
+    file = open(  # noqa: SIM115 - the caller closes it
+        path, mode, encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode=0o600)
+    )
+    os.fchmod(file.fileno(), 0o600)  # one that was there may have been open to others
+    return cast(TextIO, file)
 
 
 def run_stack(options: StackOptions, announce: Announce) -> None:
@@ -286,7 +256,7 @@ def run_stack(options: StackOptions, announce: Announce) -> None:
                 "regcore", f"up at {stack.url}. The key: {stack.data_dir / KEY_FILE_NAME}. Ctrl-C stops everything."
             )
             while not stack.stop_asked:
-                stack.revive()
+                stack.look_after()
                 time.sleep(POLL_S)
             announce("regcore", "stopping")
     except StopAskedError:

@@ -1,7 +1,9 @@
 """The errors that regcore raises on purpose.
 
 RegCoreError
+├── JsonSyntaxError      a text is not JSON
 ├── SpecError            the job spec is wrong: one FieldError for each place
+│   └── JsonValueError       JSON holds values that could not be kept
 └── TrainingError        the run cannot go on; carries the job's `state_reason`
     ├── DivergedError        the loss is no longer finite
     ├── InvalidDataError     the data cannot be read or do not fit the task
@@ -12,8 +14,16 @@ RegCoreError
         └── TrainingHalved       others of its sweep were better
 """
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final
+
+MAX_ERRORS: Final = 100
+"""The most wrong places that one error lists; of the rest it gives the number."""
+
+_MAX_POINTER_CHARACTERS: Final = 500
+_MAX_NAME_CHARACTERS: Final = 80
+_MAX_MESSAGE_CHARACTERS: Final = 1_000
 
 
 @dataclass(frozen=True)
@@ -35,12 +45,72 @@ class RegCoreError(Exception):
     """Base of the tree."""
 
 
-class SpecError(RegCoreError, ValueError):
-    """A job spec that cannot be trained, with every place that is wrong."""
+class JsonSyntaxError(RegCoreError, ValueError):
+    """A text that is not JSON, or in which a name comes twice.
 
-    def __init__(self, errors: list[FieldError]) -> None:
-        self.errors = errors
-        super().__init__("\n".join(f"{error.pointer or '/'}: {error.message}" for error in errors))
+    Args:
+        message: What is wrong, and where; without a full stop.
+        pointer: The object that it is in, as far as that is known.
+    """
+
+    def __init__(self, message: str, pointer: str = "") -> None:
+        super().__init__(message)
+        self.pointer = pointer
+
+
+class SpecError(RegCoreError, ValueError):
+    """A job spec that cannot be trained, with every place that is wrong; of very many the first `MAX_ERRORS`.
+
+    Args:
+        errors: The wrong places.
+        num_left_off: How many more there are.
+    """
+
+    def __init__(self, errors: Sequence[FieldError], num_left_off: int = 0) -> None:
+        self.errors = [_bounded(error) for error in errors[:MAX_ERRORS]]
+        self.num_left_off = num_left_off + len(errors) - len(self.errors)
+        lines = [f"{short_pointer(error.pointer) or '/'}: {error.message}" for error in self.errors]
+        super().__init__("\n".join([*lines, *([f"And {self.num_left_off:,} more."] if self.num_left_off else [])]))
+
+    def with_more(self, errors: Iterable[FieldError]) -> "SpecError":
+        """The same with these besides."""
+        return SpecError([*self.errors, *errors], self.num_left_off)
+
+    def moved(self, move: Callable[[FieldError], FieldError]) -> "SpecError":
+        """The same of a part of a body, as the whole one's."""
+        return SpecError([move(one) for one in self.errors], self.num_left_off)
+
+
+class JsonValueError(SpecError):
+    """JSON with values that neither an answer nor a database could hold."""
+
+
+def json_pointer(path: Iterable[str | int]) -> str:
+    """RFC 6901: `/regularizers/0/strength`."""
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def short_pointer(pointer: str) -> str:
+    """The pointer as answers show it: where a very long name is in it, that of the place around."""
+    while len(pointer) > _MAX_POINTER_CHARACTERS:
+        pointer = pointer.rpartition("/")[0]
+    return pointer
+
+
+def _bounded(error: FieldError) -> FieldError:
+    """The error, its message cut off where it is very long: it may hold what a user wrote."""
+    return replace(error, message=shortened(error.message, _MAX_MESSAGE_CHARACTERS))
+
+
+def in_words(path: Iterable[str | int], nowhere: str = "the body") -> str:
+    """A place as messages name it: `regularizers.0.strength`; an empty name in quotes, long ones cut off."""
+    parts = [str(part) or '""' for part in path]
+    return ".".join(shortened(part, _MAX_NAME_CHARACTERS) for part in parts) or nowhere
+
+
+def shortened(text: str, max_characters: int) -> str:
+    """The text, cut off where it is long."""
+    return text if len(text) <= max_characters else text[: max_characters - 3] + "..."
 
 
 class TrainingError(RegCoreError):

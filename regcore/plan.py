@@ -4,6 +4,7 @@ The api makes the plan to accept or refuse a job, and the engine to train it; it
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +15,7 @@ from pydantic import Field
 from regcore.data.catalogue import DatasetInfo
 from regcore.data.split import split_sizes
 from regcore.doubts import RunShape
-from regcore.errors import FieldError, SpecError
+from regcore.errors import FieldError, SpecError, shortened
 from regcore.frozen import Immutable
 from regcore.fusion import fusion_key, member_bytes
 from regcore.layers import AnyLayer, Shape, complete, label_layers, walk_shapes
@@ -162,7 +163,9 @@ def make_plan(spec: Any, ceilings: Ceilings | None = None) -> Plan:
     try:
         parsed = parse_spec(spec)
     except SpecError as error:
-        raise SpecError([*error.errors, *_further_problems(spec, error.errors, ceilings)]) from None
+        if error.num_left_off:  # so much is wrong that the rest would say little
+            raise
+        raise error.with_more(_further_problems(spec, error.errors, ceilings)) from None
     return _plan(parsed, ceilings)
 
 
@@ -183,7 +186,10 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None) -> Plan:
     info = spec.data.info
     resolved = _resolve(spec, info, problems)
     num_outputs = _num_outputs(resolved, info)
-    layers = _expand(resolved, info.feature_shape, num_outputs, problems)
+    # What is beyond a ceiling is not built: 300,000 widths fit into a body.
+    nothing: list[AnyLayer] = []
+    is_too_deep = ceilings is not None and _is_too_deep(resolved, ceilings)
+    layers = nothing if is_too_deep else _expand(resolved, info.feature_shape, num_outputs, problems)
     shapes = _parameter_shapes(layers, info.feature_shape)
     rows = _count_rows(resolved, info, problems)
     regularizers = _plan_regularizers(resolved, list(shapes), rows, problems)
@@ -191,7 +197,8 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None) -> Plan:
     steps_per_epoch = math.ceil(rows.train / (batch_size * resolved.training.grad_accumulation)) if rows else 0
     if ceilings:
         num_parameters = sum(map(math.prod, shapes.values()))
-        _hold_to(ceilings, resolved, num_parameters, len(layers), steps_per_epoch, problems)
+        num_layers = max(len(layers), len(getattr(resolved.model, "layers", [])))
+        _hold_to(ceilings, resolved, num_parameters, num_layers, steps_per_epoch, problems)
     run = _run_shape(resolved, rows, steps_per_epoch) if rows else None
     problems.errors += leaving_range(resolved, run) if run else []
     problems.stop_if_any()
@@ -297,10 +304,10 @@ def _expand(spec: JobSpec, input_shape: Shape, num_outputs: int, problems: _Prob
             surgery = partial(regularizer.rewrite, layers)
             layers = problems.attempt(f"/regularizers/{position}", "matches_nothing", surgery, layers)
     labels = label_layers(layers)
-    doubled = sorted({label for label in labels if labels.count(label) > 1})
+    doubled = sorted(label for label, count in Counter(labels).items() if count > 1)
     if doubled:
         # Only now, so that the layers of regularizers are labelled too.
-        message = f"layer names must differ; received {', '.join(doubled)} twice. Rename one."
+        message = f"layer names must differ; received {shortened(', '.join(doubled), 200)} twice. Rename one."
         problems.add("/model", "invalid_model", message)
     return layers
 
@@ -383,6 +390,12 @@ def _run_shape(spec: JobSpec, rows: RowCounts, steps_per_epoch: int) -> RunShape
         num_evaluations=-(-spec.training.epochs // spec.training.eval_every_epochs),
         num_validation_rows=rows.validation,
     )
+
+
+def _is_too_deep(spec: JobSpec, ceilings: Ceilings) -> bool:
+    """Whether the model is beyond a ceiling as it was written, before its short form is expanded."""
+    of = spec.model
+    return len(getattr(of, "hidden", [])) > ceilings.hidden_layers or len(getattr(of, "layers", [])) > ceilings.layers
 
 
 def _hold_to(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import structlog
 from postgres_binaries import find_postgres
+from proxies import used_proxies
 from servers import new_database, run_postgres, run_redis, used_servers
 from without_processes import WithoutProcesses
 
@@ -26,9 +27,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(WithoutProcesses())
 
 
-def pytest_report_header() -> str:
+def pytest_report_header() -> list[str]:
     """Say at the top which servers the tests use."""
-    return f"servers: {used_servers()}"
+    return [f"servers: {used_servers()}", f"proxies: {used_proxies()}"]
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -6,6 +6,8 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +147,8 @@ def test_no_secret_stands_in_an_environment(name: str) -> None:
     environment = SERVICES[name].get("environment", {})
 
     for variable, value in environment.items():
-        assert not re.search(r"PASSWORD|SECRET|KEY|URL", variable) or variable.endswith("_FILE")
+        is_secret = re.search(r"PASSWORD|SECRET|KEY|URL", variable) and variable != "REGCORE_PUBLIC_URL"
+        assert not is_secret or variable.endswith("_FILE")
         if variable.endswith("_FILE"):
             assert value.removeprefix("/run/secrets/") in SERVICES[name]["secrets"]
 
@@ -158,6 +161,58 @@ def test_every_variable_is_a_setting(name: str) -> None:
     assert set(SERVICES[name]["environment"]) <= known
 
 
+FIXED = {"data_dir", "database_url", "redis_url", "artifacts_url", "checkpoints_dir", "data_sets_dir", "host", "port"}
+"""What the images and the compose file decide themselves."""
+
+
+@pytest.mark.parametrize("name", ["api", "migrate", "worker", "worker-cpu"])
+def test_every_setting_of_an_operators_is_passed_from_outside(name: str) -> None:
+    passed = {variable for variable, value in SERVICES[name]["environment"].items() if value is None}
+
+    of_files = {"server_secret", "bootstrap_key_file"}
+    assert passed == {f"{PREFIX}{one.upper()}" for one in set(Settings.model_fields) - FIXED - of_files}
+
+
+def test_the_example_of_an_env_file_has_every_variable_with_its_default() -> None:
+    lines = (ROOT / "docker/env.example").read_text("utf-8").splitlines()
+    shown = dict(line.removeprefix("#").split("=", 1) for line in lines if re.match(r"#[A-Z_]+=", line))
+
+    interpolated = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text("utf-8")))
+    passed = {variable for variable, value in SERVICES["api"]["environment"].items() if value is None}
+    assert set(shown) == passed | interpolated
+    examples = {"REGCORE_PUBLIC_URL", "REGCORE_TRUSTED_PROXIES"}
+    values = {name.removeprefix(PREFIX).lower(): shown[name] for name in passed - examples if shown[name]}
+    assert Settings(**values) == Settings()
+
+
+def test_a_variable_that_is_passed_empty_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = Settings()
+    for variable, value in SERVICES["api"]["environment"].items():
+        if value is None:
+            monkeypatch.setenv(variable, "")
+
+    assert Settings() == expected
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_the_apis_health_check_asks_the_process_whatever_proxy_the_environment_names(answers: bool) -> None:
+    class Alive(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/healthz" else 404)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Alive) as server:
+        environment = {"PATH": os.defpath, "REGCORE_PORT": str(server.server_address[1]), "PYTHONPATH": str(ROOT)}
+        environment |= dict.fromkeys(["HTTP_PROXY", "http_proxy", "ALL_PROXY"], "http://127.0.0.1:9")
+        if answers:
+            threading.Thread(target=server.handle_request).start()
+        else:
+            server.socket.close()
+        asked = subprocess.run([sys.executable, str(ROOT / "docker/api_healthy.py")], env=environment, check=False)
+
+    assert asked.returncode == (0 if answers else 1)
+
+
 def test_the_database_is_migrated_before_anyone_uses_it() -> None:
     assert SERVICES["migrate"]["command"] == ["python", "-m", "jobs.migrate"]
     assert SERVICES["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"
@@ -168,7 +223,8 @@ def test_the_database_is_migrated_before_anyone_uses_it() -> None:
 def test_a_stopping_worker_has_longer_than_its_drain() -> None:
     drain_s = Settings.model_fields["drain_grace_s"].default
 
-    assert int(SERVICES["worker"]["stop_grace_period"].removesuffix("s")) > drain_s
+    (grace_s,) = re.fullmatch(r"\$\{WORKER_STOP_GRACE:-(\d+)s\}", SERVICES["worker"]["stop_grace_period"]).groups()
+    assert int(grace_s) > drain_s
 
 
 @pytest.fixture
@@ -216,7 +272,7 @@ def test_make_secrets_never_overwrites(made: Path) -> None:
     assert (made / "api_key").read_text("utf-8") == before
 
 
-@pytest.mark.parametrize("path", [".ci/run", ".ci/check-compose", "docker/make-secrets"])
+@pytest.mark.parametrize("path", [".ci/run", ".ci/check-compose", ".ci/install-proxies", "docker/make-secrets"])
 def test_scripts_can_be_run_and_parse(path: str) -> None:
     script = ROOT / path
     shell = "sh" if script.read_text("utf-8").startswith("#!/bin/sh") else "bash"

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 import threading
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ import setproctitle
 from celery import Celery, signals
 
 from jobs.artifacts import ArtifactStore
+from jobs.folders import check_folders
 from jobs.ids import new_id
 from jobs.live import Notifier
 from jobs.logs import configure_logging, get_logger
@@ -17,13 +19,15 @@ from jobs.migrate import migrate_embedded
 from jobs.model import WorkerInfo
 from jobs.queue import make_celery, make_publisher
 from jobs.settings import Settings
+from jobs.startup import CANNOT_START, begin, reason_of
 from jobs.store import open_store
 from worker.devices import find_slots, threads_per_slot
 from worker.environment import runner_environment
 from worker.files import make_temporary, temporary_dir, temporary_files_in
 from worker.forking import RunnerTemplate
 from worker.live_run import Surroundings
-from worker.reconciler import Periodic, beat, pay_files, reconcile, tidy, wake_idle
+from worker.presence import Presence
+from worker.reconciler import Periodic, beat, bury, pay_files, reconcile, tidy, wake_idle
 from worker.spare import WarmRunners
 from worker.task import Claimer, register_task
 
@@ -49,7 +53,8 @@ class Worker:
         environment = runner_environment(
             os.environ, num_threads, self._temporary_dir, allow_downloads=settings.allow_downloads
         )
-        self._template = RunnerTemplate(environment)
+        self._presence = Presence(settings.data_dir, self.id)
+        self._template = RunnerTemplate(environment, inherited=[self._presence.descriptor])
         self._runners = WarmRunners(self._template.start_runner)
         self._draining = threading.Event()
         self._notifier = Notifier(settings)
@@ -102,6 +107,7 @@ class Worker:
         self._runners.close()
         self._template.close()
         self._store.retire_worker(self.id)
+        self._presence.close()
         self._notifier.close()
         self._store.close()
         _log.info("worker stopped", worker_id=self.id)
@@ -130,6 +136,7 @@ class Worker:
         self._draining.set()
 
     def _reconcile(self) -> None:
+        bury(self._store, self._presence)
         reconcile(self._store, self._publisher, self._notifier)
         if self._claimer.is_idle and not self._draining.is_set():
             wake_idle(self._store, self._publisher, self._claimer.capabilities)
@@ -158,8 +165,14 @@ def _set_title(**_: Any) -> None:
 def main() -> None:
     """Run a worker from the environment's settings."""
     _set_title()
-    settings = Settings()
+    settings = begin()
     configure_logging(settings.log_level)
-    # The embedded stack starts api and worker at the same time; both migrate, one after the other.
-    migrate_embedded(settings)
-    Worker(settings).run()
+    try:
+        check_folders(settings)
+        # The embedded stack starts api and worker at the same time; both migrate, one after the other.
+        migrate_embedded(settings)
+        worker = Worker(settings)
+    except CANNOT_START as error:
+        _log.error("worker_cannot_start", reason=reason_of(error, settings))
+        sys.exit(1)
+    worker.run()

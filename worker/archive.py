@@ -26,8 +26,8 @@ def archive(store: Store, artifacts: ArtifactStore, tenant: str, job_id: str) ->
         lines.append(f"{job.state_reason['code']}: {job.state_reason['message']}")
     with tempfile.TemporaryDirectory(prefix="regcore-archive-") as folder:
         log, metrics = Path(folder) / "log.txt", Path(folder) / "metrics.csv"
-        log.write_text("".join(f"{line}\n" for line in lines))
-        metrics.write_text(metrics_csv(metrics_rows(store, tenant, job_id)))
+        log.write_text("".join(f"{line}\n" for line in lines), "utf-8", "backslashreplace")
+        metrics.write_text(metrics_csv(metrics_rows(store, tenant, job_id)), "utf-8")
         return [keep_file(artifacts, path) for path in (log, metrics)]
 
 

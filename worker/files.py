@@ -130,7 +130,7 @@ class RunDirectory:
 
     def begin_log(self, earlier: list[str]) -> None:
         """Start the log with what earlier runs of the job logged, and do not send that again."""
-        self.log_path.write_text("".join(f"{line}\n" for line in earlier))
+        self.log_path.write_text("".join(f"{line}\n" for line in earlier), "utf-8", "backslashreplace")
         self.log.skip()
 
     def cap_log(self, max_bytes: int) -> None:
@@ -144,12 +144,12 @@ class RunDirectory:
 
     def write_log(self, line: str) -> None:
         """Add a line from the supervisor, for a runner that can no longer write one."""
-        with self.log_path.open("a") as log:
+        with self.log_path.open("a", encoding="utf-8", errors="backslashreplace") as log:
             log.write(line + "\n")
 
     def write_metrics(self, rows: Iterable[dict[str, Any]]) -> None:
         """Write `metrics.csv` from the stored records, so that it equals what the api serves."""
-        (self.path / "metrics.csv").write_text(metrics_csv(rows))
+        (self.path / "metrics.csv").write_text(metrics_csv(rows), "utf-8")
 
     def files(self, *, all_artifacts: bool) -> list[Path]:
         """Which files to store: all after a success; otherwise only log and metrics, as others may be incomplete."""

@@ -20,11 +20,16 @@ class RunnerTemplate:
     Args:
         environment: The template's and its runners', whole.
         program: The command to start; the file descriptor to read requests from is appended.
+        inherited: More file descriptors that the template and its runners keep open.
     """
 
     def __init__(
-        self, environment: Mapping[str, str], program: Sequence[str] = (sys.executable, "-m", "worker.template")
+        self,
+        environment: Mapping[str, str],
+        program: Sequence[str] = (sys.executable, "-P", "-m", "worker.template"),
+        inherited: Sequence[int] = (),
     ) -> None:
+        self._inherited = tuple(inherited)
         self._environment = dict(environment)
         self._program = list(program)
         self._lock = threading.Lock()
@@ -95,7 +100,7 @@ class RunnerTemplate:
                 [*self._program, str(theirs.fileno())],
                 stdin=subprocess.DEVNULL,
                 env=self._environment,
-                pass_fds=(theirs.fileno(),),
+                pass_fds=(theirs.fileno(), *self._inherited),
                 # Ctrl-C at the terminal, or a signal to the worker's process group, must not reach it: the supervisor
                 # decides.
                 start_new_session=True,

@@ -9,7 +9,7 @@ from worker.files import RunDirectory
 from worker.outcome import Crash, StopCause, Verdict, judge
 from worker.protocol import Ended, RunMember
 
-_PERHAPS_BY_COMPANY = frozenset({Reason.OUT_OF_MEMORY, Reason.INTERNAL_ERROR})
+_PERHAPS_BY_COMPANY = frozenset({Reason.OUT_OF_MEMORY, Reason.DISK_FULL, Reason.INTERNAL_ERROR})
 """Failures that fusion may cause: the job is retried alone."""
 
 

@@ -83,9 +83,9 @@ class Outbox:
             return []
         try:
             self._store.append_all(self._run_id, self._waiting)
-        except StoreUnavailableError:
+        except StoreUnavailableError as error:
             self._retry_at = time.monotonic() + _RETRY_S
-            _log.warning("the database does not answer; the records wait", num_jobs=len(self._waiting))
+            _log.warning("the database cannot be used; the records wait", num_jobs=len(self._waiting), why=error.outage)
             return []
         written, self._waiting = self._waiting, {}
         self.accepted, self._saved = self._saved, None

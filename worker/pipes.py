@@ -9,12 +9,11 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from regcore.errors import TrainingStopped
-from regcore.record import Record
+from regcore.record import Record, format_time
 from worker.protocol import (
     Accepted,
     Command,
@@ -221,9 +220,8 @@ class _Recorder:
 
     def _write_log(self, level: str, message: str) -> None:
         """One write, so that it does not mix with what native code prints into the same file."""
-        at = datetime.now().strftime("%Y-%m-%d %H:%M:%S,%f")[:-3]
-        with open(self._log_path, "a", buffering=1) as log:
-            log.write(f"{at} {level} {message}\n")
+        with open(self._log_path, "a", buffering=1, encoding="utf-8", errors="backslashreplace") as log:
+            log.write(f"{format_time(time.time())} {level} {message}\n")
 
 
 def _metrics_line(body: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from jobs.store import Store
 from worker.archive import archive
 from worker.checkpoints import owners, remove_checkpoints
 from worker.files import remove_run, remove_temporary, run_ids
+from worker.presence import Presence
 
 _log = get_logger(__name__)
 
@@ -51,13 +52,22 @@ class Periodic:
         while True:
             try:
                 self._action()
-            except StoreUnavailableError:
-                _log.warning("the database does not answer", activity=self._thread.name)
+            except StoreUnavailableError as error:
+                _log.warning("the database cannot be used", activity=self._thread.name, why=error.outage)
             except Exception:
                 # A bug of ours must not end the thread: jobs would then wait for ever, and nobody would know.
                 _log.exception("periodic activity failed", activity=self._thread.name)
             if self._stopped.wait(self._interval_s):
                 return
+
+
+def bury(store: Store, presence: Presence) -> None:
+    """End the leases of this machine's dead workers now: nothing of theirs runs that might still write."""
+    for worker_id in presence.dead():
+        _log.warning("a worker of this machine is dead", worker_id=worker_id)
+        store.end_leases(worker_id)
+        store.retire_worker(worker_id)
+        presence.forget(worker_id)  # last: where the database is away, the next call tries again
 
 
 def reconcile(store: Store, celery: Celery, notifier: Notifier) -> None:

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import setproctitle
 
+from regcore.record import format_time
 from worker.pipes import Commands, Events
 from worker.protocol import Finished, Fit, Ready
 from worker.training import execute, find_fitting, versions, warm_up
@@ -21,7 +22,7 @@ def main(commands_fd: int, events_fd: int) -> None:
     """Warm up, report that, and train each run that comes until the pipe closes."""
     setproctitle.setproctitle("regcore-runner")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # A core file would contain the user's data.
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    _configure_log()
     commands = Commands(commands_fd)
     signal.signal(signal.SIGTERM, lambda *_: commands.terminate())
     events = Events(events_fd)
@@ -35,3 +36,16 @@ def main(commands_fd: int, events_fd: int) -> None:
         # In this order: the next run may come as soon as this one is reported to have ended.
         commands.run_ended()
         events.send(answer)
+
+
+class _Formatter(logging.Formatter):
+    """Begins each line of a job's log with its time as the api gives times."""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
+        return format_time(record.created)
+
+
+def _configure_log() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])

@@ -34,8 +34,8 @@ class Stopping:
         try:
             # A plain read, which is cheap for the database even three times a second for each run.
             states = self._live.store.states(self._live.run.run_id)
-        except StoreUnavailableError:
-            _log.warning("the database does not answer; a cancel would be seen later")
+        except StoreUnavailableError as error:
+            _log.warning("the database cannot be used; a cancel would be seen later", why=error.outage)
             return
         for member in self._live.active():
             if states.get(member.id) is JobState.CANCELLING:

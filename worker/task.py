@@ -4,9 +4,11 @@ The message names a job, but the row decides: the first to claim the job runs it
 or for an ended job finds nothing to do.
 """
 
+import errno
 import queue
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from celery import Celery
 from structlog.contextvars import bound_contextvars
@@ -83,9 +85,9 @@ class Claimer:
                     look_until = time.monotonic() + _BLIND_S if was_clean else 0.0
                 elif not self._one_comes(look_until):
                     break
-        except StoreUnavailableError:
+        except StoreUnavailableError as error:
             # The reconciler publishes the job again once the database is back.
-            _log.warning("the database does not answer; nothing is claimed")
+            _log.warning("the database cannot be used; nothing is claimed", why=error.outage)
         finally:
             self._free.put(slot)
 
@@ -103,7 +105,7 @@ class Claimer:
         try:
             runner = self._runners.take(slot.index, run.jobs[0].tenant)
         except OSError as error:
-            self._lose(run.run_id, run.jobs, f"No runner could be started: {error}")
+            self._lose(run.run_id, run.jobs, _reason(error, f"No runner could be started: {error}"))
             self._rest()
             return False
         supervisor = Supervisor(self._around, run, self.capabilities, slot, runner, claimed_at)
@@ -117,7 +119,8 @@ class Claimer:
             # A bug in the supervisor must cost one run, not the worker.
             _log.exception("the supervisor failed")
             runner.kill()
-            self._lose(run.run_id, supervisor.jobs, f"The supervisor failed: {type(error).__name__}: {error}")
+            said = f"The supervisor failed: {type(error).__name__}: {error}"
+            self._lose(run.run_id, supervisor.jobs, _reason(error, said))
         finally:
             del self._busy[slot.index]
             self._runners.give_back(slot.index, runner, clean=clean)
@@ -129,8 +132,7 @@ class Claimer:
         """Pause after a runner that did not start: a broken node must not take one waiting job after the other."""
         self._around.draining.wait(self._around.settings.reconcile_interval_s)
 
-    def _lose(self, run_id: int, jobs: Sequence[Job], message: str) -> None:
-        reason = make_reason(Reason.INTERNAL_ERROR, message)
+    def _lose(self, run_id: int, jobs: Sequence[Job], reason: dict[str, Any]) -> None:
         try:
             left = self._around.store.states(run_id)
             ends = [
@@ -142,6 +144,12 @@ class Claimer:
         except JobsError:
             # The lease expires, and then the reconciler of any worker frees the jobs.
             _log.exception("could not give the job back")
+
+
+def _reason(error: Exception, message: str) -> dict[str, Any]:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return make_reason(Reason.DISK_FULL, f"The disk of the worker is full: {error.strerror}.")
+    return make_reason(Reason.INTERNAL_ERROR, message)
 
 
 def register_task(celery: Celery, claimer: Claimer) -> None:

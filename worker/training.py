@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 import torch
 
+from jobs.states import Reason, make_reason
 from regcore import Record, Result, make_plan, parse_spec, train
 from regcore.errors import (
     CheckpointError,
@@ -26,7 +27,7 @@ from regcore.errors import (
     TrainingHalved,
     TrainingStopped,
 )
-from regcore.loop.computing import computing
+from regcore.loop.computing import computing, is_disk_full
 from regcore.loop.control import Control, Rungs
 from regcore.loop.fitting import fitting_size, room_bytes
 from regcore.loop.group import Checkpoints, Newcomer, train_group
@@ -159,7 +160,7 @@ class _Pass:
         except Exception as error:
             _log.exception("internal error")
             message = f"Unexpected {type(error).__name__} while training: {error}"
-            self._end_all("failed", _internal_error(message))
+            self._end_all("failed", make_reason(Reason.DISK_FULL) if is_disk_full(error) else _internal_error(message))
             return False
         return True
 

@@ -10,13 +10,14 @@ from api import examples
 from api.auth import TheTenant
 from api.documents import example, problems
 from api.errors import ProblemError
-from api.etags import matches
+from api.etags import is_known
 from api.files import find_file, read_file
 from api.negotiation import json_only
 from api.queries import NO_QUERY
-from api.ranges import check_range
+from api.ranges import settle_range
 from api.services import TheServices
 from api.views import ArtifactList, Json, show_artifact
+from jobs.artifacts import MEDIA_TYPES
 from jobs.errors import ArtifactNotFoundError
 
 REPORT = "report.json"
@@ -24,8 +25,11 @@ REPORT = "report.json"
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"], dependencies=[NO_QUERY])
 
 _FILE = {"schema": {"type": "string", "format": "binary"}, "example": "(the file's bytes)"}
+_FILES = dict.fromkeys(MEDIA_TYPES, _FILE)
+_PARTS = {**_FILES, "multipart/byteranges": _FILE}
+_TAG = {"ETag": {"schema": {"type": "string"}, "description": "The file's SHA-256."}}
 _FILE_HEADERS = {
-    "ETag": {"schema": {"type": "string"}, "description": "The file's SHA-256."},
+    **_TAG,
     "Content-Disposition": {"schema": {"type": "string"}, "description": "Always an attachment."},
 }
 
@@ -34,9 +38,13 @@ _FILE_HEADERS = {
     "/{job_id}/report",
     response_model=Json,
     dependencies=[Depends(json_only)],
-    responses={**problems("job_not_found", "report_not_found", "artifact_damaged"), **example(200, examples.REPORT)},
+    responses={
+        **problems("job_not_found", "report_not_found", "artifact_damaged", "precondition_failed"),
+        **example(200, examples.REPORT, headers=_TAG),
+        304: {"description": "The client's `If-None-Match` is still the report's ETag"},
+    },
 )
-def job_report(services: TheServices, tenant: TheTenant, job_id: str) -> Any:
+def job_report(request: Request, services: TheServices, tenant: TheTenant, job_id: str) -> Any:
     """Show the report of a job that has succeeded."""
     try:
         content = read_file(services, tenant, job_id, REPORT)
@@ -44,7 +52,9 @@ def job_report(services: TheServices, tenant: TheTenant, job_id: str) -> Any:
         state = services.store.state(tenant, job_id)
         detail = f"The job is {state} and has no report. A report is written when a job succeeds: wait for that."
         raise ProblemError("report_not_found", detail) from None
-    headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"'}
+    headers = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "Cache-Control": "private, no-cache"}
+    if is_known(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
     return Response(content, media_type="application/json", headers=headers)
 
 
@@ -63,9 +73,16 @@ def list_artifacts(services: TheServices, tenant: TheTenant, job_id: str) -> Art
     "/{job_id}/artifacts/{name}",
     response_class=FileResponse,
     responses={
-        **problems("job_not_found", "artifact_not_found", "artifact_damaged", "invalid_range", "range_not_satisfiable"),
-        200: {"description": "The file", "content": {"application/octet-stream": _FILE}, "headers": _FILE_HEADERS},
-        206: {"description": "The part that `Range` asks for", "content": {"application/octet-stream": _FILE}},
+        **problems(
+            "job_not_found",
+            "artifact_not_found",
+            "artifact_damaged",
+            "invalid_range",
+            "precondition_failed",
+            "range_not_satisfiable",
+        ),
+        200: {"description": "The file", "content": _FILES, "headers": _FILE_HEADERS},
+        206: {"description": "The part that `Range` asks for", "content": _PARTS},
         304: {"description": "The client's `If-None-Match` is still the file's ETag"},
     },
 )
@@ -74,8 +91,12 @@ def download_artifact(request: Request, services: TheServices, tenant: TheTenant
     artifact, path = find_file(services, tenant, job_id, name)
     etag = f'"{artifact.sha256}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    if matches(request, etag):
+    stat = path.stat()
+    if is_known(request, etag, stat.st_mtime):
         return Response(status_code=304, headers=headers)
-    if "range" in request.headers and request.headers.get("if-range", etag) == etag:
-        check_range(request.headers["range"], artifact.size_bytes)
-    return FileResponse(path, headers=headers, media_type=artifact.media_type, filename=artifact.name)
+    response = FileResponse(
+        path, headers=headers, media_type=artifact.media_type, filename=artifact.name, stat_result=stat
+    )
+    if request.headers.get("if-range", etag) in (etag, response.headers["last-modified"]):
+        settle_range(request, artifact.size_bytes)
+    return response

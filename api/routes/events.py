@@ -19,8 +19,8 @@ STREAM = "text/event-stream"
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-# Proxies such as nginx would otherwise gather events before they pass them on.
-_STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no", "Vary": "Accept"}
+# Proxies such as nginx would otherwise gather events before they pass them on, and such as Caddy compress them.
+_STREAM_HEADERS = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no", "Vary": "Accept"}
 _CONTENT = {
     JSON: {"example": examples.EVENTS},
     STREAM: {"schema": {"type": "string"}, "example": examples.EVENT_STREAM},
@@ -38,6 +38,7 @@ _CONTENT = {
 )
 def job_events(
     request: Request,
+    response: Response,
     services: TheServices,
     tenant: TheTenant,
     job_id: str,
@@ -54,8 +55,9 @@ def job_events(
         state_behind(services.store, tenant, job_id, after, parameter)
         stream = EventStream(services, tenant, job_id, after)
         if stream.has_ended():
-            return Response(status_code=204)
+            return Response(status_code=204, headers={"Vary": "Accept"})
         return EventSourceResponse(stream.lines(), headers=_STREAM_HEADERS)
+    response.headers["Vary"] = "Accept"
     # The state is read first: a page that calls the job ended has then seen its last record.
     state = state_behind(services.store, tenant, job_id, query.after)
     rows = services.store.records(tenant, job_id, query.after, query.limit + 1)

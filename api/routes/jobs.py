@@ -10,7 +10,7 @@ from api import examples
 from api.auth import TheTenant
 from api.bodies import TheJson, TheJsonOrNothing, read_nothing
 from api.documents import example, problems
-from api.etags import matches
+from api.etags import etag_of, is_known
 from api.idempotency import idempotency_key
 from api.negotiation import json_only
 from api.queries import NO_QUERY, ListQuery, SubmitQuery, make_filter
@@ -43,6 +43,7 @@ _RERUN_DOCUMENT: dict[str, Any] = {
 _SUBMIT_PROBLEMS = (
     "invalid_json",
     "idempotency_busy",
+    "precondition_failed",
     "body_too_large",
     "unsupported_media_type",
     "invalid_spec",
@@ -52,7 +53,9 @@ _SUBMIT_PROBLEMS = (
 _ACTION_PROBLEMS = (
     "job_not_found",
     "illegal_action",
+    "precondition_failed",
     "body_too_large",
+    "unsupported_media_type",
     "invalid_json",
     "invalid_body",
     "idempotency_mismatch",
@@ -108,7 +111,7 @@ def list_jobs(services: TheServices, tenant: TheTenant, query: Annotated[ListQue
     response_model=JobView,
     dependencies=[NO_QUERY],
     responses={
-        **problems("job_not_found"),
+        **problems("job_not_found", "precondition_failed"),
         **example(200, examples.JOB, headers=_ETAG),
         304: {"description": "The client's `If-None-Match` is still the job's ETag"},
     },
@@ -116,8 +119,8 @@ def list_jobs(services: TheServices, tenant: TheTenant, query: Annotated[ListQue
 def show(request: Request, response: Response, services: TheServices, tenant: TheTenant, job_id: str) -> Any:
     """Show a job."""
     job = services.store.get(tenant, job_id)
-    headers = {"ETag": f'"{job.version}"', "Cache-Control": "private, no-cache"}
-    if matches(request, headers["ETag"]):
+    headers = {"ETag": etag_of(job), "Cache-Control": "private, no-cache"}
+    if is_known(request, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     response.headers.update(headers)
     return show_job(services, job)
@@ -196,7 +199,7 @@ def rerun_job(
     status_code=204,
     dependencies=[NO_QUERY],
     responses={
-        **problems("job_not_found", "illegal_action"),
+        **problems("job_not_found", "illegal_action", "precondition_failed"),
         204: {"description": "It is gone, with its log and its artifacts"},
     },
 )

@@ -30,6 +30,7 @@ _CONTENT = {
 )
 def job_metrics(
     request: Request,
+    response: Response,
     services: TheServices,
     tenant: TheTenant,
     job_id: str,
@@ -40,4 +41,5 @@ def job_metrics(
     page = Series(services.store, tenant, job_id).page(query)
     if media_type == CSV:
         return Response(write_csv(page), media_type=CSV, headers={"Vary": "Accept"})
+    response.headers["Vary"] = "Accept"
     return page

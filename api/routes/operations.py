@@ -40,12 +40,12 @@ async def healthz() -> Health:
 
 @router.get(
     "/readyz",
-    responses={**problems("unavailable", everywhere=_PROBE_PROBLEMS), **example(200, {"status": "ok"})},
+    responses={**problems("unavailable", "disk_full", everywhere=_PROBE_PROBLEMS), **example(200, {"status": "ok"})},
 )
 @needs_no_key
 def readyz(services: TheServices) -> Health:
-    """Say whether calls can be served: whether the database answers. Without Redis they can."""
-    services.store.ping()
+    """Say whether calls can be served: whether the database can be read and written. Without Redis they can."""
+    services.store.check_ready()
     return Health()
 
 

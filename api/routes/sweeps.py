@@ -41,6 +41,7 @@ _logger = get_logger(__name__)
 _BODY_PROBLEMS = (
     "invalid_json",
     "idempotency_busy",
+    "precondition_failed",
     "body_too_large",
     "unsupported_media_type",
     "invalid_spec",
@@ -179,7 +180,9 @@ def show_ablation(
         **problems(
             "sweep_not_found",
             "illegal_action",
+            "precondition_failed",
             "body_too_large",
+            "unsupported_media_type",
             "invalid_json",
             "invalid_body",
             "idempotency_mismatch",
@@ -207,7 +210,7 @@ def cancel_sweep(request: Request, services: TheServices, tenant: TheTenant, swe
     status_code=204,
     dependencies=[NO_QUERY],
     responses={
-        **problems("sweep_not_found", "illegal_action"),
+        **problems("sweep_not_found", "illegal_action", "precondition_failed"),
         204: {"description": "It is gone, with its members, their logs and their artifacts"},
     },
 )

@@ -13,6 +13,7 @@ class StoreOptions:
     max_attempts: int
     reconcile_interval_s: float
     idempotency_ttl_s: float
+    priority_step_s: float
     server_secret: bytes
 
 

@@ -13,15 +13,15 @@ from jobs.store.reading import read_jobs
 from jobs.store.runs import new_run
 from jobs.tables import jobs
 
-CLAIM_ORDER = (jobs.c.priority.desc(), jobs.c.created_at, jobs.c.turn, jobs.c.id)
-"""The order in which jobs are claimed."""
+CLAIM_ORDER = (jobs.c.as_if_created_at, jobs.c.turn, jobs.c.id)
+"""The order in which jobs are claimed: the oldest first, where a higher priority makes a job older."""
 
 
 class Claiming(Concern):
     """Claiming queued jobs."""
 
     def claim(self, worker_id: str, capabilities: Capabilities) -> ClaimedRun | None:
-        """Take the best queued job that the worker can run, highest priority first, then oldest; or None.
+        """Take the first queued job, in the order of the queue, that the worker can run; or None.
 
         The job goes to ``starting``, with a new attempt, run and lease. If it trained in a group, all waiting jobs of
         the group are claimed with it.

@@ -49,6 +49,11 @@ class Store(
         with self._database.read() as connection:
             connection.execute(select(1))
 
+    def check_ready(self) -> None:
+        """Raise `StoreUnavailableError`, with what is wrong, unless the database can be read and written."""
+        self.ping()
+        self._database.check_writable()
+
     def check_schema(self) -> None:
         """Raise `UnmigratedDatabaseError` unless the tables are those of this version."""
         check_schema(self._database)
@@ -80,6 +85,7 @@ def open_store(settings: Settings) -> Store:
         max_attempts=settings.max_attempts,
         reconcile_interval_s=settings.reconcile_interval_s,
         idempotency_ttl_s=settings.idempotency_ttl_s,
+        priority_step_s=settings.priority_step_s,
         server_secret=load_server_secret(settings),
     )
     store = Store(Database(settings.database_url), options)

@@ -40,6 +40,17 @@ class Reading(Concern):
         with self._database.read() as connection:
             return JobState(_owned(connection, tenant, job_id).state)
 
+    def states_among(self, tenant: str, job_ids: Collection[str]) -> dict[str, JobState]:
+        """Return the states of those of the jobs that are there, and the tenant's; as quickly as there are rows."""
+        found: dict[str, JobState] = {}
+        ids = [job_id for job_id in dict.fromkeys(job_ids) if "\0" not in job_id]
+        with self._database.read() as connection:
+            for start in range(0, len(ids), _NUM_VALUES_PER_QUERY):
+                some = ids[start : start + _NUM_VALUES_PER_QUERY]
+                query = select(jobs.c.id, jobs.c.state).where(jobs.c.tenant == tenant, jobs.c.id.in_(some))
+                found |= {row.id: JobState(row.state) for row in connection.execute(query)}
+        return found
+
     def log_head(self, tenant: str, job_id: str) -> LogHead:
         """Return how far a job's log reaches, and the job's state.
 

@@ -45,6 +45,14 @@ class Recovery(Concern):
             freed += ids
         return freed
 
+    def end_leases(self, worker_id: str) -> None:
+        """Let the leases of a worker that is dead for certain expire now, for `expire_leases` to find."""
+        with self._database.write() as connection:
+            mine = select(runs.c.id).where(runs.c.worker_id == worker_id, runs.c.ended_at.is_(None))
+            # In the order in which everybody locks them; an update of them all has none of its own.
+            ids = [row.id for row in connection.execute(mine.order_by(runs.c.id).with_for_update())]
+            connection.execute(update(runs).where(runs.c.id.in_(ids)).values(lease_until=runs.c.started_at))
+
     def _expire_one(self, max_attempts: int) -> list[str] | None:
         """End the first run whose lease has expired, and return its jobs; None if there is no such run.
 

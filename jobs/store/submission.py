@@ -37,7 +37,7 @@ class Submissions(Concern):
             answer = claim_key(connection, tenant, key, job_to_json(job), at, self._options.idempotency_ttl_s)
             if answer is not None:
                 return Submission(job_from_json(answer), replayed=True)
-            insert_jobs(connection, [(job, new_job)])
+            insert_jobs(connection, [(job, new_job)], self._options.priority_step_s)
         return Submission(job, replayed=False)
 
     def replay(self, tenant: str, key: IdempotencyKey) -> Job | None:
@@ -175,13 +175,18 @@ def initial_job(tenant: str, new_job: NewJob, at: float) -> Job:
     )
 
 
-def insert_jobs(connection: Connection, new: Sequence[tuple[Job, NewJob]]) -> None:
+def insert_jobs(connection: Connection, new: Sequence[tuple[Job, NewJob]], priority_step_s: float) -> None:
     """Store queued jobs, due now, each with its first record, its labels and its needs.
+
+    Args:
+        connection: Of the transaction.
+        new: The jobs.
+        priority_step_s: How much earlier a job would have to come to be claimed as one of the next higher priority is.
 
     Raises:
         JobNotFoundError: A job that one of them needs does not exist.
     """
-    connection.execute(insert(jobs), [_row(job, new_job) for job, new_job in new])
+    connection.execute(insert(jobs), [_row(job, new_job, priority_step_s) for job, new_job in new])
     first = [
         {"job_id": job.id, "seq": 1, "at": job.created_at, "kind": "state", "body": state_body(job.state, 0, None)}
         for job, _ in new
@@ -193,11 +198,13 @@ def insert_jobs(connection: Connection, new: Sequence[tuple[Job, NewJob]]) -> No
     hold_needs(connection, new)
 
 
-def _row(job: Job, new_job: NewJob) -> Json:
+def _row(job: Job, new_job: NewJob, priority_step_s: float) -> Json:
+    rank = PRIORITIES.index(job.priority)
+    steps_up = rank - PRIORITIES.index("normal")
     resources: dict[str, Any] = job.resolved_spec.get("resources", {})
     row = {column.name: getattr(job, column.name) for column in jobs.c if hasattr(job, column.name)}
     own = {
-        "priority": PRIORITIES.index(job.priority),
+        "priority": rank,
         "device": resources.get("device", "auto"),
         "pool": resources.get("pool"),
         "sweep_id": job.sweep["id"] if job.sweep else None,
@@ -210,6 +217,7 @@ def _row(job: Job, new_job: NewJob) -> Json:
         "group_id": None,
         "alone": False,
         "turn": new_job.turn,
+        "as_if_created_at": job.created_at - steps_up * priority_step_s,
         **due_now(job.created_at),
     }
     return {**row, **own}

@@ -54,7 +54,7 @@ class Sweeps(Concern):
                 return _replayed(answer)
             row = {column.name: getattr(sweep, column.name) for column in sweeps.c if hasattr(sweep, column.name)}
             connection.execute(insert(sweeps).values(**row, cancel_requested=False))
-            insert_jobs(connection, initial)
+            insert_jobs(connection, initial, self._options.priority_step_s)
         return submission
 
     def replay_sweep(self, tenant: str, key: IdempotencyKey) -> SweepSubmission | None:

@@ -21,6 +21,8 @@ from regcore.errors import InvalidDataError
 
 DATA_DIR_VARIABLE: Final = "REGCORE_DATA_SETS_DIR"
 DOWNLOAD_VARIABLE: Final = "REGCORE_ALLOW_DOWNLOADS"
+_YES: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
+_NO: Final = frozenset({"", "0", "false", "f", "no", "n", "off"})
 DEBIAN_DIR: Final = Path("/usr/share/datasets")
 _MNIST_5K: Final = Path(__file__).with_name("mnist_5k.npz")
 _UNREADABLE: Final = (
@@ -81,7 +83,7 @@ def load(
         return _load_builtin(BUILTIN[source.name], image_dtype)
     if source.kind == "torchvision" and source.name in TORCHVISION:
         if allow_download is None:
-            allow_download = os.environ.get(DOWNLOAD_VARIABLE, "").lower() in {"1", "true", "yes", "on"}
+            allow_download = _may_download()
         folder = data_dir or Path(os.environ.get(DATA_DIR_VARIABLE) or DEBIAN_DIR)
         return _load_torchvision(TORCHVISION[source.name], folder, image_dtype, allow_download=allow_download)
     raise InvalidDataError(
@@ -89,6 +91,16 @@ def load(
         f"received {source.name!r} of kind {source.kind!r}",
         remedy="Choose one of the sets listed at /v1/builtin-datasets.",
     )
+
+
+def _may_download() -> bool:
+    """What the environment says, in the words that the servers' settings take."""
+    said = os.environ.get(DOWNLOAD_VARIABLE, "").strip().lower()
+    if said not in _YES | _NO:
+        raise InvalidDataError(
+            f"{DOWNLOAD_VARIABLE} must be true or false; received {said!r:.80}", remedy="Correct or unset it."
+        )
+    return said in _YES
 
 
 def _load_builtin(info: DatasetInfo, image_dtype: ImageDtype) -> RawData:

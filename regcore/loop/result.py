@@ -10,9 +10,13 @@ from torch import nn
 from regcore.data.prepare import PreparedData
 from regcore.own_state import own_state
 from regcore.plan import Plan
+from regcore.predict import Predictor
+
+_SPLITS = ("train", "validation", "test")
+_SCORES = ("accuracy", "r2", "mae")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """A trained model, and everything known about it.
 
@@ -55,6 +59,57 @@ class Result:
     rows: dict[str, NDArray[Any]]
     report: dict[str, Any]
 
+    def __repr__(self) -> str:
+        """Ten lines: what was trained, on what, how well, and what can be done with it."""
+        spec = self.plan.resolved_spec
+        data, regularizers = spec.data, [planned.kind for planned in self.plan.regularizers]
+        title = f"Result: {self.plan.task} with {spec.model.kind}, {self.plan.num_parameters:,} parameters"
+        splits = ((name, getattr(self.data, name)) for name in _SPLITS)
+        score = next(name for name in _SCORES if f"train/{name}" in self.metrics)
+        lines = {
+            "data": f"{getattr(data, 'name', data.kind)}: "
+            + ", ".join(f"{len(split):,} {name}" for name, split in splits if split is not None),
+            "regularizers": ", ".join(regularizers) or "none",
+            "epochs": f"{self.history[-1]['epoch']:,}; the weights are those of epoch {self.selected_epoch:,}",
+            "loss": self._by_split("loss"),
+            score: self._by_split(score),
+            "gap": f"{_short(self.generalization_gap)}  (test loss - train loss)",
+            "sparsity": f"{_short(self.sparsity)}  (share of exact zeros)",
+            "weights": f"SHA-256 {self.weights_sha256}",
+            "next": ".predict(rows)  .metrics  .report  .history  .model  .save(directory)",
+        }
+        return "\n".join([title, *(f"  {name:<13} {said}" for name, said in lines.items())])
+
+    def _by_split(self, name: str) -> str:
+        known = ((split, f"{split}/{name}") for split in _SPLITS)
+        return "   ".join(f"{split} {_short(self.metrics[key])}" for split, key in known if key in self.metrics)
+
+    def predictor(self) -> Predictor:
+        """The model for raw rows, as `load_predictor` reads it from the files of `save`."""
+        return Predictor(
+            self.model,
+            self.data.preprocessing,
+            task=self.plan.task,
+            classes=self.data.classes,
+            target_scaling=self.data.target_scaling,
+            autocast=self.plan.resolved_spec.training.precision == "bfloat16",
+        )
+
+    def predict(self, raw_rows: Any) -> NDArray[Any]:
+        """Class labels for classification, values in the target's own unit for regression: `Predictor.predict`.
+
+        Args:
+            raw_rows: As they were before standardization, not `data.test.x`. A table as rows of numbers, or a list of
+                dicts (or a data frame) by column name; images with raw pixels.
+
+        Returns:
+            (N,); `data.classes[label]` names a label.
+
+        Raises:
+            InvalidDataError: Rows of another shape, missing or unknown columns, values that are not finite.
+        """
+        return self.predictor().predict(raw_rows)
+
     def summary(self) -> dict[str, Any]:
         """The job's `result`."""
         return {
@@ -77,3 +132,7 @@ class Result:
         from regcore.artifacts import write_artifacts
 
         write_artifacts(self, Path(directory))
+
+
+def _short(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4g}"

@@ -6,11 +6,12 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from regcore.doubts import Doubt, RunShape
+from regcore.errors import shortened
 from regcore.frozen import Frozen, Fusible
 from regcore.layers import AnyLayer
 from regcore.schedule import ConstantSchedule, Moment, Schedule
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
 Stronger = Mapping[str, Literal["larger", "smaller"] | None]
 
 
+Pattern = Annotated[str, StringConstraints(max_length=200)]
+
+
 class Select(Frozen):
     """Which parameters, by name; `*` stands for anything."""
 
-    include: list[str] = Field(default=["*.weight"], min_length=1, max_length=100)
+    include: list[Pattern] = Field(default=["*.weight"], min_length=1, max_length=100)
     """Parameters that match one of these,"""
-    exclude: list[str] = Field(default=[], max_length=100)
+    exclude: list[Pattern] = Field(default=[], max_length=100)
     """but none of these."""
 
     def names(self, parameters: Sequence[str]) -> list[str]:
@@ -127,8 +131,9 @@ class WeightRegularizer(Regularizer):
         names = self.select.names(parameters)
         if not names:
             raise ValueError(
-                f"select must match at least one parameter of {', '.join(parameters)}; received "
-                f"include={self.select.include}, exclude={self.select.exclude}, which match none. "
+                f"select must match at least one parameter of {shortened(', '.join(parameters), 300)}; received "
+                f"include={shortened(str(self.select.include), 200)}, "
+                f"exclude={shortened(str(self.select.exclude), 200)}, which match none. "
                 "Name one of those, or leave select out for every weight"
             )
         return names

@@ -4,10 +4,11 @@ Lives here: the fields of a job, their bounds, their errors and their catalogue.
 spec together with a data set (`regcore.plan`), and anything that computes.
 """
 
+from regcore.errors import json_pointer
 from regcore.spec.catalogue import FAMILIES, CatalogueEntry, catalogue
 from regcore.spec.job import JobSpec
 from regcore.spec.patch import apply_patch
-from regcore.spec.validation import explain_errors, json_pointer, parse_as, parse_spec
+from regcore.spec.validation import parse_as, parse_spec
 
 __all__ = [
     "FAMILIES",
@@ -15,7 +16,6 @@ __all__ = [
     "JobSpec",
     "apply_patch",
     "catalogue",
-    "explain_errors",
     "json_pointer",
     "parse_as",
     "parse_spec",

@@ -5,6 +5,7 @@ import re
 import reprlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any, Final
 
 from regcore.data.catalogue import BUILTIN, TORCHVISION
@@ -12,6 +13,11 @@ from regcore.layers import LAYERS
 from regcore.optim import OPTIMIZERS
 from regcore.regularizers import REGULARIZERS
 from regcore.spec.model import MODELS
+
+_MAX_WORDS: Final = 100
+"""Of what was received or could be there: nobody who writes more of them has misspelt one."""
+_MAX_CHARACTERS: Final = 80
+"""Of a word: no field's name is half as long."""
 
 _FIELDS: Final[Mapping[str, Sequence[str]]] = {
     "learning_rate": ["lr", "eta", "eta0", "step_size", "learningrate", "learning_rate_init"],
@@ -172,8 +178,8 @@ def same_word(received: Any, expected: Iterable[str]) -> str | None:
 
 
 def meant(received: Any, expected: Iterable[str]) -> str | None:
-    """The expected word that the received one is, or misspells."""
-    words = list(expected)
+    """Which of the expected words the received one is, or is misspelt; of very many only the first are looked at."""
+    words = list(islice(expected, _MAX_WORDS))
     close = get_close_matches(letters(received), map(letters, words), n=1, cutoff=0.6)
     return same_word(received, words) or (same_word(close[0], words) if close else None)
 
@@ -223,7 +229,8 @@ def say_how(received: Any, field: str, *, in_list: bool) -> str:
     if in_list and isinstance(received, int | float) and not isinstance(received, bool):
         return f" Write {json.dumps([received])}."
     examples = _EXAMPLES.get(field, [])
-    words = received if isinstance(received, Mapping) else [received] if isinstance(received, str) else []
+    given = received if isinstance(received, Mapping) else [received] if isinstance(received, str) else []
+    words = list(islice(given, _MAX_WORDS))
     if in_list and isinstance(received, Mapping) and received.keys() & {"kind", "pointer"}:
         return " Put it into a list."
     fitting = [found for word in words if (found := _example(word, examples, meant)) is not None]
@@ -240,7 +247,8 @@ def say_kind(received: Any, field: str) -> str:
         field: The name of the field that it is in.
     """
     given = received if isinstance(received, Mapping) else {"kind": received}
-    words = [*((value, name) for name, value in given.items()), *((name, "kind") for name in given)]
+    pairs = list(islice(given.items(), _MAX_WORDS))
+    words = [*((value, name) for name, value in pairs), *((name, "kind") for name, _ in pairs)]
     for word, name in words:
         found = _example(word, _EXAMPLES.get(field, []), same_word) if isinstance(word, str) else None
         if found is not None:
@@ -259,10 +267,12 @@ def _example(
 
 def letters(word: Any) -> str:
     """A word independent of its spelling: `ReLU`, `early-stopping`, `BatchSize`."""
-    text = word if isinstance(word, str) else reprlib.repr(word)
+    text = word[:_MAX_CHARACTERS] if isinstance(word, str) else reprlib.repr(word)
     return "".join(letter for letter in text.lower() if letter.isalnum())
 
 
 def is_number(received: Any) -> bool:
     """Whether it is a number in quotes."""
-    return isinstance(received, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", received.strip()) is not None
+    if not isinstance(received, str) or len(received) > _MAX_CHARACTERS:
+        return False
+    return re.fullmatch(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", received.strip()) is not None

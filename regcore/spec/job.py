@@ -6,7 +6,6 @@ from unicodedata import category
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
 from pydantic_core import PydanticKnownError
 
-from regcore.errors import SpecError
 from regcore.frozen import Frozen
 from regcore.json_values import plain
 from regcore.optim import SGD, AnyOptimizer
@@ -115,7 +114,8 @@ class JobSpec(Frozen):
     training: Training = Training()
     resources: Resources = Resources()
     priority: Literal["low", "normal", "high"] = "normal"
-    """Which of the waiting jobs starts first."""
+    """Which of the waiting jobs starts first. A step up counts as a day of waiting, or as what the server is set to:
+    so a `low` job is overtaken for a while, and not for ever."""
     fusion: Literal["auto", "off"] = "auto"
     """Whether the job may share a training pass with others; `off` keeps it alone."""
     init_from: InitFrom | None = None
@@ -127,9 +127,9 @@ class JobSpec(Frozen):
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            from regcore.spec.validation import explain_errors  # which knows this class
+            from regcore.spec.validation import refusal  # which knows this class
 
-            raise SpecError(explain_errors(error.errors(include_url=False), plain(fields))) from None
+            raise refusal(error, plain(fields)) from None
 
     # Marked as pydantic marks its own: parsing, alone or inside another model, does not call this.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from jsonpointer import JsonPointer
 
-from regcore.errors import FieldError, SpecError
+from regcore.errors import FieldError, SpecError, json_pointer
 from regcore.json_values import plain
 from regcore.spec.hints import meant
 from regcore.spec.job import JobSpec
-from regcore.spec.validation import json_pointer, parse_spec
+from regcore.spec.validation import parse_spec
 
 _ROUNDS: Final = 4
 """Rounds of removal: a field, then the object that needs it, then what needs that."""

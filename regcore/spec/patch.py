@@ -12,15 +12,15 @@ import jsonpatch
 from jsonpointer import JsonPointer, JsonPointerException
 from pydantic import AfterValidator, ConfigDict, Field
 
-from regcore.errors import FieldError, SpecError
+from regcore.errors import FieldError, SpecError, json_pointer
 from regcore.frozen import Frozen
 from regcore.json_values import checked
 from regcore.spec.hints import suggest
-from regcore.spec.validation import json_pointer, parse_as, shown
+from regcore.spec.validation import parse_as, shown
 
 MAX_OPERATIONS = 1_000
 MAX_BYTES = 1_000_000
-"""The largest patched document: forty copies of the whole into itself would fill any memory."""
+"""Of all that a patch copies, as JSON: forty copies of the whole into itself would fill any machine's memory."""
 
 _NAMES_SHOWN = 12
 
@@ -117,14 +117,22 @@ def apply_patch(document: Any, patch: Any, *, at: str = "/patch") -> Any:
     try:
         parse_as(_Patched, {"patch": patch})
     except SpecError as error:
-        raise SpecError([_moved(entry, at) for entry in error.errors]) from None
+        raise error.moved(lambda one: _moved(one, at)) from None
     patched = deepcopy(document)
+    copied_bytes = 0
     for position, operation in enumerate(deepcopy(patch)):
+        _refuse_dead_ends(patched, operation, position, at)
+        if operation["op"] == "copy":
+            copied_bytes += len(json.dumps(JsonPointer(operation["from"]).resolve(patched)))
+            if copied_bytes > MAX_BYTES:
+                message = f"patch.{position} makes what the patch copies larger than {MAX_BYTES:,} bytes. Copy less."
+                raise SpecError([FieldError(f"{at}/{position}", "too_large", message)])
         patched = _apply(patched, operation, position, at)
     return patched
 
 
-def _apply(document: Any, operation: Mapping[str, Any], position: int, at: str) -> Any:
+def _refuse_dead_ends(document: Any, operation: Mapping[str, Any], position: int, at: str) -> None:
+    """Refuse an operation that points at nothing."""
     for field in ("from", "path"):
         if field in operation and (field == "path" or operation["op"] in ("move", "copy")):
             must_exist = field == "from" or operation["op"] in ("remove", "replace", "test")
@@ -132,11 +140,11 @@ def _apply(document: Any, operation: Mapping[str, Any], position: int, at: str) 
             if problem:
                 message = f"patch.{position}.{field} {operation[field]!r:.200} leads nowhere: {problem}"
                 raise SpecError([FieldError(f"{at}/{position}/{field}", "path_not_found", message)])
+
+
+def _apply(document: Any, operation: Mapping[str, Any], position: int, at: str) -> Any:
     try:
-        patched = jsonpatch.JsonPatch([operation]).apply(document, in_place=True)
-        if operation["op"] == "copy" and len(json.dumps(patched)) > MAX_BYTES:
-            message = f"patch.{position} makes the spec larger than {MAX_BYTES:,} bytes. Copy less."
-            raise SpecError([FieldError(f"{at}/{position}", "too_large", message)])
+        return jsonpatch.JsonPatch([operation]).apply(document, in_place=True)
     except jsonpatch.JsonPatchTestFailed:
         there = JsonPointer(operation["path"]).resolve(document)
         message = (
@@ -147,7 +155,6 @@ def _apply(document: Any, operation: Mapping[str, Any], position: int, at: str) 
     except (jsonpatch.JsonPatchException, JsonPointerException, RecursionError) as error:
         message = f"patch.{position} cannot be applied: {str(error) or 'no reason given'}. Correct it."
         raise SpecError([FieldError(f"{at}/{position}", "cannot_apply", message)]) from None
-    return patched
 
 
 def look_up(document: Any, pointer: str, *, must_exist: bool) -> str | None:

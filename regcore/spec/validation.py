@@ -1,18 +1,20 @@
 """From pydantic's errors to ours: a JSON Pointer, what was expected, what came, what to do."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, reduce
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from regcore.errors import FieldError, SpecError
+from regcore.errors import MAX_ERRORS, FieldError, SpecError, in_words, json_pointer, shortened
 from regcore.json_values import plain
 from regcore.spec.hints import is_number, letters, say_how, say_kind, say_where, suggest
 from regcore.spec.job import JobSpec
 
 Body = TypeVar("Body", bound=BaseModel)
+_Place = tuple[list[str | int], Any, bool, bool]
+"""The path to it, the value there, whether a union's branch was named last, and whether one comes next."""
 
 _CODES = {
     "missing": "missing_field",
@@ -60,43 +62,73 @@ def parse_as(model: type[Body], body: Any) -> Body:
     try:
         return model.model_validate(body)
     except ValidationError as error:
-        raise SpecError(explain_errors(error.errors(include_url=False), plain(body), model)) from None
+        raise refusal(error, plain(body), model) from None
 
 
-def explain_errors(
-    errors: Sequence[Mapping[str, Any]], body: Any, model: type[BaseModel] = JobSpec
-) -> list[FieldError]:
-    """Pydantic's errors about `body`, as FieldErrors. Each place is named once, however many union branches failed."""
-    explained: dict[str, FieldError] = {}
-    for error in errors:
-        path = _walk(error, body, model)
-        found = _explain(error, path, body, model)
-        known = explained.get(found.pointer)
-        if known is not None and known.message != found.message:
-            found = FieldError(known.pointer, known.code, f"{known.message} Or: {found.message}")
-        explained[found.pointer] = found
+def refusal(error: ValidationError, body: Any, model: type[BaseModel] = JobSpec) -> SpecError:
+    """Pydantic's errors about `body`, as ours. One place is named once, however many union branches failed.
+
+    All errors are placed, which is quick, and only as many explained as are listed: a body may hold 100,000 mistakes.
+    """
+    places = _Places(body, model)
+    found: dict[str, list[tuple[Mapping[str, Any], list[str | int]]]] = {}
+    for one in error.errors(include_url=False):
+        path = places.walk(one)
+        found.setdefault(json_pointer([*path, *_tag(one)]), []).append((one, path))
     # If one branch of a union got further into the value than the others, it was meant.
-    return [e for e in explained.values() if not any(other.startswith(f"{e.pointer}/") for other in explained)]
+    outer = {pointer[:end] for pointer in found for end in range(len(pointer)) if pointer[end] == "/"}
+    inner = [pointer for pointer in found if pointer not in outer]
+    explained = [_explain_place(found[pointer], body, model) for pointer in inner[:MAX_ERRORS]]
+    return SpecError(explained, len(inner) - len(explained))
 
 
-def json_pointer(path: Iterable[str | int]) -> str:
-    """RFC 6901: `/regularizers/0/strength`."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+def _explain_place(
+    found: Sequence[tuple[Mapping[str, Any], list[str | int]]], body: Any, model: type[BaseModel]
+) -> FieldError:
+    """All that is said of one place."""
+    explained = [_explain(error, path, body, model) for error, path in found]
+    messages = dict.fromkeys(one.message for one in explained)
+    return FieldError(explained[0].pointer, explained[0].code, " Or: ".join(messages))
 
 
-def _walk(error: Mapping[str, Any], body: Any, model: type[BaseModel]) -> list[str | int]:
-    """The path in the body, without the names of union branches that pydantic inserts."""
-    path: list[str | int] = []
-    node = body
-    is_branch = False
-    for part in error["loc"]:
-        is_branch = not is_branch and "discriminator" in _field_at(path, body, model)
-        is_key = (isinstance(node, Mapping) and part in node) or (isinstance(node, Sequence) and isinstance(part, int))
-        if is_key and not is_branch and not isinstance(node, str):
-            node = _item(node, part)
-            path.append(part)
-    name = {"missing": error["loc"][-1:], "invalid_key": (error.get("input"),)}.get(error["type"], ())
-    return path if path[-1:] == [*name] else [*path, *map(_as_part, name)]
+class _Places:
+    """Where pydantic's errors lie in a body. What several have in common is looked up once."""
+
+    def __init__(self, body: Any, model: type[BaseModel]) -> None:
+        self._body = body
+        self._model = model
+        self._known: dict[tuple[str | int, ...], _Place] = {(): self._at([], body, is_branch=False)}
+
+    def walk(self, error: Mapping[str, Any]) -> list[str | int]:
+        """The path in the body, without the names of union branches that pydantic inserts."""
+        path = self._look_up(tuple(error["loc"]))[0]
+        name = {"missing": error["loc"][-1:], "invalid_key": (error.get("input"),)}.get(error["type"], ())
+        return path if path[-1:] == [*name] else [*path, *map(_as_part, name)]
+
+    def _look_up(self, loc: tuple[str | int, ...]) -> _Place:
+        known = self._known.get(loc)
+        if known is None:
+            path, node, was_branch, has_branches = self._look_up(loc[:-1])
+            part = loc[-1]
+            is_branch = not was_branch and has_branches
+            is_key = (isinstance(node, Mapping) and part in node) or (
+                isinstance(node, Sequence) and isinstance(part, int)
+            )
+            if is_key and not is_branch and not isinstance(node, str):
+                path, node = [*path, part], _item(node, part)
+            known = self._known[loc] = self._at(path, node, is_branch=is_branch)
+        return known
+
+    def _at(self, path: list[str | int], node: Any, *, is_branch: bool) -> _Place:
+        # What holds nothing has nothing behind it that could be a branch.
+        holds = isinstance(node, Mapping | list)
+        return path, node, is_branch, holds and "discriminator" in _field_at(path, self._body, self._model)
+
+
+def _tag(error: Mapping[str, Any]) -> list[str]:
+    """The field that says an object's kind, where that is wrong."""
+    is_of_kind = error["type"] in ("union_tag_invalid", "union_tag_not_found")
+    return [error["ctx"]["discriminator"].strip("'")] if is_of_kind else []
 
 
 def _as_part(name: Any) -> str | int:
@@ -112,7 +144,7 @@ def _item(node: Any, part: str | int) -> Any:
 
 def _explain(error: Mapping[str, Any], path: list[str | int], body: Any, model: type[BaseModel]) -> FieldError:
     kind, context, pointer = error["type"], error.get("ctx", {}), json_pointer(path)
-    where = _in_words(path)
+    where = in_words(path)
     field = next((part for part in reversed(path) if isinstance(part, str)), "")
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         tag = context["discriminator"].strip("'")
@@ -133,7 +165,7 @@ def _explain(error: Mapping[str, Any], path: list[str | int], body: Any, model: 
         return FieldError(pointer, _CODES[kind], message + say_where(str(path[-1]), known, _homes(model), own_kind))
     if kind == "invalid_key" or _is_name(error, path):
         rule = _as_phrase(error["msg"]) if kind == "string_pattern_mismatch" else "must be text"
-        message = f"each name in {_in_words(path[:-1])} {rule}; received {shown(error.get('input'))}. Correct the name."
+        message = f"each name in {in_words(path[:-1])} {rule}; received {shown(error.get('input'))}. Correct the name."
         return FieldError(pointer, kind, message)
     if kind == "missing":
         return FieldError(pointer, _CODES[kind], f"{where} is required and is missing. Add it.")
@@ -150,11 +182,6 @@ def _explain(error: Mapping[str, Any], path: list[str | int], body: Any, model: 
     if kind in _OF_NUMBERS and is_number(error.get("input")):
         message += " Write it without quotes."
     return FieldError(pointer, _CODES.get(kind, kind), message)
-
-
-def _in_words(path: Sequence[str | int]) -> str:
-    """`regularizers.0.strength`; an empty name in quotes."""
-    return ".".join(str(part) or '""' for part in path) or "the body"
 
 
 def _is_name(error: Mapping[str, Any], path: Sequence[str | int]) -> bool:
@@ -263,4 +290,4 @@ def shown(value: Any) -> str:
         text = json.dumps(value, default=str, ensure_ascii=False)
     except (RecursionError, TypeError, ValueError):
         return f"a {type(value).__name__}"
-    return text if len(text) <= 80 else text[:77] + "..."
+    return shortened(text, 80)

@@ -18,7 +18,7 @@ from regcore.sweep.mending import further_problems, objective_problems, seed_pro
 from regcore.sweep.spec import Halving, SweepSpec, parse_sweep
 
 _MAX_ERRORS: Final = 20
-"""The most errors to report: a wrong base causes the same error in thousands of members."""
+"""Of members: what is wrong in one is mostly wrong in thousands, so the others are not looked at then."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +72,15 @@ def plan_sweep(
         check: Returns further errors of each job.
 
     Raises:
-        SpecError: The sweep, its base or any member is wrong. Errors point into the body, to the source of the wrong
-            value; at most twenty are reported.
+        SpecError: The sweep, its base or any member is wrong. Errors point into the body, at what put the wrong value
+            there; members are looked at until twenty places are found.
     """
     try:
         return _plan(body, ceilings, max_members, max_bytes, check)
     except SpecError as error:
-        errors = [*error.errors, *further_problems(body, error.errors, max_members)]
-        raise SpecError(errors[:_MAX_ERRORS]) from None
+        if error.num_left_off:  # so much is wrong that the rest would say little
+            raise
+        raise error.with_more(further_problems(body, error.errors, max_members)) from None
 
 
 def _plan(body: Any, ceilings: Ceilings | None, max_members: int, max_bytes: int, check: Check) -> SweepPlan:
@@ -116,7 +117,8 @@ def _read(body: Any, ceilings: Ceilings | None, check: Check) -> tuple[SweepSpec
     try:
         sweep = parse_sweep(body)
     except SpecError as error:
-        known = SpecError([*error.errors, *_base_errors(base, ceilings)])
+        of_base = _base_error(base, ceilings)
+        known = SpecError([*error.errors, *of_base.errors], error.num_left_off + of_base.num_left_off)
         raise _with_unfit(known, [Candidate(None, base)], check) from None
     try:
         return sweep, _plan_base(sweep.base, ceilings)
@@ -124,15 +126,14 @@ def _read(body: Any, ceilings: Ceilings | None, check: Check) -> tuple[SweepSpec
         raise _with_unfit(error, [Candidate(None, base)], check) from None
 
 
-def _base_errors(base: Any, ceilings: Ceilings | None) -> list[FieldError]:
-    """Errors in the base of a sweep that is also wrong elsewhere."""
-    if not isinstance(base, dict):
-        return []  # which was reported already
+def _base_error(base: Any, ceilings: Ceilings | None) -> SpecError:
+    """What is wrong in the base of a sweep that is wrong elsewhere; without places where nothing is."""
     try:
-        _plan_base(base, ceilings)
+        if isinstance(base, dict):  # else that has been said
+            _plan_base(base, ceilings)
     except SpecError as error:
-        return error.errors
-    return []
+        return error
+    return SpecError([])
 
 
 def _unfit(candidates: Sequence[Candidate], plans: Sequence[Plan], check: Check) -> Iterator[FieldError]:
@@ -146,7 +147,7 @@ def _with_unfit(error: SpecError, candidates: Sequence[Candidate], check: Check)
     """Add further errors of the candidates to an error, at places without an error so far."""
     known = {one.pointer for one in error.errors}
     more = _each_place_once(one for one in _unfit(candidates, [], check) if one.pointer not in known)
-    return SpecError([*error.errors, *more[:_MAX_ERRORS]])
+    return error.with_more(more[:_MAX_ERRORS])
 
 
 def _each_place_once(errors: Iterable[FieldError]) -> list[FieldError]:
@@ -161,7 +162,7 @@ def _plan_base(base: Mapping[str, Any], ceilings: Ceilings | None) -> Plan:
     try:
         return make_plan(base, ceilings)
     except SpecError as error:
-        raise SpecError([FieldError(f"/base{one.pointer}", one.code, one.message) for one in error.errors]) from None
+        raise error.moved(lambda one: FieldError(f"/base{one.pointer}", one.code, one.message)) from None
 
 
 def _plan_each(

@@ -19,6 +19,7 @@ from safetensors.numpy import save
 
 from api.main import create_app
 from api.services import Services
+from jobs.artifacts import media_type
 from jobs.keys import Token
 from jobs.model import ArtifactRow, Capabilities, NewRecord
 from jobs.settings import Settings
@@ -104,7 +105,7 @@ def finished(running: tuple[str, int], services: Services, tmp_path: Path) -> st
         source = tmp_path / name
         source.write_bytes(content)
         sha256, size_bytes = services.artifacts.put(source)
-        artifacts.append(ArtifactRow(name, size_bytes, sha256, "application/octet-stream"))
+        artifacts.append(ArtifactRow(name, size_bytes, sha256, media_type(name)))
     finish(services.store, run_id, job_id, JobState.SUCCEEDED, result={"metrics": {}}, artifacts=artifacts)
     return job_id
 

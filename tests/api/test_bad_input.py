@@ -87,11 +87,12 @@ def test_a_number_that_is_not_finite_is_named_in_valid_json(
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        (b"", "line 1, column 1"),
+        (b"", "It is empty"),
         (b"{", "line 1, column 2"),
         (b'{"a": 1,}', "line 1"),
-        (b"\xff\xfe", "utf-8"),
-        (b'{"a": 1, "a": 2}', "comes twice"),
+        (b"\xff\xfe", "UTF-8"),
+        (b'{"name": "\xff"}', "Byte 11, 0xff, is not UTF-8"),
+        (b'{"a": 1, "a": 2}', "'a' comes twice"),
         (b"[" * 100_000, "nested too deeply"),
         (b"[" * 200 + b"]" * 200, "nested too deeply"),
         (b'{"a": ' + b"1" * 5000 + b"}", "digits"),
@@ -107,6 +108,14 @@ def test_broken_json_is_a_400_that_says_where(
     assert "send it again" in problem["errors"][0]["message"]
     assert problem["errors"][0]["pointer"] == ""
     assert num_jobs() == 0
+
+
+def test_a_byte_order_mark_is_skipped(client: TestClient, spec: dict[str, Any]) -> None:
+    content = json.dumps(spec).encode("utf-8-sig")
+
+    response = client.post("/v1/jobs", content=content, headers={"Content-Type": "application/json"})
+
+    assert response.status_code == 201
 
 
 @pytest.mark.parametrize("text", ["a\0b", "\ud800"])

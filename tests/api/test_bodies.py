@@ -3,49 +3,6 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from hypothesis import given
-from hypothesis import strategies as st
-
-from api.bodies import parse_json
-from api.errors import ProblemError
-
-TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
-    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
-    max_leaves=20,
-)
-
-
-@given(JSON, st.booleans())
-def test_all_json_that_can_be_kept_comes_back_as_it_was(value: Any, ensure_ascii: bool) -> None:
-    assert parse_json(json.dumps(value, ensure_ascii=ensure_ascii).encode()) == value
-
-
-def test_every_wrong_value_is_named_by_its_pointer() -> None:
-    with pytest.raises(ProblemError) as caught:
-        parse_json(rb'{"a": [0, NaN], "b/c": {"d~": -Infinity}, "e": "\u0000", "f": {"\ud800": 1}}')
-
-    assert caught.value.code == "invalid_body"
-    assert [(error.pointer, error.code) for error in caught.value.errors] == [
-        ("/a/1", "not_finite"),
-        ("/b~1c/d~0", "not_finite"),
-        ("/e", "invalid_text"),
-        ("/f", "invalid_text"),
-    ]
-
-
-@pytest.mark.parametrize(("depth", "is_refused"), [(64, False), (66, True)])
-def test_nesting_has_a_limit(depth: int, is_refused: bool) -> None:
-    content = b"[" * depth + b"]" * depth
-
-    try:
-        parse_json(content)
-        code = None
-    except ProblemError as error:
-        code = error.code
-
-    assert code == ("invalid_json" if is_refused else None)
 
 
 @pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "Application/JSON", "application/x+json"])

@@ -25,6 +25,7 @@ from jobs.errors import (
     StoreUnavailableError,
     SweepNotFoundError,
 )
+from jobs.outages import Outage
 from regcore.errors import FieldError, SpecError
 
 CONTRACT_STATUSES = {400, 401, 403, 404, 405, 406, 409, 410, 412, 413, 415, 416, 422, 429, 500, 503}
@@ -45,6 +46,8 @@ def test_every_problem_has_an_error_status_of_the_contract(code: str) -> None:
         (IdempotencyMismatchError(), 422, "idempotency_mismatch"),
         (IdempotencyBusyError(), 409, "idempotency_busy"),
         (StoreUnavailableError(), 503, "unavailable"),
+        (StoreUnavailableError(Outage.READ_ONLY), 503, "unavailable"),
+        (StoreUnavailableError(Outage.DISK_FULL), 503, "disk_full"),
     ],
 )
 def test_what_a_client_did_in_the_store_has_a_problem(error: JobsError, status: int, code: str) -> None:

@@ -1,26 +1,91 @@
+from typing import Any
+
 import pytest
+from fastapi.testclient import TestClient
 from starlette.requests import Request
 
-from api.etags import matches
+from api.errors import ProblemError
+from api.etags import is_known
+
+TAG = '"3"'
+AT = 1_700_000_000.9
+BEFORE, THEN = "Tue, 14 Nov 2023 22:13:19 GMT", "Tue, 14 Nov 2023 22:13:20 GMT"
+
+# Conditions in the order of precedence of RFC 9110, section 13.2.2.
+CASES: list[tuple[dict[str, str], bool | None]] = [
+    ({}, False),
+    ({"If-None-Match": TAG}, True),
+    ({"If-None-Match": 'W/"3"'}, True),
+    ({"If-None-Match": '"2", W/"3" ,"4"'}, True),
+    ({"If-None-Match": '"a,b","3"'}, True),
+    ({"If-None-Match": "*"}, True),
+    ({"If-None-Match": '"33"'}, False),
+    ({"If-None-Match": "3"}, False),
+    ({"If-None-Match": '"2","4"'}, False),
+    ({"If-None-Match": ""}, False),
+    ({"If-Match": TAG}, False),
+    ({"If-Match": '"2", "3"'}, False),
+    ({"If-Match": "*"}, False),
+    ({"If-Match": '"2"'}, None),
+    ({"If-Match": 'W/"3"'}, None),
+    ({"If-Match": ""}, None),
+    ({"If-Match": '"2"', "If-None-Match": TAG}, None),
+    ({"If-Match": TAG, "If-None-Match": TAG}, True),
+    ({"If-Match": TAG, "If-Unmodified-Since": BEFORE}, False),
+    ({"If-Unmodified-Since": BEFORE}, None),
+    ({"If-Unmodified-Since": THEN}, False),
+    ({"If-Unmodified-Since": "yesterday"}, False),
+    ({"If-Modified-Since": THEN}, True),
+    ({"If-Modified-Since": BEFORE}, False),
+    ({"If-Modified-Since": "2023-11-14"}, False),
+    ({"If-Modified-Since": THEN, "If-None-Match": '"2"'}, False),
+]
+
+
+@pytest.mark.parametrize(("headers", "expected"), CASES, ids=str)
+def test_conditions_hold_by_tags_first_and_by_times_where_there_are_none(
+    headers: dict[str, str], expected: bool | None
+) -> None:
+    given = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    request = Request({"type": "http", "headers": given})
+
+    if expected is None:
+        with pytest.raises(ProblemError, match="not how it is now"):
+            is_known(request, TAG, AT)
+    else:
+        assert is_known(request, TAG, AT) is expected
+
+
+def test_what_has_no_time_has_no_conditions_on_it() -> None:
+    headers = [(b"if-modified-since", THEN.encode()), (b"if-unmodified-since", BEFORE.encode())]
+
+    assert not is_known(Request({"type": "http", "headers": headers}), TAG)
 
 
 @pytest.mark.parametrize(
-    ("given", "is_known"),
-    [
-        (None, False),
-        ('"3"', True),
-        ('W/"3"', True),
-        ('"2", W/"3" ,"4"', True),
-        ("*", True),
-        ('"33"', False),
-        ("3", False),
-        ('"2","4"', False),
-        ("", False),
-    ],
+    ("method", "path"), [("POST", "/cancel"), ("POST", "/pause"), ("POST", "/rerun"), ("DELETE", "")]
 )
-def test_a_known_version_is_one_of_the_tags(given: str | None, is_known: bool) -> None:
-    headers = [] if given is None else [(b"if-none-match", given.encode())]
+def test_a_job_that_has_changed_since_it_was_seen_is_left_as_it_is(
+    method: str, path: str, client: TestClient, running: tuple[str, int], problem_of: Any
+) -> None:
+    url = f"/v1/jobs/{running[0]}"
+    before = client.get(url)
 
-    found = matches(Request({"type": "http", "headers": headers}), '"3"')
+    problem_of(client.request(method, url + path, headers={"If-Match": '"0"'}), 412, "precondition_failed")
 
-    assert found is is_known
+    assert client.get(url).headers["etag"] == before.headers["etag"]
+
+
+def test_a_job_that_is_as_it_was_seen_may_be_changed(client: TestClient, running: tuple[str, int]) -> None:
+    url = f"/v1/jobs/{running[0]}"
+    etag = client.get(url).headers["etag"]
+
+    assert client.post(f"{url}/cancel", headers={"If-Match": f'"x", {etag}'}).status_code == 202
+
+
+def test_what_has_no_version_is_never_the_one_that_was_seen(
+    client: TestClient, spec: dict[str, Any], problem_of: Any, num_jobs: Any
+) -> None:
+    problem_of(client.post("/v1/jobs", json=spec, headers={"If-Match": '"1"'}), 412, "precondition_failed")
+
+    assert num_jobs() == 0

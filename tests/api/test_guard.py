@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from structlog.testing import capture_logs
 
 
 def test_a_request_id_is_echoed(client: TestClient) -> None:
@@ -42,3 +43,34 @@ def test_every_answer_has_the_security_headers(client: TestClient) -> None:
         assert headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in headers["content-security-policy"]
         assert headers["cache-control"] == "no-store"
+
+
+def test_only_what_an_operator_wants_to_read_is_logged_as_information(client: TestClient, spec: dict[str, Any]) -> None:
+    job_id = client.post("/v1/jobs", json=spec).json()["id"]
+
+    with capture_logs() as logged:
+        client.post("/v1/jobs", json=spec)
+        client.get(f"/v1/jobs/{job_id}")
+        client.get(f"/v1/jobs/{job_id}/events", params={"after": 1})
+        client.get("/v1/jobs/job_nothing")
+        client.get("/healthz")
+        client.delete(f"/v1/jobs/{job_id}")
+
+    told = [(line["log_level"], line["method"], line["status"]) for line in logged if line["event"] == "request"]
+    assert told == [
+        ("info", "POST", 201),
+        ("debug", "GET", 200),
+        ("debug", "GET", 200),
+        ("info", "GET", 404),
+        ("debug", "GET", 200),
+        ("info", "DELETE", 409),
+    ]
+
+
+def test_a_slow_answer_is_told(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.guard._SLOW_S", 0.0)
+
+    with capture_logs() as logged:
+        client.get("/v1/jobs")
+
+    assert [line["log_level"] for line in logged if line["event"] == "request"] == ["info"]

@@ -10,11 +10,11 @@ from jobs.errors import IdempotencyBusyError, StaleRunError, StoreUnavailableErr
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PUT", "/v1/jobs", "GET, POST"),
-        ("POST", "/v1/jobs/x", "DELETE, GET"),
-        ("GET", "/v1/jobs/x/cancel", "POST"),
-        ("OPTIONS", "/v1/regularizers", "GET"),
-        ("POST", "/healthz", "GET"),
+        ("PUT", "/v1/jobs", "GET, HEAD, OPTIONS, POST"),
+        ("POST", "/v1/jobs/x", "DELETE, GET, HEAD, OPTIONS"),
+        ("GET", "/v1/jobs/x/cancel", "OPTIONS, POST"),
+        ("BREW", "/v1/regularizers", "GET, HEAD, OPTIONS"),
+        ("POST", "/healthz", "GET, HEAD, OPTIONS"),
     ],
 )
 def test_a_method_that_is_not_allowed_names_those_that_are(

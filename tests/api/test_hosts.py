@@ -12,7 +12,11 @@ def rules(settings: Settings) -> HostRules:
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost:8000", "[::1]:8000", "api:8000", "a.example.com", "train.example.org", "LOCALHOST"]
+    "host",
+    [
+        *["127.0.0.1", "localhost:8000", "[::1]:8000", "api:8000", "a.example.com", "train.example.org", "LOCALHOST"],
+        *["train.example.org:8443", "train.example.org.", "Train.Example.ORG"],
+    ],
 )
 def test_own_names_are_answered(host: str, rules: HostRules) -> None:
     assert rules.check(Headers({"host": host})) is None
@@ -26,6 +30,8 @@ def test_other_names_are_refused(host: str, rules: HostRules) -> None:
 
     assert problem is not None
     assert problem.code == "foreign_host"
+    assert "REGCORE_PUBLIC_URL" in problem.detail
+    assert "REGCORE_ALLOWED_HOSTS" in problem.detail
 
 
 @pytest.mark.parametrize(
@@ -43,6 +49,7 @@ def test_other_sites_are_refused(headers: dict[str, str], rules: HostRules) -> N
 
     assert problem is not None
     assert problem.code == "foreign_origin"
+    assert "REGCORE_PUBLIC_URL" in problem.detail
 
 
 @pytest.mark.parametrize(
@@ -55,3 +62,12 @@ def test_other_sites_are_refused(headers: dict[str, str], rules: HostRules) -> N
 )
 def test_own_pages_may_call(headers: dict[str, str], rules: HostRules) -> None:
     assert rules.check(Headers({"host": "localhost:8000", **headers})) is None
+
+
+@pytest.mark.parametrize("port", ["", ":443"])
+def test_the_public_urls_own_page_may_call_though_a_proxy_changes_the_host(port: str, settings: Settings) -> None:
+    rules = HostRules(settings.model_copy(update={"public_url": f"https://Train.example.org{port}/regcore"}))
+
+    headers = Headers({"host": "127.0.0.1:8000", "origin": "https://train.example.org"})
+
+    assert rules.check(headers) is None

@@ -47,10 +47,12 @@ def test_the_submitted_example_is_a_spec_that_is_accepted(app: FastAPI, client: 
 
 
 def test_every_error_is_a_problem(app: FastAPI) -> None:
-    for name, operation in operations(app.openapi()):
+    document = app.openapi()
+    for name, operation in operations(document):
         for status, response in operation["responses"].items():
             if status.startswith(("4", "5")):
-                assert set(response["content"]) == {"application/problem+json"}, (name, status)
+                shared = document["components"]["responses"][response["$ref"].rpartition("/")[2]]
+                assert set(shared["content"]) == {"application/problem+json"}, (name, status)
 
 
 def test_every_operation_but_the_probes_asks_for_the_key(app: FastAPI) -> None:
@@ -65,8 +67,36 @@ def test_every_reference_leads_somewhere(app: FastAPI) -> None:
     document = app.openapi()
     text = json.dumps(document)
 
-    for name in {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}:
-        assert name in document["components"]["schemas"], name
+    for kind, name in {tuple(part.split('"')[0].split("/")) for part in text.split("#/components/")[1:]}:
+        assert name in document["components"][kind], name
+
+
+def test_what_is_shared_is_used_and_written_once(app: FastAPI) -> None:
+    document = app.openapi()
+    text = json.dumps(document)
+
+    for kind in ("responses", "links"):
+        shared = document["components"][kind]
+        assert all(f"#/components/{kind}/{name}" in text for name in shared)
+        assert len({json.dumps(one) for one in shared.values()}) == len(shared)
+
+
+def test_every_operation_on_a_job_or_sweep_is_reached_by_a_link(app: FastAPI) -> None:
+    document = app.openapi()
+    linked = {link["operationId"] for link in document["components"]["links"].values()}
+
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            if "_id}" in path and "{name}" not in path:
+                assert operation["operationId"] in linked, path
+
+
+def test_the_file_says_what_the_document_says_in_lines_of_a_readable_length(app: FastAPI) -> None:
+    text = render()
+
+    assert json.loads(text) == app.openapi()
+    lines = text.splitlines()
+    assert sum(len(line) > 200 for line in lines) < len(lines) / 20
 
 
 @pytest.mark.parametrize("name", ["HTTPValidationError", "ValidationError"])

@@ -65,6 +65,38 @@ def test_a_wrong_word_is_a_problem_of_its_parameter(wrong: dict[str, Any], param
     assert [error["loc"] for error in caught.value.errors()] == [(parameter,)]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "jobs?state=",
+        "jobs?state=,",
+        "jobs?state=queued&state=",
+        "jobs?label=",
+        "jobs?name=",
+        "jobs?sweep_id=",
+        "jobs?created_after=",
+        "jobs?created_before=",
+        "jobs?after=",
+        "jobs?sort=",
+        "sweeps?label=",
+        "sweeps?name=",
+        "sweeps?created_after=",
+        "sweeps?after=",
+        "jobs/x/metrics?names=",
+        "jobs/x/metrics?names=,",
+        "jobs/x/metrics?max_points=",
+        "sweeps/x/comparison?metric=",
+        "sweeps/x/ablation?metric=",
+    ],
+)
+def test_an_empty_filter_is_no_filter_of_all(query: str, client: TestClient, problem_of: Any) -> None:
+    name = query.partition("?")[2].partition("=")[0]
+
+    problem = problem_of(client.get(f"/v1/{query}"), 422, "invalid_parameter")
+
+    assert [error["parameter"] for error in problem["errors"]] == [name]
+
+
 def test_every_wrong_parameter_is_named_at_once(client: TestClient, problem_of: Any) -> None:
     of_jobs = "/v1/jobs?limit=0&state=queued,foo&label=team&created_before=now&after=abc&no_such=1"
     of_sweeps = "/v1/sweeps?limit=0&label=team&after=abc&name=x"

@@ -1,11 +1,15 @@
 import threading
 import time
+from pathlib import Path
 
+import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.exc import OperationalError
 
 from jobs.database import Database
 from jobs.errors import StoreUnavailableError
+from jobs.outages import Outage
 from jobs.settings import Settings
 
 
@@ -103,4 +107,72 @@ def test_a_connection_that_was_cut_is_unavailable_and_the_next_one_works(postgre
 
     with database.read() as connection:
         assert connection.execute(text("SELECT 1")).scalar_one() == 1
+    database.close()
+
+
+def test_a_database_that_takes_writes_is_tried_once_in_a_while_and_not_at_each_question(database: Database) -> None:
+    writes = []
+    event.listen(database.engine, "before_cursor_execute", lambda *args: writes.append(args[2]))
+
+    for _ in range(5):
+        database.check_writable()
+
+    assert len([one for one in writes if one.startswith("UPDATE")]) == 1
+
+
+def test_a_database_that_takes_no_writes_is_not_writable(database: Database) -> None:
+    statement = "PRAGMA query_only = 1" if database.is_sqlite else "SET TRANSACTION READ ONLY"
+    event.listen(database.engine, "begin", lambda connection: connection.exec_driver_sql(statement))
+
+    with pytest.raises(StoreUnavailableError) as caught:
+        database.check_writable()
+
+    assert caught.value.outage is Outage.READ_ONLY
+
+
+def test_a_write_that_failed_is_remembered_for_a_while_though_smaller_ones_succeed(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.check_writable()
+
+    def fail() -> None:
+        with database.write():
+            raise OperationalError("INSERT", {}, psycopg.errors.DiskFull())
+
+    with pytest.raises(StoreUnavailableError):
+        fail()
+    with pytest.raises(StoreUnavailableError) as caught:
+        database.check_writable()
+    monkeypatch.setattr("jobs.database.PROOF_LASTS_S", 0.0)
+    database.check_writable()
+
+    assert caught.value.outage is Outage.DISK_FULL
+
+
+def test_a_probe_that_hangs_holds_up_no_other(database: Database) -> None:
+    hangs, go_on = threading.Event(), threading.Event()
+
+    def hang(*_: object) -> None:
+        hangs.set()
+        go_on.wait(10)
+
+    event.listen(database.engine, "before_cursor_execute", hang, once=True)
+    first = threading.Thread(target=database.check_writable)
+    first.start()
+    hangs.wait(10)
+
+    database.check_writable()
+    go_on.set()
+    first.join()
+
+    assert not first.is_alive()
+
+
+def test_a_database_whose_folder_is_gone_is_not_writable(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/gone/regcore.db")
+
+    with pytest.raises(StoreUnavailableError) as caught:
+        database.check_writable()
+
+    assert caught.value.outage is Outage.UNREADABLE
     database.close()

@@ -45,11 +45,11 @@ def test_constraints_and_collations_agree_too(database: Database) -> None:
             assert "AUTOINCREMENT" in made
             query = text("SELECT sql FROM sqlite_master WHERE name = :name")
             made = connection.execute(query, {"name": CLAIM_ORDER}).scalar_one()
-            assert made.endswith("ON jobs (state, priority DESC, created_at, turn, id)")
+            assert made.endswith("ON jobs (state, as_if_created_at, turn, id)")
         else:
             query = text("SELECT indexdef FROM pg_indexes WHERE indexname = :name")
             made = connection.execute(query, {"name": CLAIM_ORDER}).scalar_one()
-            assert made.endswith("(state, priority DESC, created_at, turn, id)")
+            assert made.endswith("(state, as_if_created_at, turn, id)")
             (name,) = [one for one in inspector.get_columns("jobs") if one["name"] == "name"]
             column_type: Any = name["type"]
             assert column_type.collation == "C"
@@ -126,6 +126,27 @@ def test_jobs_of_before_targets_were_scaled_stay_without(database_settings: Sett
     assert found["job_0000"].spec == {}
     again = make_plan({**found["job_0000"].resolved_spec, "model": {"kind": "linear"}})
     assert again.resolved_spec.data.standardize_target is False
+
+
+def test_jobs_of_before_priorities_aged_are_claimed_by_priority_and_age(database_settings: Settings) -> None:
+    migrate(database_settings, "0007")
+    database = Database(database_settings.database_url)
+    day_s = 86_400
+    with database.write() as connection:
+        for job_id, priority, at_day in [("low", 0, 8), ("high", 2, 11), ("normal", 1, 9.5), ("new", 1, 9.6)]:
+            _insert(connection, job_id, {}, state="queued", turn=0, priority=priority, created_at=at_day * day_s)
+
+    migrate(database_settings)
+
+    with database.read() as connection:
+        found = connection.execute(text("SELECT id, as_if_created_at FROM jobs ORDER BY as_if_created_at, id")).all()
+    database.close()
+    assert [tuple(row) for row in found] == [
+        ("low", 9 * day_s),
+        ("normal", 9.5 * day_s),
+        ("new", 9.6 * day_s),
+        ("high", 10 * day_s),
+    ]
 
 
 def test_migrations_at_once_take_turns(database_settings: Settings) -> None:

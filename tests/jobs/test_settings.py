@@ -31,7 +31,9 @@ def test_variables_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
         "DATA_DIR": str(tmp_path),
         "SLOTS": "4",
         "LEASE_S": "2.5",
-        "ALLOWED_HOSTS": "a.example, b.example,",
+        "ALLOWED_HOSTS": "a.example, *.b.example,::1,",
+        "TRUSTED_PROXIES": "10.0.0.0/8, ::1,*",
+        "PUBLIC_URL": "",
     }
     for name, value in values.items():
         monkeypatch.setenv(PREFIX + name, value)
@@ -39,7 +41,9 @@ def test_variables_are_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     settings = Settings()
 
     assert (settings.data_dir, settings.slots, settings.lease_s) == (tmp_path, 4, 2.5)
-    assert settings.allowed_hosts == ("a.example", "b.example")
+    assert settings.allowed_hosts == ("a.example", "*.b.example", "::1")
+    assert settings.trusted_proxies == ("10.0.0.0/8", "::1", "*")
+    assert settings.public_url is None, "an empty variable is one that is not set"
 
 
 @pytest.mark.parametrize("name", sorted(SECRETS))
@@ -84,6 +88,20 @@ def test_postgresql_urls_get_their_driver(scheme: str) -> None:
         {"public_url": "train.example.org"},
         {"public_url": "https://train.example.org/?a=b"},
         {"public_url": "https://train.example.org/#jobs"},
+        {"public_url": "https://"},
+        {"public_url": "https:///regcore"},
+        {"public_url": "https://admin:sesame@train.example.org"},
+        {"public_url": "https://train.example.org:https"},
+        {"public_url": "https://[::1"},
+        {"public_url": "ftp://train.example.org"},
+        {"allowed_hosts": "train.example.org:8000"},
+        {"allowed_hosts": "https://train.example.org"},
+        {"allowed_hosts": "*example.org"},
+        {"trusted_proxies": "proxy.example.org"},
+        {"trusted_proxies": "10.0.0.1/8"},
+        {"trusted_proxies": "10.0.0.0/8, 300.1.1.1"},
+        {"priority_step_s": -1},
+        {"priority_step_s": float("inf")},
         {"slots": 0},
         {"slots": "many"},
         {"port": 70_000},

@@ -242,11 +242,14 @@ def make_app(fake: FakeServer) -> FastAPI:
         return JSONResponse(fake.jobs[job_id], 202)
 
     @app.get("/v1/jobs/{job_id}/metrics")
-    async def metrics(job_id: str, after: int = 0) -> dict[str, Any]:
+    async def metrics(job_id: str, after: int = 0, max_points: int | None = None) -> dict[str, Any]:
         rows = [
             {"seq": seq, "epoch": seq, "step": seq, "at": "t", "values": {"train/loss": 1 / seq}} for seq in (1, 2, 3)
         ]
-        page = [row for row in rows if row["seq"] > after][:2]  # type: ignore[operator]  # seq is an int
+        page = [row for row in rows if row["seq"] > after]  # type: ignore[operator]  # seq is an int
+        if max_points is not None:
+            return {"data": page[-1:], "next_after": 3, "has_more": False, "state": "running"}
+        page = page[:2]
         more = page[-1]["seq"] != 3
         return {"data": page, "next_after": page[-1]["seq"], "has_more": more, "state": "running"}
 
@@ -367,6 +370,18 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Iterator[FakeServe
     yield fake
     running.should_exit = True
     thread.join()
+
+
+@pytest.fixture(name="job_body")
+def _job_body() -> Callable[..., dict[str, Any]]:
+    """Makes a job as the server gives it, of an id, a state and fields."""
+    return job_body
+
+
+@pytest.fixture(name="sweep_body")
+def _sweep_body() -> Callable[..., dict[str, Any]]:
+    """Makes a sweep as the server gives it, of a spec and a state."""
+    return sweep_body
 
 
 @pytest.fixture

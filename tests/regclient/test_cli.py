@@ -1,5 +1,6 @@
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -133,3 +134,76 @@ def test_a_rerun_from_no_checkpoint_is_5(regcore: Regcore, job_id: str) -> None:
 
     assert done.returncode == 5
     assert "no checkpoint" in done.stderr
+
+
+FAULTS = """
+import sys
+from regclient.cli import run
+
+SECRET = "rc_0abc_" + "s" * 43
+RAISED = {
+    "bug": KeyError("data"),
+    "secret": RuntimeError(f"Illegal header value 'Bearer {SECRET}'"),
+    "recursion": RecursionError("maximum recursion depth exceeded"),
+    "memory": MemoryError(),
+    "encoding": UnicodeDecodeError("utf-8", b"x", 0, 1, "invalid start byte"),
+    "disk": OSError(28, "No space left on device", "model.safetensors"),
+    "interrupt": KeyboardInterrupt(),
+}
+
+def raising(error):
+    raise error
+
+for name in sys.argv[2:]:
+    print(run(lambda: raising(RAISED[name]), as_json=sys.argv[1] == "json"), flush=True)
+"""
+
+
+def codes_and_lines(form: str, *kinds: str) -> tuple[list[int], list[str]]:
+    """What a program is left with and says if its command raises each of these."""
+    command = [sys.executable, "-c", FAULTS, form, *kinds]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return [int(code) for code in done.stdout.split()], done.stderr.splitlines()
+
+
+def test_whatever_is_raised_is_one_line_with_a_code_that_says_nothing_of_the_job() -> None:
+    codes, lines = codes_and_lines("text", "bug", "secret", "recursion", "memory", "encoding")
+
+    assert codes == [70] * 5
+    assert len(lines) == 5
+    assert all("a fault of regcore itself" in line and "REGCORE_DEBUG=1" in line for line in lines)
+    assert "sss" not in "".join(lines)
+
+
+def test_a_file_that_cannot_be_written_is_74_and_an_interrupt_130() -> None:
+    codes, lines = codes_and_lines("text", "disk", "interrupt")
+
+    assert codes == [74, 130]
+    assert lines == ["Error: No space left on device: model.safetensors"]
+
+
+def test_a_program_is_told_of_a_fault_as_json() -> None:
+    codes, lines = codes_and_lines("json", "bug", "disk")
+
+    assert codes == [70, 74]
+    assert [json.loads(line)["error"]["title"] for line in lines] == ["KeyError", "OSError"]
+
+
+def test_a_traceback_is_shown_to_who_asks_for_one_and_no_secret_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGCORE_DEBUG", "1")
+
+    lines = codes_and_lines("text", "secret")[1]
+
+    assert lines[0].startswith("Traceback")
+    assert "sss" not in "".join(lines)
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_usage_error_is_2_and_one_line(regcore: Regcore, form: tuple[str, ...]) -> None:
+    done = regcore("jobs", "--limit", "x", *form)
+
+    assert done.returncode == 2
+    [line] = done.stderr.splitlines()
+    said = json.loads(line)["error"]["detail"] if form else line
+    assert "'--limit'" in said
+    assert "`regcore jobs --help`" in said

@@ -22,14 +22,17 @@ def test_submit_follow_trains_and_says_how_it_went(
 
     done = regcore("submit", str(tmp_path / "spec.json"), "--follow", *(["--json"] if as_json else []))
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
     if as_json:
+        assert done.stderr == ""
         job = json.loads(done.stdout)
         assert job["state"] == "succeeded"
         assert job["result"]["metrics"]["test/accuracy"] > 0.8
     else:
         assert "succeeded" in done.stdout
         assert "test/accuracy" in done.stdout
+        assert "train: loss" in done.stderr.splitlines()[-1]
+        assert "train: loss" in done.stderr.splitlines()[-1]
 
 
 def test_a_spec_comes_from_stdin_too_and_the_same_key_gives_the_same_job(

@@ -115,3 +115,19 @@ def test_doctor_is_1_where_something_must_be_mended(
 
 def test_a_port_that_cannot_be_is_a_usage_error(regcore: Regcore) -> None:
     assert regcore("up", "--port", "70000").returncode == 2
+
+
+@pytest.mark.parametrize("arguments", [("up", "--slots", "0"), ("worker", "--slots", "0"), ("migrate",), ("doctor",)])
+def test_a_wrong_setting_is_one_line_with_a_code_of_its_own(
+    arguments: tuple[str, ...], regcore: Regcore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "--slots" not in arguments:
+        monkeypatch.setenv("REGCORE_SLOTS", "0")
+
+    done = regcore(*arguments, "--data-dir", str(tmp_path / "regcore"))
+
+    said = "REGCORE_SLOTS or --slots: expected auto or a whole number from 1 to 256; received '0'."
+    assert said in " ".join((done.stdout + done.stderr).split())
+    assert done.returncode == (1 if arguments == ("doctor",) else 2)
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "regcore").exists()

@@ -63,3 +63,37 @@ def test_artifacts_that_cannot_be_checked_are_a_problem(server: Any) -> None:
 
 def test_artifacts_are_read_only_where_that_is_asked_for(server: Any) -> None:
     assert "artifacts" not in {finding.name for finding in examine()}
+
+
+def test_a_variable_that_nothing_reads_is_named_with_what_was_meant(
+    server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGCORE_LEASES_S", "3")
+    monkeypatch.setenv("REGCORE_PORT", "tcp://10.96.0.12:8000")
+
+    found = [(finding.status, finding.message) for finding in examine() if finding.name == "settings"]
+
+    assert found == [
+        ("warning", "REGCORE_LEASES_S is set, and no setting has this name. Did you mean REGCORE_LEASE_S?")
+    ]
+
+
+def test_a_setting_that_cannot_be_used_is_a_problem(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGCORE_LEASE_S", "abc")
+
+    (finding,) = [finding for finding in examine() if finding.name == "settings"]
+
+    assert finding.status == "problem"
+    assert finding.message.startswith("REGCORE_LEASE_S: expected a number")
+
+
+def test_a_folder_in_which_others_may_replace_files_is_a_warning(
+    server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGCORE_DATA_DIR", str(tmp_path))
+    tmp_path.chmod(0o777)
+    first = {finding.name: finding.status for finding in examine()}["data dir"]
+    tmp_path.chmod(0o1777)
+    second = {finding.name: finding.status for finding in examine()}["data dir"]
+
+    assert (first, second) == ("warning", "ok")

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from regclient.output import PIPE_WIDTH, event_line, format_number, jobs_table, make_console
+from regclient.output import event_line, format_number, jobs_table, without_secrets
 
 
 @pytest.mark.parametrize(
@@ -18,13 +18,16 @@ def test_a_log_line_is_not_read_as_markup() -> None:
     assert "\\[bold]" in event_line({"seq": 1, "at": "t", "kind": "log", "body": {"message": "[bold]"}})
 
 
-@pytest.mark.parametrize(("columns", "width"), [(None, PIPE_WIDTH), ("72", 72)])
-def test_a_pipe_is_wide_unless_told_otherwise(columns: str | None, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COLUMNS", raising=False)
-    if columns:
-        monkeypatch.setenv("COLUMNS", columns)
-
-    assert make_console().width == width
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"Illegal header value 'Bearer rc_0abc_{'s' * 43}\\n'", "Illegal header value 'Bearer rc_0abc_[redacted]\\n'"),
+        ("no answer from https://me:hunter2@host/x", "no answer from https://me:[redacted]@host/x"),
+        ("no answer from http://[::1]:8000 (a@b)", "no answer from http://[::1]:8000 (a@b)"),
+    ],
+)
+def test_a_message_shows_no_key_and_no_password(text: str, shown: str) -> None:
+    assert without_secrets(text) == shown
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -1,3 +1,4 @@
+import errno
 import os
 import re
 import signal
@@ -10,6 +11,19 @@ import psutil
 import pytest
 
 from regclient.process import ChildProcess, restart_delay_s, wait_until
+
+ECHO = """
+import sys, time
+from pathlib import Path
+orders = Path(sys.argv[1])
+orders.touch()
+with orders.open() as file:
+    while True:
+        sys.stdout.write(file.read())
+        sys.stdout.flush()
+        time.sleep(0.01)
+"""
+"""Prints what is added to a file."""
 
 
 def spawn(code: str, log_path: Path) -> ChildProcess:
@@ -121,6 +135,61 @@ def test_a_child_that_cannot_be_started_again_is_tried_once_more(
     assert re.match(r"could not be started \(.*No such file.*\); started again in 0 s\.", failed)
     assert str(child.revive()).startswith("started again")
     child.join(20)
+
+
+def test_a_log_is_cut_while_the_child_writes_and_nothing_waits_for_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("regclient.process.MAX_LOG_BYTES", 10_000)
+    child = ChildProcess(
+        "child", [sys.executable, "-c", ECHO, str(tmp_path / "orders")], os.environ, tmp_path / "x.log"
+    )
+
+    def write(text: str) -> None:
+        with (tmp_path / "orders").open("a") as orders:
+            orders.write(text)
+        assert wait_until(lambda: child.log_tail(1) == text.splitlines()[-1], 20)
+
+    for number in range(3):
+        write(f"line {number}\n" + "x" * 12_000 + f"\nend {number}\n")
+        child.rotate_log()
+        child.rotate_log()
+    write("last words\n")
+
+    sizes = {path.name: path.stat().st_size for path in tmp_path.glob("x*")}
+    assert sizes == {"x.log": len("last words\n"), "x.old.log": len("line 2\n\nend 2\n") + 12_000}
+    assert child.log_tail() == "last words"
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("x*")} == {0o600}
+    child.kill()
+    child.join(20)
+
+
+def test_where_there_is_no_room_for_the_copy_the_log_is_cut_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("regclient.process.MAX_LOG_BYTES", 10)
+    child = spawn("print('x' * 100)", tmp_path / "x.log")
+    child.join(20)
+
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("shutil.copyfileobj", no_room)
+    child.rotate_log()
+
+    assert (tmp_path / "x.log").stat().st_size == 0
+
+
+def test_what_a_child_writes_is_its_owners_alone(tmp_path: Path) -> None:
+    (tmp_path / "log").touch(mode=0o644)
+    before = os.umask(0)
+    try:
+        child = spawn(f"open({str(tmp_path / 'made')!r}, 'w')", tmp_path / "log")
+        child.join(20)
+    finally:
+        os.umask(before)
+
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
 
 
 def test_a_stale_socket_is_removed_before_the_start(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib import rc_context
 from PIL import Image
 
 from regclient.sweep_plots import draw_contrasts, draw_path
 from regclient.sweep_views import contrasts_of_ablation, contrasts_of_comparison
+from regclient.sweep_words import path_sentences
 
 
 def height_of(file: Path) -> int:
@@ -53,3 +55,21 @@ def test_contrasts_are_drawn_a_line_each(comparison: dict[str, Any], ablation: d
     draw_contrasts(contrasts_of_comparison(comparison), tmp_path / "six.png")
 
     assert height_of(tmp_path / "one.png") < height_of(tmp_path / "six.png")
+
+
+def test_a_name_may_hold_any_character(path: dict[str, Any], comparison: dict[str, Any], tmp_path: Path) -> None:
+    comparison["differences"][0]["group"] = "cost $5^{ 🎉"
+
+    draw_path(path, tmp_path / "path.svg", title="$\\frac{ 日本語", axis="$x_")
+    draw_contrasts(contrasts_of_comparison(comparison), tmp_path / "contrasts.png")
+
+    assert height_of(tmp_path / "contrasts.png") > 0
+
+
+def test_a_picture_says_in_words_what_the_terminal_says(path: dict[str, Any], tmp_path: Path) -> None:
+    with rc_context({"svg.fonttype": "none"}):  # text as text
+        draw_path(path, tmp_path / "path.svg", title="t", axis="L1 strength")
+
+    picture = (tmp_path / "path.svg").read_text("utf-8")
+    assert all(sentence in picture for sentence in path_sentences(path, "L1 strength"))
+    assert ">L1 strength<" in picture

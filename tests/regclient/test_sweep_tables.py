@@ -28,9 +28,13 @@ def contrast(value: float | None, low: float | None, high: float | None) -> Cont
     return Contrast("l1", value, low, high, 0.01, 3, "helps", None)
 
 
+JOB_ID = "job_" + "0" * 26
+STRENGTHS = {"base": {"regularizers": [{"kind": "l1", "strength": 0.1}]}}
+
+
 def leader(**fields: Any) -> dict[str, Any]:
     objective = {"mean": 0.25, "low": 0.2, "high": 0.3, "num": 3}
-    return {"rank": 1, "variant": None, "values": {}, "objective": objective, "job_ids": ["job_1"], **fields}
+    return {"rank": 1, "variant": None, "values": {}, "objective": objective, "job_ids": [JOB_ID], **fields}
 
 
 def test_the_list_of_sweeps_counts_members_that_ended() -> None:
@@ -61,8 +65,38 @@ def test_the_leaderboard_says_what_each_candidate_is(width: int) -> None:
         "strength",
     ):
         assert expected in text
-    assert ("job_1" in text) is (width > 80)
+    assert (JOB_ID in text) is (width > 80)
     assert "…" not in text
+
+
+@pytest.mark.parametrize("width", [40, 34])
+def test_a_narrow_window_loses_whole_columns_and_no_digit(path: dict[str, Any], width: int) -> None:
+    sweep = {"leaderboard": [leader(values={"/regularizers/0/strength": 0.0031622})], "spec": STRENGTHS}
+
+    for table in (leaderboard_table(sweep, width=width), path_table(path, "L1 strength")):
+        text = drawn(table, width)
+
+        assert "…" not in text
+        assert "No room here for:" in text
+        assert any(header in " ".join(text.split()) for header in ("first job", "zeros"))
+    assert all(f"{point['value']:.3g}" in text for point in path["points"])
+    assert "0.3" in text.split()  # validation/loss of the middle value, whole
+
+
+def test_a_narrow_window_keeps_the_ids_of_sweeps_whole() -> None:
+    sweep = {"id": "swp_" + "0" * 26, "name": "a name", "state": "running", "counts": {}, "num_members": 4}
+
+    assert sweep["id"] in drawn(sweeps_table([sweep]), 40)
+
+
+def test_an_axis_is_named_in_words_unless_variants_may_mean_different_ones() -> None:
+    values = {"/regularizers/0/strength": 0.1}
+
+    alone = drawn(leaderboard_table({"leaderboard": [leader(values=values)], "spec": STRENGTHS}))
+    among = drawn(leaderboard_table({"leaderboard": [leader(values=values, variant="l2")], "spec": STRENGTHS}))
+
+    assert "L1 strength" in alone
+    assert "/regularizers/0/strength" in among
 
 
 def test_the_leaderboard_has_no_column_that_nobody_fills() -> None:

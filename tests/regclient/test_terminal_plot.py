@@ -65,3 +65,14 @@ def test_a_diverged_end_does_not_flatten_the_rest() -> None:
     rows = rows_of([curve([1, 2, 3], [0.1, 0.2, 1000.0])], height=20)
 
     assert sum("●" in row for row in rows[:20]) == 3
+
+
+def test_a_narrow_plot_keeps_its_legend_whole_and_names_its_axis(path: dict[str, Any]) -> None:
+    marks = {"best": 1e-3, "one standard error": 1e-2}
+
+    rows = rows_of(curves_of(path, "loss"), marks, axis="L1 strength", width=40, height=8)
+
+    assert max(cell_len(row) for row in rows) <= 40
+    assert rows[10].strip() == "L1 strength"
+    for expected in ("● train/loss", "○ validation/loss", "◆ test/loss", "│ best: 0.001", "┊ one standard error: 0.01"):
+        assert any(expected in row for row in rows[11:])

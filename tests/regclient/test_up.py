@@ -15,7 +15,8 @@ import pytest
 from regclient.embedded_redis import BUNDLED_VARIABLE
 from regclient.errors import RegClientError
 from regclient.process import wait_until
-from regclient.up import EmbeddedStack, StackError, StackOptions, free_port, require_free_port, run_stack
+from regclient.server_settings import StackOptions, WrongSettingError
+from regclient.up import EmbeddedStack, StackError, free_port, require_free_port, run_stack
 
 
 def quiet(part: str, line: str) -> None:
@@ -56,12 +57,57 @@ def test_a_data_dir_in_use_is_refused_with_the_pid(tmp_path: Path) -> None:
             pass
 
 
-@pytest.mark.parametrize(
-    ("host", "url"),
-    [("127.0.0.1", "http://127.0.0.1:80"), ("0.0.0.0", "http://127.0.0.1:80"), ("::", "http://[::1]:80")],
-)
-def test_the_url_is_one_that_this_machine_can_open(host: str, url: str) -> None:
-    assert StackOptions(host=host, port=80).url == url
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_a_folder_that_was_there_keeps_its_mode_and_what_is_put_into_it_is_the_owners_alone(
+    umask: int, tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o1777)
+    before = os.umask(umask)
+    try:
+        stacks = [EmbeddedStack(StackOptions(data_dir=folder), quiet) for folder in (tmp_path, tmp_path / "made")]
+        for stack in stacks:
+            stack._take_data_dir()
+    finally:
+        os.umask(before)
+
+    modes = {str(path.relative_to(tmp_path)): path.stat().st_mode & 0o7777 for path in [tmp_path, *tmp_path.rglob("*")]}
+    assert modes.pop(".") == 0o1777
+    assert {name: mode for name, mode in modes.items() if name.endswith("lock")} == {
+        "up.lock": 0o600,
+        "made/up.lock": 0o600,
+    }
+    assert {mode for name, mode in modes.items() if not name.endswith("lock")} == {0o700}
+    for stack in stacks:
+        stack.stop()
+
+
+def test_a_lock_that_cannot_be_made_is_one_line_with_the_setting(tmp_path: Path) -> None:
+    (tmp_path / "up.lock").mkdir()
+
+    with pytest.raises(WrongSettingError, match=r"^REGCORE_DATA_DIR or --data-dir: .* \(Is a directory: '.*up\.lock'"):
+        EmbeddedStack(StackOptions(data_dir=tmp_path), quiet)._take_data_dir()
+
+
+def test_logs_are_cut_while_the_parts_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("regclient.process.MAX_LOG_BYTES", 10)
+    stack = EmbeddedStack(StackOptions(data_dir=tmp_path), quiet)
+    stack._take_data_dir()
+    stack._spawn("part", ["sh", "-c", "echo more than ten bytes; exec sleep 60"], dict(os.environ))
+    log = tmp_path / "logs" / "part.log"
+    assert wait_until(lambda: log.stat().st_size > 10, 20)
+
+    stack.look_after()
+
+    assert log.stat().st_size == 0
+    assert log.with_name("part.old.log").read_text() == "more than ten bytes\n"
+    stack.stop()
+
+
+def test_port_0_is_any_free_one() -> None:
+    stack = EmbeddedStack(StackOptions(port=0), quiet)
+
+    assert stack.options.port > 0
+    assert stack.url == f"http://127.0.0.1:{stack.options.port}"
 
 
 @pytest.mark.parametrize("name", ["issue #12; what? run%20a [x] a&b=c é日本 ", "too long for a socket? #" + "x" * 120])
@@ -77,10 +123,10 @@ def test_a_job_trains_in_a_folder_of_any_name_and_nothing_lies_outside_of_it(
 
     assert job.state == "succeeded"
     assert {path.name for path in tmp_path.iterdir()} == {name, "stdout", "stderr"}
-    assert up.data_dir.stat().st_mode & 0o077 == 0
+    paths = [path for path in [up.data_dir, *up.data_dir.rglob("*")] if not path.is_symlink()]
+    assert {path.stat().st_mode & 0o077 for path in paths} == {0}
     kept = [path.stat().st_size for path in (up.data_dir / "artifacts").rglob("*") if path.is_file()]
     assert sorted(kept) == sorted(sizes)
-    assert (up.data_dir / "regcore.db").stat().st_mode & 0o077 == 0
     assert not (up.data_dir / "redis.sock").exists()
 
 

@@ -69,6 +69,24 @@ def test_raw_test_rows_get_the_answers_of_the_runs_own_evaluation(name, precisio
     assert -np.log(chosen).mean() == pytest.approx(result.metrics["test/loss"], rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("digits", {"precision": "bfloat16"}),
+        ("breast-cancer", {"task": {"kind": "classification", "loss": "binary_cross_entropy"}}),
+        ("diabetes", {"precision": "float64"}),
+    ],
+)
+def test_a_result_predicts_as_what_is_loaded_from_its_files(name, changes, tmp_path):
+    result = trained(name, tmp_path, **changes)
+    rows, _ = raw_test_rows(result, name)
+
+    answers = result.predict(rows)
+
+    np.testing.assert_array_equal(answers, load_predictor(tmp_path).predict(rows))
+    assert len(set(answers.tolist())) > 1
+
+
 def test_one_logit_answers_as_two_classes(tmp_path):
     result = trained("breast-cancer", tmp_path, task={"kind": "classification", "loss": "binary_cross_entropy"})
     rows, labels = raw_test_rows(result, "breast-cancer")

@@ -179,3 +179,19 @@ def test_a_worker_that_was_taken_for_lost_has_its_temporary_folder_again(stack):
     shutil.rmtree(folder)  # as another worker tidies it away
 
     wait_for(folder.is_dir)
+
+
+def test_a_killed_workers_jobs_wait_for_no_lease(stack):
+    stack.settings = stack.settings.model_copy(update={"lease_s": 3600.0})
+    first = stack.start_worker()
+    job = stack.submit(LONG)
+    stack.wait(job, "running")
+
+    first.kill()
+    first.wait()
+    stack.start_worker()
+    wait_for(lambda: stack.store.get("t", job).attempt == 2)
+    stack.wait(job, "running")
+
+    assert "worker_lost" in [step.reason for step in stack.store.get("t", job).transitions]
+    assert [worker.state for worker in stack.store.workers()] == ["ready"]

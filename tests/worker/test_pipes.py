@@ -1,5 +1,6 @@
 import os
 import queue
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -188,6 +189,13 @@ def test_each_job_has_what_is_said_of_it_in_its_own_log(make_recorder, tmp_path)
 
     assert (tmp_path / "job_1.txt").read_text().endswith(" WARNING It is slow.\n")
     assert (tmp_path / "job_2.txt").read_text().endswith(" INFO epoch 1 step 5: train/loss 0.25\n")
+
+
+def test_each_line_of_a_log_begins_with_its_time_in_utc_and_may_hold_any_character(make_recorder, tmp_path):
+    make_recorder("job_1")(Record("warning", {"code": "odd", "message": "λ \udce9"}))
+
+    line = (tmp_path / "job_1.txt").read_text("utf-8")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z WARNING λ \\udce9\n", line)
 
 
 def test_what_the_log_says_is_not_said_twice(events, make_recorder, tmp_path):

@@ -181,7 +181,9 @@ def test_a_system_that_starts_no_process_gives_the_job_back(store, submit, surro
     assert "Resource temporarily unavailable" in lost.state_reason["message"]
 
 
-def test_a_fault_of_the_supervisors_gives_the_job_back_and_the_worker_goes_on(store, submit, surroundings, runners):
+def test_a_disk_without_room_for_a_jobs_files_gives_it_back_and_the_worker_goes_on(
+    store, submit, surroundings, runners
+):
     class FullDisk:
         def put(self, path):
             raise OSError(28, "No space left on device")
@@ -191,8 +193,9 @@ def test_a_fault_of_the_supervisors_gives_the_job_back_and_the_worker_goes_on(st
     Claimer("wrk_1", replace(surroundings, artifacts=FullDisk()), [Slot(0, "cpu")], runners).work()
 
     lost = store.get("t", job.id)
-    assert (lost.state, lost.state_reason["code"]) == ("queued", "internal_error")
-    assert "No space left" in lost.state_reason["message"]
+    assert (lost.state, lost.state_reason["code"]) == ("queued", "disk_full")
+    assert "disk of the worker is full" in lost.state_reason["message"]
+    assert "Free space" in lost.state_reason["remedy"]
 
 
 def test_a_database_that_is_away_costs_the_hint_and_not_the_thread(surroundings, runners):

@@ -110,7 +110,9 @@ def test_a_run_trains_and_saves_itself_where_it_is_told_to(run, tmp_path):
     ("error", "code"),
     [
         (MemoryError(), "out_of_memory"),
-        (OSError(28, "No space left on device"), "internal_error"),
+        (OSError(28, "No space left on device"), "disk_full"),
+        (OSError(122, "Disk quota exceeded"), "disk_full"),
+        (OSError(5, "Input/output error"), "internal_error"),
         (RuntimeError("a fault of ours"), "internal_error"),
     ],
 )

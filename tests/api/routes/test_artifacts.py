@@ -65,7 +65,7 @@ def test_a_range_is_a_part(wanted: str, content: bytes, content_range: str, clie
     assert response.headers["content-range"] == content_range
 
 
-@pytest.mark.parametrize("wanted", ["bytes=10-", "bytes=99-100", "bytes=-0", "bytes=0-1,50-60"])
+@pytest.mark.parametrize("wanted", ["bytes=10-", "bytes=99-100", "bytes=-0", "bytes=20-30,50-60"])
 def test_a_range_outside_the_file_is_a_416(wanted: str, client: TestClient, finished: str, problem_of: Any) -> None:
     response = client.get(f"/v1/jobs/{finished}/artifacts/log.txt", headers={"Range": wanted})
 
@@ -73,7 +73,7 @@ def test_a_range_outside_the_file_is_a_416(wanted: str, client: TestClient, fini
     assert response.headers["content-range"] == "bytes */10"
 
 
-@pytest.mark.parametrize("wanted", ["lines=1-2", "bytes=4-2", "bytes=", "bytes=-", "nonsense"])
+@pytest.mark.parametrize("wanted", ["bytes=4-2", "bytes=", "bytes=-", "nonsense"])
 def test_a_range_that_makes_no_sense_is_a_400(wanted: str, client: TestClient, finished: str, problem_of: Any) -> None:
     response = client.get(f"/v1/jobs/{finished}/artifacts/log.txt", headers={"Range": wanted})
 

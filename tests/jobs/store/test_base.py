@@ -21,7 +21,12 @@ def test_no_two_parts_of_the_store_have_a_method_of_one_name() -> None:
 
 def test_the_options_cannot_be_changed_once_the_store_is_open() -> None:
     options = StoreOptions(
-        lease_s=2, max_attempts=3, reconcile_interval_s=1, idempotency_ttl_s=86_400, server_secret=b"s" * 32
+        lease_s=2,
+        max_attempts=3,
+        reconcile_interval_s=1,
+        idempotency_ttl_s=86_400,
+        priority_step_s=86_400,
+        server_secret=b"s" * 32,
     )
 
     with pytest.raises(dataclasses.FrozenInstanceError):

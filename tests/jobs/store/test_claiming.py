@@ -8,8 +8,10 @@ from sqlalchemy import event, text
 
 from jobs.database import Database
 from jobs.model import Capabilities, ClaimedRun, Job, JobEnd, NewJob, NewSweep
+from jobs.settings import Settings
 from jobs.states import JobState
-from jobs.store import Store
+from jobs.store import Store, open_store
+from jobs.store.submission import initial_job, insert_jobs
 
 
 def test_the_job_that_waits_is_the_one_that_a_claim_takes(
@@ -59,6 +61,71 @@ def test_high_priority_first_then_oldest(store: Store, submit: Callable[..., Job
     claimed = [run.jobs[0].name for run in (store.claim("wrk_1", cpu) for _ in range(5)) if run]
 
     assert claimed == ["3", "5", "2", "4", "1"]
+
+
+def test_a_low_priority_is_overtaken_for_a_while_and_not_for_ever(
+    store: Store, database: Database, tenant: str, new_job: Callable[..., NewJob], cpu: Capabilities
+) -> None:
+    step_s = 100.0
+    came = [
+        ("low, the first", "low", 1_000.0),
+        ("normal, a step later", "normal", 1_099.0),
+        ("normal, more than a step later", "normal", 1_101.0),
+        ("high, two steps later", "high", 1_199.0),
+        ("high, more than two steps later", "high", 1_201.0),
+        ("low, a moment later", "low", 1_000.5),
+    ]
+    with database.write() as connection:
+        for name, priority, at in came:
+            new = new_job(name, priority=priority)
+            insert_jobs(connection, [(initial_job(tenant, new, at), new)], step_s)
+
+    claimed = [run.jobs[0].name for run in (store.claim("wrk_1", cpu) for _ in came) if run]
+
+    assert claimed == [
+        "normal, a step later",
+        "high, two steps later",
+        "low, the first",
+        "low, a moment later",
+        "normal, more than a step later",
+        "high, more than two steps later",
+    ]
+
+
+@pytest.mark.parametrize("step_s", [0, 3600])
+def test_what_a_priority_is_worth_is_a_setting(
+    migrated_settings: Settings, new_job: Callable[..., NewJob], step_s: float, cpu: Capabilities, tenant: str
+) -> None:
+    store = open_store(migrated_settings.model_copy(update={"priority_step_s": step_s}))
+    for priority in ("low", "high"):
+        store.submit(tenant, new_job(priority, priority=priority))
+    place = {"variant": None, "values": {}, "seed": 0, "candidate": "0"}
+    member = replace(new_job("member", priority="high"), sweep=place)
+    store.submit_sweep(tenant, NewSweep(None, {}, {}, [member]))
+
+    claimed = [run.jobs[0].name for run in (store.claim("wrk_1", cpu) for _ in range(3)) if run]
+
+    store.close()
+    assert claimed == (["high", "member", "low"] if step_s else ["low", "high", "member"])
+
+
+def test_a_job_that_is_paused_or_lost_keeps_its_place(
+    store: Store, tenant: str, submit: Callable[..., Job], cpu: Capabilities, pass_lease: Callable[[int], None]
+) -> None:
+    first, lost, paused, last = [submit(priority="low").id for _ in range(4)]
+    run = store.claim("wrk_1", cpu)
+    assert run is not None
+    store.settle(run.run_id, [JobEnd(job_id=first, state=JobState.FAILED)])
+    run = store.claim("wrk_1", cpu)
+    assert run is not None
+    store.request_pause(tenant, paused)
+    pass_lease(run.run_id)
+    store.expire_leases()
+    store.resume(tenant, paused)
+
+    claimed = [ids_of(store.claim("wrk_1", cpu)) for _ in range(3)]
+
+    assert claimed == [[lost], [paused], [last]]
 
 
 def test_of_jobs_made_at_once_the_lowest_turn_goes_first_and_lists_keep_the_order_of_their_making(

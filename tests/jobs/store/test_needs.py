@@ -148,7 +148,7 @@ def test_a_delete_that_comes_while_a_job_is_being_stored_sees_it(
 ) -> None:
     with ThreadPoolExecutor(1) as pool:
         with database.write() as connection:
-            insert_jobs(connection, [(initial_job(tenant, new_child, 1.0), new_child)])
+            insert_jobs(connection, [(initial_job(tenant, new_child, 1.0), new_child)], 60)
             deleting = pool.submit(store.delete, tenant, parent)
             wait_until_blocked()
         error = deleting.exception(10)
@@ -251,7 +251,7 @@ def test_a_rerun_that_is_being_stored_keeps_the_checkpoint(
 
     with ThreadPoolExecutor(1) as pool:
         with database.write() as connection:
-            insert_jobs(connection, [(initial_job(tenant, new, 1.0), new)])
+            insert_jobs(connection, [(initial_job(tenant, new, 1.0), new)], 60)
             forgetting = pool.submit(store.forget_checkpoints, [saved])
             wait_until_blocked()
         gone = forgetting.result(10)

@@ -40,6 +40,16 @@ def test_a_job_id_that_no_database_can_hold_is_not_found(
         read(store, tenant, "job_\0")
 
 
+def test_the_states_of_many_jobs_are_read_at_once_and_what_is_not_there_left_out(
+    store: Store, tenant: str, running: Callable[..., ClaimedRun]
+) -> None:
+    job_id = running().jobs[0].id
+    asked = [*(f"job_{number}" for number in range(1200)), job_id, job_id, "job_\0"]
+
+    assert store.states_among(tenant, asked) == {job_id: JobState.RUNNING}
+    assert store.states_among("nobody", asked) == {}
+
+
 def test_a_record_after_the_last_possible_one_is_not_there(
     store: Store, tenant: str, submit: Callable[..., Job]
 ) -> None:

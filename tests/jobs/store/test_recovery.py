@@ -336,3 +336,18 @@ def test_a_job_that_no_worker_ever_had_owes_nothing(store: Store, tenant: str, s
     store.request_cancel(tenant, submit().id)
 
     assert store.owing_files() == []
+
+
+def test_the_leases_of_a_dead_worker_end_at_once_and_no_others(
+    store: Store, tenant: str, submit: Callable[..., Job], cpu: Capabilities
+) -> None:
+    submit(), submit(), submit()
+    claimed = [store.claim(worker_id, cpu) for worker_id in ("wrk_dead", "wrk_dead", "wrk_alive")]
+    first, second, alive = (run.jobs[0].id for run in claimed if run is not None)
+
+    store.end_leases("wrk_dead")
+    store.end_leases("wrk_dead")
+
+    assert sorted(store.expire_leases()) == sorted([first, second])
+    assert store.state(tenant, alive) is JobState.STARTING
+    assert store.get(tenant, first).transitions[-1].reason == "worker_lost"

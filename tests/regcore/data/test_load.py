@@ -152,3 +152,10 @@ def test_a_damaged_file_is_invalid_data(small_fashion, tmp_path):
 def test_an_unknown_set_is_refused():
     with pytest.raises(InvalidDataError, match="must be one of digits, mnist-5k"):
         load(source("minst"))
+
+
+def test_a_download_is_allowed_or_not_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGCORE_ALLOW_DOWNLOADS", "maybe")
+
+    with pytest.raises(InvalidDataError, match="REGCORE_ALLOW_DOWNLOADS must be true or false; received 'maybe'"):
+        load(source("FashionMNIST", "torchvision"), tmp_path)

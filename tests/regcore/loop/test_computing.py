@@ -1,6 +1,9 @@
+import errno
+
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from regcore import train, train_many
 from regcore.errors import ComputationError, DivergedError, OutOfMemoryError
@@ -43,6 +46,15 @@ def test_what_is_no_fault_of_the_computation_is_raised_as_it_is(error):
         raise error
 
     assert caught.value is error
+
+
+def test_a_full_disk_of_which_a_library_has_its_own_words_is_told_as_python_does():
+    error = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    with pytest.raises(OSError, match="No space left") as caught, computing("writing the artifacts"):
+        raise error
+
+    assert (caught.value.errno, caught.value.__cause__) == (errno.ENOSPC, error)
 
 
 @pytest.fixture

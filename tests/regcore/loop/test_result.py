@@ -65,3 +65,14 @@ def test_its_sparsity_is_the_share_of_zero_weights(result):
     weights = torch.cat([p.detach().flatten() for p in result.model.parameters() if p.dim() > 1])
 
     assert 0 < result.sparsity == pytest.approx((weights == 0).double().mean().item())
+
+
+def test_it_is_shown_in_ten_lines_of_ascii(result):
+    lines = repr(result).splitlines()
+
+    assert len(lines) == 10
+    assert max(map(len, lines)) <= 100
+    assert repr(result).isascii()
+    assert "classification" in lines[0]
+    assert "l1, dropout" in repr(result)
+    assert f"test {result.metrics['test/accuracy']:.4g}" in repr(result)

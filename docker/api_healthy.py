@@ -1,0 +1,24 @@
+"""The api container's health check: 0 if the process answers on its port."""
+
+import http.client
+import sys
+from contextlib import closing
+
+from jobs.settings import Settings
+
+_TIMEOUT_S = 2
+
+
+def main() -> int:
+    """Ask the process itself: no proxy that the environment names has a part in it, as it would have by `urllib`."""
+    settings = Settings()
+    with closing(http.client.HTTPConnection("127.0.0.1", settings.port, timeout=_TIMEOUT_S)) as connection:
+        try:
+            connection.request("GET", "/healthz")
+            return int(connection.getresponse().status != http.client.OK)
+        except (OSError, http.client.HTTPException):
+            return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

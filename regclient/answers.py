@@ -1,0 +1,129 @@
+"""What comes back, checked once, where it comes in: the server's answer, or that of whatever stands before it."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import httpx2
+
+from regclient.errors import APIError, UnexpectedAnswerError, error_from_problem
+
+JSONObject = dict[str, Any]
+Fields = Mapping[str, type]
+
+_MAX_READ_WORDS = 10_000
+_MAX_WORDS = 200
+_TAGS = re.compile(r"(?s)<(script|style)\b.*?</\1\s*>|<[^>]*>")
+
+
+def read_object(response: httpx2.Response, fields: Fields) -> JSONObject:
+    """The JSON object of a good answer.
+
+    Args:
+        response: A 2xx that was read to its end.
+        fields: What it must have, and of which type; a list must hold objects.
+
+    Raises:
+        UnexpectedAnswerError: It is something else.
+    """
+    found = _parsed(response)
+    if not isinstance(found, dict):
+        refuse(response, _description(response))
+    for name, kind in fields.items():
+        value = found.get(name)
+        if not isinstance(value, kind):
+            refuse(response, f"JSON in which {name!r} is {_type_name(value)}, not {kind.__name__}")
+        if isinstance(value, list) and not all(isinstance(entry, dict) for entry in value):
+            refuse(response, f"JSON in which {name!r} holds something else than objects")
+    return found
+
+
+def read_event(response: httpx2.Response, text: str) -> JSONObject:
+    """One record of an event stream: `{seq, at, kind, body}`; `seq` may be missing, for what is not kept.
+
+    Raises:
+        UnexpectedAnswerError: It is something else.
+    """
+    try:
+        event = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        event = None
+    is_record = (
+        isinstance(event, dict)
+        and isinstance(event.get("kind"), str)
+        and isinstance(event.get("at"), str)
+        and isinstance(event.get("body"), dict)
+        and isinstance(event.get("seq", 0), int)
+    )
+    if not is_record:
+        refuse(response, f"an event that is no record: {_words(text)!r}")
+    return dict(event)
+
+
+def raise_for_problem(response: httpx2.Response) -> httpx2.Response:
+    """Hand on a good answer.
+
+    Raises:
+        APIError: The exception of its status, for 4xx and 5xx.
+        UnexpectedAnswerError: A redirect, which is never followed: the key would go along.
+    """
+    if response.is_error:
+        raise problem_of(response)
+    if not response.is_success:
+        refuse(response, _description(response))
+    return response
+
+
+def problem_of(response: httpx2.Response) -> APIError:
+    """The exception of a 4xx or 5xx that was read to its end."""
+    problem = _parsed(response)
+    if not isinstance(problem, dict):  # a proxy's page, not ours
+        problem = {"title": response.reason_phrase, "detail": _words(response.text)}
+    return error_from_problem(response.status_code, problem)
+
+
+def refuse(response: httpx2.Response, came: str) -> NoReturn:
+    """Raise UnexpectedAnswerError: this came instead of what was asked for."""
+    raise UnexpectedAnswerError(response.status_code, address_of(response.request.url), came)
+
+
+def address_of(url: httpx2.URL) -> str:
+    """The URL as messages show it: without a query, which may hold a token, and without a user."""
+    port = "" if url.port is None else f":{url.port}"
+    host = f"[{url.host}]" if ":" in url.host else url.host
+    return f"{url.scheme}://{host}{port}{url.path}"
+
+
+def _parsed(response: httpx2.Response) -> Any:
+    try:
+        return json.loads(response.content.decode("utf-8-sig"), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _description(response: httpx2.Response) -> str:
+    """What came, in a few words: a redirect's aim, or the kind of the body and how it begins."""
+    if response.has_redirect_location:
+        try:
+            aim = address_of(response.url.join(response.headers["Location"]))
+        except httpx2.InvalidURL:
+            aim = "an address that is none"
+        return f"a redirect ({response.status_code}) to {aim}, which is not followed"
+    content_type = _words(response.headers.get("Content-Type", "")) or "without a type"
+    return f"status {response.status_code}, {content_type}: {_words(response.text)!r}"
+
+
+def _words(text: str) -> str:
+    """How a text begins, on one line: without tags, and without what would steer a terminal."""
+    words = _TAGS.sub(" ", text[:_MAX_READ_WORDS]).split()
+    line = "".join(character for character in " ".join(words) if character.isprintable())
+    return line if len(line) <= _MAX_WORDS else line[:_MAX_WORDS] + "…"
+
+
+def _type_name(value: Any) -> str:
+    return "missing" if value is None else f"a {type(value).__name__}"

@@ -1,0 +1,107 @@
+"""Bodies of requests: a script's values as JSON, checked before anything is sent."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from regclient.errors import InvalidBodyError
+from regcore.json_values import plain
+
+_MAX_ERRORS = 100
+_MAX_LEVELS = 200  # far more than any spec has; a list that contains itself has no end
+_MAX_SHOWN = 40
+_MAX_INTEGER_BITS = 10_000  # Python refuses to write longer ones down
+
+Fault = dict[str, str]
+
+
+def encode_body(value: Any) -> bytes:
+    """The body of a request. NumPy's and other libraries' numbers will do, and tuples.
+
+    Raises:
+        InvalidBodyError: JSON cannot say something in it, such as NaN or a set; `.errors` names the places.
+    """
+    said = plain(value)
+    faults = list(islice(_faults(said, "", 0), _MAX_ERRORS))
+    if faults:
+        raise InvalidBodyError(faults)
+    return json.dumps(said, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def object_of(value: Any, what: str) -> dict[str, Any]:
+    """A mapping as a dict.
+
+    Raises:
+        InvalidBodyError: It is none.
+    """
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise InvalidBodyError([_fault("", f"expected {what} as a mapping, received {_kind(value)}")])
+
+
+def operations_of(patch: Any) -> list[dict[str, Any]]:
+    """A JSON Patch as a list of dicts.
+
+    Raises:
+        InvalidBodyError: It is none.
+    """
+    is_list = isinstance(patch, Sequence) and not isinstance(patch, str | bytes)
+    if is_list and all(isinstance(operation, Mapping) for operation in patch):
+        return [dict(operation) for operation in patch]
+    example = '[{"op": "replace", "path": "/training/epochs", "value": 20}]'
+    message = f"expected a list of JSON Patch operations, such as {example}; received {_kind(patch)}"
+    raise InvalidBodyError([_fault("/patch", message)])
+
+
+def _faults(value: Any, pointer: str, level: int) -> Iterator[Fault]:
+    """What JSON cannot say in this value, and where."""
+    if level > _MAX_LEVELS:
+        yield _fault(pointer[:_MAX_SHOWN] + "…", f"is nested more than {_MAX_LEVELS} levels deep, or within itself")
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            inner = f"{pointer}/{_escaped(name)}"
+            if not isinstance(name, str):
+                yield _fault(inner, f"names in JSON are text; this one is {_kind(name)}")
+            elif not _is_encodable(name):
+                yield _fault(inner, "the name holds half a surrogate pair, which is no character")
+            else:
+                yield from _faults(part, inner, level + 1)
+    elif isinstance(value, list):
+        for index, part in enumerate(value):
+            yield from _faults(part, f"{pointer}/{index}", level + 1)
+    else:
+        message = _scalar_fault(value)
+        if message:
+            yield _fault(pointer, message)
+
+
+def _scalar_fault(value: Any) -> str | None:
+    if isinstance(value, str):
+        return None if _is_encodable(value) else "the text holds half a surrogate pair, which is no character"
+    if isinstance(value, float):
+        return None if math.isfinite(value) else f"expected a finite number, received {value}"
+    if isinstance(value, int):
+        is_short = value.bit_length() <= _MAX_INTEGER_BITS
+        return None if is_short else "the integer is too long for any number that a spec has"
+    return None if value is None else f"expected a number, text, list or mapping, received {_kind(value)}"
+
+
+def _escaped(name: Any) -> str:
+    """A name as part of a JSON pointer (RFC 6901), in characters that can be printed."""
+    text = str(name).replace("~", "~0").replace("/", "~1")
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _is_encodable(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _kind(value: Any) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def _fault(pointer: str, message: str) -> Fault:
+    return {"pointer": pointer, "code": "not_json", "message": message}

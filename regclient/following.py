@@ -1,0 +1,89 @@
+"""Waiting for what goes on without us: a signal that ends the waiting says so, and how to find the job again."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from regclient.errors import RegClientError
+from regclient.handle import Handle
+
+_ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+
+class StoppedWaitingError(RegClientError):
+    """A signal ended the command while something on the server went on.
+
+    Attributes:
+        awaited_id: The job's or sweep's id, if it is known.
+        exit_code: What a shell would say of the signal: 130 for Ctrl-C.
+    """
+
+    def __init__(self, message: str, number: int, awaited_id: str | None = None) -> None:
+        super().__init__(message)
+        self.awaited_id = awaited_id
+        self.exit_code = 128 + number
+
+
+@contextmanager
+def making(kind: str) -> Iterator[None]:
+    """Around a request that makes a job or a sweep.
+
+    Raises:
+        StoppedWaitingError: A signal came before its answer.
+    """
+    with _raising_signals():
+        try:
+            yield
+        except KeyboardInterrupt as interrupt:
+            raise StoppedWaitingError(
+                f"Interrupted before the server answered: it may have made the {kind}, or not. `regcore {kind}s` shows "
+                "it; with an --idempotency-key, the same command can be given again and makes no second one.",
+                _number(interrupt),
+            ) from None
+
+
+@contextmanager
+def following(found: Handle) -> Iterator[None]:
+    """Around a wait for a job's or sweep's end.
+
+    Raises:
+        StoppedWaitingError: A signal came before the end.
+    """
+    with _raising_signals():
+        try:
+            yield
+        except KeyboardInterrupt as interrupt:
+            raise StoppedWaitingError(_goes_on(found), _number(interrupt), found.id) from None
+
+
+def _goes_on(found: Handle) -> str:
+    if found.done:
+        return f"Interrupted; {found.id} has ended: {found.state}."
+    again = f"regcore watch {found.id}" if found.kind == "job" else f"regcore sweep {found.id} --follow"
+    return (
+        f"Interrupted; {found.id} goes on ({found.state}). "
+        f"`{again}` follows it again, `regcore cancel {found.id}` cancels it."
+    )
+
+
+@contextmanager
+def _raising_signals() -> Iterator[None]:
+    """Have the signals that end a program do as Ctrl-C does; one that is ignored, as under nohup, stays so."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt(number)
+
+    before = {number: signal.getsignal(number) for number in _ENDING_SIGNALS}
+    heeded = [number for number, handler in before.items() if handler == signal.SIG_DFL]
+    for number in heeded:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number in heeded:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _number(interrupt: KeyboardInterrupt) -> int:
+    return interrupt.args[0] if interrupt.args else signal.SIGINT

@@ -1,0 +1,99 @@
+"""The servers' settings, as the servers read them: they are asked, so that there is one reader of them."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from regclient.errors import RegClientError
+
+_STOP_MARGIN_S = 5.0
+
+
+class WrongSettingError(RegClientError):
+    """A setting of the servers cannot be used; the command line ends with 2, as for any misuse."""
+
+
+class NoServersError(RegClientError):
+    """The servers' packages are not installed here."""
+
+
+def server_command(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module of the servers: the installed one, whatever lies in the working directory.
+
+    Without -P a folder `jobs` or a file `api.py` of the user's would be run in its place.
+    """
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def with_options(**options: object) -> dict[str, str]:
+    """The environment, with the settings that were given as options; None is one that was not given."""
+    given = {f"REGCORE_{name.upper()}": str(value) for name, value in options.items() if value is not None}
+    return {**os.environ, **given}
+
+
+def read_server_settings(environment: Mapping[str, str]) -> dict[str, Any]:
+    """What `python -m jobs.check_settings` finds in an environment.
+
+    Raises:
+        WrongSettingError: A line for each setting that cannot be used.
+        NoServersError: There is nobody to ask.
+    """
+    command = server_command("jobs.check_settings")
+    done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+    if done.returncode == 2:
+        raise WrongSettingError(done.stderr.strip())
+    last = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
+    raise NoServersError(
+        f"The servers cannot be run with {sys.executable} ({last}). Install them there: `pip install 'regcore[all]'`."
+    )
+
+
+@dataclass(frozen=True)
+class StackOptions:
+    """What `regcore up` is told.
+
+    Attributes:
+        host: The address that the api listens on.
+        port: Its TCP port.
+        data_dir: Database, artifacts, keys and logs; made if absent.
+        slots: Jobs at a time: a number, or `auto` (one per GPU, else one).
+        has_redis_url: Whether the settings name a Redis, so that none is started.
+        is_temporary: Whether the data directory is of this stack alone: removed at its end, and emptied at its start of
+            what a stack that was killed has left there.
+        stop_grace_s: How long the worker may take to hand its jobs back before it is killed; by default, a little more
+            than it allows its runs.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    data_dir: Path = field(default_factory=lambda: Path(".regcore"))
+    slots: str = "auto"
+    has_redis_url: bool = False
+    is_temporary: bool = False
+    stop_grace_s: float = 20.0 + _STOP_MARGIN_S
+
+    @property
+    def url(self) -> str:
+        """Where the api answers, seen from this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+def stack_options(found: Mapping[str, Any]) -> StackOptions:
+    """The options of a stack that does as the settings say."""
+    return StackOptions(
+        host=found["host"],
+        port=found["port"],
+        data_dir=Path(found["data_dir"]),
+        slots=found["slots"],
+        has_redis_url=found["has_redis_url"],
+        stop_grace_s=found["drain_grace_s"] + _STOP_MARGIN_S,
+    )

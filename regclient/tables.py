@@ -1,0 +1,91 @@
+"""Tables that leave out whole columns where the window is narrow, and cut no number and no id."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rich.box import Box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+NARROWEST_FOLD = 16
+_PADDING = 2
+
+
+@dataclass
+class Column:
+    """One column of a table.
+
+    Attributes:
+        header: In rich's markup, as the cells.
+        cells: From the top.
+        need: 0 stays; the others go where there is no room, the largest first.
+        is_number: Whether its cells stand at the right.
+        folds: Whether long cells may go on in the next line; all others are kept whole.
+    """
+
+    header: str
+    cells: list[str] = field(default_factory=list)
+    need: int = 0
+    is_number: bool = False
+    folds: bool = False
+
+    @property
+    def min_width(self) -> int:
+        """Columns of the terminal that it takes at least."""
+        widest = max((_width(text) for text in (self.header, *self.cells)), default=0)
+        return _PADDING + (min(widest, NARROWEST_FOLD) if self.folds else widest)
+
+
+def fitted(columns: Sequence[Column], width: int) -> list[Column]:
+    """Those that fit side by side, in their order."""
+    kept = list(columns)
+    while sum(column.min_width for column in kept) > width and any(column.need for column in kept):
+        kept.remove(max(kept, key=lambda column: column.need))
+    return kept
+
+
+@dataclass
+class FittedTable:
+    """A table of what fits into the window that it is printed in; what was left out is named below it.
+
+    Attributes:
+        columns: From the left; each with as many cells.
+        title: Above it, in rich's markup.
+        caption: Below it, in rich's markup.
+        box: The lines around and within it; none by default.
+    """
+
+    columns: Sequence[Column]
+    title: str | None = None
+    caption: str | None = None
+    box: Box | None = None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        kept = fitted(self.columns, options.max_width)
+        left_out = [_plain(column.header).replace("\n", " ") for column in self.columns if column not in kept]
+        below = [self.caption] if self.caption else []
+        if left_out:
+            below.append(escape(f"No room here for: {', '.join(left_out)}."))
+        caption = "\n".join(below) or None
+        table = Table(box=self.box, header_style="bold", title=self.title, caption=caption, caption_justify="left")
+        for column in kept:
+            table.add_column(
+                column.header,
+                justify="right" if column.is_number else "left",
+                no_wrap=not column.folds,
+                overflow="fold",
+                min_width=None if column.folds else column.min_width - _PADDING,
+            )
+        for row in zip(*(column.cells for column in kept), strict=True):
+            table.add_row(*row)
+        yield table
+
+
+def _width(text: str) -> int:
+    return max((Text(line).cell_len for line in _plain(text).split("\n")), default=0)
+
+
+def _plain(text: str) -> str:
+    return Text.from_markup(text).plain

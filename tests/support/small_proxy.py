@@ -1,0 +1,134 @@
+"""A reverse proxy that can be told to fail, and that keeps what it was sent: one request for each connection.
+
+with SmallProxy(backend_url) as proxy:
+    proxy.refusals = [502, 503]     # the next two answers
+    Client(proxy.url, key)
+"""
+
+import re
+import socket
+import threading
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+_CHUNK_BYTES = 65_536
+
+
+class SmallProxy:
+    """A proxy on a port of its own.
+
+    Args:
+        backend_url: Where requests go; without one, nothing is answered.
+
+    Attributes:
+        received: The beginning of what each connection sent.
+        refusals: Statuses that it answers with, one for each request to come, in place of the backend's answer.
+        is_down: Answer every request with 502, as while the backend restarts.
+        is_silent: Accept, read, and never answer.
+        cut_after_bytes: Break the next answer off after so many bytes.
+        drip_s: Hand answers on a byte at a time, with so many seconds between.
+    """
+
+    def __init__(self, backend_url: str | None = None) -> None:
+        self.received: list[bytes] = []
+        self.refusals: list[int] = []
+        self.is_down = False
+        self.is_silent = False
+        self.cut_after_bytes: int | None = None
+        self.drip_s = 0.0
+        self._backend = urlsplit(backend_url) if backend_url else None
+        self._over = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.1)
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> Self:
+        self._start(self._accept)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+        self._listener.close()
+
+    def _start(self, target: object, *args: object) -> None:
+        thread = threading.Thread(target=target, args=args)  # type: ignore[arg-type] # one of our own methods
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while not self._over.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except TimeoutError:
+                continue
+            self._start(self._serve, connection)
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            try:
+                self._answer(connection)
+            except OSError:  # either side has gone; so do we
+                return
+
+    def _answer(self, connection: socket.socket) -> None:
+        request = self._read_request(connection)
+        if request is None or self.is_silent or self._backend is None:
+            self._over.wait()
+        elif self.is_down or self.refusals:
+            status = 502 if self.is_down else self.refusals.pop(0)
+            page = b"<html><head><title>Bad Gateway</title></head><body>nginx</body></html>"
+            head = f"HTTP/1.1 {status} Bad Gateway\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\n"
+            connection.sendall(head.encode() + b"Connection: close\r\n\r\n" + page)
+        else:
+            self._forward(request, connection)
+
+    def _read_request(self, connection: socket.socket) -> bytes | None:
+        """One whole request; None if what comes is none, such as the greeting to a SOCKS proxy."""
+        sent = connection.recv(_CHUNK_BYTES)
+        if not sent:
+            return None
+        self.received.append(sent)
+        if not re.match(rb"[A-Z]+ ", sent):
+            return None
+        while b"\r\n\r\n" not in sent:
+            sent += connection.recv(_CHUNK_BYTES)
+        head, _, body = sent.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+        while length and len(body) < int(length[1]):
+            body += connection.recv(_CHUNK_BYTES)
+        return re.sub(rb"(?i)\r\nconnection: [^\r]*", b"", head) + b"\r\nConnection: close\r\n\r\n" + body
+
+    def _forward(self, request: bytes, connection: socket.socket) -> None:
+        assert self._backend is not None
+        with socket.create_connection((self._backend.hostname, self._backend.port)) as backend:
+            backend.sendall(request)
+            backend.settimeout(0.1)
+            left, self.cut_after_bytes = self.cut_after_bytes, None
+            while not self._over.is_set():
+                try:
+                    chunk = backend.recv(_CHUNK_BYTES)
+                except TimeoutError:
+                    continue
+                if not chunk:
+                    return
+                chunk = chunk if left is None else chunk[:left]
+                left = left if left is None else left - len(chunk)
+                self._hand_on(chunk, connection)
+                if left == 0:
+                    return
+
+    def _hand_on(self, chunk: bytes, connection: socket.socket) -> None:
+        if not self.drip_s:
+            connection.sendall(chunk)
+            return
+        for place in range(len(chunk)):
+            connection.sendall(chunk[place : place + 1])
+            if self._over.wait(self.drip_s):
+                return

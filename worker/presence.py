@@ -1,0 +1,69 @@
+"""Which workers of this machine are dead for certain, so that nobody waits for their leases to run out.
+
+Each worker holds a lock on a file in the data directory, ``workers/{id}.lock``, and its runners inherit it: the kernel
+lets go of it when the last of these processes is gone, however they ended. Whoever can take the lock then knows that
+no process of that worker is left. A worker that is stopped, or cut off from the database, still holds its lock.
+"""
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+
+_BOOT_ID_PATH = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Presence:
+    """One worker's lock, and a look at those of the others.
+
+    Args:
+        data_dir: The data directory. Machines may share it: a lock tells nothing to another machine, nor after a
+            restart of this one, so each file says under which kernel it was locked.
+        worker_id: Whose.
+    """
+
+    def __init__(self, data_dir: Path, worker_id: str) -> None:
+        self._folder = data_dir / "workers"
+        self._path = self._folder / f"{worker_id}.lock"
+        self._kernel = _kernel()
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Locked before it has the name that others look for: they would take it for a dead worker's.
+        self._unlocked = self._path.with_suffix(".new")
+        self.descriptor = os.open(self._unlocked, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        """To be inherited by every process that trains for this worker."""
+        os.write(self.descriptor, self._kernel.encode())
+        with contextlib.suppress(OSError):  # a file system without locks: its jobs wait for their leases
+            fcntl.flock(self.descriptor, fcntl.LOCK_EX)
+            self._unlocked.rename(self._path)
+
+    def dead(self) -> list[str]:
+        """Return the ids of workers of which no process is left; the same ones until they are forgotten."""
+        return sorted(path.stem for path in self._folder.glob("*.lock") if path != self._path and self._is_dead(path))
+
+    def forget(self, worker_id: str) -> None:
+        """Remove a dead worker's file."""
+        (self._folder / f"{worker_id}.lock").unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Say that this worker has ended: its file goes, and with it the lock."""
+        self._path.unlink(missing_ok=True)
+        self._unlocked.unlink(missing_ok=True)
+        os.close(self.descriptor)
+
+    def _is_dead(self, path: Path) -> bool:
+        try:
+            with path.open("rb+") as file:
+                if not self._kernel or file.read(100).decode("ascii", errors="replace").strip() != self._kernel:
+                    return False
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+        except OSError:  # locked; or removed, by another that saw it
+            return False
+
+
+def _kernel() -> str:
+    """Names the running kernel as no other one is named; empty where it is not told, and then nobody is judged."""
+    try:
+        return _BOOT_ID_PATH.read_text("ascii").strip()
+    except OSError:
+        return ""
