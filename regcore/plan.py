@@ -163,7 +163,7 @@ def make_plan(spec: Any, ceilings: Ceilings | None = None) -> Plan:
     try:
         parsed = parse_spec(spec)
     except SpecError as error:
-        if error.num_left_off:  # so much is wrong that the rest would say little
+        if error.num_left_off:  # with this many errors, checking the rest helps little
             raise
         raise error.with_more(_further_problems(spec, error.errors, ceilings)) from None
     return _plan(parsed, ceilings)
@@ -186,7 +186,7 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None) -> Plan:
     info = spec.data.info
     resolved = _resolve(spec, info, problems)
     num_outputs = _num_outputs(resolved, info)
-    # What is beyond a ceiling is not built: 300,000 widths fit into a body.
+    # A model above a ceiling is not built: 300,000 widths fit into a body.
     nothing: list[AnyLayer] = []
     is_too_deep = ceilings is not None and _is_too_deep(resolved, ceilings)
     layers = nothing if is_too_deep else _expand(resolved, info.feature_shape, num_outputs, problems)
@@ -393,7 +393,7 @@ def _run_shape(spec: JobSpec, rows: RowCounts, steps_per_epoch: int) -> RunShape
 
 
 def _is_too_deep(spec: JobSpec, ceilings: Ceilings) -> bool:
-    """Whether the model is beyond a ceiling as it was written, before its short form is expanded."""
+    """Whether the model exceeds a ceiling as it is written, before its short form is expanded."""
     of = spec.model
     return len(getattr(of, "hidden", [])) > ceilings.hidden_layers or len(getattr(of, "layers", [])) > ceilings.layers
 

@@ -15,9 +15,9 @@ from regcore.regularizers import REGULARIZERS
 from regcore.spec.model import MODELS
 
 _MAX_WORDS: Final = 100
-"""Of what was received or could be there: nobody who writes more of them has misspelt one."""
+"""The most words to compare: an object with more of them is not a misspelling."""
 _MAX_CHARACTERS: Final = 80
-"""Of a word: no field's name is half as long."""
+"""The longest word to compare; no field's name is half as long."""
 
 _FIELDS: Final[Mapping[str, Sequence[str]]] = {
     "learning_rate": ["lr", "eta", "eta0", "step_size", "learningrate", "learning_rate_init"],
@@ -178,7 +178,7 @@ def same_word(received: Any, expected: Iterable[str]) -> str | None:
 
 
 def meant(received: Any, expected: Iterable[str]) -> str | None:
-    """Which of the expected words the received one is, or is misspelt; of very many only the first are looked at."""
+    """The expected word that the received one is, or misspells; of very many only the first are compared."""
     words = list(islice(expected, _MAX_WORDS))
     close = get_close_matches(letters(received), map(letters, words), n=1, cutoff=0.6)
     return same_word(received, words) or (same_word(close[0], words) if close else None)

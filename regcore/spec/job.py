@@ -114,8 +114,8 @@ class JobSpec(Frozen):
     training: Training = Training()
     resources: Resources = Resources()
     priority: Literal["low", "normal", "high"] = "normal"
-    """Which of the waiting jobs starts first. A step up counts as a day of waiting, or as what the server is set to:
-    so a `low` job is overtaken for a while, and not for ever."""
+    """Which of the waiting jobs starts first. A step up counts as a day of waiting, or as the server's setting says: a
+    `low` job is overtaken for a while, but not for ever."""
     fusion: Literal["auto", "off"] = "auto"
     """Whether the job may share a training pass with others; `off` keeps it alone."""
     init_from: InitFrom | None = None

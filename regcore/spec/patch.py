@@ -20,7 +20,7 @@ from regcore.spec.validation import parse_as, shown
 
 MAX_OPERATIONS = 1_000
 MAX_BYTES = 1_000_000
-"""Of all that a patch copies, as JSON: forty copies of the whole into itself would fill any machine's memory."""
+"""The most that a patch may copy, as JSON: forty copies of the whole into itself would fill any memory."""
 
 _NAMES_SHOWN = 12
 
@@ -132,7 +132,7 @@ def apply_patch(document: Any, patch: Any, *, at: str = "/patch") -> Any:
 
 
 def _refuse_dead_ends(document: Any, operation: Mapping[str, Any], position: int, at: str) -> None:
-    """Refuse an operation that points at nothing."""
+    """Refuse an operation on a missing place."""
     for field in ("from", "path"):
         if field in operation and (field == "path" or operation["op"] in ("move", "copy")):
             must_exist = field == "from" or operation["op"] in ("remove", "replace", "test")

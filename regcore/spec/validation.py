@@ -66,7 +66,7 @@ def parse_as(model: type[Body], body: Any) -> Body:
 
 
 def refusal(error: ValidationError, body: Any, model: type[BaseModel] = JobSpec) -> SpecError:
-    """Pydantic's errors about `body`, as ours. One place is named once, however many union branches failed.
+    """Pydantic's errors about `body`, as ours. Each place is named once, however many union branches failed.
 
     All errors are placed, which is quick, and only as many explained as are listed: a body may hold 100,000 mistakes.
     """
@@ -85,14 +85,14 @@ def refusal(error: ValidationError, body: Any, model: type[BaseModel] = JobSpec)
 def _explain_place(
     found: Sequence[tuple[Mapping[str, Any], list[str | int]]], body: Any, model: type[BaseModel]
 ) -> FieldError:
-    """All that is said of one place."""
+    """All errors of one place."""
     explained = [_explain(error, path, body, model) for error, path in found]
     messages = dict.fromkeys(one.message for one in explained)
     return FieldError(explained[0].pointer, explained[0].code, " Or: ".join(messages))
 
 
 class _Places:
-    """Where pydantic's errors lie in a body. What several have in common is looked up once."""
+    """The places of pydantic's errors in a body. What several have in common is looked up once."""
 
     def __init__(self, body: Any, model: type[BaseModel]) -> None:
         self._body = body
@@ -120,13 +120,13 @@ class _Places:
         return known
 
     def _at(self, path: list[str | int], node: Any, *, is_branch: bool) -> _Place:
-        # What holds nothing has nothing behind it that could be a branch.
+        # An empty value has no content that could distinguish a branch.
         holds = isinstance(node, Mapping | list)
         return path, node, is_branch, holds and "discriminator" in _field_at(path, self._body, self._model)
 
 
 def _tag(error: Mapping[str, Any]) -> list[str]:
-    """The field that says an object's kind, where that is wrong."""
+    """The field with an object's kind, if that is wrong."""
     is_of_kind = error["type"] in ("union_tag_invalid", "union_tag_not_found")
     return [error["ctx"]["discriminator"].strip("'")] if is_of_kind else []
 

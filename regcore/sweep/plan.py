@@ -18,7 +18,7 @@ from regcore.sweep.mending import further_problems, objective_problems, seed_pro
 from regcore.sweep.spec import Halving, SweepSpec, parse_sweep
 
 _MAX_ERRORS: Final = 20
-"""Of members: what is wrong in one is mostly wrong in thousands, so the others are not looked at then."""
+"""The most wrong members to check: an error in one mostly repeats in thousands."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def plan_sweep(
     try:
         return _plan(body, ceilings, max_members, max_bytes, check)
     except SpecError as error:
-        if error.num_left_off:  # so much is wrong that the rest would say little
+        if error.num_left_off:  # with this many errors, checking the rest helps little
             raise
         raise error.with_more(further_problems(body, error.errors, max_members)) from None
 
@@ -127,9 +127,9 @@ def _read(body: Any, ceilings: Ceilings | None, check: Check) -> tuple[SweepSpec
 
 
 def _base_error(base: Any, ceilings: Ceilings | None) -> SpecError:
-    """What is wrong in the base of a sweep that is wrong elsewhere; without places where nothing is."""
+    """Errors in the base of a sweep that is also wrong elsewhere, except at places that do not exist."""
     try:
-        if isinstance(base, dict):  # else that has been said
+        if isinstance(base, dict):  # otherwise that was reported
             _plan_base(base, ceilings)
     except SpecError as error:
         return error
