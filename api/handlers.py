@@ -1,4 +1,4 @@
-"""From exceptions to problems: what routes raise, what the store raises, and what FastAPI raises by itself."""
+"""From exceptions to problems: those of routes, of the store, and of FastAPI itself."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -33,7 +33,7 @@ def install_handlers(app: FastAPI, routes: Sequence[APIRoute]) -> None:
 
     Args:
         app: The app.
-        routes: All its operations: what a 405's `Allow` is made of.
+        routes: All its operations, for the `Allow` of a 405.
     """
 
     async def http_error(request: Request, error: HTTPException) -> Response:

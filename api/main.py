@@ -1,4 +1,4 @@
-"""The app: what it is made of, and how it is served."""
+"""The app: its parts, and how it is served."""
 
 import logging
 import os
@@ -61,7 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def build_app(settings: Settings) -> FastAPI:
-    """Return the app without its services: enough to document it."""
+    """Return the app without its services, for its documentation."""
     app = FastAPI(
         title="RegCore",
         lifespan=_lifespan,
@@ -85,7 +85,7 @@ def main() -> None:
     setproctitle("regcore-api")
     settings = begin()
     configure_logging(settings.log_level)
-    # Our own line for each request says more.
+    # The guard's own line for each request says more.
     logging.getLogger("uvicorn.access").disabled = True
     try:
         app = create_app(settings)
