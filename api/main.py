@@ -107,7 +107,7 @@ def main() -> None:
         timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
     )
     server = _Server(config, app.state.services.shutdown)
-    # uvicorn raises the signal once more when it has stopped, and leaves by itself, having logged why, if it cannot start.
+    # uvicorn raises the signal once more when it has stopped; if it cannot start it logs why, and leaves by itself.
     with suppress(KeyboardInterrupt, SystemExit):
         server.run()
     if not server.started:
