@@ -1,4 +1,4 @@
-"""Who calls: one dependency of the whole app. What needs no key is marked on the operation, never matched by path."""
+"""Authentication: one dependency of the whole app. Operations without a key are marked, never matched by path."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
@@ -36,10 +36,10 @@ def authenticate(
     services: TheServices,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
 ) -> Principal | None:
-    """Tell who calls; None only where no key is needed.
+    """Return the caller; None only if the operation needs no key.
 
     Raises:
-        ProblemError: There is no key, or it is unknown, wrong or expired: one answer for all.
+        ProblemError: The key is missing, unknown, wrong or expired; the answer is the same for all of these.
     """
     if request.scope["endpoint"] in _OPEN:
         return None

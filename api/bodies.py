@@ -1,4 +1,4 @@
-"""Reading a JSON body: its type, its size, its syntax, and values that no database or JSON can hold."""
+"""Reading a JSON body: checks of its type, size and syntax, and for values that no database or JSON can hold."""
 
 import re
 from typing import Annotated, Any
@@ -12,14 +12,14 @@ from regcore.json_text import read_json as read_text
 
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?([^\s";]+)')
 _DRAIN_BYTES = 64_000_000
-"""A client that is still sending hears no answer: up to this much is read and dropped before the refusal."""
+"""A client does not read an answer while it sends: up to this much is read and dropped before a refusal."""
 
 
 async def read_json(request: Request, services: TheServices) -> Any:
     """Return the body, which must be JSON.
 
     Raises:
-        ProblemError: It is not, or is too large, or holds NaN, infinity, NUL or half a surrogate pair.
+        ProblemError: It is not JSON, is too large, or contains NaN, infinity, NUL or half a surrogate pair.
     """
     return _parse(request, await _read(request, services.settings.max_body_bytes))
 
@@ -31,10 +31,10 @@ async def read_json_or_nothing(request: Request, services: TheServices) -> Any:
 
 
 async def read_nothing(request: Request, services: TheServices) -> None:
-    """Read the body of an operation that takes none: nothing, or an empty object.
+    """Check the body of an operation that takes none: it must be absent or an empty object.
 
     Raises:
-        ProblemError: There is something in it.
+        ProblemError: The body has content.
     """
     content = await _read(request, services.settings.max_body_bytes)
     body = parse_json(content) if content.strip() else {}
@@ -46,10 +46,10 @@ async def read_nothing(request: Request, services: TheServices) -> None:
 
 
 def parse_json(content: bytes) -> Any:
-    """Return what the JSON says.
+    """Parse JSON.
 
     Raises:
-        ProblemError: It is not JSON, or holds a value that cannot be kept.
+        ProblemError: It is not JSON, or contains a value that cannot be stored.
     """
     try:
         return read_text(content)

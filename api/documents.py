@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of responses: the problems of each operation, and examples."""
+"""Responses in the OpenAPI document: the problems of each operation, and examples."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -20,7 +20,7 @@ _EVERYWHERE = (
 
 
 def problems(*codes: str, everywhere: Iterable[str] = _EVERYWHERE) -> Responses:
-    """Return the problems that an operation may answer with, besides those of every operation."""
+    """Return the problems of an operation, in addition to those of every operation."""
     by_status: Responses = {}
     for code in (*everywhere, *codes):
         kind = PROBLEMS[code]

@@ -79,7 +79,7 @@ class ParameterError:
 
 
 class WrongParameterError(ValueError):
-    """Ends the reading of one parameter, while the others are read on.
+    """A wrong parameter; the others are still read, so that all errors are reported together.
 
     Args:
         message: What was expected, what came, what to do.
@@ -97,9 +97,9 @@ class ProblemError(Exception):
     Args:
         code: A key of `PROBLEMS`.
         detail: What was expected, what came, what to do.
-        errors: The wrong places, where there are any; at most `MAX_ERRORS` are shown.
+        errors: The wrong places, if there are any; at most `MAX_ERRORS` are shown.
         headers: Further response headers.
-        num_left_off: How many wrong places there are besides.
+        num_left_off: How many more wrong places there are.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ def from_spec_error(error: SpecError, code: str = "invalid_spec") -> ProblemErro
 
 
 def from_jobs_error(error: JobsError) -> ProblemError:
-    """Return what went wrong in the store as a problem; a fault of ours is raised on."""
+    """Return an error of the store as a problem; raise it again if it is a bug of ours."""
     detail = str(error)
     retry = {"Retry-After": str(RETRY_AFTER_S)}
     match error:
@@ -159,7 +159,7 @@ def from_jobs_error(error: JobsError) -> ProblemError:
 
 
 def suggest(received: str, known: Iterable[str]) -> str:
-    """Return ` Did you mean 'x'?` where something known is close, else nothing."""
+    """Return ` Did you mean 'x'?` if a known word is close, else nothing."""
     close = difflib.get_close_matches(received, list(known), n=1, cutoff=0.6)
     return f" Did you mean {close[0]!r}?" if close else ""
 
@@ -178,7 +178,7 @@ def problem_response(problem: ProblemError, path: str, request_id: str) -> Respo
     }
     if problem.num_left_off:
         body["num_errors_left_off"] = problem.num_left_off
-    # ASCII, for a client's own words may come back in it, and they may hold half a surrogate pair.
+    # ASCII, because the answer may quote a client's text with half a surrogate pair in it.
     content = json.dumps(body, ensure_ascii=True, allow_nan=False)
     return Response(content, kind.status, problem.headers, PROBLEM_MEDIA_TYPE)
 

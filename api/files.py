@@ -1,4 +1,4 @@
-"""The files of jobs, whole or not at all: what the disk has lost is an error of ours, which the log tells of."""
+"""The files of jobs, complete or not at all: a damaged file is a server error, and is logged."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +13,12 @@ _logger = get_logger(__name__)
 
 
 def find_file(services: Services, tenant: str, job_id: str, name: str) -> tuple[ArtifactRow, Path]:
-    """Return an artifact and its file, which is there and of its size.
+    """Return an artifact and its file, after a check that it exists and has its size.
 
     Raises:
         JobNotFoundError: There is no such job.
         ArtifactNotFoundError: It has no such artifact.
-        ArtifactDamagedError: The file is not what was stored.
+        ArtifactDamagedError: The file is missing, or differs from what was stored.
     """
     artifact = services.store.artifact(tenant, job_id, name)
     with _damage_told(services, tenant, job_id, name):
@@ -26,7 +26,7 @@ def find_file(services: Services, tenant: str, job_id: str, name: str) -> tuple[
 
 
 def read_file(services: Services, tenant: str, job_id: str, name: str) -> bytes:
-    """Return what an artifact holds, to the bit. Raises as `find_file` does."""
+    """Return an artifact's content, checked against its hash. Raises as `find_file` does."""
     artifact = services.store.artifact(tenant, job_id, name)
     with _damage_told(services, tenant, job_id, name):
         return services.artifacts.verify(artifact).read_bytes()
@@ -37,6 +37,6 @@ def _damage_told(services: Services, tenant: str, job_id: str, name: str) -> Ite
     try:
         yield
     except ArtifactDamagedError as error:
-        services.store.artifact(tenant, job_id, name)  # raises where the job was deleted a moment ago
+        services.store.artifact(tenant, job_id, name)  # raises if the job was deleted a moment ago
         _logger.error("artifact_damaged", job_id=job_id, name=name, how=error.how)
         raise

@@ -1,4 +1,4 @@
-"""What happens to every request before and after its route: its id, host and origin, headers, log line, last resort."""
+"""Handles every request before and after its route: id, host and origin, headers, log line, unexpected errors."""
 
 import re
 import time
@@ -15,7 +15,7 @@ from jobs.logs import get_logger
 
 HEADER = "X-Request-ID"
 PROBE_PATHS = frozenset({"/healthz", "/readyz"})
-"""Probes call by address, and learn nothing: any host name will do."""
+"""Probes call by address and get no data, so any host name is accepted."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _SECURITY_HEADERS = {
@@ -31,7 +31,7 @@ _logger = get_logger(__name__)
 
 
 class Guard:
-    """The outermost ASGI layer of ours."""
+    """Our outermost ASGI layer."""
 
     def __init__(self, app: ASGIApp, rules: HostRules) -> None:
         self._app = app
@@ -57,7 +57,7 @@ class Guard:
             except Exception:
                 _logger.exception("request_failed", method=scope["method"], path=scope["path"])
                 if exchange.status is not None:
-                    raise  # Half an answer is out: the server must break the connection off.
+                    raise  # A part of the answer is sent: the server must break the connection.
                 detail = f"The server failed. Tell its operator the request id {exchange.request_id}."
                 await exchange.refuse(ProblemError("internal_error", detail), receive)
             finally:
@@ -117,7 +117,7 @@ class _Exchange:
             await response(self._scope, receive, self.send)
 
     def log(self) -> None:
-        # The path alone: a query may hold what nobody should read in a log.
+        # Only the path: a query may contain what must not be in a log.
         duration_s = time.perf_counter() - self._started
         client = (self._scope.get("client") or ("",))[0]  # none through a unix socket
         fields = {"method": self._scope["method"], "path": self._scope["path"], "status": self.status, "client": client}

@@ -1,4 +1,4 @@
-"""Which host names this server answers to, and which sites may send it requests: against DNS rebinding and CSRF."""
+"""Accepted host names, and sites that may send requests: against DNS rebinding and CSRF."""
 
 import socket
 from urllib.parse import SplitResult, urlsplit
@@ -9,7 +9,7 @@ from api.errors import ProblemError
 from jobs.settings import Settings
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 -- listening on all is not a name that anyone calls
+ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 -- an address to listen on, not a name that clients use
 
 
 class HostRules:

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: the same request again gets the first answer."""
+"""`Idempotency-Key`: a repeated request gets the first answer."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ _MAX_CHARACTERS = 255
 def idempotency_key(request: Request, body: Any = None) -> IdempotencyKey | None:
     """Return the request's key, or None if it has none.
 
-    The body counts by what it says: a client that writes the same JSON with other spaces, or 1.0 for 1, repeats itself.
+    Bodies are compared as JSON: other spaces, or 1.0 for 1, make no difference.
 
     Raises:
         ProblemError: The key is empty, too long, or not printable ASCII.

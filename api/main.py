@@ -1,10 +1,11 @@
-"""The app: what it is made of, and how it is served."""
+"""The app: its parts, and how it is served."""
 
 import logging
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from types import FrameType
 
 import uvicorn
 from fastapi import Depends, FastAPI
@@ -20,7 +21,7 @@ from api.openapi import document_of
 from api.protocol import ProblemProtocol
 from api.queries import refuse_repeats
 from api.routes import artifacts, catalogue, events, jobs, metrics, operations, sweeps
-from api.services import open_services
+from api.services import Shutdown, open_services
 from jobs.logs import configure_logging, get_logger
 from jobs.settings import Settings, load_settings
 from jobs.startup import CANNOT_START, begin, reason_of
@@ -60,7 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def build_app(settings: Settings) -> FastAPI:
-    """Return the app without its services: enough to document it."""
+    """Return the app without its services, for its documentation."""
     app = FastAPI(
         title="RegCore",
         lifespan=_lifespan,
@@ -84,7 +85,7 @@ def main() -> None:
     setproctitle("regcore-api")
     settings = begin()
     configure_logging(settings.log_level)
-    # Our own line for each request says more.
+    # The guard's own line for each request says more.
     logging.getLogger("uvicorn.access").disabled = True
     try:
         app = create_app(settings)
@@ -92,7 +93,7 @@ def main() -> None:
         _logger.error("api_cannot_start", reason=reason_of(error, settings))
         sys.exit(1)
     _logger.info("api_started", host=settings.host, port=settings.port, pid=os.getpid())
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -105,6 +106,27 @@ def main() -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
     )
+    server = _Server(config, app.state.services.shutdown)
+    # uvicorn raises the signal once more when it has stopped; if it cannot start it logs why, and leaves by itself.
+    with suppress(KeyboardInterrupt, SystemExit):
+        server.run()
+    if not server.started:
+        reason = f"It cannot listen on {settings.host}:{settings.port}. Change REGCORE_HOST or REGCORE_PORT."
+        _logger.error("api_cannot_start", reason=reason)
+        sys.exit(1)
+
+
+class _Server(uvicorn.Server):
+    """Passes on at once that it was told to stop: the app would hear of it only when its last stream has ended."""
+
+    def __init__(self, config: uvicorn.Config, shutdown: Shutdown) -> None:
+        super().__init__(config)
+        self._shutdown = shutdown
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take SIGTERM or SIGINT."""
+        self._shutdown.requested = True
+        super().handle_exit(sig, frame)
 
 
 @asynccontextmanager

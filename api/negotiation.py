@@ -1,4 +1,4 @@
-"""Which representation a client gets: `Accept`, and 406 where there is none that it takes."""
+"""Content negotiation: `Accept`, and 406 if the client accepts no representation."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ JSON = "application/json"
 
 
 def negotiate(request: Request, offers: Sequence[str]) -> str:
-    """Return the offer that the client likes best; among equals the first.
+    """Return the offer that the client prefers; of equals the first.
 
     Raises:
-        ProblemError: It takes none of them.
+        ProblemError: It accepts none of them.
     """
     accept = request.headers.get("accept", "*/*")
     ranges = [_parse(part) for part in accept.split(",") if part.strip()] or [("*/*", 1.0)]
@@ -25,7 +25,7 @@ def negotiate(request: Request, offers: Sequence[str]) -> str:
 
 
 def json_only(request: Request) -> None:
-    """Refuse a client that takes no JSON, where there is nothing else."""
+    """Refuse a client that does not accept JSON, if there is nothing else."""
     negotiate(request, [JSON])
 
 
@@ -41,7 +41,7 @@ def _parse(part: str) -> tuple[str, float]:
 
 
 def _quality(offer: str, ranges: Sequence[tuple[str, float]]) -> float:
-    """The quality of the most specific range that the offer is in."""
+    """The quality of the most specific range that contains the offer."""
     for wanted in (offer, offer.split("/")[0] + "/*", "*/*"):
         for media_range, quality in ranges:
             if media_range == wanted:

@@ -50,7 +50,7 @@ def document_of(app: FastAPI, routes: Sequence[APIRoute], public_url: str | None
         if public_url:
             document["servers"] = [{"url": public_url.rstrip("/")}]
         schemas = document["components"]["schemas"]
-        # Bodies are read by our own code, which names wrong places better; so their schemas are added by hand.
+        # Our own code reads bodies, because its errors are better; so their schemas are added here.
         for body in BODIES:
             schema = body.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(schema.pop("$defs", {}))
@@ -70,7 +70,7 @@ def document_of(app: FastAPI, routes: Sequence[APIRoute], public_url: str | None
 
 
 def _restore(operation: dict[str, Any], route: APIRoute) -> None:
-    """Put back what FastAPI drops: nulls in examples, and that an operation needs no key."""
+    """Restore what FastAPI drops: nulls in examples, and that an operation needs no key."""
     if route.endpoint in open_endpoints():
         operation["security"] = []
     for status, response in route.responses.items():
@@ -130,7 +130,7 @@ def write_json(value: Any, indent: str = "") -> str:
 
 def render() -> str:
     """Return the document's file, as it is committed."""
-    # Here alone, for api.main imports this module.
+    # Imported here, because api.main imports this module.
     from api.main import build_app
     from jobs.settings import Settings
 

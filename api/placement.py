@@ -1,4 +1,4 @@
-"""Whether any worker that is there could take a job: it may come later, so that is a warning and no error."""
+"""Whether any present worker could take a job. If none can, that is a warning, because one may start later."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,14 +9,14 @@ from regcore.plan import Plan
 
 
 def placed(services: Services, plan: Plan) -> Plan:
-    """Return the plan, with a warning where no worker that is ready has its device or pool."""
+    """Return the plan, with a warning if no ready worker has its device or pool."""
     return plan.model_copy(update={"warnings": [*plan.warnings, *placement_warnings(services, [plan])]})
 
 
 def placement_warnings(services: Services, plans: Iterable[Plan]) -> list[SpecWarning]:
-    """Return what keeps jobs of these plans waiting, as the workers are now; the same is said once."""
+    """Return a warning, each once, for plans that no present worker can take."""
     wanted = {(plan.resolved_spec.resources.device, plan.resolved_spec.resources.pool) for plan in plans}
-    if wanted <= {("auto", None)}:  # any worker will do
+    if wanted <= {("auto", None)}:  # any worker can take it
         return []
     ready = [Capabilities(frozenset(one.devices), one.pool) for one in services.store.workers() if one.state == "ready"]
     found = [

@@ -1,4 +1,4 @@
-"""Where in a job's log a reader is: `after`, or what an event stream resumes from."""
+"""A reader's place in a job's log: `after`, or where an event stream resumes."""
 
 from api.errors import parameter_problem
 from jobs.states import TERMINAL, JobState
@@ -9,14 +9,14 @@ LAST_EVENT_ID = "Last-Event-ID"
 
 
 def state_behind(store: Store, tenant: str, job_id: str, after: int, parameter: str = "after") -> JobState:
-    """Return a job's state, after making sure that there is something to wait for behind a place in its log.
+    """Return a job's state, after a check of a place in its log.
 
-    Behind the end of a log that has ended there is nothing, which is an answer. Of one that goes on, a reader would
-    miss what comes before the place.
+    A place beyond the end is allowed if the job has ended: nothing follows. While a job goes on, the reader would miss
+    the records before that place.
 
     Raises:
         JobNotFoundError: There is no such job.
-        ProblemError: The place is beyond the end of a log that goes on.
+        ProblemError: The place is beyond the end of the log of a job that goes on.
     """
     head = store.log_head(tenant, job_id)
     if after > head.last_seq and head.state not in TERMINAL:
@@ -29,7 +29,7 @@ def state_behind(store: Store, tenant: str, job_id: str, after: int, parameter: 
 
 
 def read_last_event_id(text: str) -> int:
-    """Return the place that a stream resumes from.
+    """Return the place from which a stream resumes.
 
     Raises:
         ProblemError: It is not the id of an event.

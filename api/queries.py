@@ -1,4 +1,4 @@
-"""Query parameters: one model for each operation, and an unknown parameter is an error."""
+"""Query parameters: one model for each operation; an unknown parameter is an error."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -86,9 +86,9 @@ class ListQuery(NoQuery):
     """Of listing jobs."""
 
     state: Annotated[list[str], AfterValidator(_check_states), Field(examples=[["running,queued"]])] = []
-    """Only jobs in one of these states; with commas between."""
+    """Only jobs in one of these states, separated by commas."""
     label: Annotated[_Labels, Field(examples=[["team:vision"]])] = []
-    """Only jobs with this label, `key:value`; given several times, with all of them."""
+    """Only jobs with this label, `key:value`; if repeated, with all of them."""
     name: _Word | None = None
     """Only jobs of exactly this name."""
     sweep_id: _Word | None = None
@@ -97,7 +97,7 @@ class ListQuery(NoQuery):
     """Only those made after this time, RFC 3339 with its offset."""
     created_before: GivenTime | None = None
     sort: Literal["created_at", "-created_at", "finished_at", "-finished_at", "name"] = "-created_at"
-    """`-` for the last first."""
+    """`-` for descending order."""
     after: str | None = None
     """`next_after` of the page before."""
     limit: Annotated[int, Field(ge=1, le=1000)] = 50
@@ -105,7 +105,7 @@ class ListQuery(NoQuery):
     @field_validator("after")
     @classmethod
     def _check_after(cls, after: str | None, info: ValidationInfo) -> str | None:
-        if "sort" not in info.data:  # it is wrong itself, and nothing is known of its cursors
+        if "sort" not in info.data:  # the sort is wrong itself, so its cursors cannot be checked
             return after
         needs_moment = may_move(info.data["sort"], info.data.get("state", ()))
         return _check_cursor(after, lambda text: read_place(text, info.data["sort"], needs_moment=needs_moment))
@@ -115,7 +115,7 @@ class SweepListQuery(NoQuery):
     """Of listing sweeps, the newest first."""
 
     label: Annotated[_Labels, Field(examples=[["team:vision"]])] = []
-    """Only sweeps with this label, `key:value`; given several times, with all of them."""
+    """Only sweeps with this label, `key:value`; if repeated, with all of them."""
     name: _Word | None = None
     """Only sweeps of exactly this name."""
     created_after: GivenTime | None = None
@@ -130,33 +130,33 @@ class VerdictQuery(NoQuery):
     """Of comparing members of a sweep."""
 
     metric: _Word | None = None
-    """What is compared; by default the objective's metric on the test split. On the split that variants were chosen by
-    they look better than they are, and the notes say so."""
+    """The metric to compare; by default the objective's on the test split. On the split by which variants were chosen
+    they look better than they are, and a note says so."""
 
 
 class MetricsQuery(NoQuery):
     """Of a job's metrics."""
 
     after: Annotated[int, Field(ge=0, le=MAX_SEQ)] = 0
-    """Only rows with a greater `seq`; beyond the last record of a job that goes on it is refused."""
+    """Only rows with a greater `seq`; refused if it is beyond the last record of a job that goes on."""
     names: Annotated[list[str], AfterValidator(_refuse_empty), Field(examples=[["train/loss,test/loss"]])] = []
-    """Only these metrics, and only rows that have one of them; with commas between."""
+    """Only these metrics, separated by commas, and only rows that have one of them."""
     limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
     max_points: Annotated[int | None, Field(ge=2, le=10_000)] = None
-    """Thin all rows behind `after` out to this many, evenly, keeping the first and the last; `limit` is idle then."""
+    """Thin out all rows after `after` to this many, evenly, with the first and the last; `limit` is then ignored."""
 
 
 class EventsQuery(NoQuery):
     """Of a job's log."""
 
     after: Annotated[int, Field(ge=0, le=MAX_SEQ)] = 0
-    """Only records with a greater `seq`; beyond the last one of a job that goes on it is refused."""
+    """Only records with a greater `seq`; refused if it is beyond the last record of a job that goes on."""
     limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
-    """Most records of a page; a stream has no end but the job's."""
+    """Most records of a page; a stream is not limited."""
 
 
 def _refuse_query(query: Annotated[NoQuery, Query()]) -> None:
-    """Parameters have been refused by now."""
+    """Does nothing: parameters were refused before."""
 
 
 _LISTS = frozenset({"state", "label", "names"})
@@ -183,7 +183,7 @@ def refuse_repeats(request: Request) -> None:
 
 
 def make_filter(query: ListQuery) -> JobFilter:
-    """Return what a list is restricted to."""
+    """Return the filter of a list of jobs."""
     return JobFilter(
         states=frozenset(_state(word) for word in split_commas(query.state)),
         labels=tuple(_label(text) for text in query.label),
@@ -195,7 +195,7 @@ def make_filter(query: ListQuery) -> JobFilter:
 
 
 def make_sweep_filter(query: SweepListQuery) -> SweepFilter:
-    """Return what a list of sweeps is restricted to."""
+    """Return the filter of a list of sweeps."""
     return SweepFilter(
         labels=tuple(_label(text) for text in query.label),
         name=query.name,

@@ -1,4 +1,4 @@
-"""A job once more: its resolved spec, changed by a patch, begun anew, with its weights or from its checkpoint."""
+"""Reruns: a job's resolved spec, changed by a patch, from scratch, from its weights or from its checkpoint."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from regcore.spec.patch import Patch
 _FREE_WITH_CHECKPOINT = frozenset(
     {"/name", "/labels", "/priority", "/resources", "/training/checkpoint_every_s", "/fusion", "/exports"}
 )
-"""What may change behind a checkpoint: all else decides what is trained."""
+"""Fields that may change when a checkpoint is resumed; all others affect the training."""
 
 
 class Rerun(BaseModel):
@@ -28,16 +28,16 @@ class Rerun(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
     patch: Patch = []
-    """JSON Patch (RFC 6902) of the job's `resolved_spec`; for `weights`, of one whose `init_from` is this job."""
+    """JSON Patch (RFC 6902) of the job's `resolved_spec`; with `weights`, its `init_from` already names this job."""
     start_from: Literal["scratch", "weights", "checkpoint"] = "scratch"
-    """`scratch`: as its spec begins. `weights`: with the weights that the job ended with, and a new optimizer.
-    `checkpoint`: goes on where a failed or cancelled job was saved last; the patch may then change only what does
-    not decide what is trained: name, labels, priority, resources, training.checkpoint_every_s, fusion, exports."""
+    """`scratch`: as its spec begins. `weights`: with the weights at the job's end, and a new optimizer. `checkpoint`:
+    resumes a failed or cancelled job where it was saved last; the patch may then change only what does not affect the
+    training: name, labels, priority, resources, training.checkpoint_every_s, fusion, exports."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedRerun:
-    """A rerun that may be stored."""
+    """An accepted rerun."""
 
     spec: Json
     plan: Plan
@@ -45,18 +45,18 @@ class PlannedRerun:
 
 
 def plan_rerun(services: Services, tenant: str, job: Job, body: Any) -> PlannedRerun:
-    """Return what the job would be with this body.
+    """Return the rerun of a job with this body.
 
     Raises:
         SpecError: The body, the patch or the patched spec is wrong.
-        ProblemError: The job cannot begin from where it was asked to.
+        ProblemError: The job cannot start from there.
     """
     start_from = parse_as(Rerun, body).start_from
     patch = body.get("patch", [])
     if start_from == "checkpoint":
         checkpoint = _checkpoint(job)
         spec = apply_patch(job.resolved_spec, patch)
-        # Its own init_from is not looked at again: those weights were trained on long ago.
+        # The job's own init_from is not checked again: a checkpoint does not need those weights.
         plan = make_plan(spec, services.ceilings)
         _refuse_other_training(job.resolved_spec, plan.resolved_spec.model_dump(mode="json"))
         return PlannedRerun(spec, plan, checkpoint)
@@ -107,7 +107,7 @@ def _refuse_other_training(before: Json, after: Json) -> None:
 
 
 def _changes(before: Any, after: Any, path: tuple[str | int, ...]) -> Iterator[str]:
-    """Pointers of the fields that differ, but for those that may."""
+    """Pointers of the fields that differ and must not."""
     pointer = json_pointer(path)
     if before == after or pointer in _FREE_WITH_CHECKPOINT:
         return

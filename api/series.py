@@ -23,13 +23,13 @@ class Series:
     job_id: str
 
     def page(self, query: MetricsQuery) -> MetricsPage:
-        """Return what a query asks for.
+        """Return the rows of a query.
 
         Raises:
             JobNotFoundError: There is no such job.
-            ProblemError: `after` is beyond the end of a log that goes on.
+            ProblemError: `after` is beyond the end of the log of a job that goes on.
         """
-        # The state is read first: a page that calls the job ended has then seen its last row.
+        # The state is read first: so if it is terminal, the page includes the last row.
         state = state_behind(self.store, self.tenant, self.job_id, query.after)
         names = frozenset(split_commas(query.names))
         rows: list[MetricsRow] = []
@@ -59,7 +59,7 @@ class Series:
 
 
 def thin_out(rows: list[MetricsRow], max_points: int) -> list[MetricsRow]:
-    """Return at most so many of the rows, evenly spread, with the first and the last."""
+    """Return at most this many of the rows, evenly spread, with the first and the last."""
     if len(rows) <= max_points:
         return rows
     last = len(rows) - 1

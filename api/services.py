@@ -1,7 +1,7 @@
-"""What the routes work with, opened once for a process."""
+"""The services that routes use, opened once for the process."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated
 
@@ -17,6 +17,13 @@ from jobs.store import Store, open_store
 from regcore.plan import Ceilings
 
 
+@dataclass(slots=True)
+class Shutdown:
+    """Whether the server was told to stop: what would go on for as long as a job ends then, and its clients resume."""
+
+    requested: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """The store, the artifacts, and the two kinds of hints."""
@@ -25,18 +32,19 @@ class Services:
     store: Store
     artifacts: ArtifactStore
     publish: Callable[[str], bool]
-    """Tells the workers of a new job, as far as Redis is there."""
+    """Tells the workers about a new job, if Redis is available."""
     notifier: Notifier
     wakeups: Wakeups
+    shutdown: Shutdown = field(default_factory=Shutdown)
 
     @property
     def ceilings(self) -> Ceilings:
-        """How large a job may be."""
+        """The largest job."""
         of = self.settings
         return Ceilings(epochs=of.max_epochs, parameters=of.max_parameters, steps=of.max_steps)
 
     def url(self, path: str) -> str:
-        """Return the address of a path, as users reach it."""
+        """Return the URL of a path, as users reach it."""
         return (self.settings.public_url or "").rstrip("/") + path
 
     async def close(self) -> None:
@@ -47,7 +55,7 @@ class Services:
 
 
 def open_services(settings: Settings) -> Services:
-    """Open the store, bringing an embedded one up to date, and make sure that there is a key.
+    """Open the store, migrate an embedded one, and make sure that a key exists.
 
     Raises:
         UnmigratedDatabaseError: The database is not of this version.

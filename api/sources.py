@@ -1,4 +1,4 @@
-"""What a spec takes from other jobs: `init_from`, whose weights must be there and must fit."""
+"""Checks of `init_from`: the other job's weights must exist and fit."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,14 +17,14 @@ POINTER = "/init_from/job_id"
 
 
 def source_check(services: Services, tenant: str) -> Check:
-    """Return what says whether a spec with `init_from` can begin with those weights, as things are now.
+    """Return a function that checks whether a spec with `init_from` can begin with those weights now.
 
-    It takes a spec, be the rest of it as it may, and its plan, if it has one: the parameters must be alike. Its errors
-    point into the spec. Specs that ask the same of the same job, such as members of a sweep, are looked at once.
+    It takes a spec, valid or not, and its plan, if there is one, whose parameters must match. Its errors point into the
+    spec. Specs that need the same from the same job, such as members of a sweep, are checked once.
 
     Args:
         services: The server's.
-        tenant: Whose jobs they are: another tenant's job is as good as none.
+        tenant: The owner: another tenant's job counts as missing.
     """
     known: dict[tuple[str, str], list[FieldError]] = {}
 
@@ -45,11 +45,11 @@ def source_check(services: Services, tenant: str) -> Check:
 
 @contextmanager
 def sources_refused(*, but_for: str | None = None, candidates: Sequence[Candidate] = ()) -> Iterator[None]:
-    """Say of a job that was deleted since `source_check` looked what is said of one that is not there.
+    """Report a job that was deleted after the check of `source_check` like a missing one.
 
     Args:
-        but_for: A job that the request's path names.
-        candidates: Of the sweep that is stored, for its errors point at what put the job's id there.
+        but_for: A job that the request's path names, whose error stays unchanged.
+        candidates: Candidates of the sweep, whose errors point to the source of the job's id.
     """
     try:
         yield
@@ -65,7 +65,7 @@ def sources_refused(*, but_for: str | None = None, candidates: Sequence[Candidat
 def _examine(
     services: Services, tenant: str, job_id: str, shapes: dict[str, list[int]] | None
 ) -> tuple[str, str] | None:
-    """The code and the message of what keeps these parameters, if known, from beginning with the job's weights."""
+    """Code and message of the reason why a model of these parameters, if known, cannot begin with the job's weights."""
     try:
         job = services.store.get(tenant, job_id)
     except JobNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Which rows a job was measured on, as far as its spec and plan say it."""
+"""The rows on which a job was measured, from its spec and plan."""
 
 import hashlib
 import json
@@ -15,11 +15,11 @@ _IRRELEVANT: Final = {
     "test": {*_SCALING, "train_limit", "validation_fraction"},
     "validation": {*_SCALING, "train_limit"},
 }
-"""What of a spec's `data` has no part in choosing a split's rows: test rows are chosen first, train rows last."""
+"""Fields of `data` that do not affect a split's rows: test rows are chosen first, train rows last."""
 
 
 def rows_id(job: Job, metric: str) -> str:
-    """Equal for metrics of the same rows in the same order; what is not of one split is of the train rows too."""
+    """Equal for metrics of the same rows in the same order; a metric of no single split includes the train rows."""
     data, split = job.resolved_spec["data"], metric.partition("/")[0]
     irrelevant = _IRRELEVANT.get(split, _SCALING)
     if split == "test" and not _draws_test(data):
@@ -29,15 +29,15 @@ def rows_id(job: Job, metric: str) -> str:
 
 
 def resplits_of(job: Job) -> "Resplits":
-    """How large the splits are that a job like this draws with each split seed."""
-    from regcore.statistics import Resplits  # with NumPy
+    """The sizes of the splits that such a job draws with each split seed."""
+    from regcore.statistics import Resplits  # imports NumPy
 
     rows = job.plan["num_rows"]
     return Resplits(rows["train"], rows["validation"], rows["test"], draws_test=_draws_test(job.resolved_spec["data"]))
 
 
 def resplit_ratio(groups: Sequence[Sequence[Job]], metric: str) -> float | None:
-    """See `Resplits.ratio`; None unless each member of each group of several draws splits of its own."""
+    """See `Resplits.ratio`; None unless every member of every group with several members draws its own splits."""
     several = [[job.resolved_spec["data"]["split_seed"] for job in group] for group in groups if len(group) > 1]
     if not several or any(len(set(seeds)) < len(seeds) for seeds in several):
         return None
@@ -47,5 +47,5 @@ def resplit_ratio(groups: Sequence[Sequence[Job]], metric: str) -> float | None:
 
 
 def _draws_test(data: Mapping[str, Any]) -> bool:
-    """Whether the test rows are drawn, and are not a data set's official ones."""
+    """Whether the test rows are drawn, instead of the data set's official ones."""
     return data.get("test_fraction") is not None

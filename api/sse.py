@@ -1,4 +1,4 @@
-"""A job's log as server-sent events: rows are the truth, wake-ups only say when to read them."""
+"""A job's log as server-sent events, read from the rows; wake-ups only tell when to read."""
 
 import time
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ _READ_AT_ONCE = 500
 
 @dataclass(slots=True)
 class EventStream:
-    """The live log of one job, from behind `after` to its terminal event."""
+    """The live log of one job, from after `after` to its terminal event."""
 
     services: Services
     tenant: str
@@ -30,7 +30,7 @@ class EventStream:
     after: int
 
     def has_ended(self) -> bool:
-        """Say whether the client has already had the terminal event.
+        """Return whether the client has already received the terminal event.
 
         Raises:
             JobNotFoundError: There is no such job.
@@ -41,7 +41,7 @@ class EventStream:
         return not store.records(self.tenant, self.job_id, self.after, 1, kinds=["state"])
 
     async def lines(self) -> AsyncIterator[bytes]:
-        """Yield events, and a comment whenever it was silent for a while, so that proxies keep the connection."""
+        """Yield events, and a comment after a while of silence, so that proxies keep the connection."""
         yield format_sse_event(comment="the job's log follows", retry=RECONNECT_AFTER_MS)
         spoke_at = time.monotonic()
         async with self.services.wakeups.listen(self.job_id) as listener:
@@ -50,7 +50,7 @@ class EventStream:
                 for row in rows:
                     yield _write(row)
                     self.after = row.seq
-                if has_ended:
+                if has_ended or self.services.shutdown.requested:
                     return
                 now = time.monotonic()
                 if rows:
@@ -59,20 +59,20 @@ class EventStream:
                     yield format_sse_event(comment="still here")
                     spoke_at = now
                 if len(rows) < _READ_AT_ONCE:
-                    # Wake-ups may be lost with Redis, so a wait is never long.
+                    # Wake-ups may be lost, so a wait is never long.
                     await listener.wait(min(_POLL_S, max(0.01, spoke_at + COMMENT_EVERY_S - now)))
 
     async def _read(self) -> tuple[list[RecordRow], bool]:
-        """Return what is new, and whether nothing will come after it: the job has ended, or is deleted."""
+        """Return new records, and whether they are the last: the job has ended, or was deleted."""
         try:
             return await run_in_threadpool(self._read_rows)
         except StoreUnavailableError:
-            return [], False  # The client has its place in the log, and the database may come back.
+            return [], False  # Keep the stream: the client's place is known, and the database may come back.
         except JobNotFoundError:
             return [], True
 
     def _read_rows(self) -> tuple[list[RecordRow], bool]:
-        # The state is read first: what it says has ended has then been read to its end, wherever the client began.
+        # The state is read first: so if it is terminal, the log was read to its end.
         is_over = self.services.store.state(self.tenant, self.job_id) in TERMINAL
         rows = self.services.store.records(self.tenant, self.job_id, self.after, _READ_AT_ONCE)
         return rows, is_over and len(rows) < _READ_AT_ONCE

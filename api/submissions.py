@@ -1,4 +1,4 @@
-"""From a body to a stored job: what every route that makes one shares."""
+"""From a body to a stored job: shared by all routes that create one."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ def plan_job(services: Services, tenant: str, spec: Any) -> Plan:
     """Return the plan of a spec that the server accepts.
 
     Raises:
-        SpecError: It does not; every wrong place is named.
+        SpecError: The server does not accept it; every wrong place is named.
     """
     check = source_check(services, tenant)
     try:
@@ -46,11 +46,11 @@ def plan_job(services: Services, tenant: str, spec: Any) -> Plan:
 
 
 def new_job(spec: Any, plan: Plan, **origin: Any) -> NewJob:
-    """Return a job to store. It needs the job of its checkpoint, or else that of its first weights.
+    """Return a job to store. It needs the job of its checkpoint, or else that of its starting weights.
 
     Args:
         spec: As it was sent.
-        plan: Of this spec.
+        plan: The plan of this spec.
         origin: More fields of `NewJob`: its sweep, or the job that it is a rerun of.
     """
     resolved = plan.resolved_spec
@@ -75,8 +75,8 @@ def store_job(services: Services, response: Response, tenant: str, job: NewJob, 
     """Store a job, tell the workers, and answer with it.
 
     Raises:
-        SpecError: The job whose weights it begins with was deleted a moment ago.
-        JobNotFoundError: So was the job that it is a rerun of.
+        SpecError: The job of its starting weights was deleted a moment ago.
+        JobNotFoundError: The job that it is a rerun of was deleted a moment ago.
     """
     with sources_refused(but_for=job.parent_job_id):
         submission = services.store.submit(tenant, job, key)
@@ -87,12 +87,12 @@ def store_job(services: Services, response: Response, tenant: str, job: NewJob, 
 
 
 def validated(services: Services, plan: Plan) -> Response:
-    """Answer with what would be stored, and with what would keep it waiting as the workers are now."""
+    """Answer with what would be stored, and a warning if no present worker could take it."""
     return Response(show_validation(placed(services, plan)).model_dump_json(), media_type="application/json")
 
 
 def created(services: Services, response: Response, job: Job, *, replayed: bool) -> JobView:
-    """Answer with a job that was made, now or by an earlier call with the same key."""
+    """Answer with a job that this call created, or an earlier one with the same key."""
     response.headers["Location"] = services.url(f"/v1/jobs/{job.id}")
     if replayed:
         response.headers[REPLAYED_HEADER] = "true"

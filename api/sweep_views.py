@@ -1,4 +1,4 @@
-"""What responses about many jobs look like: sweeps, paths, comparisons, ablations."""
+"""Response schemas about many jobs: sweeps, paths, comparisons, ablations."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -41,11 +41,11 @@ class Score(View):
 
     mean: float | None
     low: float | None
-    """null where there are fewer than two values."""
+    """null with fewer than two values."""
     high: float | None
     num: int
     num_missing: int
-    """Members without a value: those that ended so, and those that have not ended."""
+    """Members without a value, ended or not."""
 
 
 class Best(View):
@@ -62,10 +62,10 @@ class Leader(View):
     """One combination."""
 
     rank: int
-    """Those that lack a value for a seed come behind those that lack none."""
+    """Combinations that lack a value for a seed come after complete ones."""
     variant: str | None
     values: Json
-    """By pointer, what each axis put in its place; null where it removed what was there."""
+    """The value of each axis, by pointer; null if it removed the place."""
     objective: Score
     states: dict[str, int]
     job_ids: list[str]
@@ -78,12 +78,13 @@ class SweepView(SweepSummaryView):
     spec: Json
     """With every default filled in; `base` as it was sent."""
     warnings: list[Json] = Field(default=[])
-    """Where it has fewer combinations than its spec asks for. What is doubtful in a member's spec the member says."""
+    """If there are fewer combinations than the spec asks for. Doubts about a member's spec are in the member."""
     best: Best | None
-    """As far as members have succeeded."""
+    """The best so far."""
     leaderboard: Annotated[list[Leader], Field(max_length=MAX_LEADERS)]
-    """From best to last; of very many the first thousand. Those without a value come behind: who may still get one, who
-    was halved, who failed or was cancelled; of these first who went further, then who was better there."""
+    """From best to worst, at most a thousand. Combinations without a value come last: those that may still get one,
+    halved ones, failed or cancelled ones; among these first those that came further, then those that were better
+    there."""
 
 
 class SweepPage(View):
@@ -91,7 +92,7 @@ class SweepPage(View):
 
     data: list[SweepSummaryView]
     next_after: str | None
-    """Continues the list, as `after`; null on the last page."""
+    """The `after` of the next page; null on the last page."""
     has_more: bool
 
 
@@ -104,11 +105,11 @@ class SweepValidation(View):
     """Combinations; each is trained with every seed."""
     num_members: int
     warnings: list[Json]
-    """Doubtful places of the sweep, and of any member's spec, each once."""
+    """Doubts about the sweep and its members' specs, each once."""
 
 
 class Interval(View):
-    """A number with its 95 % interval; null is not known."""
+    """A number with its 95 % interval; null if unknown."""
 
     value: float | None
     low: float | None
@@ -116,20 +117,20 @@ class Interval(View):
 
 
 class Objective(View):
-    """What the best was chosen by."""
+    """The metric by which the best is chosen."""
 
     metric: str
     mode: Mode
 
 
 class PathPointView(View):
-    """What happened at one value; each number is `{value, low, high, num, num_missing}` over seeds."""
+    """The metrics at one value of the axis; each number is `{value, low, high, num, num_missing}` over seeds."""
 
     value: float
     num: int
     """Members that succeeded."""
     num_missing: int
-    """Members without a result: those that ended so, and those that have not ended."""
+    """Members without a result, ended or not."""
     metrics: Json
     """By name: `train/loss`, `validation/loss`, `test/loss`, `test/accuracy`, …"""
     norms: Json
@@ -137,26 +138,26 @@ class PathPointView(View):
     generalization_gap: Json
     sparsity: Json
     kkt_residual: float | None
-    """Where the problem is convex, the largest over seeds: how far the optimality conditions are from being met."""
+    """For a convex problem: the largest violation of the optimality conditions, over seeds."""
 
 
 class PathView(View):
-    """What happens along one strength, and which value to take."""
+    """The metrics along one axis, and which value to take."""
 
     pointer: str
     objective: Objective
     points: list[PathPointView]
     """By rising value."""
     best_value: float | None
-    """The best mean of the objective. One with a member missing is taken only where every value has one."""
+    """The value with the best mean of the objective. One with a missing member is taken only if all values have one."""
     one_standard_error_value: float | None
-    """The strongest value no worse than the best by more than a standard error; null with fewer than two seeds, and
-    where neither end of the axis regularizes more, as of a learning rate."""
+    """The strongest value that is worse than the best by at most a standard error; null with fewer than two seeds, or
+    if neither end of the axis regularizes more, as for a learning rate."""
     smallest_zero_value: float | None
     """The smallest value that leaves no weight in any member."""
     max_kkt_residual: float | None
     l1_max: float | None
-    """Of a convex problem: the smallest L1 strength that leaves no weight."""
+    """For a convex problem: the smallest L1 strength that leaves no weights."""
     note: str | None
 
 
@@ -172,22 +173,22 @@ class GroupView(View):
 
 
 class Judgement(View):
-    """What to make of a difference."""
+    """The judgement of a difference."""
 
     p_value: float | None
     p_value_corrected: float | None
     """By Holm's method, over all differences of the answer."""
     num_pairs: int
-    """Members compared with one of the same seed."""
+    """Pairs of members with the same seed."""
     paired: bool
     standard_error: Json
-    """By source: `seeds`, the noise of training, and `rows`, which rows happened to be tested."""
+    """By source: `seeds`, the noise of training, and `rows`, the choice of test rows."""
     tests: Json
-    """`mcnemar`: of each pair on the same rows, right or wrong; null elsewhere."""
+    """`mcnemar`: for each pair, if tested on the same rows as right or wrong; otherwise null."""
     verdict: Verdict
-    """`helps` or `hurts` only where the noise of the rows is known, besides that of training."""
+    """`helps` or `hurts` only if the noise of the rows is known, in addition to that of training."""
     note: str | None
-    """What to know before believing it."""
+    """What to know before relying on it."""
 
 
 class DifferenceView(Judgement):
@@ -199,7 +200,7 @@ class DifferenceView(Judgement):
 
 
 class ComparisonView(View):
-    """Groups of jobs, each against each."""
+    """Groups of jobs, compared in pairs."""
 
     metric: str
     mode: Mode
@@ -216,7 +217,7 @@ class VariantView(GroupView):
 
 
 class SweepComparisonView(View):
-    """A sweep's variants, each at what the objective chose for it."""
+    """A sweep's variants, each at its best combination by the objective."""
 
     objective: Objective
     metric: str
@@ -256,7 +257,7 @@ class AblationView(View):
 
 
 def show_sweep(services: Services, sweep: Sweep, members: Sequence[SweepMember] | None = None) -> SweepView:
-    """Return a sweep as users see it, with what these members have come to; by default all of it, by now."""
+    """Return a sweep as users see it, with the results of these members."""
     spec = spec_of(sweep)
     if members is None:
         members = services.store.sweep_members(sweep.tenant, sweep.id, spec.metric)

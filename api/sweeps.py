@@ -1,4 +1,4 @@
-"""From a sweep's body to its stored members, and from these to what the sweep's own page says."""
+"""From a sweep's body to its stored members, and from these to its leaderboard and path."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MAX_LEADERS = 1000
 """Entries of a leaderboard; a sweep may have more combinations."""
 MAX_HINTS = 32
-"""Messages for a new sweep. Each wakes one worker, which goes on to the next members by itself."""
+"""Messages for a new sweep. Each wakes one worker, which then claims further members by itself."""
 UNFINISHED = "{num} of {all} members have not ended, so what stands out may change."
 
 
@@ -37,7 +37,7 @@ def plan_members(services: Services, tenant: str, body: Any) -> SweepPlan:
     """Return the plan of a sweep that the server accepts, with all its members.
 
     Raises:
-        SpecError: It does not; every wrong place is named.
+        SpecError: The server does not accept it; every wrong place is named.
     """
     limits = services.settings
     check = source_check(services, tenant)
@@ -45,7 +45,7 @@ def plan_members(services: Services, tenant: str, body: Any) -> SweepPlan:
 
 
 def placed_sweep(services: Services, plan: SweepPlan) -> SweepPlan:
-    """Return the plan, with a warning for each device or pool of its members that no worker that is ready has."""
+    """Return the plan, with a warning for each device or pool of its members that no ready worker has."""
     waiting = placement_warnings(services, (member.plan for member in plan.members))
     return replace(plan, warnings=[*plan.warnings, *waiting])
 
@@ -80,7 +80,7 @@ def spec_of(sweep: Sweep) -> SweepSpec:
 
 
 def by_candidate(members: Sequence[SweepMember]) -> dict[str, list[SweepMember]]:
-    """Members that differ in their seed alone, together; in the order of their making."""
+    """Members grouped by candidate, in the order in which they were created."""
     found: dict[str, list[SweepMember]] = {}
     for member in members:
         found.setdefault(member.candidate, []).append(member)
@@ -88,8 +88,8 @@ def by_candidate(members: Sequence[SweepMember]) -> dict[str, list[SweepMember]]
 
 
 def leaderboard(spec: SweepSpec, members: Sequence[SweepMember], resplits: "Resplits | None" = None) -> list[Json]:
-    """Every combination from best to last, as far as its members have come."""
-    from regcore.statistics import rank  # with NumPy
+    """Every combination from best to worst, by its members so far."""
+    from regcore.statistics import rank  # imports NumPy
 
     candidates = by_candidate(members)
     standings = {name: _standing(same) for name, same in candidates.items()}
@@ -124,7 +124,7 @@ def _standing(same: Sequence[SweepMember]) -> "Standing":
 
 
 def sweep_warnings(sweep: Sweep, spec: SweepSpec, members: Sequence[SweepMember]) -> list[Json]:
-    """What is doubtful in a sweep itself; nothing once members of it are deleted, as it is about to be too."""
+    """The warnings of a sweep itself; none while the sweep is being deleted."""
     if len(members) < sweep.num_members:
         return []
     made = [(same[0].variant, same[0].values) for same in by_candidate(members).values()]
@@ -132,7 +132,7 @@ def sweep_warnings(sweep: Sweep, spec: SweepSpec, members: Sequence[SweepMember]
 
 
 def best(services: Services, tenant: str, leaders: Sequence[Mapping[str, Any]]) -> Json | None:
-    """The first of a leaderboard, with the spec to train it again; None before any member has succeeded."""
+    """The first entry of a leaderboard, with the spec to train it again; None before any member has succeeded."""
     if not leaders or leaders[0]["objective"]["mean"] is None:
         return None
     leader = {name: leaders[0][name] for name in ("variant", "values", "objective", "job_ids")}
@@ -140,14 +140,14 @@ def best(services: Services, tenant: str, leaders: Sequence[Mapping[str, Any]]) 
 
 
 def find_resplits(services: Services, sweep: Sweep, members: Sequence[SweepMember]) -> "Resplits | None":
-    """How large the splits are that each seed of a sweep draws, by its first member; None where all share theirs."""
+    """The sizes of the splits that each seed of a sweep draws, by its first member; None if seeds share splits."""
     if not spec_of(sweep).vary_split or not members:
         return None
     return resplits_of(services.store.get(sweep.tenant, members[0].id))
 
 
 def path(services: Services, sweep: Sweep) -> Json:
-    """What happens along the one numeric axis of a sweep with a `path_axis`, as far as its members have ended."""
+    """The path of a sweep with a `path_axis`, from the members that have ended."""
     spec = spec_of(sweep)
     assert spec.path_axis is not None, "the caller has looked"
     pointer = spec.path_axis.pointer
@@ -165,7 +165,7 @@ def path_along(
     stronger: Literal["larger", "smaller"] | None,
     resplits: "Resplits | None" = None,
 ) -> Json:
-    """The path through members that have their results; see `regularization_path`."""
+    """The path of members whose results were read; see `regularization_path`."""
     from regcore.statistics import PathPoint, regularization_path
 
     assert spec.path_axis is not None, "the caller has looked"
@@ -182,6 +182,6 @@ def path_along(
 
 
 def _by_seed(spec: SweepSpec, same: Sequence[SweepMember]) -> list[SweepMember | None]:
-    """A combination's member for each seed; None for one that is gone already, as its sweep is being deleted."""
+    """A combination's member for each seed; None for one that was deleted, because its sweep is being deleted."""
     found = {one.seed: one for one in same}
     return [found.get(seed) for seed in spec.seeds]

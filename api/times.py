@@ -20,10 +20,10 @@ def show_time(at: float) -> str:
 
 
 def read_time(given: Any) -> Any:
-    """Return the time that a parameter says, which must be RFC 3339's, with its offset; of `23:59:60` the second after.
+    """Parse a parameter's time, which must be RFC 3339 with an offset; `23:59:60` is the following second.
 
     Raises:
-        WrongParameterError: It is not, or there is no such day.
+        WrongParameterError: It is not RFC 3339, or that day does not exist.
     """
     if isinstance(given, datetime):
         return given

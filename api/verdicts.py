@@ -1,4 +1,4 @@
-"""What groups of jobs say against each other: their metrics, and what each row of a split added to these."""
+"""Comparisons of groups of jobs, from their metrics and from what each row of a split adds to these."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -45,13 +45,13 @@ class JobGroup(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
     name: str = Field(min_length=1, max_length=200)
-    """What it is called in the answer."""
+    """Its name in the answer."""
     job_ids: list[JobId] = Field(min_length=1, max_length=1000, json_schema_extra={"uniqueItems": True})
-    """Of jobs that have ended, each once; those that did not succeed count as missing."""
+    """Jobs that have ended, each once; those that did not succeed count as missing."""
 
 
 class Comparison(BaseModel):
-    """Groups to compare, each with each; the earlier one of two is the baseline."""
+    """Groups to compare in pairs; the earlier one of each pair is the baseline."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
@@ -89,17 +89,18 @@ def compare_jobs(services: Services, tenant: str, body: Any) -> Json:
 def compare_variants(
     services: Services, tenant: str, spec: SweepSpec, members: Sequence[SweepMember], metric: str | None
 ) -> Json:
-    """Return how a sweep's variants differ, each at what is best for it by the objective.
+    """Return how a sweep's variants differ, each at its best combination by the objective.
 
     Raises:
-        ProblemError: No job has the metric, or the variants are of different data sets or losses.
+        ProblemError: No job has the metric, or the variants have different data sets or losses.
         SpecError: The metric has no better end.
     """
     from regcore.statistics import compare
 
     metric = metric or _on_test(spec.metric)
     leaders = leaderboard(spec, members)
-    chosen = {entry["variant"]: entry for entry in reversed(leaders)}  # so that the first of each stays
+    # reversed, so that the first of each variant stays
+    chosen = {entry["variant"]: entry for entry in reversed(leaders)}
     names = [variant.name for variant in spec.variants if variant.name in chosen]
     if len(names) < 2:
         raise ProblemError("not_of_this_sweep", "Fewer than two variants have jobs left: the sweep is being deleted.")
@@ -181,7 +182,7 @@ def _wrong_jobs(group: JobGroup, states: Mapping[str, JobState]) -> Iterator[tup
 
 
 def _unlike(groups: Sequence[Sequence[Job]], metric: str) -> Iterator[tuple[int, int, str]]:
-    """Group and place of the jobs whose metric is of something else than the first one's, and what that is."""
+    """Group and position of each job whose metric measures something else than the first one's, with a message."""
     first = groups[0][0]
     common = subject_of(first.resolved_spec, metric)
     for place, group in enumerate(groups):
@@ -195,7 +196,7 @@ def _unlike(groups: Sequence[Sequence[Job]], metric: str) -> Iterator[tuple[int,
 
 
 def _chosen(spec: SweepSpec, metric: str, *, among_several: bool) -> list[str]:
-    """A warning where what is compared was chosen on the same rows."""
+    """A warning if the groups were chosen on the same rows."""
     is_same_split = metric.partition("/")[0] == spec.metric.partition("/")[0]
     if not (is_same_split and among_several):
         return []
@@ -203,7 +204,7 @@ def _chosen(spec: SweepSpec, metric: str, *, among_several: bool) -> list[str]:
 
 
 def _watched(groups: Sequence[Sequence[Job]], metric: str) -> list[str]:
-    """A warning where a job's own weights were selected on the same rows, as early stopping does."""
+    """A warning if a job's own weights were selected on the same rows, as by early stopping."""
     split = metric.partition("/")[0]
     regularizers = [one for group in groups for job in group for one in job.resolved_spec["regularizers"]]
     if not any(one.get("metric", "").startswith(f"{split}/") for one in regularizers):
@@ -212,7 +213,7 @@ def _watched(groups: Sequence[Sequence[Job]], metric: str) -> list[str]:
 
 
 def _refuse_unknown(metric: str, jobs: Iterable[Job], pointer: str | None = None) -> None:
-    """Say so where no job that succeeded has the metric."""
+    """Refuse a metric that no successful job has."""
     known = {name for job in jobs if job.result for name in (*job.result["metrics"], GAP)}
     if not known or metric in known:
         return
@@ -238,10 +239,10 @@ def _member(services: Services, tenant: str, job: Job, metric: str) -> "Member":
 
 
 def _rows(services: Services, tenant: str, job: Job, metric: str) -> Any:
-    """What each row added to the metric; None where that was not kept.
+    """What each row adds to the metric; None if that was not stored.
 
     Raises:
-        ArtifactDamagedError: It was, and cannot be read.
+        ArtifactDamagedError: It was stored, and cannot be read.
     """
     from safetensors.numpy import load
 
@@ -249,7 +250,7 @@ def _rows(services: Services, tenant: str, job: Job, metric: str) -> Any:
 
     try:
         kept = load(read_file(services, tenant, job.id, ROWS))
-    except (ArtifactNotFoundError, JobNotFoundError):  # of before rows were kept, or deleted meanwhile
+    except (ArtifactNotFoundError, JobNotFoundError):  # older than the storing of rows, or deleted meanwhile
         return None
     if metric == GAP and {"test/loss", "train/loss"} <= kept.keys():
         return gap_rows(kept["test/loss"], kept["train/loss"])
@@ -261,6 +262,6 @@ def _on_test(metric: str) -> str:
 
 
 def _mode(spec: SweepSpec, metric: str) -> Any:
-    """The objective's own direction for the same quantity, else the metric's."""
+    """The objective's direction for the same quantity, else the metric's own."""
     same = metric.partition("/")[2] == spec.metric.partition("/")[2]
     return spec.mode if same else None

@@ -1,4 +1,4 @@
-"""What responses look like: the contract's names, with times as users see them."""
+"""Response schemas: the public names, with times as users see them."""
 
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
@@ -41,7 +41,7 @@ class Problem(View):
     """What was expected, what came, what to do."""
     instance: str
     request_id: str
-    """The operator finds the request in the logs by it."""
+    """By this the operator finds the request in the logs."""
     errors: Annotated[list[FieldProblem], Field(max_length=MAX_ERRORS)]
     """Every wrong place; of very many the first."""
     num_errors_left_off: Annotated[int, Field(ge=1)] | None = None
@@ -62,7 +62,7 @@ class SweepPlace(View):
     id: str
     variant: str | None
     values: Json
-    """What each axis put in its place, by pointer; null where it removed what was there."""
+    """The value of each axis, by pointer; null if it removed the place."""
     seed: int
 
 
@@ -74,13 +74,13 @@ class JobSummaryView(View):
     labels: dict[str, str]
     priority: Literal["low", "normal", "high"]
     sweep: SweepPlace | None
-    """Of a sweep's member."""
+    """For a sweep's member."""
     parent_job_id: str | None
     keep: bool
     expires_at: Time | None
     state: JobState
     state_reason: Json | None
-    """Why it is where it is: `{code, message, remedy, retryable, details}`."""
+    """Why it is in its state: `{code, message, remedy, retryable, details}`."""
     attempt: int
     """0 until claimed."""
     progress: Json
@@ -91,9 +91,9 @@ class JobSummaryView(View):
     finished_at: Time | None
     heartbeat_at: Time | None
     warnings: list[Json]
-    """Doubtful places of the spec: `{code, pointer, message, remedy}`."""
+    """Doubts about the spec: `{code, pointer, message, remedy}`."""
     result: Json | None
-    """Of a succeeded job: `{metrics, selected_epoch, generalization_gap, sparsity, num_parameters, …}`."""
+    """After a success: `{metrics, selected_epoch, generalization_gap, sparsity, num_parameters, …}`."""
     usage: Json
     links: dict[str, str] = {}
 
@@ -114,7 +114,7 @@ class JobPage(View):
 
     data: list[JobSummaryView]
     next_after: str | None
-    """Continues the list, as `after`; null on the last page."""
+    """The `after` of the next page; null on the last page."""
     has_more: bool
 
 
@@ -135,7 +135,7 @@ class MetricsRow(View):
     step: int
     at: Time
     values: dict[str, float | None]
-    """null where the value is not finite."""
+    """null if the value is not finite."""
     non_finite: list[str]
 
 
@@ -144,10 +144,10 @@ class MetricsPage(View):
 
     data: list[MetricsRow]
     next_after: int
-    """Continues from here, now or later, as `after`."""
+    """The `after` to continue from here, now or later."""
     has_more: bool
     state: JobState
-    """Once it is terminal and `has_more` is false, nothing follows."""
+    """If it is terminal and `has_more` is false, nothing follows."""
 
 
 class Event(View):
@@ -194,7 +194,7 @@ class CatalogueEntryView(View):
     schema_: Annotated[Json, Field(alias="schema")]
     """JSON Schema of its fields."""
     example_job: Json
-    """A whole spec with it that trains offline in seconds."""
+    """A whole job spec with it, which trains offline in seconds."""
 
 
 class Catalogue(View):

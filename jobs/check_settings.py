@@ -16,7 +16,7 @@ from jobs.variables import own_variables, unknown_variables
 
 
 class SettingsReport(TypedDict):
-    """What a parent of the servers has to know."""
+    """What the parent process of the servers needs to know."""
 
     host: str
     port: int
@@ -25,11 +25,11 @@ class SettingsReport(TypedDict):
     drain_grace_s: float
     has_redis_url: bool
     notes: list[str]
-    """A sentence each: variables that nothing reads."""
+    """A sentence for each variable that nothing reads."""
 
 
 def check_settings() -> SettingsReport:
-    """Return what the environment says.
+    """Read the settings from the environment.
 
     Raises:
         SettingsError: A line for each setting that cannot be used.
@@ -61,7 +61,7 @@ def _notes() -> list[str]:
 
 
 def main() -> int:
-    """Write what was found; return the process's exit status."""
+    """Write the result; return the process's exit status."""
     try:
         sys.stdout.write(json.dumps(check_settings()) + "\n")
     except SettingsError as error:

@@ -74,14 +74,14 @@ class Database:
     def check_writable(self) -> None:
         """Raise `StoreUnavailableError` unless writes succeed.
 
-        Only a write tells, so one is tried, at most every ten seconds however often this is asked. A small one may
-        still succeed where a larger one has just found the disk full: for ten seconds that one's failure counts.
+        Only a write can tell, so one is tried, at most every ten seconds. A small write may succeed although a larger
+        one has just found the disk full: that failure counts for ten seconds.
         """
         if self._failed is not None and time.monotonic() - self._failed[1] < PROOF_LASTS_S:
             raise StoreUnavailableError(self._failed[0])
         if self.is_sqlite and _free_bytes(self._folder) < _LEAST_FREE_BYTES:
             raise StoreUnavailableError(Outage.DISK_FULL)
-        # Where the probe takes long, nobody else waits for it: threads that wait would be missing for other requests.
+        # While one thread probes, no other waits for it: waiting threads would be missing for other requests.
         if time.monotonic() < self._proven_until or not self._probing.acquire(blocking=False):
             return
         try:

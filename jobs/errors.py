@@ -115,7 +115,7 @@ class SettingsError(JobsError):
     """Settings that cannot be used.
 
     Args:
-        lines: Of each: its variable, what is wanted, and what came.
+        lines: For each setting: its variable, what is wanted, and what came.
     """
 
     EXIT_CODE = 2

@@ -1,4 +1,4 @@
-"""The folders of the settings: whether they can be used, and whether others may look into what is ours."""
+"""The folders of the settings: whether they can be used, and whether other users can read our files."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from jobs.urls import sqlite_path
 
 
 def check_folders(settings: Settings) -> None:
-    """Make sure that the folders that a worker writes to are there, or can be made. Nothing is made.
+    """Check that the folders to which a worker writes exist or can be made. Nothing is made.
 
     Raises:
         SettingsError: A line for each that cannot.
@@ -23,7 +23,7 @@ def check_folders(settings: Settings) -> None:
     if (database := sqlite_path(settings.database_url)) is not None:
         folders["database_url"] = database.parent
     faults = {name: fault for name, path in folders.items() if (fault := _fault(path))}
-    # What lies in the data directory by default has its fault; that is told once.
+    # Folders inside the data directory by default have its fault, which is reported once.
     told = {name: fault for name, fault in faults.items() if name == "data_dir" or fault != faults.get("data_dir")}
     if told:
         wanted = "expected a folder that can be written to"
@@ -31,7 +31,7 @@ def check_folders(settings: Settings) -> None:
 
 
 def make_private(path: Path) -> None:
-    """Take from others what they may do with a file of ours; one that is not there, or not ours, stays as it is."""
+    """Remove other users' access to a file of ours; a file that is missing, or not ours, stays as it is."""
     try:
         found = path.stat()
     except FileNotFoundError:
@@ -41,13 +41,13 @@ def make_private(path: Path) -> None:
 
 
 def _fault(path: Path) -> str | None:
-    """What is wrong with a folder, and where; None if it can be used."""
+    """What is wrong with a folder; None if it can be used."""
     try:
         nearest = next(one for one in (path, *path.parents) if one.is_symlink() or one.exists())
         if not nearest.exists():
             return f"{str(nearest)!r}, a link to nothing"
         if not nearest.is_dir():
             return f"{str(nearest)!r}, which is a file"
-    except OSError as error:  # a name that is too long, or a folder that may not be looked into
+    except OSError as error:  # a name that is too long, or a folder that cannot be read
         return f"{str(path)!r:.200} ({error.strerror})"
     return None if os.access(nearest, os.W_OK | os.X_OK) else f"{str(nearest)!r}, where this user may not write"

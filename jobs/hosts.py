@@ -8,10 +8,10 @@ _MAX_CHARACTERS = 253
 
 
 def check_host(host: str) -> str:
-    """Hand on an IP address or a host's name.
+    """Check an IP address or a host name, and return it.
 
     Raises:
-        ValueError: It is neither: a URL, say, or an address with a port.
+        ValueError: It is neither, but for example a URL, or an address with a port.
     """
     try:
         ipaddress.ip_address(host)

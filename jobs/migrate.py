@@ -54,7 +54,7 @@ def _turn(url: str) -> Iterator[Database]:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)  # SQLite would make it readable to others; what lies beside it gets the same mode
         for suffix in ("", "-wal", "-shm"):
-            make_private(path.with_name(path.name + suffix))  # an earlier version left their mode to the folder's
+            make_private(path.with_name(path.name + suffix))  # an earlier version relied on the folder's mode
         # Two processes that switch a new SQLite file to WAL at once can fail as locked, timeout or not.
         lock_path = path.with_name(f"{path.name}.migrating")
         lock_path.touch(mode=0o600)

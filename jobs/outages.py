@@ -1,4 +1,4 @@
-"""Why a database cannot be used, as far as its driver says: in words that name no path, for strangers read them."""
+"""Why a database cannot be used, as far as its driver tells; without paths, because strangers can read the message."""
 
 import sqlite3
 from enum import StrEnum
@@ -33,7 +33,7 @@ class Outage(StrEnum):
 
 
 LASTING = frozenset({Outage.DISK_FULL, Outage.READ_ONLY, Outage.DISK_FAILS, Outage.DAMAGED})
-"""Those that do not pass by themselves."""
+"""Outages that do not pass by themselves."""
 
 # https://sqlite.org/rescode.html: the low byte of an extended code is its primary code.
 _OF_SQLITE = {
@@ -48,7 +48,7 @@ _OF_SQLITE = {
     sqlite3.SQLITE_LOCKED: Outage.LOCKED,
     sqlite3.SQLITE_NOMEM: Outage.OVERLOADED,
 }
-# https://www.postgresql.org/docs/current/errcodes-appendix.html, from the particular to the general.
+# https://www.postgresql.org/docs/current/errcodes-appendix.html, from the specific to the general.
 _OF_POSTGRESQL = {
     "53100": Outage.DISK_FULL,
     "53": Outage.OVERLOADED,
@@ -62,7 +62,7 @@ _OF_POSTGRESQL = {
     "XX001": Outage.DAMAGED,
     "XX002": Outage.DAMAGED,
 }
-# While a connection is being made, libpq gives the server's words and no code.
+# While connecting, libpq gives the server's message without its code.
 _OF_POSTGRESQL_IN_WORDS = {
     "too many clients": Outage.OVERLOADED,
     "remaining connection slots": Outage.OVERLOADED,
@@ -76,7 +76,7 @@ _OF_POSTGRESQL_IN_WORDS = {
 
 
 def outage_of(error: DBAPIError) -> Outage | None:
-    """Return what is wrong with the database; None where the error is one of the statement, and so a fault of ours."""
+    """Return what is wrong with the database; None if the statement is wrong, which is a bug of ours."""
     known = _of_sqlite(error.orig) if isinstance(error.orig, sqlite3.Error) else _of_postgresql(error.orig)
     if known is not None:
         return known
@@ -85,7 +85,7 @@ def outage_of(error: DBAPIError) -> Outage | None:
 
 
 def _of_sqlite(error: sqlite3.Error) -> Outage | None:
-    code: int | None = getattr(error, "sqlite_errorcode", None)  # absent where the driver itself complains
+    code: int | None = getattr(error, "sqlite_errorcode", None)  # absent if the error comes from the driver itself
     return None if code is None else _OF_SQLITE.get(code & 0xFF)
 
 

@@ -1,4 +1,4 @@
-"""What is said of settings that cannot be used: a line for each, with the variable, what came and what is wanted."""
+"""Messages about settings that cannot be used: one line each, with the variable, what is wanted and what came."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from jobs.logs import redact_text
 from jobs.variables import PREFIX
 
 _OPTIONS = {"host": "--host", "port": "--port", "data_dir": "--data-dir", "slots": "--slots"}
-"""Settings that the command line has an option for, which sets the variable."""
+"""Settings that also have an option on the command line, which sets the variable."""
 _NUMBERS = {"integer": "a whole number", "number": "a number"}
 
 
@@ -19,7 +19,7 @@ def setting_error(name: str, wanted: str, received: str, *, in_file: bool = Fals
     Args:
         name: The setting's, in small letters.
         wanted: Begins with `expected`.
-        received: What came, as it may be shown.
+        received: What came, in a form that may be shown.
         in_file: Whether it came from the file of ``REGCORE_X_FILE``.
     """
     option = f" or {_OPTIONS[name]}" if name in _OPTIONS else ""
@@ -32,12 +32,12 @@ def explain_settings(
     """Return a line for each setting that pydantic refuses.
 
     Args:
-        error: What pydantic says; of a union it says several things.
+        error: Pydantic's errors; there are several for a union.
         schema: The settings' JSON schema.
         secrets: Settings whose values are not shown.
         files: Settings that came from files.
     """
-    # The default of one setting may need another, which is named by itself.
+    # The default of a setting may depend on another one, which has its own error.
     wrong = {str(one["loc"][0]): one for one in error.errors() if one["type"] != "default_factory_not_called"}
     return [
         setting_error(
@@ -51,7 +51,7 @@ def explain_settings(
 
 
 def explain_quotes(values: Mapping[str, str], secrets: Collection[str]) -> list[str]:
-    """Return a line for each value in quotes: an env file, unlike a shell, keeps them, and a folder would get them."""
+    """Return a line for each value in quotes, which an env file keeps, unlike a shell: they would end up in a path."""
     wanted = "expected the value without quotes around it"
     return [
         setting_error(name, wanted, _shown(value, hide=name in secrets))
@@ -61,7 +61,7 @@ def explain_quotes(values: Mapping[str, str], secrets: Collection[str]) -> list[
 
 
 def _wanted(error: Any, schema: dict[str, Any]) -> str:
-    if error["type"] == "value_error":  # one of our validators': it says `expected …` by itself
+    if error["type"] == "value_error":  # from our own validators, whose messages begin with `expected …`
         return str(error["ctx"]["error"])
     return (
         f"expected {' or '.join(_described(one) for one in schema.get('anyOf', [schema]) if one != {'type': 'null'})}"
@@ -87,4 +87,4 @@ def _bounds(schema: dict[str, Any]) -> str:
 
 
 def _shown(value: object, *, hide: bool) -> str:
-    return "a value that is not shown here" if hide else redact_text(f"{value!r:.200}")
+    return "a value that is not shown here" if hide else redact_text(f"{str(value)!r:.200}")

@@ -33,7 +33,7 @@ from jobs.variables import PREFIX, own_variables, read_secret_file
 SECRETS = frozenset({"database_url", "redis_url", "artifacts_url", "server_secret"})
 """Settings that can be read from a file, which ``REGCORE_…_FILE`` names."""
 _LONGEST_S = 31_536_000
-"""A year: no wait of ours is longer, and a clock still counts so far."""
+"""A year: longer than any useful wait, and still a valid time for every clock."""
 _HOST_NAME = re.compile(r"\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|[0-9A-Fa-f:]+")
 
 
@@ -236,7 +236,7 @@ class Settings(BaseSettings):
 
 
 class _Variables(EnvSettingsSource):
-    """Reads ``REGCORE_X`` for each setting X; for a secret that has none, the file that ``REGCORE_X_FILE`` names."""
+    """Reads ``REGCORE_X`` for each setting X, or for a secret the file that ``REGCORE_X_FILE`` names."""
 
     def __call__(self) -> dict[str, Any]:
         variables = own_variables(os.environ)
@@ -261,7 +261,7 @@ def file_variables(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def load_settings() -> Settings:
-    """Return the settings that the environment holds.
+    """Return the settings in the environment.
 
     Raises:
         SettingsError: A line for each that cannot be used, with its variable.

@@ -1,4 +1,4 @@
-"""How a process of ours starts: its files private, its settings read, and one line where it cannot.
+"""How each process of ours starts: it makes its files private and reads its settings; a failure is one line.
 
 Exit codes: 2 a setting cannot be used, 1 anything else (`jobs.migrate`: 3 where the database does not answer).
 """
@@ -12,14 +12,15 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from jobs.errors import JobsError, SettingsError
 from jobs.folders import check_folders
+from jobs.logs import redact_text
 from jobs.settings import Settings, load_settings
 
 CANNOT_START = (JobsError, OSError, SQLAlchemyError, CommandError)
-"""What a start may fail with that is no fault of ours."""
+"""Errors at the start that are not bugs of ours."""
 
 
 def begin() -> Settings:
-    """Return the process's settings; whatever it writes from now on is for its own user alone.
+    """Return the process's settings; all files that it writes from now on are private to its user.
 
     Exits with a code of its own, and a line for each setting that cannot be used.
     """
@@ -39,7 +40,7 @@ def refuse(error: SettingsError) -> NoReturn:
 def reason_of(error: Exception, settings: Settings) -> str:
     """Return in one line why a start failed.
 
-    A folder that cannot be used is behind errors of many kinds; it ends the process as any wrong setting does.
+    An unusable folder causes errors of many kinds; it ends the process like any wrong setting.
 
     Args:
         error: One of CANNOT_START.
@@ -56,9 +57,9 @@ def reason_of(error: Exception, settings: Settings) -> str:
     if isinstance(error, SQLAlchemyError):
         return f"The database cannot be used ({_one_line(error)}). Restore it, or name another one."
     cause = error.__cause__
-    return f"{error} ({_one_line(cause)})" if cause is not None else str(error)
+    return f"{error} ({_one_line(cause)})" if cause is not None else redact_text(str(error))
 
 
 def _one_line(error: BaseException) -> str:
     said = error.orig if isinstance(error, DBAPIError) else error
-    return " ".join(str(said).split())
+    return redact_text(" ".join(str(said).split()))

@@ -85,10 +85,10 @@ def check_redis_url(url: str) -> str:
 
 
 def check_postgresql_url(url: str) -> str:
-    """Hand on the URL of a PostgreSQL database.
+    """Check the URL of a PostgreSQL database, and return it.
 
     Raises:
-        ValueError: It cannot be taken apart, say since its port is no number.
+        ValueError: It cannot be parsed, for example because its port is not a number.
     """
     try:
         make_url(url)
@@ -100,20 +100,20 @@ def check_postgresql_url(url: str) -> str:
 
 
 def _has_number(parts: SplitResult) -> bool:
-    """Whether the path is the number of a database, or nothing; the port raises ValueError if it is no number."""
+    """Whether the path is a database number or empty; raises ValueError if the port is not a number."""
     number = parts.path.strip("/")
     return parts.port != 0 and (not number or number.isdecimal())
 
 
 def check_public_url(url: str) -> str:
-    """Hand on the URL under which users reach the api.
+    """Check the URL under which users reach the api, and return it.
 
     Raises:
-        ValueError: It is no `http` or `https` URL of a host, or has parameters, or a user's name.
+        ValueError: It is not an `http` or `https` URL of a host, or has parameters or a user name.
     """
     try:
         parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port  # the port is read as it is asked for
+        host, _ = parts.hostname, parts.port  # the property parses the port
     except ValueError:
         parts, host = urlsplit(""), None
     if parts.scheme not in ("http", "https") or not host or "?" in url or "#" in url or "@" in parts.netloc:

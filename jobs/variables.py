@@ -1,7 +1,7 @@
-"""The ``REGCORE_…`` variables of a process, and which of them are not ours though their names begin so.
+"""The ``REGCORE_…`` variables of a process, without those that only look like ours.
 
 Kubernetes gives every container the address of each Service, as variables that begin with the Service's name: for one
-that is called ``regcore``, ``REGCORE_PORT=tcp://10.96.0.12:8000`` and others. Docker's links do the same.
+called ``regcore``, ``REGCORE_PORT=tcp://10.96.0.12:8000`` and others. Docker's links do the same.
 """
 
 import difflib
@@ -11,7 +11,7 @@ from pathlib import Path
 
 PREFIX = "REGCORE_"
 CLIENT_VARIABLES = frozenset({"REGCORE_URL", "REGCORE_API_KEY", "REGCORE_API_KEY_FILE", "REGCORE_DEBUG"})
-"""What the client reads. They are no settings of a server, and not unknown either."""
+"""Variables of the client: they are not settings of a server, but not unknown either."""
 
 _PATHS = ("_DIR", "_FILE")
 _MAX_SECRET_BYTES = 100_000
@@ -22,14 +22,14 @@ _SERVICE_NAME = re.compile(
 
 
 def own_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what is set and ours, by its name in capitals, without spaces and line ends around the values.
+    """Return our variables that are set, by name in capitals, without white space around the values.
 
-    An empty variable is none. Of two names that differ in capitals alone, the one in capitals wins.
+    An empty variable counts as unset. Of two names that differ only in case, the one in capitals wins.
     """
     found: dict[str, str] = {}
     for name, text in environment.items():
         variable = name.upper()
-        # A folder's name may end in a space.
+        # Except spaces in paths: a folder's name may end in one.
         value = text.strip("\r\n" if variable.endswith(_PATHS) else None)
         is_ours = variable.startswith(PREFIX) and not _is_of_a_service(variable, value)
         if is_ours and value and (name == variable or variable not in environment):
@@ -57,7 +57,7 @@ def read_secret_file(path: Path) -> str:
     """Return the text of a file that holds one value.
 
     Raises:
-        ValueError: It cannot be read, is empty, or is no text; the message says what is wanted, and not what is in it.
+        ValueError: It cannot be read, is empty, or is not text; the message does not show its content.
     """
     wanted = f"expected {str(path)!r:.200} to be a file with the value as UTF-8 text"
     try:

@@ -80,7 +80,7 @@ def format_number(value: Any) -> str:
 
 
 def event_line(event: Mapping[str, Any]) -> str:
-    """One record of a job as one line."""
+    """One record of a job as one line; what is more than a line is indented, so that it passes for no other record."""
     body = event["body"]
     match event["kind"]:
         case "state":
@@ -95,4 +95,6 @@ def event_line(event: Mapping[str, Any]) -> str:
             text = escape(str(body.get("message", "")))
         case _:
             text = escape(json.dumps(body, ensure_ascii=False))
-    return f"[dim]{event['at']}[/]  {event['kind']:<10}  {text}"
+    kind = f"{event['kind']:<10}"
+    indent = " " * len(f"{event['at']}  {kind}  ")
+    return f"[dim]{escape(event['at'])}[/]  {escape(kind)}  {text}".replace("\n", f"\n{indent}")

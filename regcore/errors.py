@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
 MAX_ERRORS: Final = 100
-"""The most wrong places that one error lists; of the rest it gives the number."""
+"""The most wrong places that an error lists; it gives the number of the rest."""
 
 _MAX_POINTER_CHARACTERS: Final = 500
 _MAX_NAME_CHARACTERS: Final = 80
@@ -46,7 +46,7 @@ class RegCoreError(Exception):
 
 
 class JsonSyntaxError(RegCoreError, ValueError):
-    """A text that is not JSON, or in which a name comes twice.
+    """A text that is not JSON, or repeats a name within an object.
 
     Args:
         message: What is wrong, and where; without a full stop.
@@ -59,7 +59,7 @@ class JsonSyntaxError(RegCoreError, ValueError):
 
 
 class SpecError(RegCoreError, ValueError):
-    """A job spec that cannot be trained, with every place that is wrong; of very many the first `MAX_ERRORS`.
+    """A job spec that cannot be trained, with every wrong place; of very many the first `MAX_ERRORS`.
 
     Args:
         errors: The wrong places.
@@ -73,16 +73,16 @@ class SpecError(RegCoreError, ValueError):
         super().__init__("\n".join([*lines, *([f"And {self.num_left_off:,} more."] if self.num_left_off else [])]))
 
     def with_more(self, errors: Iterable[FieldError]) -> "SpecError":
-        """The same with these besides."""
+        """The same error with these added."""
         return SpecError([*self.errors, *errors], self.num_left_off)
 
     def moved(self, move: Callable[[FieldError], FieldError]) -> "SpecError":
-        """The same of a part of a body, as the whole one's."""
+        """The same error of a part of a body, as an error of the whole body."""
         return SpecError([move(one) for one in self.errors], self.num_left_off)
 
 
 class JsonValueError(SpecError):
-    """JSON with values that neither an answer nor a database could hold."""
+    """JSON with values that an answer or a database cannot hold."""
 
 
 def json_pointer(path: Iterable[str | int]) -> str:
@@ -91,7 +91,7 @@ def json_pointer(path: Iterable[str | int]) -> str:
 
 
 def short_pointer(pointer: str) -> str:
-    """The pointer as answers show it: where a very long name is in it, that of the place around."""
+    """The pointer as answers show it: if a name in it is very long, that of the place around."""
     while len(pointer) > _MAX_POINTER_CHARACTERS:
         pointer = pointer.rpartition("/")[0]
     return pointer

@@ -1,4 +1,4 @@
-"""JSON as text: one reader for all that users write, whether it comes by HTTP, from a file, stdin or an argument.
+"""JSON as text: one reader for everything that users write, by HTTP, in a file, on stdin or as an argument.
 
 It takes what RFC 8259 calls JSON, and refuses what readers disagree about or what could not be kept: a name that comes
 twice in an object, numbers beyond 64-bit floats, NUL and half surrogate pairs, and deep nesting.
@@ -14,7 +14,7 @@ from regcore.errors import MAX_ERRORS, FieldError, JsonSyntaxError, JsonValueErr
 
 MAX_DEPTH: Final = 64
 MAX_DIGITS: Final = 308
-"""Of a whole number: with more of them it is beyond every 64-bit float."""
+"""Digits of a whole number; with more it exceeds every 64-bit float."""
 
 _REMEDY: Final = 'Save it as UTF-8, in Python with encoding="utf-8"'
 _UNFIT: Final = re.compile("[\0\ud800-\udfff]")
@@ -22,16 +22,16 @@ _NEAR_CHARACTERS: Final = 20
 
 
 class _Doubled(dict[str, Any]):
-    """An object in which a name comes twice."""
+    """An object that repeats a name."""
 
     name: str
 
 
 def read_json(content: bytes) -> Any:
-    """Return what JSON in UTF-8 says; a byte-order mark before it is skipped.
+    """Parse JSON in UTF-8; a byte-order mark before it is skipped.
 
     Raises:
-        JsonSyntaxError: It is not JSON, or a name comes twice in an object.
+        JsonSyntaxError: It is not JSON, or an object repeats a name.
         JsonValueError: It holds values that could not be kept. At most `MAX_ERRORS` of them are named.
     """
     text = _decode(content)
@@ -87,14 +87,14 @@ def _read_whole_number(text: str) -> int:
 
 
 class _Found:
-    """The values that could not be kept: the first of them, and how many there are."""
+    """The values that cannot be stored: the first of them, and their number."""
 
     def __init__(self) -> None:
         self.errors: list[FieldError] = []
         self.num_errors = 0
 
     def look(self, value: Any, path: list[str | int]) -> None:
-        """Look at a value and all that is in it; `path` is where it lies."""
+        """Check a value and everything in it; `path` is its place."""
         if isinstance(value, str):
             if _UNFIT.search(value):
                 self._add(path, "invalid_text", "must be text without NUL and half surrogate pairs. Remove them.")

@@ -1,7 +1,7 @@
 """Arithmetic on stacks: tensors whose leading axis is the member axis K, each member with its own coefficient.
 
-Coefficients are Python floats, so they are combined in double precision and rounded once, where they meet a tensor.
-A run of one member uses the scalar overloads, which round exactly as `torch.optim` does.
+Coefficients are Python floats, so they are combined in double precision and rounded once, when they meet a tensor. A
+run of one member uses the scalar overloads, which round exactly as `torch.optim` does.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def coefficient(values: Sequence[float], like: Tensor) -> float | Tensor:
-    """One number for a single member (or when all agree), else a tensor (K, 1, ...) that broadcasts over `like`.
+    """One number for a single member or equal values, else a tensor (K, 1, ...) that broadcasts over `like`.
 
-    The tensor is kept for the next step, which mostly asks for the same one: it is not to be changed.
+    The tensor is cached, because the next step mostly needs the same one: do not change it.
     """
     values = tuple(values)
     if values.count(values[0]) == len(values):

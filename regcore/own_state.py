@@ -1,16 +1,15 @@
-"""The state of torch and NumPy that the engine computes in, whatever its caller's is.
+"""The engine's own state of torch and NumPy, independent of the caller's.
 
-A caller may have switched gradients off, cast automatically, changed the default dtype, device or number of threads, …
+A caller may have switched gradients off, enabled autocast, changed the default dtype, device or number of threads, …
 Each of these would change a run's bits or break it. So every entry (training, predicting, saving) sets what it depends
-on, and gives back what it found, also where it raises.
+on, and restores the caller's state at the end, also after an exception.
 
-Some of it belongs to a thread, some to the whole process. The latter is shared by all threads that are in the engine at
-once: the first one in sets it, the last one out gives it back.
+Some of the state belongs to a thread, some to the process. Process state is shared by all threads inside the engine:
+the first to enter sets it, the last to leave restores it.
 
-How many threads a large network computes with stays the caller's to say, by `torch.set_num_threads` or
-`OMP_NUM_THREADS`: it is a share of the machine. It decides the order of long sums, and so the last bits; a run that
-goes on from a checkpoint has as many as it began with. Functions of the caller's that a run calls are in the engine's
-state.
+The caller keeps the choice of how many threads a large network uses, by `torch.set_num_threads` or `OMP_NUM_THREADS`,
+because it divides the machine. The number decides the order of long sums, and so the last bits; a resumed run uses the
+number with which it began. Callbacks of a run are called in the engine's state.
 """
 
 import sys
@@ -30,16 +29,16 @@ Item = TypeVar("Item")
 _AUTOCAST_DEVICES: Final = ("cpu", "cuda")
 _MATMUL_BACKENDS: Final[tuple[Any, ...]] = (
     torch.backends.cuda.matmul,
-    torch.backends.mkldnn.matmul,  # type: ignore[attr-defined]  # torch makes it where mypy does not see it
+    torch.backends.mkldnn.matmul,  # type: ignore[attr-defined]  # created where mypy does not see it
 )
 
 
 @contextmanager
 def own_state(num_threads: int | None = None) -> Iterator[None]:
-    """Compute in the engine's own state; also a decorator, `@own_state()`.
+    """Compute in the engine's own state; usable as a decorator, `@own_state()`.
 
     Args:
-        num_threads: That this thread computes with; None for as many as it has.
+        num_threads: Threads for computing; None to keep the present number.
     """
     with ExitStack() as stack:
         stack.enter_context(_OfTheProcess())
@@ -53,7 +52,7 @@ def own_state(num_threads: int | None = None) -> Iterator[None]:
 
 
 def each_in_own_state(items: Iterator[Item], num_threads: int | None = None) -> Iterator[Item]:
-    """The same items, each worked out in the engine's own state; while the caller has one, it has its own state too."""
+    """Yield the same items, each computed in the engine's state; the caller handles each in its own state."""
     while True:
         with own_state(num_threads):
             try:
@@ -64,7 +63,7 @@ def each_in_own_state(items: Iterator[Item], num_threads: int | None = None) -> 
 
 
 class _OfTheProcess:
-    """What all threads share."""
+    """The state that all threads share."""
 
     _lock = threading.Lock()
     _num_inside = 0
@@ -76,7 +75,7 @@ class _OfTheProcess:
             if kind._num_inside == 0:
                 for get, put, wanted in _PROCESS_SETTINGS:
                     found = get()
-                    if found != wanted:  # to set the same again would import the whole compiler, for determinism
+                    if found != wanted:  # setting the same value again would import the whole compiler
                         kind._found.callback(put, found)
                         put(wanted)
             kind._num_inside += 1
@@ -106,10 +105,10 @@ def _set_anomaly(found: tuple[bool, bool]) -> None:
 
 
 def _matmul_precision() -> tuple[str, list[str]]:
-    """The word for all backends, and each one's own."""
+    """The setting for all backends, and each backend's own."""
     try:
         word = torch.get_float32_matmul_precision()
-    except RuntimeError:  # set for one backend alone, by the newer names, which leave the word as it was
+    except RuntimeError:  # set for one backend by the newer names, which do not change the common setting
         word = "highest"
     return word, [backend.fp32_precision for backend in _MATMUL_BACKENDS]
 
@@ -131,16 +130,16 @@ def _set_mkldnn(is_enabled: bool) -> None:
 _PROCESS_SETTINGS: Final[list[tuple[Callable[[], Any], Callable[[Any], None], Any]]] = [
     (torch.get_default_dtype, torch.set_default_dtype, torch.float32),
     (_determinism, _set_determinism, (False, False)),
-    (_anomaly, _set_anomaly, (False, True)),  # it would end a diverging run as an error of ours
+    (_anomaly, _set_anomaly, (False, True)),  # otherwise a diverging run would end as an error of ours
     (_matmul_precision, _set_matmul_precision, ("highest", ["ieee", "ieee"])),
     (_has_mkldnn, _set_mkldnn, True),
 ]
-"""How each is read and set, and what the engine wants."""
+"""How to read and set each of them, and the engine's value."""
 
 
 @contextmanager
 def _no_autocast() -> Iterator[None]:
-    """No automatic casts but our own, and none remembered: inside a caller's, one of weights would outlive its step."""
+    """Disable autocast and its cache: inside the caller's autocast, a cached cast of weights would outlive its step."""
     found = [torch.is_autocast_enabled(device) for device in _AUTOCAST_DEVICES]
     caches = torch.is_autocast_cache_enabled()
     try:
@@ -156,7 +155,7 @@ def _no_autocast() -> Iterator[None]:
 
 @contextmanager
 def _no_function_modes() -> Iterator[None]:
-    """Without what intercepts every call, as a default device does; to add one of our own would slow each step."""
+    """Remove modes that intercept every call, such as a default device; adding one of our own would slow each step."""
     found = [_pop_mode() for _ in range(_len_torch_function_stack())]  # type: ignore[no-untyped-call]
     try:
         yield
@@ -167,14 +166,14 @@ def _no_function_modes() -> Iterator[None]:
 
 @contextmanager
 def _no_dispatch_modes() -> Iterator[None]:
-    """Without what intercepts every kernel, as fake tensors do; torch's own way imports much, so only where needed."""
+    """Remove modes that intercept every kernel, such as fake tensors; only if needed, because the import is slow."""
     with _disable_current_modes() if _len_torch_dispatch_stack() else nullcontext():
         yield
 
 
 @contextmanager
 def _no_hooks() -> Iterator[None]:
-    """Without what is called for each tensor that is kept for a gradient, and might keep another."""
+    """Remove hooks on the tensors that are saved for gradients, which could replace them."""
     found = []
     while hooks := _top_hooks():
         torch._C._autograd._pop_saved_tensors_default_hooks()
@@ -187,13 +186,13 @@ def _no_hooks() -> Iterator[None]:
 
 
 def _top_hooks() -> tuple[Any, Any] | None:
-    """The innermost ones; torch's annotation leaves out that there may be none."""
+    """The innermost hooks; torch's annotation omits that there may be none."""
     return torch._C._autograd._top_saved_tensors_default_hooks(False)
 
 
 @contextmanager
 def _denormals() -> Iterator[None]:
-    """Numbers too small to have all their digits are kept; torch does not tell whether they were."""
+    """Keep denormal numbers. Torch cannot report the present setting."""
     are_flushed = sys.float_info.min / 2 == 0
     if are_flushed:
         torch.set_flush_denormal(False)
@@ -218,10 +217,10 @@ _thread_counts = threading.Lock()
 
 
 def _set_threads(wanted: int) -> None:
-    """Let this thread compute with so many, and threads that begin later with as many as they would have had.
+    """Set the number of threads for this thread, but not for threads that start later.
 
-    `torch.set_num_threads` is of the thread that calls it and of all that begin later. One that has just begun knows
-    how many these get, and can set it again.
+    `torch.set_num_threads` affects the calling thread and all that start later. A thread that has just started knows
+    the number for these, and sets it again.
     """
     if wanted == torch.get_num_threads():
         return

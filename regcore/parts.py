@@ -1,4 +1,4 @@
-"""The parts of a spec that a schedule may act on, and what each of them does to weights, whichever kind it is of."""
+"""The parts of a spec that schedules act on, and what each does to weights, independent of its kind."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ from regcore.schedule import ConstantSchedule, Schedule
 from regcore.spec.job import JobSpec
 
 DECOUPLED_LIMIT: Final = 2.0
-"""Beyond it |1 − ηλ| > 1, and weights grow."""
+"""Above it |1 − ηλ| > 1, and weights grow."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """An optimizer or a regularizer in its place.
+    """An optimizer or a regularizer, and its place in the spec.
 
     Attributes:
-        pointer: JSON Pointer (RFC 6901) of it.
+        pointer: JSON Pointer (RFC 6901) of the part.
         spec: Its fields.
-        schedule: Of its `scheduled` fields.
-        scheduled_quantity: What those are, in words.
+        schedule: The schedule of its `scheduled` fields.
+        scheduled_quantity: The name of these fields' quantity.
     """
 
     pointer: str
@@ -31,7 +31,7 @@ class Part:
 
 
 def parts_of(spec: JobSpec) -> Iterator[Part]:
-    """The optimizer, and then each regularizer."""
+    """The optimizer, then each regularizer."""
     yield Part("/optimizer", spec.optimizer, spec.optimizer.schedule, "learning rate")
     for position, regularizer in enumerate(spec.regularizers):
         yield Part(f"/regularizers/{position}", regularizer, regularizer.strength_schedule, "strength")
@@ -39,12 +39,12 @@ def parts_of(spec: JobSpec) -> Iterator[Part]:
 
 @dataclass(frozen=True)
 class Shrinkage:
-    """One λ by which every step makes weights smaller.
+    """One λ by which every step shrinks weights.
 
     Attributes:
         pointer: JSON Pointer (RFC 6901) of its field.
         strength: λ.
-        schedule: Of λ, beside the learning rate's.
+        schedule: The schedule of λ, in addition to the learning rate's.
     """
 
     pointer: str
@@ -54,10 +54,10 @@ class Shrinkage:
 
 @dataclass(frozen=True)
 class Decay(Shrinkage):
-    """Every step takes the share ηλ off each weight.
+    """Every step reduces each weight by the share ηλ.
 
     Attributes:
-        growth_limit: The ηλ beyond which steps make weights larger.
+        growth_limit: The ηλ above which steps enlarge weights.
     """
 
     growth_limit: float
@@ -65,19 +65,20 @@ class Decay(Shrinkage):
 
 @dataclass(frozen=True)
 class Threshold(Shrinkage):
-    """Every step takes up to ηλ, times the optimizer's gain, off the size of each weight.
+    """Every step reduces the size of each weight by up to ηλ, times the optimizer's gain.
 
     Attributes:
-        by_gradient: Whether a weight may be taken beyond zero by it.
+        by_gradient: Whether it can move a weight past zero.
     """
 
     by_gradient: bool
 
 
 def decays_of(spec: JobSpec) -> Iterator[Decay]:
-    """The optimizer's own, and those of the regularizers.
+    """The decays of the optimizer and of the regularizers.
 
-    A gradient λw is none under an adaptive optimizer, which divides by its size: there it takes no share of a weight.
+    A gradient λw does not count under an adaptive optimizer, which divides by its size: the step is then no share of
+    the weight.
     """
     optimizer = spec.optimizer
     for name in optimizer.decays:
@@ -92,7 +93,7 @@ def decays_of(spec: JobSpec) -> Iterator[Decay]:
 
 
 def thresholds_of(spec: JobSpec) -> Iterator[Threshold]:
-    """Those of the regularizers."""
+    """The subtractions of the regularizers."""
     for position, regularizer in enumerate(spec.regularizers):
         for name in regularizer.thresholds:
             pointer, strength = f"/regularizers/{position}/{name}", getattr(regularizer, name)

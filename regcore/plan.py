@@ -1,6 +1,6 @@
-"""Everything that follows from a spec before anything is computed: names, shapes, counts, and who touches what.
+"""Everything that follows from a spec before training: names, shapes, counts, and which regularizer acts on what.
 
-The plan is made by the api to accept or refuse a job, and by the engine to train it; it needs no torch.
+The api makes the plan to accept or refuse a job, and the engine to train it; it needs no torch.
 """
 
 import math
@@ -33,7 +33,7 @@ CLASSIFICATION_LOSSES = ("cross_entropy", "binary_cross_entropy")
 
 @dataclass(frozen=True)
 class Ceilings:
-    """How large a job may be. A server's settings; the engine alone has none.
+    """The largest job that is accepted. A server sets these; the engine alone has none.
 
     Attributes:
         epochs: Passes over the train split.
@@ -67,17 +67,17 @@ class RowCounts(Immutable):
 
 
 class RegularizerPlan(Immutable):
-    """What one regularizer will act on."""
+    """The targets of one regularizer."""
 
     name: str
-    """Its kind, and its ordinal from the second of a kind: `l1`, `l1_2`. Names `objective/penalty.{name}`."""
+    """Its kind, with an ordinal from the second of a kind on: `l1`, `l1_2`. Used in `objective/penalty.{name}`."""
     kind: str
     parameters: list[str]
     note: str
 
 
 class Plan(Immutable):
-    """A spec that can be trained, with all that follows from it."""
+    """A spec that can be trained, with everything that follows from it."""
 
     resolved_spec: JobSpec
     warnings: list[SpecWarning]
@@ -100,12 +100,12 @@ class Plan(Immutable):
 
     @property
     def fusion_key(self) -> str | None:
-        """What it shares with the jobs that may train in one pass with it; None where it trains alone."""
+        """Equal for jobs that may train in one pass; None if the job trains alone."""
         return fusion_key(self.resolved_spec)
 
     @property
     def member_bytes(self) -> int:
-        """About how much memory it takes as one more member of a training pass."""
+        """Estimated memory as one more member of a training pass."""
         shape, widths = self.input_shape, [math.prod(self.input_shape)]
         for layer in self.layers:
             shape = layer.output_shape(shape)
@@ -120,16 +120,16 @@ class Plan(Immutable):
         )
 
     def public(self) -> dict[str, Any]:
-        """The job's `plan`: all of it but what the job shows elsewhere."""
+        """The job's `plan`, without what the job shows elsewhere."""
         return self.model_dump(mode="json", exclude={"resolved_spec", "warnings"})
 
 
 Check = Callable[[Any, Plan | None], list[FieldError]]
-"""Says what else is wrong with a spec, which only a server can know. It has no plan where it is wrong by itself."""
+"""Returns further errors of a spec, which only a server can know. The plan is None if the spec is wrong by itself."""
 
 
 class _Problems:
-    """Collects what is wrong, so that a user hears of everything at once."""
+    """Collects errors, so that a user gets all of them at once."""
 
     def __init__(self) -> None:
         self.errors: list[FieldError] = []
@@ -138,7 +138,7 @@ class _Problems:
         self.errors.append(FieldError(pointer, code, message))
 
     def attempt(self, pointer: str, code: str, action: Callable[[], T], fallback: T) -> T:
-        """The action's value, or the fallback with its ValueError noted."""
+        """Return the action's value, or the fallback if it raises ValueError, which is noted."""
         try:
             return action()
         except ValueError as error:
@@ -158,19 +158,19 @@ def make_plan(spec: Any, ceilings: Ceilings | None = None) -> Plan:
         ceilings: Limits to hold it to; None for no limits.
 
     Raises:
-        SpecError: The spec is none, cannot be trained, or is beyond a ceiling; every place is named.
+        SpecError: The spec is invalid, cannot be trained, or exceeds a ceiling; every place is named.
     """
     try:
         parsed = parse_spec(spec)
     except SpecError as error:
-        if error.num_left_off:  # so much is wrong that the rest would say little
+        if error.num_left_off:  # with this many errors, checking the rest helps little
             raise
         raise error.with_more(_further_problems(spec, error.errors, ceilings)) from None
     return _plan(parsed, ceilings)
 
 
 def _further_problems(body: Any, errors: Sequence[FieldError], ceilings: Ceilings | None) -> list[FieldError]:
-    """What the right fields of a spec that has wrong ones say together, and cannot."""
+    """Contradictions between the correct fields of a spec that also has wrong ones."""
     mended = mend(body, errors)
     if mended is None:
         return []
@@ -186,7 +186,7 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None) -> Plan:
     info = spec.data.info
     resolved = _resolve(spec, info, problems)
     num_outputs = _num_outputs(resolved, info)
-    # What is beyond a ceiling is not built: 300,000 widths fit into a body.
+    # A model above a ceiling is not built: 300,000 widths fit into a body.
     nothing: list[AnyLayer] = []
     is_too_deep = ceilings is not None and _is_too_deep(resolved, ceilings)
     layers = nothing if is_too_deep else _expand(resolved, info.feature_shape, num_outputs, problems)
@@ -226,12 +226,12 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None) -> Plan:
 
 
 def _resolve(spec: JobSpec, info: DatasetInfo, problems: _Problems) -> JobSpec:
-    """Every default that depends on the data, filled in."""
+    """Fill in every default that depends on the data."""
     natural = "classification" if info.classes else "regression"
     task = natural if spec.task.kind == "auto" else spec.task.kind
     if task != natural:
         problems.add("/task/kind", "task_mismatch", f"task.kind must be {natural} for {info.name}; received {task}.")
-        task = natural  # what follows is looked at as if it were right
+        task = natural  # the rest is checked as if this were correct
     loss = spec.task.loss
     if loss == "auto":
         loss = "cross_entropy" if task == "classification" else "mse"
@@ -306,7 +306,7 @@ def _expand(spec: JobSpec, input_shape: Shape, num_outputs: int, problems: _Prob
     labels = label_layers(layers)
     doubled = sorted(label for label, count in Counter(labels).items() if count > 1)
     if doubled:
-        # Only now: a regularizer's own layers are labelled too.
+        # Only now, so that the layers of regularizers are labelled too.
         message = f"layer names must differ; received {shortened(', '.join(doubled), 200)} twice. Rename one."
         problems.add("/model", "invalid_model", message)
     return layers
@@ -321,7 +321,7 @@ def _parameter_shapes(layers: Iterable[AnyLayer], input_shape: Shape) -> dict[st
 
 
 def _count_rows(spec: JobSpec, info: DatasetInfo, problems: _Problems) -> RowCounts | None:
-    """Rows in each split; None where there is none to train on."""
+    """Rows in each split; None if there are none to train on."""
     sizes = problems.attempt(
         "/data", "empty_split", lambda: split_sizes(info.num_rows, spec.data, num_test_rows=info.num_test_rows), None
     )
@@ -353,7 +353,7 @@ def _plan_regularizers(
         ordinal = ordinals[regularizer.kind] = ordinals.get(regularizer.kind, 0) + 1
         nothing: list[str] = []
         look = partial(regularizer.touched, parameters)
-        # Without a model there are no parameters, and nothing would match.
+        # Without a model there are no parameters, and every selector would fail.
         touched = problems.attempt(f"{pointer}/select", "matches_nothing", look, nothing) if parameters else nothing
         problem = rows and regularizer.needs(task=spec.task.kind, num_validation_rows=rows.validation)
         if problem:
@@ -393,7 +393,7 @@ def _run_shape(spec: JobSpec, rows: RowCounts, steps_per_epoch: int) -> RunShape
 
 
 def _is_too_deep(spec: JobSpec, ceilings: Ceilings) -> bool:
-    """Whether the model is beyond a ceiling as it was written, before its short form is expanded."""
+    """Whether the model exceeds a ceiling as it is written, before its short form is expanded."""
     of = spec.model
     return len(getattr(of, "hidden", [])) > ceilings.hidden_layers or len(getattr(of, "layers", [])) > ceilings.layers
 

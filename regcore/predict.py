@@ -1,4 +1,4 @@
-"""A trained model for raw rows: what the run's own evaluation did, from its artifacts alone."""
+"""A trained model for raw rows, from its artifacts: it repeats what the run's evaluation did."""
 
 import hashlib
 import json
@@ -24,14 +24,14 @@ _LAYERS: Final[TypeAdapter[list[AnyLayer]]] = TypeAdapter(list[AnyLayer])
 
 
 class Predictor:
-    """A module with its preprocessing and what its outputs mean.
+    """A module with its preprocessing and the meaning of its outputs.
 
     Attributes:
-        model: In evaluation mode; takes rows as they were fed in training.
-        preprocessing: From raw rows to those.
+        model: In evaluation mode; takes preprocessed rows.
+        preprocessing: From raw rows to preprocessed ones.
         task: `classification` or `regression`.
         classes: Class names in label order, as strings; None for regression.
-        target_scaling: What the targets were scaled by in training, undone in every answer; None where they were not.
+        target_scaling: The scaling of targets in training, which every answer reverses; None if they were not scaled.
     """
 
     def __init__(
@@ -95,14 +95,14 @@ class Predictor:
         parameter = next(self.model.parameters())
         image_dtype: ImageDtype = np.float64 if parameter.dtype == torch.float64 else np.float32
         x = torch.from_numpy(np.ascontiguousarray(prepare_rows(raw_rows, self.preprocessing, image_dtype)))
-        # A run in bfloat16 also evaluates so; its answers are matched only in the same arithmetic.
+        # A bfloat16 run evaluates in bfloat16 too; only the same arithmetic gives the same answers.
         precision = torch.autocast(parameter.device.type, dtype=torch.bfloat16, enabled=self._autocast)
         with torch.inference_mode(), precision:
             blocks = [
                 self.model(block.to(device=parameter.device, dtype=parameter.dtype))
                 for block in torch.split(x, _ROWS_AT_ONCE)
             ]
-        # In double, as in the run's own evaluation: a small positive logit must not round to a tie.
+        # In double precision, as in the run's evaluation: a small positive logit must not round to a tie.
         return torch.cat(blocks).cpu().double()
 
 
@@ -121,9 +121,9 @@ def read_predictor(read: Callable[[str], bytes], where: str, *, device: torch.de
     """Rebuild a trained model from the content of its files.
 
     Args:
-        read: Returns that of a file by its name, or raises OSError or KeyError.
-        where: What the files are of, to be named in an error.
-        device: Where the model goes.
+        read: Returns a file's content by its name, or raises OSError or KeyError.
+        where: The source of the files, for errors.
+        device: The model's device.
 
     Raises:
         InvalidDataError: A file is missing or is not what it should be.
@@ -139,10 +139,10 @@ def read_predictor(read: Callable[[str], bytes], where: str, *, device: torch.de
             f"Cannot load a model from {where}: {error}",
             remedy="Give the folder that holds a run's model.json and model.safetensors.",
         ) from error
-    with torch.device("meta"):  # initial weights would be drawn for nothing, from the caller's own generator
+    with torch.device("meta"):  # otherwise initial weights would be drawn from the caller's generator
         module = build_module(_LAYERS.validate_python(described["layers"]), tuple(described["input_shape"]))
     module.load_state_dict(state, assign=True)
-    scaling = described.get("target_scaling")  # models of before have none
+    scaling = described.get("target_scaling")  # older models have none
     return Predictor(
         module.to(device),
         Preprocessing.from_json(described["preprocessing"]),
@@ -154,7 +154,7 @@ def read_predictor(read: Callable[[str], bytes], where: str, *, device: torch.de
 
 
 def prepare_rows(raw_rows: Any, preprocessing: Preprocessing, image_dtype: ImageDtype) -> NDArray[Any]:
-    """Raw rows as fed to the model, (N, *feature_shape); pixels are scaled in `image_dtype`, as in training."""
+    """Preprocess raw rows, (N, *feature_shape); pixels are scaled in `image_dtype`, as in training."""
     rows: NDArray[Any] = _table(raw_rows, preprocessing.columns) if preprocessing.kind == "table" else _array(raw_rows)
     shape = preprocessing.feature_shape
     fits = rows.shape[1:] in {shape, (int(np.prod(shape)),)} or (shape[0] == 1 and rows.shape[1:] == shape[1:])
@@ -187,7 +187,7 @@ def _table(raw_rows: Any, columns: tuple[str, ...] | None) -> NDArray[np.float64
     if columns is None:
         return _array(raw_rows)
     if hasattr(raw_rows, "to_dict") and hasattr(raw_rows, "columns"):
-        # A data frame; its columns may stand in any order.
+        # A data frame, with its columns in any order.
         raw_rows = raw_rows.to_dict("records")
     if isinstance(raw_rows, Mapping):
         raise InvalidDataError("Expected a list of rows; received one dict", remedy="Give [row].")

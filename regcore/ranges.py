@@ -1,4 +1,4 @@
-"""What a schedule reaches is known before a run: none may take a rate or a strength out of its field's range."""
+"""Check that no schedule moves a rate or a strength out of its field's range, which is known before a run."""
 
 import math
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from regcore.spec.job import JobSpec
 
 
 def leaving_range(spec: JobSpec, run: RunShape) -> Iterator[FieldError]:
-    """The fields of schedules that take what they multiply beyond the largest value that its own field takes."""
+    """The fields of schedules whose product exceeds the largest value of the multiplied field."""
     for part in parts_of(spec):
         yield from _leaving(part, run)
 
@@ -37,6 +37,6 @@ def _leaving(part: Part, run: RunShape) -> Iterator[FieldError]:
 
 
 def _upper_bound(part: Optimizer | Regularizer, name: str) -> float:
-    """The largest value that a field takes, as it declares."""
+    """The largest value that a field declares."""
     (bound,) = (one.le for one in type(part).model_fields[name].metadata if hasattr(one, "le"))
     return float(bound)

@@ -1,4 +1,4 @@
-"""What a run says while it trains: one append-only stream of records."""
+"""The records of a run while it trains: one append-only stream."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ class Record:
 
 
 def metrics_body(epoch: int, step: int, values: Mapping[str, float]) -> dict[str, Any]:
-    """The body of a `metrics` record: JSON knows no NaN, so what is not finite is null and named."""
+    """The body of a `metrics` record. JSON has no NaN: a non-finite value is null, and `non_finite` names it."""
     return {
         "epoch": epoch,
         "step": step,

@@ -1,4 +1,4 @@
-"""What to change in a spec whose loss stopped being a finite number, the likeliest cause first."""
+"""What to change in a spec whose loss became non-finite, the likeliest cause first."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Remedy:
 
     Attributes:
         pointer: JSON Pointer (RFC 6901) of the likely cause.
-        advice: What to do with it, as a sentence.
+        advice: What to do, as a sentence.
     """
 
     pointer: str
@@ -25,7 +25,7 @@ class Remedy:
 
 
 def remedies(spec: JobSpec, moment: Moment) -> list[Remedy]:
-    """Each cause that the parts declare and that was at work at this step; the learning rate always is one."""
+    """Each cause that the parts declare and that was active at this step; the learning rate always is one."""
     return [
         *_growing_decays(spec, moment),
         *_overshooting_thresholds(spec, moment),
@@ -48,7 +48,7 @@ def _growing_decays(spec: JobSpec, moment: Moment) -> Iterator[Remedy]:
 
 
 def _overshooting_thresholds(spec: JobSpec, moment: Moment) -> Iterator[Remedy]:
-    """An adaptive optimizer divides by their gradient's size, and a proximal operator stops at zero."""
+    """Not under an adaptive optimizer, which divides by the gradient's size; a proximal one stops at zero."""
     optimizer = spec.optimizer
     reach = optimizer.rate(moment) * optimizer.gain(moment.step + 1)
     for threshold in thresholds_of(spec):

@@ -1,4 +1,4 @@
-"""The report of a finished run: how good it is, how sure of that we are, and what the regularizers did."""
+"""The report of a finished run: how good it is, how certain that is, and what the regularizers did."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,8 +40,8 @@ class RegularizerEffect:
     Attributes:
         kind: As in the spec.
         touched: Names of the parameters or layers that it acts on.
-        penalty: What it adds to the objective in the selected epoch; None if it adds nothing (dropout).
-        note: What it says of itself.
+        penalty: Its part of the objective in the selected epoch; None without one (dropout).
+        note: Its own remark.
     """
 
     kind: str
@@ -98,9 +98,9 @@ def _first_mean(means: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _r2(means: NDArray[np.float64], *, num_rows: int) -> NDArray[np.float64]:
-    """From means of squared error, target and squared target; a resample of equal targets gives NaN.
+    """R² from means of squared error, target and squared target; NaN for a resample of equal targets.
 
-    Their variance is then what rounding leaves of a difference, which grows with the rows.
+    The variance of equal targets is a rounding error, which grows with the rows.
     """
     variance = means[:, 2] - means[:, 1] ** 2
     varies = variance > num_rows * np.finfo(np.float64).eps * means[:, 2]
@@ -118,7 +118,7 @@ def _split_metrics(task: str, split: str, rows: SplitEvaluation, losses: NDArray
         return metrics
     targets = np.asarray(rows.targets, np.float64)
     errors = np.asarray(rows.predictions, np.float64) - targets
-    # R² does not move with the targets' origin; near zero their squares lose no digits, and equal ones are zeros.
+    # R² does not depend on the targets' origin. Shifted near zero, squares lose no digits, and equal targets are zeros.
     from_first = targets - targets[0]
     centred = from_first - from_first.mean()
     for name, columns, statistic in (
@@ -132,7 +132,7 @@ def _split_metrics(task: str, split: str, rows: SplitEvaluation, losses: NDArray
 
 
 def _gap(metrics: Mapping[str, Any], losses: Mapping[str, NDArray[np.float64]]) -> dict[str, Any] | None:
-    """test/loss − train/loss; the splits share no row, so their resamples are drawn apart."""
+    """test/loss − train/loss; the splits share no rows, so their resamples are independent."""
     if "test" not in metrics or "train" not in metrics:
         return None
     value = metrics["test"]["loss"]["value"] - metrics["train"]["loss"]["value"]
@@ -140,11 +140,11 @@ def _gap(metrics: Mapping[str, Any], losses: Mapping[str, NDArray[np.float64]]) 
 
 
 def _calibration(evaluations: Mapping[str, SplitEvaluation]) -> dict[str, Any] | None:
-    """Expected calibration error on the split that the run has seen least of.
+    """Expected calibration error on the split that training used least.
 
     Σ_bins (rows in bin / rows) · |accuracy − mean confidence|, over bins of equal width.
 
-    Not torchmetrics' own: to import that costs every runner 2.3 s, two fifths of its start.
+    Not by torchmetrics, whose import takes 2.3 s, two fifths of a runner's start.
 
     Source: Naeini, Cooper & Hauskrecht 2015, Obtaining Well Calibrated Probabilities Using Bayesian Binning.
     """
@@ -161,7 +161,7 @@ def _calibration(evaluations: Mapping[str, SplitEvaluation]) -> dict[str, Any] |
 
 
 def _weights_by_layer(parameters: Mapping[str, torch.Tensor]) -> dict[str, list[torch.Tensor]]:
-    """Tensors of two or more dimensions, by layer: what sparsity and norms are counted over."""
+    """Tensors of two or more dimensions, by layer; sparsity and norms are computed over these."""
     layers: dict[str, list[torch.Tensor]] = {}
     for name, tensor in parameters.items():
         if tensor.ndim >= 2:
@@ -221,7 +221,7 @@ def _shares(regularizers: Sequence[RegularizerEffect], data_loss: float) -> list
 
 
 def _curves(history: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Columns of equal length; a metric that a row does not have is null there."""
+    """Columns of equal length; a metric that a row lacks is null there."""
     rows = list(history)
     names = list(dict.fromkeys(name for row in rows for name in row["values"]))
     return {

@@ -1,6 +1,6 @@
 """How a learning rate or a strength changes over a run: a factor of its base value at each step.
 
-Every kind may warm up: the first steps, `warmup_epochs` long, take equal parts of the factor, and the last of them all.
+Every kind may warm up: over `warmup_epochs` the factor rises in equal parts, and the last of these steps has all of it.
 """
 
 import math
@@ -15,15 +15,15 @@ from regcore.doubts import Doubt, RunShape
 from regcore.frozen import Frozen
 
 MAX_EPOCHS = 10**15
-"""Beyond it a count is no float any more. A server's own ceilings are far below."""
+"""Above this a count exceeds a float. A server's ceilings are far lower."""
 _NOTHING: Final = 1e-9
-"""A share of a rate that moves no float32 weight: its relative precision is 6e-8."""
+"""A share of a rate too small to move a float32 weight, whose relative precision is 6e-8."""
 _MOST_STEPS_LOOKED_AT: Final = 1000
 
 
 @dataclass(frozen=True)
 class Moment:
-    """Where a run stands when a step is taken.
+    """The position in a run at which a step is taken.
 
     Attributes:
         step: Optimizer steps already taken, from 0.
@@ -45,7 +45,7 @@ class _Schedule(Frozen):
     has_shape: ClassVar[bool] = True
     """Whether the factor changes after warm-up."""
     growth_field: ClassVar[str | None] = None
-    """The field that makes the factor more than 1, where one can."""
+    """The field that can raise the factor above 1, if there is one."""
     follows_length: ClassVar[bool] = False
     """Whether the first epochs change with the number of epochs."""
 
@@ -59,7 +59,7 @@ class _Schedule(Frozen):
         return rise * self.shape(moment, warmup_steps)
 
     def shape(self, moment: Moment, warmup_steps: float) -> float:
-        """The factor but for warm-up; infinite where it is more than a number can hold."""
+        """The factor without warm-up; infinite if a float cannot hold it."""
         raise NotImplementedError
 
     def peak(self, run: RunShape) -> float:
@@ -71,13 +71,13 @@ class _Schedule(Frozen):
         return self.factor(_moment(run, run.num_steps - 1))
 
     def turning_steps(self, run: RunShape) -> set[int]:
-        """Steps of a run one of which has the largest factor."""
+        """Steps of a run, one of which has the largest factor."""
         warmup_steps = min(self._warmup_steps(run.steps_per_epoch), run.num_steps)
         steps = {run.num_steps - 1, *self._turns(run, warmup_steps)}
         return {min(max(step, 0), run.num_steps - 1) for step in steps}
 
     def doubts(self, run: RunShape, what: str) -> Iterator[Doubt]:
-        """What is doubtful of it as the schedule of a rate or a strength."""
+        """What is doubtful about this schedule of a rate or a strength."""
         if self.warmup_epochs > run.num_epochs:
             percent = 100 * run.num_epochs / self.warmup_epochs
             yield Doubt(
@@ -100,7 +100,7 @@ class _Schedule(Frozen):
         return min(self.warmup_epochs * steps_per_epoch, sys.float_info.max)
 
     def _turns(self, run: RunShape, warmup_steps: float) -> Iterator[int]:
-        """Steps that may have the largest factor, besides the last one."""
+        """Steps that may have the largest factor, apart from the last one."""
         yield math.ceil(warmup_steps) - 1
         yield math.floor(warmup_steps) - 1
 
@@ -117,10 +117,10 @@ class ConstantSchedule(_Schedule):
 
 
 class CosineSchedule(_Schedule):
-    """Half a cosine from the base value at the first step, or the last one of warm-up, to the last step's.
+    """Half a cosine from the base value, at the first step or the last of warm-up, down to the last step's value.
 
-    That is `final_factor` of the base value. A run of one step has the base value, and one that warm-up fills ends
-    with it: neither has a step to fall in.
+    The last value is `final_factor` of the base value. A run of one step, and one that warm-up fills, end with the base
+    value, because no step is left for the fall.
 
     Source: Loshchilov & Hutter 2017, SGDR, without restarts.
     """
@@ -180,7 +180,8 @@ class StepSchedule(_Schedule):
 
     def _turns(self, run: RunShape, warmup_steps: float) -> Iterator[int]:
         yield from super()._turns(run, warmup_steps)
-        # While it warms up, k intervals reach k · gammaᵏ⁻¹ of what the first one does: the most at k = −1 / ln gamma.
+        # During warm-up, k intervals reach k · gammaᵏ⁻¹ of the first one's factor, which is largest at k = −1 / ln
+        # gamma.
         if self.gamma < 1:
             interval = self.every_epochs * run.steps_per_epoch
             best = min(-1 / math.log(self.gamma), warmup_steps / interval)
@@ -193,8 +194,8 @@ Schedule = Annotated[ConstantSchedule | CosineSchedule | StepSchedule, Field(dis
 def joint_peak(run: RunShape, schedules: Sequence[Schedule]) -> float:
     """The largest product of their factors at any step of a run.
 
-    Where two of them vary in a longer run than a thousand steps, at about as many evenly spaced ones, and where one of
-    them turns.
+    If two schedules vary in a run of more than a thousand steps, only about a thousand evenly spaced steps and the
+    turning points are checked.
     """
     if sum(one != ConstantSchedule() for one in schedules) < 2:
         return math.prod(one.peak(run) for one in schedules)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _LARGE_SLICE: Final = 16384
-"""Weights of one member from which it is faster, on a CPU, to take members one by one: each fits its core's cache, and
-needs no temporary tensor as large as the stack, whose pages the system would have to clear at every step."""
+"""From this many weights per member it is faster, on a CPU, to handle members one by one: each fits the cache, and no
+temporary tensor as large as the stack is needed, whose pages the system would clear in every step."""
 
 
 def shrink_(weight: Tensor, strengths: Sequence[float], reach: Sequence[float] | Tensor) -> None:
@@ -43,7 +43,7 @@ def shrink_(weight: Tensor, strengths: Sequence[float], reach: Sequence[float] |
 
 
 def _shrink_elementwise_(weight: Tensor, threshold: Tensor) -> None:
-    """What softshrink does, to the bit: w − t, w + t or w − w."""
+    """The same bits as softshrink: w − t, w + t or w − w."""
     import torch
 
     removed = torch.maximum(weight, -threshold)

@@ -1,7 +1,7 @@
-"""Stateless randomness: each stream is seeded anew from a hash of what it is for.
+"""Stateless randomness: each stream is seeded from a hash of its purpose.
 
-A resumed run, another grouping of members or another order of layers draws the same numbers, because no generator
-has a state that would have to be carried over.
+A resumed run, another grouping of members or another order of layers draws the same numbers, because no generator has a
+state to carry over.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ class RunnerTemplate:
     Args:
         environment: The template's and its runners', whole.
         program: The command to start; the file descriptor to read requests from is appended.
-        inherited: More file descriptors that the template and its runners keep open.
+        inherited: Further file descriptors that the template and its runners keep open.
     """
 
     def __init__(

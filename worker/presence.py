@@ -1,4 +1,4 @@
-"""Which workers of this machine are dead for certain, so that nobody waits for their leases to run out.
+"""Which workers of this machine are certainly dead, so that their leases need not run out.
 
 Each worker holds a lock on a file in the data directory, ``workers/{id}.lock``, and its runners inherit it: the kernel
 lets go of it when the last of these processes is gone, however they ended. Whoever can take the lock then knows that
@@ -8,16 +8,17 @@ no process of that worker is left. A worker that is stopped, or cut off from the
 import contextlib
 import fcntl
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 _BOOT_ID_PATH = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Presence:
-    """One worker's lock, and a look at those of the others.
+    """One worker's lock, and checks of those of other workers.
 
     Args:
-        data_dir: The data directory. Machines may share it: a lock tells nothing to another machine, nor after a
+        data_dir: The data directory. Machines may share it; a lock means nothing to another machine, or after a
             restart of this one, so each file says under which kernel it was locked.
         worker_id: Whose.
     """
@@ -27,25 +28,31 @@ class Presence:
         self._path = self._folder / f"{worker_id}.lock"
         self._kernel = _kernel()
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Locked before it has the name that others look for: they would take it for a dead worker's.
+        # Locked before it gets its name: without the lock others would take it for a dead worker's.
         self._unlocked = self._path.with_suffix(".new")
         self.descriptor = os.open(self._unlocked, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        """To be inherited by every process that trains for this worker."""
+        """The descriptor that every process that trains for this worker inherits."""
         os.write(self.descriptor, self._kernel.encode())
         with contextlib.suppress(OSError):  # a file system without locks: its jobs wait for their leases
             fcntl.flock(self.descriptor, fcntl.LOCK_EX)
             self._unlocked.rename(self._path)
 
     def dead(self) -> list[str]:
-        """Return the ids of workers of which no process is left; the same ones until they are forgotten."""
+        """Return the ids of workers that have no process left, until `forget` is called for them."""
         return sorted(path.stem for path in self._folder.glob("*.lock") if path != self._path and self._is_dead(path))
 
     def forget(self, worker_id: str) -> None:
         """Remove a dead worker's file."""
         (self._folder / f"{worker_id}.lock").unlink(missing_ok=True)
 
+    def keep_only(self, worker_ids: Collection[str]) -> None:
+        """Remove the files of workers that nobody knows any more: of another kernel, none of them is ever judged."""
+        for path in self._folder.iterdir():
+            if path.stem not in worker_ids and path.stem != self._path.stem:
+                path.unlink(missing_ok=True)
+
     def close(self) -> None:
-        """Say that this worker has ended: its file goes, and with it the lock."""
+        """Note that this worker has ended: delete its file, and with it the lock."""
         self._path.unlink(missing_ok=True)
         self._unlocked.unlink(missing_ok=True)
         os.close(self.descriptor)
@@ -57,12 +64,12 @@ class Presence:
                     return False
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return True
-        except OSError:  # locked; or removed, by another that saw it
+        except OSError:  # locked, or deleted by another worker
             return False
 
 
 def _kernel() -> str:
-    """Names the running kernel as no other one is named; empty where it is not told, and then nobody is judged."""
+    """The unique name of the running kernel; if it is unknown, it is empty, and no worker is judged."""
     try:
         return _BOOT_ID_PATH.read_text("ascii").strip()
     except OSError:

@@ -62,12 +62,12 @@ class Periodic:
 
 
 def bury(store: Store, presence: Presence) -> None:
-    """End the leases of this machine's dead workers now: nothing of theirs runs that might still write."""
+    """End the leases of this machine's dead workers now: none of their processes is left that could still write."""
     for worker_id in presence.dead():
         _log.warning("a worker of this machine is dead", worker_id=worker_id)
         store.end_leases(worker_id)
         store.retire_worker(worker_id)
-        presence.forget(worker_id)  # last: where the database is away, the next call tries again
+        presence.forget(worker_id)  # last, so that the next call tries again if the database is away
 
 
 def reconcile(store: Store, celery: Celery, notifier: Notifier) -> None:

@@ -1,4 +1,4 @@
-"""What a job made: its report and its files."""
+"""A job's report and its files."""
 
 import hashlib
 from typing import Any

@@ -50,7 +50,7 @@ def job_events(
     """Show a job's log. With `Accept: text/event-stream` it is live, and ends after the terminal event."""
     if negotiate(request, [JSON, STREAM]) == STREAM:
         parameter, after = "after", query.after
-        if last_event_id:  # an empty one is how the standard begins
+        if last_event_id:  # the standard begins with an empty one
             parameter, after = LAST_EVENT_ID, read_last_event_id(last_event_id)
         state_behind(services.store, tenant, job_id, after, parameter)
         stream = EventStream(services, tenant, job_id, after)
@@ -58,7 +58,7 @@ def job_events(
             return Response(status_code=204, headers={"Vary": "Accept"})
         return EventSourceResponse(stream.lines(), headers=_STREAM_HEADERS)
     response.headers["Vary"] = "Accept"
-    # The state is read first: a page that calls the job ended has then seen its last record.
+    # The state is read first: so if it is terminal, the page includes the last record.
     state = state_behind(services.store, tenant, job_id, query.after)
     rows = services.store.records(tenant, job_id, query.after, query.limit + 1)
     data = [show_event(row) for row in rows[: query.limit]]

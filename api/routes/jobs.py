@@ -97,9 +97,9 @@ def submit_job(
 def list_jobs(services: TheServices, tenant: TheTenant, query: Annotated[ListQuery, Query()]) -> JobPage:
     """List jobs as summaries, without spec, resolved_spec, plan and transitions.
 
-    Every job that met the filter when the first page was read is on exactly one page, whatever ends meanwhile: by
-    `state` and in the orders by `finished_at`, all pages show what met the filter then, in the order of then, each job
-    as it is now.
+    Every job that met the filter when the first page was read is on exactly one page, whatever ends meanwhile. With a
+    filter by `state` or an order by `finished_at`, all pages list the jobs that met the filter then, in their order at
+    that time; each job is shown as it is now.
     """
     page = services.store.list(tenant, make_filter(query), query.sort, query.after, query.limit)
     summaries = [show_summary(services, job) for job in page.data]
@@ -127,7 +127,7 @@ def show(request: Request, response: Response, services: TheServices, tenant: Th
 
 
 def _action(name: str, state: str, description: str) -> Callable[[DecoratedCallable], DecoratedCallable]:
-    """A route that asks something of a job, and answers with the job as it then is."""
+    """Make the route of an action on a job, which answers with the job after it."""
     return router.post(
         f"/{{job_id}}/{name}",
         status_code=202,
@@ -152,7 +152,7 @@ def pause_job(request: Request, services: TheServices, tenant: TheTenant, job_id
 
 @_action("resume", "queued", "The job, in the queue again")
 def resume_job(request: Request, services: TheServices, tenant: TheTenant, job_id: str) -> JobView:
-    """Resume a paused job: it goes on from its checkpoint. One that is not paused is left as it is."""
+    """Resume a paused job: it continues from its checkpoint. A job that is not paused is left as it is."""
     job = services.store.resume(tenant, job_id, idempotency_key(request))
     if job.state is JobState.QUEUED:
         services.publish(job_id)
@@ -179,9 +179,9 @@ def rerun_job(
     body: TheJsonOrNothing,
     query: Annotated[SubmitQuery, Query()],
 ) -> Any:
-    """Submit a job again, changed by a JSON Patch of its resolved_spec; `parent_job_id` says of which job it is.
+    """Submit a job again, changed by a JSON Patch of its resolved_spec; `parent_job_id` names the old job.
 
-    What `errors` point into: `/patch/…` and `/start_from` the body, all else the patched spec.
+    Pointers of `errors`: `/patch/…` and `/start_from` refer to the body, all others to the patched spec.
     """
     key = idempotency_key(request, body)
     known = services.store.replay(tenant, key) if key else None
@@ -204,16 +204,16 @@ def rerun_job(
     },
 )
 def delete_job(services: TheServices, tenant: TheTenant, job_id: str) -> None:
-    """Delete a job that has ended, with its log and artifacts. A member of a sweep goes with its sweep.
+    """Delete a job that has ended, with its log and artifacts. A member is deleted with its sweep.
 
-    Refused while a job that has not ended needs it: for the weights that it begins with, or the checkpoint.
+    Refused while an unfinished job needs its weights or its checkpoint.
     """
     hashes = services.store.delete(tenant, job_id)
     services.notifier.notify(job_id)
     try:
         services.artifacts.delete_unreferenced(services.store.referenced, among=hashes)
     except OSError:
-        # The job is gone for its user; the files are found again by whoever sweeps the folder.
+        # The job is deleted for its user; the reconciler deletes files that are left.
         _logger.exception("artifact_files_left", job_id=job_id)
 
 

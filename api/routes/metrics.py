@@ -36,7 +36,7 @@ def job_metrics(
     job_id: str,
     query: Annotated[MetricsQuery, Query()],
 ) -> Any:
-    """Show a job's metrics: a page, or a curve thinned out for a chart; as CSV with `Accept: text/csv`."""
+    """Show a job's metrics: a page, or a curve thinned out for a chart. As CSV with `Accept: text/csv`."""
     media_type = negotiate(request, [JSON, CSV])
     page = Series(services.store, tenant, job_id).page(query)
     if media_type == CSV:

@@ -34,7 +34,7 @@ def list_workers(services: TheServices) -> WorkerList:
 )
 @needs_no_key
 async def healthz() -> Health:
-    """Say that the process lives."""
+    """Report that the process is alive."""
     return Health()
 
 

@@ -79,7 +79,7 @@ def submit_sweep(
     body: TheJson,
     query: Annotated[SubmitQuery, Query()],
 ) -> Any:
-    """Submit a sweep: every member is checked, then all are stored, or none. Members are ordinary jobs."""
+    """Submit a sweep: every member is checked, and either all are stored or none. Members are ordinary jobs."""
     key = idempotency_key(request, body)
     known = services.store.replay_sweep(tenant, key) if key and not query.validate_only else None
     if known is not None:
@@ -90,7 +90,7 @@ def submit_sweep(
         return Response(validation.model_dump_json(), media_type="application/json")
     with sources_refused(candidates=plan.candidates):
         submission = services.store.submit_sweep(tenant, new_sweep(plan), key)
-    # Where Redis is not there, one attempt tells; the reconciler finds the jobs.
+    # If Redis is away, stop after one attempt; the reconciler finds the jobs.
     if not submission.replayed:
         all(services.publish(member.id) for member in submission.members[:MAX_HINTS])
         _logger.info("sweep_submitted", sweep_id=submission.sweep.id, num_members=submission.sweep.num_members)
@@ -111,7 +111,7 @@ def list_sweeps(services: TheServices, tenant: TheTenant, query: Annotated[Sweep
     responses={**problems("sweep_not_found"), **example(200, examples.SWEEP)},
 )
 def show(services: TheServices, tenant: TheTenant, sweep_id: str) -> SweepView:
-    """Show a sweep with its leaderboard, as far as its members have come."""
+    """Show a sweep with its leaderboard so far."""
     return show_sweep(services, services.store.get_sweep(tenant, sweep_id))
 
 
@@ -122,7 +122,7 @@ def show(services: TheServices, tenant: TheTenant, sweep_id: str) -> SweepView:
     responses={**problems("sweep_not_found", "not_of_this_sweep"), **example(200, examples.PATH)},
 )
 def show_path(services: TheServices, tenant: TheTenant, sweep_id: str) -> Any:
-    """Show what happens along the one numeric axis of a sweep, as far as its members have ended."""
+    """Show the metrics along the only axis of a sweep, if it is numeric, from the members that have ended."""
     sweep = services.store.get_sweep(tenant, sweep_id)
     if spec_of(sweep).path_axis is None:
         detail = "A path needs a sweep with exactly one axis, of numbers, and no variants. Submit such a sweep."
@@ -141,7 +141,7 @@ def show_path(services: TheServices, tenant: TheTenant, sweep_id: str) -> Any:
 def show_comparison(
     services: TheServices, tenant: TheTenant, sweep_id: str, query: Annotated[VerdictQuery, Query()]
 ) -> Any:
-    """Compare the variants of a sweep that has ended, each at what the objective chose for it."""
+    """Compare the variants of a sweep that has ended, each at its best combination by the objective."""
     spec = spec_of(_ended(services, tenant, sweep_id))
     if len(spec.variants) < 2:
         detail = "A comparison needs a sweep with two variants or more. POST /v1/comparisons compares any jobs."
@@ -161,7 +161,7 @@ def show_comparison(
 def show_ablation(
     services: TheServices, tenant: TheTenant, sweep_id: str, query: Annotated[VerdictQuery, Query()]
 ) -> Any:
-    """Say what each regularizer contributes, from an ablation that has ended."""
+    """Show what each regularizer contributes, from an ablation that has ended."""
     spec = spec_of(_ended(services, tenant, sweep_id))
     if spec.strategy.kind != "ablation":
         detail = 'Contributions need a sweep with the strategy {"kind": "ablation"}. Submit such a sweep.'
@@ -217,13 +217,13 @@ def cancel_sweep(request: Request, services: TheServices, tenant: TheTenant, swe
 def delete_sweep(services: TheServices, tenant: TheTenant, sweep_id: str) -> None:
     """Delete a sweep that has ended, with its members, their logs and their artifacts.
 
-    Refused while a job that has not ended needs one of them.
+    Refused while an unfinished job needs one of them.
     """
     hashes = services.store.delete_sweep(tenant, sweep_id)
     try:
         services.artifacts.delete_unreferenced(services.store.referenced, among=hashes)
     except OSError:
-        # The sweep is gone for its user; the files are found again by whoever sweeps the folder.
+        # The sweep is deleted for its user; the reconciler deletes files that are left.
         _logger.exception("artifact_files_left", sweep_id=sweep_id)
 
 
@@ -235,7 +235,7 @@ def delete_sweep(services: TheServices, tenant: TheTenant, sweep_id: str) -> Non
     responses={**problems(*_BODY_PROBLEMS, "artifact_damaged"), **example(200, examples.COMPARISON)},
 )
 def compare(request: Request, response: Response, services: TheServices, tenant: TheTenant, body: TheJson) -> Any:
-    """Say which groups of jobs differ, by how much, and whether that is more than chance. Nothing is stored."""
+    """Compare groups of jobs: by how much they differ, and whether that is more than chance. Nothing is stored."""
     key = idempotency_key(request, body)
     known = services.store.recall(tenant, key) if key else None
     if known is not None:
@@ -253,7 +253,7 @@ def _created(services: Services, response: Response, submission: SweepSubmission
 
 
 def _ended(services: Services, tenant: str, sweep_id: str) -> Sweep:
-    """The sweep, which must have ended: verdicts of half a sweep would change with every look."""
+    """The sweep, which must have ended: verdicts of an unfinished sweep would keep changing."""
     sweep = services.store.get_sweep(tenant, sweep_id)
     if sweep.state not in SWEEP_TERMINAL:
         detail = f"The sweep is {sweep.state}; its members are judged once all have ended. Wait, or cancel it."

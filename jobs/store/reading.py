@@ -41,7 +41,7 @@ class Reading(Concern):
             return JobState(_owned(connection, tenant, job_id).state)
 
     def states_among(self, tenant: str, job_ids: Collection[str]) -> dict[str, JobState]:
-        """Return the states of those of the jobs that are there, and the tenant's; as quickly as there are rows."""
+        """Return the states of the tenant's existing jobs among these, in one query."""
         found: dict[str, JobState] = {}
         ids = [job_id for job_id in dict.fromkeys(job_ids) if "\0" not in job_id]
         with self._database.read() as connection:

@@ -46,10 +46,10 @@ class Recovery(Concern):
         return freed
 
     def end_leases(self, worker_id: str) -> None:
-        """Let the leases of a worker that is dead for certain expire now, for `expire_leases` to find."""
+        """Let the leases of a worker that is certainly dead expire now; `expire_leases` then finds them."""
         with self._database.write() as connection:
             mine = select(runs.c.id).where(runs.c.worker_id == worker_id, runs.c.ended_at.is_(None))
-            # In the order in which everybody locks them; an update of them all has none of its own.
+            # Locked first, in the order that all use: one update of all rows would lock them in any order.
             ids = [row.id for row in connection.execute(mine.order_by(runs.c.id).with_for_update())]
             connection.execute(update(runs).where(runs.c.id.in_(ids)).values(lease_until=runs.c.started_at))
 

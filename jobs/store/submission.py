@@ -181,7 +181,7 @@ def insert_jobs(connection: Connection, new: Sequence[tuple[Job, NewJob]], prior
     Args:
         connection: Of the transaction.
         new: The jobs.
-        priority_step_s: How much earlier a job would have to come to be claimed as one of the next higher priority is.
+        priority_step_s: How much earlier a job must have come to be claimed like one of the next higher priority.
 
     Raises:
         JobNotFoundError: A job that one of them needs does not exist.

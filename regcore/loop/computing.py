@@ -20,7 +20,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def is_disk_full(error: Exception) -> bool:
-    """Whether there was no room on a disk: Python says it by number, a library that writes files itself in words."""
+    """Whether a disk was full: Python tells by the error's number, a library that writes files itself by its text."""
     if isinstance(error, OSError):
         return error.errno in _NO_ROOM
     return any(os.strerror(number) in str(error) for number in _NO_ROOM)

@@ -182,8 +182,7 @@ class Stack:
             self._kept[name][member] = weight.detach()[member]
 
     def _gradients(self, rows: Tensor, moment: Moment) -> dict[str, Tensor]:
-        """Gradients of the mean data loss over the step's rows. Members are independent: one backward pass serves
-        all."""
+        """Gradients of the mean data loss over the step's rows. Members are independent, so one backward serves all."""
         names, leaves = list(self.network.weights), list(self.network.weights.values())
         total: list[Tensor] = []
         objective = self._objective[moment.step % self._lead.steps_per_epoch]

@@ -1,7 +1,7 @@
 """Optimizers: one file each, its spec fields and its update of stacked weights.
 
-Lives here: what turns a gradient into a step. Does not live here: anything that shrinks weights by design, which is
-a regularizer (the one exception is `adamw`, which keeps its paper's name for its decay).
+Lives here: turning a gradient into a step. Does not live here: anything that shrinks weights by design, which is a
+regularizer. The one exception is `adamw`, because its paper's name includes the decay.
 """
 
 from typing import Annotated

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 _LARGE_GROWTH: Final = 1.3
-"""beta1 0.9 with beta2 0.5, which is 1.27, still trains the built-in sets; 0.999 with 0.5 no longer."""
+"""beta1/√beta2 above which a warning comes: 0.9/√0.5 = 1.27 still trains the built-in sets, 0.999/√0.5 does not."""
 
 
 class Adam(Optimizer):
@@ -49,7 +49,7 @@ class Adam(Optimizer):
 
     def doubts(self, run: RunShape) -> Iterator[Doubt]:
         yield from super().doubts(run)
-        # Without a gradient the mean falls by beta1 a step, and the root of the mean square by √beta2.
+        # Without a gradient the mean shrinks by beta1 in each step, and the root of the mean square by √beta2.
         growth = self.beta1 / math.sqrt(self.beta2) if self.beta2 else math.inf
         if self.beta1 > 0 and growth > _LARGE_GROWTH:
             yield Doubt(
@@ -76,7 +76,7 @@ class AdamW(Adam):
     )
     decays: ClassVar[tuple[str, ...]] = ("weight_decay",)
 
-    kind: Literal["adamw"] = "adamw"  # type: ignore[assignment]  # a narrower kind of Adam, told apart by this word
+    kind: Literal["adamw"] = "adamw"  # type: ignore[assignment]  # a subtype of Adam, distinguished by this word
     weight_decay: float = Field(default=0.0, ge=0, le=MAX_STRENGTH)
     """λ, on every parameter, biases too. The regularizer `weight_decay` does the same for selected weights."""
 

@@ -1,4 +1,4 @@
-"""What every optimizer is: a spec, and an update of stacked weights bound to it."""
+"""The bases of optimizers: a spec, and its update of stacked weights."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 MAX_LEARNING_RATE = 1e6
 MIN_EPS, MAX_EPS = 1e-30, 1e6
-"""What float32 can hold, and still divide by."""
+"""Numbers that float32 can hold and divide by."""
 MAX_STRENGTH = 1e12
 LARGE_ADAPTIVE_STEP: Final = 0.25
-"""In Adam's steps of 0.1 `mlp [32]` learns the built-in sets, and in steps of 0.3 most of them no longer."""
+"""With Adam's steps of 0.1 `mlp [32]` learns the built-in sets; with steps of 0.3 it fails on most."""
 LARGE_STEP: Final = 50.0
-"""In the unit of the gradient: with a momentum of 0.9, a rate of 3 trains some of the built-in sets, and 10 none."""
+"""In the gradient's unit: with a momentum of 0.9, a rate of 3 trains some of the built-in sets, and 10 none."""
 SMALL_DISTANCE: Final = 1e-4
-"""Weights begin at about 0.1: less than a thousandth of that in a whole run."""
+"""Weights start at about 0.1; this is less than a thousandth of that in a whole run."""
 
 
 class Scheduled:
     """A number per member, times its schedule's factor: a learning rate or a strength.
 
-    It is asked for several times in each step, so schedules that agree are worked out once.
+    It is needed several times in each step, so equal schedules are evaluated once.
 
     Args:
         values: Base value of each member.
@@ -56,7 +56,7 @@ class Scheduled:
 
 
 class Optimizer(Fusible):
-    """The spec's side of an optimizer."""
+    """The spec of an optimizer."""
 
     summary: ClassVar[str]
     formula: ClassVar[str]
@@ -65,12 +65,12 @@ class Optimizer(Fusible):
     scheduled: ClassVar[tuple[str, ...]] = ("learning_rate",)
     """Fields that the schedule multiplies."""
     decays: ClassVar[tuple[str, ...]] = ()
-    """Fields λ by which every step takes the share ηλ off each weight."""
+    """Fields λ for which every step reduces each weight by the share ηλ."""
 
     lengthens_steps: ClassVar[tuple[str, ...]] = ()
-    """Fields that make the gain more than 1."""
+    """Fields that raise the gain above 1."""
     shortens_steps: ClassVar[tuple[str, ...]] = ()
-    """Fields that make the gain less than 1."""
+    """Fields that lower the gain below 1."""
 
     kind: str
     learning_rate: float = Field(default=0.01, gt=0, le=MAX_LEARNING_RATE)
@@ -84,7 +84,7 @@ class Optimizer(Fusible):
 
     @property
     def stability(self) -> float | None:
-        """The largest ηλ at which descent on (λ/2)w² does not grow; None where the gradient's size does not matter."""
+        """The largest ηλ at which descent on (λ/2)w² does not diverge; None if the gradient's size does not matter."""
         return None
 
     @property
@@ -93,20 +93,20 @@ class Optimizer(Fusible):
         return self.stability is None
 
     def gain(self, num_steps: float, gradient: float = 1.0) -> float:
-        """How far a gradient that stays moves a weight in one step, in learning rates, when it has acted for so long.
+        """How far a constant gradient moves a weight in one step, in learning rates, after this many steps.
 
         Args:
             num_steps: Steps; infinite for the long run.
-            gradient: Its size.
+            gradient: The gradient's size.
         """
         raise NotImplementedError
 
     def longest_step(self, run: RunShape, gradient: float = 1.0) -> float:
-        """How far a gradient of this size moves a weight in one step of a run, at most."""
+        """The most that a gradient of this size moves a weight in one step of a run."""
         return self.learning_rate * self.schedule.peak(run) * self.gain(run.num_steps, gradient)
 
     def doubts(self, run: RunShape) -> Iterator[Doubt]:
-        """What is doubtful of it by itself in such a run."""
+        """What is doubtful about this optimizer in such a run."""
         for doubt in self.schedule.doubts(run, "learning rate"):
             yield replace(doubt, pointer=f"/schedule{doubt.pointer}")
         step, gain = self.longest_step(run), self.gain(run.num_steps)
@@ -147,12 +147,12 @@ class Update(ABC):
         self.take(members)
 
     def take(self, members: Sequence[Any]) -> None:
-        """Work out once what each step needs of these specs."""
+        """Precompute what each step needs of these specs."""
         self.members = members
         self._rates = Scheduled([m.learning_rate for m in members], [m.schedule for m in members])
 
     def select(self, positions: Sequence[int], weights: Mapping[str, Tensor]) -> Self:
-        """The update of some of the members alone, whose weights are these."""
+        """The update of some of the members, with these weights."""
         import torch
 
         part = copy.copy(self)
@@ -166,7 +166,7 @@ class Update(ABC):
         return part
 
     def load_state(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
-        """Take over what `state` held on some device."""
+        """Restore the result of `state`, from any device."""
         for name, weight in self.weights.items():
             self.state[name] = {key: tensor.to(weight.device) for key, tensor in state[name].items()}
 
@@ -182,9 +182,9 @@ class Update(ABC):
     def reach(self, name: str, moment: Moment) -> Sequence[float] | Tensor:
         """How far a unit gradient that stays constant moves this weight in one step, in the long run.
 
-        A proximal operator whose threshold is strength × reach has the stated objective's minimum as its fixed point:
-        with heavy-ball momentum μ it is η/(1−μ), and under Adam it is per coordinate (ProxGen, Yun et al. 2021).
+        With the threshold strength × reach, a proximal operator's fixed point is the minimum of the stated objective.
+        With heavy-ball momentum μ the reach is η/(1−μ); under Adam it differs by coordinate (ProxGen, Yun et al. 2021).
 
         Returns:
-            One number per member, or a tensor (K, ...) where coordinates differ.
+            One number per member, or a tensor (K, ...) if coordinates differ.
         """

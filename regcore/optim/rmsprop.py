@@ -38,7 +38,7 @@ class RMSprop(Optimizer):
     eps: float = Field(default=1e-8, ge=MIN_EPS, le=MAX_EPS)
     """Added to the denominator."""
     momentum: float = Field(default=0.0, ge=0, lt=1)
-    """μ, on the divided gradient."""
+    """μ, applied to the divided gradient."""
 
     def gain(self, num_steps: float, gradient: float = 1.0) -> float:
         divided = gradient / (gradient * math.sqrt(1 - math.pow(self.alpha, num_steps)) + self.eps)
@@ -64,7 +64,7 @@ class _RMSpropUpdate(Update):
             if any(momenta):
                 state["velocity"].mul_(coefficient(momenta, gradient)).addcdiv_(gradient, self._denominator(name))
                 add_scaled_(weight, state["velocity"], descent)
-            else:  # rounds once less, as torch.optim does
+            else:  # one rounding less, as in torch.optim
                 add_scaled_quotient_(weight, gradient, self._denominator(name), descent)
 
     def _denominator(self, name: str) -> Tensor:

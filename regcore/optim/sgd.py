@@ -43,11 +43,11 @@ class SGD(Optimizer):
 
     @property
     def stability(self) -> float:
-        # Where a root of the recurrence's characteristic polynomial leaves the unit circle, through −1.
+        # At this ηλ a root of the recurrence's characteristic polynomial leaves the unit circle, through −1.
         return 2 * (1 + self.momentum) / (1 + 2 * self.momentum if self.nesterov else 1)
 
     def gain(self, num_steps: float, gradient: float = 1.0) -> float:
-        # Nesterov's step has the velocity that one more step of the same gradient would have.
+        # Nesterov's step uses the velocity after one more step with the same gradient.
         return gradient * (1 - math.pow(self.momentum, num_steps + self.nesterov)) / (1 - self.momentum)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What every regularizer is: spec fields, what it touches, and its effect at the loop's stages."""
+"""The bases of regularizers: spec fields, the parameters they act on, and the effect at the loop's stages."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Select(Frozen):
 
 
 class Regularizer(Fusible):
-    """The spec's side: one file per kind holds the fields, the formula, the source and the effect."""
+    """The spec of a regularizer. One file per kind has the fields, the formula, the source and the effect."""
 
     summary: ClassVar[str]
     formula: ClassVar[str]
@@ -56,58 +56,58 @@ class Regularizer(Fusible):
     adds_to_objective: ClassVar[bool] = False
     """Whether it has a penalty that is recorded as `objective/penalty.{name}`."""
     stronger: ClassVar[Stronger] = {}
-    """Of each field that is a number, which end regularizes more; None for neither. Of values that are as good, the
-    strongest is the simplest model."""
+    """For each numeric field, the end that regularizes more; None for neither. Of equally good values the strongest is
+    taken, as the simplest model."""
 
     scheduled: ClassVar[tuple[str, ...]] = ()
     """Fields that its schedule multiplies."""
     decays: ClassVar[tuple[str, ...]] = ()
-    """Fields λ by which every step takes the share ηλ off each weight."""
+    """Fields λ for which every step reduces each weight by the share ηλ."""
     decays_by_gradient: ClassVar[bool] = False
-    """Whether it does so by a gradient λw, which the optimizer then treats as any other."""
+    """Whether that happens by a gradient λw, which the optimizer treats like any other."""
     thresholds: ClassVar[tuple[str, ...]] = ()
-    """Fields λ by which every step takes up to ηλ, times the optimizer's gain, off the size of each weight."""
+    """Fields λ for which every step reduces the size of each weight by up to ηλ, times the optimizer's gain."""
 
     kind: str
 
     def rewrite(self, layers: list[AnyLayer]) -> list[AnyLayer]:
-        """Surgery: the model's layers as this regularizer wants them. Raises ValueError where nothing matches."""
+        """Surgery: return the model's layers with this regularizer's changes. Raises ValueError if nothing matches."""
         return layers
 
     def touched(self, parameters: Sequence[str]) -> list[str]:
-        """Names of the parameters it acts on. Raises ValueError where a selector matches nothing."""
+        """Names of the parameters it acts on. Raises ValueError if a selector matches nothing."""
         return []
 
     def needs(self, *, task: str, num_validation_rows: int) -> str | None:
-        """What is missing for it to act, with the remedy; None where nothing is."""
+        """What it lacks to take effect, with the remedy; None if nothing."""
         return None
 
     @property
     def thresholds_by_gradient(self) -> bool:
-        """Whether it does so by a gradient λ·sign(w), which may take a weight beyond zero."""
+        """Whether that happens by a gradient λ·sign(w), which may move a weight past zero."""
         return False
 
     @property
     def strength_schedule(self) -> Schedule:
-        """What multiplies its `scheduled` fields over the run."""
+        """The factor of its `scheduled` fields over the run."""
         return ConstantSchedule()
 
     def doubts(self, run: RunShape) -> Iterator[Doubt]:
-        """What is doubtful of it by itself in such a run."""
+        """What is doubtful about this regularizer in such a run."""
         yield from ()
 
     @property
     def watches(self) -> str | None:
-        """The metric by which it selects one of the evaluations, whose weights are kept; None where it does not."""
+        """The metric by which it selects the evaluation whose weights are kept; None if it does not select."""
         return None
 
     def explain(self, touched: Sequence[str]) -> str:
-        """One sentence for the plan: what it will do, and where."""
+        """One sentence for the plan: what it does, and where."""
         return f"{self.summary} On: {', '.join(touched)}." if touched else self.summary
 
     @classmethod
     def bind(cls, members: Sequence[Any], touched: Sequence[str]) -> Effect | None:
-        """The effect for K members of this kind; None where surgery is all there is."""
+        """The effect for K members of this kind; None if it acts only by surgery."""
         return None
 
 
@@ -141,12 +141,12 @@ class WeightRegularizer(Regularizer):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What an effect says after an evaluation.
+    """An effect's decisions after an evaluation.
 
     Attributes:
-        keep: Members whose weights are the best so far, to be remembered.
-        stop: Members that need not train further.
-        undefined: Metrics that had no value for the first time, by the member that is watched by them.
+        keep: Members whose weights are the best so far and are remembered.
+        stop: Members that can stop.
+        undefined: Watched metrics that had no value, for the first time, by member.
     """
 
     keep: frozenset[int] = frozenset()
@@ -155,7 +155,7 @@ class Verdict:
 
 
 class Effect:
-    """A regularizer at work on stacked weights: the stages it overrides are the ones it acts at.
+    """A regularizer at work on stacked weights. It acts at the stages that it overrides.
 
     Args:
         members: One spec per member.
@@ -167,7 +167,7 @@ class Effect:
         self.take(members)
 
     def take(self, members: Sequence[Any]) -> None:
-        """Work out once what each step needs of these specs."""
+        """Precompute what each step needs of these specs."""
         self.members = members
 
     def penalty(self, weights: Mapping[str, Tensor], moment: Moment) -> Tensor:
@@ -184,18 +184,18 @@ class Effect:
         """Change the weights, in place, just after the optimizer moved them: proximal operators, projections."""
 
     def on_evaluation(self, metrics: Sequence[Mapping[str, float]]) -> Verdict:
-        """Look at each member's metrics after an evaluation that its spec asks for."""
+        """Judge each member's metrics after an evaluation that its spec asks for."""
         return Verdict()
 
     def select(self, positions: Sequence[int]) -> Self:
-        """The effect of some of the members alone; one that keeps a state takes theirs over."""
+        """The effect of some of the members, with their part of the state."""
         part = copy.copy(self)
         part.take([self.members[position] for position in positions])
         return part
 
     def state(self) -> dict[str, Any]:
-        """What it remembers between steps, for a checkpoint: JSON values and tensors; numbers may be infinite."""
+        """Its state between steps, for a checkpoint: JSON values and tensors; numbers may be infinite."""
         return {}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Remember what `state` gave."""
+        """Restore the result of `state`."""

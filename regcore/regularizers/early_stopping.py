@@ -1,6 +1,6 @@
-"""Early stopping: the weights of the best evaluation are the ones that are kept.
+"""Early stopping: the weights of the best evaluation are kept.
 
-They are restored also when training runs to its last epoch: stopping is the optional half, selection is not.
+They are also restored if training runs to its last epoch: it always selects, even if it never stops.
 
 Source: Prechelt 1998, Early stopping - but when?
 """
@@ -19,7 +19,7 @@ from regcore.schedule import MAX_EPOCHS
 
 HIGHER_IS_BETTER = ("accuracy", "r2")
 MIN_ROWS = {"r2": 2}
-"""Rows below which a metric has no value: R² divides by the spread of the targets."""
+"""The fewest rows for a metric: R² divides by the spread of the targets."""
 MAX_MIN_DELTA = 1e12
 
 
@@ -47,7 +47,7 @@ class EarlyStopping(Regularizer):
 
     @property
     def sign(self) -> int:
-        """−1 where higher is better, so that sign × metric is always to be lowered."""
+        """−1 if higher is better, so that a lower sign × metric is always better."""
         return -1 if self.metric.endswith(HIGHER_IS_BETTER) else 1
 
     @property
@@ -100,7 +100,7 @@ class EarlyStopping(Regularizer):
 
 
 class _EarlyStoppingEffect(Effect):
-    """Remembers of each member the best value, the last improvement, and the evaluations since that one."""
+    """Remembers for each member the best value, the last improvement, and the evaluations since."""
 
     members: Sequence[EarlyStopping]
 
@@ -123,7 +123,7 @@ class _EarlyStoppingEffect(Effect):
         return Verdict(keep, frozenset(self.stopped), {k: self.members[k].metric for k in newly})
 
     def _hear(self, k: int, value: float) -> bool:
-        """Whether a member's value, to be lowered, is its best so far."""
+        """Whether a member's value is its best so far; lower is better."""
         member = self.members[k]
         if value < self.reference[k] - member.min_delta:
             self.reference[k], self.waited[k] = value, 0

@@ -1,7 +1,7 @@
 """The job spec, and how JSON becomes one.
 
-Lives here: the fields of a job, their bounds, their errors and their catalogue. Does not live here: what follows from
-a spec and a data set together (`regcore.plan`), and anything that computes.
+Lives here: the fields of a job, their bounds, their errors and their catalogue. Does not live here: what follows from a
+spec together with a data set (`regcore.plan`), and anything that computes.
 """
 
 from regcore.errors import json_pointer

@@ -1,4 +1,4 @@
-"""What there is to choose from: each kind with its formula, source, JSON schema and a job that trains in seconds."""
+"""The catalogue: each kind with its formula, source, JSON schema and a job that trains in seconds."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -15,11 +15,11 @@ _Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 class _Data(Frozen):
     validation_fraction: _Fraction = 0.2
-    """Share of what the test split leaves that validation takes; may be 0."""
+    """Share of the rows that remain after the test split; may be 0."""
     split_seed: int = Field(default=0, ge=0, lt=2**32)
-    """Which split: the same seed gives the same rows, whatever the training seed."""
+    """The same seed gives the same split, whatever the training seed."""
     train_limit: int | None = Field(default=None, ge=1)
-    """Train on this many rows only, chosen in the classes' proportions; null for all."""
+    """Train on only this many rows, chosen in the classes' proportions; null for all."""
     standardize: bool | None = None
     """Scale features to mean 0 and variance 1 by the train split; null means yes for tables, no for images."""
     standardize_target: bool | None = None
@@ -34,7 +34,7 @@ class BuiltinData(_Data):
     name: BuiltinName
     """Which data set."""
     test_fraction: _Fraction = 0.2
-    """Share of all rows that the test split takes, first; may be 0."""
+    """Share of all rows for the test split, which is drawn first; may be 0."""
 
     @property
     def info(self) -> DatasetInfo:

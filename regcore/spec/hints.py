@@ -1,4 +1,4 @@
-"""What people may have meant: words that other libraries use, and where a field is that was written elsewhere."""
+"""What people may have meant: names in other libraries, and the right place of a misplaced field."""
 
 import json
 import re
@@ -15,9 +15,9 @@ from regcore.regularizers import REGULARIZERS
 from regcore.spec.model import MODELS
 
 _MAX_WORDS: Final = 100
-"""Of what was received or could be there: nobody who writes more of them has misspelt one."""
+"""The most words to compare: an object with more of them is not a misspelling."""
 _MAX_CHARACTERS: Final = 80
-"""Of a word: no field's name is half as long."""
+"""The longest word to compare; no field's name is half as long."""
 
 _FIELDS: Final[Mapping[str, Sequence[str]]] = {
     "learning_rate": ["lr", "eta", "eta0", "step_size", "learningrate", "learning_rate_init"],
@@ -88,7 +88,7 @@ _FIELDS: Final[Mapping[str, Sequence[str]]] = {
     "num_trials": ["trials", "n_trials", "num_samples", "n_iter"],
     "min_epochs": ["min_resource"],
 }
-"""By field, what it is called elsewhere."""
+"""By field, its names in other libraries."""
 
 _VALUES: Final[Mapping[str, Sequence[str]]] = {
     "validation/loss": ["val_loss", "valid_loss", "loss", "dev_loss"],
@@ -128,7 +128,7 @@ _VALUES: Final[Mapping[str, Sequence[str]]] = {
     "halving": ["asha", "hyperband", "successive_halving"],
     "log": ["loguniform", "log_uniform", "geometric"],
 }
-"""By value of a list of choices, what it is called elsewhere."""
+"""By choice, its names in other libraries."""
 
 _ELASTIC_NET: Final = "l1 = alpha * l1_ratio and l2 = alpha * (1 - l1_ratio), where alpha is the strength of both"
 
@@ -139,12 +139,12 @@ _ELSEWHERE: Final[Mapping[str, str]] = {
     "verbose": "Follow the job's events instead",
     "l1_ratio": f"Use the regularizer elastic_net with {_ELASTIC_NET}",
 }
-"""What to do about words that are no field's other name."""
+"""Advice about words that are not another name of a field."""
 
 _OF_KIND: Final[Mapping[str, tuple[Sequence[str], str]]] = {
     "elastic_net": (["strength", *_FIELDS["strength"], "l1_ratio", "ratio", "rho"], f"Write {_ELASTIC_NET}"),
 }
-"""By the kind of part, words that stand for several of its fields, and what to do about them."""
+"""By kind of part, words that stand for several fields, with advice."""
 
 _EXAMPLES: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
     "data": [
@@ -161,11 +161,11 @@ _EXAMPLES: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
     "strategy": [{"kind": "grid"}, {"kind": "random", "num_trials": 20}, {"kind": "halving"}, {"kind": "ablation"}],
     "objective": [{"metric": f"validation/{name}"} for name in ("loss", "accuracy", "r2", "mae")],
 }
-"""By the field's name, what may be written there, each with what it needs."""
+"""By field name, examples of what can be written there, each with its required fields."""
 
 
 def same_word(received: Any, expected: Iterable[str]) -> str | None:
-    """Which of the expected words the received one is, otherwise spelt or as it is called elsewhere."""
+    """The expected word that the received one spells differently, or calls by another library's name."""
     known = {letters(word): word for word in expected}
     said = letters(received)
     for spelling in (said, said.rstrip("0123456789")):  # cuda:0
@@ -178,26 +178,26 @@ def same_word(received: Any, expected: Iterable[str]) -> str | None:
 
 
 def meant(received: Any, expected: Iterable[str]) -> str | None:
-    """Which of the expected words the received one is, or is misspelt; of very many only the first are looked at."""
+    """The expected word that the received one is, or misspells; of very many only the first are compared."""
     words = list(islice(expected, _MAX_WORDS))
     close = get_close_matches(letters(received), map(letters, words), n=1, cutoff=0.6)
     return same_word(received, words) or (same_word(close[0], words) if close else None)
 
 
 def suggest(received: Any, expected: Iterable[str]) -> str:
-    """` Did you mean 'x'?` where something expected is meant, else nothing."""
+    """` Did you mean 'x'?` if an expected word is likely meant, else nothing."""
     found = meant(received, expected)
     return "" if found is None else f" Did you mean {found!r}?"
 
 
 def say_where(word: str, known: Sequence[str], homes: Mapping[str, str], kind: Any = None) -> str:
-    """What to do about a field that is not where it was written; nothing where nobody knows.
+    """Advice about a misplaced or unknown field; empty if there is none.
 
     Args:
-        word: Its name there.
-        known: The fields that there are.
+        word: The field's name, as it was written.
+        known: The fields that exist there.
         homes: Where each field of the spec is.
-        kind: Of the object that it was written in; anything where that has none.
+        kind: The kind of the object that it was written in; any value if that has none.
     """
     for known_kind, (words, said) in _OF_KIND.items():
         if kind == known_kind and letters(word) in map(letters, words):
@@ -217,7 +217,7 @@ def say_where(word: str, known: Sequence[str], homes: Mapping[str, str], kind: A
 
 
 def say_how(received: Any, field: str, *, in_list: bool) -> str:
-    """How to write what came as a word, or as an object for a list; nothing where nobody knows.
+    """How to write a value that came as a word, or as an object for a list; empty if unknown.
 
     Args:
         received: What came.
@@ -240,10 +240,10 @@ def say_how(received: Any, field: str, *, in_list: bool) -> str:
 
 
 def say_kind(received: Any, field: str) -> str:
-    """How to write an object whose kind is missing, or is a word of another field; nothing where nobody knows.
+    """How to write an object whose kind is missing, or belongs to another field; empty if unknown.
 
     Args:
-        received: The object, which may say its kind in any name or value; or the word.
+        received: The object, whose kind may be in any name or value; or the word.
         field: The name of the field that it is in.
     """
     given = received if isinstance(received, Mapping) else {"kind": received}
@@ -260,13 +260,13 @@ def say_kind(received: Any, field: str) -> str:
 def _example(
     word: str, examples: Sequence[Mapping[str, Any]], find: Callable[[str, Iterable[str]], str | None]
 ) -> Mapping[str, Any] | None:
-    """The first example that has the word in it."""
+    """The first example that contains the word."""
     found = find(word, [value for one in examples for value in one.values() if isinstance(value, str)])
     return next((one for one in examples if found in one.values()), None) if found is not None else None
 
 
 def letters(word: Any) -> str:
-    """A word however it is spelt: `ReLU`, `early-stopping`, `BatchSize`."""
+    """A word independent of its spelling: `ReLU`, `early-stopping`, `BatchSize`."""
     text = word[:_MAX_CHARACTERS] if isinstance(word, str) else reprlib.repr(word)
     return "".join(letter for letter in text.lower() if letter.isalnum())
 

@@ -25,7 +25,7 @@ def _without_controls(text: str) -> str:
 
 
 def _no_bool(value: object) -> object:
-    if isinstance(value, bool):  # which equals 1, and so would pass for it
+    if isinstance(value, bool):  # True equals 1, and would be accepted as 1
         raise PydanticKnownError("literal_error", {"expected": "1"})
     return value
 
@@ -50,11 +50,11 @@ class Task(Frozen):
     """`auto`: cross_entropy or mse. `mse` is the plain mean of squares over elements; `huber` has δ = 1, in the
     unit of scaled targets where `data.standardize_target` scales them."""
     class_weights: Literal["balanced"] | list[Annotated[float, Field(gt=0, le=MAX_CLASS_WEIGHT)]] | None = None
-    """Weight of each class in the loss, also the reported one; `balanced`: rows / (classes · rows of the class)."""
+    """Weight of each class in the loss, also in the reported one; `balanced`: rows / (classes · rows of the class)."""
 
 
 class Training(Frozen):
-    """How long, in what portions, and from which randomness."""
+    """Length, batches and randomness of the training."""
 
     epochs: int = Field(default=10, ge=1, le=MAX_EPOCHS)
     """Passes over the train split."""
@@ -75,14 +75,14 @@ class Training(Frozen):
 
 
 class Resources(Frozen):
-    """Where it may run, and how much it may take."""
+    """Where the job may run, and its limits."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto`: a GPU where the worker has one."""
     num_devices: One = 1
     """1 in this version."""
     pool: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")] | None = None
-    """Only workers of this pool; null for those without one."""
+    """Only workers of this pool; null for workers without a pool."""
     max_runtime_s: float = Field(default=86_400, gt=0, le=31_536_000)
     """Seconds of training after which the job fails."""
     max_memory_bytes: int | None = Field(default=None, ge=1)
@@ -90,7 +90,7 @@ class Resources(Frozen):
 
 
 class InitFrom(Frozen):
-    """Weights to begin with: a succeeded job's, whose parameters have the same names and shapes."""
+    """Starting weights, from a succeeded job whose parameters have the same names and shapes."""
 
     job_id: Annotated[str, StringConstraints(pattern=r"^job_[0-9A-HJKMNP-TV-Z]{26}$")]
     """The job's id."""
@@ -114,8 +114,8 @@ class JobSpec(Frozen):
     training: Training = Training()
     resources: Resources = Resources()
     priority: Literal["low", "normal", "high"] = "normal"
-    """Which of the waiting jobs starts first. A step up counts as a day of waiting, or as what the server is set to:
-    so a `low` job is overtaken for a while, and not for ever."""
+    """Which of the waiting jobs starts first. A step up counts as a day of waiting, or as the server's setting says: a
+    `low` job is overtaken for a while, but not for ever."""
     fusion: Literal["auto", "off"] = "auto"
     """Whether the job may share a training pass with others; `off` keeps it alone."""
     init_from: InitFrom | None = None
@@ -131,5 +131,5 @@ class JobSpec(Frozen):
 
             raise refusal(error, plain(fields)) from None
 
-    # As pydantic marks its own: what is parsed, alone or in another model, does not come through here.
+    # Marked as pydantic marks its own: parsing, alone or inside another model, does not call this.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""A spec without what is wrong in it, so that what its other fields say together can be looked at too."""
+"""A spec without its wrong fields, so that contradictions between the other fields can be reported too."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from regcore.spec.job import JobSpec
 from regcore.spec.validation import parse_spec
 
 _ROUNDS: Final = 4
-"""A field goes, then the object that needs it, then what needs that."""
+"""Rounds of removal: a field, then the object that needs it, then what needs that."""
 _STAND_IN: Final = {"kind": "linear"}
-"""For a model of which nothing is known."""
+"""Stands in for an unknown model."""
 
 _HELD_OUT: Final = ("/data/test_fraction", "/data/validation_fraction")
 _TRAIN_ROWS: Final = (*_HELD_OUT, "/data/train_limit")
 _STEPS: Final = (*_TRAIN_ROWS, "/training/batch_size", "/training/grad_accumulation", "/training/epochs")
-"""What these follow from, besides the data set, without which no spec is mended."""
+"""The fields on which rows and steps depend, besides the data set, without which no spec is mended."""
 _LAYERS: Final = ("/model/kind", "/model/hidden", "/model/layers", "/model/bias")
-"""What the names and shapes of parameters follow from."""
+"""The fields on which names and shapes of parameters depend."""
 _RESTS_ON: Final = {
     "matches_nothing": ("{part}/select", "{part}/where", *_LAYERS),
     "batch_too_large": (*_TRAIN_ROWS, "{place}"),
@@ -36,29 +36,29 @@ _RESTS_ON: Final = {
     "doubled": ("{part}/kind",),
     "out_of_range": ("{part}/schedule", *_STEPS),
 }
-"""By a problem's code, the places that it follows from: its own, fields of the part that it is in, and of others.
+"""By a problem's code, the places that it depends on: its own, fields of its part, and fields elsewhere.
 
-Any other problem may follow from anything.
+Any other problem may depend on every field.
 """
 _CEILINGS_REST_ON: Final = {
     "/training/epochs": _STEPS,
     "/model/hidden": ("/model/kind", "/model/hidden"),
     "/model": (*_LAYERS, "/task/loss"),
 }
-"""The same of what is beyond a ceiling, by its place."""
+"""The same for exceeded ceilings, by place."""
 _NO_FIELDS: Final = ("unknown_field", "invalid_key")
-"""Codes of names that no part has: without them the spec says what it said, but for what they may stand for."""
+"""Codes of unknown names. Removing them changes nothing but the fields that they may be meant for."""
 
 
 @dataclass(frozen=True)
 class Mended:
-    """What is left of a spec.
+    """The rest of a spec.
 
     Attributes:
-        spec: With defaults for what was wrong.
-        wrong: Where that was.
-        unknown: Names that are no field's, of which each may be meant for one.
-        kept: Positions that its regularizers had.
+        spec: The spec with defaults for wrong fields.
+        wrong: The places of wrong fields.
+        unknown: Unknown names, each of which may be meant for a field.
+        kept: The original positions of its regularizers.
     """
 
     spec: JobSpec
@@ -67,7 +67,7 @@ class Mended:
     kept: Sequence[int]
 
     def also_wrong(self, problems: Sequence[FieldError]) -> list[FieldError]:
-        """The problems of what is left that are problems of the whole too, with the places that they have there."""
+        """The problems of the rest that are also problems of the whole, at their places in the whole."""
         return [
             FieldError(_as_sent(one.pointer, self.kept), one.code, one.message)
             for one in problems
@@ -75,7 +75,7 @@ class Mended:
         ]
 
     def _rests_on(self, problem: FieldError) -> list[str]:
-        """The places of what was sent that the problem follows from."""
+        """The places of the sent spec on which the problem depends."""
         place = problem.pointer
         parts = JsonPointer(place).parts
         in_list = parts[:1] == ["regularizers"]
@@ -91,7 +91,7 @@ class Mended:
         return [_as_sent(one, self.kept) for one in found]
 
     def _is_doubtful(self, place: str) -> bool:
-        """Whether this place was wrong, or is what an unknown name may have been meant for."""
+        """Whether this place was wrong, or may be meant by an unknown name."""
         names = [name for name in JsonPointer(place).parts if not name.isdigit()]
         return any(touch(wrong, place) for wrong in self.wrong) or any(
             meant(name, names) is not None for name in self.unknown
@@ -99,10 +99,10 @@ class Mended:
 
 
 def mend(body: Any, errors: Sequence[FieldError]) -> Mended | None:
-    """Take out what is wrong, and what cannot be without it; None where too little is left.
+    """Remove what is wrong, and what depends on it; None if too little is left.
 
     Args:
-        body: JSON, or what a script takes for it.
+        body: JSON, or Python values that stand for it.
         errors: From `parse_spec`.
     """
     rest = plain(body)  # a copy
@@ -132,7 +132,7 @@ def mend(body: Any, errors: Sequence[FieldError]) -> Mended | None:
 
 
 def _remove(rest: Any, parts: Sequence[str]) -> None:
-    """Remove a key that is there, and nothing else."""
+    """Remove one existing key."""
     *outer, last = parts
     node = rest
     for part in outer:
@@ -142,9 +142,9 @@ def _remove(rest: Any, parts: Sequence[str]) -> None:
 
 
 def _take_out(rest: Any, parts: Sequence[str]) -> None:
-    """Take out a place, or what lacks it. Of lists the whole, but for a regularizer, which leaves None behind.
+    """Remove a place, or the object that lacks it. Of lists remove the whole, but replace a regularizer by None.
 
-    Nothing is done where something around the place has gone already.
+    Does nothing if something around the place has been removed already.
     """
     holder: Any = None
     last: Any = None

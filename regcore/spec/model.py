@@ -14,7 +14,7 @@ Features = Annotated[int, Field(ge=1)]
 
 
 class Model(Frozen):
-    """A model's spec: it can say which layers it stands for."""
+    """A model's spec, which can be expanded to layers."""
 
     summary: ClassVar[str]
     formula: ClassVar[str]
@@ -24,12 +24,12 @@ class Model(Frozen):
     kind: str
 
     def expand(self) -> list[AnyLayer]:
-        """The layers it stands for, the output layer last."""
+        """The model's layers, the output layer last."""
         raise NotImplementedError
 
 
 class LayersModel(Model):
-    """The inner form: any list of layers."""
+    """The general form: any list of layers."""
 
     summary: ClassVar[str] = "A list of layers, written out."
     formula: ClassVar[str] = "f = layer_n ∘ … ∘ layer_1"

@@ -1,4 +1,4 @@
-"""A JSON Patch on a spec: how a sweep's variant, a rerun and a report's suggestion say what they change.
+"""JSON Patch on a spec: the form of changes in a sweep's variant, a rerun and a report's suggestion.
 
 Source: RFC 6902, JavaScript Object Notation (JSON) Patch.
 """
@@ -20,7 +20,7 @@ from regcore.spec.validation import parse_as, shown
 
 MAX_OPERATIONS = 1_000
 MAX_BYTES = 1_000_000
-"""Of all that a patch copies, as JSON: forty copies of the whole into itself would fill any machine's memory."""
+"""The most that a patch may copy, as JSON: forty copies of the whole into itself would fill any memory."""
 
 _NAMES_SHOWN = 12
 
@@ -40,11 +40,11 @@ Pointer = Annotated[
 
 
 AnyJson = Annotated[Any, AfterValidator(checked)]
-"""Any value, which is put into a spec before it is looked at."""
+"""Any value; it is checked after it was put into a spec."""
 
 
 class _Operation(Frozen):
-    # What an operation does not define is ignored: RFC 6902, §4.
+    # Members that an operation does not define are ignored: RFC 6902, §4.
     model_config = ConfigDict(extra="ignore")
 
     path: Pointer
@@ -52,7 +52,7 @@ class _Operation(Frozen):
 
 
 class AddOperation(_Operation):
-    """Puts a value into an object or list, before the item that is there; `-` is the place behind the last."""
+    """Puts a value into an object, or into a list before the item at that place; `-` is the place after the last."""
 
     op: Literal["add"]
     value: AnyJson
@@ -65,28 +65,28 @@ class RemoveOperation(_Operation):
 
 
 class ReplaceOperation(_Operation):
-    """Puts another value in the place of one that is there."""
+    """Replaces an existing value."""
 
     op: Literal["replace"]
     value: AnyJson
 
 
 class MoveOperation(_Operation):
-    """Takes a value out and adds it elsewhere."""
+    """Removes a value and adds it elsewhere."""
 
     op: Literal["move"]
     from_: Pointer = Field(alias="from")
 
 
 class CopyOperation(_Operation):
-    """Adds a value that is there elsewhere, too."""
+    """Adds a copy of another place's value."""
 
     op: Literal["copy"]
     from_: Pointer = Field(alias="from")
 
 
 class TestOperation(_Operation):
-    """Refuses the whole patch unless the value is there."""
+    """Refuses the whole patch unless the place has this value."""
 
     op: Literal["test"]
     value: AnyJson
@@ -104,15 +104,15 @@ class _Patched(Frozen):
 
 
 def apply_patch(document: Any, patch: Any, *, at: str = "/patch") -> Any:
-    """Return the document as the patch makes it; neither argument is changed.
+    """Return the patched document; neither argument is changed.
 
     Args:
-        document: Any JSON value; for a spec, its `resolved_spec`, in which every field is there.
+        document: Any JSON value; for a spec, its `resolved_spec`, which has every field.
         patch: A list of operations, as JSON.
-        at: Where the patch lies in the request's body: what the errors point into.
+        at: The patch's place in the request's body, for the pointers of errors.
 
     Raises:
-        SpecError: The patch is none, or cannot be applied; nothing was.
+        SpecError: The patch is invalid, or cannot be applied; nothing was changed.
     """
     try:
         parse_as(_Patched, {"patch": patch})
@@ -132,7 +132,7 @@ def apply_patch(document: Any, patch: Any, *, at: str = "/patch") -> Any:
 
 
 def _refuse_dead_ends(document: Any, operation: Mapping[str, Any], position: int, at: str) -> None:
-    """Refuse an operation that points at nothing."""
+    """Refuse an operation on a missing place."""
     for field in ("from", "path"):
         if field in operation and (field == "path" or operation["op"] in ("move", "copy")):
             must_exist = field == "from" or operation["op"] in ("remove", "replace", "test")
@@ -158,12 +158,13 @@ def _apply(document: Any, operation: Mapping[str, Any], position: int, at: str) 
 
 
 def look_up(document: Any, pointer: str, *, must_exist: bool) -> str | None:
-    """Say where a pointer ends too early, and what there is instead; None where something may act there.
+    """Return where a pointer fails, and what is there instead; None if an operation can act there.
 
     Args:
-        document: What it points into.
+        document: The document.
         pointer: RFC 6901.
-        must_exist: Whether there must be a value; else a new key will do, or the place behind a list's last item.
+        must_exist: Whether a value must exist there; otherwise a new key is allowed, or the place after a list's last
+            item.
     """
     parts = JsonPointer(pointer).parts
     node = document
@@ -199,5 +200,5 @@ def _enumerated(names: Iterable[str]) -> str:
 
 
 def _moved(error: FieldError, at: str) -> FieldError:
-    """The same error of a patch that lies elsewhere in the body."""
+    """The same error, for a patch elsewhere in the body."""
     return FieldError(at + error.pointer.removeprefix("/patch"), error.code, error.message)

@@ -1,4 +1,4 @@
-"""What a metric is of: only jobs that agree in that can be ranked, or set side by side, by it."""
+"""The subject of a metric: only jobs with the same subject can be ranked or compared by it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,11 +7,11 @@ from typing import Any
 def subject_of(resolved_spec: Mapping[str, Any], metric: str) -> dict[str, Any]:
     """What a metric measures, and in which unit, by JSON Pointer into the spec.
 
-    That is the data set and the kind of task; of a loss, and of the gap between two, also its kind and class weights.
-    Whether targets are scaled changes no unit, but for `huber`, whose δ is 1 in the scaled one.
+    That is the data set and the kind of task; for a loss, and for the gap, also the kind of loss and the class weights.
+    Scaling targets does not change the unit, except for `huber`, whose δ is 1 in the scaled unit.
 
     Args:
-        resolved_spec: A job's, as JSON; its `data` and `task` are enough.
+        resolved_spec: A job's resolved spec, as JSON; `data` and `task` are enough.
         metric: Such as `validation/loss`, `test/accuracy` or `generalization_gap`.
     """
     data, task = resolved_spec["data"], resolved_spec["task"]

@@ -45,8 +45,9 @@ _PHRASES = {
 }
 
 _MAX_DEPTH = 2
+_MAX_PLACED = 10_000
 _OF_PARTS = frozenset({"list_type", "dict_type", "model_type", "model_attributes_type"})
-"""Errors of a value that is none of the spec's objects and lists."""
+"""Error types for a value that is not the expected object or list."""
 _OF_NUMBERS = frozenset({"int_type", "float_type"})
 
 
@@ -66,33 +67,35 @@ def parse_as(model: type[Body], body: Any) -> Body:
 
 
 def refusal(error: ValidationError, body: Any, model: type[BaseModel] = JobSpec) -> SpecError:
-    """Pydantic's errors about `body`, as ours. One place is named once, however many union branches failed.
+    """Pydantic's errors about `body`, as ours. Each place is named once, however many union branches failed.
 
-    All errors are placed, which is quick, and only as many explained as are listed: a body may hold 100,000 mistakes.
+    A body may hold 100,000 mistakes: no more are explained than are listed, and beyond `_MAX_PLACED` the rest is only
+    counted, error by error.
     """
     places = _Places(body, model)
+    errors = error.errors(include_url=False)
     found: dict[str, list[tuple[Mapping[str, Any], list[str | int]]]] = {}
-    for one in error.errors(include_url=False):
+    for one in errors[:_MAX_PLACED]:
         path = places.walk(one)
         found.setdefault(json_pointer([*path, *_tag(one)]), []).append((one, path))
-    # Where one branch of a union got further into the value than another, it is the one that was meant.
+    # If one branch of a union got further into the value than the others, it was meant.
     outer = {pointer[:end] for pointer in found for end in range(len(pointer)) if pointer[end] == "/"}
     inner = [pointer for pointer in found if pointer not in outer]
     explained = [_explain_place(found[pointer], body, model) for pointer in inner[:MAX_ERRORS]]
-    return SpecError(explained, len(inner) - len(explained))
+    return SpecError(explained, len(inner) - len(explained) + max(0, len(errors) - _MAX_PLACED))
 
 
 def _explain_place(
     found: Sequence[tuple[Mapping[str, Any], list[str | int]]], body: Any, model: type[BaseModel]
 ) -> FieldError:
-    """All that is said of one place."""
+    """All errors of one place."""
     explained = [_explain(error, path, body, model) for error, path in found]
     messages = dict.fromkeys(one.message for one in explained)
     return FieldError(explained[0].pointer, explained[0].code, " Or: ".join(messages))
 
 
 class _Places:
-    """Where pydantic's errors lie in a body. What several have in common is looked up once."""
+    """The places of pydantic's errors in a body. What several have in common is looked up once."""
 
     def __init__(self, body: Any, model: type[BaseModel]) -> None:
         self._body = body
@@ -100,7 +103,7 @@ class _Places:
         self._known: dict[tuple[str | int, ...], _Place] = {(): self._at([], body, is_branch=False)}
 
     def walk(self, error: Mapping[str, Any]) -> list[str | int]:
-        """The path in the body: pydantic also names the union branch it was in, which is no key of anyone's JSON."""
+        """The path in the body, without the names of union branches that pydantic inserts."""
         path = self._look_up(tuple(error["loc"]))[0]
         name = {"missing": error["loc"][-1:], "invalid_key": (error.get("input"),)}.get(error["type"], ())
         return path if path[-1:] == [*name] else [*path, *map(_as_part, name)]
@@ -120,13 +123,13 @@ class _Places:
         return known
 
     def _at(self, path: list[str | int], node: Any, *, is_branch: bool) -> _Place:
-        # What holds nothing has nothing behind it that could be a branch.
+        # An empty value has no content that could distinguish a branch.
         holds = isinstance(node, Mapping | list)
         return path, node, is_branch, holds and "discriminator" in _field_at(path, self._body, self._model)
 
 
 def _tag(error: Mapping[str, Any]) -> list[str]:
-    """The field that says an object's kind, where that is wrong."""
+    """The field with an object's kind, if that is wrong."""
     is_of_kind = error["type"] in ("union_tag_invalid", "union_tag_not_found")
     return [error["ctx"]["discriminator"].strip("'")] if is_of_kind else []
 
@@ -185,7 +188,7 @@ def _explain(error: Mapping[str, Any], path: list[str | int], body: Any, model: 
 
 
 def _is_name(error: Mapping[str, Any], path: Sequence[str | int]) -> bool:
-    """Whether a name in an object is wrong, and not what it names."""
+    """Whether a name in an object is wrong, and not its value."""
     return len(error["loc"]) > len(path) and error["loc"][-1] == "[key]"
 
 
@@ -194,17 +197,17 @@ def _at(body: Any, path: Sequence[str | int]) -> Any:
 
 
 def _as_phrase(said: str) -> str:
-    """Pydantic's sentence, so that it goes on after the field's name."""
+    """Pydantic's message, changed to continue a sentence that begins with the field's name."""
     return said.replace("Input should be", "must be").replace("String should", "should")
 
 
 def takes_whole_numbers(place: Sequence[str | int], body: Any, model: type[BaseModel] = JobSpec) -> bool:
-    """Whether a field takes whole numbers and no others, by the model's schema.
+    """Whether a field takes only whole numbers, by the model's schema.
 
     Args:
-        place: Keys and positions down to it.
-        body: JSON, valid or not; it says which kind each object on the way is.
-        model: What the body is one of.
+        place: Keys and positions down to the field.
+        body: JSON, valid or not; it gives the kind of each object on the way.
+        model: The model of the body.
     """
     field = _schema_at(place, body, model)
     types = {branch.get("type") for branch in field.get("anyOf", [field])}
@@ -212,17 +215,17 @@ def takes_whole_numbers(place: Sequence[str | int], body: Any, model: type[BaseM
 
 
 def _known_fields(path: Sequence[str | int], body: Any, model: type[BaseModel]) -> list[str]:
-    """Names of the fields that the object at this place may have."""
+    """Names of the fields that an object at this place may have."""
     return list(_schema_at(path[:-1], body, model).get("properties", {}))
 
 
 def _schema_at(path: Sequence[str | int], body: Any, model: type[BaseModel]) -> Mapping[str, Any]:
-    """The model's own schema of this place, of the kind that the value there says it is; empty where there is none."""
+    """The model's schema for this place, for the kind that the value names; empty if there is none."""
     return _resolve(_field_at(path, body, model), _schema(model), _at(body, path))
 
 
 def _field_at(path: Sequence[str | int], body: Any, model: type[BaseModel]) -> Mapping[str, Any]:
-    """The model's own schema of this place, whatever value is there; empty where there is none."""
+    """The model's schema for this place, whatever the value; empty if there is none."""
     root = _schema(model)
     node: Mapping[str, Any] = root
     for part in path:
@@ -234,7 +237,7 @@ def _field_at(path: Sequence[str | int], body: Any, model: type[BaseModel]) -> M
 
 @cache
 def _homes(model: type[BaseModel]) -> Mapping[str, str]:
-    """Where each field is, by the letters of its name, in words."""
+    """The place of each field, in words, by the letters of its name."""
     root = _schema(model)
     homes: dict[str, dict[str, None]] = {}
     for field, place in _places(root, root, ""):
@@ -244,7 +247,7 @@ def _homes(model: type[BaseModel]) -> Mapping[str, str]:
 
 
 def _places(node: Mapping[str, Any], root: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, str]]:
-    """Each field of the objects that may be here, and of those in them, with its place in words."""
+    """Each field of the objects that may be here, and of objects inside them, with its place in words."""
     branches = list(_objects_of(node, root))
     for field in dict.fromkeys(name for branch in branches for name in branch["properties"]):
         having = [branch["properties"] for branch in branches if field in branch["properties"]]
@@ -256,7 +259,7 @@ def _places(node: Mapping[str, Any], root: Mapping[str, Any], prefix: str) -> It
 
 
 def _objects_of(node: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The schemas of the objects that may be here, or be items of a list here."""
+    """The schemas of objects that may be here, or be items of a list here."""
     if "$ref" in node:
         node = root["$defs"][node["$ref"].rsplit("/", 1)[-1]]
     if "properties" in node:
@@ -271,7 +274,7 @@ def _schema(model: type[BaseModel]) -> Mapping[str, Any]:
 
 
 def _resolve(node: Mapping[str, Any], root: Mapping[str, Any], value: Any) -> Mapping[str, Any]:
-    """The schema behind references, of the type and kind that the value says it is."""
+    """Resolve references, to the schema of the type and kind that the value has."""
     if "anyOf" in node and isinstance(value, Mapping | list):
         wanted = "items" if isinstance(value, list) else "$ref"
         node = next((branch for branch in node["anyOf"] if wanted in branch), node)
@@ -285,7 +288,7 @@ def _resolve(node: Mapping[str, Any], root: Mapping[str, Any], value: Any) -> Ma
 
 
 def shown(value: Any) -> str:
-    """A value as messages show it: JSON, cut off where it is long; its type where it cannot be written."""
+    """A value as messages show it: JSON, shortened if long; its type if it cannot be written."""
     try:
         text = json.dumps(value, default=str, ensure_ascii=False)
     except (RecursionError, TypeError, ValueError):

@@ -1,8 +1,7 @@
-"""What a set of finished jobs says: means over seeds, paths over a strength, comparisons, ablations.
+"""Statistics of finished jobs: means over seeds, paths over a strength, comparisons, ablations.
 
-Pure functions from numbers to JSON. Nothing here trains, reads a store or knows HTTP, and nothing imports torch; NumPy
-is imported at once and `scipy.special` where a quantile is needed, so a server imports this package when it is first
-asked.
+Pure functions from numbers to JSON. Nothing here trains, reads a store, knows HTTP or imports torch. NumPy is imported
+at once, and `scipy.special` when a quantile is needed, so a server imports this package only on first use.
 """
 
 from regcore.statistics.ablation import ablate

@@ -1,4 +1,4 @@
-"""Ablation: each regularizer left out in turn, and what it contributes where it stays."""
+"""Ablation: leave out each regularizer in turn, to measure what it contributes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,17 +19,17 @@ def ablate(
 ) -> dict[str, Any]:
     """What each regularizer contributes, in the presence of the others.
 
-    contribution = metric(without it) − metric(full) where lower is better, and its negative where higher is: positive
-    where it helps. Corrected (Holm) over the regularizers, each compared with the full spec alone. Two that can stand
-    in for each other may both contribute nothing this way.
+    contribution = metric(without it) − metric(full) if lower is better, and the negative if higher is: positive if it
+    helps. p is corrected (Holm) over the regularizers, each of which is compared only with the full spec. Two
+    regularizers that can replace each other may both contribute nothing.
 
     Args:
         full: All regularizers.
         without: For each regularizer the group without it, named by the regularizer.
         metric: Its name, as `test/loss`.
-        mode: Which way is better; None looks it up.
-        resplit_ratio: Where each seed also draws its own splits, see `Resplits.ratio`.
-        notes: What holds of every contribution.
+        mode: Which way is better; None for the metric's own.
+        resplit_ratio: If each seed also draws its own splits, see `Resplits.ratio`.
+        notes: Notes that apply to every contribution.
 
     Returns:
         `{metric, mode, full: {name, num, num_missing, mean, low, high}, contributions, correction: "holm"}`, with for

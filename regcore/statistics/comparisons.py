@@ -1,4 +1,4 @@
-"""Comparisons of groups of jobs: differences, corrected for how many there are, and a verdict on each."""
+"""Comparisons of groups of jobs: differences with p corrected for their number, and a verdict on each."""
 
 from collections.abc import Sequence
 from typing import Any, Final, Literal
@@ -29,18 +29,18 @@ def compare(
 ) -> dict[str, Any]:
     """Every pair of groups, the earlier one the baseline.
 
-    A verdict is `helps` or `hurts` where p, corrected for all the pairs, is below 5 %: so of comparisons in which
-    nothing makes a difference, at most one in twenty says anything else than `no_measurable_effect` anywhere. Nor is
-    anything else said where the rows' noise is not known, for that of training alone is too little to go by. The
-    interval beside it is of its own pair, uncorrected. Groups that were chosen by this same metric (each variant at its
-    best `validation/loss`) look better than they are: choose on validation and compare on test.
+    A verdict is `helps` or `hurts` if p, corrected for all pairs, is below 5 %. So if nothing makes a difference, at
+    most one comparison in twenty has any verdict but `no_measurable_effect`. That is also the verdict if the rows'
+    noise is unknown, because the noise of training alone is not enough evidence. The interval is that of its pair,
+    uncorrected. Groups that were chosen by this metric (each variant at its best `validation/loss`) look better than
+    they are: choose on validation and compare on test.
 
     Args:
         groups: Two or more, of different names.
         metric: Its name, as `test/accuracy`.
-        mode: Which way is better; None looks it up.
-        resplit_ratio: Where each seed also draws its own splits, see `Resplits.ratio`.
-        notes: What holds of every difference.
+        mode: Which way is better; None for the metric's own.
+        resplit_ratio: If each seed also draws its own splits, see `Resplits.ratio`.
+        notes: Notes that apply to every difference.
 
     Returns:
         `{metric, mode, groups: [{name, num, num_missing, mean, low, high}], differences, correction: "holm"}`, with
@@ -75,7 +75,7 @@ def judge(
     resplit_ratio: float | None = None,
     notes: Sequence[str] = (),
 ) -> list[tuple[Difference, dict[str, Any]]]:
-    """The difference of each (baseline, group), and what to make of it as one of them all.
+    """The difference of each (baseline, group), judged as one of them all.
 
     Returns:
         For each pair, with `{p_value, p_value_corrected, num_pairs, paired, standard_error, tests, verdict, note}`.
@@ -90,12 +90,12 @@ def judge(
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """p-values for which the chance that any true null of the family falls below α is at most α, however they depend.
+    """Corrected p-values: the chance that any true null's falls below α is at most α, however the tests depend.
 
     The k-th smallest of m becomes max over j ≤ k of min(1, (m − j + 1) · p₍ⱼ₎).
 
     Args:
-        p_values: None was not tested, and counts for nothing.
+        p_values: None for a pair that was not tested, which does not count.
 
     Source: Holm 1979, A Simple Sequentially Rejective Multiple Test Procedure.
     """

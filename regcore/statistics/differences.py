@@ -1,4 +1,4 @@
-"""The difference between two groups of jobs, with all the noise that can be told from what is there."""
+"""The difference between two groups of jobs, with all the noise that the data reveal."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,8 @@ from regcore.statistics.noise import Part, half_width, p_value
 from regcore.statistics.row_noise import RowNoise, is_right_or_wrong, separate_row_noise, shared_row_noise
 from regcore.statistics.summaries import number_or_none, variance_of_mean
 
-# Members that agree to float32's resolution agree: what is left is rounding, and no measure of training's noise.
+# Members that agree to float32's resolution count as equal: the rest is rounding, and does not measure the noise of
+# training.
 _RESOLUTION: Final = 1e-7
 
 ONE_MEMBER_EACH: Final = (
@@ -36,16 +37,16 @@ class Difference:
 
     Attributes:
         value: In the metric's unit; None if either group has no value.
-        low: End of the 95 % interval; None if there is nothing to measure noise by.
+        low: Lower end of the 95 % interval; None if the noise cannot be measured.
         high: The other end.
-        p_value: That of no difference; None where the interval is.
-        num_pairs: Members compared with one of the same seed.
-        paired: Whether the value is the mean over such pairs, or else the difference of the groups' means.
-        noise: Standard errors by source, `{seeds, rows}`; None where it is not measured.
-        holds_rows: Whether the interval holds what other rows would make of the difference: their noise was measured,
-            or is in that of the seeds since each drew its own.
-        mcnemar: McNemar's test of each pair, where the same rows are counted right or wrong.
-        notes: What a reader must know to trust it rightly.
+        p_value: Under no difference; None if there is no interval.
+        num_pairs: Pairs of members with the same seed.
+        paired: Whether the value is the mean over such pairs; otherwise it is the difference of the groups' means.
+        noise: Standard errors by source, `{seeds, rows}`; None for a source that was not measured.
+        holds_rows: Whether the interval includes the noise of the rows: it was measured, or is part of the seeds' noise
+            because each seed drew its own rows.
+        mcnemar: McNemar's test of each pair, if the same rows are counted as right or wrong.
+        notes: What a reader must know to judge it.
     """
 
     value: float | None = None
@@ -61,24 +62,26 @@ class Difference:
 
 
 def differ(baseline: Group, group: Group, *, resplit_ratio: float | None = None) -> Difference:
-    """group − baseline with a 95 % interval of both noises: of training, and of which rows happened to be tested.
+    """group − baseline with a 95 % interval for both noises: of training, and of the choice of test rows.
 
     With seeds s and rows i, the differences of pairs are modelled as δ + aₛ + bᵢ + cₛᵢ, whose mean over n seeds and N
     rows has variance σₐ²/n + σ_b²/N + σ_c²/nN. The first and the last term are estimated together, by the variance
     between pairs (n − 1 degrees of freedom); the middle one by the variance between rows of the difference averaged
-    over seeds, less the part of c in it. `noise.half_width` adds them up. The interval is never narrower than the one
-    for these trained networks, which has the rows' noise alone.
+    over seeds, less its part of c. `noise.half_width` adds them up. The interval is never narrower than that for these
+    trained networks, which has only the rows' noise.
 
-    - Paired where `groups.match` finds partners; else the groups' means, with Welch's variance and degrees of freedom.
-    - One member in each group: the rows' noise alone, and a note. On rows right or wrong it is McNemar's exact test.
-    - One member in one group: its noise of training is taken to be as large as the other group's, and a note.
-    - Members that agree in every digit and no rows: no interval, for there is nothing to measure by.
+    - Paired if `groups.match` finds partners; otherwise the groups' means, with Welch's variance and degrees of
+    freedom.
+    - One member in each group: only the rows' noise, and a note. For rows that are right or wrong it is McNemar's exact
+    test.
+    - One member in one group: its noise of training is assumed as large as the other group's, with a note.
+    - Members that agree in every digit, without rows: no interval, because no noise can be measured.
 
     Args:
-        baseline: What is compared with.
-        group: What is compared.
-        resplit_ratio: Where each seed also draws its own splits, see `Resplits.ratio`. Those share rows, so s²/n would
-            understate the variance; it is s² · (1/n + ratio), which holds the rows' noise already.
+        baseline: The group to compare with.
+        group: The group to compare.
+        resplit_ratio: If each seed also draws its own splits, see `Resplits.ratio`. These share rows, so s²/n would
+            understate the variance; it is s² · (1/n + ratio), which includes the rows' noise.
 
     Source: Searle, Casella & McCulloch 1992, Variance Components, §4 (the model); Welch 1947, The Generalization of
     `Student's' Problem; Nadeau & Bengio 2003, Inference for the Generalization Error (the ratio).
@@ -94,7 +97,7 @@ def differ(baseline: Group, group: Group, *, resplit_ratio: float | None = None)
         low, high, p = _interval(value, _scale(matched), seeds, rows)
     holds_rows = rows is not None or are_resplit
     discordances = _discordances(matched)
-    if len(discordances) == 1 and seeds is None:  # exact, where the rows' variance is but nearly right
+    if len(discordances) == 1 and seeds is None:  # exact, whereas the rows' variance is an approximation
         p, (low, high) = discordances[0].p_value(), discordances[0].interval()
     return Difference(
         value=number_or_none(value),
@@ -110,7 +113,7 @@ def differ(baseline: Group, group: Group, *, resplit_ratio: float | None = None)
         holds_rows=holds_rows,
         mcnemar=[
             {"job_ids": [left.job_id, right.job_id], **discordance.summary()}
-            # None of the pairs, or all of them.
+            # Rows of all pairs, or of none.
             for left, right, discordance in zip(matched.baseline, matched.group, discordances, strict=False)
         ]
         or None,
@@ -119,7 +122,7 @@ def differ(baseline: Group, group: Group, *, resplit_ratio: float | None = None)
 
 
 def _seed_noise(matched: Matched, resplit_ratio: float | None) -> Part | None:
-    """The variance between members; None where each group has but one."""
+    """The variance between members; None if each group has only one."""
     ratio = resplit_ratio or 0.0
     baseline, group = values_of(matched.baseline), values_of(matched.group)
     rounding, least = _rounding_variance(matched), _RESOLUTION * _scale(matched)
@@ -139,15 +142,15 @@ def _seed_noise(matched: Matched, resplit_ratio: float | None) -> Part | None:
 
 
 def _between(values: NDArray[np.float64], least: float, rounding: float) -> float:
-    """s², but no less than what `rounding` makes of it; 0 for values no further apart than `least`."""
+    """s², but at least the variance by `rounding`; 0 for values no further apart than `least`."""
     variance = variance_of_mean(values) * len(values) if float(np.ptp(values)) > least else 0.0
     return max(variance, rounding)
 
 
 def _rounding_variance(matched: Matched) -> float:
-    """1 / 12N² of an accuracy, which is a whole number of N rows, and 0 of any other metric.
+    """1 / 12N² for an accuracy, which is a whole number of N rows; 0 for other metrics.
 
-    Two or three seeds easily count alike; their noise would then seem to be nothing. Source: Sheppard 1898, On the
+    Two or three seeds easily have equal counts, and would then seem to have no noise. Source: Sheppard 1898, On the
     Calculation of the most Probable Values of Frequency-Constants.
     """
     members = [*matched.baseline, *matched.group]
@@ -157,7 +160,7 @@ def _rounding_variance(matched: Matched) -> float:
 
 
 def _welch_degrees_of_freedom(parts: Sequence[Part]) -> float:
-    """(Σ vₖ)² / Σ (vₖ² / dfₖ), for vₖ that scale out; the smallest of the groups' where nothing varies."""
+    """(Σ vₖ)² / Σ (vₖ² / dfₖ), computed without overflow; the smallest of the groups' if nothing varies."""
     total = sum(part.variance for part in parts)
     if not 0 < total < math.inf:
         return min(part.degrees_of_freedom for part in parts)
@@ -165,7 +168,7 @@ def _welch_degrees_of_freedom(parts: Sequence[Part]) -> float:
 
 
 def _row_noise(matched: Matched) -> RowNoise | None:
-    """The variance between rows; None where it is not known, or where it is in the seeds' variance already."""
+    """The variance between rows; None if it is unknown, or already part of the seeds' variance."""
     ids = [shared_rows_id(side) for side in (matched.baseline, matched.group)]
     if None in ids:
         return None
@@ -182,7 +185,7 @@ def _relevant(seeds: Part | None, rows: RowNoise | None) -> Sequence[Part]:
 
 
 def _interval(value: float, scale: float, seeds: Part | None, rows: RowNoise | None) -> tuple[float, float, float]:
-    """low, high and p; NaN where there is no noise to measure by."""
+    """low, high and p; NaN if the noise cannot be measured."""
     readings = [([seeds] if seeds else []) + list(_relevant(seeds, rows)), rows.fixed if rows else []]
     readings = [parts for parts in readings if sum(part.variance for part in parts) > 0]
     if not readings:
@@ -193,7 +196,7 @@ def _interval(value: float, scale: float, seeds: Part | None, rows: RowNoise | N
 
 
 def _discordances(matched: Matched) -> list[Discordance]:
-    """Of each pair that was tested on the same rows, right or wrong; none unless all are."""
+    """The tests of all pairs, if each pair was tested on the same rows, right or wrong; otherwise none."""
     if not matched.paired and len(matched.baseline) + len(matched.group) > 2:
         return []
     couples = list(zip(matched.baseline, matched.group, strict=True))

@@ -1,4 +1,4 @@
-"""Which way a metric is better."""
+"""The direction in which a metric is better."""
 
 from typing import Final, Literal
 
@@ -16,13 +16,13 @@ _MODES: Final[dict[str, Mode]] = {
 
 
 def mode_of(metric: str) -> Mode:
-    """`min` where lower is better, `max` where higher is.
+    """`min` if lower is better, `max` if higher is.
 
     Args:
         metric: `generalization_gap`, or `{split}/{name}` such as `test/accuracy`.
 
     Raises:
-        SpecError: The metric has no better end of its own, such as `sparsity`.
+        SpecError: The metric has no better direction, such as `sparsity`.
     """
     mode = _MODES.get(metric.rpartition("/")[2])
     if mode is None:

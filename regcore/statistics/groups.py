@@ -15,10 +15,10 @@ class Member:
 
     Attributes:
         job_id: As in the store.
-        seed: Of its training.
+        seed: The seed of its training.
         value: The metric; None if the job failed, or if it is not finite.
-        rows: What each row adds to the metric, (N,), with the metric as their mean: its loss, or 1 where it is right
-            and 0 where it is wrong; see `rows.py`.
+        rows: What each row adds to the metric, (N,), which is their mean: its loss, or 1 if it is right and 0 if it is
+            wrong; see `rows.py`.
         rows_id: Which rows these are: equal ids are the same rows in the same order.
     """
 
@@ -44,11 +44,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Matched:
-    """What of two groups is compared.
+    """The members of two groups that are compared.
 
     Attributes:
-        baseline: Members with a value, one at least.
-        group: The same of the other; if paired, member k belongs with member k of the baseline.
+        baseline: Members with a value, at least one.
+        group: The same for the other group; if paired, member k is the partner of member k of the baseline.
         paired: Whether they have their seeds in common.
         notes: Who was left out, and why.
     """
@@ -62,7 +62,7 @@ class Matched:
 def match(baseline: Group, group: Group) -> Matched:
     """Pair members of equal seed, if seeds do not repeat within a group and most of the larger group has a partner.
 
-    Where only a few seeds are shared, to pair would throw away most members; then all are compared, unpaired.
+    If only a few seeds are shared, pairing would discard most members; then all are compared, unpaired.
     """
     left, right = with_value(baseline), with_value(group)
     notes = [_missing_note(side, kept) for side, kept in ((baseline, left), (group, right))]
@@ -85,23 +85,23 @@ def with_value(group: Group) -> list[Member]:
 
 
 def values_of(members: Sequence[Member]) -> NDArray[np.float64]:
-    """The metric of members that all have one, (n,)."""
+    """The metric of members that all have it, (n,)."""
     return np.array([member.value for member in members], np.float64)
 
 
 def shared_rows_id(members: Sequence[Member]) -> str | None:
-    """The id of the rows on which all were tested; None if they differ or are not known."""
+    """The id of the rows on which all were tested; None if they differ or are unknown."""
     ids = {member.rows_id for member in members if member.rows is not None}
     return ids.pop() if len(ids) == 1 and has_rows(members) else None
 
 
 def has_rows(members: Sequence[Member]) -> bool:
-    """Whether every member says what each row added to its metric."""
+    """Whether it is known for every member what each row adds to its metric."""
     return all(member.rows is not None and member.rows_id is not None for member in members)
 
 
 def rows_of(members: Sequence[Member]) -> NDArray[np.float64]:
-    """Of members with the same rows, (n, N).
+    """The rows' values of members with the same rows, (n, N).
 
     Raises:
         ValueError: Rows of one id differ in number.

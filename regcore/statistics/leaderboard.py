@@ -1,4 +1,4 @@
-"""Which combination of a sweep is best so far."""
+"""The ranking of a sweep's combinations."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,13 @@ _OUTCOMES = ("open", "halved", "lost")
 
 @dataclass(frozen=True)
 class Standing:
-    """How far a candidate came, which decides its place as long as it has no value.
+    """How far a candidate came; it decides the rank of a candidate without a value.
 
     Attributes:
-        outcome: `open`: it may still get one. `halved`: others were better at a rung. `lost`: a member failed, was
+        outcome: `open`: it may still get a value. `halved`: others were better at a rung. `lost`: a member failed, was
             cancelled, or ended without the metric.
         epoch: The last rung that it was judged at; 0 for none.
-        rung_values: What its members had there.
+        rung_values: Its members' metrics at that rung.
     """
 
     outcome: Literal["open", "halved", "lost"] = "open"
@@ -38,15 +38,15 @@ def rank(
 ) -> list[tuple[Name, dict[str, Any]]]:
     """Candidates from best to last by the mean over seeds, each with `{mean, low, high, num, num_missing}`.
 
-    One that lacks a value for a seed comes behind all that have every value: a mean over the seeds that went well
-    would be too good. Behind them come those without any value: first who may still get one, then who was halved, then
-    who failed or was cancelled; of these who went further, then who was better there. Of equals the earlier one comes
-    first.
+    A candidate without a value for some seed comes after all complete ones, because the mean over the successful seeds
+    would be too good. Then come candidates without any value: first those that may still get one, then halved ones,
+    then failed or cancelled ones; among these, first those that came further, then those that were better there. Of
+    equals the earlier one comes first.
 
     Args:
-        candidates: The objective with each seed; None where it is not known, or not yet.
-        mode: Which way it is better.
-        resplit_ratio: Where each seed also draws its own splits, see `Resplits.ratio`.
+        candidates: The objective for each seed; None if it is unknown, or not yet known.
+        mode: Which way is better.
+        resplit_ratio: If each seed also draws its own splits, see `Resplits.ratio`.
         standings: How far each came.
     """
     sign = 1 if mode == "min" else -1

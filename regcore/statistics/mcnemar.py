@@ -10,11 +10,11 @@ from regcore.statistics.noise import t_quantile
 
 @dataclass(frozen=True)
 class Discordance:
-    """The rows that tell two classifiers apart.
+    """The rows on which two classifiers differ.
 
     Attributes:
-        num_only_baseline_right: Rows that the baseline alone has right.
-        num_only_group_right: Rows that the other alone has right.
+        num_only_baseline_right: Rows that only the baseline has right.
+        num_only_group_right: Rows that only the other has right.
         num_rows: All rows.
     """
 
@@ -28,13 +28,13 @@ class Discordance:
         return cls(int((baseline > group).sum()), int((group > baseline).sum()), len(baseline))
 
     def p_value(self) -> float:
-        """The exact two-sided test that a discordant row is as likely to go either way.
+        """The exact two-sided test that a discordant row is equally likely to favour either.
 
         min(1, 2 · P(X ≤ min(b, c))), X binomial(b + c, ½)
 
         Source: McNemar 1947, Note on the Sampling Error of the Difference between Correlated Proportions. Dietterich
         1998, Approximate Statistical Tests for Comparing Supervised Classification Learning Algorithms, finds it the
-        one test with a proper level where each method is trained but once.
+        only test with a correct level if each method is trained only once.
         """
         from scipy.special import bdtr
 
@@ -43,7 +43,7 @@ class Discordance:
         return min(1.0, 2 * float(bdtr(fewer, num_discordant, 0.5)))
 
     def interval(self) -> tuple[float, float]:
-        """Of the difference of accuracies, group − baseline; it has a width even where no row is discordant.
+        """The interval of the difference of accuracies, group − baseline; it has a width even if no row is discordant.
 
         With p = (b + 1) / (N + 2), q = (c + 1) / (N + 2): q − p ± z · √((p + q − (q − p)²) / (N + 2)).
 

@@ -1,4 +1,4 @@
-"""How far a number may be from its expectation, where several independent sources of noise add up."""
+"""How far an estimate may be from its expectation, if several independent sources of noise add up."""
 
 import math
 import sys
@@ -16,7 +16,7 @@ class Part:
 
     Attributes:
         variance: What it adds to the estimate's variance, in the metric's unit squared, ≥ 0.
-        degrees_of_freedom: Of that variance, > 0.
+        degrees_of_freedom: The degrees of freedom of that variance, > 0.
     """
 
     variance: float
@@ -24,27 +24,27 @@ class Part:
 
 
 def t_quantile(degrees_of_freedom: float, level: float = LEVEL) -> float:
-    """What |t| exceeds with probability `level`, Student's t: 4.30 at 2 degrees of freedom and 5 %."""
+    """The value that |t| exceeds with probability `level`, for Student's t: 4.30 at 2 degrees of freedom and 5 %."""
     from scipy.special import stdtrit
 
     return -float(stdtrit(degrees_of_freedom, level / 2))
 
 
 def half_width(parts: Sequence[Part], level: float = LEVEL) -> float:
-    """Half an interval that holds its expectation with probability at least 1 − level.
+    """Half the width of an interval that contains the expectation with probability at least 1 − level.
 
     √(Σ t²(level, dfₖ) · varianceₖ)
 
     For one part this is Student's interval. For more the usual choice is one t quantile at Satterthwaite's degrees of
-    freedom, which is wrong just here: with three seeds beside a thousand rows, the seeds' variance is sometimes far
-    too small by chance, and the degrees of freedom then jump to the rows'. Simulated, that rejects a true null 7.8 %
-    of the time instead of 5 % (12.7 % with two seeds), and four times too often at the levels that a correction for
-    many comparisons needs. This sum is never above its level, for normal noise and any variances.
+    freedom, which fails here: with three seeds and a thousand rows, the seeds' variance is sometimes far too small by
+    chance, and the degrees of freedom then jump to the rows'. In simulations that rejects a true null 7.8 % of the time
+    instead of 5 % (12.7 % with two seeds), and four times too often at the levels that a correction for many
+    comparisons needs. This sum never exceeds its level, for normal noise and any variances.
 
     Source: Banerjee 1960, Approximate Confidence Interval for Linear Functions of Means of k Populations When the
     Population Variances Are Not Equal.
     """
-    # hypot, since the square of a quantile at a level of 1e-300 is beyond a float.
+    # hypot, because the square of a quantile at a level of 1e-300 exceeds a float.
     varying = [part for part in parts if part.variance > 0]
     return math.hypot(*(t_quantile(part.degrees_of_freedom, level) * math.sqrt(part.variance) for part in varying))
 
@@ -54,7 +54,7 @@ def p_value(value: float, parts: Sequence[Part]) -> float:
 
     Args:
         value: The estimate.
-        parts: Their variances are not all zero.
+        parts: The parts; their variances are not all zero.
     """
     from scipy.special import stdtr
 

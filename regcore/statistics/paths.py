@@ -1,4 +1,4 @@
-"""Regularization paths: everything along one strength, and which strength to take."""
+"""Regularization paths: all metrics along one strength, and which strength to take."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -22,8 +22,8 @@ class PathPoint:
     """One value on the axis.
 
     Attributes:
-        value: On the axis.
-        members: One for each seed, None for one that failed or has not ended: `{metrics: {"validation/loss": …},
+        value: The value on the axis.
+        members: One for each seed, None if it failed or has not ended: `{metrics: {"validation/loss": …},
             generalization_gap, sparsity, norms: {layer: {norm: …}}, kkt_residual, l1_max}`, as a job's result has them.
             Every key may be absent; every number may be None.
     """
@@ -40,21 +40,21 @@ def regularization_path(
     stronger: Literal["larger", "smaller"] | None = "larger",
     resplits: Resplits | None = None,
 ) -> dict[str, Any]:
-    """Means with intervals over seeds at every value, and the values that stand out.
+    """Means with intervals over seeds at every value, and the special values.
 
-    - `best_value`: the best mean of the objective; of equals the strongest, or the smallest where none is known to be
-      stronger. A value at which a member failed or has not ended is taken only if there is no other, as in `rank`.
-    - `one_standard_error_value`: the strongest value whose mean is no worse than the best one's by more than a
-      standard error over seeds there, s / √n: the simplest model that cannot be told from the best. Only of an axis
-      with a stronger end.
-    - `smallest_zero_value`: the smallest value at which every member has no weight left (sparsity 1).
+    - `best_value`: the best mean of the objective; of equals the strongest, or the smallest if the axis has no stronger
+      end. A value at which a member failed or has not ended is taken only if there is no other, as in `rank`.
+    - `one_standard_error_value`: the strongest value whose mean is worse than the best by at most the best one's
+      standard error over seeds, s / √n: the simplest model that is as good as the best within the noise. Only for an
+      axis with a stronger end.
+    - `smallest_zero_value`: the smallest value at which no member has any weight left (sparsity 1).
 
     Args:
         points: In any order, each value once.
         metric: The objective, as `validation/loss`.
-        mode: Which way it is better; None looks it up.
+        mode: Which way is better; None for the metric's own.
         stronger: Which end of the axis regularizes more: `smaller` for early stopping's patience; None for neither.
-        resplits: Where each seed draws its own splits.
+        resplits: The splits, if each seed draws its own.
 
     Returns:
         `{objective: {metric, mode}, points, best_value, one_standard_error_value, smallest_zero_value,
@@ -86,14 +86,14 @@ def regularization_path(
 def _choose(
     points: Sequence[PathPoint], metric: str, mode: Mode, stronger: str | None, resplit_ratio: float | None
 ) -> tuple[float | None, float | None, str | None]:
-    """The best value, the one-standard-error value, and what to know of them."""
+    """The best value, the one-standard-error value, and a note on them."""
     objectives = {point.value: finite(_objectives(point, metric)) for point in points}
     complete = [point.value for point in points if 0 < len(point.members) == len(objectives[point.value])]
     candidates = complete or [value for value, kept in objectives.items() if len(kept)]
     if not candidates:
         return None, None, NO_OBJECTIVE
     direction = 1 if mode == "min" else -1
-    strength = 1 if stronger == "larger" else -1  # of equals the smallest, where none is stronger
+    strength = 1 if stronger == "larger" else -1  # of equals the smallest, if none is stronger
     costs = {value: direction * mean(objectives[value]) for value in candidates}
     best = min(candidates, key=lambda value: (costs[value], -strength * value))
     notes = [] if complete else [INCOMPLETE]
@@ -130,6 +130,6 @@ def _has_no_weight_left(point: PathPoint) -> bool:
 
 
 def _largest(members: Sequence[Mapping[str, Any] | None], name: str) -> float | None:
-    """The largest of those that are known; None where none is."""
+    """The largest known number; None if none is known."""
     values = finite((member or {}).get(name) for member in members)
     return float(values.max()) if len(values) else None

@@ -1,17 +1,17 @@
-"""Splits that each seed draws anew. They share rows, so the spread between seeds understates the noise."""
+"""Splits that each seed draws for itself. They share rows, so the spread between seeds understates the noise."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Resplits:
-    """How large the splits are that each seed draws.
+    """The sizes of splits that each seed draws for itself.
 
     Attributes:
         num_train: Rows of the train split.
         num_validation: Rows of the validation split.
         num_test: Rows of the test split.
-        draws_test: Whether the test rows are drawn too; or else they are the official ones, the same for every seed.
+        draws_test: Whether the test rows are drawn too; otherwise they are the official ones, the same for every seed.
     """
 
     num_train: int
@@ -20,17 +20,18 @@ class Resplits:
     draws_test: bool
 
     def ratio(self, name: str) -> float | None:
-        """ρ / (1 − ρ), with ρ how far the seeds' values go together: the variance of their mean is s² · (1/n + ratio).
+        """ρ / (1 − ρ), with ρ the correlation between seeds: the variance of their mean is s² · (1/n + ratio).
 
         - `test/*`, `validation/*`: rows of that split over train rows.
-        - All else (`train/*`, weights) is a matter of the train rows, and so is most of the gap's noise: train rows
-          over the others. Of a mean over rows that is exact: m rows drawn from N have ρ = m / N.
+        - Everything else (`train/*`, weights), and most of the gap's noise, depends on the train rows: train rows over
+          the others. For a mean over rows that is exact: m rows drawn from N have ρ = m / N.
 
         Args:
             name: A metric, or another number of a result.
 
         Returns:
-            None where every seed has the same rows, or the same in part: the spread between seeds lacks their noise.
+            None if all seeds have the same rows, or partly the same: then the spread between seeds does not contain
+            their noise.
 
         Source: Nadeau & Bengio 2003, Inference for the Generalization Error, §3.
         """

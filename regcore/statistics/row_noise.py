@@ -1,4 +1,4 @@
-"""What the choice of the test rows adds to the noise of a difference."""
+"""The noise of a difference that comes from the choice of test rows."""
 
 import math
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ _FEWEST_ROWS: Final = 2
 
 @dataclass(frozen=True)
 class RowNoise:
-    """The rows' part of a difference's variance, in two readings.
+    """The rows' part of a difference's variance, for two questions.
 
     Attributes:
-        fixed: Of the difference between these trained networks.
-        beside_seeds: Of the difference between methods, to be added to the variance between seeds: less the
-            interaction of seeds and rows, which is in that variance already.
+        fixed: For the difference between these trained networks.
+        beside_seeds: For the difference between methods, to add to the variance between seeds; without the interaction
+            of seeds and rows, which that variance contains already.
     """
 
     fixed: Sequence[Part]
@@ -29,15 +29,15 @@ class RowNoise:
 
 
 def shared_row_noise(baseline: NDArray[np.float64], group: NDArray[np.float64], *, paired: bool) -> RowNoise | None:
-    """Of groups tested on the same rows: what rows have in common, such as being hard, cancels.
+    """For groups tested on the same rows: common effects of a row, such as being hard, cancel.
 
-    S²_D / N with D the difference per row, averaged over seeds. It is the variance that a paired bootstrap over rows
-    arrives at, without its draws.
+    S²_D / N with D the difference per row, averaged over seeds: the variance of a paired bootstrap over rows, without
+    drawing.
 
     Args:
-        baseline: Each row's part of the metric, (members, N).
+        baseline: Each row's contribution to the metric, (members, N).
         group: The same of the other group, (members, N).
-        paired: Whether member k of one belongs with member k of the other.
+        paired: Whether member k of one is the partner of member k of the other.
 
     Returns:
         None for a single row.
@@ -51,7 +51,7 @@ def shared_row_noise(baseline: NDArray[np.float64], group: NDArray[np.float64], 
 
 
 def separate_row_noise(baseline: NDArray[np.float64], group: NDArray[np.float64]) -> RowNoise | None:
-    """Of groups tested on different rows, taken as independent. Rows that both hold make this wider than need be.
+    """For groups tested on different rows, assumed independent. Shared rows make this wider than necessary.
 
     Args:
         baseline: Each row's part of the metric, (members, rows of the baseline).
@@ -66,12 +66,12 @@ def separate_row_noise(baseline: NDArray[np.float64], group: NDArray[np.float64]
 
 
 def is_right_or_wrong(rows: NDArray[np.float64]) -> bool:
-    """Whether the rows count hits, as accuracy does."""
+    """Whether the rows are 0 or 1, as for accuracy."""
     return bool(np.isin(rows, (0.0, 1.0)).all())
 
 
 def _row_noise(sides: Sequence[tuple[NDArray[np.float64], float, float]]) -> RowNoise:
-    """From each side's mean over seeds (N,), variance of the interaction in it, and least variance."""
+    """From each group's mean over seeds (N,), the variance of its interaction, and its least variance."""
     fixed, beside_seeds = [], []
     for means, interaction, floor in sides:
         variance = variance_of_mean(means)
@@ -82,7 +82,7 @@ def _row_noise(sides: Sequence[tuple[NDArray[np.float64], float, float]]) -> Row
 
 
 def _interaction(rows: NDArray[np.float64]) -> float:
-    """σ_c² / nN: what seeds and rows add together to the variance of the mean; 0 where one member cannot tell it.
+    """σ_c² / nN: the interaction of seeds and rows in the variance of the mean; 0 if there is only one member.
 
     Args:
         rows: (n, N).
@@ -98,7 +98,7 @@ def _interaction(rows: NDArray[np.float64]) -> float:
 def _floor(rows: NDArray[np.float64]) -> float:
     """The least variance of an accuracy: 1 / (N + 2)², as if one more row were right and one more wrong.
 
-    Without it, groups that happen to count alike would seem to be without noise. Source: Agresti & Caffo 2000, Simple
+    Without it, groups with equal counts would seem to have no noise. Source: Agresti & Caffo 2000, Simple
     and Effective Confidence Intervals for Proportions and Differences of Proportions.
     """
     return (1 / (rows.shape[1] + 2)) ** 2 if is_right_or_wrong(rows) else 0.0

@@ -1,8 +1,8 @@
-"""What each row adds to a metric that is no plain mean over rows, so that the mean over these is the metric itself.
+"""Row values for metrics that are not plain means over rows, so that their mean is the metric.
 
-The spread of such numbers, over √N, is what the choice of the rows adds to the metric's noise. For a loss they are the
+The spread of such values over √N is the noise that the choice of rows adds to the metric. For a loss they are the
 losses, for accuracy 0 and 1, for mean absolute error the absolute errors. R² is a ratio of means, and the gap a
-difference of means over two splits; theirs are linearised (the delta method).
+difference of means over two splits; both are linearised (the delta method).
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 def r2_rows(predictions: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The rows of R² = 1 − E / V, with E the mean squared error and V the variance of the targets.
+    """Row values of R² = 1 − E / V, with E the mean squared error and V the variance of the targets.
 
     1 − eᵢ² / V + (E / V²) · ((yᵢ − ȳ)² − V)
 
@@ -30,11 +30,11 @@ def r2_rows(predictions: NDArray[np.float64], targets: NDArray[np.float64]) -> N
 
 
 def gap_rows(test_losses: NDArray[np.float64], train_losses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The rows of T − R, the mean test loss less the mean train loss, of N and M rows that are independent.
+    """Row values of T − R, the mean test loss minus the mean train loss, of N and M independent rows.
 
     T − R + ((N + M) / N) · (tᵢ − T) for a test row, T − R − ((N + M) / M) · (rⱼ − R) for a train row
 
-    Their variance over N + M is the sum of the two splits' own: s²_t / N + s²_r / M.
+    Their variance over N + M is the sum for the two splits: s²_t / N + s²_r / M.
 
     Args:
         test_losses: (N,).

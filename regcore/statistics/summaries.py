@@ -16,16 +16,17 @@ def mean_interval(values: Iterable[float | None], resplit_ratio: float | None = 
 
     mean ± t(n − 1) · s / √n
 
-    The interval is of the noise of training alone: that another set of test rows would move all seeds together is not
-    in it. It is wide at few seeds because it must be (at three, 2.5 standard deviations to each side); a bootstrap
-    over three values would be narrow and wrong.
+    The interval covers only the noise of training, not that other test rows would shift all seeds together. With few
+    seeds it has to be wide (with three, 2.5 standard deviations to each side); a bootstrap over three values would be
+    narrow and wrong.
 
     Args:
-        values: One for each member; one that failed or is not finite is left out.
-        resplit_ratio: Where each seed also draws its own splits, see `Resplits.ratio`.
+        values: One for each member; None and non-finite values are left out.
+        resplit_ratio: If each seed also draws its own splits, see `Resplits.ratio`.
 
     Returns:
-        `{value, low, high, num, num_missing}`; `low` and `high` are None below two values, `value` at none.
+        `{value, low, high, num, num_missing}`; `low` and `high` are None with fewer than two values, `value` without
+        any.
 
     Source: Student 1908, The Probable Error of a Mean.
     """
@@ -45,12 +46,12 @@ def mean_interval(values: Iterable[float | None], resplit_ratio: float | None = 
 
 
 def summarize(members: Sequence[Mapping[str, Any]], resplits: Resplits | None = None) -> dict[str, Any]:
-    """`mean_interval` of every number that any member has, in the same nesting.
+    """`mean_interval` of every number of the members, in the same nesting.
 
     Args:
-        members: Alike in shape, such as `{"linear1": {"l1": 3.5, "l2": 0.7}}`; a name that one of them lacks is a
-            missing value there.
-        resplits: Where each seed draws its own splits.
+        members: Nested alike, such as `{"linear1": {"l1": 3.5, "l2": 0.7}}`; a name that a member lacks is a missing
+            value.
+        resplits: The splits, if each seed draws its own.
     """
     summary: dict[str, Any] = {}
     for name in dict.fromkeys(name for member in members for name in member):
@@ -63,24 +64,24 @@ def summarize(members: Sequence[Mapping[str, Any]], resplits: Resplits | None = 
 
 
 def finite(values: Iterable[float | None]) -> NDArray[np.float64]:
-    """Those that are numbers and finite, (n,)."""
+    """The finite numbers, (n,)."""
     return np.array([value for value in values if value is not None and math.isfinite(value)], np.float64)
 
 
 def variance_of_mean(values: NDArray[np.float64], resplit_ratio: float | None = None) -> float:
-    """s² / n of two values or more, or s² · (1/n + resplit_ratio); infinite where squares overflow."""
+    """s² / n of two or more values, or s² · (1/n + resplit_ratio); infinite if squares overflow."""
     with np.errstate(over="ignore", invalid="ignore"):
         variance = float(values.var(ddof=1)) * (1 / len(values) + (resplit_ratio or 0.0))
     return math.inf if math.isnan(variance) else variance
 
 
 def number_or_none(value: float) -> float | None:
-    """JSON knows no NaN and no infinity."""
+    """None for NaN and infinity, which JSON does not have."""
     return float(value) if math.isfinite(value) else None
 
 
 def mean(values: NDArray[np.float64]) -> float:
-    """Of one value or more. Where their sum overflows, of their shares."""
+    """The mean of one or more values; without their sum if that overflows."""
     with np.errstate(over="ignore"):
         found = float(values.mean())
     return found if math.isfinite(found) else float((values / len(values)).sum())

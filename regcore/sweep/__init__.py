@@ -1,7 +1,7 @@
 """Sweeps: many jobs from one spec, and which member is which.
 
-Lives here: the sweep's spec, its expansion to job specs, and who of a halving goes on. Pure functions of JSON. Does not
-live here: what the members' results say (`regcore.statistics`), and anything that trains or stores.
+Lives here: the sweep's spec, its expansion to job specs, and which members of a halving continue. Pure functions of
+JSON. Does not live here: the statistics of the results (`regcore.statistics`), and anything that trains or stores.
 """
 
 from regcore.sweep.candidate import Candidate

@@ -1,4 +1,4 @@
-"""One combination of a sweep: its job specs, and which part of the sweep's spec to blame for what is wrong in them."""
+"""One combination of a sweep: its job specs, and the part of the sweep's spec that causes an error in them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ class Choice:
     """One value of one axis.
 
     Attributes:
-        pointer: The axis's own.
-        value: Any JSON. None where it removes, or where another one removed what it lies in.
-        source: Where it comes from in the sweep's spec: `/axes/0/values/2`.
-        is_drawn: Whether it is a number of a range, to be rounded where only whole ones will do.
-        place: Where it was put, as a pointer before anything was removed.
+        pointer: The axis's pointer.
+        value: Any JSON. None if it removes, or if another choice removed the place around it.
+        source: Its place in the sweep's spec: `/axes/0/values/2`.
+        is_drawn: Whether it comes from a range, and is rounded in a field for whole numbers.
+        place: Where it was put, as a pointer before any removal.
     """
 
     pointer: str
@@ -40,11 +40,11 @@ class Candidate:
     """One combination, to be trained with every seed.
 
     Attributes:
-        variant: Its variant's name; None where the sweep has none.
-        spec: The job spec, but for the seed; whatever the patches and axes made of it.
-        choices: What each axis puts in its place.
-        removed: Items that were taken out of lists, by the places that they had before any was; in rising order.
-        at: Where what is common to its variant comes from: `/variants/1` or `/base`.
+        variant: Its variant's name; None if the sweep has no variants.
+        spec: The job spec without the seed, valid or not.
+        choices: The choice of each axis.
+        removed: Items that were removed from lists, by their original places, in rising order.
+        at: The source of what its variant has in common: `/variants/1` or `/base`.
     """
 
     variant: str | None
@@ -55,7 +55,7 @@ class Candidate:
 
     @property
     def values(self) -> Json:
-        """What each axis puts in its place, by the axis's pointer."""
+        """The value of each axis, by the axis's pointer."""
         return {choice.pointer: choice.value for choice in self.choices}
 
     def members(self, sweep: SweepSpec) -> Iterator[tuple[int, Json]]:
@@ -67,14 +67,14 @@ class Candidate:
             yield seed, spec
 
     def explain(self, error: FieldError) -> FieldError:
-        """An error of this candidate's job spec, as one of the sweep's: pointing at what put the wrong value there."""
+        """Turn an error of this candidate's job spec into one of the sweep's, at the source of the wrong value."""
         with_values = ", ".join(f"{pointer} = {shown(value)}" for pointer, value in self.values.items())
         described = " and ".join(filter(None, [self.variant and f"variant {self.variant!r}", with_values]))
         message = f"With {described}: {error.message}" if described else error.message
         return FieldError(self._origin(self._before_removals(error.pointer)), error.code, message)
 
     def _origin(self, pointer: str) -> str:
-        """Where in the sweep's spec a place comes from: of choices around it the innermost, else the first inside."""
+        """The source of a place in the sweep's spec: the innermost choice around it, else the first inside."""
         innermost_first = sorted(self.choices, key=lambda choice: -choice.place.count("/"))
         for choice in innermost_first:
             if f"{pointer}/".startswith(f"{choice.place}/"):

@@ -25,18 +25,18 @@ from regcore.sweep.spec import Axis, Range, SweepSpec
 
 FULL: Final = "full"
 WITHOUT: Final = "without "
-"""Variants of an ablation: all regularizers, and without the one that follows."""
+"""Variants of an ablation: all regularizers; and the prefix for leaving out the one that follows."""
 
 
 @dataclass(frozen=True)
 class _Search:
-    """What one variant begins with, and what is varied in it.
+    """The start of one variant, and its axes.
 
     Attributes:
-        name: The variant's; None where the sweep has none.
-        start: The base, as the variant's patch makes it.
-        axes: With where each lies in the sweep's spec.
-        at: Where the variant lies there.
+        name: The variant's name; None if the sweep has no variants.
+        start: The base after the variant's patch.
+        axes: The axes, each with its place in the sweep's spec.
+        at: The variant's place in the sweep's spec.
     """
 
     name: str | None
@@ -51,11 +51,11 @@ def expand(sweep: SweepSpec, base: Mapping[str, Any], max_members: int) -> list[
     Args:
         sweep: From `parse_sweep`.
         base: The base's `resolved_spec`.
-        max_members: The most that there may be, with every seed.
+        max_members: The most members, all seeds included.
 
     Raises:
-        SpecError: A patch cannot be applied, a pointer leads nowhere or where another one leads, or there would be too
-            many.
+        SpecError: A patch cannot be applied, a pointer leads nowhere or to another axis's place, or there are too many
+            members.
     """
     if sweep.strategy.kind == "ablation":
         _refuse_too_many(sweep, 1 + len(base["regularizers"]), max_members)
@@ -109,7 +109,7 @@ def _searches(sweep: SweepSpec, base: Mapping[str, Any]) -> list[_Search]:
 
 
 def _misplaced(search: _Search) -> Iterator[FieldError]:
-    """What is wrong with where the axes point."""
+    """Errors in the axes' pointers."""
     taken: dict[Place, str] = {}
     there = f" in variant {search.name!r}" if search.name else ""
     for at, axis in search.axes:
@@ -177,12 +177,12 @@ def _draw(dice: random.Random, at: str, axis: Axis) -> Choice:
 
 
 def _candidate(search: _Search, choices: Sequence[Choice]) -> Candidate:
-    """The start with every choice in its place: outer places first, and removals last, from the back."""
+    """Put every choice into the start: outer places first, removals last and from the back."""
     gone = [choice.pointer for choice in choices if choice.value is None]
     spec = deepcopy(search.start)
     made = {choice.pointer: choice for choice in choices}  # in the order of the axes
     for choice in sorted(choices, key=_outer_first):
-        # What lies in a place that is removed is not there, whatever is chosen for it.
+        # A choice inside a removed place has no effect.
         is_lost = any(f"{choice.pointer}/".startswith(f"{pointer}/") for pointer in gone)
         made[choice.pointer] = replace(choice, value=None, place=choice.pointer) if is_lost else _put(spec, choice)
     removed = sorted(_place(spec, pointer) for pointer in gone if not look_up(spec, pointer, must_exist=True))
@@ -194,14 +194,14 @@ def _candidate(search: _Search, choices: Sequence[Choice]) -> Candidate:
 
 
 def _outer_first(choice: Choice) -> tuple[int, bool]:
-    """And what goes behind a list's last item after what goes into the list."""
+    """Appending to a list comes after choices inside the list."""
     return choice.pointer.count("/"), choice.pointer.endswith("/-")
 
 
 def _put(spec: Any, choice: Choice) -> Choice:
-    """Put a value into the spec; returns the choice with what it has become, and where."""
+    """Put a value into the spec; returns the choice with its final value and place."""
     problem = look_up(spec, choice.pointer, must_exist=False)
-    if problem:  # another axis put something there that has no such place
+    if problem:  # another axis put a value there that has no such place
         message = f"{choice.pointer!r:.200} leads nowhere: {problem}"
         raise SpecError([FieldError(choice.source, "path_not_found", message)])
     place = _place(spec, choice.pointer)
@@ -217,7 +217,7 @@ def _put(spec: Any, choice: Choice) -> Choice:
 
 
 def _place(spec: Any, pointer: str) -> Place:
-    """Where a pointer that was looked up leads; `-` is the position behind the last."""
+    """The place of a checked pointer; `-` is the position after the last."""
     *outer, last = JsonPointer(pointer).parts
     node, place = spec, []
     for part in outer:
@@ -229,6 +229,6 @@ def _place(spec: Any, pointer: str) -> Place:
 
 
 def _holder(spec: Any, place: Place) -> tuple[Any, Any]:
-    """The object or list that a place is in, and the key or position there."""
+    """The object or list around a place, and the key or position in it."""
     *outer, last = place
     return reduce(getitem, outer, spec), last

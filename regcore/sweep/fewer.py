@@ -1,4 +1,4 @@
-"""Warnings of a sweep that has fewer combinations than its spec asks for: each is made once."""
+"""Warnings about a sweep with fewer combinations than its spec asks for, because equal ones are made once."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -12,11 +12,11 @@ Combination = tuple[str | None, Mapping[str, Any]]
 
 
 def fewer_than_asked(sweep: SweepSpec, made: Sequence[Combination]) -> list[SpecWarning]:
-    """Say where trials or points of a range fell together, as in fields of whole numbers and narrow ranges.
+    """Warn if trials or points of a range are equal, as in fields of whole numbers and narrow ranges.
 
     Args:
         sweep: From `parse_sweep`.
-        made: Its combinations, each once.
+        made: The combinations, each once.
     """
     if isinstance(sweep.strategy, Random):
         return list(_fewer_trials(sweep, sweep.strategy, made))
@@ -35,7 +35,7 @@ def _fewer_trials(sweep: SweepSpec, strategy: Random, made: Sequence[Combination
 
 
 def _ranges(sweep: SweepSpec) -> Iterator[tuple[str, Axis, list[str | None]]]:
-    """Each axis with a range: where it lies, and the variants that it is searched in."""
+    """Each axis with a range: its place, and the variants in which it is searched."""
     for place, axis in enumerate(sweep.axes):
         own = [one.name for one in sweep.variants if axis.pointer not in {mine.pointer for mine in one.axes}]
         if axis.range:

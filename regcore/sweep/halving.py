@@ -1,4 +1,4 @@
-"""Asynchronous successive halving: where members are judged, and which of them go on.
+"""Asynchronous successive halving: at which epochs members are judged, and which of them continue.
 
 Source: Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning (ASHA).
 """
@@ -15,18 +15,18 @@ from regcore.sweep.candidate import Candidate
 from regcore.sweep.spec import Halving, SweepSpec
 
 _WENT_ON, _ARRIVING, _STOPPED = range(3)
-"""Whose turn it is among equals."""
+"""The order among equal candidates."""
 
 
 @dataclass(frozen=True)
 class Rungs:
-    """Where a member of a halving is judged.
+    """The rungs at which a member of a halving is judged.
 
     Attributes:
-        epochs: After these many.
-        eta: One of so many goes on.
-        metric: By which metric.
-        mode: Which way it is better.
+        epochs: The numbers of epochs.
+        eta: One in `eta` continues.
+        metric: The metric that decides.
+        mode: Which way is better.
     """
 
     epochs: list[int]
@@ -36,7 +36,7 @@ class Rungs:
 
 
 def rungs_of(sweep: SweepSpec, num_epochs: int) -> Rungs | None:
-    """Where a member that trains for so many epochs is judged; None where the sweep is no halving.
+    """The rungs of a member that trains for this many epochs; None if the sweep is not a halving.
 
     min_epochs · etaᵏ < num_epochs, k = 0, 1, …
     """
@@ -50,11 +50,11 @@ def rungs_of(sweep: SweepSpec, num_epochs: int) -> Rungs | None:
 
 
 def turns(sweep: SweepSpec, candidates: Sequence[Candidate]) -> list[int]:
-    """When each candidate starts, the same for all of its seeds.
+    """The turn in which each candidate starts, the same for all of its seeds.
 
-    A halving's start in a shuffle, which follows from what each one is: in the order of their values each might be the
-    best so far, and none would be stopped. So it does not matter in which order the values were given. Elsewhere all
-    have the same turn.
+    Candidates of a halving start in a shuffled order. In the order of their values each might be the best so far, and
+    none would be stopped. The shuffle depends only on the candidates, so the order of the values in the spec does not
+    matter. In other sweeps all have the same turn.
     """
     if not isinstance(sweep.strategy, Halving):
         return [0] * len(candidates)
@@ -74,16 +74,17 @@ def decide(
     eta: int,
     mode: Literal["min", "max"],
 ) -> dict[str, bool]:
-    """Which candidates go on from a rung.
+    """The candidates that continue from a rung.
 
-    Of all n that have reached it so far, the best ⌈n / eta⌉ by the mean over seeds. Who comes early is judged among
-    few: so nobody waits, and some go on that would not have later. What was decided stays; so among equals those that
-    went on come first, then those that arrive, in the order given, then those that were stopped.
+    Of all n that have reached it so far, the best ⌈n / eta⌉ by the mean over seeds continue. No candidate waits for
+    others: an early one is compared with few, and may continue although it would not later. Decisions are final. Among
+    equals, those that continued come first, then the arriving ones in the given order, then those that were stopped.
 
     Args:
-        earlier: Candidates that are decided on: their values, and whether they went on.
-        arriving: The values of those to decide on. One that is None or not finite makes the candidate the worst.
-        eta: One of so many goes on.
+        earlier: Candidates with a decision: their values, and whether they continued.
+        arriving: The values of the candidates to decide on. A value that is None or not finite makes the candidate the
+            worst.
+        eta: One in `eta` continues.
         mode: Which way is better.
     """
     ranked = sorted(
@@ -94,7 +95,7 @@ def decide(
         key=lambda entry: entry[:2],
     )
     if not any(math.isfinite(cost) for cost, _, _ in ranked):
-        return dict.fromkeys(arriving, True)  # nothing is known of anyone
+        return dict.fromkeys(arriving, True)  # no candidate has a value
     best = ranked[: math.ceil(len(ranked) / eta)]
     going_on = {name for cost, turn, name in best if turn == _ARRIVING and math.isfinite(cost)}
     return {name: name in going_on for name in arriving}
@@ -102,5 +103,5 @@ def decide(
 
 def _cost(values: Iterable[float | None], mode: Literal["min", "max"]) -> float:
     known = [math.nan if value is None else value for value in values]
-    mean = sum(value / len(known) for value in known)  # shares first: a sum may overflow
+    mean = sum(value / len(known) for value in known)  # divide first, because the sum may overflow
     return math.inf if not math.isfinite(mean) else mean if mode == "min" else -mean

@@ -1,4 +1,4 @@
-"""A sweep without what is wrong in it, so that the rest of it can be looked at too."""
+"""A sweep without its wrong fields, so that errors in the rest can be reported too."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -16,20 +16,20 @@ from regcore.sweep.spec import SweepSpec, parse_sweep
 
 METRICS: Final = {"classification": ("loss", "accuracy"), "regression": ("loss", "r2", "mae")}
 _ROUNDS: Final = 4
-"""A wrong field goes, then what is wrong in what is left; and again."""
+"""Rounds of removal: wrong fields, then what is wrong in the rest, and again."""
 _LISTS: Final = ("axes", "variants")
-"""Of these a wrong item goes; of other fields the whole."""
+"""Lists of which only wrong items are removed; other fields are removed whole."""
 _OF_POINTERS: Final = ("pointer", "path", "from")
 _OF_ITEMS: Final = ("axes", "patch")
 
 
 def further_problems(body: Any, errors: Sequence[FieldError], max_members: int) -> list[FieldError]:
-    """What is wrong in a sweep besides what was found, and would be whatever were in its place.
+    """Further errors of a sweep, which do not depend on the wrong places that were found.
 
     Args:
-        body: A `SweepSpec`'s, as JSON.
-        errors: What was found in it.
-        max_members: The most that it may have.
+        body: A `SweepSpec` as JSON.
+        errors: The errors that were found.
+        max_members: The most members.
     """
     rest = plain(body)
     if not isinstance(rest, dict):
@@ -54,7 +54,7 @@ def further_problems(body: Any, errors: Sequence[FieldError], max_members: int) 
 
 
 def objective_problems(sweep: SweepSpec, task: str) -> Iterator[FieldError]:
-    """A metric that no job of this task has."""
+    """Errors for a metric that no job of this task has."""
     split, _, name = sweep.metric.partition("/")
     known = METRICS[task]
     if name not in known:
@@ -64,7 +64,7 @@ def objective_problems(sweep: SweepSpec, task: str) -> Iterator[FieldError]:
 
 
 def seed_problems(sweep: SweepSpec, base: Mapping[str, Any]) -> Iterator[FieldError]:
-    """Seeds that no job may have: all go to the same places of every member's spec."""
+    """Errors for seeds that no job may have. A seed goes to the same places of every member's spec."""
     for position, (seed, spec) in enumerate(Candidate(None, base).members(sweep)):
         try:
             parse_spec(spec)
@@ -75,7 +75,7 @@ def seed_problems(sweep: SweepSpec, base: Mapping[str, Any]) -> Iterator[FieldEr
 
 
 def _mend_base(base: Any) -> tuple[JobSpec | None, Sequence[str]]:
-    """The base without what is wrong in it, and where that was; no base where too little is left."""
+    """The base without its wrong places, and these; no base if too little is left."""
     try:
         return parse_spec(base), []
     except SpecError as error:
@@ -88,7 +88,7 @@ def _mend_base(base: Any) -> tuple[JobSpec | None, Sequence[str]]:
 
 
 def _problems(sweep: SweepSpec, base: JobSpec, max_members: int) -> Iterator[FieldError]:
-    """What is wrong in a sweep whose own fields are right, each candidate taken by itself and each value once."""
+    """Errors of a sweep whose own fields are correct: each candidate checked by itself, each value once."""
     spec = base.model_dump(mode="json")
     yield from seed_problems(sweep, spec)
     yield from objective_problems(sweep, "classification" if base.data.info.classes else "regression")
@@ -110,10 +110,10 @@ def _problems(sweep: SweepSpec, base: JobSpec, max_members: int) -> Iterator[Fie
 
 
 class _Left:
-    """What is left of a sweep's body. Items of its lists that went leave None behind, so that places stay."""
+    """The rest of a sweep's body. Removed list items leave None, so that places stay the same."""
 
     def __init__(self, rest: dict[str, Any], wrong_places: Sequence[str]) -> None:
-        """Take out the axes and variants that look into these places of the base, of which nothing is known."""
+        """Remove axes and variants that point into wrong places of the base, whose content is unknown."""
         self._rest = rest
         self._wrong_places = wrong_places
         self._gone: set[str] = set()
@@ -124,7 +124,7 @@ class _Left:
                     self._gone.add(name)
 
     def body(self) -> dict[str, Any]:
-        """As a sweep to parse, without its base. Without any of its variants nothing can be said of the axes."""
+        """The sweep without its base, for parsing. If all variants were removed, the axes cannot be checked."""
         body = {**self._rest, "base": {}}
         for name in _LISTS:
             if name in body:
@@ -132,7 +132,7 @@ class _Left:
         return body | {"axes": []} if self._rest.get("variants") and not body["variants"] else body
 
     def take_out(self, errors: Sequence[FieldError]) -> None:
-        """What is wrong; seeds are one that any job may have then."""
+        """The errors, with a seed that any job may have."""
         for field, *inner in (JsonPointer(error.pointer).parts or [""] for error in errors):
             if field == "base":
                 continue
@@ -145,14 +145,14 @@ class _Left:
                 self._rest.pop(field, None)
 
     def as_sent(self, error: FieldError) -> FieldError:
-        """The same error with the place that it has in the body as it was sent."""
+        """The same error, with its place in the sent body."""
         parts = JsonPointer(error.pointer).parts
         if len(parts) > 1 and parts[0] in _LISTS:
             parts[1] = str(self._kept(parts[0])[int(parts[1])])
         return FieldError(json_pointer(parts), error.code, error.message)
 
     def is_doubtful(self, error: FieldError) -> bool:
-        """Whether something that went, or was called by an unknown name, may make it go away."""
+        """Whether the error may vanish once removed or unknown fields are corrected."""
         rests_on: Sequence[str] = []
         if error.code == "path_not_found" and error.pointer.startswith("/axes/"):
             rests_on = ["variants"]

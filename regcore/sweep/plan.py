@@ -1,4 +1,4 @@
-"""A sweep's members, each planned like a job of its own: before any is stored, all are known to be right."""
+"""A sweep's members, each planned like a job of its own: all are known to be valid before any is stored."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from regcore.sweep.mending import further_problems, objective_problems, seed_pro
 from regcore.sweep.spec import Halving, SweepSpec, parse_sweep
 
 _MAX_ERRORS: Final = 20
-"""Of members: what is wrong in one is mostly wrong in thousands, so the others are not looked at then."""
+"""The most wrong members to check: an error in one mostly repeats in thousands."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class PlannedMember:
     """One job of a sweep.
 
     Attributes:
-        candidate: What it is an instance of.
-        seed: Its own.
-        spec: Its job spec, as one would submit it.
-        plan: What follows from that.
+        candidate: Its candidate.
+        seed: Its seed.
+        spec: Its job spec, as a user would submit it.
+        plan: The plan of the spec.
     """
 
     candidate: Candidate
@@ -44,9 +44,9 @@ class SweepPlan:
 
     Attributes:
         spec: With every default filled in.
-        candidates: In the order of the sweep's spec; what they are called by elsewhere is their place here.
+        candidates: In the order of the sweep's spec; elsewhere a candidate's name is its place here.
         members: Candidate by candidate, one for each seed.
-        warnings: What is doubtful in the sweep, and in any of them, each once.
+        warnings: Doubts about the sweep and its members, each once.
     """
 
     spec: SweepSpec
@@ -67,9 +67,9 @@ def plan_sweep(
     Args:
         body: A `SweepSpec`.
         ceilings: Limits of each job; None for no limits.
-        max_members: The most that it may have.
-        max_bytes: What its members' plans may take together, as JSON: a short sweep may ask for very much.
-        check: Says what else is wrong with each job.
+        max_members: The most members.
+        max_bytes: The most bytes of its members' plans together, as JSON: a short sweep can ask for very much.
+        check: Returns further errors of each job.
 
     Raises:
         SpecError: The sweep, its base or any member is wrong. Errors point into the body, at what put the wrong value
@@ -78,13 +78,13 @@ def plan_sweep(
     try:
         return _plan(body, ceilings, max_members, max_bytes, check)
     except SpecError as error:
-        if error.num_left_off:  # so much is wrong that the rest would say little
+        if error.num_left_off:  # with this many errors, checking the rest helps little
             raise
         raise error.with_more(further_problems(body, error.errors, max_members)) from None
 
 
 def _plan(body: Any, ceilings: Ceilings | None, max_members: int, max_bytes: int, check: Check) -> SweepPlan:
-    """The plan; the first step that finds anything wrong says all of what it finds."""
+    """Make the plan; the first step that finds errors raises all that it finds."""
     sweep, base = _read(body, ceilings, check)
     resolved_base = base.resolved_spec.model_dump(mode="json")
     try:
@@ -112,7 +112,7 @@ def _plan(body: Any, ceilings: Ceilings | None, max_members: int, max_bytes: int
 
 
 def _read(body: Any, ceilings: Ceilings | None, check: Check) -> tuple[SweepSpec, Plan]:
-    """The sweep and the plan of its base, or what is wrong in both."""
+    """The sweep and the plan of its base, or the errors of both."""
     base = body.get("base") if isinstance(body, dict) else None
     try:
         sweep = parse_sweep(body)
@@ -127,9 +127,9 @@ def _read(body: Any, ceilings: Ceilings | None, check: Check) -> tuple[SweepSpec
 
 
 def _base_error(base: Any, ceilings: Ceilings | None) -> SpecError:
-    """What is wrong in the base of a sweep that is wrong elsewhere; without places where nothing is."""
+    """Errors in the base of a sweep that is also wrong elsewhere, except at places that do not exist."""
     try:
-        if isinstance(base, dict):  # else that has been said
+        if isinstance(base, dict):  # otherwise that was reported
             _plan_base(base, ceilings)
     except SpecError as error:
         return error
@@ -137,14 +137,14 @@ def _base_error(base: Any, ceilings: Ceilings | None) -> SpecError:
 
 
 def _unfit(candidates: Sequence[Candidate], plans: Sequence[Plan], check: Check) -> Iterator[FieldError]:
-    """What else is wrong with each candidate. Where any is wrong by itself, there are no plans."""
+    """Further errors of each candidate. If any is wrong by itself, there are no plans."""
     for candidate, plan in zip_longest(candidates, plans):
         for one in check(candidate.spec, plan):
             yield candidate.explain(one)
 
 
 def _with_unfit(error: SpecError, candidates: Sequence[Candidate], check: Check) -> SpecError:
-    """An error with what else is wrong with the candidates, at places of which nothing is said yet."""
+    """Add further errors of the candidates to an error, at places without an error so far."""
     known = {one.pointer for one in error.errors}
     more = _each_place_once(one for one in _unfit(candidates, [], check) if one.pointer not in known)
     return error.with_more(more[:_MAX_ERRORS])
@@ -172,7 +172,7 @@ def _plan_each(
     max_bytes: int,
     known_errors: Sequence[FieldError],
 ) -> list[Plan]:
-    """The plan of each candidate. A seed changes nothing that is planned, so that is done once for all of them."""
+    """The plan of each candidate, one for all seeds, because a seed does not affect the plan."""
     plans: list[Plan] = []
     errors = {(one.pointer, one.message): one for one in known_errors}
     size_bytes = 0
@@ -222,7 +222,7 @@ def _check_split(sweep: SweepSpec, plan: Plan) -> None:
 def _unlike(
     sweep: SweepSpec, base: Plan, candidates: Sequence[Candidate], plans: Sequence[Plan]
 ) -> Iterator[FieldError]:
-    """Candidates that cannot be ranked with the others: those unlike the base, or unlike the first where all are."""
+    """Candidates that cannot be ranked with the others: unlike the base, or if all are, unlike the first."""
     subjects = [_subject(plan, sweep.metric) for plan in plans]
     common = _subject(base, sweep.metric) if _subject(base, sweep.metric) in subjects else subjects[0]
     for candidate, found in zip(candidates, subjects, strict=True):

@@ -7,14 +7,14 @@ from regcore.sweep.spec import Range
 
 _DIGITS = 10
 _NOISE = 5e-13
-"""A number so close, as a share of it, to one of ten digits differs from it by rounding alone."""
+"""A number within this relative distance of a number of ten digits differs from it only by rounding."""
 
 
 def at_share(of: Range, share: Fraction) -> float:
-    """The number at this share of a range's way; its ends exactly.
+    """The number at this share of a range; its ends exactly.
 
-    linear: low + share · (high − low). log: ten to the power of the same between the ends' logarithms. Both in
-    fractions: differences and ratios of the ends may be larger than any float.
+    linear: low + share · (high − low). log: ten to the power of the same between the ends' logarithms. Both are
+    computed in fractions, because differences and ratios of the ends may exceed a float.
     """
     if share in (0, 1):
         return of.high if share else of.low
@@ -26,7 +26,7 @@ def at_share(of: Range, share: Fraction) -> float:
 
 
 def _tidy(number: float) -> float:
-    """0.003 for 0.003000000000000001, as people write it and NumPy prints it; any other number as it is."""
+    """0.003 for 0.003000000000000001, as people write it and NumPy prints it; other numbers are unchanged."""
     short = float(f"{number:.{_DIGITS}g}")
     return short if math.isclose(short, number, rel_tol=_NOISE) else number
 

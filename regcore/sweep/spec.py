@@ -19,7 +19,7 @@ RESERVED: Final = ("/training/seed", "/data/split_seed")
 
 
 class Range(Frozen):
-    """Numbers from `low` to `high`, both among them."""
+    """Numbers from `low` to `high`, both included."""
 
     kind: Literal["log", "linear"]
     """`log`: in equal ratios. `linear`: in equal steps."""
@@ -27,7 +27,7 @@ class Range(Frozen):
     high: float
     """Above `low`."""
     num_points: Annotated[int, Field(ge=2, le=10_000)] | None = None
-    """How many; needed but for `random`, which draws from the whole range."""
+    """How many; required except for `random`, which draws from the whole range."""
 
     @model_validator(mode="after")
     def _check(self) -> "Range":
@@ -39,14 +39,14 @@ class Range(Frozen):
 
 
 class Axis(Frozen):
-    """One place of the spec, and what to put there: `values` or a `range`."""
+    """One place of the spec, and the values to try there: `values` or a `range`."""
 
     pointer: Pointer
-    """JSON Pointer into the base's `resolved_spec`; `-` at its end is the place behind a list's last item."""
+    """JSON Pointer into the base's `resolved_spec`; `-` at its end is the place after a list's last item."""
     values: Annotated[list[AnyJson], Field(min_length=1, max_length=10_000)] | None = None
-    """Any JSON, each once: 1 and 1.0 are one value. null removes what is there, and puts nothing where nothing is."""
+    """Any JSON, each once: 1 and 1.0 are one value. null removes what is there, if anything is."""
     range: Range | None = None
-    """Numbers; rounded where the field takes whole ones alone."""
+    """Numbers; rounded if the field takes only whole numbers."""
 
     @model_validator(mode="after")
     def _check(self) -> "Axis":
@@ -57,13 +57,13 @@ class Axis(Frozen):
 
 
 class Variant(Frozen):
-    """A way to train that is tuned by itself, and compared with the others at its best."""
+    """A way to train. Each is tuned by itself, and compared with the others at its best."""
 
     name: VariantName
     patch: Patch = Field(default=[])
     """JSON Patch (RFC 6902) of the base's `resolved_spec`."""
     axes: list[Axis] = Field(default=[], max_length=16)
-    """Searched for this variant, besides the sweep's own; in place of one of the same pointer."""
+    """Axes of this variant only, in addition to the sweep's; an axis of the same pointer replaces the sweep's."""
 
 
 class Grid(Frozen):
@@ -86,18 +86,18 @@ class Random(Frozen):
 
 
 class Halving(Frozen):
-    """Every combination begins; at epochs `min_epochs`, `min_epochs · eta`, … the best of each `eta` goes on.
+    """Every combination begins; at epochs `min_epochs`, `min_epochs · eta`, … the best one in `eta` continues.
 
-    Each is judged among those of its own variant that have come so far; of equals the first goes on.
+    Each is compared with those of its own variant that came that far before it; of equals the first continues.
 
     Source: Li et al. 2020, A System for Massively Parallel Hyperparameter Tuning (ASHA).
     """
 
     kind: Literal["halving"]
     eta: int = Field(default=3, ge=2, le=100)
-    """One of so many goes on."""
+    """One combination in `eta` continues."""
     min_epochs: int = Field(default=1, ge=1)
-    """Epochs that each trains at least; below the epochs of every member."""
+    """Epochs before the first decision; fewer than the epochs of every member."""
 
 
 class Ablation(Frozen):
@@ -110,32 +110,32 @@ Strategy = Annotated[Grid | Random | Halving | Ablation, Field(discriminator="ki
 
 
 class Objective(Frozen):
-    """What the best member is chosen by."""
+    """The metric by which the best combination is chosen."""
 
     metric: str = "validation/loss"
-    """A metric of the validation or train split; the test split is for the last word.
+    """A metric of the validation or train split; the test split is for the final comparison.
 
     All members must have it, of one data set and in one unit: a loss of one kind, with the same class weights.
     """
     mode: Literal["min", "max"] | None = None
-    """Which way is better; null for the metric's own."""
+    """Which way is better; null for the metric's usual one."""
 
 
 class SweepSpec(Frozen):
-    """Many jobs that differ in what is said here. Only `base` is required."""
+    """Many jobs that vary one base. Only `base` is required."""
 
     name: JobName | None = None
     """For people."""
     labels: Labels = Field(default={})
-    """Of the sweep; those of its members are the base's."""
+    """Labels of the sweep; its members have those of the base."""
     base: dict[str, Any]
     """A job spec: what all members have in common."""
     axes: list[Axis] = Field(default=[], max_length=16)
     """What varies in every variant."""
     variants: list[Variant] = Field(default=[], max_length=100)
-    """Empty for one, the base as it is."""
+    """Ways to train to compare; empty for the base alone."""
     seeds: list[Seed] = Field(default=[0, 1, 2], min_length=1, max_length=1000)
-    """Each combination is trained once with each, as its `training.seed`."""
+    """Each combination is trained once with each seed, as its `training.seed`."""
     vary_split: bool = False
     """Whether each seed also draws its own splits, as `data.split_seed`."""
     strategy: Strategy = Grid()
@@ -143,7 +143,7 @@ class SweepSpec(Frozen):
 
     @property
     def metric(self) -> str:
-        """What the best is chosen by."""
+        """The metric of the objective."""
         return self.objective.metric
 
     @property
@@ -154,7 +154,7 @@ class SweepSpec(Frozen):
 
     @property
     def path_axis(self) -> Axis | None:
-        """The one numeric axis, if that is all that varies."""
+        """The only axis, if it is numeric and nothing else varies."""
         if len(self.axes) != 1 or self.variants or self.strategy.kind == "ablation":
             return None
         axis = self.axes[0]
@@ -165,7 +165,7 @@ def parse_sweep(body: Any) -> SweepSpec:
     """A sweep's spec from JSON, with its objective's mode filled in.
 
     Raises:
-        SpecError: Something is wrong in it, the base and what becomes of it apart; every place is named.
+        SpecError: The spec is wrong, apart from its base and its members; every place is named.
     """
     spec = parse_as(SweepSpec, body)
     errors = [
@@ -235,7 +235,7 @@ def _objective_errors(objective: Objective) -> list[FieldError]:
 def _with_mode(objective: Objective) -> Objective:
     if objective.mode is not None:
         return objective
-    from regcore.statistics import mode_of  # with NumPy, which not every user of a spec needs
+    from regcore.statistics import mode_of  # imports NumPy, which not every user of a spec needs
 
     try:
         return objective.model_copy(update={"mode": mode_of(objective.metric)})

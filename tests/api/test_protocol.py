@@ -26,6 +26,16 @@ def _exchange(port: int, sent: bytes) -> bytes:
         return answer
 
 
+def test_options_of_the_whole_server_names_all_methods(with_tables: Settings, serve: Any, free_tcp_port: int) -> None:
+    sent = b"OPTIONS * HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+
+    with serve(with_tables, free_tcp_port):
+        answer = _exchange(free_tcp_port, sent)
+
+    assert answer.startswith(b"HTTP/1.1 204 ")
+    assert b"allow: DELETE, GET, HEAD, OPTIONS, POST" in answer
+
+
 def test_what_is_no_request_is_a_problem_and_the_connection_closes(
     with_tables: Settings, serve: Any, free_tcp_port: int
 ) -> None:

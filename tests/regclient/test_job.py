@@ -25,6 +25,15 @@ def test_wait_returns_once_it_has_ended(server: Any, job: Job) -> None:
     assert job.wait(timeout_s=10, progress=False).state == "succeeded"
 
 
+def test_wait_hands_what_it_sees_to_a_function(server: Any, job: Job) -> None:
+    server.ends_after_gets = 2
+    seen: list[str] = []
+
+    job.wait(timeout_s=10, progress=lambda body: seen.append(body["state"]))
+
+    assert seen == ["queued", "succeeded"]
+
+
 def test_wait_times_out_and_leaves_the_job_alone(server: Any, job: Job) -> None:
     with pytest.raises(WaitTimeoutError, match="still queued"):
         job.wait(timeout_s=0.2, progress=False)

@@ -1,4 +1,4 @@
-"""A priority is worth a time of waiting, so that no job is overtaken for ever."""
+"""A priority counts as a time of waiting, so that no job is overtaken for ever."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,7 +7,7 @@ revision = "0008"
 down_revision = "0007"
 
 _STEP_S = 86_400
-"""REGCORE_PRIORITY_STEP_S as it is by default: jobs that wait now are few, and end."""
+"""The default of REGCORE_PRIORITY_STEP_S; only jobs that wait during the migration are affected."""
 
 
 def upgrade() -> None:
