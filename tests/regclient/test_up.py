@@ -106,7 +106,7 @@ def test_a_folder_that_was_there_keeps_its_mode_and_what_is_put_into_it_is_the_o
 def test_a_lock_that_cannot_be_made_is_one_line_with_the_setting(tmp_path: Path) -> None:
     (tmp_path / "up.lock").mkdir()
 
-    with pytest.raises(WrongSettingError, match=r"^REGCORE_DATA_DIR or --data-dir: .* \(Is a directory: '.*up\.lock'"):
+    with pytest.raises(WrongSettingError, match=r"^REGCORE_DATA_DIR or --data-dir: .* \(Is a directory: .*up\.lock\)"):
         EmbeddedStack(StackOptions(data_dir=tmp_path), quiet)._take_data_dir()
 
 

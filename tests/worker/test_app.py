@@ -194,4 +194,4 @@ def test_a_killed_workers_jobs_wait_for_no_lease(stack):
     stack.wait(job, "running")
 
     assert "worker_lost" in [step.reason for step in stack.store.get("t", job).transitions]
-    assert [worker.state for worker in stack.store.workers()] == ["ready"]
+    assert len(stack.store.workers()) == 1  # the dead one is not shown either
