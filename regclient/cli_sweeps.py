@@ -183,7 +183,7 @@ def _print_path(path: JSONObject, axis: str) -> None:
 
 
 def _axis_of(found: Sweep) -> str:
-    return axis_label(found.spec["axes"][0]["pointer"], found.spec["base"])
+    return axis_label(found.spec["axes"][0]["pointer"], found.spec.get("base") or {})
 
 
 def _draw(found: Sweep, view: View | None, seen: JSONObject, file: Path) -> None:
