@@ -8,10 +8,10 @@ import codecs
 import io
 import os
 import re
-import select
 import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 from rich.console import Console as RichConsole
@@ -108,38 +108,64 @@ def _in_ascii(character: str) -> str:
 codecs.register_error(READABLE, readable)
 
 
-class _Answers(io.FileIO):
+class _Answers(io.TextIOWrapper):
     """Standard output. Its errors are no OSErrors: click and rich answer those with exit code 1, "the job failed"."""
 
-    def write(self, piece: "bytes | bytearray | memoryview", /) -> int:  # type: ignore[override] # never None: see below
-        try:
-            while (written := super().write(piece)) is None:  # somebody made the pipe non-blocking, and it is full
-                select.select([], [self], [])
-            return written
-        except BrokenPipeError:
-            raise ReaderGoneError("Nobody reads the output any more.") from None
-        except OSError as error:
-            raise OutputError(f"Cannot write the output: {error.strerror}.") from None
+    def write(self, text: str, /) -> int:
+        with _answers_errors():
+            return super().write(text)
+
+    def flush(self) -> None:
+        with _answers_errors():
+            super().flush()
 
 
-class _Remarks(io.FileIO):
+class _Remarks(io.TextIOWrapper):
     """Standard error. What cannot be written there is dropped: it must not change how a command ends."""
 
-    def write(self, piece: "bytes | bytearray | memoryview", /) -> int:  # type: ignore[override] # never None: see below
-        try:
-            written = super().write(piece)
-        except OSError:
-            written = None
-        return len(piece) if written is None else written
+    def write(self, text: str, /) -> int:
+        with suppress(OSError):
+            super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            super().flush()
+
+
+@contextmanager
+def _answers_errors() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise ReaderGoneError("Nobody reads the output any more.") from None
+    except OSError as error:
+        raise OutputError(f"Cannot write the output: {error.strerror}.") from None
 
 
 def prepare_streams() -> None:
     """Make standard output and error fit for any reader; for the start of a program, before anything is printed."""
     for descriptor in range(3):
         _open_if_closed(descriptor)
+    # Whoever shares our pipe may have made it non-blocking; what did not fit would be lost.
+    os.set_blocking(1, True)
     sys.stdin = sys.stdin or io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)))
-    sys.stdout = _prepared(sys.stdout, _Answers(1, "w", closefd=False))
-    sys.stderr = _prepared(sys.stderr, _Remarks(2, "w", closefd=False))
+    sys.stdout = _Answers(
+        io.BufferedWriter(io.FileIO(1, "w", closefd=False)),
+        encoding=_encoding_of(sys.stdout),
+        errors=READABLE,
+        line_buffering=os.isatty(1),
+    )
+    sys.stderr = _Remarks(
+        io.BufferedWriter(io.FileIO(2, "w", closefd=False)),
+        encoding=_encoding_of(sys.stderr),
+        errors=READABLE,
+        line_buffering=True,
+    )
+
+
+def _encoding_of(stream: TextIO | None) -> str:
+    return stream.encoding if stream else "utf-8"
 
 
 def flush_answers() -> None:
@@ -155,15 +181,6 @@ def flush_answers() -> None:
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
         raise
-
-
-def _prepared(stream: TextIO | None, raw: io.FileIO) -> TextIO:
-    return io.TextIOWrapper(
-        io.BufferedWriter(raw),
-        encoding=stream.encoding if stream else "utf-8",
-        errors=READABLE,
-        line_buffering=raw.isatty() or raw.fileno() == 2,
-    )
 
 
 def _open_if_closed(descriptor: int) -> None:
