@@ -49,16 +49,20 @@ def read_event(response: httpx2.Response, text: str) -> JSONObject:
         event = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         event = None
-    is_record = (
+    if not is_record(event):
+        refuse(response, f"an event that is no record: {_words(text)!r}")
+    return dict(event)
+
+
+def is_record(event: Any) -> bool:
+    """Whether it is one of a job's records: `{seq, at, kind, body}`, perhaps without `seq`."""
+    return (
         isinstance(event, dict)
         and isinstance(event.get("kind"), str)
         and isinstance(event.get("at"), str)
         and isinstance(event.get("body"), dict)
         and isinstance(event.get("seq", 0), int)
     )
-    if not is_record:
-        refuse(response, f"an event that is no record: {_words(text)!r}")
-    return dict(event)
 
 
 def raise_for_problem(response: httpx2.Response) -> httpx2.Response:

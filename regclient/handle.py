@@ -146,7 +146,7 @@ class Handle:
     def _checked(self, body: JSONObject) -> JSONObject:
         """What a server says of it: an id of its kind becomes part of addresses, and its state is waited for."""
         if not is_id(self.kind, body.get("id")):
-            raise self._unexpected(f"a {self.kind} whose id is none: {body.get('id')!r:.80}")
+            raise self._unexpected(f"a {self.kind} whose id is none: {str(body.get('id'))[:80]!r}")
         if not isinstance(body.get("state"), str):
             raise self._unexpected(f"a {self.kind} without a state")
         return body

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
 
-from regclient.answers import JSONObject, read_event
+from regclient.answers import JSONObject, is_record, read_event
 from regclient.bodies import operations_of
 from regclient.deadline import Deadline
 from regclient.downloads import listed, receive, save_all
@@ -212,7 +212,10 @@ class Job(Handle):
 
     def _records(self, after: int) -> Generator[JSONObject]:
         """Those so far."""
-        yield from self._rows("events", {"after": after} if after else {})
+        for record in self._rows("events", {"after": after} if after else {}):
+            if not is_record(record):
+                raise self._unexpected(f"a record that is none: {str(record)[:80]}")
+            yield record
 
     def _follow(self, after: int) -> Generator[JSONObject]:
         """Those so far and those to come, over as many streams as it takes."""

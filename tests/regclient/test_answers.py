@@ -146,6 +146,15 @@ def test_an_event_that_is_no_record_is_the_same_error(server: Any, event: str) -
             list(job.events())
 
 
+def test_a_record_of_a_page_that_is_none_is_the_same_error(server: Any) -> None:
+    with Client() as client:
+        job = client.jobs.create({})
+        server.failures = [JSONResponse({"data": [{"seq": 1, "kind": "state"}], "has_more": False})]
+
+        with pytest.raises(UnexpectedAnswerError, match="a record that is none"):
+            list(job.events(follow=False))
+
+
 def test_a_page_in_place_of_a_stream_is_the_same_error(server: Any) -> None:
     with Client() as client:
         job = client.jobs.create({})
