@@ -105,10 +105,10 @@ def _from_http(request: Request, error: HTTPException, routes: Sequence[APIRoute
     path = request.url.path
     match error.status_code:
         case 404:
-            return ProblemError("not_found", f"There is nothing at {path}. GET /openapi.json lists what there is.")
+            return ProblemError("not_found", f"There is nothing at {path:.200}. GET /openapi.json lists what there is.")
         case 405:
             allowed = _allowed(path, routes)
-            detail = f"{request.method} is not allowed at {path}; use {' or '.join(allowed)}."
+            detail = f"{request.method:.40} is not allowed at {path:.200}; use {' or '.join(allowed)}."
             return ProblemError("method_not_allowed", detail, headers={"Allow": ", ".join(allowed)})
         case _:
             return ProblemError("bad_request", f"The request cannot be read: {error.detail}.")

@@ -1,5 +1,6 @@
 """Content negotiation: `Accept`, and 406 if the client accepts no representation."""
 
+import math
 from collections.abc import Sequence
 
 from fastapi import Request
@@ -34,9 +35,10 @@ def _parse(part: str) -> tuple[str, float]:
     for parameter in parameters:
         if parameter.startswith("q="):
             try:
-                return media_range, min(max(float(parameter[2:]), 0.0), 1.0)
+                quality = float(parameter[2:])
             except ValueError:
-                return media_range, 0.0
+                quality = 0.0
+            return media_range, min(max(quality, 0.0), 1.0) if math.isfinite(quality) else 0.0
     return media_range, 1.0
 
 

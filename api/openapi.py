@@ -1,6 +1,7 @@
 """The OpenAPI document. `python -m api.openapi` writes it to `openapi.json`, which a test holds to the code."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,20 @@ VERSION = "1"
 PATH = Path("openapi.json")
 
 _LINE_CHARACTERS = 120
+_PARAMETER = re.compile(r"\{(\w+)\}")
+_THIS_JOB, _THIS_SWEEP = {"job_id": "$response.body#/id"}, {"sweep_id": "$response.body#/id"}
 _LINKED = {
-    ("/v1/jobs", "post", "201"): ("job_id", "/id"),
-    ("/v1/jobs", "get", "200"): ("job_id", "/data/0/id"),
-    ("/v1/jobs/{job_id}/rerun", "post", "201"): ("job_id", "/id"),
-    ("/v1/sweeps", "post", "201"): ("sweep_id", "/id"),
-    ("/v1/sweeps", "get", "200"): ("sweep_id", "/data/0/id"),
+    ("/v1/jobs", "post", "201"): ("this", _THIS_JOB),
+    ("/v1/jobs", "get", "200"): ("first", {"job_id": "$response.body#/data/0/id"}),
+    ("/v1/jobs/{job_id}/rerun", "post", "201"): ("this", _THIS_JOB),
+    ("/v1/jobs/{job_id}/artifacts", "get", "200"): (
+        "first",
+        {"job_id": "$request.path.job_id", "name": "$response.body#/data/0/name"},
+    ),
+    ("/v1/sweeps", "post", "201"): ("this", _THIS_SWEEP),
+    ("/v1/sweeps", "get", "200"): ("first", {"sweep_id": "$response.body#/data/0/id"}),
 }
-"""By the answer that has an id, the parameter that takes it, and where in the answer it is."""
+"""By the answer that names something, which of what it names is meant, and the parameters that take it."""
 
 _DESCRIPTION = (
     "Regularized training of neural networks as a service: POST a job, get a model and the evidence. "
@@ -88,16 +95,17 @@ def _use_problem_media_type(operation: dict[str, Any]) -> None:
 
 
 def _add_links(document: dict[str, Any]) -> None:
-    """Say which operations go on from the job or sweep that an answer is of, or from the first of a list."""
+    """Say which operations go on from what an answer names: a job, a sweep or a file."""
     links = document["components"].setdefault("links", {})
-    for (path, method, status), (parameter, place) in _LINKED.items():
+    for (path, method, status), (which, parameters) in _LINKED.items():
         response = document["paths"][path][method]["responses"][status]
-        for goal in (path for path in document["paths"] if f"{{{parameter}}}" in path and "{name}" not in path):
-            for operation in document["paths"][goal].values():
-                operation_id = operation["operationId"]
-                name = f"{operation_id}_{'first' if 'data' in place else 'this'}"
-                links[name] = {"operationId": operation_id, "parameters": {parameter: f"$response.body#{place}"}}
-                response.setdefault("links", {})[operation_id] = {"$ref": f"#/components/links/{name}"}
+        for goal, operations in document["paths"].items():
+            if set(_PARAMETER.findall(goal)) == parameters.keys():
+                for operation in operations.values():
+                    operation_id = operation["operationId"]
+                    name = f"{operation_id}_{which}"
+                    links[name] = {"operationId": operation_id, "parameters": parameters}
+                    response.setdefault("links", {})[operation_id] = {"$ref": f"#/components/links/{name}"}
 
 
 def _share_problems(document: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from jobs.states import JobState
 from jobs.store.cursors import Cursor
 from jobs.store.listing import may_move, read_place
 from jobs.store.sweep_reading import read_sweep_place
+from regcore.spec.job import MAX_LABELS
 
 
 def split_commas(values: list[str]) -> list[str]:
@@ -66,7 +67,7 @@ def _check_cursor(after: str | None, read: Callable[[str], Cursor]) -> str | Non
 
 
 _Word = Annotated[str, Field(min_length=1)]
-_Labels = Annotated[list[str], AfterValidator(_check_labels)]
+_Labels = Annotated[list[str], Field(max_length=MAX_LABELS), AfterValidator(_check_labels)]
 
 
 class NoQuery(BaseModel):

@@ -37,11 +37,16 @@ def outputs() -> dict[Path, str]:
     readme = _between(readme, "settings", settings_table())
     readme = _between(readme, "states", markdown_table())
     fusion = _between((ROOT / FUSION).read_text("utf-8"), "members", fusion_table())
-    files = {Path("README.md"): readme, FUSION: fusion, Path("openapi.json"): render()}
+    files = {Path("README.md"): readme, FUSION: fusion, Path("openapi.json"): openapi()}
     entries = catalogue("regularizers")
     files[PAGES / "README.md"] = index_page(entries)
     files |= {PAGES / f"{entry.kind}.md": regularizer_page(entry) for entry in entries}
     return files
+
+
+def openapi() -> str:
+    """Return the api's own description of itself."""
+    return render()
 
 
 def settings_table() -> str:

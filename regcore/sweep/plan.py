@@ -17,7 +17,7 @@ from regcore.sweep.fewer import fewer_than_asked
 from regcore.sweep.mending import further_problems, objective_problems, seed_problems
 from regcore.sweep.spec import Halving, SweepSpec, parse_sweep
 
-_MAX_ERRORS: Final = 20
+_ENOUGH_ERRORS: Final = 20
 """The most wrong members to check: an error in one mostly repeats in thousands."""
 
 
@@ -147,7 +147,7 @@ def _with_unfit(error: SpecError, candidates: Sequence[Candidate], check: Check)
     """Add further errors of the candidates to an error, at places without an error so far."""
     known = {one.pointer for one in error.errors}
     more = _each_place_once(one for one in _unfit(candidates, [], check) if one.pointer not in known)
-    return error.with_more(more[:_MAX_ERRORS])
+    return error.with_more(more)
 
 
 def _each_place_once(errors: Iterable[FieldError]) -> list[FieldError]:
@@ -192,10 +192,10 @@ def _plan_each(
                 f"{len(plans):,} of {len(candidates):,} combinations take more. Try fewer, or a model of fewer layers."
             )
             raise SpecError([FieldError("/axes" if sweep.axes else "/base", "over_ceiling", message)])
-        if len(errors) >= _MAX_ERRORS:
+        if len(errors) >= _ENOUGH_ERRORS:
             break
     if errors:
-        raise SpecError(list(errors.values())[:_MAX_ERRORS])
+        raise SpecError(list(errors.values()))
     return plans
 
 

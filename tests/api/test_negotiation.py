@@ -33,7 +33,9 @@ def test_the_client_gets_what_it_likes_best(accept: str | None, chosen: str) -> 
     assert negotiate(make_request(accept), OFFERS) == chosen
 
 
-@pytest.mark.parametrize("accept", ["image/png", "application/json;q=0, text/csv;q=0", "*/*;q=0", "application"])
+@pytest.mark.parametrize(
+    "accept", ["image/png", "application/json;q=0, text/csv;q=0", "*/*;q=0", "application", "*/*;q=nan", "*/*;q=inf"]
+)
 def test_a_client_that_takes_no_offer_is_told_of_all(accept: str) -> None:
     with pytest.raises(ProblemError, match="application/json, text/csv") as caught:
         negotiate(make_request(accept), OFFERS)

@@ -43,6 +43,7 @@ def test_no_request_makes_the_server_fail_or_leave_its_document(
             *("--header", f"Authorization: Bearer {token}", "--exclude-checks", "positive_data_acceptance"),
             *("--max-examples", str(MAX_EXAMPLES), "--seed", "0", "--generation-deterministic"),
             *("--suppress-health-check", "all", "--no-color", "--continue-on-failure"),
+            *("--request-timeout", "60"),
         ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
 

@@ -97,6 +97,17 @@ def test_an_empty_filter_is_no_filter_of_all(query: str, client: TestClient, pro
     assert [error["parameter"] for error in problem["errors"]] == [name]
 
 
+@pytest.mark.parametrize("path", ["/v1/jobs", "/v1/sweeps"])
+def test_no_more_labels_are_asked_for_than_a_job_may_have(path: str, client: TestClient, problem_of: Any) -> None:
+    labels = [("label", f"a{number}:b") for number in range(2000)]
+
+    problem = problem_of(client.get(path, params=labels), 422, "invalid_parameter")
+
+    assert [error["parameter"] for error in problem["errors"]] == ["label"]
+    assert "at most 16" in problem["detail"]
+    assert client.get(path, params=labels[:16]).status_code == 200
+
+
 def test_every_wrong_parameter_is_named_at_once(client: TestClient, problem_of: Any) -> None:
     of_jobs = "/v1/jobs?limit=0&state=queued,foo&label=team&created_before=now&after=abc&no_such=1"
     of_sweeps = "/v1/sweeps?limit=0&label=team&after=abc&name=x"
