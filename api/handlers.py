@@ -38,7 +38,7 @@ def install_handlers(app: FastAPI, routes: Sequence[APIRoute]) -> None:
 
     async def http_error(request: Request, error: HTTPException) -> Response:
         if request.method == "OPTIONS":
-            allowed = _allowed(request.url.path, routes)
+            allowed = _allowed(request.scope["path"], routes)
             if allowed:
                 return Response(status_code=204, headers={"Allow": ", ".join(allowed)})
         return _answer(request, _from_http(request, error, routes))
@@ -84,7 +84,8 @@ def _explain(request: Request, error: dict[str, Any]) -> ParameterError:
         return ParameterError(name, "unknown_parameter", message)
     refusal = error.get("ctx", {}).get("error")
     if isinstance(refusal, WrongParameterError):
-        return ParameterError(name, refusal.code, str(refusal))
+        said = str(refusal)
+        return ParameterError(name, refusal.code, said if said.startswith(name) else f"{name}: {said}")
     said = error["msg"][0].lower() + error["msg"][1:]
     return ParameterError(name, error["type"], f"{name}: {said}; received {error['input']!r:.80}. Correct it.")
 

@@ -4,7 +4,8 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from types import FrameType
 
 import uvicorn
 from fastapi import Depends, FastAPI
@@ -17,9 +18,10 @@ from api.guard import Guard
 from api.handlers import install_handlers
 from api.hosts import HostRules
 from api.openapi import document_of
+from api.protocol import ProblemProtocol
 from api.queries import refuse_repeats
 from api.routes import artifacts, catalogue, events, jobs, metrics, operations, sweeps
-from api.services import open_services
+from api.services import Shutdown, open_services
 from jobs.logs import configure_logging, get_logger
 from jobs.settings import Settings, load_settings
 from jobs.startup import CANNOT_START, begin, reason_of
@@ -91,10 +93,11 @@ def main() -> None:
         _logger.error("api_cannot_start", reason=reason_of(error, settings))
         sys.exit(1)
     _logger.info("api_started", host=settings.host, port=settings.port, pid=os.getpid())
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
+        http=ProblemProtocol,
         log_config=None,
         access_log=False,
         server_header=False,
@@ -103,6 +106,27 @@ def main() -> None:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
     )
+    server = _Server(config, app.state.services.shutdown)
+    # uvicorn raises the signal once more when it has stopped; if it cannot start it logs why, and leaves by itself.
+    with suppress(KeyboardInterrupt, SystemExit):
+        server.run()
+    if not server.started:
+        reason = f"It cannot listen on {settings.host}:{settings.port}. Change REGCORE_HOST or REGCORE_PORT."
+        _logger.error("api_cannot_start", reason=reason)
+        sys.exit(1)
+
+
+class _Server(uvicorn.Server):
+    """Passes on at once that it was told to stop: the app would hear of it only when its last stream has ended."""
+
+    def __init__(self, config: uvicorn.Config, shutdown: Shutdown) -> None:
+        super().__init__(config)
+        self._shutdown = shutdown
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take SIGTERM or SIGINT."""
+        self._shutdown.requested = True
+        super().handle_exit(sig, frame)
 
 
 @asynccontextmanager

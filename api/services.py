@@ -1,7 +1,7 @@
 """The services that routes use, opened once for the process."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated
 
@@ -17,6 +17,13 @@ from jobs.store import Store, open_store
 from regcore.plan import Ceilings
 
 
+@dataclass(slots=True)
+class Shutdown:
+    """Whether the server was told to stop: what would go on for as long as a job ends then, and its clients resume."""
+
+    requested: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """The store, the artifacts, and the two kinds of hints."""
@@ -28,6 +35,7 @@ class Services:
     """Tells the workers about a new job, if Redis is available."""
     notifier: Notifier
     wakeups: Wakeups
+    shutdown: Shutdown = field(default_factory=Shutdown)
 
     @property
     def ceilings(self) -> Ceilings:

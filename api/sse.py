@@ -50,7 +50,7 @@ class EventStream:
                 for row in rows:
                     yield _write(row)
                     self.after = row.seq
-                if has_ended:
+                if has_ended or self.services.shutdown.requested:
                     return
                 now = time.monotonic()
                 if rows:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -35,6 +35,10 @@ WATCHED: Final = (
 )
 
 
+# Any other text is refused as the id of a job that is not there.
+JobId = Annotated[str, Field(json_schema_extra={"pattern": "^job_[0-9A-HJKMNP-TV-Z]{26}$"})]
+
+
 class JobGroup(BaseModel):
     """Jobs that differ in nothing but their seeds."""
 
@@ -42,8 +46,8 @@ class JobGroup(BaseModel):
 
     name: str = Field(min_length=1, max_length=200)
     """Its name in the answer."""
-    job_ids: list[str] = Field(min_length=1, max_length=1000)
-    """Jobs that have ended; those that did not succeed count as missing."""
+    job_ids: list[JobId] = Field(min_length=1, max_length=1000, json_schema_extra={"uniqueItems": True})
+    """Jobs that have ended, each once; those that did not succeed count as missing."""
 
 
 class Comparison(BaseModel):
@@ -52,7 +56,7 @@ class Comparison(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
     groups: list[JobGroup] = Field(min_length=2, max_length=50)
-    metric: str = "test/loss"
+    metric: str = Field(default="test/loss", min_length=1)
     """A metric of the jobs' results."""
 
 

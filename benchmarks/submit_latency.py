@@ -96,7 +96,7 @@ def main():
     }
     server = redis_command(find_redis_server(), broker, folder)
     processes = [subprocess.Popen(server, stdout=subprocess.DEVNULL)]
-    client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
+    client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30, trust_env=False)
     try:
         wait_for(broker.exists, "Redis")
         ready_s, api_pid = measure_api(environment, client, processes)

@@ -87,4 +87,4 @@ def _bounds(schema: dict[str, Any]) -> str:
 
 
 def _shown(value: object, *, hide: bool) -> str:
-    return "a value that is not shown here" if hide else redact_text(f"{value!r:.200}")
+    return "a value that is not shown here" if hide else redact_text(f"{str(value)!r:.200}")

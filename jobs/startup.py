@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from jobs.errors import JobsError, SettingsError
 from jobs.folders import check_folders
+from jobs.logs import redact_text
 from jobs.settings import Settings, load_settings
 
 CANNOT_START = (JobsError, OSError, SQLAlchemyError, CommandError)
@@ -56,9 +57,9 @@ def reason_of(error: Exception, settings: Settings) -> str:
     if isinstance(error, SQLAlchemyError):
         return f"The database cannot be used ({_one_line(error)}). Restore it, or name another one."
     cause = error.__cause__
-    return f"{error} ({_one_line(cause)})" if cause is not None else str(error)
+    return f"{error} ({_one_line(cause)})" if cause is not None else redact_text(str(error))
 
 
 def _one_line(error: BaseException) -> str:
     said = error.orig if isinstance(error, DBAPIError) else error
-    return " ".join(str(said).split())
+    return redact_text(" ".join(str(said).split()))

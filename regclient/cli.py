@@ -91,7 +91,7 @@ def exit_code(error: BaseException) -> int:
 
 
 def _explain(error: BaseException, *, as_json: bool) -> None:
-    if os.environ.get(DEBUG_VARIABLE):
+    if os.environ.get(DEBUG_VARIABLE, "0") not in ("", "0"):
         sys.stderr.write(without_secrets("".join(traceback.format_exception(error))))
     message = _message(error)
     if isinstance(error, StoppedWaitingError) and not as_json:

@@ -12,7 +12,7 @@ from regclient.bodies import object_of
 from regclient.connection import Connection, find_connection
 from regclient.deadline import Deadline, within
 from regclient.errors import KeyInClearWarning, UsageError
-from regclient.filters import PAGE_SIZE, Moment, State, list_params, no_state_is_asked_for
+from regclient.filters import PAGE_SIZE, Moment, State, each_of, list_params, no_state_is_asked_for
 from regclient.handle import LIST_FIELDS, idempotency_header, path_of, rows
 from regclient.job import Job
 from regclient.sweep import Sweeps
@@ -115,7 +115,7 @@ class Client:
             metric: What is compared, e.g. `test/loss` or `test/accuracy`.
         """
         named = [
-            {"name": name, "job_ids": [job.id if isinstance(job, Job) else job for job in jobs]}
+            {"name": name, "job_ids": [job.id if isinstance(job, Job) else job for job in each_of(jobs)]}
             for name, jobs in groups.items()
         ]
         body = {"groups": named, "metric": metric}

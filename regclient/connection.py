@@ -52,7 +52,7 @@ class _Given(NamedTuple):
 
 def data_dir() -> Path:
     """The data directory of the server on this machine: REGCORE_DATA_DIR, else ./.regcore."""
-    return Path(os.environ.get("REGCORE_DATA_DIR") or DEFAULT_DATA_DIR).expanduser()  # as the servers do
+    return _expanded("REGCORE_DATA_DIR", os.environ.get("REGCORE_DATA_DIR") or DEFAULT_DATA_DIR)  # as the servers do
 
 
 def find_connection(url: str | None = None, api_key: str | None = None) -> Connection:
@@ -106,7 +106,8 @@ def _checked_url(given: _Given) -> str:
     if not wrong:
         wrong = _fault_of_url(text)
     if not wrong:
-        return text.rstrip("/")
+        scheme, _, rest = text.partition(":")
+        return f"{scheme.lower()}:{rest.rstrip('/')}"
     raise UsageError(f"{given.source}: expected http://HOST:PORT or https://HOST; {wrong}.")
 
 
@@ -170,11 +171,18 @@ def _key_file() -> _Given | None:
     name = os.environ.get("REGCORE_API_KEY_FILE")
     if not name:
         return None
-    path = Path(name).expanduser()
+    path = _expanded("REGCORE_API_KEY_FILE", name)
     text = _read(path, "REGCORE_API_KEY_FILE")
     if text is None:
         raise UsageError(f"REGCORE_API_KEY_FILE: there is no file {path}.")
     return _Given(text, f"REGCORE_API_KEY_FILE ({path})")
+
+
+def _expanded(variable: str, name: str) -> Path:
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:  # `~somebody` whom this machine does not know
+        raise UsageError(f"{variable}: expected a path; {name!r} begins with the home of nobody.") from None
 
 
 def _local_file(name: str) -> _Given | None:

@@ -8,6 +8,7 @@ import argparse
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from regclient.errors import RegClientError
 from regclient.job import Job
 from regclient.output import err, out, print_announcement, print_error
 from regclient.ports import free_port
-from regclient.progress import job_progress
+from regclient.progress import JobLines, job_progress
 from regclient.server_settings import read_server_settings, stack_options, with_options
 from regclient.up import EmbeddedStack
 
@@ -61,7 +62,11 @@ def run_demo(client: Client) -> list[Job]:
     jobs = [client.jobs.create(demo_spec(name, regularizers)) for name, regularizers in REGULARIZERS.items()]
     by_id = {job.id: job for job in jobs}
     deadline = time.monotonic() + TIMEOUT_S
-    with job_progress(console=err, fetch=lambda job_id, after: by_id[job_id].latest_metrics(after=after)) as show:
+
+    def fetch(job_id: str, after: int) -> Mapping[str, Any] | None:
+        return by_id[job_id].latest_metrics(after=after)
+
+    with job_progress(err.is_live or JobLines(err, fetch).show, fetch=fetch, console=err) as show:
         while not all(job.done for job in jobs):
             for job in jobs:
                 if not job.done:

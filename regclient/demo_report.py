@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.markup import escape
 
 from regclient.tables import Column, FittedTable
@@ -45,7 +44,6 @@ def comparison_table(rows: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]
         ],
         title="784-128-10 on mnist-5k",
         caption=_CAPTION,
-        box=box.SIMPLE_HEAD,
     )
 
 

@@ -1,6 +1,6 @@
 """Filters of lists as parameters of a query: None restricts nothing, and an empty filter is a mistake."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -56,8 +56,12 @@ def joined(field: str, values: str | Sequence[str]) -> str:
     Raises:
         UsageError: There is none, or one is empty.
     """
-    each = [values] if isinstance(values, str) else list(values)
-    return ",".join(_required(field, value) for value in each or [""])
+    return ",".join(_required(field, value) for value in each_of(values) or [""])
+
+
+def each_of(values: Any) -> list[Any]:
+    """Several as a list, and one alone too: the letters of a text are never meant."""
+    return list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [values]
 
 
 def _state(state: State) -> str | None:

@@ -14,7 +14,7 @@ from regclient.bodies import operations_of
 from regclient.deadline import Deadline
 from regclient.downloads import listed, receive, save_all
 from regclient.errors import JobFailedError
-from regclient.filters import Params, joined
+from regclient.filters import Params, each_of, joined
 from regclient.handle import LIST_FIELDS, TERMINAL_STATES, Handle, idempotency_header
 from regclient.progress import Show, job_progress
 from regclient.retries import Interruption
@@ -255,10 +255,11 @@ class Job(Handle):
     def _find(self, names: Sequence[str] | None) -> list[JSONObject]:
         """The artifacts of these names, or all."""
         known = {artifact["name"]: artifact for artifact in self.artifacts()}
-        missing = sorted(set(names or ()) - set(known))
+        wanted = list(known) if names is None else each_of(names)
+        missing = sorted(set(wanted) - set(known))
         if missing:
             raise FileNotFoundError(f"{self.id} has no artifact {', '.join(missing)}. It has: {', '.join(known)}.")
-        return [known[name] for name in (known if names is None else names)]
+        return [known[name] for name in wanted]
 
 
 def _is_terminal(event: JSONObject) -> bool:

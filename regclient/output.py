@@ -139,7 +139,7 @@ def _state_and_progress(job: Mapping[str, Any]) -> str:
 
 
 def event_line(event: Mapping[str, Any]) -> str:
-    """One record of a job as one line."""
+    """One record of a job as one line; what is more than a line is indented, so that it passes for no other record."""
     body = event["body"]
     match event["kind"]:
         case "state":
@@ -154,4 +154,6 @@ def event_line(event: Mapping[str, Any]) -> str:
             text = escape(str(body.get("message", "")))
         case _:
             text = escape(json.dumps(body, ensure_ascii=False))
-    return f"[dim]{event['at']}[/]  {event['kind']:<10}  {text}"
+    kind = f"{event['kind']:<10}"
+    indent = " " * len(f"{event['at']}  {kind}  ")
+    return f"[dim]{escape(event['at'])}[/]  {escape(kind)}  {text}".replace("\n", f"\n{indent}")

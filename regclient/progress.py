@@ -136,27 +136,28 @@ class SweepBars(_Bars):
 
 
 class _Lines:
-    """For a log file or a pipe: a line where the state changes, and one in a while as it goes on."""
+    """For a log file or a pipe: a line where a state changes, and one in a while as it goes on."""
 
     def __init__(self, console: Console, every_s: float = LINE_EVERY_S) -> None:
         self._console = console
         self._every_s = every_s
-        self._state = ""
-        self._said: list[str] = []
-        self._next_at = 0.0
+        self._said: dict[str, list[str]] = {}
+        self._next_at: dict[str, float] = {}
 
     def _tell(self, seen: Mapping[str, Any], fraction: float, details: Callable[[], list[str]]) -> None:
-        is_due = seen["state"] != self._state or time.monotonic() >= self._next_at
-        said = [seen["state"], f"{100 * fraction:.0f} %", *details()] if is_due else self._said
-        if said == self._said:
+        before = self._said.get(seen["id"], [""])
+        if seen["state"] == before[0] and time.monotonic() < self._next_at[seen["id"]]:
             return
-        self._state, self._said, self._next_at = seen["state"], said, time.monotonic() + self._every_s
+        said = [seen["state"], f"{100 * fraction:.0f} %", *details()]
+        if said == before:
+            return
+        self._said[seen["id"]], self._next_at[seen["id"]] = said, time.monotonic() + self._every_s
         line = _GAP.join([f"{datetime.now(UTC):%H:%M:%SZ}", seen["id"], *said])
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 class JobLines(_Lines):
-    """Lines about a job."""
+    """Lines about jobs."""
 
     def __init__(self, console: Console, fetch: Fetch | None, every_s: float = LINE_EVERY_S) -> None:
         super().__init__(console, every_s)
@@ -168,7 +169,7 @@ class JobLines(_Lines):
 
 
 class SweepLines(_Lines):
-    """Lines about a sweep."""
+    """Lines about sweeps."""
 
     def show(self, sweep: Mapping[str, Any]) -> None:
         """Tell what is new about a sweep as it is now."""

@@ -20,6 +20,7 @@ MAX_RETRY_AFTER_S = 60.0
 PATIENCE_S = 120.0
 """How long a wait for a job's end outlives a server that is away: its restart takes seconds, and the job goes on."""
 
+_system_random = random.SystemRandom()  # of the system: the children of a fork would else come back in step
 _COME_BACK = frozenset({408, 429, 502, 503, 504})
 
 
@@ -103,7 +104,7 @@ def checked_max_retries(max_retries: object) -> int:
 
 def backoff_s(attempt: int) -> float:
     """Double from FIRST_DELAY_S up to MAX_DELAY_S, ±25 % so that many clients do not come back as one."""
-    jitter = random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+    jitter = _system_random.uniform(0.75, 1.25)
     return min(MAX_DELAY_S, FIRST_DELAY_S * 2.0 ** min(attempt, 10)) * jitter
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rich.box import Box
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markup import escape
 from rich.table import Table
@@ -54,13 +53,11 @@ class FittedTable:
         columns: From the left; each with as many cells.
         title: Above it, in rich's markup.
         caption: Below it, in rich's markup.
-        box: The lines around and within it; none by default.
     """
 
     columns: Sequence[Column]
     title: str | None = None
     caption: str | None = None
-    box: Box | None = None
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         kept = fitted(self.columns, options.max_width)
@@ -69,7 +66,7 @@ class FittedTable:
         if left_out:
             below.append(escape(f"No room here for: {', '.join(left_out)}."))
         caption = "\n".join(below) or None
-        table = Table(box=self.box, header_style="bold", title=self.title, caption=caption, caption_justify="left")
+        table = Table(box=None, header_style="bold", title=self.title, caption=caption, caption_justify="left")
         for column in kept:
             table.add_column(
                 column.header,

@@ -127,9 +127,10 @@ class _Remarks(io.FileIO):
 
     def write(self, piece: "bytes | bytearray | memoryview", /) -> int:  # type: ignore[override] # never None: see below
         try:
-            return super().write(piece) or 0
+            written = super().write(piece)
         except OSError:
-            return len(piece)
+            written = None
+        return len(piece) if written is None else written
 
 
 def prepare_streams() -> None:

@@ -1,5 +1,6 @@
 """`regcore up`: Redis, a worker and the api as child processes of one foreground command."""
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -65,6 +66,9 @@ class EmbeddedStack:
     def __enter__(self) -> Self:
         try:
             self._start()
+        except OSError as error:  # a log that is a folder, say, or no process to be had
+            self.stop()
+            raise StackError(f"The stack cannot be started: {error}.") from error
         except BaseException:
             self.stop()
             raise
@@ -114,7 +118,8 @@ class EmbeddedStack:
             self._announce(child.name, "stopped")
         self._children = []  # only now: until then `kill` must find them
         if self._directory is not None:
-            private_socket_path(self.data_dir, self._directory).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # gone with Redis, or a folder of the user's that was in its place
+                private_socket_path(self.data_dir, self._directory).unlink()
             os.close(self._directory)
             self._directory = None
         if self._lock is not None:
@@ -213,9 +218,9 @@ class EmbeddedStack:
 
     def _api_ready(self) -> bool:
         try:
-            # This machine is never reached through a proxy, whatever the environment says.
-            answer = httpx2.get(f"{self.url}/readyz", timeout=2.0, trust_env=False)
-            return answer.is_success and (self.data_dir / KEY_FILE_NAME).exists()
+            # This machine is reached through no proxy, whatever the environment says.
+            ready = httpx2.get(f"{self.url}/readyz", timeout=2.0, trust_env=False).is_success
+            return ready and (self.data_dir / KEY_FILE_NAME).exists()
         except httpx2.TransportError:
             return False
 

@@ -23,6 +23,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        del os.environ[name]  # the tests' own requests stay on this machine
     if config.getoption("--no-processes"):
         config.pluginmanager.register(WithoutProcesses())
 

@@ -253,7 +253,11 @@ def test_every_setting_is_in_the_readme_with_a_description(name: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_variable_that_documentation_names_exists(document: Path) -> None:
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {"REGCORE_URL", "REGCORE_API_KEY"}
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {
+        "REGCORE_URL",
+        "REGCORE_API_KEY",
+        "REGCORE_DEBUG",
+    }
     known |= {f"{name}_FILE" for name in known}
 
     assert set(re.findall(r"\bREGCORE_[A-Z_]*[A-Z]", document.read_text("utf-8"))) <= known

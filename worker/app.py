@@ -58,10 +58,10 @@ class Worker:
         self._runners = WarmRunners(self._template.start_runner)
         self._draining = threading.Event()
         self._notifier = Notifier(settings)
-        self._artifacts = artifacts = ArtifactStore(settings.artifacts_dir)
+        self._artifacts = ArtifactStore(settings.artifacts_dir)
         surroundings = Surroundings(
             store=self._store,
-            artifacts=artifacts,
+            artifacts=self._artifacts,
             notifier=self._notifier,
             settings=settings,
             draining=self._draining,
@@ -81,7 +81,7 @@ class Worker:
         self._threads = [
             Periodic("reconciler", settings.reconcile_interval_s, self._reconcile),
             Periodic("heartbeat", settings.lease_s / 3, self._beat),
-            Periodic("tidying", TIDY_INTERVAL_S, lambda: tidy(self._store, artifacts, settings, self.id)),
+            Periodic("tidying", TIDY_INTERVAL_S, self._tidy),
         ]
 
     def run(self) -> None:
@@ -141,6 +141,10 @@ class Worker:
         if self._claimer.is_idle and not self._draining.is_set():
             wake_idle(self._store, self._publisher, self._claimer.capabilities)
         pay_files(self._store, self._artifacts)
+
+    def _tidy(self) -> None:
+        tidy(self._store, self._artifacts, self._settings, self.id)
+        self._presence.keep_only({worker.id for worker in self._store.workers()})
 
     def _beat(self) -> None:
         make_temporary(self._temporary_dir)  # another worker deletes it if it believes that this one is lost

@@ -8,6 +8,7 @@ no process of that worker is left. A worker that is stopped, or cut off from the
 import contextlib
 import fcntl
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 _BOOT_ID_PATH = Path("/proc/sys/kernel/random/boot_id")
@@ -43,6 +44,12 @@ class Presence:
     def forget(self, worker_id: str) -> None:
         """Remove a dead worker's file."""
         (self._folder / f"{worker_id}.lock").unlink(missing_ok=True)
+
+    def keep_only(self, worker_ids: Collection[str]) -> None:
+        """Remove the files of workers that nobody knows any more: of another kernel, none of them is ever judged."""
+        for path in self._folder.iterdir():
+            if path.stem not in worker_ids and path.stem != self._path.stem:
+                path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Note that this worker has ended: delete its file, and with it the lock."""

@@ -45,6 +45,7 @@ _PHRASES = {
 }
 
 _MAX_DEPTH = 2
+_MAX_PLACED = 10_000
 _OF_PARTS = frozenset({"list_type", "dict_type", "model_type", "model_attributes_type"})
 """Error types for a value that is not the expected object or list."""
 _OF_NUMBERS = frozenset({"int_type", "float_type"})
@@ -68,18 +69,20 @@ def parse_as(model: type[Body], body: Any) -> Body:
 def refusal(error: ValidationError, body: Any, model: type[BaseModel] = JobSpec) -> SpecError:
     """Pydantic's errors about `body`, as ours. Each place is named once, however many union branches failed.
 
-    All errors are placed, which is quick, and only as many explained as are listed: a body may hold 100,000 mistakes.
+    A body may hold 100,000 mistakes: no more are explained than are listed, and beyond `_MAX_PLACED` the rest is only
+    counted, error by error.
     """
     places = _Places(body, model)
+    errors = error.errors(include_url=False)
     found: dict[str, list[tuple[Mapping[str, Any], list[str | int]]]] = {}
-    for one in error.errors(include_url=False):
+    for one in errors[:_MAX_PLACED]:
         path = places.walk(one)
         found.setdefault(json_pointer([*path, *_tag(one)]), []).append((one, path))
     # If one branch of a union got further into the value than the others, it was meant.
     outer = {pointer[:end] for pointer in found for end in range(len(pointer)) if pointer[end] == "/"}
     inner = [pointer for pointer in found if pointer not in outer]
     explained = [_explain_place(found[pointer], body, model) for pointer in inner[:MAX_ERRORS]]
-    return SpecError(explained, len(inner) - len(explained))
+    return SpecError(explained, len(inner) - len(explained) + max(0, len(errors) - _MAX_PLACED))
 
 
 def _explain_place(

@@ -231,6 +231,8 @@ def make_app(fake: FakeServer) -> FastAPI:
 
     @app.delete("/v1/jobs/{job_id}")
     async def delete(job_id: str) -> Response:
+        if job_id not in fake.jobs:
+            return problem(404, "not_found", f"There is no job {job_id}.")
         if fake.jobs[job_id]["state"] == "running":
             return problem(409, "job_not_ended", "Cancel it first.")
         del fake.jobs[job_id]
@@ -406,6 +408,8 @@ DIGITS: dict[str, Any] = {"data": {"kind": "builtin", "name": "digits"}, "model"
 SHORT: dict[str, Any] = {**DIGITS, "name": "short", "labels": {"test": "real"}, "training": {"epochs": 3}}
 ENDLESS: dict[str, Any] = {**DIGITS, "name": "endless", "training": {"epochs": 100_000}}
 UP_TIMEOUT_S = 90.0
+# Proxies that answer nothing: what runs on this machine reaches it without one.
+NOWHERE = {"HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "ALL_PROXY": "socks5://127.0.0.1:9"}
 
 
 class UpProcess:
@@ -422,7 +426,7 @@ class UpProcess:
         self._printed, self._errors = folder / "stdout", folder / "stderr"
         command = [sys.executable, "-m", "regclient", "up", "--port", str(free_port())]
         command += ["--data-dir", str(self.data_dir), *options]
-        env = {name: value for name, value in os.environ.items() if not name.startswith("REGCORE_")}
+        env = {name: value for name, value in os.environ.items() if not name.startswith("REGCORE_")} | NOWHERE
         with self._printed.open("wb") as printed, self._errors.open("wb") as errors:
             self.process = subprocess.Popen(command, stdout=printed, stderr=errors, env=env)
 

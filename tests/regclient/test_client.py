@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,3 +125,14 @@ def test_compare_takes_jobs_and_ids(server: Any, client: Client) -> None:
     groups = [{"name": "none", "job_ids": [job.id]}, {"name": "dropout", "job_ids": ["job_2", "job_3"]}]
     assert server.bodies == [{"groups": groups, "metric": "test/accuracy"}]
     assert comparison["differences"][0]["group"] == "dropout"
+
+
+def test_one_name_or_job_where_several_may_be_is_not_taken_for_its_letters(
+    server: Any, client: Client, tmp_path: Path
+) -> None:
+    job = client.jobs.create(SPEC)
+
+    client.compare({"a": job.id, "b": job}, metric="test/loss")  # type: ignore[dict-item] # as a script may
+
+    assert [group["job_ids"] for group in server.bodies[0]["groups"]] == [[job.id], [job.id]]
+    assert [path.name for path in job.download(tmp_path, "model.safetensors")] == ["model.safetensors"]

@@ -158,7 +158,7 @@ def test_neither_vars_nor_repr_of_a_client_has_the_key() -> None:
         ("http://127.0.0.1:8000/", "http://127.0.0.1:8000"),
         (" https://h.example \n", "https://h.example"),
         ("https://h.example/regcore/", "https://h.example/regcore"),
-        ("HTTP://h.example", "HTTP://h.example"),
+        ("HTTP://h.example", "http://h.example"),
         ("http://[::1]:9", "http://[::1]:9"),
         ("http://bücher.example", "http://bücher.example"),
     ],
@@ -254,3 +254,11 @@ def test_this_machine_is_known_however_it_is_written(host: str) -> None:
 @pytest.mark.parametrize("host", ["localhost.example", "127.0.0.1.example", "10.0.0.1", "[::2]", "notlocalhost", "1.1"])
 def test_another_machine_is_not_taken_for_this_one(host: str) -> None:
     assert not is_loopback(f"http://{host}:8000")
+
+
+@pytest.mark.parametrize("variable", ["REGCORE_DATA_DIR", "REGCORE_API_KEY_FILE"])
+def test_the_home_of_nobody_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "~nobody-of-this-name/x")
+
+    with pytest.raises(UsageError, match=f"^{variable}: "):
+        find_connection()

@@ -1,4 +1,49 @@
-from regclient.errors import APIError, NotFoundError, UnavailableError, error_from_problem, explain_reason
+import copy
+import pickle
+from pathlib import Path
+
+import pytest
+
+from regclient.errors import (
+    APIError,
+    ClientClosedError,
+    IntegrityError,
+    InvalidBodyError,
+    InvalidIdError,
+    JobFailedError,
+    NotFoundError,
+    RegClientError,
+    ServerUnreachableError,
+    SweepFailedError,
+    UnavailableError,
+    UnexpectedAnswerError,
+    UsageError,
+    WaitTimeoutError,
+    error_from_problem,
+    explain_reason,
+)
+
+ERRORS: list[RegClientError] = [
+    UsageError("no"),
+    ClientClosedError(),
+    ServerUnreachableError("http://h", OSError("no")),
+    WaitTimeoutError("job_1", "queued", 3.0),
+    WaitTimeoutError(None, None, 3.0, url="http://h"),
+    JobFailedError("job_1", "failed", {"code": "diverged"}),
+    SweepFailedError("swp_1", "failed"),
+    IntegrityError("no", ["a"], [Path("b")]),
+    APIError(500, {"title": "no", "errors": [{"pointer": "/a"}]}),
+    NotFoundError(404, {}),
+    InvalidBodyError([{"pointer": "/a", "code": "c", "message": "m"}]),
+    InvalidIdError("no"),
+    UnexpectedAnswerError(200, "http://h", "a page"),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: f"{type(error).__name__}-{error.args[0][:8]}")
+def test_an_error_travels_between_processes_whole(error: RegClientError) -> None:
+    for travelled in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - made here
+        assert (type(travelled), str(travelled), vars(travelled)) == (type(error), str(error), vars(error))
 
 
 def test_the_status_chooses_the_class() -> None:

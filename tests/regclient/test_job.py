@@ -1,9 +1,13 @@
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from small_proxy import SmallProxy
 
-from regclient import Client, IntegrityError, Job, JobFailedError, NotFoundError, WaitTimeoutError
+from regclient import Client, IntegrityError, Job, JobFailedError, NotFoundError, UsageError, WaitTimeoutError
+from regclient.deadline import NO_DEADLINE, current_deadline
 from regclient.process import wait_until
 
 SPEC: dict[str, Any] = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "linear"}}
@@ -21,6 +25,15 @@ def test_wait_returns_once_it_has_ended(server: Any, job: Job) -> None:
     assert job.wait(timeout_s=10, progress=False).state == "succeeded"
 
 
+def test_wait_hands_what_it_sees_to_a_function(server: Any, job: Job) -> None:
+    server.ends_after_gets = 2
+    seen: list[str] = []
+
+    job.wait(timeout_s=10, progress=lambda body: seen.append(body["state"]))
+
+    assert seen == ["queued", "succeeded"]
+
+
 def test_wait_times_out_and_leaves_the_job_alone(server: Any, job: Job) -> None:
     with pytest.raises(WaitTimeoutError, match="still queued"):
         job.wait(timeout_s=0.2, progress=False)
@@ -34,6 +47,91 @@ def test_raise_for_state_gives_the_reason_and_its_remedy(server: Any, job: Job) 
 
     with pytest.raises(JobFailedError, match=r"diverged: The loss is not finite. Lower the learning rate."):
         job.wait(progress=False, check=False).raise_for_state()
+
+
+@pytest.mark.parametrize("state", ["failed", "cancelled"])
+def test_wait_raises_with_the_reason_unless_it_is_told_not_to(server: Any, job: Job, state: str) -> None:
+    reason = {"code": "diverged", "message": "The loss is not finite.", "remedy": "Lower the learning rate."}
+    server.jobs[job.id].update(state=state, state_reason=reason)
+
+    with pytest.raises(JobFailedError, match="diverged: The loss is not finite") as caught:
+        job.wait(progress=False)
+
+    assert (caught.value.state, caught.value.reason) == (state, reason)
+    assert job.wait(progress=False, check=False).state == state
+
+
+@pytest.mark.timeout(60)
+def test_wait_gives_up_on_a_server_that_is_silent_and_says_what_it_last_saw(server: Any) -> None:
+    with SmallProxy(server.url) as proxy, Client(proxy.url) as client:
+        job = client.jobs.create(SPEC)
+        proxy.is_silent = True
+
+        with pytest.raises(WaitTimeoutError, match=f"{proxy.url} within 1 s. {job.id} was queued") as caught:
+            job.wait(1, progress=False)
+
+    assert (caught.value.awaited_id, caught.value.state) == (job.id, "queued")
+
+
+@pytest.mark.parametrize("timeout_s", [0, 0.2])
+def test_a_wait_without_time_looks_once(server: Any, job: Job, timeout_s: float) -> None:
+    server.jobs[job.id]["state"] = "succeeded"
+
+    assert job.wait(timeout_s, progress=False).state == "succeeded"
+
+
+@pytest.mark.parametrize("timeout_s", [-1, float("nan"), "3"])
+def test_a_time_that_is_none_is_refused_by_every_wait(job: Job, timeout_s: Any) -> None:
+    for wait in (job.wait, lambda timeout_s: list(job.events(timeout_s=timeout_s))):
+        with pytest.raises(UsageError, match="timeout_s"):
+            wait(timeout_s)
+
+
+def test_wait_and_events_outlive_a_proxy_whose_server_restarts_for_longer_than_a_request_is_tried(
+    server: Any,
+) -> None:
+    with SmallProxy(server.url) as proxy, Client(proxy.url, max_retries=1) as client:
+        job = client.jobs.create(SPEC)
+        for follow in (lambda: job.wait(progress=False).state, lambda: [event["seq"] for event in job.events()][-1]):
+            server.jobs[job.id]["state"] = "succeeded"
+            proxy.is_down = True
+            asked = len(proxy.received)
+            restarted = threading.Thread(target=come_back, args=(proxy, asked + 3))
+            restarted.start()
+
+            assert follow() in ("succeeded", 6)
+
+            restarted.join()
+
+
+def come_back(proxy: SmallProxy, after_requests: int) -> None:
+    """Have the proxy's server be there again once so many requests have been refused."""
+    assert wait_until(lambda: len(proxy.received) >= after_requests, 60)
+    proxy.is_down = False
+
+
+def test_a_stream_that_breaks_anywhere_is_taken_up_again_with_nothing_lost_and_nothing_twice(server: Any) -> None:
+    with SmallProxy(server.url) as proxy, Client(proxy.url) as client:
+        job = client.jobs.create(SPEC)
+        server.jobs[job.id]["state"] = "succeeded"
+
+        for cut in (0, 60, 150, 300, 420, 555):
+            proxy.cut_after_bytes, proxy.refusals = cut, []
+            seen = [event["seq"] for event in job.events()]
+
+            assert seen == [1, 2, 3, 4, 5, 6]
+
+
+def test_events_within_a_time_say_how_the_job_was_when_it_ended(server: Any, job: Job) -> None:
+    server.events = [{"seq": 1, "at": "t", "kind": "state", "body": {"state": "running"}}]
+
+    with pytest.raises(WaitTimeoutError, match=r"is still running after 0\.3 s"):
+        list(job.events(timeout_s=0.3))
+
+
+def test_the_time_of_events_does_not_bind_what_is_asked_in_between(server: Any, job: Job) -> None:
+    for _ in job.events(timeout_s=30):
+        assert current_deadline() is NO_DEADLINE
 
 
 def test_metrics_walk_every_page(job: Job) -> None:
@@ -100,6 +198,71 @@ def test_download_saves_what_is_whole_and_names_what_is_not(server: Any, job: Jo
     assert caught.value.names == ["altered.bin", "lost.bin"]
     assert caught.value.saved == whole
     assert sorted(tmp_path.iterdir()) == whole
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a/b", "a\\b", "..", "", "a\x00b", "a\x1b[31m", "x" * 300], ids=ascii)
+def test_a_name_that_is_no_plain_file_name_is_not_written(server: Any, job: Job, tmp_path: Path, name: str) -> None:
+    server.artifacts = [name, "model.safetensors"]
+
+    with pytest.raises(IntegrityError, match="not a plain file name") as caught:
+        job.download(tmp_path / "to")
+
+    assert caught.value.names == [name]
+    assert [path.name for path in tmp_path.rglob("*")] == ["to", "model.safetensors"]
+
+
+def test_links_that_lie_in_the_way_are_replaced_and_not_followed(job: Job, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    folder = tmp_path / "to"
+    folder.mkdir()
+    for name in ("model.safetensors", ".model.safetensors.partial"):
+        (folder / name).symlink_to(precious)
+
+    [path] = job.download(folder)
+
+    assert precious.read_text() == "mine"
+    assert not path.is_symlink()
+
+
+def test_downloads_into_one_directory_at_once_do_not_disturb_each_other(server: Any, job: Job, tmp_path: Path) -> None:
+    with SmallProxy(server.url) as proxy, Client(proxy.url) as client:
+        other = client.jobs.get(job.id)
+        proxy.drip_s = 0.001  # the first is still writing when the second begins and ends
+        begun = threading.Thread(target=lambda: other.download(tmp_path))
+        begun.start()
+        assert wait_until(lambda: list(tmp_path.iterdir()) != [], 30)
+
+        [path] = job.download(tmp_path)
+        whole = path.read_bytes()
+        proxy.drip_s = 0.0
+        begun.join()
+
+    assert path.read_bytes() == whole
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.timeout(60)
+def test_a_download_ends_with_its_time_and_leaves_no_part_behind(server: Any, job: Job, tmp_path: Path) -> None:
+    with SmallProxy(server.url) as proxy, Client(proxy.url) as client:
+        other = client.jobs.get(job.id)
+        proxy.drip_s = 0.05
+
+        with pytest.raises(WaitTimeoutError):
+            other.download(tmp_path, timeout_s=0.5)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("in_the_way", ["the directory", "the file"])
+def test_what_cannot_be_written_is_an_error_of_the_operating_system(job: Job, tmp_path: Path, in_the_way: str) -> None:
+    if in_the_way == "the directory":
+        (tmp_path / "to").write_text("")
+    else:
+        (tmp_path / "to" / "model.safetensors").mkdir(parents=True)
+
+    with pytest.raises(OSError, match=r"to|model\.safetensors"):
+        job.download(tmp_path / "to")
 
 
 def test_download_of_an_unknown_name_says_what_there_is(job: Job, tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from regclient.output import event_line, format_number, jobs_table, without_secrets
+from regclient.output import event_line, format_number, jobs_table, out, print_announcement, without_secrets
+from regclient.terminal import ReaderGoneError
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,21 @@ def test_numbers_are_short(value: Any, text: str) -> None:
 
 def test_a_log_line_is_not_read_as_markup() -> None:
     assert "\\[bold]" in event_line({"seq": 1, "at": "t", "kind": "log", "body": {"message": "[bold]"}})
+
+
+def test_a_message_of_two_lines_passes_for_no_other_record() -> None:
+    line = event_line({"seq": 1, "at": "12:00Z", "kind": "log", "body": {"message": "one\n12:01Z  state  succeeded"}})
+
+    assert line.split("\n")[1] == " " * len("12:00Z  log         ") + "12:01Z  state  succeeded"
+
+
+def test_an_announcement_that_nobody_reads_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: Any, **__: Any) -> None:
+        raise ReaderGoneError
+
+    monkeypatch.setattr(out, "print", gone)
+
+    print_announcement("api", "ready")
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,16 @@ def test_raise_for_state_says_where_to_look(server: Any, sweep: Sweep, state: st
         sweep.wait(progress=False, check=False).raise_for_state()
 
 
+@pytest.mark.parametrize("state", ["failed", "cancelled"])
+def test_wait_raises_unless_it_is_told_not_to(server: Any, sweep: Sweep, state: str) -> None:
+    server.sweeps[sweep.id]["state"] = state
+
+    with pytest.raises(SweepFailedError, match=f"{sweep.id} {state}"):
+        sweep.wait(progress=False)
+
+    assert sweep.wait(progress=False, check=False).state == state
+
+
 def test_what_lists_leave_out_is_fetched_when_read(client: Client, sweep: Sweep) -> None:
     [listed] = client.sweeps.list()
 

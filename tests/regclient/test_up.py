@@ -4,7 +4,9 @@ import os
 import re
 import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,26 @@ from regclient.errors import RegClientError
 from regclient.process import wait_until
 from regclient.server_settings import StackOptions, WrongSettingError
 from regclient.up import EmbeddedStack, StackError, free_port, require_free_port, run_stack
+
+
+@pytest.fixture
+def ready_port() -> Iterator[int]:
+    """The port of a server that answers 200 to everything."""
+
+    class Yes(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is written."""
+
+    with HTTPServer(("127.0.0.1", 0), Yes) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
 
 
 def quiet(part: str, line: str) -> None:
@@ -88,6 +110,17 @@ def test_a_lock_that_cannot_be_made_is_one_line_with_the_setting(tmp_path: Path)
         EmbeddedStack(StackOptions(data_dir=tmp_path), quiet)._take_data_dir()
 
 
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY", "http_proxy"])
+@pytest.mark.parametrize("scheme", ["http", "socks5"])
+def test_the_api_of_this_machine_is_asked_through_no_proxy(
+    name: str, scheme: str, ready_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, f"{scheme}://127.0.0.1:{free_port()}")
+    (tmp_path / "api-key").touch()
+
+    assert EmbeddedStack(StackOptions(port=ready_port, data_dir=tmp_path), quiet)._api_ready()
+
+
 def test_logs_are_cut_while_the_parts_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("regclient.process.MAX_LOG_BYTES", 10)
     stack = EmbeddedStack(StackOptions(data_dir=tmp_path), quiet)
@@ -101,6 +134,17 @@ def test_logs_are_cut_while_the_parts_run(tmp_path: Path, monkeypatch: pytest.Mo
     assert log.stat().st_size == 0
     assert log.with_name("part.old.log").read_text() == "more than ten bytes\n"
     stack.stop()
+
+
+@pytest.mark.parametrize("name", ["logs/redis.log", "redis.sock"])
+def test_a_folder_in_the_place_of_a_file_of_ours_is_named(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir(parents=True)
+
+    with (
+        pytest.raises(StackError, match=rf"cannot be started: .*Is a directory: '{tmp_path / name}'"),
+        EmbeddedStack(StackOptions(port=0, data_dir=tmp_path), quiet),
+    ):
+        pass
 
 
 def test_port_0_is_any_free_one() -> None:
@@ -358,3 +402,11 @@ def test_a_temporary_folder_that_is_still_written_to_ends_no_stack_with_an_error
 
 def texts_in(folder: Path) -> list[str]:
     return [path.read_bytes()[:9].decode(errors="replace") for path in folder.rglob("*") if path.is_file()]
+
+
+def test_its_parts_and_its_clients_meet_without_the_proxies_of_the_environment(stack: Any, trained_id: str) -> None:
+    environment = psutil.Process(stack.process.pid).environ()
+
+    assert {name for name in environment if name.lower().endswith("_proxy")} >= {"HTTP_PROXY", "ALL_PROXY"}
+    with stack.client() as client:
+        assert client.jobs.get(trained_id).state == "succeeded"

@@ -103,3 +103,14 @@ def test_where_the_kernel_is_not_named_nobody_is_judged(tmp_path: Path, monkeypa
 
     assert mine.dead() == []
     mine.close()
+
+
+def test_files_of_workers_that_nobody_knows_are_removed(tmp_path: Path) -> None:
+    mine = Presence(tmp_path, "wrk_mine")
+    for name in ("wrk_known.lock", "wrk_forgotten.lock", "wrk_half_made.new"):
+        (tmp_path / "workers" / name).touch()
+
+    mine.keep_only({"wrk_known"})
+
+    assert {path.name for path in (tmp_path / "workers").iterdir()} == {"wrk_mine.lock", "wrk_known.lock"}
+    mine.close()

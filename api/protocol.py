@@ -1,0 +1,22 @@
+"""What is no HTTP request at all: refused before the app sees it, as a problem like any other."""
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from api.errors import ProblemError, problem_response
+from jobs.ids import new_id
+
+
+class ProblemProtocol(H11Protocol):
+    """uvicorn's own, but for what it says to bytes that are no request, or to a head of more than 64 KB."""
+
+    def send_400_response(self, msg: str) -> None:  # uvicorn's name
+        """Answer with a problem, and close the connection."""
+        detail = f"{msg} It is malformed, or its head is larger than 64 KB. Correct the request."
+        response = problem_response(ProblemError("bad_request", detail), "", new_id("req"))
+        head = h11.Response(
+            status_code=response.status_code, headers=[*response.raw_headers, (b"connection", b"close")]
+        )
+        for event in (head, h11.Data(data=bytes(response.body)), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
