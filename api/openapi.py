@@ -88,7 +88,7 @@ def _use_problem_media_type(operation: dict[str, Any]) -> None:
 
 
 def _add_links(document: dict[str, Any]) -> None:
-    """Say which operations go on from the job or sweep that an answer is of, or from the first of a list."""
+    """Add links: the operations on the job or sweep of an answer, or on the first of a list."""
     links = document["components"].setdefault("links", {})
     for (path, method, status), (parameter, place) in _LINKED.items():
         response = document["paths"][path][method]["responses"][status]

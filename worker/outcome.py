@@ -30,7 +30,7 @@ class JobOutcome:
     """What becomes of a job.
 
     Attributes:
-        state: A terminal state, or `queued` to be taken up again, unless the user asked for another.
+        state: A terminal state, or `queued` to resume later, unless the user asked for another state.
         reason: The job's `state_reason`.
         result: Of a success.
         last_reason: For a lost run: why the job fails if this was one loss too many.

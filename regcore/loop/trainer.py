@@ -128,7 +128,7 @@ class Trainer:
         }
 
     def resume(self, step: int, state: Mapping[str, Any]) -> None:
-        """Go on from the state that was taken of these very members after so many steps."""
+        """Resume from a state of the same members after this many steps."""
         self.stack.resume(step, state)
         for member, history, epoch in zip(self.members, state["history"], state["selected_epochs"], strict=True):
             member.history, member.selected_epoch = history, epoch
