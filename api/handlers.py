@@ -60,7 +60,7 @@ async def _problem(request: Request, error: ProblemError) -> Response:
 
 async def _jobs_error(request: Request, error: JobsError) -> Response:
     if isinstance(error, StoreUnavailableError):
-        # The client hears what it can do; what the database said is for the operator.
+        # The client learns what it can do; the database's own message is for the operator.
         said = getattr(error.__cause__, "orig", None) or error.__cause__ or ""
         _logger.warning("database_unavailable", outage=error.outage.name.lower(), said=str(said))
     return _answer(request, from_jobs_error(error))

@@ -95,7 +95,7 @@ def _use_problem_media_type(operation: dict[str, Any]) -> None:
 
 
 def _add_links(document: dict[str, Any]) -> None:
-    """Say which operations go on from what an answer names: a job, a sweep or a file."""
+    """Add links: the operations that go on from the job, sweep or file of an answer, or from the first of a list."""
     links = document["components"].setdefault("links", {})
     for (path, method, status), (which, parameters) in _LINKED.items():
         response = document["paths"][path][method]["responses"][status]

@@ -1,4 +1,4 @@
-"""What is no HTTP request at all: refused before the app sees it, as a problem like any other."""
+"""Input that is not an HTTP request: refused before the app sees it, as a problem like any other."""
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -8,7 +8,7 @@ from jobs.ids import new_id
 
 
 class ProblemProtocol(H11Protocol):
-    """uvicorn's own, but for what it says to bytes that are no request, or to a head of more than 64 KB."""
+    """uvicorn's protocol, with our answer to bytes that are not a request, or to a head of more than 64 KB."""
 
     def send_400_response(self, msg: str) -> None:  # uvicorn's name
         """Answer with a problem, and close the connection."""

@@ -20,7 +20,7 @@ from regcore.spec.subject import subject_of
 from regcore.sweep import FULL, WITHOUT, SweepSpec
 
 if TYPE_CHECKING:
-    from regcore.statistics import Group, Member
+    from regcore.statistics import Group, GroupMember
 
 ROWS = "rows.safetensors"
 GAP = "generalization_gap"
@@ -229,13 +229,13 @@ def _group(services: Services, tenant: str, name: str, jobs: Sequence[Job], metr
     return Group(name, [_member(services, tenant, job, metric) for job in jobs])
 
 
-def _member(services: Services, tenant: str, job: Job, metric: str) -> "Member":
-    from regcore.statistics import Member
+def _member(services: Services, tenant: str, job: Job, metric: str) -> "GroupMember":
+    from regcore.statistics import GroupMember
 
     result = job.result or {}
     value = result.get(GAP) if metric == GAP else result.get("metrics", {}).get(metric)
     rows = _rows(services, tenant, job, metric) if value is not None else None
-    return Member(job.id, job.resolved_spec["training"]["seed"], value, rows, rows_id(job, metric))
+    return GroupMember(job.id, job.resolved_spec["training"]["seed"], value, rows, rows_id(job, metric))
 
 
 def _rows(services: Services, tenant: str, job: Job, metric: str) -> Any:

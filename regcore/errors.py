@@ -4,11 +4,11 @@ RegCoreError
 ├── JsonSyntaxError      a text is not JSON
 ├── SpecError            the job spec is wrong: one FieldError for each place
 │   └── JsonValueError       JSON holds values that could not be kept
-└── TrainingError        the run cannot go on; carries the job's `state_reason`
+└── TrainingError        the run ends without a result; carries the job's `state_reason`
     ├── DivergedError        the loss is no longer finite
     ├── InvalidDataError     the data cannot be read or do not fit the task
     ├── OutOfMemoryError     host or device memory is exhausted
-    ├── ComputationError     a computation failed in a way that nobody foresaw
+    ├── ComputationError     a computation failed unexpectedly
     ├── CheckpointError      the checkpoint to resume from is another run's
     └── TrainingStopped      somebody asked it to stop
         └── TrainingHalved       others of its sweep were better
@@ -114,7 +114,7 @@ def shortened(text: str, max_characters: int) -> str:
 
 
 class TrainingError(RegCoreError):
-    """A run that cannot go on.
+    """A run that ends without a result.
 
     Args:
         message: What happened, in one sentence.

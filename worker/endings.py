@@ -36,7 +36,7 @@ class Endings:
             is_over: Whether the runner will send nothing more about any job.
         """
         live = self._live
-        judged = [member for member in live.members.values() if member.verdict is not None]
+        judged = [member for member in live.members.values() if member.outcome is not None]
         if live.active() and not is_over:
             judged = [member for member in judged if not member.goes_back]
         if not judged:
@@ -50,7 +50,7 @@ class Endings:
         states = live.lease.insist(partial(self._store_ends, ends, count()))
         for member in judged:
             usage = {"device_s": round(member.device_s, 3), "peak_memory_bytes": member.peak_memory_bytes}
-            reason_code = member.verdict.reason["code"] if member.verdict and member.verdict.reason else None
+            reason_code = member.outcome.reason["code"] if member.outcome and member.outcome.reason else None
             _log.info("ended", job_id=member.id, state=str(states[member.id]), reason=reason_code, **usage)
             del live.members[member.id]
             self._states.append(states[member.id])
@@ -64,8 +64,8 @@ class Endings:
     def _end_logs(self, judged: Sequence[Member]) -> None:
         self._live.read_logs(to_the_end=True)
         for member in judged:
-            if member.verdict is not None and member.verdict.reason is not None:
-                reason = member.verdict.reason
+            if member.outcome is not None and member.outcome.reason is not None:
+                reason = member.outcome.reason
                 member.directory.write_log(f"{reason['code']}: {reason['message']}")
         self._live.read_logs(to_the_end=True, members=judged)
 
@@ -73,11 +73,11 @@ class Endings:
         """Give each job that ends its own link to the group's checkpoint: the jobs that train on delete the group's."""
         live = self._live
         for member in judged:
-            assert member.verdict is not None, "it was judged"
-            if member.is_saved_apart or member.verdict.state is JobState.SUCCEEDED:
+            assert member.outcome is not None, "it was judged"
+            if member.is_saved_apart or member.outcome.state is JobState.SUCCEEDED:
                 continue
             member.keeps_checkpoint = live.checkpoints.keep_apart(member.id, live.settings.max_checkpoint_bytes)
-            if not member.keeps_checkpoint and member.verdict.state is JobState.QUEUED:
+            if not member.keeps_checkpoint and member.outcome.state is JobState.QUEUED:
                 message = "The job was not saved when it left the others, and will begin anew."
                 live.outbox.add_warning(member.id, "checkpoint_missing", message)
         live.insist_on_flush()
@@ -99,14 +99,14 @@ class Endings:
 
     def _files(self, member: Member) -> list[ArtifactRow]:
         """Store the files of a job that has ended; a job that will resume stores none."""
-        live, verdict = self._live, member.verdict
-        assert verdict is not None, "it was judged"
-        if verdict.state is JobState.QUEUED and verdict.last_reason is None:
+        live, outcome = self._live, member.outcome
+        assert outcome is not None, "it was judged"
+        if outcome.state is JobState.QUEUED and outcome.last_reason is None:
             return []
         rows = live.lease.insist(lambda: metrics_rows(live.store, member.job.tenant, member.id))
         member.directory.write_metrics(rows)
         kept = []
-        for path in member.directory.files(all_artifacts=verdict.state is JobState.SUCCEEDED):
+        for path in member.directory.files(all_artifacts=outcome.state is JobState.SUCCEEDED):
             live.lease.renew_if_due()  # writing a large model takes a while
             kept.append(keep_file(live.around.artifacts, path))
         return kept

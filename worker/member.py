@@ -6,7 +6,7 @@ from typing import Any
 from jobs.model import ArtifactRow, Job, JobEnd
 from jobs.states import JobState, Reason, make_reason
 from worker.files import RunDirectory
-from worker.outcome import Crash, StopCause, Verdict, judge
+from worker.outcome import Crash, JobOutcome, StopCause, judge
 from worker.protocol import Ended, RunMember
 
 _PERHAPS_BY_COMPANY = frozenset({Reason.OUT_OF_MEMORY, Reason.DISK_FULL, Reason.INTERNAL_ERROR})
@@ -23,7 +23,7 @@ class Member:
     Attributes:
         cause: Why it was asked to stop or to leave the pass, if it was.
         leave_by: When it is ended if it has not left the pass by then, on the monotonic clock.
-        verdict: How it ends, once that is known.
+        outcome: How it ends, once that is known.
         device_s: Its share of the device's time.
         is_saved_apart: Whether this run saved a checkpoint of this job alone.
         keeps_checkpoint: Whether its group's newest checkpoint was kept for it.
@@ -35,7 +35,7 @@ class Member:
         self.resources: dict[str, Any] = job.resolved_spec["resources"]
         self.cause: StopCause | None = None
         self.leave_by: float | None = None
-        self.verdict: Verdict | None = None
+        self.outcome: JobOutcome | None = None
         self.is_saved_apart = False
         self.keeps_checkpoint = False
         self.device_s = 0.0
@@ -48,12 +48,12 @@ class Member:
     @property
     def is_active(self) -> bool:
         """Whether the job still trains, as far as is known."""
-        return self.verdict is None
+        return self.outcome is None
 
     @property
     def goes_back(self) -> bool:
         """Whether the job goes back to the queue because the whole pass ended."""
-        return self.verdict is not None and self.verdict.state is JobState.QUEUED and self.leave_by is None
+        return self.outcome is not None and self.outcome.state is JobState.QUEUED and self.leave_by is None
 
     @property
     def used_s(self) -> float:
@@ -84,9 +84,9 @@ class Member:
             num_jobs: Jobs in its run, itself included.
         """
         back = self._because_of_company(end, num_jobs) if isinstance(end, Ended) else None
-        self.verdict = back or judge(end, self.cause, self.resources)
+        self.outcome = back or judge(end, self.cause, self.resources)
 
-    def _because_of_company(self, ended: Ended, num_jobs: int) -> Verdict | None:
+    def _because_of_company(self, ended: Ended, num_jobs: int) -> JobOutcome | None:
         """Send a job back to train alone if its companions may have caused the failure or the limit."""
         if ended.of_the_pass and ended.reason is not None and num_jobs > 1 and self.cause is None:
             if ended.reason["code"] in _PERHAPS_BY_COMPANY:
@@ -104,21 +104,21 @@ class Member:
 
     def end(self, artifacts: list[ArtifactRow]) -> JobEnd:
         """How the run ends for this job, as the store takes it."""
-        assert self.verdict is not None, "only what has been judged ends"
+        assert self.outcome is not None, "only what has been judged ends"
         return JobEnd(
             job_id=self.id,
-            state=self.verdict.state,
-            reason=self.verdict.reason,
-            last_reason=self.verdict.last_reason,
-            result=self.verdict.result,
+            state=self.outcome.state,
+            reason=self.outcome.reason,
+            last_reason=self.outcome.last_reason,
+            result=self.outcome.result,
             usage={"device_s": round(self.device_s, 3), "peak_memory_bytes": self.peak_memory_bytes},
             artifacts=artifacts,
-            alone=self.verdict.alone,
+            alone=self.outcome.alone,
             leaves=self.leave_by is not None,
             keeps_checkpoint=self.keeps_checkpoint,
         )
 
 
-def sent_back(message: str, details: dict[str, Any] | None = None) -> Verdict:
+def sent_back(message: str, details: dict[str, Any] | None = None) -> JobOutcome:
     """Back to the queue, to train alone: together the jobs were too large."""
-    return Verdict(JobState.QUEUED, make_reason(Reason.FUSION_LIMIT, message, details=details), alone=True)
+    return JobOutcome(JobState.QUEUED, make_reason(Reason.FUSION_LIMIT, message, details=details), alone=True)

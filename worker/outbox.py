@@ -38,7 +38,7 @@ class Outbox:
         self._add(wrote.job_id, wrote.kind, wrote.body, wrote.at)
 
     def add_saved(self, saved: Saved, job_ids: Sequence[str]) -> None:
-        """Take a checkpoint of the whole run, for those of its jobs that go on."""
+        """Take a checkpoint of the whole run, for its unfinished jobs."""
         for job_id in job_ids:
             self._add(job_id, "checkpoint", saved.body, saved.at)
             self._saved = saved

@@ -26,11 +26,11 @@ class StopCause(StrEnum):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class JobOutcome:
     """What becomes of a job.
 
     Attributes:
-        state: A terminal state, or `queued` to be taken up again, unless the user asked for another.
+        state: A terminal state, or `queued` to resume later, unless the user asked for another state.
         reason: The job's `state_reason`.
         result: Of a success.
         last_reason: For a lost run: why the job fails if this was one loss too many.
@@ -61,7 +61,7 @@ class Crash:
     started: bool = True
 
 
-def judge(end: Ended | Crash, cause: StopCause | None, resources: dict[str, Any]) -> Verdict:
+def judge(end: Ended | Crash, cause: StopCause | None, resources: dict[str, Any]) -> JobOutcome:
     """Decide what becomes of the job.
 
     A run that succeeded before it saw the request to stop has succeeded. After a request, every other end is the one
@@ -73,22 +73,22 @@ def judge(end: Ended | Crash, cause: StopCause | None, resources: dict[str, Any]
         resources: The spec's, for the messages.
     """
     if isinstance(end, Ended) and end.outcome == "succeeded":
-        return Verdict(JobState.SUCCEEDED, result=end.result)
+        return JobOutcome(JobState.SUCCEEDED, result=end.result)
     if cause is StopCause.CANCEL:
-        return Verdict(JobState.CANCELLED, make_reason(Reason.CANCELLED_BY_USER))
+        return JobOutcome(JobState.CANCELLED, make_reason(Reason.CANCELLED_BY_USER))
     if isinstance(end, Ended) and end.outcome == "halved":
-        return Verdict(JobState.CANCELLED, make_reason(Reason.HALVED, details=(end.reason or {}).get("details")))
+        return JobOutcome(JobState.CANCELLED, make_reason(Reason.HALVED, details=(end.reason or {}).get("details")))
     if isinstance(end, Ended) and end.outcome == "failed":
-        return Verdict(JobState.FAILED, end.reason)
+        return JobOutcome(JobState.FAILED, end.reason)
     if cause is StopCause.MAX_RUNTIME:
-        return Verdict(JobState.FAILED, _max_runtime(resources["max_runtime_s"]))
+        return JobOutcome(JobState.FAILED, _max_runtime(resources["max_runtime_s"]))
     if cause is StopCause.MAX_MEMORY:
-        return Verdict(JobState.FAILED, _max_memory(resources["max_memory_bytes"]))
+        return JobOutcome(JobState.FAILED, _max_memory(resources["max_memory_bytes"]))
     if isinstance(end, Crash) and cause is None:
         return _lost(end)
     # Paused, drained, or stopped by a signal from outside: it resumes later, maybe on another worker.
     reason = Reason.PAUSED_BY_USER if cause is StopCause.PAUSE else Reason.WORKER_DRAINED
-    return Verdict(JobState.QUEUED, make_reason(reason))
+    return JobOutcome(JobState.QUEUED, make_reason(reason))
 
 
 def _max_runtime(max_runtime_s: float) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _max_memory(max_memory_bytes: int) -> dict[str, Any]:
     )
 
 
-def _lost(crash: Crash) -> Verdict:
+def _lost(crash: Crash) -> JobOutcome:
     """Retry the job of a killed runner, which may be innocent; it fails only if that happens again and again."""
     how, details = _describe(crash)
     details["log_tail"] = crash.log_tail
@@ -121,7 +121,7 @@ def _lost(crash: Crash) -> Verdict:
         last_reason = make_reason(Reason.OUT_OF_MEMORY, message, details=details)
     else:
         last_reason = make_reason(Reason.POISONED, said, details=details)
-    return Verdict(JobState.QUEUED, reason, last_reason=last_reason)
+    return JobOutcome(JobState.QUEUED, reason, last_reason=last_reason)
 
 
 def _describe(crash: Crash) -> tuple[str, dict[str, Any]]:

@@ -1,8 +1,8 @@
 """Which workers of this machine are certainly dead, so that their leases need not run out.
 
 Each worker holds a lock on a file in the data directory, ``workers/{id}.lock``, and its runners inherit it: the kernel
-lets go of it when the last of these processes is gone, however they ended. Whoever can take the lock then knows that
-no process of that worker is left. A worker that is stopped, or cut off from the database, still holds its lock.
+releases it when the last of these processes has ended, in whatever way. If another process can take the lock, no
+process of that worker is left. A worker that is stopped, or cut off from the database, still holds its lock.
 """
 
 import contextlib
@@ -46,7 +46,8 @@ class Presence:
         (self._folder / f"{worker_id}.lock").unlink(missing_ok=True)
 
     def keep_only(self, worker_ids: Collection[str]) -> None:
-        """Remove the files of workers that nobody knows any more: of another kernel, none of them is ever judged."""
+        """Delete the files of all workers but these and this one, also those of another kernel, which are never
+        judged."""
         for path in self._folder.iterdir():
             if path.stem not in worker_ids and path.stem != self._path.stem:
                 path.unlink(missing_ok=True)

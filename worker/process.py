@@ -109,7 +109,7 @@ class RunnerProcess:
             return 0
 
     def kill(self) -> None:
-        """End it and whatever it started, at once, and wait for it.
+        """Kill it and the processes that it started, and wait for its end.
 
         A runner that is not born yet is given up: if it is still forked, it finds its pipes closed.
         """

@@ -25,7 +25,7 @@ class RunMember:
         directory: Where its artifacts go; the folder exists.
         log: The file that its log is written to.
         starting_weights: The `model.safetensors` that it starts from; None for fresh weights.
-        starting_model: The `model.json` of those weights; None where there is none.
+        starting_model: The `model.json` of those weights; None if there is none.
         rungs: Epochs after which its sweep decides whether it continues.
         rung_metric: The metric that decides.
     """
@@ -163,7 +163,7 @@ class Fitting:
 
 @dataclass(frozen=True)
 class Started:
-    """The run was taken up."""
+    """The runner has started the run."""
 
     run_id: int
 

@@ -28,7 +28,7 @@ from worker.lease import Lease, LeaseLostError
 from worker.live_run import LiveRun, Surroundings
 from worker.member import Member
 from worker.oom import count_oom_kills
-from worker.outcome import Crash, Verdict
+from worker.outcome import Crash, JobOutcome
 from worker.process import TICK_S, RunnerProcess
 from worker.protocol import Ended, Event, Finished, Judged, Judging, Run, RunMember, Saved, Started, Wrote
 from worker.stopping import Stopping
@@ -145,7 +145,7 @@ class Supervisor:
             # With a checkpoint the starting weights are not needed; the runner fails if it cannot read the checkpoint.
             elif member.job.checkpoint is None:
                 message = f"The weights of {source['job_id']}, to start from, cannot be had. {found}"
-                member.verdict = Verdict(JobState.FAILED, make_reason(Reason.INVALID_DATA, message))
+                member.outcome = JobOutcome(JobState.FAILED, make_reason(Reason.INVALID_DATA, message))
                 return None
         return member.as_message(member.directory.log_path, files.get("model.safetensors"), files.get("model.json"))
 

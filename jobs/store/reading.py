@@ -103,17 +103,17 @@ class Reading(Concern):
         return found
 
     def referenced(self, sha256s: Sequence[str]) -> set[str]:
-        """Return those of the hashes that some artifact of any tenant has."""
+        """Return the hashes that an artifact of any tenant has."""
         with self._database.read() as connection:
             return read_referenced(connection, sha256s)
 
     def needed_owners(self, owner_ids: Sequence[str]) -> set[str]:
-        """Return those of the ids, of jobs and groups, whose checkpoints a job that has not ended may go on from."""
+        """Return the ids, of jobs and groups, whose checkpoints an unfinished job may resume from."""
         with self._database.read() as connection:
             return read_needed_owners(connection, owner_ids)
 
     def succeeded_owners(self, owner_ids: Sequence[str]) -> set[str]:
-        """Return those of the ids, of jobs and groups, whose jobs have all succeeded.
+        """Return the ids, of jobs and groups, whose jobs have all succeeded.
 
         A dissolved group that no job names any more counts. An unknown job does not: it may belong to another database,
         or to this one once a backup is restored.
@@ -123,7 +123,7 @@ class Reading(Concern):
             return known - _named(connection, owner_ids, jobs.c.state != JobState.SUCCEEDED.value)
 
     def live_runs(self, run_ids: Sequence[int]) -> set[int]:
-        """Return those of the runs that have not ended."""
+        """Return the runs that have not ended."""
         with self._database.read() as connection:
             return _among(connection, runs.c.id, run_ids, runs.c.ended_at.is_(None))
 
@@ -159,12 +159,12 @@ def read_all_artifacts(connection: Connection, after: tuple[str, str], limit: in
 
 
 def read_referenced(connection: Connection, sha256s: Sequence[str]) -> set[str]:
-    """Return those of the hashes that some artifact of any tenant has."""
+    """Return the hashes that an artifact of any tenant has."""
     return _among(connection, artifacts.c.sha256, sha256s)
 
 
 def read_needed_owners(connection: Connection, owner_ids: Sequence[str]) -> set[str]:
-    """Return those of the ids, of jobs and groups, whose checkpoints a job that has not ended may go on from."""
+    """Return the ids, of jobs and groups, whose checkpoints an unfinished job may resume from."""
     return _named(connection, owner_ids, jobs.c.state.not_in([state.value for state in TERMINAL]))
 
 

@@ -38,7 +38,7 @@ class SplitSizes(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Splits:
-    """Row numbers of each split, (rows,) int64; `test` is None where the official test split is used."""
+    """Row numbers of each split, (rows,) int64; `test` is None if the official test split is used."""
 
     train: "NDArray[np.int64]"
     validation: "NDArray[np.int64]"

@@ -107,7 +107,7 @@ class StackedNetwork:
             training: Whether stochastic layers act.
             step: Which step's masks to draw.
             micro_batch: Which part of an accumulated step this is.
-            on_activation: Looks on; None for nobody.
+            on_activation: Called with activations; None for no call.
 
         Returns:
             (K, B, outputs).

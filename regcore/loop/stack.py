@@ -16,7 +16,7 @@ from regcore.loop.losses import RowLosses
 from regcore.loop.network import StackedNetwork
 from regcore.plan import Plan
 from regcore.record import Record
-from regcore.regularizers import Effect, Verdict
+from regcore.regularizers import Effect, EpochChoice
 from regcore.schedule import Moment
 from regcore.streams import generator
 
@@ -147,7 +147,7 @@ class Stack:
                 values["generalization_gap"] = values["test/loss"] - values["train/loss"]
         return table
 
-    def hear(self, table: Sequence[Mapping[str, float]]) -> Verdict | None:
+    def hear(self, table: Sequence[Mapping[str, float]]) -> EpochChoice | None:
         """Pass each member's metrics to the effects, and remember the weights of members that they select.
 
         Returns:
@@ -160,7 +160,7 @@ class Stack:
         ]
         if not verdicts:
             return None
-        heard = Verdict(
+        heard = EpochChoice(
             keep=frozenset().union(*(verdict.keep for verdict in verdicts)),
             stop=frozenset().union(*(verdict.stop for verdict in verdicts)),
             undefined={k: metric for verdict in verdicts for k, metric in verdict.undefined.items()},

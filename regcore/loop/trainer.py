@@ -43,7 +43,7 @@ class Member:
 
 
 @dataclass(frozen=True, eq=False)
-class Ending:
+class EndedMembers:
     """Members that end together, and leave the stack.
 
     Attributes:
@@ -95,7 +95,7 @@ class Trainer:
         """Optimizer steps taken."""
         return self.stack.step
 
-    def run(self) -> Iterator[Ending]:
+    def run(self) -> Iterator[EndedMembers]:
         """Train to the last epoch, or until no member is left; yield members as they end."""
         self._compile_if_wanted()
         try:
@@ -103,7 +103,7 @@ class Trainer:
         except _AllDivergedError:
             yield from self._end_diverged(range(len(self.members)))
 
-    def _run(self) -> Iterator[Ending]:
+    def _run(self) -> Iterator[EndedMembers]:
         training = self._lead.resolved_spec.training
         for epoch in range(self.step // self._lead.steps_per_epoch, training.epochs):
             yield from self._train_epoch(epoch)
@@ -128,7 +128,7 @@ class Trainer:
         }
 
     def resume(self, step: int, state: Mapping[str, Any]) -> None:
-        """Go on from the state that was taken of these very members after so many steps."""
+        """Resume from a state of the same members after this many steps."""
         self.stack.resume(step, state)
         for member, history, epoch in zip(self.members, state["history"], state["selected_epochs"], strict=True):
             member.history, member.selected_epoch = history, epoch
@@ -147,7 +147,7 @@ class Trainer:
         if self._lead.resolved_spec.training.compile:
             self.stack.compile(self._tell)
 
-    def _end(self, positions: Sequence[int], error: TrainingError | None = None) -> Ending:
+    def _end(self, positions: Sequence[int], error: TrainingError | None = None) -> EndedMembers:
         """Take members out of the stack, with their selected weights or with an error."""
         members = [self.members[position] for position in positions]
         if self.step < self._lead.num_steps:  # otherwise it was reported just now
@@ -164,9 +164,9 @@ class Trainer:
             vars(self).update(vars(self.select(rest)))
         else:
             self.members = []
-        return Ending(members, network, error)
+        return EndedMembers(members, network, error)
 
-    def _train_epoch(self, epoch: int) -> Iterator[Ending]:
+    def _train_epoch(self, epoch: int) -> Iterator[EndedMembers]:
         batches = self.stack.batches(epoch)
         for start in range(self.step % self._lead.steps_per_epoch, self._lead.steps_per_epoch):
             self._stop_or_save(epoch)
@@ -191,7 +191,7 @@ class Trainer:
             remedy = "Train it again." if self._checkpointer is None else "Call train again with the same resume_from."
             raise TrainingStopped("training was stopped", remedy=remedy)
 
-    def _let_leave(self, epoch: int) -> Iterator[Ending]:
+    def _let_leave(self, epoch: int) -> Iterator[EndedMembers]:
         """Save the members that are to leave, each separately, and take them out."""
         leaving = self._control.leaving()
         if not any(member.key in leaving for member in self.members):
@@ -214,7 +214,7 @@ class Trainer:
         rungs = {member.key: self._control.rungs(member.key) for member in self.members}
         return {key: rung.metric for key, rung in rungs.items() if epoch in rung.epochs}
 
-    def _evaluate(self, epoch: int, rung: Mapping[str, str], *, is_due: bool) -> Iterator[Ending]:
+    def _evaluate(self, epoch: int, rung: Mapping[str, str], *, is_due: bool) -> Iterator[EndedMembers]:
         """Evaluate all members; end those that end here by their own specs, and then those that a rung stops.
 
         An evaluation that only a rung needs is neither recorded nor passed to early stopping: that would change the
@@ -229,7 +229,7 @@ class Trainer:
         if values:
             yield from self._judge(epoch, rung, values)
 
-    def _take_note(self, epoch: int, measured: Mapping[str, Mapping[str, float]]) -> Iterator[Ending]:
+    def _take_note(self, epoch: int, measured: Mapping[str, Mapping[str, float]]) -> Iterator[EndedMembers]:
         """Record an evaluation that the specs ask for, and end members that have diverged or stop early."""
         for member in self.members:
             body = metrics_body(epoch, self.step, measured[member.key])
@@ -244,14 +244,14 @@ class Trainer:
         if stopped:
             yield self._end(sorted(stopped))
 
-    def _end_diverged(self, positions: Sequence[int]) -> Iterator[Ending]:
+    def _end_diverged(self, positions: Sequence[int]) -> Iterator[EndedMembers]:
         """End diverged members, each with its own error, because they diverged at different steps."""
         errors = {self.members[position].key: self._diverged(position) for position in positions}
         for key, error in errors.items():
             position = next(k for k, member in enumerate(self.members) if member.key == key)
             yield self._end([position], error)
 
-    def _judge(self, epoch: int, rung: Mapping[str, str], values: Mapping[str, float]) -> Iterator[Ending]:
+    def _judge(self, epoch: int, rung: Mapping[str, str], values: Mapping[str, float]) -> Iterator[EndedMembers]:
         """Take out the members that do not continue, each with the value that decided."""
         fallen = self._control.judge(epoch, values)
         for key in [member.key for member in self.members if member.key in fallen]:

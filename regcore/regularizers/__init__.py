@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import Field
 
-from regcore.regularizers.base import Effect, Regularizer, Select, Verdict, WeightRegularizer
+from regcore.regularizers.base import Effect, EpochChoice, Regularizer, Select, WeightRegularizer
 
-__all__ = ["REGULARIZERS", "AnyRegularizer", "Effect", "Regularizer", "Select", "Verdict", "WeightRegularizer"]
+__all__ = ["REGULARIZERS", "AnyRegularizer", "Effect", "EpochChoice", "Regularizer", "Select", "WeightRegularizer"]
 
 
 def _discover() -> dict[str, type[Regularizer]]:

@@ -140,7 +140,7 @@ class WeightRegularizer(Regularizer):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class EpochChoice:
     """An effect's decisions after an evaluation.
 
     Attributes:
@@ -183,9 +183,9 @@ class Effect:
     def after_step(self, weights: Mapping[str, Tensor], update: Update, moment: Moment) -> None:
         """Change the weights, in place, just after the optimizer moved them: proximal operators, projections."""
 
-    def on_evaluation(self, metrics: Sequence[Mapping[str, float]]) -> Verdict:
+    def on_evaluation(self, metrics: Sequence[Mapping[str, float]]) -> EpochChoice:
         """Judge each member's metrics after an evaluation that its spec asks for."""
-        return Verdict()
+        return EpochChoice()
 
     def select(self, positions: Sequence[int]) -> Self:
         """The effect of some of the members, with their part of the state."""

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field
 
 from regcore.doubts import Doubt, RunShape
-from regcore.regularizers.base import Effect, Regularizer, Stronger, Verdict
+from regcore.regularizers.base import Effect, EpochChoice, Regularizer, Stronger
 from regcore.schedule import MAX_EPOCHS
 
 HIGHER_IS_BETTER = ("accuracy", "r2")
@@ -112,7 +112,7 @@ class _EarlyStoppingEffect(Effect):
         self.stopped: set[int] = set()
         self.without_value: set[int] = set()
 
-    def on_evaluation(self, metrics: Sequence[Mapping[str, float]]) -> Verdict:
+    def on_evaluation(self, metrics: Sequence[Mapping[str, float]]) -> EpochChoice:
         values = [member.sign * own[member.metric] for member, own in zip(self.members, metrics, strict=True)]
         without_value = {k for k, value in enumerate(values) if math.isnan(value)} - self.stopped
         newly = without_value - self.without_value
@@ -120,7 +120,7 @@ class _EarlyStoppingEffect(Effect):
         keep = frozenset(
             k for k in range(len(values)) if k not in self.stopped | without_value and self._hear(k, values[k])
         )
-        return Verdict(keep, frozenset(self.stopped), {k: self.members[k].metric for k in newly})
+        return EpochChoice(keep, frozenset(self.stopped), {k: self.members[k].metric for k in newly})
 
     def _hear(self, k: int, value: float) -> bool:
         """Whether a member's value is its best so far; lower is better."""

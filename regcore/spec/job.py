@@ -71,7 +71,7 @@ class Training(Frozen):
     checkpoint_every_s: float = Field(default=30, gt=0)
     """Seconds between checkpoints, for servers that take them."""
     compile: bool = False
-    """Compile the forward pass with torch.compile; where that fails, a warning says so and training goes on without."""
+    """Compile the forward pass with torch.compile; if that fails, a warning says so and training continues without."""
 
 
 class Resources(Frozen):

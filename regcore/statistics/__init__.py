@@ -7,7 +7,7 @@ at once, and `scipy.special` when a quantile is needed, so a server imports this
 from regcore.statistics.ablation import ablate
 from regcore.statistics.comparisons import compare
 from regcore.statistics.directions import Mode, mode_of
-from regcore.statistics.groups import Group, Member
+from regcore.statistics.groups import Group, GroupMember
 from regcore.statistics.leaderboard import Standing, rank
 from regcore.statistics.paths import PathPoint, regularization_path
 from regcore.statistics.resplits import Resplits
@@ -16,7 +16,7 @@ from regcore.statistics.summaries import mean_interval
 
 __all__ = [
     "Group",
-    "Member",
+    "GroupMember",
     "Mode",
     "PathPoint",
     "Resplits",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
-class Member:
+class GroupMember:
     """One job of a group.
 
     Attributes:
@@ -39,7 +39,7 @@ class Group:
     """
 
     name: str
-    members: Sequence[Member]
+    members: Sequence[GroupMember]
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ class Matched:
         notes: Who was left out, and why.
     """
 
-    baseline: Sequence[Member]
-    group: Sequence[Member]
+    baseline: Sequence[GroupMember]
+    group: Sequence[GroupMember]
     paired: bool
     notes: tuple[str, ...]
 
@@ -79,28 +79,28 @@ def match(baseline: Group, group: Group) -> Matched:
     return Matched(left, right, paired, tuple(note for note in notes if note))
 
 
-def with_value(group: Group) -> list[Member]:
+def with_value(group: Group) -> list[GroupMember]:
     """The members that finished with a finite metric."""
     return [member for member in group.members if member.value is not None and math.isfinite(member.value)]
 
 
-def values_of(members: Sequence[Member]) -> NDArray[np.float64]:
+def values_of(members: Sequence[GroupMember]) -> NDArray[np.float64]:
     """The metric of members that all have it, (n,)."""
     return np.array([member.value for member in members], np.float64)
 
 
-def shared_rows_id(members: Sequence[Member]) -> str | None:
+def shared_rows_id(members: Sequence[GroupMember]) -> str | None:
     """The id of the rows on which all were tested; None if they differ or are unknown."""
     ids = {member.rows_id for member in members if member.rows is not None}
     return ids.pop() if len(ids) == 1 and has_rows(members) else None
 
 
-def has_rows(members: Sequence[Member]) -> bool:
+def has_rows(members: Sequence[GroupMember]) -> bool:
     """Whether it is known for every member what each row adds to its metric."""
     return all(member.rows is not None and member.rows_id is not None for member in members)
 
 
-def rows_of(members: Sequence[Member]) -> NDArray[np.float64]:
+def rows_of(members: Sequence[GroupMember]) -> NDArray[np.float64]:
     """The rows' values of members with the same rows, (n, N).
 
     Raises:
@@ -109,6 +109,6 @@ def rows_of(members: Sequence[Member]) -> NDArray[np.float64]:
     return np.stack([np.asarray(member.rows, np.float64) for member in members])
 
 
-def _missing_note(group: Group, kept: Sequence[Member]) -> str:
+def _missing_note(group: Group, kept: Sequence[GroupMember]) -> str:
     num_missing = len(group.members) - len(kept)
     return f"{group.name}: {num_missing} of {len(group.members)} have no value and are left out." if num_missing else ""

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import fmean
 
 from regcore import JobSpec, Result, train_many
-from regcore.statistics import Group, Member, compare
+from regcore.statistics import Group, GroupMember, compare
 from regcore.sweep import Candidate, plan_sweep
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -23,7 +23,7 @@ def _trained(file: str, chosen: Callable[[Candidate], bool] = lambda candidate: 
 
 def _group(name: str, results: list[Result]) -> Group:
     members = [
-        Member(str(seed), seed, result.metrics["test/loss"], result.rows["test/loss"], "the test rows")
+        GroupMember(str(seed), seed, result.metrics["test/loss"], result.rows["test/loss"], "the test rows")
         for seed, result in enumerate(results)
     ]
     return Group(name, members)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from regcore import Result, train_many
 from regcore.data.catalogue import BUILTIN, DatasetInfo
 from regcore.data.load import RawData
-from regcore.statistics import Group, Member, ablate
+from regcore.statistics import Group, GroupMember, ablate
 
 NUM_ROWS, NUM_FEATURES = 400, 100
 SEEDS = range(5)
@@ -79,7 +79,7 @@ def group_of(name: str, results: Sequence[Result], metric: str) -> Group:
     return Group(
         name,
         [
-            Member(f"{name}-{seed}", seed, result.metrics[metric], result.rows[metric], "test")
+            GroupMember(f"{name}-{seed}", seed, result.metrics[metric], result.rows[metric], "test")
             for seed, result in zip(SEEDS, results, strict=True)
         ],
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from regcore.statistics import Group, Member
+from regcore.statistics import Group, GroupMember
 
 
 def group_of(
@@ -19,7 +19,7 @@ def group_of(
     seeds = range(len(values)) if seeds is None else seeds
     rows = [None] * len(values) if rows is None else rows
     members = [
-        Member(f"job_{name}_{seed}", seed, value, own, None if own is None else rows_id)
+        GroupMember(f"job_{name}_{seed}", seed, value, own, None if own is None else rows_id)
         for seed, value, own in zip(seeds, values, rows, strict=True)
     ]
     return Group(name, members)

@@ -5,7 +5,7 @@ from jobs.model import ArtifactRow, Capabilities
 from jobs.states import JobState, Reason, make_reason
 from worker.files import RunDirectory
 from worker.member import Member, sent_back
-from worker.outcome import Verdict
+from worker.outcome import JobOutcome
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_an_end_says_all_that_the_store_writes(make_member):
     member = make_member()
     active = member.is_active
     member.device_s, member.peak_memory_bytes, member.leave_by = 1.23456, 7, 100.0
-    member.verdict = Verdict(JobState.SUCCEEDED, result={"metrics": {}})
+    member.outcome = JobOutcome(JobState.SUCCEEDED, result={"metrics": {}})
     row = ArtifactRow("log.txt", 1, "a" * 64, "text/plain")
 
     end = member.end([row])
@@ -68,7 +68,7 @@ def test_an_end_says_all_that_the_store_writes(make_member):
 
 def test_who_is_sent_back_is_to_train_alone(make_member):
     member = make_member()
-    member.verdict = sent_back("Too much.", {"limit": 3})
+    member.outcome = sent_back("Too much.", {"limit": 3})
 
     end = member.end([])
 
