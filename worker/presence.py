@@ -46,8 +46,7 @@ class Presence:
         (self._folder / f"{worker_id}.lock").unlink(missing_ok=True)
 
     def keep_only(self, worker_ids: Collection[str]) -> None:
-        """Delete the files of all workers but these and this one, also those of another kernel, which are never
-        judged."""
+        """Delete the files of all other workers, also of those of another kernel, which are never judged."""
         for path in self._folder.iterdir():
             if path.stem not in worker_ids and path.stem != self._path.stem:
                 path.unlink(missing_ok=True)
