@@ -4,14 +4,18 @@ import http.client
 import sys
 from contextlib import closing
 
-from jobs.settings import Settings
+from jobs.errors import SettingsError
+from jobs.settings import load_settings
 
 _TIMEOUT_S = 2
 
 
 def main() -> int:
     """Ask the process itself: no proxy that the environment names has a part in it, as it would have by `urllib`."""
-    settings = Settings()
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        sys.exit(str(error))  # to stderr, with status 1: what `docker inspect` shows
     with closing(http.client.HTTPConnection("127.0.0.1", settings.port, timeout=_TIMEOUT_S)) as connection:
         try:
             connection.request("GET", "/healthz")

@@ -3,15 +3,19 @@
 import socket
 import sys
 
-from jobs.settings import Settings
+from jobs.errors import JobsError
+from jobs.settings import load_settings
 from jobs.store import open_store
 
 
 def main() -> int:
     """Ask the store, not the process table: a worker that lives but cannot reach the store is not healthy."""
-    store = open_store(Settings())
     node = socket.gethostname()
-    return int(not any(worker.node == node and worker.state != "lost" for worker in store.workers()))
+    try:
+        workers = open_store(load_settings()).workers()
+    except JobsError as error:
+        sys.exit(str(error))  # to stderr, with status 1: what `docker inspect` shows
+    return int(not any(worker.node == node and worker.state != "lost" for worker in workers))
 
 
 if __name__ == "__main__":

@@ -9,10 +9,16 @@ import os
 import sys
 from typing import TypedDict
 
+import redis
+
 from jobs.errors import SettingsError
 from jobs.folders import check_folders
-from jobs.settings import SECRETS, VARIABLES, file_variables, load_settings
+from jobs.keys import key_path
+from jobs.logs import redact_text
+from jobs.settings import SECRETS, VARIABLES, Settings, file_variables, load_settings
 from jobs.variables import own_variables, unknown_variables
+
+_REDIS_TIMEOUT_S = 2.0
 
 
 class SettingsReport(TypedDict):
@@ -21,9 +27,13 @@ class SettingsReport(TypedDict):
     host: str
     port: int
     data_dir: str
+    key_path: str
+    """The file of the first key, whether it is there or the api will make it."""
     slots: str
     drain_grace_s: float
     has_redis_url: bool
+    redis_fault: str | None
+    """What came instead of an answer of the Redis that the settings name; None if it answers, or none is named."""
     notes: list[str]
     """A sentence for each variable that nothing reads."""
 
@@ -36,15 +46,28 @@ def check_settings() -> SettingsReport:
     """
     settings = load_settings()
     check_folders(settings)
+    has_redis_url = "redis_url" in settings.model_fields_set
     return SettingsReport(
         host=settings.host,
         port=settings.port,
         data_dir=str(settings.data_dir),
+        key_path=str(settings.bootstrap_key_file or key_path(settings)),
         slots=str(settings.slots),
         drain_grace_s=settings.drain_grace_s,
-        has_redis_url="redis_url" in settings.model_fields_set,
+        has_redis_url=has_redis_url,
+        redis_fault=_redis_fault(settings) if has_redis_url else None,
         notes=_notes(),
     )
+
+
+def _redis_fault(settings: Settings) -> str | None:
+    timeouts = {"socket_timeout": _REDIS_TIMEOUT_S, "socket_connect_timeout": _REDIS_TIMEOUT_S}
+    try:
+        with redis.Redis.from_url(settings.redis_url, **timeouts) as client:
+            client.ping()
+    except (redis.RedisError, OSError) as error:
+        return redact_text(str(error))
+    return None
 
 
 def _notes() -> list[str]:

@@ -24,6 +24,10 @@ class Outage(StrEnum):
     )
     DISK_FAILS = "The disk of the database fails to read or write. The operator must look at it."
     DAMAGED = "The database is damaged. The operator must restore it from a backup."
+    OTHER_TABLES = (
+        "The database has not the tables of this version: they were never made, or the file was replaced. The operator "
+        "must run `regcore migrate`, or restore it from a backup."
+    )
     LOCKED = "Another process has kept the database locked for too long. Try again shortly."
     OVERLOADED = "The database has no connection or memory left for this request. Try again shortly."
     REFUSED = (
@@ -32,7 +36,7 @@ class Outage(StrEnum):
     )
 
 
-LASTING = frozenset({Outage.DISK_FULL, Outage.READ_ONLY, Outage.DISK_FAILS, Outage.DAMAGED})
+LASTING = frozenset({Outage.DISK_FULL, Outage.READ_ONLY, Outage.DISK_FAILS, Outage.DAMAGED, Outage.OTHER_TABLES})
 """Outages that do not pass by themselves."""
 
 # https://sqlite.org/rescode.html: the low byte of an extended code is its primary code.
@@ -56,6 +60,7 @@ _OF_POSTGRESQL = {
     "42501": Outage.REFUSED,
     "28": Outage.REFUSED,
     "3D000": Outage.REFUSED,
+    "42P01": Outage.OTHER_TABLES,
     "55P03": Outage.LOCKED,
     "40P01": Outage.LOCKED,
     "58": Outage.DISK_FAILS,
@@ -80,12 +85,16 @@ def outage_of(error: DBAPIError) -> Outage | None:
     known = _of_sqlite(error.orig) if isinstance(error.orig, sqlite3.Error) else _of_postgresql(error.orig)
     if known is not None:
         return known
+    if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+        return None  # the driver calls a wrong statement an operational error
     is_away = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
     return Outage.NO_ANSWER if is_away else None
 
 
 def _of_sqlite(error: sqlite3.Error) -> Outage | None:
     code: int | None = getattr(error, "sqlite_errorcode", None)  # absent if the error comes from the driver itself
+    if code == sqlite3.SQLITE_ERROR and "no such table" in str(error):
+        return Outage.OTHER_TABLES
     return None if code is None else _OF_SQLITE.get(code & 0xFF)
 
 

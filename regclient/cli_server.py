@@ -14,13 +14,24 @@ from rich.markup import escape
 from regclient.cli_options import SERVERS
 from regclient.doctor import examine
 from regclient.output import out, print_announcement, print_json
-from regclient.server_settings import read_server_settings, server_command, stack_options, with_options
+from regclient.server_settings import no_redis, read_server_settings, server_command, stack_options, with_options
 from regclient.up import run_stack
 
+
+def _folder(text: str) -> Path:
+    if not text.strip():  # as from a variable that is not set: it would be the working directory
+        raise typer.BadParameter("expected a folder; received nothing")
+    return Path(text)
+
+
 AsJSON = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
-DataDir = Annotated[Path | None, typer.Option(help="Database, artifacts and keys. [default: .regcore]")]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(parser=_folder, metavar="<path>", help="Database, artifacts and keys. [default: .regcore]"),
+]
 Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")]
-Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one. [default: 8000]")]
+# As text, for the servers check them: option and variable have one message.
+Port = Annotated[str | None, typer.Option(metavar="<int>", help="Port to listen on; 0: any free one. [default: 8000]")]
 Slots = Annotated[str | None, typer.Option(help="Jobs at a time: a number, or auto.")]
 Artifacts = Annotated[bool, typer.Option("--artifacts", help="Read every artifact through, where the data lie.")]
 
@@ -45,6 +56,8 @@ def up(
     found = read_server_settings(with_options(host=host, port=port, data_dir=data_dir, slots=slots))
     for note in found["notes"]:
         announce("settings", note)
+    if found["redis_fault"]:
+        announce("redis", no_redis(found["redis_fault"]))
     run_stack(stack_options(found), announce)
     for number in (signal.SIGINT, signal.SIGTERM):  # all is stopped: one Ctrl-C more must not change the exit code
         signal.signal(number, signal.SIG_IGN)

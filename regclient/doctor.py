@@ -13,7 +13,13 @@ from typing import Literal
 from regclient.client import Client
 from regclient.embedded_redis import RedisNotFoundError, find_redis_server, redis_version
 from regclient.errors import NotAllowedError, RegClientError, ServerUnreachableError, UsageError
-from regclient.server_settings import NoServersError, WrongSettingError, read_server_settings, server_command
+from regclient.server_settings import (
+    NoServersError,
+    WrongSettingError,
+    no_redis,
+    read_server_settings,
+    server_command,
+)
 
 _PROBE_TORCH = "import torch; print(torch.__version__, torch.cuda.device_count() if torch.cuda.is_available() else 0)"
 
@@ -70,14 +76,18 @@ def _settings() -> list[Finding]:
     notes = [Finding("settings", "warning", note) for note in found["notes"]]
     return [
         *(notes or [Finding("settings", "ok", "each can be used")]),
-        _redis(named=found["has_redis_url"]),
+        _named_redis(found["redis_fault"]) if found["has_redis_url"] else _own_redis(),
         _data_dir(Path(found["data_dir"])),
     ]
 
 
-def _redis(*, named: bool) -> Finding:
-    if named:
-        return Finding("redis", "ok", "REGCORE_REDIS_URL names one")
+def _named_redis(fault: str | None) -> Finding:
+    if fault is not None:
+        return Finding("redis", "problem", no_redis(fault))
+    return Finding("redis", "ok", "that of REGCORE_REDIS_URL answers")
+
+
+def _own_redis() -> Finding:
     try:
         binary = find_redis_server()
         return Finding("redis", "ok", f"{redis_version(binary)}, {binary}")

@@ -52,8 +52,14 @@ def read_server_settings(environment: Mapping[str, str]) -> dict[str, Any]:
         raise WrongSettingError(done.stderr.strip())
     last = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
     raise NoServersError(
-        f"The servers cannot be run with {sys.executable} ({last}). Install them there: `pip install 'regcore[all]'`."
+        f"The servers cannot be run with {sys.executable} ({last}). "
+        "Install them there: `pip install '/path/to/the/clone[all]'`."
     )
+
+
+def no_redis(fault: str) -> str:
+    """What a Redis of the settings means that does not answer."""
+    return f"REGCORE_REDIS_URL: no Redis answers there ({fault.rstrip('.')}). Jobs wait until one does."
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,7 @@ class StackOptions:
         data_dir: Database, artifacts, keys and logs; made if absent.
         slots: Jobs at a time: a number, or `auto` (one per GPU, else one).
         has_redis_url: Whether the settings name a Redis, so that none is started.
+        key_path: The file of the first key; by default the one that the api makes in the data directory.
         is_temporary: Whether the data directory is of this stack alone: removed at its end, and emptied at its start of
             what a stack that was killed has left there.
         stop_grace_s: How long the worker may take to hand its jobs back before it is killed; by default, a little more
@@ -77,6 +84,7 @@ class StackOptions:
     data_dir: Path = field(default_factory=lambda: Path(".regcore"))
     slots: str = "auto"
     has_redis_url: bool = False
+    key_path: Path | None = None
     is_temporary: bool = False
     stop_grace_s: float = 20.0 + _STOP_MARGIN_S
 
@@ -95,5 +103,6 @@ def stack_options(found: Mapping[str, Any]) -> StackOptions:
         data_dir=Path(found["data_dir"]),
         slots=found["slots"],
         has_redis_url=found["has_redis_url"],
+        key_path=Path(found["key_path"]),
         stop_grace_s=found["drain_grace_s"] + _STOP_MARGIN_S,
     )

@@ -60,8 +60,12 @@ class EmbeddedStack:
         self._directory: int | None = None
 
     @property
+    def key_path(self) -> Path:
+        return self.options.key_path or self.data_dir / KEY_FILE_NAME
+
+    @property
     def api_key(self) -> str:
-        return (self.data_dir / KEY_FILE_NAME).read_text(encoding="utf-8").strip()
+        return self.key_path.read_text(encoding="utf-8-sig").strip()
 
     def __enter__(self) -> Self:
         try:
@@ -123,7 +127,8 @@ class EmbeddedStack:
             os.close(self._directory)
             self._directory = None
         if self._lock is not None:
-            (self.data_dir / URL_FILE_NAME).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # never written, or a folder of the user's is in its place
+                (self.data_dir / URL_FILE_NAME).unlink()
             if self.options.is_temporary:
                 # A runner of a killed worker may write there for a moment longer; what stays, the next start removes.
                 shutil.rmtree(self.data_dir, ignore_errors=True)
@@ -150,8 +155,7 @@ class EmbeddedStack:
         api = self._spawn("api", server_command("api"), env)
         worker = self._spawn("worker", server_command("worker"), env)
         self._wait(api, self._api_ready, API_READY_S)
-        with _open_private(self.data_dir / URL_FILE_NAME, "w") as file:
-            file.write(self.url + "\n")
+        _write_whole(self.data_dir / URL_FILE_NAME, self.url + "\n")
         self._announce("api", f"{self.url}  (pid {api.pid})")
         connection = Connection(self.url, self.api_key, of_local_files=True)
         with Client.of(connection, max_retries=0) as client:  # `_wait` asks again, and looks around meanwhile
@@ -220,7 +224,7 @@ class EmbeddedStack:
         try:
             # This machine is reached through no proxy, whatever the environment says.
             ready = httpx2.get(f"{self.url}/readyz", timeout=2.0, trust_env=False).is_success
-            return ready and (self.data_dir / KEY_FILE_NAME).exists()
+            return ready and self.key_path.exists()
         except httpx2.TransportError:
             return False
 
@@ -243,6 +247,18 @@ def _open_private(path: Path, mode: str) -> TextIO:
     return cast(TextIO, file)
 
 
+def _write_whole(path: Path, content: str) -> None:
+    """Write a private file in one step: whoever reads it meanwhile finds the old content or the new, never a part."""
+    unfinished = path.with_name(f".{path.name}.new")
+    with _open_private(unfinished, "w") as file:
+        file.write(content)
+    try:
+        unfinished.replace(path)
+    except OSError:
+        unfinished.unlink()
+        raise
+
+
 def run_stack(options: StackOptions, announce: Announce) -> None:
     """Start the stack and keep every part of it running until Ctrl-C or SIGTERM.
 
@@ -257,9 +273,7 @@ def run_stack(options: StackOptions, announce: Announce) -> None:
     previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         with stack:
-            announce(
-                "regcore", f"up at {stack.url}. The key: {stack.data_dir / KEY_FILE_NAME}. Ctrl-C stops everything."
-            )
+            announce("regcore", f"up at {stack.url}. The key: {stack.key_path}. Ctrl-C stops everything.")
             while not stack.stop_asked:
                 stack.look_after()
                 time.sleep(POLL_S)

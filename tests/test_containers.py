@@ -213,6 +213,28 @@ def test_the_apis_health_check_asks_the_process_whatever_proxy_the_environment_n
     assert asked.returncode == (0 if answers else 1)
 
 
+@pytest.mark.parametrize(
+    ("script", "variables", "said"),
+    [
+        ("api", {"REGCORE_PORT": '"8000"'}, "REGCORE_PORT or --port: expected the value without quotes around it"),
+        ("worker", {"REGCORE_LEASE_S": "abc"}, "REGCORE_LEASE_S: expected a number"),
+        ("worker", {"REGCORE_DATABASE_URL": "postgresql://u:sesame@127.0.0.1:1/x"}, "The database does not answer."),
+        ("worker", {"REGCORE_PORT": "tcp://10.96.0.12:8000"}, "Run `regcore migrate` first."),
+    ],
+    ids=["quotes", "no number", "database away", "Kubernetes' own"],
+)
+def test_a_health_check_that_cannot_ask_says_why_in_one_line(
+    script: str, variables: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    environment = {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "REGCORE_DATA_DIR": str(tmp_path), **variables}
+    command = [sys.executable, str(ROOT / f"docker/{script}_healthy.py")]
+
+    asked = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    assert (asked.returncode, asked.stderr.count("\n")) == (1, 1), asked.stderr
+    assert said in asked.stderr
+
+
 def test_the_database_is_migrated_before_anyone_uses_it() -> None:
     assert SERVICES["migrate"]["command"] == ["python", "-m", "jobs.migrate"]
     assert SERVICES["migrate"]["depends_on"]["postgres"]["condition"] == "service_healthy"

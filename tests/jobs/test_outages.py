@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from jobs.database import Database
 from jobs.errors import StoreUnavailableError
@@ -147,12 +147,29 @@ def test_of_postgresql_why_it_lets_nobody_in(postgres_url: str, admin: psycopg.C
     }
 
 
-@pytest.mark.parametrize("statement", ["SELEC 1", "SELECT * FROM nothing", "INSERT INTO rows VALUES ('a', 'b', 'c')"])
+def test_tables_that_are_not_there_are_no_silence_of_the_database(path: Path, postgres_url: str) -> None:
+    urls = (f"sqlite:///{path}", postgres_url)
+
+    found = [outage_of(url, "SELECT * FROM missing") for url in urls]
+
+    assert found == [Outage.OTHER_TABLES] * 2
+
+
+@pytest.mark.parametrize("statement", ["SELEC 1", "SELECT nothing FROM pg_class"])
 def test_a_wrong_statement_is_a_fault_of_ours_and_no_outage(postgres_url: str, statement: str) -> None:
     database = Database(Settings(database_url=postgres_url).database_url)
 
     with pytest.raises(ProgrammingError), database.write() as connection:
         connection.execute(text(statement))
+
+    database.close()
+
+
+def test_a_wrong_statement_is_one_on_sqlite_too(path: Path) -> None:
+    database = Database(Settings(database_url=f"sqlite:///{path}").database_url)
+
+    with pytest.raises(OperationalError), database.write() as connection:
+        connection.execute(text("SELEC 1"))
 
     database.close()
 

@@ -428,14 +428,17 @@ class UpProcess:
         folder: A fresh folder; the data directory and what the process prints are made in it.
         options: More of the command line.
         name: Of the data directory.
+        settings: Variables.
     """
 
-    def __init__(self, folder: Path, *options: str, name: str = "regcore") -> None:
+    def __init__(self, folder: Path, *options: str, name: str = "regcore", **settings: str) -> None:
         self.data_dir = folder / name
         self._printed, self._errors = folder / "stdout", folder / "stderr"
         command = [sys.executable, "-m", "regclient", "up", "--port", str(free_port())]
         command += ["--data-dir", str(self.data_dir), *options]
-        env = {name: value for name, value in os.environ.items() if not name.startswith("REGCORE_")} | NOWHERE
+        env = (
+            {name: value for name, value in os.environ.items() if not name.startswith("REGCORE_")} | NOWHERE | settings
+        )
         with self._printed.open("wb") as printed, self._errors.open("wb") as errors:
             self.process = subprocess.Popen(command, stdout=printed, stderr=errors, env=env)
 
@@ -483,11 +486,11 @@ class UpProcess:
 
 @pytest.fixture
 def start_up(tmp_path: Path) -> Iterator[Callable[..., UpProcess]]:
-    """Starts `regcore up` with more options; it is dead after the test."""
+    """Starts `regcore up` with more options and variables; it is dead after the test."""
     started = []
 
-    def start(*options: str, name: str = "regcore") -> UpProcess:
-        started.append(UpProcess(tmp_path, *options, name=name))
+    def start(*options: str, name: str = "regcore", **settings: str) -> UpProcess:
+        started.append(UpProcess(tmp_path, *options, name=name, **settings))
         return started[-1]
 
     yield start

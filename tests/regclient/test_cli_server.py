@@ -131,3 +131,34 @@ def test_a_wrong_setting_is_one_line_with_a_code_of_its_own(
     assert done.returncode == (1 if arguments == ("doctor",) else 2)
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "regcore").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--data-dir", ""], "--data-dir': expected a folder; received nothing."),
+        (["--port", "70000"], "REGCORE_PORT or --port: expected a whole number from 0 to 65,535; received '70000'."),
+        (["--port", "x"], "REGCORE_PORT or --port: expected a whole number from 0 to 65,535; received 'x'."),
+    ],
+    ids=["no folder", "port too high", "port in words"],
+)
+def test_an_option_that_cannot_be_used_is_told_as_its_variable_would_be(
+    options: list[str], said: str, regcore: Regcore
+) -> None:
+    done = regcore("up", *options)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in " ".join(done.stderr.split())
+
+
+def test_a_redis_that_does_not_answer_is_a_problem_for_doctor(
+    regcore: Regcore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REGCORE_REDIS_URL", "redis://:sesame@127.0.0.1:1/0")
+
+    done = regcore("doctor", "--json")
+
+    (found,) = [check for check in json.loads(done.stdout)["checks"] if check["name"] == "redis"]
+    assert found["status"] == "problem"
+    assert "REGCORE_REDIS_URL: no Redis answers there" in found["message"]
+    assert "sesame" not in done.stdout + done.stderr

@@ -23,7 +23,10 @@ def test_options_win_over_the_environment_and_those_that_were_not_given_do_not(
 
     found = read_server_settings(with_options(port=3, slots=None, data_dir=tmp_path))
 
-    assert stack_options(found) == StackOptions(port=3, slots="2", data_dir=tmp_path, stop_grace_s=12)
+    key_path = tmp_path / "api-key"
+    assert stack_options(found) == StackOptions(
+        port=3, slots="2", data_dir=tmp_path, key_path=key_path, stop_grace_s=12
+    )
 
 
 def test_what_kubernetes_says_of_a_service_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +44,7 @@ def test_a_wrong_setting_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_redis_that_a_file_names_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "redis").write_text("redis://elsewhere\n")
+    (tmp_path / "redis").write_text("redis://127.0.0.1:1\n")
     monkeypatch.setenv("REGCORE_REDIS_URL_FILE", str(tmp_path / "redis"))
 
     assert stack_options(read_server_settings(os.environ)).has_redis_url

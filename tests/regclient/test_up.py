@@ -14,11 +14,12 @@ import httpx2
 import psutil
 import pytest
 
+from regclient import Client
 from regclient.embedded_redis import BUNDLED_VARIABLE
 from regclient.errors import RegClientError
 from regclient.process import wait_until
 from regclient.server_settings import StackOptions, WrongSettingError
-from regclient.up import EmbeddedStack, StackError, free_port, require_free_port, run_stack
+from regclient.up import EmbeddedStack, StackError, _write_whole, free_port, require_free_port, run_stack
 
 
 @pytest.fixture
@@ -145,6 +146,44 @@ def test_a_folder_in_the_place_of_a_file_of_ours_is_named(name: str, tmp_path: P
         EmbeddedStack(StackOptions(port=0, data_dir=tmp_path), quiet),
     ):
         pass
+
+
+def test_whoever_reads_the_url_meanwhile_finds_the_whole_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "url"
+    path.write_text("http://127.0.0.1:1\n")
+
+    with path.open() as reader:
+        _write_whole(path, "http://127.0.0.1:2\n")
+        read = reader.read()
+
+    assert (read, path.read_text()) == ("http://127.0.0.1:1\n", "http://127.0.0.1:2\n")
+    assert [one.name for one in tmp_path.iterdir()] == ["url"]
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_in_the_place_of_the_url_is_named_and_no_part_stays(tmp_path: Path) -> None:
+    (tmp_path / "url").mkdir()
+    before = psutil.Process().children()
+
+    with (
+        pytest.raises(StackError, match=rf"cannot be started: .*Is a directory: .*'{tmp_path}/url'"),
+        EmbeddedStack(StackOptions(port=free_port(), data_dir=tmp_path), quiet),
+    ):
+        pass
+
+    assert psutil.Process().children() == before
+
+
+def test_a_first_key_that_the_settings_bring_is_the_one_that_is_used(start_up: Any, tmp_path: Path) -> None:
+    key = f"rc_{'k' * 8}_{'s' * 43}"
+    (tmp_path / "key").write_text(f"{key}\n")
+
+    up = start_up(REGCORE_BOOTSTRAP_KEY_FILE=str(tmp_path / "key")).await_up()
+
+    assert f"The key: {tmp_path / 'key'}." in up.printed
+    with Client((up.data_dir / "url").read_text().strip(), key) as client:
+        assert [worker["state"] for worker in client.workers()] == ["ready"]
+    assert not (up.data_dir / "api-key").exists()
 
 
 def test_port_0_is_any_free_one() -> None:

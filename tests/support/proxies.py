@@ -1,6 +1,6 @@
 """The reverse proxies of `docs/proxies`, run as the examples say but for ports, certificates and the name of the host.
 
-Where the machine has no nginx, a plain proxy of the tests' own takes its place, so that nothing is left out; Caddy and
+Where the machine has no nginx, the tests' own proxy takes its place, so that nothing is left out; Caddy and
 Traefik are tried where they are found.
 """
 
@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
-from plain_proxy import run_plain_proxy
 from servers import free_port
+from small_proxy import SmallProxy
 
 CERTIFICATE = Path(__file__).parent / "localhost.pem"
 EXAMPLES = Path(__file__).parents[2] / "docs/proxies"
@@ -33,7 +33,7 @@ class Proxy:
     """A proxy that runs.
 
     Attributes:
-        name: `nginx`, `nginx-prefix`, `caddy`, `traefik` or `plain`.
+        name: `nginx`, `nginx-prefix`, `caddy`, `traefik` or `small`.
         url: Under which the api is to be reached through it.
     """
 
@@ -48,17 +48,17 @@ class Proxy:
 
 def main_proxy() -> str:
     """The proxy that everything is tried through: nginx, where the machine has it."""
-    return "nginx" if _binary("nginx") else "plain"
+    return "nginx" if _binary("nginx") else "small"
 
 
 def found_proxies() -> list[str]:
     """The proxies that this machine can run, the main one first."""
-    with_nginx = ["nginx", "nginx-prefix", "plain"] if _binary("nginx") else ["plain"]
+    with_nginx = ["nginx", "nginx-prefix", "small"] if _binary("nginx") else ["small"]
     return [*with_nginx, *(name for name in ("caddy", "traefik") if _binary(name))]
 
 
 def used_proxies() -> str:
-    """What these proxies are, in a line, such as `nginx (/usr/sbin/nginx), plain (the tests' own)`."""
+    """What these proxies are, in a line, such as `nginx (/usr/sbin/nginx), small (the tests' own)`."""
     places = {name: _binary(name) or "the tests' own" for name in found_proxies() if name != "nginx-prefix"}
     return ", ".join(f"{name} ({place})" for name, place in places.items())
 
@@ -72,9 +72,9 @@ def run_proxy(name: str, api_port: int, folder: Path) -> Iterator[Proxy]:
         api_port: Of the api, on loopback.
         folder: An empty one, for its files.
     """
-    if name == "plain":
-        with run_plain_proxy(api_port) as url:
-            yield Proxy(name, url)
+    if name == "small":
+        with SmallProxy(f"http://127.0.0.1:{api_port}") as small:
+            yield Proxy(name, small.url)
         return
     port = free_port()
     command = _COMMANDS[name](folder, port, api_port)

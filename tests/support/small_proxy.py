@@ -1,4 +1,6 @@
-"""A reverse proxy that can be told to fail, and that keeps what it was sent: one request for each connection.
+"""A reverse proxy of the tests' own. It holds nothing back, can be told to fail, and keeps what it was sent.
+
+It takes one request for each connection.
 
 with SmallProxy(backend_url) as proxy:
     proxy.refusals = [502, 503]     # the next two answers
@@ -13,6 +15,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 _CHUNK_BYTES = 65_536
+_MAX_REQUEST_BYTES = 2 << 20
 
 
 class SmallProxy:
@@ -82,15 +85,14 @@ class SmallProxy:
         if request is None or self.is_silent or self._backend is None:
             self._over.wait()
         elif self.is_down or self.refusals:
-            status = 502 if self.is_down else self.refusals.pop(0)
-            page = b"<html><head><title>Bad Gateway</title></head><body>nginx</body></html>"
-            head = f"HTTP/1.1 {status} Bad Gateway\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\n"
-            connection.sendall(head.encode() + b"Connection: close\r\n\r\n" + page)
+            _refuse(connection, 502 if self.is_down else self.refusals.pop(0))
+        elif len(request) > _MAX_REQUEST_BYTES:
+            _refuse(connection, 413)
         else:
             self._forward(request, connection)
 
     def _read_request(self, connection: socket.socket) -> bytes | None:
-        """One whole request; None if what comes is none, such as the greeting to a SOCKS proxy."""
+        """One whole request as it is passed on; None if what comes is none, such as the greeting to a SOCKS proxy."""
         sent = connection.recv(_CHUNK_BYTES)
         if not sent:
             return None
@@ -98,31 +100,42 @@ class SmallProxy:
         if not re.match(rb"[A-Z]+ ", sent):
             return None
         while b"\r\n\r\n" not in sent:
-            sent += connection.recv(_CHUNK_BYTES)
+            sent += _receive(connection)
         head, _, body = sent.partition(b"\r\n\r\n")
         length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
         while length and len(body) < int(length[1]):
-            body += connection.recv(_CHUNK_BYTES)
-        return re.sub(rb"(?i)\r\nconnection: [^\r]*", b"", head) + b"\r\nConnection: close\r\n\r\n" + body
+            body += _receive(connection)
+        callers = [found.decode() for found in re.findall(rb"(?i)\r\nx-forwarded-for: *([^\r]*)", head)]
+        passed_on = re.sub(rb"(?i)\r\n(connection|x-forwarded-for): [^\r]*", b"", head)
+        own = f"\r\nConnection: close\r\nX-Forwarded-For: {', '.join([*callers, connection.getpeername()[0]])}\r\n\r\n"
+        return passed_on + own.encode() + body
 
     def _forward(self, request: bytes, connection: socket.socket) -> None:
         assert self._backend is not None
-        with socket.create_connection((self._backend.hostname, self._backend.port)) as backend:
+        try:
+            backend = socket.create_connection((self._backend.hostname, self._backend.port))
+        except OSError:
+            _refuse(connection, 502)
+            return
+        with backend:
             backend.sendall(request)
-            backend.settimeout(0.1)
-            left, self.cut_after_bytes = self.cut_after_bytes, None
-            while not self._over.is_set():
-                try:
-                    chunk = backend.recv(_CHUNK_BYTES)
-                except TimeoutError:
-                    continue
-                if not chunk:
-                    return
-                chunk = chunk if left is None else chunk[:left]
-                left = left if left is None else left - len(chunk)
-                self._hand_on(chunk, connection)
-                if left == 0:
-                    return
+            self._pass_back(backend, connection)
+
+    def _pass_back(self, backend: socket.socket, connection: socket.socket) -> None:
+        backend.settimeout(0.1)
+        left, self.cut_after_bytes = self.cut_after_bytes, None
+        while not self._over.is_set():
+            try:
+                chunk = backend.recv(_CHUNK_BYTES)
+            except TimeoutError:
+                continue
+            if not chunk:
+                return
+            chunk = chunk if left is None else chunk[:left]
+            left = left if left is None else left - len(chunk)
+            self._hand_on(chunk, connection)
+            if left == 0:
+                return
 
     def _hand_on(self, chunk: bytes, connection: socket.socket) -> None:
         if not self.drip_s:
@@ -132,3 +145,17 @@ class SmallProxy:
             connection.sendall(chunk[place : place + 1])
             if self._over.wait(self.drip_s):
                 return
+
+
+def _receive(connection: socket.socket) -> bytes:
+    chunk = connection.recv(_CHUNK_BYTES)
+    if not chunk:
+        raise ConnectionError("the client has gone in the middle of its request")
+    return chunk
+
+
+def _refuse(connection: socket.socket, status: int) -> None:
+    """Answer as proxies do when they have nothing to pass on: with a page."""
+    page = f"<html><head><title>{status}</title></head><body>nginx</body></html>".encode()
+    head = f"HTTP/1.1 {status} Refused\r\nContent-Type: text/html\r\nContent-Length: {len(page)}\r\n"
+    connection.sendall(head.encode() + b"Connection: close\r\n\r\n" + page)
