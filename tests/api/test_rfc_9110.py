@@ -229,7 +229,12 @@ def test_a_body_in_a_coding_or_type_that_is_not_read_is_a_415(
 def test_every_post_takes_json_in_any_spelling_of_its_type(client: TestClient, url: Any) -> None:
     """§8.3.1"""
     for path in sorted(BODIED):
-        for spelled in ("Application/JSON", 'application/json; charset="UTF-8"', "application/x+json"):
+        for spelled in (
+            "Application/JSON",
+            'application/json; charset="UTF-8"',
+            "application/json;charset=utf8",
+            "application/x+json",
+        ):
             refused = client.post(url(path), content=b"[]", headers={"Content-Type": spelled})
 
             assert refused.status_code == 422, (path, spelled)
