@@ -152,6 +152,15 @@ def test_what_has_a_tag_keeps_to_conditions(client: TestClient, url: Any) -> Non
         assert (changed.status_code, is_a_problem(changed)) == (412, True), path
 
 
+def test_what_is_another_version_than_was_seen_is_not_changed(client: TestClient, url: Any) -> None:
+    """§13.1.1"""
+    for method, path in ROUTES:
+        if method != "GET":
+            refused = client.request(method, url(path), headers={"If-Match": '"0", W/"1", "x", 1'})
+
+            assert (refused.status_code, is_a_problem(refused)) == (412, True), (method, path)
+
+
 def test_only_files_have_ranges(client: TestClient, url: Any) -> None:
     """§14"""
     for path in GETS:
