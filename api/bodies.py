@@ -69,7 +69,7 @@ def _parse(request: Request, content: bytes) -> Any:
         detail = f"Content-Type must be application/json; received {media_type or 'none'!r:.100}."
         raise ProblemError("unsupported_media_type", detail, headers={"Accept": "application/json"})
     charset = _CHARSET.search(given)
-    if charset and charset[1] not in ("utf-8", "us-ascii"):
+    if charset and charset[1] not in ("utf-8", "utf8", "us-ascii"):
         detail = f"JSON is UTF-8; received charset {charset[1]!r:.40}. Send it as UTF-8, without charset."
         raise ProblemError("unsupported_media_type", detail, headers={"Accept": "application/json"})
     return parse_json(content)

@@ -20,6 +20,7 @@ from jobs.errors import (
     JobsError,
     StoreUnavailableError,
     SweepNotFoundError,
+    VersionChangedError,
 )
 from jobs.outages import Outage
 from regcore.errors import MAX_ERRORS, FieldError, SpecError, short_pointer
@@ -145,6 +146,10 @@ def from_jobs_error(error: JobsError) -> ProblemError:
             return ProblemError("artifact_damaged", f"{detail} {remedy}")
         case IllegalActionError():
             return ProblemError("illegal_action", detail)
+        case VersionChangedError():
+            return ProblemError(
+                "precondition_failed", detail, [ParameterError("If-Match", "precondition_failed", detail)]
+            )
         case InvalidCursorError():
             return parameter_problem("after", detail, "invalid_cursor")
         case IdempotencyMismatchError():

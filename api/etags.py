@@ -7,13 +7,12 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.auth import authenticate
 from api.errors import ParameterError, ProblemError
-from api.services import TheServices
-from jobs.model import Job, Principal
+from jobs.model import Job
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
+_VERSION = re.compile(r'"(\d{1,18})"', re.ASCII)
 _TAG = re.compile(r'(?:W/)?"[^"]*"|[^\s,]+')
 
 
@@ -45,22 +44,29 @@ def is_known(request: Request, etag: str, modified_at: float | None = None) -> b
     return modified_at is not None and _is_since(headers.get("if-modified-since"), modified_at, default=False)
 
 
-def hold_to_version(
-    request: Request, services: TheServices, principal: Annotated[Principal | None, Depends(authenticate)]
-) -> None:
-    """Refuse to change what is another version than the client has seen, where it says which with `If-Match`.
+def read_versions(request: Request) -> frozenset[int] | None:
+    """Return the versions of a job that the client wants to change, by `If-Match`; None for any.
 
-    Only jobs have versions; anything else matches `*` alone.
+    The store compares them in the transaction of the change.
+    """
+    tags = _TAG.findall(request.headers.get("if-match", "*"))
+    if "*" in tags:
+        return None
+    return frozenset(int(found[1]) for found in map(_VERSION.fullmatch, tags) if found)
+
+
+TheVersions = Annotated[frozenset[int] | None, Depends(read_versions)]
+"""The versions that the client wants to change, as a route's parameter."""
+
+
+def refuse_versions(request: Request) -> None:
+    """Refuse `If-Match` for what has no versions, unless it is `*`: only jobs have some.
 
     Raises:
-        ProblemError: It is another version.
-        JobNotFoundError: There is no such job.
+        ProblemError: It names a version.
     """
-    given = request.headers.get("if-match")
-    if given is None or principal is None or request.method in SAFE_METHODS:
-        return
-    job_id = request.path_params.get("job_id")
-    _refuse_unless_match(given, None if job_id is None else etag_of(services.store.get(principal.tenant, job_id)))
+    if request.method not in SAFE_METHODS and "job_id" not in request.path_params:
+        _refuse_unless_match(request.headers.get("if-match", "*"), None)
 
 
 def _refuse_unless_match(given: str, etag: str | None) -> None:

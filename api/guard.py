@@ -9,6 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import ProblemError, problem_response
+from api.fields import in_one_form, refuse_doubled
 from api.hosts import HostRules
 from jobs.ids import new_id
 from jobs.logs import get_logger
@@ -42,6 +43,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope = in_one_form(scope)
         exchange = _Exchange(scope, send)
         if exchange.is_head:
             scope = _as_get(scope)
@@ -69,7 +71,9 @@ class Guard:
             # Routes see the path decoded, where jobs/x%2Fcancel would be the action of another path.
             detail = "No name in a path has a slash in it, and %2F is one. Write / between names, and nowhere else."
             return ProblemError("not_found", detail)
-        return None if scope["path"] in PROBE_PATHS else self._rules.check(Headers(scope=scope))
+        if scope["path"] in PROBE_PATHS:
+            return None
+        return refuse_doubled(scope["headers"]) or self._rules.check(Headers(scope=scope))
 
 
 class _HeadSent(Exception):

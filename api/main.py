@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from setproctitle import setproctitle
 
 from api.auth import authenticate
-from api.etags import hold_to_version
+from api.etags import refuse_versions
 from api.guard import Guard
 from api.handlers import install_handlers
 from api.hosts import HostRules
@@ -65,7 +65,7 @@ def build_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="RegCore",
         lifespan=_lifespan,
-        dependencies=[Depends(authenticate), Depends(refuse_repeats), Depends(hold_to_version)],
+        dependencies=[Depends(authenticate), Depends(refuse_repeats), Depends(refuse_versions)],
         openapi_url=None,
         docs_url=None,
         redoc_url=None,

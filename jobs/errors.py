@@ -6,6 +6,7 @@ JobsError
 ├── ArtifactNotFoundError     the job has no artifact of that name
 ├── ArtifactDamagedError      an artifact's file is not what was stored
 ├── IllegalActionError        the job's or sweep's state does not allow what was asked
+├── VersionChangedError       the job has changed since the caller has seen it
 ├── IllegalTransitionError    a fault of ours: the table of states forbids the step
 ├── StaleRunError             the run is no longer the job's current one: its writes are refused
 ├── InvalidCursorError        a cursor that this list did not give out
@@ -72,6 +73,13 @@ class IllegalActionError(JobsError):
         super().__init__(f"Cannot {action} a {what} that is {state}. {remedy}")
         self.action = action
         self.state = state
+
+
+class VersionChangedError(JobsError):
+    """The job has changed since the caller has seen it, and the caller wants to change only what was seen."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(f"{job_id} is another version by now. Read it again, and decide anew.")
 
 
 class IllegalTransitionError(JobsError):

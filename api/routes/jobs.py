@@ -10,7 +10,7 @@ from api import examples
 from api.auth import TheTenant
 from api.bodies import TheJson, TheJsonOrNothing, read_nothing
 from api.documents import example, problems
-from api.etags import etag_of, is_known
+from api.etags import TheVersions, etag_of, is_known
 from api.idempotency import idempotency_key
 from api.negotiation import json_only
 from api.queries import NO_QUERY, ListQuery, SubmitQuery, make_filter
@@ -18,6 +18,7 @@ from api.reruns import plan_rerun
 from api.services import Services, TheServices
 from api.submissions import KEY_PARAMETER, LOCATION, created, new_job, plan_job, store_job, validated
 from api.views import JobPage, JobView, Validation, show_job, show_summary
+from jobs.errors import VersionChangedError
 from jobs.logs import get_logger
 from jobs.model import Job
 from jobs.states import JobState
@@ -139,21 +140,29 @@ def _action(name: str, state: str, description: str) -> Callable[[DecoratedCalla
 
 
 @_action("cancel", "cancelling", "The job, cancelled or about to be")
-def cancel_job(request: Request, services: TheServices, tenant: TheTenant, job_id: str) -> JobView:
+def cancel_job(
+    request: Request, services: TheServices, tenant: TheTenant, job_id: str, versions: TheVersions
+) -> JobView:
     """Cancel a job: at once if it has no worker yet, else within seconds. Asking again is harmless."""
-    return _acted(services, services.store.request_cancel(tenant, job_id, idempotency_key(request)), "cancel")
+    job = services.store.request_cancel(tenant, job_id, idempotency_key(request), versions)
+    return _acted(services, job, "cancel")
 
 
 @_action("pause", "pausing", "The job, paused or about to be")
-def pause_job(request: Request, services: TheServices, tenant: TheTenant, job_id: str) -> JobView:
+def pause_job(
+    request: Request, services: TheServices, tenant: TheTenant, job_id: str, versions: TheVersions
+) -> JobView:
     """Pause a job: at once if it has no worker, else once a checkpoint is saved. Asking again is harmless."""
-    return _acted(services, services.store.request_pause(tenant, job_id, idempotency_key(request)), "pause")
+    job = services.store.request_pause(tenant, job_id, idempotency_key(request), versions)
+    return _acted(services, job, "pause")
 
 
 @_action("resume", "queued", "The job, in the queue again")
-def resume_job(request: Request, services: TheServices, tenant: TheTenant, job_id: str) -> JobView:
+def resume_job(
+    request: Request, services: TheServices, tenant: TheTenant, job_id: str, versions: TheVersions
+) -> JobView:
     """Resume a paused job: it continues from its checkpoint. A job that is not paused is left as it is."""
-    job = services.store.resume(tenant, job_id, idempotency_key(request))
+    job = services.store.resume(tenant, job_id, idempotency_key(request), versions)
     if job.state is JobState.QUEUED:
         services.publish(job_id)
     return _acted(services, job, "resume")
@@ -176,6 +185,7 @@ def rerun_job(
     services: TheServices,
     tenant: TheTenant,
     job_id: str,
+    versions: TheVersions,
     body: TheJsonOrNothing,
     query: Annotated[SubmitQuery, Query()],
 ) -> Any:
@@ -187,7 +197,10 @@ def rerun_job(
     known = services.store.replay(tenant, key) if key else None
     if known is not None and not query.validate_only:
         return created(services, response, known, replayed=True)
-    rerun = plan_rerun(services, tenant, services.store.get(tenant, job_id), body)
+    before = services.store.get(tenant, job_id)
+    if versions is not None and before.version not in versions:
+        raise VersionChangedError(job_id)
+    rerun = plan_rerun(services, tenant, before, body)
     if query.validate_only:
         return validated(services, rerun.plan)
     job = new_job(rerun.spec, rerun.plan, parent_job_id=job_id, checkpoint=rerun.checkpoint)
@@ -203,12 +216,12 @@ def rerun_job(
         204: {"description": "It is gone, with its log and its artifacts"},
     },
 )
-def delete_job(services: TheServices, tenant: TheTenant, job_id: str) -> None:
+def delete_job(services: TheServices, tenant: TheTenant, job_id: str, versions: TheVersions) -> None:
     """Delete a job that has ended, with its log and artifacts. A member is deleted with its sweep.
 
     Refused while an unfinished job needs its weights or its checkpoint.
     """
-    hashes = services.store.delete(tenant, job_id)
+    hashes = services.store.delete(tenant, job_id, versions)
     services.notifier.notify(job_id)
     try:
         services.artifacts.delete_unreferenced(services.store.referenced, among=hashes)

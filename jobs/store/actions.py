@@ -1,11 +1,11 @@
 """What a user does to a job: cancel, pause, resume and delete."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from sqlalchemy import Connection, delete, select, update
 
 from jobs.clock import read_clock
-from jobs.errors import IllegalActionError
+from jobs.errors import IllegalActionError, VersionChangedError
 from jobs.model import IdempotencyKey, Job
 from jobs.states import TERMINAL, JobState, Reason, is_legal, make_reason
 from jobs.store.base import Concern
@@ -17,12 +17,18 @@ from jobs.store.submission import claim_key, due_now, kept_answer
 from jobs.tables import artifacts, jobs
 
 Action = Callable[[Connection, LockedJob, float], None]
+Versions = Collection[int] | None
 
 
 class Actions(Concern):
-    """Cancelling, pausing, resuming and deleting."""
+    """Cancelling, pausing, resuming and deleting.
 
-    def request_cancel(self, tenant: str, job_id: str, key: IdempotencyKey | None = None) -> Job:
+    Each takes the versions of the job that the caller would change: any if None.
+    """
+
+    def request_cancel(
+        self, tenant: str, job_id: str, key: IdempotencyKey | None = None, versions: Versions = None
+    ) -> Job:
         """Cancel a job: at once if it has no run, else as soon as its run has seen the request.
 
         Asking again is harmless.
@@ -31,24 +37,27 @@ class Actions(Concern):
             JobNotFoundError: There is none, or it is another tenant's.
             IllegalActionError: It has already succeeded or failed.
             IdempotencyMismatchError: The key was used for another body.
+            VersionChangedError: It has none of these versions. A repeated request gets the first answer nevertheless.
         """
-        return self._act(tenant, job_id, key, cancel_job)
+        return self._act(tenant, job_id, key, versions, cancel_job)
 
-    def request_pause(self, tenant: str, job_id: str, key: IdempotencyKey | None = None) -> Job:
+    def request_pause(
+        self, tenant: str, job_id: str, key: IdempotencyKey | None = None, versions: Versions = None
+    ) -> Job:
         """Pause a job: at once if it has no run, else as soon as its run has saved a checkpoint.
 
         Asking again is harmless. Raises as `request_cancel` does, and for a job that is being cancelled.
         """
-        return self._act(tenant, job_id, key, _pause)
+        return self._act(tenant, job_id, key, versions, _pause)
 
-    def resume(self, tenant: str, job_id: str, key: IdempotencyKey | None = None) -> Job:
+    def resume(self, tenant: str, job_id: str, key: IdempotencyKey | None = None, versions: Versions = None) -> Job:
         """Put a paused job back into the queue; a job that is still pausing goes there once its run has stopped.
 
         Does nothing to a job that is not paused. Raises as `request_pause` does.
         """
-        return self._act(tenant, job_id, key, _resume)
+        return self._act(tenant, job_id, key, versions, _resume)
 
-    def delete(self, tenant: str, job_id: str) -> list[str]:
+    def delete(self, tenant: str, job_id: str, versions: Versions = None) -> list[str]:
         """Delete a job that has ended, with its log and artifacts.
 
         Returns:
@@ -58,9 +67,10 @@ class Actions(Concern):
             JobNotFoundError: There is none, or it is another tenant's.
             IllegalActionError: It has not ended, an unfinished job needs it, or it belongs to a sweep, whose state
                 follows from all its members.
+            VersionChangedError: It has none of these versions.
         """
         with self._database.write() as connection:
-            job = _lock_owned(connection, tenant, job_id)
+            job = _lock_owned(connection, tenant, job_id, versions)
             if job.sweep_id is not None:
                 raise IllegalActionError("delete", f"a member of {job.sweep_id}", "Delete the sweep.")
             if job.state not in TERMINAL:
@@ -71,7 +81,7 @@ class Actions(Concern):
             kept = set(connection.execute(select(artifacts.c.sha256).where(artifacts.c.sha256.in_(had))).scalars())
         return sorted(had - kept)
 
-    def _act(self, tenant: str, job_id: str, key: IdempotencyKey | None, action: Action) -> Job:
+    def _act(self, tenant: str, job_id: str, key: IdempotencyKey | None, versions: Versions, action: Action) -> Job:
         with self._database.write() as connection:
             at = read_clock(connection)
             ttl_s = self._options.idempotency_ttl_s
@@ -79,16 +89,20 @@ class Actions(Concern):
             answer = kept_answer(connection, tenant, key, at - ttl_s) if key else None
             if answer is not None:
                 return job_from_json(answer)
-            action(connection, _lock_owned(connection, tenant, job_id), at)
+            action(connection, _lock_owned(connection, tenant, job_id, versions), at)
             current = read_job(connection, tenant, job_id)
             answer = claim_key(connection, tenant, key, job_to_json(current), at, ttl_s)
             return current if answer is None else job_from_json(answer)
 
 
-def _lock_owned(connection: Connection, tenant: str, job_id: str) -> LockedJob:
+def _lock_owned(connection: Connection, tenant: str, job_id: str, versions: Versions) -> LockedJob:
     found = lock_jobs(connection, is_job(job_id, tenant))
     if not found:
         raise no_such_job(connection, tenant, job_id)
+    if versions is not None:
+        version = connection.execute(select(jobs.c.version).where(jobs.c.id == job_id)).scalar_one()
+        if version not in versions:
+            raise VersionChangedError(job_id)
     return found[0]
 
 

@@ -213,6 +213,16 @@ def _serve(settings: Settings, port: int) -> Iterator[tuple[str, subprocess.Pope
         process.wait(10)
 
 
+def _exchange(port: int, sent: bytes) -> bytes:
+    """What a server answers to these bytes, until it closes the connection."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(sent)
+        answer = b""
+        while chunk := connection.recv(65_536):
+            answer += chunk
+        return answer
+
+
 # Tests import nothing from here (importlib mode), so functions come as fixtures.
 
 
@@ -244,6 +254,11 @@ def _problem_of_fixture() -> Any:
 @pytest.fixture(name="serve")
 def _serve_fixture() -> Any:
     return _serve
+
+
+@pytest.fixture(name="exchange")
+def _exchange_fixture() -> Any:
+    return _exchange
 
 
 @pytest.fixture

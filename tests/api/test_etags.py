@@ -6,6 +6,8 @@ from starlette.requests import Request
 
 from api.errors import ProblemError
 from api.etags import is_known
+from api.services import Services
+from jobs.model import Job
 
 TAG = '"3"'
 AT = 1_700_000_000.9
@@ -81,6 +83,40 @@ def test_a_job_that_is_as_it_was_seen_may_be_changed(client: TestClient, running
     etag = client.get(url).headers["etag"]
 
     assert client.post(f"{url}/cancel", headers={"If-Match": f'"x", {etag}'}).status_code == 202
+
+
+def test_a_request_that_is_repeated_gets_its_first_answer_though_the_job_has_changed_by_it(
+    client: TestClient, running: tuple[str, int], num_jobs: Any
+) -> None:
+    url = f"/v1/jobs/{running[0]}"
+    for path in ("/rerun", "/cancel"):
+        headers = {"If-Match": client.get(url).headers["etag"], "Idempotency-Key": path}
+        first = client.post(url + path, headers=headers)
+        client.post(f"{url}/pause" if path == "/rerun" else f"{url}/cancel")
+
+        again = client.post(url + path, headers=headers)
+
+        assert (again.status_code, again.json()["id"]) == (first.status_code, first.json()["id"]), path
+    assert num_jobs() == 2
+
+
+def test_a_change_in_the_moment_before_is_seen(
+    client: TestClient, running: tuple[str, int], services: Services, problem_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another request pauses the job after this one was let in."""
+    url = f"/v1/jobs/{running[0]}"
+    etag = client.get(url).headers["etag"]
+    cancel = services.store.request_cancel
+
+    def pause_before(tenant: str, job_id: str, *more: Any) -> Job:
+        services.store.request_pause(tenant, job_id)
+        return cancel(tenant, job_id, *more)
+
+    monkeypatch.setattr(services.store, "request_cancel", pause_before)
+
+    problem_of(client.post(f"{url}/cancel", headers={"If-Match": etag}), 412, "precondition_failed")
+
+    assert client.get(url).json()["state"] == "pausing"
 
 
 def test_what_has_no_version_is_never_the_one_that_was_seen(

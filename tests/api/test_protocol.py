@@ -1,5 +1,4 @@
 import json
-import socket
 from typing import Any
 
 from jobs.settings import Settings
@@ -16,31 +15,23 @@ MALFORMED = {
 }
 
 
-def _exchange(port: int, sent: bytes) -> bytes:
-    """What a server answers until it closes the connection."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
-        connection.sendall(sent)
-        answer = b""
-        while chunk := connection.recv(65_536):
-            answer += chunk
-        return answer
-
-
-def test_options_of_the_whole_server_names_all_methods(with_tables: Settings, serve: Any, free_tcp_port: int) -> None:
+def test_options_of_the_whole_server_names_all_methods(
+    with_tables: Settings, serve: Any, free_tcp_port: int, exchange: Any
+) -> None:
     sent = b"OPTIONS * HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 
     with serve(with_tables, free_tcp_port):
-        answer = _exchange(free_tcp_port, sent)
+        answer = exchange(free_tcp_port, sent)
 
     assert answer.startswith(b"HTTP/1.1 204 ")
     assert b"allow: DELETE, GET, HEAD, OPTIONS, POST" in answer
 
 
 def test_what_is_no_request_is_a_problem_and_the_connection_closes(
-    with_tables: Settings, serve: Any, free_tcp_port: int
+    with_tables: Settings, serve: Any, free_tcp_port: int, exchange: Any
 ) -> None:
     with serve(with_tables, free_tcp_port):
-        answers = {name: _exchange(free_tcp_port, sent) for name, sent in MALFORMED.items()}
+        answers = {name: exchange(free_tcp_port, sent) for name, sent in MALFORMED.items()}
 
     for name, answer in answers.items():
         head, _, body = answer.partition(b"\r\n\r\n")

@@ -152,6 +152,15 @@ def test_what_has_a_tag_keeps_to_conditions(client: TestClient, url: Any) -> Non
         assert (changed.status_code, is_a_problem(changed)) == (412, True), path
 
 
+def test_what_is_another_version_than_was_seen_is_not_changed(client: TestClient, url: Any) -> None:
+    """§13.1.1"""
+    for method, path in ROUTES:
+        if method != "GET":
+            refused = client.request(method, url(path), headers={"If-Match": '"0", W/"1", "x", 1'})
+
+            assert (refused.status_code, is_a_problem(refused)) == (412, True), (method, path)
+
+
 def test_only_files_have_ranges(client: TestClient, url: Any) -> None:
     """§14"""
     for path in GETS:
@@ -229,7 +238,12 @@ def test_a_body_in_a_coding_or_type_that_is_not_read_is_a_415(
 def test_every_post_takes_json_in_any_spelling_of_its_type(client: TestClient, url: Any) -> None:
     """§8.3.1"""
     for path in sorted(BODIED):
-        for spelled in ("Application/JSON", 'application/json; charset="UTF-8"', "application/x+json"):
+        for spelled in (
+            "Application/JSON",
+            'application/json; charset="UTF-8"',
+            "application/json;charset=utf8",
+            "application/x+json",
+        ):
             refused = client.post(url(path), content=b"[]", headers={"Content-Type": spelled})
 
             assert refused.status_code == 422, (path, spelled)
