@@ -39,7 +39,7 @@ from regclient.sweep_pages import show_or_follow_sweep
 
 
 class StartFrom(StrEnum):
-    """Where a rerun begins."""
+    """The values of --start-from: what a rerun starts with."""
 
     SCRATCH = "scratch"
     WEIGHTS = "weights"
@@ -189,7 +189,7 @@ def delete(
 ) -> None:
     """Delete jobs and sweeps that have ended, with all that they made.
 
-    All of them are looked up before the first is deleted. What cannot be deleted is named, and the others are.
+    All are looked up before the first is deleted. Those that cannot be deleted are named; the others are deleted.
     """
     with open_client() as client:
         found = list(dict.fromkeys(find_id(client, one) for one in jobs_or_sweeps))
@@ -231,7 +231,7 @@ def _described(client: Client, found_id: str) -> str:
 
 
 def read_labels(pairs: list[str]) -> dict[str, str]:
-    """Labels given as `key:value`."""
+    """Return labels that were given as `key:value`."""
     for pair in pairs:
         if ":" not in pair:
             raise typer.BadParameter(f"--label: expected key:value, received {pair!r}.")
@@ -245,7 +245,7 @@ def _show_or_follow(job: Job, *, follow: bool, timeout_s: float | None, as_json:
 
 
 def follow_job(job: Job, *, timeout_s: float | None, as_json: bool) -> NoReturn:
-    """Wait for a job's end, show it, and leave with the code of how it went."""
+    """Wait until a job has ended, print it, and exit with 0 if it succeeded, else 1."""
     lines = JobLines(err, lambda _, after: job.latest_metrics(after=after))
     with following(job):
         job.wait(timeout_s, progress=False if as_json else err.is_live or lines.show, check=False)

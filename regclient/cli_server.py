@@ -40,13 +40,14 @@ def up(
     slots: Slots = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Start everything on this machine and stay in the foreground; Ctrl-C stops it."""
+    """Start everything on this machine and stay in the foreground; Ctrl-C stops everything."""
     announce = partial(print_announcement, as_json=as_json)
     found = read_server_settings(with_options(host=host, port=port, data_dir=data_dir, slots=slots))
     for note in found["notes"]:
         announce("settings", note)
     run_stack(stack_options(found), announce)
-    for number in (signal.SIGINT, signal.SIGTERM):  # all is stopped: one Ctrl-C more must not change the exit code
+    # everything is stopped: another Ctrl-C must not change the exit code
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
 
@@ -72,7 +73,7 @@ def migrate(data_dir: DataDir = None, as_json: AsJSON = False) -> None:
 
 
 def doctor(data_dir: DataDir = None, artifacts: Artifacts = False, as_json: AsJSON = False) -> None:
-    """Say what this machine has and lacks; exit code 1 if something must be mended."""
+    """Check this machine and its server; the exit code is 1 if something must be fixed."""
     if data_dir is not None:
         os.environ["REGCORE_DATA_DIR"] = str(data_dir)
     findings = examine(artifacts=artifacts)
@@ -89,5 +90,5 @@ def doctor(data_dir: DataDir = None, artifacts: Artifacts = False, as_json: AsJS
 
 
 def _become(module: str, **options: object) -> None:
-    """Replace this process by the server, so that a container's signals reach it directly."""
+    """Replace this process with the server, so that a container's signals reach it directly."""
     os.execve(sys.executable, server_command(module), with_options(**options))  # noqa: S606 - no shell wanted
