@@ -262,8 +262,7 @@ class Jobs:
 
 
 def spec_json(spec: JobSpec | Mapping[str, Any]) -> JSONObject:
-    """Return the request body of a spec; of a JobSpec only the fields that were set, so that the server's defaults
-    hold."""
+    """Return the request body of a spec. A JobSpec gives only the fields that were set: the server has the defaults."""
     if isinstance(spec, JobSpec):
         return spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return object_of(spec, "the spec")

@@ -236,8 +236,7 @@ _ERROR_BY_STATUS: dict[int, type[APIError]] = {
 
 
 def error_from_problem(status: int, problem: Mapping[str, Any]) -> APIError:
-    """Return an exception for a problem: its class depends on the status, and is APIError for one that is not
-    listed."""
+    """Return the exception for a problem. Its class depends on the status; by default it is APIError."""
     return _ERROR_BY_STATUS.get(status, APIError)(status, problem)
 
 
