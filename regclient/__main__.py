@@ -18,7 +18,9 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("REGCORE_DEBUG", "0") not in ("", "0"):
             raise
-        sys.stderr.write(f"Error: regcore cannot start ({type(error).__name__}: {error}). Is it installed whole?\n")
+        sys.stderr.write(
+            f"Error: regcore cannot start ({type(error).__name__}: {error}). Is the installation complete?\n"
+        )
         sys.exit(OWN_FAULT)
 
 

@@ -17,7 +17,7 @@ _MAX_WORDS = 200
 _TAGS = re.compile(r"(?s)<(script|style)\b.*?</\1\s*>|<[^>]*>")
 
 
-def read_object(response: httpx2.Response, fields: Fields) -> JSONObject:
+def read_answer(response: httpx2.Response, fields: Fields) -> JSONObject:
     """Return the JSON object of a successful answer.
 
     Args:
@@ -35,7 +35,7 @@ def read_object(response: httpx2.Response, fields: Fields) -> JSONObject:
         if not isinstance(value, kind):
             refuse(response, f"JSON in which {name!r} is {_type_name(value)}, not {kind.__name__}")
         if isinstance(value, list) and not all(isinstance(entry, dict) for entry in value):
-            refuse(response, f"JSON in which {name!r} holds something else than objects")
+            refuse(response, f"JSON in which {name!r} holds something other than objects")
     return found
 
 
@@ -50,7 +50,7 @@ def read_event(response: httpx2.Response, text: str) -> JSONObject:
     except (ValueError, RecursionError):
         event = None
     if not is_record(event):
-        refuse(response, f"an event that is no record: {_words(text)!r}")
+        refuse(response, f"an event that is not a record: {_words(text)!r}")
     return dict(event)
 
 
@@ -107,7 +107,7 @@ def _parsed(response: httpx2.Response) -> Any:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _description(response: httpx2.Response) -> str:
@@ -116,7 +116,7 @@ def _description(response: httpx2.Response) -> str:
         try:
             aim = address_of(response.url.join(response.headers["Location"]))
         except httpx2.InvalidURL:
-            aim = "an address that is none"
+            aim = "an invalid address"
         return f"a redirect ({response.status_code}) to {aim}, which is not followed"
     content_type = _words(response.headers.get("Content-Type", "")) or "without a type"
     return f"status {response.status_code}, {content_type}: {_words(response.text)!r}"

@@ -65,7 +65,7 @@ def _faults(value: Any, pointer: str, level: int) -> Iterator[Fault]:
             if not isinstance(name, str):
                 yield _fault(inner, f"names in JSON are text; this one is {_kind(name)}")
             elif not _is_encodable(name):
-                yield _fault(inner, "the name holds half a surrogate pair, which is no character")
+                yield _fault(inner, "the name holds half a surrogate pair, which is not a character")
             else:
                 yield from _faults(part, inner, level + 1)
     elif isinstance(value, list):
@@ -79,7 +79,7 @@ def _faults(value: Any, pointer: str, level: int) -> Iterator[Fault]:
 
 def _scalar_fault(value: Any) -> str | None:
     if isinstance(value, str):
-        return None if _is_encodable(value) else "the text holds half a surrogate pair, which is no character"
+        return None if _is_encodable(value) else "the text holds half a surrogate pair, which is not a character"
     if isinstance(value, float):
         return None if math.isfinite(value) else f"expected a finite number, received {value}"
     if isinstance(value, int):

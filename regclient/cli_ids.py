@@ -111,7 +111,7 @@ def _newest(client: Client, kinds: tuple[Kind, ...]) -> str:
     else:
         for sweep in client.sweeps.list(page_size=1):
             return sweep.id
-    raise _not_found(f"There is no {' or '.join(kinds)} yet, so none is the last.", kinds)
+    raise _not_found(f"There is no {' or '.join(kinds)} yet, so `last` finds nothing.", kinds)
 
 
 def _beginning_with(client: Client, kind: Kind, prefix: str) -> list[Handle]:

@@ -99,7 +99,7 @@ def rerun(
         StartFrom,
         typer.Option(
             metavar="WHERE",
-            help="scratch; weights: with those it ended with; checkpoint: on from where it was saved last.",
+            help="scratch; weights: those it ended with; checkpoint: continue from its last one.",
         ),
     ] = StartFrom.SCRATCH,
     follow: Follow = False,
@@ -128,9 +128,9 @@ def jobs(
     name: Annotated[str | None, typer.Option(help="Only this name.")] = None,
     sweep: Annotated[str | None, typer.Option(metavar="SWEEP", help="Only this sweep's members.")] = None,
     sort: Annotated[
-        str, typer.Option(help="created_at, finished_at (- before it: newest first) or name.")
+        str, typer.Option(help="created_at, finished_at or name; -created_at and -finished_at: the newest first.")
     ] = "-created_at",
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
     as_json: AsJSON = False,
 ) -> None:
     """List jobs, the newest first."""

@@ -147,7 +147,7 @@ def report(job: JobArgument, as_json: AsJSON = False) -> None:
 def download(
     job: JobArgument,
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these files.")] = None,
-    directory: Annotated[Path | None, typer.Option("--dir", help="Where to; default ./JOB.")] = None,
+    directory: Annotated[Path | None, typer.Option("--dir", help="The folder to write to. [default: ./JOB]")] = None,
     as_json: AsJSON = False,
 ) -> None:
     """Download a job's artifacts.

@@ -30,7 +30,7 @@ TimeoutS = Annotated[
 ]
 Follow = Annotated[bool, typer.Option("--follow", help="Wait for the end, with a progress bar.")]
 Key = Annotated[
-    str | None, typer.Option("--idempotency-key", help="Give the same key again and you get the same again.")
+    str | None, typer.Option("--idempotency-key", help="A second call with the same key returns the same job or sweep.")
 ]
 Settings = Annotated[
     list[str] | None,
@@ -42,7 +42,7 @@ Settings = Annotated[
 ]
 Seeds = Annotated[
     int | None,
-    typer.Option("--seeds", metavar="N", min=1, max=1000, help="Train with so many seeds, 0 to N-1, as a sweep."),
+    typer.Option("--seeds", metavar="N", min=1, max=1000, help="Train with N seeds, 0 to N-1, as a sweep."),
 ]
 
 

@@ -11,18 +11,19 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from regclient.cli_options import SERVERS
+from regclient.cli_options import SERVERS, AsJSON
 from regclient.doctor import examine
 from regclient.output import out, print_announcement, print_json
 from regclient.server_settings import read_server_settings, server_command, stack_options, with_options
 from regclient.up import run_stack
 
-AsJSON = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
 DataDir = Annotated[Path | None, typer.Option(help="Database, artifacts and keys. [default: .regcore]")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1]")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one. [default: 8000]")]
 Slots = Annotated[str | None, typer.Option(help="Jobs at a time: a number, or auto.")]
-Artifacts = Annotated[bool, typer.Option("--artifacts", help="Read every artifact through, where the data lie.")]
+Artifacts = Annotated[
+    bool, typer.Option("--artifacts", help="Also read every artifact in full; needs the data directory.")
+]
 
 _MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[red]problem[/]"}
 

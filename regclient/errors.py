@@ -209,7 +209,7 @@ class UnexpectedAnswerError(APIError):
     """
 
     def __init__(self, status: int, url: str, came: str) -> None:
-        detail = f"{url} answered with {came}. Set REGCORE_URL to a RegCore server, and sign in to what is before it."
+        detail = f"{url} answered with {came}. Set REGCORE_URL to a RegCore server, or sign in to the proxy."
         super().__init__(
             status, {"type": "urn:regcore:problem:unexpected_answer", "title": "Unexpected answer", "detail": detail}
         )

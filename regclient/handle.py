@@ -146,7 +146,7 @@ class Handle:
     def _checked(self, body: JSONObject) -> JSONObject:
         """Check the server's JSON: the id becomes part of URLs, and `state` decides when a wait ends."""
         if not is_id(self.kind, body.get("id")):
-            raise self._unexpected(f"a {self.kind} whose id is none: {str(body.get('id'))[:80]!r}")
+            raise self._unexpected(f"a {self.kind} whose id is not valid: {str(body.get('id'))[:80]!r}")
         if not isinstance(body.get("state"), str):
             raise self._unexpected(f"a {self.kind} without a state")
         return body
@@ -172,7 +172,7 @@ def path_of(*parts: str) -> str:
     """
     for part in parts:
         if part in ("", ".", ".."):
-            raise UsageError(f"expected a name as part of an address, received {part!r}.")
+            raise UsageError(f"expected a part of a path, received {part!r}.")
     return "/v1/" + "/".join(quote(part, safe="") for part in parts)
 
 
@@ -186,7 +186,7 @@ def rows(transport: Transport, path: str, params: Params) -> Iterator[JSONObject
         after = page.get("next_after")
         # otherwise the same page would be fetched for ever
         if not isinstance(after, str | int) or after == params.get("after"):
-            raise UnexpectedAnswerError(200, transport.url, "a page that has more, and does not say where")
+            raise UnexpectedAnswerError(200, transport.url, "a page with has_more and without a new next_after")
         params = {**params, "after": after}
 
 

@@ -215,7 +215,7 @@ class Job(Handle):
         """Yield the records so far."""
         for record in self._rows("events", {"after": after} if after else {}):
             if not is_record(record):
-                raise self._unexpected(f"a record that is none: {str(record)[:80]}")
+                raise self._unexpected(f"an event that is not a record: {str(record)[:80]}")
             yield record
 
     def _follow(self, after: int) -> Generator[JSONObject]:

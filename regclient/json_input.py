@@ -35,7 +35,7 @@ def read_patch(source: str) -> list[dict[str, Any]]:
     if isinstance(patch, dict):
         raise typer.BadParameter(no_patch(patch))
     if not isinstance(patch, list) or not all(isinstance(operation, dict) for operation in patch):
-        raise typer.BadParameter("--patch: expected a JSON list of operations, as RFC 6902 has them.")
+        raise typer.BadParameter("--patch: expected a list of JSON Patch operations (RFC 6902).")
     return patch
 
 
@@ -50,7 +50,7 @@ def parse(content: bytes, source: str) -> Any:
     except JsonSyntaxError as error:
         raise typer.BadParameter(f"{source} is not valid JSON. {error}.") from None
     except JsonValueError as error:
-        raise typer.BadParameter(f"{source} holds what a spec cannot. {error}") from None
+        raise typer.BadParameter(f"{source} holds a value that cannot be stored. {error}") from None
 
 
 def _read(source: str) -> Any:

@@ -110,7 +110,7 @@ class _Bars:
         head = _head(seen, fraction)
         if sum(len(str(part)) + 1 for part in head) > width:
             head, details = head[:1], [" ".join(map(str, head[1:])).strip(), *details]
-        below = Text("\n").join(Text(_GAP + line, style="dim") for line in joined(details, width - len(_GAP)))
+        below = Text("\n").join(Text(_GAP + line, style="dim") for line in packed(details, width - len(_GAP)))
         self._drawn[seen["id"]] = Group(_filled(head, seen.get("name") or "", fraction, width), below)
         self._live.update(Group(*self._drawn.values()), refresh=True)
 
@@ -214,7 +214,7 @@ def _shown(progress: bool | Show, live: Live | None, drawing: Callable[[Live], S
     return drawing(live) if live is not None else lambda seen: None
 
 
-def joined(parts: list[str], width: int) -> list[str]:
+def packed(parts: list[str], width: int) -> list[str]:
     """Join parts into as few lines as possible, without breaking a part."""
     lines: list[str] = []
     for part in parts:

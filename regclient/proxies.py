@@ -37,7 +37,7 @@ def proxy_for(url: str) -> httpx2.Proxy | None:
     except (ValueError, httpx2.InvalidURL):
         raise UsageError(
             f"{variable}: expected the address of a proxy, such as http://HOST:PORT (or {', '.join(_SCHEMES[1:])}). "
-            f"Mend it, or name {parts.hostname} in NO_PROXY."
+            f"Correct it, or name {parts.hostname} in NO_PROXY."
         ) from None
     if proxy.url.scheme.startswith("socks"):
         _require_socks(variable, parts.hostname or "")
@@ -54,12 +54,12 @@ def ssl_context_for(url: str, proxy: httpx2.Proxy | None) -> ssl.SSLContext | No
         return None
     directory = os.environ.get("SSL_CERT_DIR")
     if directory and not os.environ.get("SSL_CERT_FILE") and not os.path.isdir(directory):
-        raise UsageError(f"SSL_CERT_DIR: expected a directory of certificates; {directory!r} is none.")
+        raise UsageError(f"SSL_CERT_DIR: expected a directory of certificates; {directory!r} is not a directory.")
     try:
         return httpcore2.default_ssl_context()
     except OSError as error:  # includes ssl.SSLError
         file = os.environ.get("SSL_CERT_FILE")
-        said = "holds none" if isinstance(error, ssl.SSLError) else f"cannot be read ({error.strerror})"
+        said = "holds no certificate" if isinstance(error, ssl.SSLError) else f"cannot be read ({error.strerror})"
         raise UsageError(f"SSL_CERT_FILE: expected a file of certificates (PEM); {file!r} {said}.") from error
 
 

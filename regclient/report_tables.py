@@ -10,8 +10,7 @@ from rich.table import Table
 
 from regclient.job_tables import details_table
 from regclient.output import format_number
-
-SPLITS = ("train", "validation", "test")
+from regclient.sweep_views import SPLITS
 
 
 def report_parts(report: Mapping[str, Any], job_id: str) -> list[RenderableType]:

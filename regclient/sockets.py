@@ -48,12 +48,12 @@ class Stream(httpcore2.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if os.getpid() != self._owner_pid:
-            raise httpcore2.ReadError("the connection is that of the process before the fork")
+            raise httpcore2.ReadError("the connection belongs to the parent process")
         return self._stream.read(max_bytes, _left_s(timeout, httpcore2.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         if os.getpid() != self._owner_pid:
-            raise httpcore2.WriteError("the connection is that of the process before the fork")
+            raise httpcore2.WriteError("the connection belongs to the parent process")
         self._stream.write(buffer, _left_s(timeout, httpcore2.WriteTimeout))
 
     def close(self) -> None:

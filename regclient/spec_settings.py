@@ -37,7 +37,7 @@ def change_spec(spec: Mapping[str, Any], settings: Sequence[str], num_seeds: int
     changed = dict(spec)
     if settings:
         if not isinstance(spec["base"], Mapping):
-            _refuse("the sweep's base is no object.")
+            _refuse("the sweep's base is not an object.")
         changed["base"] = apply_settings(spec["base"], settings)
     return changed if num_seeds is None else {**changed, "seeds": list(range(num_seeds))}
 
@@ -111,7 +111,7 @@ def _value(text: str, setting: str) -> Any:
             _refuse(f"the value in {setting!r:.80} is not valid JSON. {error}. A shell needs it in single quotes.")
         return text
     except JsonValueError as error:
-        _refuse(f"{setting!r:.80} holds what a spec cannot. {error}")
+        _refuse(f"{setting!r:.80} holds a value that cannot be stored. {error}")
 
 
 def _put(spec: dict[str, Any], parts: list[str], value: Any, setting: str) -> None:
@@ -137,7 +137,7 @@ def _key(node: Any, part: str, before: list[str], setting: str) -> Any:
         return part
     place = ".".join(before)
     if not isinstance(node, list):
-        _refuse(f"{setting!r:.80} leads into {place}, which is {json.dumps(node)[:80]} and has no parts.")
+        _refuse(f"{setting!r:.80} leads into {place}, which is {json.dumps(node)[:80]}, not an object or a list.")
     index = len(node) if part == "-" else int(part) if part.isascii() and part.isdigit() else None
     if index is None or index > len(node):
         has = f"{len(node)} item{'s' * (len(node) != 1)}"

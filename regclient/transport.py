@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import httpx2
 
-from regclient.answers import Fields, JSONObject, problem_of, raise_for_problem, read_object, refuse
+from regclient.answers import Fields, JSONObject, problem_of, raise_for_problem, read_answer, refuse
 from regclient.bodies import encode_body
 from regclient.connection import Connection
 from regclient.errors import ClientClosedError, NotFoundError, ServerUnreachableError
@@ -48,8 +48,8 @@ class Transport:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "A client, and what it gives out, holds connections and a key, so it cannot be pickled or copied deeply. "
-            "Make a `Client()` in each process, and hand over ids: `client.jobs.get(job_id)`."
+            "A client and its jobs and sweeps hold connections and a key, so they cannot be pickled or deep-copied. "
+            "Make a `Client()` in each process, and pass ids to it: `client.jobs.get(job_id)`."
         )
 
     def close(self) -> None:
@@ -110,7 +110,7 @@ class Transport:
                     response = _judged(client.send(request))
                 if method == "DELETE" and response.status_code == httpx2.codes.NO_CONTENT:
                     return {}
-                return read_object(response, fields or {})
+                return read_answer(response, fields or {})
             except Interruption as interruption:
                 attempts.failed(interruption)
             except NotFoundError:
