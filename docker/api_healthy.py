@@ -10,7 +10,7 @@ _TIMEOUT_S = 2
 
 
 def main() -> int:
-    """Ask the process itself: no proxy that the environment names has a part in it, as it would have by `urllib`."""
+    """Ask the process directly; unlike `urllib`, `http.client` uses no proxy that the environment names."""
     settings = Settings()
     with closing(http.client.HTTPConnection("127.0.0.1", settings.port, timeout=_TIMEOUT_S)) as connection:
         try:

@@ -8,7 +8,7 @@ from jobs.store import open_store
 
 
 def main() -> int:
-    """Ask the store, not the process table: a worker that lives but cannot reach the store is not healthy."""
+    """Ask the store, not the process table: a running worker that cannot reach the store is not healthy."""
     store = open_store(Settings())
     node = socket.gethostname()
     return int(not any(worker.node == node and worker.state != "lost" for worker in store.workers()))

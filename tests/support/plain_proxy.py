@@ -1,4 +1,4 @@
-"""A reverse proxy of the tests' own, for machines without nginx: it holds nothing back, and says 502 as proxies do."""
+"""The tests' reverse proxy for machines without nginx: it does not buffer, and answers 502 if the api is away."""
 
 import http.client
 import threading
@@ -17,7 +17,7 @@ class _Handler(BaseHTTPRequestHandler):
     api_port: int
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Do not log."""
 
     def _forward(self) -> None:
         size_bytes = int(self.headers.get("Content-Length", 0))
@@ -58,10 +58,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.write(content)
                 self.wfile.flush()
         except (OSError, http.client.HTTPException):
-            return  # half an answer is out: all that is left is to break it off
+            return  # half of the answer has been sent: only the connection can still tell of the error
 
     def _end_headers(self) -> None:
-        """One request for each connection: what has no length ends with it."""
+        """End the headers, and close the connection after the answer: that ends an answer without a length."""
         self.close_connection = True
         self.send_header("Connection", "close")
         self.end_headers()
@@ -79,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def run_plain_proxy(api_port: int) -> Iterator[str]:
-    """Run it before the api of a port; gives its URL."""
+    """Run the proxy before the api at a port; yields the proxy's URL."""
     handler = type("Handler", (_Handler,), {"api_port": api_port})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
