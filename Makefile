@@ -10,7 +10,7 @@ check: lint types imports test
 
 install: $(STAMP)
 
-# Rerun when the dependencies change. pip, so that packages already on this disk are used.
+# Runs again when the dependencies change. pip uses packages that are already on this disk.
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,dev]'
@@ -22,19 +22,21 @@ demo: $(STAMP)          ## four jobs on real digits, a table and demo.png, then 
 up: $(STAMP)            ## the same stack, left running
 	$(BIN)/regcore up
 
-# In the order of the folders: those with the fewest tests take the longest (tests/faults), and would be left for one process at the end.
-test: $(STAMP)          ## two at a time, for many tests wait for a process; a module's tests stay together
+# In the order of the folders. xdist would start with the largest groups of tests, but the smallest ones (tests/faults) take
+# the longest, and one process would run them alone at the end.
+test: $(STAMP)          ## all tests, two at a time, because many wait for a process; a module's tests stay together
 	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
-# The other folders drive processes, or train to the minimum of another library. These search long.
+# `test-quick` leaves out these searches, which take long. The folders that it does not name run processes, or train until
+# the minimum that another library finds.
 LONG := tests/api/test_properties.py tests/jobs/store/test_state_machine.py tests/regcore/test_defaults.py \
         tests/regcore/loop/test_member_equals_solo.py tests/regcore/statistics/test_comparisons.py
 
-test-quick: $(STAMP)    ## while you write: what starts no process and does not search long
+test-quick: $(STAMP)    ## while you write: tests without processes and long searches
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --no-processes -r fE $(addprefix --ignore=,$(LONG)) \
 	  tests/api tests/jobs tests/regcore tests/test_*.py $(PYTEST_ARGS)
 
-nemesis: $(STAMP)       ## everything killed at random for minutes; NEMESIS_ARGS="--duration-s 60 --seed 7"
+nemesis: $(STAMP)       ## kill parts at random for minutes; NEMESIS_ARGS="--duration-s 60 --seed 7"
 	$(BIN)/python tests/faults/nemesis.py $(NEMESIS_ARGS)
 
 lint: $(STAMP)
@@ -51,7 +53,7 @@ types: $(STAMP)
 imports: $(STAMP)
 	$(BIN)/lint-imports
 
-bench: $(STAMP)         ## each against its peers; one that lacks what it needs says so, and the others go on
+bench: $(STAMP)         ## every benchmark; one whose needs are missing says so, and the others run
 	@status=0; for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || status=1; done; exit $$status
 
 docs: $(STAMP)          ## generated pages, README tables and openapi.json

@@ -1,4 +1,4 @@
-"""Run a command, then fail if any process that it started, directly or not, still lives."""
+"""Run a command, then fail if any process that it started, directly or not, is still alive."""
 
 import ctypes
 import os
@@ -12,7 +12,7 @@ SETTLE_S = 5.0
 
 
 def children() -> dict[int, str]:
-    """Live descendants that became ours: with a subreaper, every orphan below ends up as a direct child."""
+    """Return live orphans of the command; because this process is a subreaper, they are its direct children."""
     listed = Path(f"/proc/self/task/{os.getpid()}/children").read_text("utf-8").split()
     found = {}
     for pid in map(int, listed):
@@ -26,7 +26,7 @@ def children() -> dict[int, str]:
 
 
 def run(command: list[str]) -> int:
-    """The command's exit status. Orphans that end meanwhile are collected, as an init would."""
+    """Return the command's exit status, and collect orphans that end meanwhile, as an init process does."""
     pid = subprocess.Popen(command).pid
     while True:
         ended, status = os.wait()
@@ -35,7 +35,7 @@ def run(command: list[str]) -> int:
 
 
 def main(command: list[str]) -> int:
-    """Return the command's exit status, or 1 if it was 0 and something was left."""
+    """Return the command's exit status, or 1 if it was 0 and a process was left."""
     if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
     status = run(command)

@@ -1,4 +1,4 @@
-"""Fail if a test was skipped: a machine without what a test needs has not passed it."""
+"""Fail if a test was skipped: a skipped test has not passed."""
 
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -6,8 +6,8 @@ from pathlib import Path
 
 
 def main(report: str) -> int:
-    """Read pytest's JUnit report; return 1 if it tells of a skipped test, or of none at all."""
-    # The report is this run's own, so the parser's known weaknesses against hostile XML do not matter.
+    """Read pytest's JUnit report; return 1 if a test was skipped, or none was run."""
+    # This run wrote the report, so the parser's known weaknesses against hostile XML do not matter.
     cases = list(ElementTree.fromstring(Path(report).read_text("utf-8")).iter("testcase"))  # noqa: S314
     skipped = [case for case in cases if case.find("skipped") is not None]
     for case in skipped:

@@ -1,4 +1,4 @@
-"""Input that is not an HTTP request: refused before the app sees it, as a problem like any other."""
+"""Input that is not an HTTP request is answered with a problem, before it reaches the app."""
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -8,9 +8,9 @@ from jobs.ids import new_id
 
 
 class ProblemProtocol(H11Protocol):
-    """uvicorn's protocol, with our answer to bytes that are not a request, or to a head of more than 64 KB."""
+    """uvicorn's protocol, with a problem as the answer to malformed requests and to heads of more than 64 KB."""
 
-    def send_400_response(self, msg: str) -> None:  # uvicorn's name
+    def send_400_response(self, msg: str) -> None:  # uvicorn defines the name
         """Answer with a problem, and close the connection."""
         detail = f"{msg} It is malformed, or its head is larger than 64 KB. Correct the request."
         response = problem_response(ProblemError("bad_request", detail), "", new_id("req"))

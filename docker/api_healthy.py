@@ -11,7 +11,7 @@ _TIMEOUT_S = 2
 
 
 def main() -> int:
-    """Ask the process itself: no proxy that the environment names has a part in it, as it would have by `urllib`."""
+    """Ask the process directly; unlike `urllib`, `http.client` uses no proxy that the environment names."""
     try:
         settings = load_settings()
     except SettingsError as error:

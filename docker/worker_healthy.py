@@ -9,7 +9,7 @@ from jobs.store import open_store
 
 
 def main() -> int:
-    """Ask the store, not the process table: a worker that lives but cannot reach the store is not healthy."""
+    """Ask the store, not the process table: a running worker that cannot reach the store is not healthy."""
     node = socket.gethostname()
     try:
         workers = open_store(load_settings()).workers()

@@ -1,4 +1,4 @@
-"""Reading the settings as every server does, ``python -m jobs.check_settings``: for `regcore up` and `regcore doctor`.
+"""``python -m jobs.check_settings``: reads the settings like every server, for `regcore up` and `regcore doctor`.
 
 It writes one JSON object to stdout, `SettingsReport`, or a line to stderr for each setting that cannot be used, and
 changes nothing.

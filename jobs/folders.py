@@ -13,7 +13,7 @@ def check_folders(settings: Settings) -> None:
     """Check that the folders to which a worker writes exist or can be made. Nothing is made.
 
     Raises:
-        SettingsError: A line for each that cannot.
+        SettingsError: Some cannot; there is a line for each.
     """
     folders = {
         "data_dir": settings.data_dir,
@@ -23,7 +23,7 @@ def check_folders(settings: Settings) -> None:
     if (database := sqlite_path(settings.database_url)) is not None:
         folders["database_url"] = database.parent
     faults = {name: fault for name, path in folders.items() if (fault := _fault(path))}
-    # Folders inside the data directory by default have its fault, which is reported once.
+    # By default the other folders are inside the data directory and share its fault, which is reported once.
     told = {name: fault for name, fault in faults.items() if name == "data_dir" or fault != faults.get("data_dir")}
     if told:
         wanted = "expected a folder that can be written to"
@@ -41,7 +41,7 @@ def make_private(path: Path) -> None:
 
 
 def _fault(path: Path) -> str | None:
-    """What is wrong with a folder; None if it can be used."""
+    """Return what is wrong with a folder; None if it can be used."""
     try:
         nearest = next(one for one in (path, *path.parents) if one.is_symlink() or one.exists())
         if not nearest.exists():

@@ -1,4 +1,4 @@
-"""Messages about settings that cannot be used: one line each, with the variable, what is wanted and what came."""
+"""Messages about settings that cannot be used: one line each, with the variable, what was expected and received."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -17,10 +17,10 @@ def setting_error(name: str, wanted: str, received: str, *, in_file: bool = Fals
     """Return the line about one setting.
 
     Args:
-        name: The setting's, in small letters.
+        name: The setting's name in lower case.
         wanted: Begins with `expected`.
-        received: What came, in a form that may be shown.
-        in_file: Whether it came from the file of ``REGCORE_X_FILE``.
+        received: The received value, in a form that may be shown.
+        in_file: Whether the value came from the file of ``REGCORE_X_FILE``.
     """
     option = f" or {_OPTIONS[name]}" if name in _OPTIONS else ""
     return f"{PREFIX}{name.upper()}{'_FILE' * in_file}{option}: {wanted}; received {received}."
@@ -51,7 +51,7 @@ def explain_settings(
 
 
 def explain_quotes(values: Mapping[str, str], secrets: Collection[str]) -> list[str]:
-    """Return a line for each value in quotes, which an env file keeps, unlike a shell: they would end up in a path."""
+    """Return a line for each value in quotes. A shell removes quotes, but an env file keeps them."""
     wanted = "expected the value without quotes around it"
     return [
         setting_error(name, wanted, _shown(value, hide=name in secrets))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 PREFIX = "REGCORE_"
 CLIENT_VARIABLES = frozenset({"REGCORE_URL", "REGCORE_API_KEY", "REGCORE_API_KEY_FILE", "REGCORE_DEBUG"})
-"""Variables of the client: they are not settings of a server, but not unknown either."""
+"""Variables of the client. They are not settings of a server, but must not be reported as unknown."""
 
 _PATHS = ("_DIR", "_FILE")
 _MAX_SECRET_BYTES = 100_000
@@ -29,7 +29,7 @@ def own_variables(environment: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, text in environment.items():
         variable = name.upper()
-        # Except spaces in paths: a folder's name may end in one.
+        # Spaces are kept in paths, because a folder's name may end in one.
         value = text.strip("\r\n" if variable.endswith(_PATHS) else None)
         is_ours = variable.startswith(PREFIX) and not _is_of_a_service(variable, value)
         if is_ours and value and (name == variable or variable not in environment):
@@ -70,7 +70,7 @@ def read_secret_file(path: Path) -> str:
     try:
         value = content.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
-        raise ValueError(f"{wanted}; it is none") from None
+        raise ValueError(f"{wanted}; it is not") from None
     if not value:
         raise ValueError(f"{wanted}; it is empty")
     return value

@@ -1,9 +1,9 @@
 """The Python SDK and the `regcore` command line.
 
-Here live the HTTP client (`Client`, `Job`, `Sweep`), the typer application, the embedded stack (`regcore up`) and the
-demo. Nothing here imports torch, fastapi, sqlalchemy or celery: servers are started as processes, and the
-engine is imported inside the one function that needs it. `import regclient` itself takes no time: what a name needs is
-imported with it, so that the command line can answer Ctrl-C from its first moment.
+The package holds the HTTP client (`Client`, `Job`, `Sweep`), the typer application, the embedded stack (`regcore up`)
+and the demo. It does not import torch, fastapi, sqlalchemy or celery: servers are started as processes, and the engine
+is imported inside the one function that needs it. `import regclient` is fast, because each name is imported when it is
+first used; so the command line can handle Ctrl-C from its first moment.
 """
 
 from importlib import import_module
@@ -67,7 +67,7 @@ _HOME = {
     "Sweep": "regclient.sweep",
     "Sweeps": "regclient.sweep",
 }
-"""The module of each name that is not one of `regclient.errors`."""
+"""The module of each public name that is not in `regclient.errors`."""
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""`python -m regclient`, and the program `regcore` that is installed."""
+"""The entry point of `python -m regclient` and of the installed program `regcore`."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; Ctrl-C, or a package that is missing, ends it in a word while it still imports."""
+    """Run the command line. During its imports, neither Ctrl-C nor a missing package causes a traceback."""
     try:
         from regclient.cli import main as run_command_line
 
@@ -18,7 +18,9 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("REGCORE_DEBUG", "0") not in ("", "0"):
             raise
-        sys.stderr.write(f"Error: regcore cannot start ({type(error).__name__}: {error}). Is it installed whole?\n")
+        sys.stderr.write(
+            f"Error: regcore cannot start ({type(error).__name__}: {error}). Is the installation complete?\n"
+        )
         sys.exit(OWN_FAULT)
 
 

@@ -1,4 +1,4 @@
-"""What comes back, checked once, where it comes in: the server's answer, or that of whatever stands before it."""
+"""Checks of answers, made once, where an answer comes in. It may be the server's, or that of a proxy before it."""
 
 import json
 import re
@@ -17,15 +17,15 @@ _MAX_WORDS = 200
 _TAGS = re.compile(r"(?s)<(script|style)\b.*?</\1\s*>|<[^>]*>")
 
 
-def read_object(response: httpx2.Response, fields: Fields) -> JSONObject:
-    """The JSON object of a good answer.
+def read_answer(response: httpx2.Response, fields: Fields) -> JSONObject:
+    """Return the JSON object of a successful answer.
 
     Args:
-        response: A 2xx that was read to its end.
-        fields: What it must have, and of which type; a list must hold objects.
+        response: A 2xx response, read to its end.
+        fields: The fields that the object must have, and their types; a list must hold objects.
 
     Raises:
-        UnexpectedAnswerError: It is something else.
+        UnexpectedAnswerError: The answer is anything else.
     """
     found = _parsed(response)
     if not isinstance(found, dict):
@@ -35,27 +35,27 @@ def read_object(response: httpx2.Response, fields: Fields) -> JSONObject:
         if not isinstance(value, kind):
             refuse(response, f"JSON in which {name!r} is {_type_name(value)}, not {kind.__name__}")
         if isinstance(value, list) and not all(isinstance(entry, dict) for entry in value):
-            refuse(response, f"JSON in which {name!r} holds something else than objects")
+            refuse(response, f"JSON in which {name!r} holds something other than objects")
     return found
 
 
 def read_event(response: httpx2.Response, text: str) -> JSONObject:
-    """One record of an event stream: `{seq, at, kind, body}`; `seq` may be missing, for what is not kept.
+    """Return one record of an event stream: `{seq, at, kind, body}`; records that are not stored have no `seq`.
 
     Raises:
-        UnexpectedAnswerError: It is something else.
+        UnexpectedAnswerError: The text is anything else.
     """
     try:
         event = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         event = None
     if not is_record(event):
-        refuse(response, f"an event that is no record: {_words(text)!r}")
+        refuse(response, f"an event that is not a record: {_words(text)!r}")
     return dict(event)
 
 
 def is_record(event: Any) -> bool:
-    """Whether it is one of a job's records: `{seq, at, kind, body}`, perhaps without `seq`."""
+    """Whether this is a record of a job: `{seq, at, kind, body}`, perhaps without `seq`."""
     return (
         isinstance(event, dict)
         and isinstance(event.get("kind"), str)
@@ -66,11 +66,11 @@ def is_record(event: Any) -> bool:
 
 
 def raise_for_problem(response: httpx2.Response) -> httpx2.Response:
-    """Hand on a good answer.
+    """Return the response if it is a 2xx.
 
     Raises:
-        APIError: The exception of its status, for 4xx and 5xx.
-        UnexpectedAnswerError: A redirect, which is never followed: the key would go along.
+        APIError: It is a 4xx or 5xx; the class depends on the status.
+        UnexpectedAnswerError: It is a redirect. Redirects are never followed, because the key would be sent along.
     """
     if response.is_error:
         raise problem_of(response)
@@ -80,7 +80,7 @@ def raise_for_problem(response: httpx2.Response) -> httpx2.Response:
 
 
 def problem_of(response: httpx2.Response) -> APIError:
-    """The exception of a 4xx or 5xx that was read to its end."""
+    """Return the exception for a 4xx or 5xx response that was read to its end."""
     problem = _parsed(response)
     if not isinstance(problem, dict):  # a proxy's page, not ours
         problem = {"title": response.reason_phrase, "detail": _words(response.text)}
@@ -88,12 +88,12 @@ def problem_of(response: httpx2.Response) -> APIError:
 
 
 def refuse(response: httpx2.Response, came: str) -> NoReturn:
-    """Raise UnexpectedAnswerError: this came instead of what was asked for."""
+    """Raise UnexpectedAnswerError, with what came instead of the expected answer."""
     raise UnexpectedAnswerError(response.status_code, address_of(response.request.url), came)
 
 
 def address_of(url: httpx2.URL) -> str:
-    """The URL as messages show it: without a query, which may hold a token, and without a user."""
+    """Return the URL for messages: without the query, which may hold a token, and without user and password."""
     port = "" if url.port is None else f":{url.port}"
     host = f"[{url.host}]" if ":" in url.host else url.host
     return f"{url.scheme}://{host}{port}{url.path}"
@@ -107,23 +107,23 @@ def _parsed(response: httpx2.Response) -> Any:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _description(response: httpx2.Response) -> str:
-    """What came, in a few words: a redirect's aim, or the kind of the body and how it begins."""
+    """Describe an unexpected answer: a redirect's target, or the media type and the beginning of the body."""
     if response.has_redirect_location:
         try:
             aim = address_of(response.url.join(response.headers["Location"]))
         except httpx2.InvalidURL:
-            aim = "an address that is none"
+            aim = "an invalid address"
         return f"a redirect ({response.status_code}) to {aim}, which is not followed"
     content_type = _words(response.headers.get("Content-Type", "")) or "without a type"
     return f"status {response.status_code}, {content_type}: {_words(response.text)!r}"
 
 
 def _words(text: str) -> str:
-    """How a text begins, on one line: without tags, and without what would steer a terminal."""
+    """Return the beginning of a text as one line, without tags and without unprintable characters."""
     words = _TAGS.sub(" ", text[:_MAX_READ_WORDS]).split()
     line = "".join(character for character in " ".join(words) if character.isprintable())
     return line if len(line) <= _MAX_WORDS else line[:_MAX_WORDS] + "…"

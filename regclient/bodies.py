@@ -1,4 +1,4 @@
-"""Bodies of requests: a script's values as JSON, checked before anything is sent."""
+"""Bodies of requests: a script's values as JSON, checked before they are sent."""
 
 import json
 import math
@@ -10,18 +10,18 @@ from regclient.errors import InvalidBodyError
 from regcore.json_values import plain
 
 _MAX_ERRORS = 100
-_MAX_LEVELS = 200  # far more than any spec has; a list that contains itself has no end
+_MAX_LEVELS = 200  # far more than any spec needs; the limit also ends a list that contains itself
 _MAX_SHOWN = 40
-_MAX_INTEGER_BITS = 10_000  # Python refuses to write longer ones down
+_MAX_INTEGER_BITS = 10_000  # by default, Python refuses to print more than 4,300 digits
 
 Fault = dict[str, str]
 
 
 def encode_body(value: Any) -> bytes:
-    """The body of a request. NumPy's and other libraries' numbers will do, and tuples.
+    """Encode the body of a request. Tuples and the numbers of NumPy and other libraries are allowed.
 
     Raises:
-        InvalidBodyError: JSON cannot say something in it, such as NaN or a set; `.errors` names the places.
+        InvalidBodyError: A value, such as NaN or a set, has no form in JSON; `.errors` names the places.
     """
     said = plain(value)
     faults = list(islice(_faults(said, "", 0), _MAX_ERRORS))
@@ -31,10 +31,10 @@ def encode_body(value: Any) -> bytes:
 
 
 def object_of(value: Any, what: str) -> dict[str, Any]:
-    """A mapping as a dict.
+    """Return a mapping as a dict.
 
     Raises:
-        InvalidBodyError: It is none.
+        InvalidBodyError: The value is not a mapping.
     """
     if isinstance(value, Mapping):
         return dict(value)
@@ -42,10 +42,10 @@ def object_of(value: Any, what: str) -> dict[str, Any]:
 
 
 def operations_of(patch: Any) -> list[dict[str, Any]]:
-    """A JSON Patch as a list of dicts.
+    """Return a JSON Patch as a list of dicts.
 
     Raises:
-        InvalidBodyError: It is none.
+        InvalidBodyError: The value is not a list of mappings.
     """
     is_list = isinstance(patch, Sequence) and not isinstance(patch, str | bytes)
     if is_list and all(isinstance(operation, Mapping) for operation in patch):
@@ -56,7 +56,7 @@ def operations_of(patch: Any) -> list[dict[str, Any]]:
 
 
 def _faults(value: Any, pointer: str, level: int) -> Iterator[Fault]:
-    """What JSON cannot say in this value, and where."""
+    """Yield each place in this value that has no form in JSON."""
     if level > _MAX_LEVELS:
         yield _fault(pointer[:_MAX_SHOWN] + "…", f"is nested more than {_MAX_LEVELS} levels deep, or within itself")
     elif isinstance(value, dict):
@@ -65,7 +65,7 @@ def _faults(value: Any, pointer: str, level: int) -> Iterator[Fault]:
             if not isinstance(name, str):
                 yield _fault(inner, f"names in JSON are text; this one is {_kind(name)}")
             elif not _is_encodable(name):
-                yield _fault(inner, "the name holds half a surrogate pair, which is no character")
+                yield _fault(inner, "the name holds half a surrogate pair, which is not a character")
             else:
                 yield from _faults(part, inner, level + 1)
     elif isinstance(value, list):
@@ -79,7 +79,7 @@ def _faults(value: Any, pointer: str, level: int) -> Iterator[Fault]:
 
 def _scalar_fault(value: Any) -> str | None:
     if isinstance(value, str):
-        return None if _is_encodable(value) else "the text holds half a surrogate pair, which is no character"
+        return None if _is_encodable(value) else "the text holds half a surrogate pair, which is not a character"
     if isinstance(value, float):
         return None if math.isfinite(value) else f"expected a finite number, received {value}"
     if isinstance(value, int):
@@ -89,7 +89,7 @@ def _scalar_fault(value: Any) -> str | None:
 
 
 def _escaped(name: Any) -> str:
-    """A name as part of a JSON pointer (RFC 6901), in characters that can be printed."""
+    """Return a name as one part of a JSON Pointer (RFC 6901), in characters that can be printed."""
     text = str(name).replace("~", "~0").replace("/", "~1")
     return text.encode("utf-8", "backslashreplace").decode()
 

@@ -1,9 +1,9 @@
-"""The `regcore` command: `app` for typer, and `main`, which `regclient.__main__` calls.
+"""The `regcore` command: `app` is the typer application; `regclient.__main__` calls `main`.
 
 Exit codes: 0 success, 1 the job or sweep failed or was cancelled (or a local part of the stack did), 2 usage, 3 server
 unreachable, 4 not allowed, 5 other API error or a damaged file, 70 a fault of regcore itself, 74 a local file or the
-output cannot be read or written, 124 the wait timed out, 130 interrupted (143 by SIGTERM, 129 by SIGHUP), 141 who read
-the output has left, as `| head` does.
+output cannot be read or written, 124 the wait timed out, 130 interrupted (143 by SIGTERM, 129 by SIGHUP), 141 the
+reader of the output has left, as `| head` does.
 """
 
 import os
@@ -46,7 +46,7 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (RegClientError, 1),
     (KeyboardInterrupt, INTERRUPTED),
     (typer.Abort, INTERRUPTED),
-    (OSError, 74),  # after WaitTimeoutError, which is one
+    (OSError, 74),  # after WaitTimeoutError, which is an OSError too
 )
 DEBUG_VARIABLE = "REGCORE_DEBUG"
 
@@ -78,15 +78,15 @@ def options(
 
 
 def main() -> None:
-    """Run the command line and leave with the code of what happened."""
+    """Run the command line and exit with its exit code."""
     sys.exit(run(lambda: app(prog_name="regcore", standalone_mode=False), as_json="--json" in sys.argv))
 
 
 def run(command: Callable[[], int | None], *, as_json: bool = False) -> int:
-    """Run a whole program: whatever it raises ends here, in one line on stderr and an exit code of its own.
+    """Run a whole program; any exception becomes one line on stderr and an exit code.
 
     Returns:
-        The exit code: the command's own, 0 if it has none to give.
+        The exit code: what the command returned, or 0 if it returned None.
     """
     prepare_streams()
     try:
@@ -101,7 +101,7 @@ def run(command: Callable[[], int | None], *, as_json: bool = False) -> int:
 
 
 def exit_code(error: BaseException) -> int:
-    """The exit code of an error: its own if it has one, else that of the first class in the table it belongs to."""
+    """Return the exit code of an error: its own if it has one, else that of the first class in EXIT_CODES that fits."""
     if isinstance(error, StoppedWaitingError | TyperException):
         return error.exit_code
     return next((code for kind, code in EXIT_CODES if isinstance(error, kind)), OWN_FAULT)
@@ -118,7 +118,7 @@ def _explain(error: BaseException, *, as_json: bool) -> None:
 
 
 def _message(error: BaseException) -> str:
-    """What a person is told; nothing where they know already, or nobody reads."""
+    """Return the message for the user; it is empty if the user knows already or nobody reads."""
     match error:
         case ReaderGoneError() | KeyboardInterrupt() | typer.Abort():
             return ""

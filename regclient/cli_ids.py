@@ -1,8 +1,7 @@
-"""Which job or sweep is meant: its id, the beginning of one, its name, or `last`.
+"""Finding the job or sweep that a user means by an id, the beginning of an id, a name, or `last`.
 
-An id wins over a name, and `last` over both; upper and lower case are one in an id. A whole id is handed on without
-a question to the server. The beginning of one says when the job was made, since ids begin with a time, and so bounds
-what the server is asked for.
+An id wins over a name, and `last` over both; ids ignore case. A whole id is used without asking the server. Ids begin
+with the time at which they were made, so for the beginning of an id only the rows of that time are requested.
 """
 
 import re
@@ -27,42 +26,44 @@ LAST = "last"
 MAX_CANDIDATES = 5
 _ENOUGH = MAX_CANDIDATES + 1
 MAX_NAME_LENGTH = 200
-"""The server takes no longer one."""
+"""The server refuses longer names."""
 _IN_NO_NAME = frozenset({"Cc", "Cs"})
-"""Control characters, and halves of characters: what Python makes of an argument that is not UTF-8."""
+"""Categories of characters that no name has: control characters, and surrogates, which stand for bytes of an
+argument that are not UTF-8."""
 EITHER: tuple[Kind, ...] = ("job", "sweep")
 
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # of a ULID: Crockford's base 32
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32, in which ULIDs are written
 _NUM_CHARACTERS = 26
-_NUM_TIME_CHARACTERS = 10  # milliseconds since 1970
+_NUM_TIME_CHARACTERS = 10  # they encode milliseconds since 1970
 _ID = re.compile(r"(job|swp)_((?:[0-7][0-9A-HJKMNP-TV-Z]{0,25})?)", re.IGNORECASE)
 _MARGIN_S = 600.0
-"""An id has the time of the api's clock, `created_at` that of the database's, and a large sweep takes a while."""
+"""How far the time in an id and `created_at` may differ: the api's clock sets one and the database's the other, and
+making a large sweep takes a while."""
 _KINDS: dict[str, Kind] = {"job": "job", "swp": "sweep"}
 _LISTS = {"job": "`regcore jobs` lists jobs", "sweep": "`regcore sweeps` lists sweeps"}
 
 
 def find_job_id(client: Client, text: str) -> str:
-    """The id of the one job that is meant; see `find_id`."""
+    """Return the id of the job that the user means; see `find_id`."""
     return find_id(client, text, ("job",))
 
 
 def find_sweep_id(client: Client, text: str) -> str:
-    """The id of the one sweep that is meant; see `find_id`."""
+    """Return the id of the sweep that the user means; see `find_id`."""
     return find_id(client, text, ("sweep",))
 
 
 def find_id(client: Client, text: str, kinds: tuple[Kind, ...] = EITHER) -> str:
-    """The id of the one job or sweep that is meant.
+    """Return the id of the one job or sweep that the user means.
 
     Args:
-        client: Of the server that has it.
-        text: What the user gave.
-        kinds: What the command takes.
+        client: A client of the server.
+        text: An id, the beginning of one, a name, or `last`.
+        kinds: The kinds that the command accepts.
 
     Raises:
-        NotFoundError: It is none of those that the server has.
-        typer.BadParameter: It may be several, or is of the kind that the command does not take.
+        NotFoundError: Nothing on the server fits the text.
+        typer.BadParameter: The text fits several, or one of a kind that the command does not accept.
     """
     if text == LAST:
         return _newest(client, kinds)
@@ -84,17 +85,17 @@ def find_id(client: Client, text: str, kinds: tuple[Kind, ...] = EITHER) -> str:
 
 
 def is_sweep_id(found_id: str) -> bool:
-    """Whether a whole id is a sweep's."""
+    """Whether a whole id is that of a sweep."""
     return found_id.startswith("swp_")
 
 
 def is_meant_as_id(text: str) -> bool:
-    """Whether somebody who gave this meant an id, right or wrong, or `last`."""
+    """Whether the user meant an id, valid or not, or `last`, rather than a file."""
     return text == LAST or text.strip().lower().startswith(("job_", "swp_"))
 
 
 def _as_id(text: str) -> tuple[Kind | None, str]:
-    """The kind of a whole or begun id and the id as the server writes it; None if it is none."""
+    """Return the kind of a whole or begun id, and the id as the server writes it; (None, text) for other text."""
     match = _ID.fullmatch(text.strip())
     if match is None:
         return None, text
@@ -104,20 +105,20 @@ def _as_id(text: str) -> tuple[Kind | None, str]:
 def _newest(client: Client, kinds: tuple[Kind, ...]) -> str:
     if "job" in kinds:
         for job in client.jobs.list(sort="-created_at", page_size=1):
-            # A sweep's members are made with it. Where both may be meant, that is the sweep.
+            # A sweep's members are made with it. Where the command accepts both kinds, the sweep is the last.
             sweep = job.body.get("sweep") if "sweep" in kinds else None
             return str(sweep["id"]) if sweep else job.id
     else:
         for sweep in client.sweeps.list(page_size=1):
             return sweep.id
-    raise _not_found(f"There is no {' or '.join(kinds)} yet, so none is the last.", kinds)
+    raise _not_found(f"There is no {' or '.join(kinds)} yet, so `last` finds nothing.", kinds)
 
 
 def _beginning_with(client: Client, kind: Kind, prefix: str) -> list[Handle]:
     earliest_s, latest_s = _made_between(prefix.partition("_")[2])
     if earliest_s > time.time() + _MARGIN_S:
         return []
-    # The server's clock may be ahead; without the later bound, nothing is missed.
+    # The server's clock may be ahead of ours: for recent ids there is no later bound, so none is missed.
     before = _rfc3339(latest_s + _MARGIN_S) if latest_s < time.time() - _MARGIN_S else None
     after = _rfc3339(max(0.0, earliest_s - _MARGIN_S))
     rows: Iterable[Handle]
@@ -129,7 +130,7 @@ def _beginning_with(client: Client, kind: Kind, prefix: str) -> list[Handle]:
 
 
 def _made_between(characters: str) -> tuple[float, float]:
-    """The earliest and the latest time, in seconds, of the ids that begin with these characters."""
+    """Return the earliest and latest time, in seconds since 1970, of ids that begin with these characters."""
     known = characters[:_NUM_TIME_CHARACTERS]
     low, high = (_milliseconds(known.ljust(_NUM_TIME_CHARACTERS, filler)) for filler in "0Z")
     return low / 1000, high / 1000
@@ -146,7 +147,7 @@ def _named(client: Client, text: str, kinds: tuple[Kind, ...]) -> list[Handle]:
     if not text.strip() or len(text) > MAX_NAME_LENGTH or any(category(character) in _IN_NO_NAME for character in text):
         return []
     sweeps = list(islice(client.sweeps.list(name=text), _ENOUGH)) if "sweep" in kinds else []
-    # Members are often named as their sweep is; who gives the name of both means the sweep.
+    # Members often have the name of their sweep. A name of both means the sweep.
     sweep_ids = {sweep.id for sweep in sweeps}
     jobs = client.jobs.list(name=text) if "job" in kinds else ()
     others = (job for job in jobs if (job.body.get("sweep") or {}).get("id") not in sweep_ids)

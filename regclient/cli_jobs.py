@@ -39,7 +39,7 @@ from regclient.sweep_pages import show_or_follow_sweep
 
 
 class StartFrom(StrEnum):
-    """Where a rerun begins."""
+    """The values of --start-from: what a rerun starts with."""
 
     SCRATCH = "scratch"
     WEIGHTS = "weights"
@@ -99,7 +99,7 @@ def rerun(
         StartFrom,
         typer.Option(
             metavar="WHERE",
-            help="scratch; weights: with those it ended with; checkpoint: on from where it was saved last.",
+            help="scratch; weights: those it ended with; checkpoint: continue from its last one.",
         ),
     ] = StartFrom.SCRATCH,
     follow: Follow = False,
@@ -128,9 +128,9 @@ def jobs(
     name: Annotated[str | None, typer.Option(help="Only this name.")] = None,
     sweep: Annotated[str | None, typer.Option(metavar="SWEEP", help="Only this sweep's members.")] = None,
     sort: Annotated[
-        str, typer.Option(help="created_at, finished_at (- before it: newest first) or name.")
+        str, typer.Option(help="created_at, finished_at or name; -created_at and -finished_at: the newest first.")
     ] = "-created_at",
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
     as_json: AsJSON = False,
 ) -> None:
     """List jobs, the newest first."""
@@ -189,7 +189,7 @@ def delete(
 ) -> None:
     """Delete jobs and sweeps that have ended, with all that they made.
 
-    All of them are looked up before the first is deleted. What cannot be deleted is named, and the others are.
+    All are looked up before the first is deleted. Those that cannot be deleted are named; the others are deleted.
     """
     with open_client() as client:
         found = list(dict.fromkeys(find_id(client, one) for one in jobs_or_sweeps))
@@ -231,7 +231,7 @@ def _described(client: Client, found_id: str) -> str:
 
 
 def read_labels(pairs: list[str]) -> dict[str, str]:
-    """Labels given as `key:value`."""
+    """Return labels that were given as `key:value`."""
     for pair in pairs:
         if ":" not in pair:
             raise typer.BadParameter(f"--label: expected key:value, received {pair!r}.")
@@ -245,7 +245,7 @@ def _show_or_follow(job: Job, *, follow: bool, timeout_s: float | None, as_json:
 
 
 def follow_job(job: Job, *, timeout_s: float | None, as_json: bool) -> NoReturn:
-    """Wait for a job's end, show it, and leave with the code of how it went."""
+    """Wait until a job has ended, print it, and exit with 0 if it succeeded, else 1."""
     lines = JobLines(err, lambda _, after: job.latest_metrics(after=after))
     with following(job):
         job.wait(timeout_s, progress=False if as_json else err.is_live or lines.show, check=False)

@@ -1,5 +1,5 @@
-"""The commands that look: at a spec (validate), at a job or a sweep (show, watch), at a job (logs, report, download),
-at the workers.
+"""The commands that read: a spec (validate), a job or a sweep (show, watch), a job alone (logs, report, download), and
+the workers.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -60,9 +60,9 @@ def validate(
     seeds: Seeds = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Check a spec and say what it comes to; nothing is stored.
+    """Check a spec and print what it would train; nothing is stored.
 
-    What the server refuses it refuses as submit does, with exit code 5.
+    If the server refuses the spec, the exit code is 5, as for submit.
     """
     body = change_spec(read_object(spec), settings or [], seeds)
     is_sweep = is_sweep_spec(body)
@@ -77,7 +77,7 @@ def validate(
 def show(job_or_sweep: EitherArgument, as_json: AsJSON = False) -> None:
     """Show a job or a sweep.
 
-    What it is, how it goes, and what its spec sets; of a rerun, what it changes of its parent's.
+    Its labels, state and results, and what its spec sets; for a rerun, what differs from its parent's spec.
     """
     with open_client() as client:
         found_id = find_id(client, job_or_sweep)
@@ -93,7 +93,7 @@ def show(job_or_sweep: EitherArgument, as_json: AsJSON = False) -> None:
 def watch(job_or_sweep: EitherArgument, timeout_s: TimeoutS = None, as_json: AsJSON = False) -> None:
     """Follow a job or a sweep to its end.
 
-    A progress bar on a terminal, else a job's records, one a line. Exit code 1 if it fails or is cancelled.
+    A progress bar on a terminal, elsewhere a job's records, one a line. Exit code 1 if it fails or is cancelled.
     """
     with open_client(timeout_s) as client:
         found_id = find_id(client, job_or_sweep)
@@ -114,9 +114,9 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the job has ended.")] = False,
     as_json: AsJSON = False,
 ) -> None:
-    """Print a job's log, with its warnings.
+    """Print a job's log and its warnings.
 
-    However the job ends, the exit code is 0; that of watch says how it ended.
+    The exit code is 0 however the job ended; watch has one that tells.
     """
     with open_client() as client:
         seen = client.jobs.get(find_job_id(client, job))
@@ -147,12 +147,12 @@ def report(job: JobArgument, as_json: AsJSON = False) -> None:
 def download(
     job: JobArgument,
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these files.")] = None,
-    directory: Annotated[Path | None, typer.Option("--dir", help="Where to; default ./JOB.")] = None,
+    directory: Annotated[Path | None, typer.Option("--dir", help="The folder to write to. [default: ./JOB]")] = None,
     as_json: AsJSON = False,
 ) -> None:
     """Download a job's artifacts.
 
-    Each is checked against its SHA-256; damaged ones are named, and the others saved.
+    Each is checked against its SHA-256. Damaged ones are named; the others are saved.
     """
     with open_client() as client:
         job_id = find_job_id(client, job)
@@ -190,7 +190,7 @@ def _show_job(client: Client, job: Job, *, as_json: bool) -> None:
 
 
 def _parent_of(client: Client, job: Job) -> Job | None:
-    """The job that this one is a rerun of; None if it is none, or that is deleted."""
+    """Return the job that this one is a rerun of; None if it is not a rerun, or its parent was deleted."""
     if not job.body.get("parent_job_id"):
         return None
     try:

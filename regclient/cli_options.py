@@ -1,4 +1,4 @@
-"""What the commands share: options, the client, and how little is said of something that was done."""
+"""What the commands share: their options, the client, and short messages."""
 
 import warnings
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from regclient.errors import KeyInClearWarning
 from regclient.handle import Handle
 from regclient.output import err, out, print_json
 
-# A person waits at a prompt: about a second and a half of retries, then the truth.
+# Retries take about a second and a half: a user waits for the error at a prompt.
 CLI_MAX_RETRIES = 3
 
 TRAIN = "Train"
@@ -30,7 +30,7 @@ TimeoutS = Annotated[
 ]
 Follow = Annotated[bool, typer.Option("--follow", help="Wait for the end, with a progress bar.")]
 Key = Annotated[
-    str | None, typer.Option("--idempotency-key", help="Give the same key again and you get the same again.")
+    str | None, typer.Option("--idempotency-key", help="A second call with the same key returns the same job or sweep.")
 ]
 Settings = Annotated[
     list[str] | None,
@@ -42,16 +42,16 @@ Settings = Annotated[
 ]
 Seeds = Annotated[
     int | None,
-    typer.Option("--seeds", metavar="N", min=1, max=1000, help="Train with so many seeds, 0 to N-1, as a sweep."),
+    typer.Option("--seeds", metavar="N", min=1, max=1000, help="Train with N seeds, 0 to N-1, as a sweep."),
 ]
 
 
 @contextmanager
 def open_client(timeout_s: float | None = None) -> Iterator[Client]:
-    """The client of every command.
+    """Open the client of a command.
 
     Args:
-        timeout_s: The command's `--timeout`, which bounds all that it asks, its first request too.
+        timeout_s: The command's `--timeout`, a limit for all its requests together.
     """
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", KeyInClearWarning)
@@ -63,12 +63,12 @@ def open_client(timeout_s: float | None = None) -> Iterator[Client]:
 
 
 def print_state(found: Handle, *, as_json: bool) -> None:
-    """What was done to a job or sweep has come to this."""
+    """Print the id and the new state of a job or sweep that was changed."""
     print_json(found.body) if as_json else out.print(f"{found.id}  {found.state}", highlight=False)
 
 
 def print_cut(num_found: int, limit: int, *, newest_first: bool) -> None:
-    """Say that a list is not whole, where one more was found than the limit allows."""
+    """Say that a list was cut, if more rows were found than the limit allows."""
     if num_found > limit:
         which = "newest" if newest_first else "first"
         out.print(f"The {which} {limit:,}; there are more. --limit {5 * limit} shows more of them.", highlight=False)

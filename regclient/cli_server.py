@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from regclient.cli_options import SERVERS
+from regclient.cli_options import SERVERS, AsJSON
 from regclient.doctor import examine
 from regclient.output import out, print_announcement, print_json
 from regclient.server_settings import no_redis, read_server_settings, server_command, stack_options, with_options
@@ -24,7 +24,6 @@ def _folder(text: str) -> Path:
     return Path(text)
 
 
-AsJSON = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
 DataDir = Annotated[
     Path | None,
     typer.Option(parser=_folder, metavar="<path>", help="Database, artifacts and keys. [default: .regcore]"),
@@ -33,7 +32,9 @@ Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: 
 # As text, for the servers check them: option and variable have one message.
 Port = Annotated[str | None, typer.Option(metavar="<int>", help="Port to listen on; 0: any free one. [default: 8000]")]
 Slots = Annotated[str | None, typer.Option(help="Jobs at a time: a number, or auto.")]
-Artifacts = Annotated[bool, typer.Option("--artifacts", help="Read every artifact through, where the data lie.")]
+Artifacts = Annotated[
+    bool, typer.Option("--artifacts", help="Also read every artifact in full; needs the data directory.")
+]
 
 _MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[red]problem[/]"}
 
@@ -51,7 +52,7 @@ def up(
     slots: Slots = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Start everything on this machine and stay in the foreground; Ctrl-C stops it."""
+    """Start everything on this machine and stay in the foreground; Ctrl-C stops everything."""
     announce = partial(print_announcement, as_json=as_json)
     found = read_server_settings(with_options(host=host, port=port, data_dir=data_dir, slots=slots))
     for note in found["notes"]:
@@ -59,7 +60,8 @@ def up(
     if found["redis_fault"]:
         announce("redis", no_redis(found["redis_fault"]))
     run_stack(stack_options(found), announce)
-    for number in (signal.SIGINT, signal.SIGTERM):  # all is stopped: one Ctrl-C more must not change the exit code
+    # everything is stopped: another Ctrl-C must not change the exit code
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
 
@@ -85,7 +87,7 @@ def migrate(data_dir: DataDir = None, as_json: AsJSON = False) -> None:
 
 
 def doctor(data_dir: DataDir = None, artifacts: Artifacts = False, as_json: AsJSON = False) -> None:
-    """Say what this machine has and lacks; exit code 1 if something must be mended."""
+    """Check this machine and its server; the exit code is 1 if something must be fixed."""
     if data_dir is not None:
         os.environ["REGCORE_DATA_DIR"] = str(data_dir)
     findings = examine(artifacts=artifacts)
@@ -102,5 +104,5 @@ def doctor(data_dir: DataDir = None, artifacts: Artifacts = False, as_json: AsJS
 
 
 def _become(module: str, **options: object) -> None:
-    """Replace this process by the server, so that a container's signals reach it directly."""
+    """Replace this process with the server, so that a container's signals reach it directly."""
     os.execve(sys.executable, server_command(module), with_options(**options))  # noqa: S606 - no shell wanted

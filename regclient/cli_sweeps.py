@@ -39,7 +39,7 @@ PICTURES = (".png", ".svg", ".pdf")
 
 
 def _check_picture(file: Path | None) -> Path | None:
-    """Refuse what could not be written before anything is waited for."""
+    """Refuse a file that cannot be written, before any waiting begins."""
     if file is not None and file.suffix.lower() not in PICTURES:
         raise typer.BadParameter(f"expected a name that ends in {', '.join(PICTURES)}; received {file.name!r}.")
     if file is not None and not file.parent.is_dir():
@@ -78,13 +78,12 @@ def sweep(
 ) -> None:
     """Submit a sweep, or look at one.
 
-    To look is to see its leaderboard, and its path, verdicts or ablation, as far as it has come. --set changes the base
-    of one that is submitted.
+    Looking shows its leaderboard, and its path, verdicts or ablation so far. --set changes the base of a new one.
     """
     is_new = is_spec_file(spec)
     body = _read_spec(spec, settings or [], seeds) if is_new else {}
     if not is_new and (settings or seeds):
-        raise typer.BadParameter(f"--set and --seeds change a spec before it is submitted; {spec} is no file.")
+        raise typer.BadParameter(f"--set and --seeds change a spec before it is submitted; {spec} is not a file.")
     if plot and is_new:
         _check_plot(body, follow=follow)
     with open_client(timeout_s) as client:
@@ -109,7 +108,7 @@ def sweeps(
         list[str] | None, typer.Option(help="Only sweeps with this key:value; may be given again.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Only this name.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
     as_json: AsJSON = False,
 ) -> None:
     """List sweeps, the newest first."""
@@ -138,14 +137,14 @@ def compare(
     ],
     metric: Annotated[
         str | None,
-        typer.Option(help="What is compared; test/loss if not given, of a sweep its objective's on test rows."),
+        typer.Option(help="The metric to compare. [default: test/loss; for a sweep its objective's, on test rows]"),
     ] = None,
     plot: Plot = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Say which groups of jobs differ.
+    """Compare groups of jobs.
 
-    By how much, and whether that is more than chance.
+    It prints how much they differ, and whether the difference is more than chance.
     """
     is_sweep = len(groups) == 1 and "=" not in groups[0]
     named = {} if is_sweep else _named_groups(groups)
@@ -164,12 +163,12 @@ def compare(
 
 
 def is_spec_file(text: str) -> bool:
-    """Whether this names a file, or stdin, and not a sweep that the server has."""
+    """Whether the argument names a file or stdin, rather than a sweep on the server."""
     return text == "-" or Path(text).is_file() or "/" in text or text.endswith(".json")
 
 
 def find_sweep(client: Client, text: str, expected: str = "a file, or a sweep's id, name or `last`") -> Sweep:
-    """The sweep that is meant; what is none and looks like no id may have been meant as `expected`."""
+    """Return the sweep that the user means. If there is none, and the text does not look like an id, say `expected`."""
     try:
         return client.sweeps.get(find_sweep_id(client, text))
     except NotFoundError as error:
@@ -206,7 +205,7 @@ def _named_groups(groups: list[str]) -> dict[str, list[str]]:
 
 
 def _job_ids(client: Client, members: list[str]) -> list[str]:
-    """The jobs of a group; of a sweep, those of its best combination."""
+    """Return the ids of a group's jobs; a sweep stands for the jobs of its best combination."""
     found = [find_id(client, member) for member in members]
     return [job_id for one in found for job_id in (_best_jobs(client, one) if is_sweep_id(one) else [one])]
 

@@ -1,4 +1,4 @@
-"""`Client`: the door of the SDK."""
+"""`Client`, the entry point of the SDK, and `Jobs`, the jobs of a server."""
 
 import re
 import warnings
@@ -32,18 +32,18 @@ class Client:
             )
             print(job.wait().result["metrics"]["test/accuracy"])
 
-    Threads may share one. After a fork the child's requests have connections of their own; to a process that is
-    started otherwise hand over ids, for a client cannot be pickled.
+    Threads may share a client. After a fork, the child opens connections of its own. A client cannot be pickled: give
+    ids to a process that is started in another way.
 
     Args:
         url: The server, e.g. `http://127.0.0.1:8000`.
         api_key: `rc_…`.
         max_retries: How often a request is sent again after a connection error, a 408, 429, 502, 503 or 504, with
-            growing pauses. The default spans about twelve seconds. Waits for a job's end outlive two minutes of that,
-            unless it is 0.
+            growing pauses. The default spans about twelve seconds. Waiting for a job's end continues through two
+            minutes of such failures, unless max_retries is 0.
 
     Raises:
-        UsageError: URL, key, or what the environment says about them or about proxies cannot be used.
+        UsageError: The URL, the key, or a variable of the environment about them or about proxies cannot be used.
     """
 
     def __init__(self, url: str | None = None, api_key: str | None = None, *, max_retries: int = 6) -> None:
@@ -51,7 +51,7 @@ class Client:
 
     @classmethod
     def of(cls, connection: Connection, *, max_retries: int = 6) -> Self:
-        """The client of a connection that was found already."""
+        """Return a client for a connection that was already resolved."""
         client = cls.__new__(cls)
         client._start(connection, max_retries)
         return client
@@ -76,43 +76,43 @@ class Client:
 
     @contextmanager
     def deadline(self, timeout_s: float | None) -> Iterator[None]:
-        """Have everything that is asked inside end within this time, waits and retries too.
+        """Limit the time of all calls inside together, with their waits and retries.
 
             with client.deadline(10):
                 job = client.jobs.get(job_id)
                 job.wait()
 
         Args:
-            timeout_s: Seconds from now; None has no end. Where one holds already, the earlier one counts.
+            timeout_s: Seconds from now; None sets no limit. Inside another deadline, the earlier one counts.
 
         Raises:
-            WaitTimeoutError: It was not over, or nothing answered, in time.
+            WaitTimeoutError: What was waited for had not ended, or nothing answered, in time.
         """
         with within(Deadline(timeout_s)):
             yield
 
     def catalogue(self, family: str) -> list[JSONObject]:
-        """What the server offers: `regularizers`, `models`, `layers`, `optimizers` or `builtin-datasets`.
+        """Return what the server offers: `regularizers`, `models`, `layers`, `optimizers` or `builtin-datasets`.
 
         Raises:
-            UsageError: This is no name of a family.
+            UsageError: This is not the name of a family.
         """
         if not _FAMILY.fullmatch(str(family)):
             raise UsageError(f"family: expected a name such as 'regularizers' or 'models', received {family!r}.")
         return self._list(path_of(family))
 
     def workers(self) -> list[JSONObject]:
-        """The workers that the server knows, with their slots and state."""
+        """Return the workers that the server knows, with their slots and state."""
         return self._list("/v1/workers")
 
     def compare(self, groups: Mapping[str, Sequence[Job | str]], metric: str = "test/loss") -> JSONObject:
-        """Say which groups of jobs differ: `{metric, mode, groups, differences, correction}`.
+        """Compare groups of jobs: `{metric, mode, groups, differences, correction}`.
 
-        Every pair is compared, the earlier group as the baseline; jobs with the same seed are paired.
+        Every two groups are compared, the earlier one as the baseline; jobs with the same seed are paired.
 
         Args:
-            groups: By name, jobs or their ids, which should differ in nothing but their seeds.
-            metric: What is compared, e.g. `test/loss` or `test/accuracy`.
+            groups: The jobs, or their ids, by the group's name. The jobs of a group should differ only in their seeds.
+            metric: The metric to compare, e.g. `test/loss` or `test/accuracy`.
         """
         named = [
             {"name": name, "job_ids": [job.id if isinstance(job, Job) else job for job in each_of(jobs)]}
@@ -126,7 +126,7 @@ class Client:
         return entries
 
     def close(self) -> None:
-        """Close the connections; what is asked afterwards is a ClientClosedError."""
+        """Close the connections; later calls raise ClientClosedError."""
         self._transport.close()
 
     def __enter__(self) -> Self:
@@ -150,8 +150,8 @@ class Jobs:
     def create(self, spec: JobSpec | Mapping[str, Any], *, idempotency_key: str | None = None) -> Job:
         """Submit a job.
 
-        A key is made for each call, so that a retry after a lost answer gives the same job. Give your own to
-        make a script's rerun safe too.
+        Each call gets a new idempotency key, so that a retry after a lost answer gives the same job. Pass your own to
+        get the same job when a script is run again.
 
         Raises:
             InvalidRequestError: The spec is wrong; `.errors` names the fields.
@@ -170,10 +170,10 @@ class Jobs:
         return self._transport.request("POST", "/v1/jobs", params=params, json=spec_json(spec), headers=headers)
 
     def get(self, job_id: str) -> Job:
-        """Look at a job.
+        """Fetch a job.
 
         Raises:
-            NotFoundError: There is none of this id.
+            NotFoundError: There is no job with this id.
         """
         return Job.of_id(self._transport, job_id).refresh()
 
@@ -189,19 +189,19 @@ class Jobs:
         sort: str | None = None,
         page_size: int = PAGE_SIZE,
     ) -> Iterator[Job]:
-        """Every matching job, page after page; stop iterating and no further page is fetched.
+        """Yield every matching job. Pages are fetched as the iteration needs them.
 
         Args:
-            state: One state or several; in none of them is nothing.
+            state: One state or several. An empty list matches no job.
             labels: All must match.
             name: The exact name.
             sweep_id: Only this sweep's members.
-            created_after: A datetime with a time zone, or a UTC time as the server writes it; `created_before` alike.
+            created_after: A datetime with a time zone, or a UTC time as the server writes it; so is `created_before`.
             sort: `created_at`, `-created_at`, `finished_at`, `-finished_at` or `name`.
             page_size: Jobs per request, at most 1,000.
 
         Raises:
-            UsageError: A filter is empty or not of its kind. None is what restricts nothing.
+            UsageError: A filter is empty or of the wrong type. None means no filter.
         """
         if no_state_is_asked_for(state):
             return iter(())
@@ -218,7 +218,7 @@ class Jobs:
         return (Job(self._transport, summary) for summary in rows(self._transport, "/v1/jobs", params))
 
     def cancel(self, job_id: str) -> Job:
-        """Ask for the job's end. It is over within about two seconds; `wait` to see it.
+        """Ask the server to cancel the job. It ends within about two seconds; `wait` waits for that.
 
         Raises:
             ConflictError: It already succeeded or failed.
@@ -226,7 +226,7 @@ class Jobs:
         return Job.of_id(self._transport, job_id).cancel()
 
     def pause(self, job_id: str) -> Job:
-        """Ask for a pause: the job saves a checkpoint and frees its worker.
+        """Ask the server to pause the job, which saves a checkpoint and frees its worker.
 
         Raises:
             ConflictError: It has ended, or is about to.
@@ -234,7 +234,7 @@ class Jobs:
         return Job.of_id(self._transport, job_id).pause()
 
     def resume(self, job_id: str) -> Job:
-        """Put a paused job back into the queue; it goes on from its checkpoint.
+        """Put a paused job back into the queue; it continues from its checkpoint.
 
         Raises:
             ConflictError: It has ended, or is about to.
@@ -253,16 +253,16 @@ class Jobs:
         return Job.of_id(self._transport, job_id).rerun(patch, start_from, idempotency_key=idempotency_key)
 
     def delete(self, job_id: str) -> None:
-        """Remove an ended job and its artifacts.
+        """Delete a job that has ended, and its artifacts.
 
         Raises:
-            ConflictError: It has not ended, or one that has not ended needs it; the message names that.
+            ConflictError: It has not ended, or a job that has not ended needs it; the message names that job.
         """
         Job.of_id(self._transport, job_id).delete()
 
 
 def spec_json(spec: JobSpec | Mapping[str, Any]) -> JSONObject:
-    """The request body of a spec; of a JobSpec only what was set: the defaults stay the server's."""
+    """Return the request body of a spec. A JobSpec gives only the fields that were set: the server has the defaults."""
     if isinstance(spec, JobSpec):
         return spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return object_of(spec, "the spec")

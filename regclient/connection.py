@@ -1,6 +1,6 @@
-"""Where the server is and with which key: arguments, then the environment, then a local `regcore up`.
+"""The server's URL and key: from arguments, else from the environment, else from a local `regcore up`.
 
-All of it is checked here, where it comes in: no message, and nothing that is raised later, shows a key.
+Both are checked here, before they are used. No message shows a key, and neither does an exception that is raised later.
 """
 
 import ipaddress
@@ -26,12 +26,13 @@ _VISIBLE_ASCII = re.compile(r"[!-~]+")
 _QUOTES = "\"'`"
 
 
-@dataclass(frozen=True, slots=True)  # slots: `vars` shows no key
+@dataclass(frozen=True, slots=True)  # slots, so that `vars` cannot show the key
 class Connection:
     """A server and the key for it.
 
     Attributes:
-        is_local: Whether it runs on this machine; it is then never reached through a proxy.
+        is_local: Whether the server runs on this machine; no proxy is used for it then.
+        of_local_files: Whether the URL was not given, but found in the data directory or assumed.
     """
 
     url: str
@@ -44,38 +45,37 @@ class Connection:
 
 
 class _Given(NamedTuple):
-    """A text, and where it comes from."""
+    """A value and its source: the name of an argument, a variable or a file."""
 
     text: Any
     source: str
 
 
 def data_dir() -> Path:
-    """The data directory of the server on this machine: REGCORE_DATA_DIR, else ./.regcore."""
+    """Return the data directory of the server on this machine: REGCORE_DATA_DIR, else ./.regcore."""
     return _expanded("REGCORE_DATA_DIR", os.environ.get("REGCORE_DATA_DIR") or DEFAULT_DATA_DIR)  # as the servers do
 
 
 def find_connection(url: str | None = None, api_key: str | None = None) -> Connection:
-    """Resolve URL and key, each on its own: argument, REGCORE_URL / REGCORE_API_KEY, the local files.
+    """Find URL and key, each for itself: in the argument, REGCORE_URL or REGCORE_API_KEY, or the local files.
 
-    A key may be missing (the server then answers 401), because "nothing runs there" is the better message
-    when nothing does.
+    A missing key is not an error (the server then answers 401): if no server runs, the message must say that.
 
     Raises:
-        UsageError: One of them cannot be used; the message says where it came from, and shows no key.
+        UsageError: One of them cannot be used. The message names its source, and shows no key.
     """
     given_url = _argument("url", url) or _variable("REGCORE_URL")
     of_local_files = given_url is None
     found_url = _checked_url(given_url or _local_file(URL_FILE_NAME) or _Given(DEFAULT_URL, "the default"))
     given_key = _argument("api_key", api_key) or _variable("REGCORE_API_KEY") or _key_file()
-    # The local admin key must not travel to a server that merely happens to be named in REGCORE_URL.
+    # The local admin key must never be sent to another machine's server that REGCORE_URL names.
     if given_key is None and (of_local_files or is_loopback(found_url)):
         given_key = _local_file(KEY_FILE_NAME)
     return Connection(found_url, given_key and _checked_key(given_key), of_local_files=of_local_files)
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the URL's host is this machine, however that is written."""
+    """Whether the URL's host is this machine, in any spelling."""
     host = (urlsplit(url).hostname or "").rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -84,11 +84,11 @@ def is_loopback(url: str) -> bool:
     except ValueError:
         return _is_short_loopback(host)
     address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_loopback or address.is_unspecified  # connecting to 0.0.0.0 arrives at this machine
+    return address.is_loopback or address.is_unspecified  # 0.0.0.0 connects to this machine
 
 
 def _is_short_loopback(host: str) -> bool:
-    """Whether it is one of the old forms that still connect, such as 127.1 or 0x7f000001."""
+    """Whether the host is a loopback address in an old form that still connects, such as 127.1 or 0x7f000001."""
     try:
         return ipaddress.ip_address(socket.inet_aton(host)).is_loopback
     except (OSError, UnicodeError, ValueError):
@@ -96,10 +96,10 @@ def _is_short_loopback(host: str) -> bool:
 
 
 def _checked_url(given: _Given) -> str:
-    """The URL without a slash at its end.
+    """Return the URL without a slash at its end.
 
     Raises:
-        UsageError: It is no address of a server.
+        UsageError: It is not the URL of a server.
     """
     text = given.text.strip() if isinstance(given.text, str) else ""
     wrong = "" if isinstance(given.text, str) else f"received a {type(given.text).__name__}"
@@ -112,15 +112,15 @@ def _checked_url(given: _Given) -> str:
 
 
 def _fault_of_url(text: str) -> str:
-    """What is wrong with a URL, in words that show no password and no token; nothing if it is right."""
+    """Return what is wrong with a URL, without any password or token in it; "" if nothing is."""
     if "@" in text:
-        return "received one with '@'. A user or password has no place in it: the key goes into REGCORE_API_KEY"
+        return "received one with '@'. Remove the user and password, and put the key into REGCORE_API_KEY"
     address = re.split(r"[?#]", text, maxsplit=1)[0]
     shown = f"received {address!r}"
     if address != text:
-        return f"received {address + text[len(address)]!r} and more. Leave out what follows {text[len(address)]!r}"
+        return f"received {address + text[len(address)]!r} and more. Remove {text[len(address)]!r} and all after it"
     if not text.isprintable() or "\\" in text or any(character.isspace() for character in text):
-        return f"{shown}, with characters that no address has"
+        return f"{shown}, with characters that no URL may contain"
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -128,19 +128,19 @@ def _fault_of_url(text: str) -> str:
         if is_whole:
             httpx2.URL(text)
     except (ValueError, httpx2.InvalidURL):
-        return f"{shown}, whose host or port is none"
+        return f"{shown}, whose host or port is not valid"
     if "://" not in text and text:
         return f"{shown}. Write http://{text.lstrip('/')}"
     if any(part in (".", "..") for part in parts.path.split("/")):
-        return f"{shown}, with dots as parts of its path"
+        return f"{shown}, with `.` or `..` as a part of its path"
     return "" if is_whole else shown
 
 
 def _checked_key(given: _Given) -> str:
-    """The key without the whitespace around it.
+    """Return the key without the whitespace around it.
 
     Raises:
-        UsageError: It can be no key. Neither the message nor what caused it has any part of it.
+        UsageError: It cannot be a key. Neither the message nor the exception's cause shows any part of it.
     """
     if not isinstance(given.text, str):
         _refuse_key(given, f"received a {type(given.text).__name__}")
@@ -148,9 +148,9 @@ def _checked_key(given: _Given) -> str:
     if not key:
         _refuse_key(given, "it is empty")
     if key[0] in _QUOTES or key[-1] in _QUOTES:
-        _refuse_key(given, "it is in quotes, which belong to the shell. Take them away")
+        _refuse_key(given, "it has quotes around it. Remove them")
     if not _VISIBLE_ASCII.fullmatch(key):
-        _refuse_key(given, "it has spaces or characters that are no visible ASCII. Give the key alone, on one line")
+        _refuse_key(given, "it has spaces or characters that are not visible ASCII. Give the key alone, on one line")
     return str(key)
 
 
@@ -164,7 +164,8 @@ def _argument(name: str, value: Any) -> _Given | None:
 
 def _variable(name: str) -> _Given | None:
     text = os.environ.get(name)
-    return _Given(text, name) if text else None  # what is set to nothing is not set, as in compose files
+    # an empty variable counts as unset, because compose files set such ones
+    return _Given(text, name) if text else None
 
 
 def _key_file() -> _Given | None:
@@ -181,12 +182,14 @@ def _key_file() -> _Given | None:
 def _expanded(variable: str, name: str) -> Path:
     try:
         return Path(name).expanduser()
-    except RuntimeError:  # `~somebody` whom this machine does not know
-        raise UsageError(f"{variable}: expected a path; {name!r} begins with the home of nobody.") from None
+    except RuntimeError:  # `~name`, where this machine has no such user
+        raise UsageError(
+            f"{variable}: expected a path; {name!r} begins with a user whom this machine does not know."
+        ) from None
 
 
 def _local_file(name: str) -> _Given | None:
-    """A file of the data directory; one that is empty or not there says nothing."""
+    """Return the content of a file of the data directory; None if it is empty or missing."""
     path = data_dir() / name
     text = _read(path, "the data directory of a local server (REGCORE_DATA_DIR)")
     return _Given(text, str(path)) if text and text.strip() else None
@@ -202,6 +205,7 @@ def _read(path: Path, named_by: str) -> str | None:
         said = (isinstance(error, OSError) and error.strerror) or str(error)
         raise UsageError(f"{named_by}: {path} cannot be read: {said}.") from None
     if len(content) > _MAX_FILE_BYTES:
-        raise UsageError(f"{named_by}: {path} is too long to hold what is read from it.")
-    # What is not UTF-8 is refused with all else that is not ASCII; an error of decoding would carry the content.
+        raise UsageError(f"{named_by}: {path} has more than {_MAX_FILE_BYTES:,} bytes, so it holds no key and no URL.")
+    # Bytes that are not UTF-8 are refused later, with all that is not ASCII. An error of decoding would show the
+    # content.
     return content.decode("utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""One deadline for requests, streams, downloads and waits: whatever runs within it ends with it."""
+"""One deadline for requests, streams, downloads and waits: all of them stop when it passes."""
 
 import math
 import time
@@ -9,17 +9,17 @@ from contextvars import ContextVar
 from regclient.errors import UsageError
 
 LAST_ANSWER_S = 1.0
-"""For so long at least a request is waited for, so that a wait of 0 s still looks once."""
+"""The least time for the answer to a request, so that a wait of 0 s still asks once."""
 
 
 class Deadline:
     """A moment at which waiting ends.
 
     Args:
-        timeout_s: Seconds from now; None has no end.
+        timeout_s: Seconds from now; None sets no limit.
 
     Raises:
-        UsageError: It is negative, NaN or no number.
+        UsageError: It is negative, NaN or not a number.
     """
 
     def __init__(self, timeout_s: float | None = None) -> None:
@@ -30,16 +30,16 @@ class Deadline:
 
     @property
     def left_s(self) -> float:
-        """What is left of the wait; negative after it."""
+        """The time left for waiting; negative once it is over."""
         return self._begun_at + self.timeout_s - time.monotonic()
 
     @property
     def answer_left_s(self) -> float:
-        """How long a request may still take; negative after it."""
+        """The time left for a request to be answered; negative once it is over."""
         return self._begun_at + max(self.timeout_s, LAST_ANSWER_S) - time.monotonic()
 
     def pause(self, pause_s: float, sleep: Callable[[float], None] = time.sleep) -> None:
-        """Sleep, but not beyond the end."""
+        """Sleep, but not beyond the deadline."""
         sleep(max(0.0, min(pause_s, self.left_s)))
 
 
@@ -48,21 +48,21 @@ def _is_time(value: object) -> bool:
 
 
 NO_DEADLINE = Deadline()
-# A variable of the context and not of the client: each thread that uses the client waits by its own clock.
+# A context variable, not a field of the client: each thread that uses the client has its own deadline.
 _current: ContextVar[Deadline] = ContextVar("regclient_deadline", default=NO_DEADLINE)
 
 
 def current_deadline() -> Deadline:
-    """The one that holds here."""
+    """Return the deadline that applies here."""
     return _current.get()
 
 
 @contextmanager
 def within(deadline: Deadline) -> Iterator[Deadline]:
-    """Have everything inside end with this deadline, or with one that holds already and is earlier.
+    """Apply this deadline to everything inside; an earlier one that applies already stays in force.
 
     Yields:
-        The one that holds.
+        The deadline that applies.
     """
     token = _current.set(min(_current.get(), deadline, key=lambda one: one.left_s))
     try:

@@ -1,7 +1,7 @@
 """`python -m regclient.demo`: four ways to train one network on real digits, as jobs over HTTP, side by side.
 
-The article's 784-128-10 network on 5,000 MNIST digits: plain, L1, L2, dropout; alike in all else. Starts its own
-stack in a folder of its own on a free port, prints a table, draws demo.png and leaves nothing running.
+The article's 784-128-10 network on 5,000 MNIST digits: plain, L1, L2 and dropout, with all else equal. The demo starts
+a stack in its own folder and on a free port, prints a table, draws demo.png and leaves nothing running.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from regclient.progress import JobLines, job_progress
 from regclient.server_settings import read_server_settings, stack_options, with_options
 from regclient.up import EmbeddedStack
 
-NUM_EPOCHS = 30  # the plain network has long learned its training digits by heart
+NUM_EPOCHS = 30  # by then, the plain network has long memorized its training digits
 TIMEOUT_S = 300.0
 POLL_S = 0.2
 DATA_DIR_NAME = ".regcore-demo"
@@ -40,7 +40,7 @@ REGULARIZERS: dict[str, list[dict[str, Any]]] = {
 
 
 def demo_spec(name: str, regularizers: list[dict[str, Any]]) -> dict[str, Any]:
-    """The job of one row of the table; only the regularizers differ."""
+    """Return the job of one row of the table; only the regularizers differ."""
     return {
         "name": name,
         "labels": {"demo": "regularizers"},
@@ -82,11 +82,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m regclient.demo", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("demo.png"), help="the picture")
     output: Path = parser.parse_args(arguments).output
-    # As Ctrl-C does, so that the stack is stopped and the directory removed on the way out.
+    # As for Ctrl-C, so that the stack is stopped and its folder removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.monotonic()
 
-    # Beside the picture: what a demo that is killed leaves is found there, and the next one begins by emptying it.
+    # Beside the picture, so that a demo that is killed leaves its files there, and the next one removes them.
     try:
         found = read_server_settings(with_options(port=free_port(), data_dir=output.parent / DATA_DIR_NAME))
         options = replace(stack_options(found), is_temporary=True, stop_grace_s=5.0)

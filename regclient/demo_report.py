@@ -21,7 +21,7 @@ _TEST_COLOUR = "#d55e00"
 
 
 def comparison_table(rows: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> FittedTable:
-    """A line per (job, report): losses, gap, accuracy with its interval, zeros, norm, time."""
+    """Return a table with a row for each (job, report): losses, gap, accuracy with its interval, zeros, norm, time."""
     jobs = [job for job, _ in rows]
     metrics = [job["result"]["metrics"] for job in jobs]
     gaps = [f"{job['result']['generalization_gap']:.4f}" for job in jobs]
@@ -85,7 +85,7 @@ def _draw_panel(panel: "Axes", name: str, rows: Sequence[Mapping[str, Any]]) -> 
 
 
 def num_zeros(job: Mapping[str, Any]) -> int:
-    """How many weights (of tensors with two or more dimensions) are exactly zero."""
+    """Return how many weights (of tensors with two or more dimensions) are exactly zero."""
     shapes = [parameter["shape"] for parameter in job["plan"]["parameters"]]
     num_weights: int = sum(math.prod(shape) for shape in shapes if len(shape) >= 2)
     sparsity: float = job["result"]["sparsity"]
@@ -93,7 +93,7 @@ def num_zeros(job: Mapping[str, Any]) -> int:
 
 
 def weight_norm(report: Mapping[str, Any]) -> float:
-    """The Euclidean norm of all weights together, from those of the layers."""
+    """Return the Euclidean norm of all weights together, computed from the norms of the layers."""
     return math.hypot(*(layer["l2"] for layer in report["norms"].values()))
 
 

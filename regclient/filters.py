@@ -1,4 +1,4 @@
-"""Filters of lists as parameters of a query: None restricts nothing, and an empty filter is a mistake."""
+"""Filters of lists as parameters of a query. None means no filter; an empty filter is an error."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -26,11 +26,11 @@ def list_params(
     sort: str | None = None,
     page_size: int = PAGE_SIZE,
 ) -> Params:
-    """The query of a list.
+    """Return the query of a list.
 
     Raises:
-        UsageError: A filter is empty, or not of its kind: it would not restrict, and everything would be listed.
-        InvalidIdError: `sweep_id` is none.
+        UsageError: A filter is empty or of the wrong type. Otherwise the list would not be filtered at all.
+        InvalidIdError: `sweep_id` is not the id of a sweep.
     """
     filters: dict[str, str | int | list[str] | None] = {
         "state": _state(state),
@@ -46,21 +46,21 @@ def list_params(
 
 
 def no_state_is_asked_for(state: object) -> bool:
-    """Whether it is an empty list: nothing is in none of the states."""
+    """Whether the states are an empty list, which no job or sweep matches."""
     return isinstance(state, list | tuple | set | frozenset) and not state
 
 
 def joined(field: str, values: str | Sequence[str]) -> str:
-    """One value or several, as the query writes them: with commas between.
+    """Return one value or several as a query has them, with commas between.
 
     Raises:
-        UsageError: There is none, or one is empty.
+        UsageError: There is no value, or one is empty.
     """
     return ",".join(_required(field, value) for value in each_of(values) or [""])
 
 
 def each_of(values: Any) -> list[Any]:
-    """Several as a list, and one alone too: the letters of a text are never meant."""
+    """Return several values, or a single one, as a list; a string is a single value."""
     return list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [values]
 
 

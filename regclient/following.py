@@ -1,4 +1,4 @@
-"""Waiting for what goes on without us: a signal that ends the waiting says so, and how to find the job again."""
+"""Interrupted waits: when a signal ends a command, its message says how to follow or cancel the job that goes on."""
 
 import signal
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ class StoppedWaitingError(RegClientError):
 
     Attributes:
         awaited_id: The job's or sweep's id, if it is known.
-        exit_code: What a shell would say of the signal: 130 for Ctrl-C.
+        exit_code: 128 plus the signal's number, as in a shell: 130 for Ctrl-C.
     """
 
     def __init__(self, message: str, number: int, awaited_id: str | None = None) -> None:
@@ -27,7 +27,7 @@ class StoppedWaitingError(RegClientError):
 
 @contextmanager
 def making(kind: str) -> Iterator[None]:
-    """Around a request that makes a job or a sweep.
+    """Handle signals during a request that creates a job or a sweep.
 
     Raises:
         StoppedWaitingError: A signal came before its answer.
@@ -45,7 +45,7 @@ def making(kind: str) -> Iterator[None]:
 
 @contextmanager
 def following(found: Handle) -> Iterator[None]:
-    """Around a wait for a job's or sweep's end.
+    """Handle signals during a wait for the end of a job or sweep.
 
     Raises:
         StoppedWaitingError: A signal came before the end.
@@ -69,7 +69,7 @@ def _goes_on(found: Handle) -> str:
 
 @contextmanager
 def _raising_signals() -> Iterator[None]:
-    """Have the signals that end a program do as Ctrl-C does; one that is ignored, as under nohup, stays so."""
+    """Treat SIGTERM and SIGHUP like Ctrl-C; a signal that is ignored, as under nohup, stays ignored."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt(number)

@@ -1,4 +1,4 @@
-"""What the handles of a job and of a sweep have in common: fields as last seen, and waiting for the end."""
+"""What the handles of jobs and sweeps share: fields as last fetched, and waiting for the end."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -23,18 +23,18 @@ _PAGE_FIELDS = {"data": list, "has_more": bool}
 
 
 class Handle:
-    """Something on the server, as last seen.
+    """A job or sweep on the server, as last fetched.
 
-    Every field of it is an attribute; those that a newer server adds are too. `refresh` looks again; `body` is the
-    whole JSON.
+    Every field is an attribute, also those that a newer server adds. `refresh` fetches it again; `body` is the whole
+    JSON.
     """
 
     kind: ClassVar[str]
-    """What people call it."""
+    """`job` or `sweep`, for messages."""
     collection: ClassVar[str]
-    """Its part of the path."""
+    """The part of the URL's path that names the kind."""
     detail_fields: ClassVar[frozenset[str]] = frozenset()
-    """Lists leave these out; reading one fetches the whole."""
+    """Fields that lists leave out; reading one fetches the whole."""
 
     id: str
     name: str | None
@@ -50,10 +50,10 @@ class Handle:
 
     @classmethod
     def of_id(cls, transport: Transport, given_id: Any) -> Self:
-        """The handle of an id, not looked at yet.
+        """Return a handle for an id; nothing is fetched yet.
 
         Raises:
-            InvalidIdError: It is none.
+            InvalidIdError: It is not an id of this kind.
         """
         handle = cls.__new__(cls)
         handle._transport = transport
@@ -61,7 +61,7 @@ class Handle:
         return handle
 
     def __getattr__(self, field: str) -> Any:
-        # Only reached for what no attribute or method answers. `body` is absent while a copy is made.
+        # Python calls this only if there is no such attribute or method. `body` is missing while a copy is made.
         body = self.__dict__.get("body", {})
         if field in self.detail_fields and field not in body and "id" in body:
             body = self.refresh().body
@@ -74,15 +74,15 @@ class Handle:
 
     @property
     def done(self) -> bool:
-        """Whether the last look saw it ended: succeeded, failed or cancelled."""
+        """Whether it had ended when last fetched: succeeded, failed or cancelled."""
         return self.state in TERMINAL_STATES
 
     def refresh(self) -> Self:
-        """Look again."""
+        """Fetch it again."""
         return self._look()
 
     def cancel(self) -> Self:
-        """Ask for its end.
+        """Ask the server to cancel it.
 
         Raises:
             ConflictError: It already succeeded or failed.
@@ -90,14 +90,14 @@ class Handle:
         return self._act("cancel")
 
     def delete(self) -> None:
-        """Remove it and all that it made; only once it has ended."""
+        """Delete it and all that it made; it must have ended."""
         self._transport.request("DELETE", self._path())
 
     def _wait(self, timeout_s: float | None, show: Callable[[JSONObject], None]) -> Self:
-        """Look again and again, and show what is seen, until it has ended.
+        """Fetch and show it repeatedly, until it has ended.
 
         Raises:
-            WaitTimeoutError: It has not ended in time.
+            WaitTimeoutError: It did not end in time.
         """
         pause_s = POLL_FIRST_S
         with self._within(Deadline(timeout_s)) as deadline:
@@ -112,11 +112,11 @@ class Handle:
 
     @contextmanager
     def _within(self, deadline: Deadline, heard_state: str | None = None) -> Iterator[Deadline]:
-        """Hold a deadline; what ends by it says so of this job or sweep.
+        """Apply a deadline; a WaitTimeoutError from inside is raised again with this job or sweep named.
 
         Args:
-            deadline: For all that is inside.
-            heard_state: Its state as events told it, where they were heard.
+            deadline: The deadline for everything inside.
+            heard_state: Its state according to events, if any were received.
         """
         last_seen = self.body
         try:
@@ -133,7 +133,7 @@ class Handle:
         return self._see(self._transport.request("GET", self._path(), patient=patient))
 
     def _act(self, action: str) -> Self:
-        # Asking twice has the same effect as once, so the transport's retries need no Idempotency-Key here.
+        # These actions have the same effect twice as once, so the transport can retry them without an Idempotency-Key.
         return self._see(self._transport.request("POST", self._path(action)))
 
     def _see(self, body: JSONObject) -> Self:
@@ -144,9 +144,9 @@ class Handle:
         return self
 
     def _checked(self, body: JSONObject) -> JSONObject:
-        """What a server says of it: an id of its kind becomes part of addresses, and its state is waited for."""
+        """Check the server's JSON: the id becomes part of URLs, and `state` decides when a wait ends."""
         if not is_id(self.kind, body.get("id")):
-            raise self._unexpected(f"a {self.kind} whose id is none: {str(body.get('id'))[:80]!r}")
+            raise self._unexpected(f"a {self.kind} whose id is not valid: {str(body.get('id'))[:80]!r}")
         if not isinstance(body.get("state"), str):
             raise self._unexpected(f"a {self.kind} without a state")
         return body
@@ -165,35 +165,36 @@ class Handle:
 
 
 def path_of(*parts: str) -> str:
-    """The address of something on the server: each part is one, whatever it looks like.
+    """Return a path of the API; each part is percent-encoded, so that it stays one segment.
 
     Raises:
-        UsageError: A part is empty or dots, which would lead elsewhere however they are written.
+        UsageError: A part is empty, `.` or `..`, which change the path even if they are encoded.
     """
     for part in parts:
         if part in ("", ".", ".."):
-            raise UsageError(f"expected a name as part of an address, received {part!r}.")
+            raise UsageError(f"expected a part of a path, received {part!r}.")
     return "/v1/" + "/".join(quote(part, safe="") for part in parts)
 
 
 def rows(transport: Transport, path: str, params: Params) -> Iterator[JSONObject]:
-    """Every row of a list, page after page; stop iterating and no further page is fetched."""
+    """Yield every row of a list. Pages are fetched as the iteration needs them."""
     while True:
         page = transport.request("GET", path, params=params, fields=_PAGE_FIELDS)
         yield from page["data"]
         if not page["has_more"]:
             return
         after = page.get("next_after")
-        if not isinstance(after, str | int) or after == params.get("after"):  # else the same page comes for ever
-            raise UnexpectedAnswerError(200, transport.url, "a page that has more, and does not say where")
+        # otherwise the same page would be fetched for ever
+        if not isinstance(after, str | int) or after == params.get("after"):
+            raise UnexpectedAnswerError(200, transport.url, "a page with has_more and without a new next_after")
         params = {**params, "after": after}
 
 
 def idempotency_header(key: str | None = None) -> dict[str, str]:
-    """The header of a POST that makes something; with a key of its own if none is given.
+    """Return the Idempotency-Key header of a POST that creates something, with a new key if none is given.
 
     Raises:
-        UsageError: The server would not take the key.
+        UsageError: The server would refuse the key.
     """
     if key is None:
         return {"Idempotency-Key": secrets.token_hex(16)}

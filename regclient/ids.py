@@ -1,4 +1,4 @@
-"""Ids: what one looks like, checked before it becomes part of an address."""
+"""Ids of jobs and sweeps: their form, checked before an id becomes part of a URL."""
 
 import re
 from typing import Any
@@ -12,15 +12,15 @@ _PATTERNS = {kind: re.compile(rf"{prefix}[0-9A-HJKMNP-TV-Z]{{26}}") for kind, pr
 
 
 def is_id(kind: str, value: Any) -> bool:
-    """Whether something can be the id of a `job` or a `sweep`."""
+    """Whether a value has the form of an id of a `job` or a `sweep`."""
     return isinstance(value, str) and _PATTERNS[kind].fullmatch(value) is not None
 
 
 def checked_id(kind: str, value: Any) -> str:
-    """The id itself.
+    """Return the id.
 
     Raises:
-        InvalidIdError: It is none. The server would know nothing by it, and in an address it may name something else.
+        InvalidIdError: It is not an id. In a URL, such a text could name something else.
     """
     if is_id(kind, value):
         return str(value)

@@ -30,10 +30,10 @@ METRICS_PAGE_SIZE = 10_000
 
 
 class Job(Handle):
-    """A job as last seen, and what can be done with it.
+    """A job as last fetched, with its methods.
 
-    Every field of the job is an attribute (`job.state`, `job.result["metrics"]`); those that a newer server adds
-    are too. `refresh` and `wait` look again; `body` is the whole JSON.
+    Every field of the job is an attribute (`job.state`, `job.result["metrics"]`), also those that a newer server adds.
+    `refresh` and `wait` fetch it again; `body` is the whole JSON.
     """
 
     kind = "job"
@@ -56,17 +56,17 @@ class Job(Handle):
     usage: JSONObject
 
     def wait(self, timeout_s: float | None = None, *, progress: bool | Show = True, check: bool = True) -> Self:
-        """Wait until the job has ended. It outlives a restart of the server.
+        """Wait until the job has ended. The wait continues through a restart of the server.
 
         Args:
-            timeout_s: Give up after this long; None waits for ever, and 0 looks once.
-            progress: Draw a bar, where there is a terminal to draw on; or a function to call with the job's JSON at
-                each look.
-            check: Raise if it failed or was cancelled; False hands it on however it ended.
+            timeout_s: Give up after this time. None waits for ever; 0 asks once.
+            progress: True draws a bar if there is a terminal; a function is called with the job's JSON each time it is
+                fetched.
+            check: Whether to raise if it failed or was cancelled; False returns it in any case.
 
         Raises:
             JobFailedError: It failed or was cancelled; `.reason` says why.
-            WaitTimeoutError: It has not ended in time. The job goes on.
+            WaitTimeoutError: It did not end in time. The job goes on.
             ServerUnreachableError: The server has been away for two minutes.
         """
         with job_progress(progress, fetch=lambda _, after: self.latest_metrics(after=after)) as show:
@@ -74,13 +74,13 @@ class Job(Handle):
         return self.raise_for_state() if check else self
 
     def raise_for_state(self) -> Self:
-        """Raise JobFailedError if the job, as last seen, failed or was cancelled; otherwise hand it on."""
+        """Return the job; raise JobFailedError if it had failed or was cancelled when last fetched."""
         if self.state in ("failed", "cancelled"):
             raise JobFailedError(self.id, self.state, self.state_reason)
         return self
 
     def pause(self) -> Self:
-        """Ask for a pause: it saves a checkpoint and frees its worker.
+        """Ask the server to pause it: it saves a checkpoint and frees its worker.
 
         Raises:
             ConflictError: It has ended, or is about to.
@@ -88,7 +88,7 @@ class Job(Handle):
         return self._act("pause")
 
     def resume(self) -> Self:
-        """Put it back into the queue if it is paused; it goes on from its checkpoint.
+        """Put it back into the queue if it is paused; it continues from its checkpoint.
 
         Raises:
             ConflictError: It has ended, or is about to.
@@ -105,9 +105,9 @@ class Job(Handle):
         """Submit it again, changed; its `parent_job_id` is this job.
 
         Args:
-            patch: JSON Patch (RFC 6902) of its `resolved_spec`; a suggestion of its report is one.
-            start_from: `scratch`; `weights`: with those that it ended with; `checkpoint`: goes on where a failed or
-                cancelled job was saved last.
+            patch: JSON Patch (RFC 6902) of its `resolved_spec`, e.g. a suggestion of its report.
+            start_from: `scratch`, `weights` (those it ended with), or `checkpoint` (a failed or cancelled job continues
+                from its last one).
             idempotency_key: As in `client.jobs.create`.
 
         Raises:
@@ -119,7 +119,7 @@ class Job(Handle):
         return Job(self._transport, self._transport.request("POST", self._path("rerun"), json=body, headers=headers))
 
     def metrics(self, names: Sequence[str] | None = None) -> list[JSONObject]:
-        """Every metrics row so far: `{seq, epoch, step, at, values}`.
+        """Return every metrics row so far: `{seq, epoch, step, at, values}`.
 
         Args:
             names: Only these values, e.g. `["train/loss", "test/loss"]`.
@@ -130,10 +130,11 @@ class Job(Handle):
         return list(self._rows("metrics", params))
 
     def latest_metrics(self, *, after: int = 0) -> JSONObject | None:
-        """The newest metrics row, `{seq, epoch, step, at, values}`; None if there is none.
+        """Return the newest metrics row, `{seq, epoch, step, at, values}`; None if there is none.
 
         Args:
-            after: Only if its `seq` is greater: with that of the row before, little is read to find the next.
+            after: Only a row with a greater `seq` counts. With the `seq` of the last known row, the server reads
+                little.
         """
         params: Params = {"after": after, "max_points": 2}
         found: list[JSONObject] = self._transport.request(
@@ -145,23 +146,23 @@ class Job(Handle):
         return self._get("report")
 
     def events(self, *, after: int = 0, follow: bool = True, timeout_s: float | None = None) -> Iterator[JSONObject]:
-        """The job's records, `{seq, at, kind, body}`, in order and each once.
+        """Yield the job's records, `{seq, at, kind, body}`, in order and each once.
 
         Args:
-            after: Start behind this `seq`.
-            follow: Stay until the job has ended; a broken line is taken up again where it broke, also after a restart
-                of the server. False yields what there is and ends.
-            timeout_s: Give up after this long; None stays for ever.
+            after: Begin after this `seq`.
+            follow: Continue until the job has ended; after a broken connection or a restart of the server, resume where
+                it broke. False yields the records so far.
+            timeout_s: Give up after this time; None sets no limit.
 
         Raises:
-            InvalidRequestError: `after` is beyond the last record of a job that goes on.
+            InvalidRequestError: `after` is beyond the last record of a job that has not ended.
             NotFoundError: The job was deleted meanwhile.
-            WaitTimeoutError: It has not ended in time. The job goes on.
+            WaitTimeoutError: It did not end in time. The job goes on.
         """
         deadline, state = Deadline(timeout_s), None
         with closing(self._follow(after) if follow else self._records(after)) as records:
             while True:
-                # Not around the `yield`: what the caller does in between has deadlines of its own.
+                # The deadline is not applied around `yield`: it must not limit what the caller does between records.
                 with self._within(deadline, state):
                     record = next(records, None)
                 if record is None:
@@ -170,7 +171,7 @@ class Job(Handle):
                 yield record
 
     def artifacts(self) -> list[JSONObject]:
-        """The files: `{name, size_bytes, sha256, media_type, url}`."""
+        """Return the list of artifacts: `{name, size_bytes, sha256, media_type, url}`."""
         return listed(self._transport, self.id)
 
     def download(
@@ -183,15 +184,15 @@ class Job(Handle):
         """Save artifacts into a directory, each checked against its SHA-256 before it takes its name.
 
         Args:
-            directory: Made if absent. Several downloads into one at once do not disturb each other.
+            directory: Made if absent. Simultaneous downloads into it do not disturb each other.
             names: Only these files.
-            timeout_s: Give up after this long; None takes as long as it takes.
+            timeout_s: Give up after this time; None sets no limit.
 
         Raises:
-            FileNotFoundError: The job has no artifact of one of the names.
-            IntegrityError: Some files are damaged; `.names` has them, and `.saved` all others.
+            FileNotFoundError: The job has no artifact with one of the names.
+            IntegrityError: Some files are damaged: `.names` lists them, and `.saved` the others.
             OSError: A file cannot be written.
-            WaitTimeoutError: It has taken too long. What is saved by then is whole.
+            WaitTimeoutError: It took too long. Files that are already saved are complete.
         """
         with self._within(Deadline(timeout_s)):
             return save_all(self._transport, self.id, self._find(names), Path(directory))
@@ -200,7 +201,7 @@ class Job(Handle):
         """Download the model, ready for raw rows: `job.load_predictor().predict(rows)`. Needs torch."""
         from regcore.predict import read_predictor
 
-        # In memory: whatever ends this process, nothing is left on the disk.
+        # In memory, so that no file is left on the disk, however this process ends.
         files = {name: io.BytesIO() for name in _MODEL_FILES}
         for artifact in self._find(_MODEL_FILES):
             receive(self._transport, self.id, artifact, files[artifact["name"]])
@@ -211,14 +212,14 @@ class Job(Handle):
         return self.load_predictor().model
 
     def _records(self, after: int) -> Generator[JSONObject]:
-        """Those so far."""
+        """Yield the records so far."""
         for record in self._rows("events", {"after": after} if after else {}):
             if not is_record(record):
-                raise self._unexpected(f"a record that is none: {str(record)[:80]}")
+                raise self._unexpected(f"an event that is not a record: {str(record)[:80]}")
             yield record
 
     def _follow(self, after: int) -> Generator[JSONObject]:
-        """Those so far and those to come, over as many streams as it takes."""
+        """Yield the records so far and all later ones; each time a stream breaks, open another."""
         seen, attempts = after, self._transport.attempts(patient=True)
         while True:
             before, is_over = seen, False
@@ -233,15 +234,15 @@ class Job(Handle):
             self._look(patient=True)
             if is_over:
                 return
-            # Any other clean end is a proxy's or a restart's. What a stream does not bring of a log that has ended
-            # is read without one.
+            # A stream that ends without the terminal record was ended by a proxy or a restart. If the job has ended and
+            # the stream brought nothing new, the rest is read as pages.
             if self.done and seen == before:
                 yield from self._records(seen)
                 return
             attempts.pause()
 
     def _listen(self, after: int) -> Iterator[JSONObject]:
-        """One stream, from behind `after` to where it ends."""
+        """Yield the events of one stream, from after `after` to its end."""
         headers = {"Accept": EVENT_STREAM, "Cache-Control": "no-cache"}
         if after:
             headers["Last-Event-ID"] = str(after)
@@ -249,14 +250,14 @@ class Job(Handle):
             if response.status_code == httpx2.codes.NO_CONTENT:
                 return
             for sent in httpx2.EventSource(response):
-                if not sent.data:  # a block of only `retry:` comes without; to the standard it is no event at all
+                if not sent.data:  # a block with only `retry:` has no data; by the standard it is not an event
                     continue
                 event = read_event(response, sent.data)
-                if event.get("seq", after + 1) > after:  # what was sent before the line broke is not sent twice
+                if event.get("seq", after + 1) > after:  # not what came before the connection broke
                     yield event
 
     def _find(self, names: Sequence[str] | None) -> list[JSONObject]:
-        """The artifacts of these names, or all."""
+        """Return the artifacts with these names, or all."""
         known = {artifact["name"]: artifact for artifact in self.artifacts()}
         wanted = list(known) if names is None else each_of(names)
         missing = sorted(set(wanted) - set(known))

@@ -13,12 +13,12 @@ from regclient.tables import Column, FittedTable
 
 
 def time_text(at: str | None) -> str:
-    """A time of the server's as people read it: to the second, and in UTC, which it says."""
+    """Return a time from the server for people: to the second, and marked as UTC."""
     return f"{at[:19].replace('T', ' ')} UTC" if at else NOTHING
 
 
 def jobs_table(jobs: Iterable[Mapping[str, Any]], *, width: int = WIDE_TABLE_WIDTH) -> Table:
-    """A line per job: id, name, state, test loss and accuracy; when it was made, where there is room for that."""
+    """Return a table with a row for each job: id, name, state, test loss and accuracy, and in wide windows the time."""
     wide = width >= WIDE_TABLE_WIDTH
     table = Table(box=None, header_style="bold")
     table.add_column("id", no_wrap=True)
@@ -45,12 +45,12 @@ def jobs_table(jobs: Iterable[Mapping[str, Any]], *, width: int = WIDE_TABLE_WID
 def job_table(
     job: Mapping[str, Any], settings: Mapping[str, str] | None = None, *, settings_title: str = "set"
 ) -> Table:
-    """A job in full, as a person reads it: what it is, state and why, numbers, warnings.
+    """Return all of a job for people: what it is, its state and the reason, numbers, warnings.
 
     Args:
-        job: Its JSON.
-        settings: What is special about its spec, by pointer.
-        settings_title: What these are.
+        job: The job's JSON.
+        settings: Settings of its spec to show, by pointer.
+        settings_title: The heading of these settings.
     """
     table = details_table(_what_it_is(job))
     for title, value in _how_it_goes(job):
@@ -67,7 +67,7 @@ def job_table(
 
 
 def workers_table(workers: Iterable[Mapping[str, Any]]) -> FittedTable:
-    """A line per slot of each worker: what it is, and the jobs that it runs."""
+    """Return a table with a row for each slot of each worker: its device, and the jobs that it runs."""
     slots = [(worker, slot) for worker in workers for slot in worker.get("slots") or [{}]]
     seen = [time_text(worker.get("heartbeat_at")).removesuffix(" UTC") for worker, _ in slots]
     return FittedTable(
@@ -84,7 +84,7 @@ def workers_table(workers: Iterable[Mapping[str, Any]]) -> FittedTable:
 
 
 def details_table(rows: Iterable[tuple[str, str]]) -> Table:
-    """Titles and values, one a line. The values may have markup."""
+    """Return titles and values, one pair a line. Values may have markup."""
     table = Table(box=None, show_header=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -94,7 +94,7 @@ def details_table(rows: Iterable[tuple[str, str]]) -> Table:
 
 
 def labels_text(labels: Mapping[str, str] | None) -> str:
-    """As `--label` takes them."""
+    """Return labels in the form of `--label`."""
     return escape("  ".join(f"{key}:{value}" for key, value in (labels or {}).items())) or NOTHING
 
 

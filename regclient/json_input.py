@@ -1,4 +1,4 @@
-"""JSON that a user hands to a command: in a file, on stdin, or as an argument."""
+"""JSON that a user gives to a command: in a file, on stdin, or as an argument."""
 
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ def read_object(source: str) -> dict[str, Any]:
     """Return the JSON object in a file, or on stdin.
 
     Raises:
-        BadParameter: It cannot be read, is not JSON, or is no object.
+        BadParameter: It cannot be read, is not JSON, or is not an object.
     """
     body = _read(source)
     if not isinstance(body, dict):
@@ -27,36 +27,36 @@ def read_patch(source: str) -> list[dict[str, Any]]:
     """Return the JSON Patch in a file, on stdin, or in the argument itself.
 
     Raises:
-        BadParameter: It cannot be read, is not JSON, or is no list of objects.
+        BadParameter: It cannot be read, is not JSON, or is not a list of objects.
     """
     is_text = source.lstrip().startswith(("[", "{"))
-    # What the shell gave that is no UTF-8 becomes the bytes that it was, so that the reader names them.
+    # Bytes of an argument that are not UTF-8 are restored, so that the reader's message names them.
     patch = parse(source.encode(errors="surrogateescape"), "--patch") if is_text else _read(source)
     if isinstance(patch, dict):
         raise typer.BadParameter(no_patch(patch))
     if not isinstance(patch, list) or not all(isinstance(operation, dict) for operation in patch):
-        raise typer.BadParameter("--patch: expected a JSON list of operations, as RFC 6902 has them.")
+        raise typer.BadParameter("--patch: expected a list of JSON Patch operations (RFC 6902).")
     return patch
 
 
 def parse(content: bytes, source: str) -> Any:
-    """Return what JSON says, by the rules of the server.
+    """Parse JSON by the same rules as the server.
 
     Raises:
-        BadParameter: It is not JSON, or holds what could not be kept.
+        BadParameter: It is not JSON, or holds values that cannot be stored.
     """
     try:
         return read_json(content)
     except JsonSyntaxError as error:
         raise typer.BadParameter(f"{source} is not valid JSON. {error}.") from None
     except JsonValueError as error:
-        raise typer.BadParameter(f"{source} holds what a spec cannot. {error}") from None
+        raise typer.BadParameter(f"{source} holds a value that cannot be stored. {error}") from None
 
 
 def _read(source: str) -> Any:
     try:
         content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+    except (OSError, ValueError) as error:  # ValueError: the name holds a NUL
         said = error.strerror if isinstance(error, OSError) else str(error)
         raise typer.BadParameter(f"Cannot read {source!r}: {said}.") from None
     return parse(content, "stdin" if source == "-" else source)

@@ -1,4 +1,4 @@
-"""What the command line prints: lines for people, JSON for programs. The tables of jobs are in `job_tables`."""
+"""Output of the command line: lines for people, JSON for programs. The tables of jobs are in `job_tables`."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from regclient.terminal import OutputError, make_console, visible
 
 WIDE_TABLE_WIDTH = 100
 
-# As the servers' logs have them struck out.
+# The same pattern as in the servers' logs.
 _KEYS = re.compile(r"\brc_([0-9A-Za-z]{4,36})_[0-9A-Za-z_-]{8,}")
 _URL_PASSWORDS = re.compile(r"(\w+://[^\s:/@]*):[^\s@/]+@")
 
@@ -23,12 +23,12 @@ err = make_console(stderr=True)
 
 
 def print_json(value: Any) -> None:
-    """One JSON value on one line of stdout, whatever the terminal's width and encoding."""
+    """Print a JSON value as one line of stdout, for any width and encoding of the terminal."""
     _write_json(value, out.file)
 
 
 def print_error(error: BaseException, *, as_json: bool, message: str | None = None) -> None:
-    """An error on stderr, in its own words if no others are given; as JSON, the server's problem where there is one."""
+    """Print an error on stderr, with its own message by default; as JSON, print the server's problem if it has one."""
     said = without_secrets(str(error) if message is None else message)
     if as_json:
         detail = {"title": type(error).__name__, "detail": said}
@@ -40,7 +40,7 @@ def print_error(error: BaseException, *, as_json: bool, message: str | None = No
 
 
 def print_announcement(part: str, line: str, *, as_json: bool = False) -> None:
-    """What a part of the stack does, for as long as somebody reads it; the stack itself goes on without."""
+    """Print what a part of the stack does; if nobody reads stdout any more, the stack runs on."""
     with suppress(OutputError):
         if as_json:
             print_json({"part": part, "message": line})
@@ -49,13 +49,14 @@ def print_announcement(part: str, line: str, *, as_json: bool = False) -> None:
 
 
 def without_secrets(text: str) -> str:
-    """Text with API keys and the passwords of URLs struck out."""
+    """Return the text with API keys and passwords in URLs redacted."""
     return _URL_PASSWORDS.sub(r"\1:[redacted]@", _KEYS.sub(r"rc_\1_[redacted]", text))
 
 
 def _write_json(value: Any, file: IO[str]) -> None:
     encoding = getattr(file, "encoding", None) or "utf-8"
-    # Only strings can hold what a terminal would obey, and there JSON has escapes of its own for it.
+    # Only strings of JSON can hold control characters of a terminal, and there `visible` writes escapes that JSON
+    # allows.
     line = visible(json.dumps(value, ensure_ascii=False))
     try:
         line.encode(encoding)
@@ -71,7 +72,7 @@ def styled_state(state: str) -> str:
 
 
 def format_number(value: Any) -> str:
-    """Four significant digits for a fraction, thousands for an integer, a dash for nothing."""
+    """Return a float with four significant digits, an integer with commas, and a dash for None."""
     if value is None:
         return "–"
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -80,7 +81,7 @@ def format_number(value: Any) -> str:
 
 
 def event_line(event: Mapping[str, Any]) -> str:
-    """One record of a job as one line; what is more than a line is indented, so that it passes for no other record."""
+    """Return a record of a job as text; further lines are indented, so that they do not look like other records."""
     body = event["body"]
     match event["kind"]:
         case "state":

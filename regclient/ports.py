@@ -1,4 +1,4 @@
-"""TCP ports of this machine: whether the api could listen on one, and one that is free."""
+"""TCP ports of this machine: whether the api can listen on a port, and finding a free one."""
 
 import errno
 import socket
@@ -7,10 +7,11 @@ from regclient.process import StackError
 
 
 def require_free_port(host: str, port: int) -> None:
-    """Raise StackError unless the api could listen there."""
+    """Raise StackError unless the api can listen there."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as uvicorn does: TIME_WAIT is no obstacle
+        # as in uvicorn, so that a socket in TIME_WAIT does not block the port
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
@@ -18,7 +19,7 @@ def require_free_port(host: str, port: int) -> None:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A port that is free now."""
+    """Return a port that is free now."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]

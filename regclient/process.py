@@ -1,4 +1,4 @@
-"""One child process of the embedded stack: it dies with us, is started again if it dies, and its words are kept."""
+"""A child process of the embedded stack: it ends with its parent, can be restarted, and its output is logged."""
 
 import contextlib
 import ctypes
@@ -15,7 +15,7 @@ from regclient.errors import RegClientError
 
 FIRST_RESTART_S = 1.0
 MAX_RESTART_S = 30.0
-STEADY_S = 60.0  # a child that has lived for this long has recovered
+STEADY_S = 60.0  # a child that has run for this long has recovered
 
 _PR_SET_PDEATHSIG = 1
 MAX_LOG_BYTES = 10_000_000
@@ -29,11 +29,11 @@ class ChildProcess:
     """A named program in its own session, so that a terminal's Ctrl-C reaches only its parent.
 
     Args:
-        name: How messages call it.
+        name: Its name in messages.
         command: The program and its arguments.
-        env: Its whole environment.
-        log_path: Where its output goes, appended.
-        socket_path: Where it listens, if that is a file; a stale one is removed before each start.
+        env: Its whole environment; nothing is inherited.
+        log_path: The file to which its output is appended.
+        socket_path: The unix socket on which it listens, if it does; a stale one is removed before each start.
     """
 
     def __init__(
@@ -58,9 +58,9 @@ class ChildProcess:
         self._started_at = time.monotonic()
         if self._socket_path is not None:
             self._socket_path.unlink(missing_ok=True)
-        # Appending: what is written after `rotate_log` begins at the start of the emptied file.
+        # In append mode, output after `rotate_log` begins at the start of the emptied file.
         with open(self.log_path, "ab", opener=lambda path, flags: os.open(path, flags, mode=0o600)) as log:
-            os.fchmod(log.fileno(), 0o600)  # an earlier version left it open to others
+            os.fchmod(log.fileno(), 0o600)  # an earlier version left the log readable for others
             self._log_start = log.tell()
             self._process = subprocess.Popen(
                 self._command,
@@ -79,24 +79,25 @@ class ChildProcess:
 
     @property
     def program(self) -> str:
-        """The file that it runs."""
+        """The path of the program that it runs."""
         return self._command[0]
 
     def exit_text(self) -> str | None:
-        """None while it runs, else how it ended."""
+        """Return how it ended; None while it runs."""
         code = self._process.poll()
         if code is None:
             return None
         if code >= 0:
             return f"exit code {code}"
-        name = next((known.name for known in signal.Signals if known == -code), f"signal {-code}")  # real-time ones
+        # real-time signals have no name
+        name = next((known.name for known in signal.Signals if known == -code), f"signal {-code}")
         return f"killed by {name}"
 
     def revive(self) -> str | None:
-        """Start it again if it is over and `restart_delay_s` has passed. It never waits: call it again and again.
+        """Restart it if it has ended and the delay has passed. This never waits: call it repeatedly.
 
         Returns:
-            What has just happened: that it died, or that it runs again. None if nothing has.
+            A sentence if it died or was restarted since the last call; else None.
         """
         if self._due_at is None:
             end = self.exit_text()
@@ -105,22 +106,22 @@ class ChildProcess:
             return None
         try:
             self._start()
-        except OSError as error:  # no memory, no process or no file to be had now; perhaps later
+        except OSError as error:  # no memory, process or file is available now; try again later
             return self._put_off(f"could not be started ({error})")
         self._due_at = None
         return f"started again  (pid {self.pid})"
 
     def rotate_log(self) -> None:
-        """Move what the log holds to `NAME.old.log` once it is larger than MAX_LOG_BYTES; that file is overwritten.
+        """Move the log's content to `NAME.old.log`, replacing that file, once the log exceeds MAX_LOG_BYTES.
 
-        The child, its own children and whatever native code they run share one open file, so it is copied and emptied
-        in place. What they write in the instant between is lost. Where there is no room for the copy, the old lines go.
+        The child and its own children share one open file, so the log is copied and then emptied in place. Output
+        between these two steps is lost. If there is no room for the copy, the old lines are lost.
         """
         if not self.log_path.exists() or self.log_path.stat().st_size <= MAX_LOG_BYTES:
             return
         old_path = self.log_path.with_suffix(".old.log")
         with self.log_path.open("r+b") as log, contextlib.suppress(OSError):
-            old_path.unlink(missing_ok=True)  # frees its room first
+            old_path.unlink(missing_ok=True)  # makes room for the new copy
             with open(old_path, "wb", opener=lambda path, flags: os.open(path, flags, mode=0o600)) as old:
                 shutil.copyfileobj(log, old)
         os.truncate(self.log_path, 0)
@@ -133,19 +134,19 @@ class ChildProcess:
         return f"{why}; started again in {self._delay_s:g} s. Its log: {self.log_path}"
 
     def log_tail(self, num_lines: int = 15) -> str:
-        """The last lines that this process wrote."""
+        """Return the last lines that this process wrote."""
         with self.log_path.open("rb") as log:
             log.seek(self._log_start)
             lines = log.read().decode("utf-8", errors="replace").splitlines()
         return "\n".join(lines[-num_lines:])
 
     def terminate(self) -> None:
-        """Ask it to end."""
+        """Send SIGTERM, unless it has ended."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
 
     def join(self, grace_s: float) -> None:
-        """Wait for the end that was asked for; after the grace, kill it and what is left in its session."""
+        """Wait until it ends; after the grace, kill it and all other processes of its session."""
         try:
             self._process.wait(timeout=grace_s)
         except subprocess.TimeoutExpired:
@@ -153,20 +154,21 @@ class ChildProcess:
             self._process.wait()
 
     def kill(self) -> None:
-        """Have it end now, with everything in its session; it waits for nothing, so that a signal handler may ask."""
+        """Send SIGKILL to it and all its session, without waiting, so that a signal handler may call this."""
         if self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):  # collected just now, by what the signal interrupted
+            # it was collected just now, by the code that the signal interrupted
+            with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
 
 def restart_delay_s(previous_s: float, lived_s: float) -> float:
-    """How long to wait before a child that died is started again: twice as long each time, within limits.
+    """Return the delay before a child that died is restarted: it doubles each time, within limits.
 
-    min(2 · previous, MAX_RESTART_S), beginning with FIRST_RESTART_S
+    min(2 · previous, MAX_RESTART_S), beginning with FIRST_RESTART_S.
 
     Args:
-        previous_s: The wait before its last start; 0 if there was none.
-        lived_s: How long it has lived since; from STEADY_S on the waits begin anew.
+        previous_s: The delay before its last start; 0 if there was none.
+        lived_s: How long it has run since; from STEADY_S on, the delays begin anew.
     """
     if previous_s == 0 or lived_s >= STEADY_S:
         return FIRST_RESTART_S
@@ -174,7 +176,7 @@ def restart_delay_s(previous_s: float, lived_s: float) -> float:
 
 
 def wait_until(ready: Callable[[], bool], timeout_s: float, interval_s: float = 0.05) -> bool:
-    """Ask again and again until it is so (True) or time is up (False)."""
+    """Call `ready` repeatedly until it returns True, or until the timeout (False)."""
     deadline = time.monotonic() + timeout_s
     while not ready():
         if time.monotonic() >= deadline:
@@ -184,8 +186,8 @@ def wait_until(ready: Callable[[], bool], timeout_s: float, interval_s: float = 
 
 
 def _die_with_parent() -> Callable[[], None]:
-    """Have the kernel end the child if we are killed without a chance to do it ourselves."""
-    libc = ctypes.CDLL(None)  # loaded before the fork: the child may only make calls that are safe after one
+    """Have the kernel end the child if this process is killed and cannot do so itself."""
+    libc = ctypes.CDLL(None)  # loaded before the fork, because few calls are safe in the child between fork and exec
     parent = os.getpid()
 
     def in_child() -> None:

@@ -1,4 +1,4 @@
-"""Progress of jobs and sweeps while somebody waits: bars on a terminal, a line now and then where there is none."""
+"""Progress of jobs and sweeps during a wait: bars on a terminal, elsewhere a line from time to time."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,9 +17,9 @@ from regclient.errors import RegClientError
 from regclient.terminal import Console, make_console, visible
 
 Show = Callable[[dict[str, Any]], None]
-"""Is handed the JSON of a job or sweep at each look."""
+"""Called with the JSON of a job or sweep each time it is fetched."""
 Fetch = Callable[[str, int], "Mapping[str, Any] | None"]
-"""The newest metrics row of a job behind a `seq`, or None."""
+"""Called with a job's id and a `seq`; returns the newest metrics row after it, or None."""
 
 STATE_STYLES = {
     "queued": "dim",
@@ -40,7 +40,7 @@ _GAP = "  "
 
 
 class LatestValues:
-    """The newest metrics of jobs, asked for only after an epoch has ended."""
+    """The newest metrics of jobs, fetched only after an epoch has ended."""
 
     def __init__(self, fetch: Fetch | None) -> None:
         self._fetch = fetch
@@ -48,11 +48,11 @@ class LatestValues:
         self._rows: dict[str, Mapping[str, Any]] = {}
 
     def of(self, job: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The values of its newest row, `{"train/loss": …}`; empty if there is none."""
+        """Return the values of the job's newest row, `{"train/loss": …}`; empty if there is none."""
         epoch = (job.get("progress") or {}).get("epoch") or 0
         row = self._rows.get(job["id"], {})
         if self._fetch is not None and epoch > self._epochs.get(job["id"], 0):
-            # Numbers beside a bar are no reason to end a wait; whoever waits meets the same error where it counts.
+            # A failure to fetch numbers for a bar must not end the wait; the wait's own requests raise it if it lasts.
             with suppress(RegClientError):
                 row = self._rows[job["id"]] = self._fetch(job["id"], row.get("seq", 0)) or row
                 self._epochs[job["id"]] = epoch
@@ -61,7 +61,7 @@ class LatestValues:
 
 
 def job_details(job: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
-    """Where a job is: train against validation (test, where nothing validates), then its epoch and the time left."""
+    """Return a job's progress: metrics on train and validation (else test), its epoch, and the time left."""
     progress = job.get("progress") or {}
     details = [text for split in _splits(values) if (text := _scores(split, values))]
     if progress.get("num_epochs") and progress.get("epoch"):
@@ -72,7 +72,7 @@ def job_details(job: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
 
 
 def sweep_details(sweep: Mapping[str, Any]) -> list[str]:
-    """Where a sweep is: how many members have ended and run, and the best so far."""
+    """Return a sweep's progress: how many members have ended and how many run, and the best value so far."""
     counts = sweep.get("counts") or {}
     num_running = counts.get("starting", 0) + counts.get("running", 0)
     details = [f"{_num_ended(sweep):,} of {sweep.get('num_members') or 0:,} ended"]
@@ -88,17 +88,17 @@ def sweep_details(sweep: Mapping[str, Any]) -> list[str]:
 
 
 def job_fraction(job: Mapping[str, Any]) -> float:
-    """How much of it is done, from 0 to 1."""
+    """Return the share of a job that is done, from 0 to 1."""
     return 1.0 if job["state"] == "succeeded" else (job.get("progress") or {}).get("fraction") or 0.0
 
 
 def sweep_fraction(sweep: Mapping[str, Any]) -> float:
-    """Which share of its members has ended."""
+    """Return the share of a sweep's members that have ended."""
     return _num_ended(sweep) / sweep["num_members"] if sweep.get("num_members") else 0.0
 
 
 class _Bars:
-    """Two lines or more for each id, drawn again at each look: id, name, bar, state; and the details below."""
+    """Two or more lines for each id, redrawn at each update: id, name, bar and state, with details below."""
 
     def __init__(self, live: Live, console: Console) -> None:
         self._live = live
@@ -110,33 +110,33 @@ class _Bars:
         head = _head(seen, fraction)
         if sum(len(str(part)) + 1 for part in head) > width:
             head, details = head[:1], [" ".join(map(str, head[1:])).strip(), *details]
-        below = Text("\n").join(Text(_GAP + line, style="dim") for line in joined(details, width - len(_GAP)))
+        below = Text("\n").join(Text(_GAP + line, style="dim") for line in packed(details, width - len(_GAP)))
         self._drawn[seen["id"]] = Group(_filled(head, seen.get("name") or "", fraction, width), below)
         self._live.update(Group(*self._drawn.values()), refresh=True)
 
 
 class JobBars(_Bars):
-    """Bars of jobs."""
+    """Progress bars of jobs."""
 
     def __init__(self, live: Live, console: Console, fetch: Fetch | None) -> None:
         super().__init__(live, console)
         self._latest = LatestValues(fetch)
 
     def show(self, job: Mapping[str, Any]) -> None:
-        """Draw a job as it is now."""
+        """Draw the job's current state."""
         self._draw(job, job_fraction(job), job_details(job, self._latest.of(job)))
 
 
 class SweepBars(_Bars):
-    """Bars of sweeps, over their members."""
+    """Progress bars of sweeps, over their members."""
 
     def show(self, sweep: Mapping[str, Any]) -> None:
-        """Draw a sweep as it is now."""
+        """Draw the sweep's current state."""
         self._draw(sweep, sweep_fraction(sweep), sweep_details(sweep))
 
 
 class _Lines:
-    """For a log file or a pipe: a line where a state changes, and one in a while as it goes on."""
+    """Progress for a log file or a pipe: a line when the state changes, and otherwise every LINE_EVERY_S."""
 
     def __init__(self, console: Console, every_s: float = LINE_EVERY_S) -> None:
         self._console = console
@@ -157,22 +157,22 @@ class _Lines:
 
 
 class JobLines(_Lines):
-    """Lines about jobs."""
+    """Progress lines of jobs."""
 
     def __init__(self, console: Console, fetch: Fetch | None, every_s: float = LINE_EVERY_S) -> None:
         super().__init__(console, every_s)
         self._latest = LatestValues(fetch)
 
     def show(self, job: Mapping[str, Any]) -> None:
-        """Tell what is new about a job as it is now."""
+        """Print a line if there is news of the job."""
         self._tell(job, job_fraction(job), lambda: job_details(job, self._latest.of(job)))
 
 
 class SweepLines(_Lines):
-    """Lines about sweeps."""
+    """Progress lines of sweeps."""
 
     def show(self, sweep: Mapping[str, Any]) -> None:
-        """Tell what is new about a sweep as it is now."""
+        """Print a line if there is news of the sweep."""
         self._tell(sweep, sweep_fraction(sweep), lambda: sweep_details(sweep))
 
 
@@ -180,12 +180,12 @@ class SweepLines(_Lines):
 def job_progress(
     progress: bool | Show = True, *, fetch: Fetch | None = None, console: Console | None = None
 ) -> Iterator[Show]:
-    """What to call with a job's JSON at each look: bars on stderr, for stdout stays for the answer.
+    """Yield the function to call with a job's JSON; it draws bars on stderr, since stdout is for results.
 
     Args:
-        progress: False, or no terminal, draws nothing; a function is called instead.
-        fetch: Where the numbers beside the bar come from.
-        console: In place of stderr.
+        progress: If it is a function, it is yielded instead. With False, or without a terminal, nothing is drawn.
+        fetch: The source of the numbers beside the bar.
+        console: A console to draw on instead of stderr.
     """
     with _live(progress, console) as (live, drawn_on):
         yield _shown(progress, live, lambda one: JobBars(one, drawn_on, fetch).show)
@@ -193,7 +193,7 @@ def job_progress(
 
 @contextmanager
 def sweep_progress(progress: bool | Show = True, *, console: Console | None = None) -> Iterator[Show]:
-    """The same for sweeps."""
+    """Yield the function to call with a sweep's JSON; see `job_progress`."""
     with _live(progress, console) as (live, drawn_on):
         yield _shown(progress, live, lambda one: SweepBars(one, drawn_on).show)
 
@@ -214,8 +214,8 @@ def _shown(progress: bool | Show, live: Live | None, drawing: Callable[[Live], S
     return drawing(live) if live is not None else lambda seen: None
 
 
-def joined(parts: list[str], width: int) -> list[str]:
-    """Parts on as few lines as they fit on whole."""
+def packed(parts: list[str], width: int) -> list[str]:
+    """Join parts into as few lines as possible, without breaking a part."""
     lines: list[str] = []
     for part in parts:
         if lines and len(lines[-1]) + len(_GAP) + len(part) <= width:
@@ -231,7 +231,7 @@ def _head(seen: Mapping[str, Any], fraction: float) -> list[Text]:
 
 
 def _filled(head: list[Text], name: str, fraction: float, width: int) -> Table:
-    """The head, with a bar and the name where there is room for them: an id that is cut cannot be copied."""
+    """Return the head, with a bar and the name if there is room. The id is never cut, so that it can be copied."""
     row: list[Text | ProgressBar] = [*head]
     left = width - sum(text.cell_len + 1 for text in head)
     if left > BAR_WIDTH:

@@ -1,4 +1,4 @@
-"""Through which proxy a server is reached, as the user's environment says; and with which certificates."""
+"""The proxy and the certificates for a server, from the user's environment."""
 
 import importlib.util
 import ipaddress
@@ -16,10 +16,11 @@ _SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 def proxy_for(url: str) -> httpx2.Proxy | None:
-    """The proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY (or in small letters), unless NO_PROXY names the host.
+    """Return the proxy of HTTP_PROXY, HTTPS_PROXY or ALL_PROXY (also in lower case), unless NO_PROXY names the host.
 
     Raises:
-        UsageError: The variable is no address of a proxy. It may hold a password, so the message has its name alone.
+        UsageError: The variable does not hold a proxy's address. It may hold a password, so the message shows only its
+            name.
     """
     parts = urlsplit(url)
     proxies = getproxies()
@@ -36,7 +37,7 @@ def proxy_for(url: str) -> httpx2.Proxy | None:
     except (ValueError, httpx2.InvalidURL):
         raise UsageError(
             f"{variable}: expected the address of a proxy, such as http://HOST:PORT (or {', '.join(_SCHEMES[1:])}). "
-            f"Mend it, or name {parts.hostname} in NO_PROXY."
+            f"Correct it, or name {parts.hostname} in NO_PROXY."
         ) from None
     if proxy.url.scheme.startswith("socks"):
         _require_socks(variable, parts.hostname or "")
@@ -44,7 +45,7 @@ def proxy_for(url: str) -> httpx2.Proxy | None:
 
 
 def ssl_context_for(url: str, proxy: httpx2.Proxy | None) -> ssl.SSLContext | None:
-    """What certificates are checked with; None where nothing is reached by `https://`.
+    """Return the context that checks certificates; None if neither server nor proxy uses `https://`.
 
     Raises:
         UsageError: SSL_CERT_FILE or SSL_CERT_DIR cannot be read.
@@ -53,17 +54,17 @@ def ssl_context_for(url: str, proxy: httpx2.Proxy | None) -> ssl.SSLContext | No
         return None
     directory = os.environ.get("SSL_CERT_DIR")
     if directory and not os.environ.get("SSL_CERT_FILE") and not os.path.isdir(directory):
-        raise UsageError(f"SSL_CERT_DIR: expected a directory of certificates; {directory!r} is none.")
+        raise UsageError(f"SSL_CERT_DIR: expected a directory of certificates; {directory!r} is not a directory.")
     try:
         return httpcore2.default_ssl_context()
-    except OSError as error:  # ssl.SSLError is one
+    except OSError as error:  # includes ssl.SSLError
         file = os.environ.get("SSL_CERT_FILE")
-        said = "holds none" if isinstance(error, ssl.SSLError) else f"cannot be read ({error.strerror})"
+        said = "holds no certificate" if isinstance(error, ssl.SSLError) else f"cannot be read ({error.strerror})"
         raise UsageError(f"SSL_CERT_FILE: expected a file of certificates (PEM); {file!r} {said}.") from error
 
 
 def _is_in_no_proxy_network(host: str, proxies: dict[str, str]) -> bool:
-    """Whether NO_PROXY has a network such as 10.0.0.0/8 that this address is in; the standard library reads none."""
+    """Whether NO_PROXY names a network with this address, such as 10.0.0.0/8, which the standard library ignores."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -72,7 +73,7 @@ def _is_in_no_proxy_network(host: str, proxies: dict[str, str]) -> bool:
         try:
             if "/" in entry and address in ipaddress.ip_network(entry.strip(), strict=False):
                 return True
-        except ValueError:  # a name
+        except ValueError:  # the entry is a host name
             continue
     return False
 
@@ -86,6 +87,6 @@ def _require_socks(variable: str, host: str) -> None:
 
 
 def _variable(lower_name: str) -> str:
-    """The variable as it is spelled in the environment; what is in small letters goes first."""
+    """Return the variable's name as the environment spells it; lower case takes precedence."""
     names = sorted((name for name in os.environ if name.lower() == lower_name), reverse=True)
     return names[0] if names else lower_name.upper()

@@ -1,4 +1,4 @@
-"""A job's report on a terminal: how good the model is, how sure that is, and what the regularizers did."""
+"""A job's report on a terminal: metrics, their intervals, and what the regularizers did."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,16 +10,15 @@ from rich.table import Table
 
 from regclient.job_tables import details_table
 from regclient.output import format_number
-
-SPLITS = ("train", "validation", "test")
+from regclient.sweep_views import SPLITS
 
 
 def report_parts(report: Mapping[str, Any], job_id: str) -> list[RenderableType]:
-    """What a report says, from top to bottom; what a newer or older server leaves out is left out here.
+    """Return the parts of a report from top to bottom, without those that the server did not send.
 
     Args:
         report: The server's JSON.
-        job_id: Of whose job: what the commands for its suggestions name.
+        job_id: The job's id, for the commands that apply its suggestions.
     """
     parts: list[RenderableType] = [metrics_table(report.get("metrics") or {}), details_table(_facts(report))]
     if report.get("regularizers"):
@@ -29,7 +28,7 @@ def report_parts(report: Mapping[str, Any], job_id: str) -> list[RenderableType]
 
 
 def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
-    """A line per metric, a column per split, each value with its 95 % interval."""
+    """Return a table with a row for each metric and a column for each split: values with 95 % intervals."""
     splits = [split for split in (*SPLITS, *(name for name in metrics if name not in SPLITS)) if metrics.get(split)]
     table = Table(box=None, header_style="bold")
     table.add_column("[95 %]")
@@ -41,7 +40,7 @@ def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
 
 
 def regularizers_table(regularizers: Sequence[Mapping[str, Any]]) -> Table:
-    """A line per regularizer: its share of the objective and of the gradient, and what it says of itself."""
+    """Return a table with a row for each regularizer: its share of the objective and of the gradient, and its note."""
     table = Table(box=None, header_style="bold")
     table.add_column("regularizer", no_wrap=True)
     table.add_column("objective", justify="right", no_wrap=True)

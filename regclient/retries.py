@@ -1,6 +1,6 @@
-"""One policy of retries: what is worth another try, how long to wait before it, and when to give up.
+"""The policy of retries: which failures are retried, after which delay, and when to give up.
 
-Requests, streams, downloads and waits all count their failures here.
+Requests, streams, downloads and waits all use it.
 """
 
 import random
@@ -18,18 +18,18 @@ FIRST_DELAY_S = 0.2
 MAX_DELAY_S = 10.0
 MAX_RETRY_AFTER_S = 60.0
 PATIENCE_S = 120.0
-"""How long a wait for a job's end outlives a server that is away: its restart takes seconds, and the job goes on."""
+"""How long a wait for a job's end tolerates an absent server: a restart takes seconds, and the job goes on."""
 
-_system_random = random.SystemRandom()  # of the system: the children of a fork would else come back in step
+_system_random = random.SystemRandom()  # not `random`, because forked children would share its state and retry in step
 _COME_BACK = frozenset({408, 429, 502, 503, 504})
 
 
 class Interruption(Exception):
-    """No answer, or one that asks to come again.
+    """No answer came, or one that asks for a retry.
 
     Attributes:
-        error: What to raise if it is not tried again.
-        retry_after_s: When the server wants to be asked again, if it says so.
+        error: The error to raise if there is no retry.
+        retry_after_s: The delay that the server asked for, if it did.
     """
 
     def __init__(self, error: RegClientError, retry_after_s: float | None = None) -> None:
@@ -39,13 +39,13 @@ class Interruption(Exception):
 
 
 class Attempts:
-    """Counts failures in a row, and waits after each, longer every time.
+    """Counts consecutive failures, and waits after each, longer every time.
 
     Args:
         url: The server, for messages.
-        max_retries: How many failures in a row are followed by another try.
-        patience_s: Go on beyond `max_retries` while it fails for no longer than this; not if `max_retries` is 0.
-        sleep: What waits.
+        max_retries: How many consecutive failures are retried.
+        patience_s: Retry beyond `max_retries` until failures have lasted this long; not if `max_retries` is 0.
+        sleep: The function that waits.
     """
 
     def __init__(
@@ -64,15 +64,15 @@ class Attempts:
         self._failing_since = 0.0
 
     def succeeded(self) -> None:
-        """What fails next is a first failure."""
+        """Reset the count."""
         self.num_failures = 0
 
     def failed(self, interruption: Interruption) -> None:
         """Wait before the next try, or give up.
 
         Raises:
-            WaitTimeoutError: The deadline that holds here has passed.
-            RegClientError: The interruption's own error: the last try is used up.
+            WaitTimeoutError: The current deadline has passed.
+            RegClientError: No retry is left; this is the interruption's own error.
         """
         deadline = current_deadline()
         if deadline.answer_left_s <= 0 or (self.num_failures and deadline.left_s <= 0):
@@ -85,17 +85,17 @@ class Attempts:
         self.pause(interruption.retry_after_s)
 
     def pause(self, retry_after_s: float | None = None) -> None:
-        """Wait before the next try, which is sure to come; longer each time."""
+        """Wait before the next try, longer each time, without checking whether one is left."""
         deadline = current_deadline()
         deadline.pause(retry_after_s or backoff_s(self.num_failures), self._sleep)
         self.num_failures += 1
 
 
 def checked_max_retries(max_retries: object) -> int:
-    """The number itself.
+    """Return the number of retries.
 
     Raises:
-        UsageError: It is none.
+        UsageError: It is not a whole number, 0 or more.
     """
     if isinstance(max_retries, int) and not isinstance(max_retries, bool) and max_retries >= 0:
         return max_retries
@@ -103,21 +103,21 @@ def checked_max_retries(max_retries: object) -> int:
 
 
 def backoff_s(attempt: int) -> float:
-    """Double from FIRST_DELAY_S up to MAX_DELAY_S, ±25 % so that many clients do not come back as one."""
+    """Double from FIRST_DELAY_S up to MAX_DELAY_S, ±25 % so that many clients do not retry together."""
     jitter = _system_random.uniform(0.75, 1.25)
     return min(MAX_DELAY_S, FIRST_DELAY_S * 2.0 ** min(attempt, 10)) * jitter
 
 
 def asks_to_come_back(response: httpx2.Response) -> bool:
-    """Whether the same request may be answered otherwise a little later.
+    """Whether the answer asks for a retry.
 
-    409 only where it says when: the first try with this Idempotency-Key is then still being answered.
+    A 409 does so only with Retry-After: the first request with this Idempotency-Key is then still in progress.
     """
     return response.status_code in _COME_BACK or (response.status_code == 409 and "Retry-After" in response.headers)
 
 
 def retry_after_s(response: httpx2.Response) -> float | None:
-    """What its Retry-After asks for, seconds or a date, within MAX_RETRY_AFTER_S; None if it does not."""
+    """Return the delay of Retry-After, given in seconds or as a date, at most MAX_RETRY_AFTER_S; None without one."""
     said = response.headers.get("Retry-After", "").strip()
     if said.isascii() and said.isdigit():
         return min(MAX_RETRY_AFTER_S, float(said[:9]))
@@ -125,6 +125,6 @@ def retry_after_s(response: httpx2.Response) -> float | None:
         moment = parsedate_to_datetime(said)
     except ValueError:
         return None
-    if moment.tzinfo is None:  # "-0000": UTC that does not say where it was written
+    if moment.tzinfo is None:  # "-0000" means UTC with an unknown local time zone
         moment = moment.replace(tzinfo=UTC)
     return min(MAX_RETRY_AFTER_S, max(0.0, (moment - datetime.now(UTC)).total_seconds()))

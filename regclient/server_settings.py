@@ -1,4 +1,4 @@
-"""The servers' settings, as the servers read them: they are asked, so that there is one reader of them."""
+"""The servers' settings. The servers' own code reads them, in another process, so that there is one parser."""
 
 import json
 import os
@@ -15,7 +15,7 @@ _STOP_MARGIN_S = 5.0
 
 
 class WrongSettingError(RegClientError):
-    """A setting of the servers cannot be used; the command line ends with 2, as for any misuse."""
+    """A setting of the servers cannot be used; the exit code is 2, as for other usage errors."""
 
 
 class NoServersError(RegClientError):
@@ -23,25 +23,25 @@ class NoServersError(RegClientError):
 
 
 def server_command(module: str, *arguments: str) -> list[str]:
-    """The command that runs a module of the servers: the installed one, whatever lies in the working directory.
+    """Return the command that runs a module of the servers.
 
-    Without -P a folder `jobs` or a file `api.py` of the user's would be run in its place.
+    -P keeps the working directory off the path: a user's folder `jobs` or file `api.py` would be run instead.
     """
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def with_options(**options: object) -> dict[str, str]:
-    """The environment, with the settings that were given as options; None is one that was not given."""
+    """Return the environment with settings from options added; an option that is None was not given."""
     given = {f"REGCORE_{name.upper()}": str(value) for name, value in options.items() if value is not None}
     return {**os.environ, **given}
 
 
 def read_server_settings(environment: Mapping[str, str]) -> dict[str, Any]:
-    """What `python -m jobs.check_settings` finds in an environment.
+    """Return what `python -m jobs.check_settings` finds in an environment.
 
     Raises:
         WrongSettingError: A line for each setting that cannot be used.
-        NoServersError: There is nobody to ask.
+        NoServersError: The servers' packages are missing.
     """
     command = server_command("jobs.check_settings")
     done = subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=False)
@@ -64,19 +64,19 @@ def no_redis(fault: str) -> str:
 
 @dataclass(frozen=True)
 class StackOptions:
-    """What `regcore up` is told.
+    """The options of `regcore up`.
 
     Attributes:
         host: The address that the api listens on.
         port: Its TCP port.
         data_dir: Database, artifacts, keys and logs; made if absent.
         slots: Jobs at a time: a number, or `auto` (one per GPU, else one).
-        has_redis_url: Whether the settings name a Redis, so that none is started.
+        has_redis_url: Whether the settings name a Redis; then none is started.
         key_path: The file of the first key; by default the one that the api makes in the data directory.
-        is_temporary: Whether the data directory is of this stack alone: removed at its end, and emptied at its start of
-            what a stack that was killed has left there.
-        stop_grace_s: How long the worker may take to hand its jobs back before it is killed; by default, a little more
-            than it allows its runs.
+        is_temporary: Whether the data directory belongs to this stack alone: it is emptied at the start, of files that
+            a killed stack left there, and removed at the end.
+        stop_grace_s: How long the worker may take to return its jobs to the queue before it is killed; by default a
+            little more than it allows its runs.
     """
 
     host: str = "127.0.0.1"
@@ -90,13 +90,13 @@ class StackOptions:
 
     @property
     def url(self) -> str:
-        """Where the api answers, seen from this machine."""
+        """The api's URL on this machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
 
 def stack_options(found: Mapping[str, Any]) -> StackOptions:
-    """The options of a stack that does as the settings say."""
+    """Return the options that correspond to settings."""
     return StackOptions(
         host=found["host"],
         port=found["port"],

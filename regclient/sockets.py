@@ -1,4 +1,4 @@
-"""The sockets of the client: each read and write ends with the deadline, and belongs to the process that opened it."""
+"""The client's sockets: each read and write ends by the deadline, and only the process that opened a socket uses it."""
 
 import os
 import socket
@@ -13,7 +13,7 @@ from regclient.deadline import current_deadline
 
 
 class Sockets(httpcore2.NetworkBackend):
-    """Opens connections. A timeout for each read alone would never end where a server drips a byte a second."""
+    """Opens connections with a deadline. Timeouts of single reads never expire if a server sends a byte a second."""
 
     def __init__(self) -> None:
         self._backend = httpcore2.SyncBackend()
@@ -26,7 +26,7 @@ class Sockets(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.NetworkStream:
-        """Try each address of the host in turn, all of them within the deadline."""
+        """Try the addresses of the host in turn, all within the deadline."""
         error: Exception = httpcore2.ConnectError(f"{host} has no address")
         for address in _addresses(host, port):
             left_s = _left_s(timeout, httpcore2.ConnectTimeout)
@@ -40,7 +40,7 @@ class Sockets(httpcore2.NetworkBackend):
 
 
 class Stream(httpcore2.NetworkStream):
-    """A connection that ends with the deadline. A forked process neither reads nor writes it: that is the parent's."""
+    """A connection with a deadline. A forked process cannot read or write it, because it belongs to the parent."""
 
     def __init__(self, stream: httpcore2.NetworkStream, owner_pid: int) -> None:
         self._stream = stream
@@ -48,16 +48,16 @@ class Stream(httpcore2.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if os.getpid() != self._owner_pid:
-            raise httpcore2.ReadError("the connection is that of the process before the fork")
+            raise httpcore2.ReadError("the connection belongs to the parent process")
         return self._stream.read(max_bytes, _left_s(timeout, httpcore2.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         if os.getpid() != self._owner_pid:
-            raise httpcore2.WriteError("the connection is that of the process before the fork")
+            raise httpcore2.WriteError("the connection belongs to the parent process")
         self._stream.write(buffer, _left_s(timeout, httpcore2.WriteTimeout))
 
     def close(self) -> None:
-        self._stream.close()  # in a forked process too: it closes the process's own descriptor, and says nothing
+        self._stream.close()  # allowed in a forked process: it closes only that process's descriptor, and sends nothing
 
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
@@ -70,11 +70,11 @@ class Stream(httpcore2.NetworkStream):
 
 
 class PooledTransport(httpx2.HTTPTransport):
-    """httpx's transport, whose own constructor has no place for our sockets.
+    """httpx's transport with our sockets, which its own constructor does not accept.
 
     Args:
-        proxy: Through which every request goes, or None.
-        ssl_context: What `https://` is checked with, of the server and of the proxy; None where neither has it.
+        proxy: The proxy for all requests, or None.
+        ssl_context: Checks the certificates of server and proxy; None if neither uses `https://`.
     """
 
     def __init__(self, proxy: httpx2.Proxy | None, ssl_context: ssl.SSLContext | None) -> None:

@@ -1,4 +1,4 @@
-"""A spec as a person reads it: what was set in it, and what one changes of another."""
+"""A spec for people: what was set in it, and how two specs differ."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,11 +10,11 @@ from regcore.spec import JobSpec
 
 NOTHING: Final = "–"
 _APART: Final = frozenset({"spec_version", "name", "labels"})
-"""What a job shows elsewhere."""
+"""Fields that are shown elsewhere."""
 
 
 def settings_of(spec: Mapping[str, Any]) -> dict[str, str]:
-    """What a spec sets to something else than the default: by pointer, as text."""
+    """Return the settings of a spec that differ from the default: text by pointer."""
     return {
         pointer: format_setting(value)
         for name, part in _without_defaults(spec).items()
@@ -24,7 +24,7 @@ def settings_of(spec: Mapping[str, Any]) -> dict[str, str]:
 
 
 def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, str]:
-    """Where one resolved spec differs from another: by pointer, `old → new`."""
+    """Return the differences between two resolved specs: `old → new` by pointer."""
     return {
         pointer: f"{_shown(before)} → {_shown(after)}"
         for pointer, before, after in _differences(old, new, "")
@@ -33,7 +33,7 @@ def changes_between(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str,
 
 
 def format_setting(value: Any) -> str:
-    """A value of a spec, as short as it can be read."""
+    """Return a value of a spec as short text."""
     if value is None:
         return "none"
     if isinstance(value, Mapping) and "kind" in value:
@@ -51,7 +51,7 @@ def _shown(value: Any) -> str:
 def _without_defaults(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
         known = JobSpec.model_validate(dict(spec))
-    except ValidationError:  # of a newer server, or of a plug-in that this machine lacks: all of it, as it is
+    except ValidationError:  # from a newer server, or with a plug-in that this machine lacks: show all of it
         return spec
     given = known.model_dump(mode="json", by_alias=True, exclude_unset=True)
     changed = known.model_dump(mode="json", by_alias=True, exclude_defaults=True)
@@ -59,7 +59,7 @@ def _without_defaults(spec: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _kept(given: Any, changed: Any) -> Any:
-    """What was given, without what is the default; `kind` stays, since it says what the rest belongs to."""
+    """Return what was given, without defaults; `kind` is kept, because it says what the rest belongs to."""
     if isinstance(given, Mapping):
         names = [name for name in given if name == "kind" or name in changed]
         return {name: _kept(given[name], changed.get(name)) if name in changed else given[name] for name in names}
@@ -69,7 +69,7 @@ def _kept(given: Any, changed: Any) -> Any:
 
 
 def _places(value: Any, pointer: str) -> Iterator[tuple[str, Any]]:
-    """Everything that has a line of its own: what has a kind, and what has no parts."""
+    """Yield the values that get a line each: those with a `kind`, and those without parts."""
     if isinstance(value, Mapping) and "kind" not in value:
         for name, part in value.items():
             yield from _places(part, f"{pointer}/{escaped(name)}")
@@ -97,5 +97,5 @@ def _differences(old: Any, new: Any, pointer: str) -> Iterator[tuple[str, Any, A
 
 
 def escaped(name: str) -> str:
-    """A field's name as a part of a JSON Pointer."""
+    """Return a field's name as one part of a JSON Pointer."""
     return name.replace("~", "~0").replace("/", "~1")

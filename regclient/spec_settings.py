@@ -20,15 +20,15 @@ _OPERATIONS_SHOWN = 3
 
 
 def change_spec(spec: Mapping[str, Any], settings: Sequence[str], num_seeds: int | None) -> dict[str, Any]:
-    """A job's or a sweep's spec as `--set` and `--seeds` change it; a job with several seeds is a sweep.
+    """Return a spec of a job or sweep changed by `--set` and `--seeds`; `--seeds` makes a job's spec a sweep's.
 
     Args:
-        spec: As it was read; it is not changed.
-        settings: As `apply_settings` takes them; in a sweep they change the base.
-        num_seeds: The seeds are 0 to one less; None leaves them as they are.
+        spec: The spec as read; it is not modified.
+        settings: See `apply_settings`; in a sweep's spec they change the base.
+        num_seeds: The seeds become 0 to num_seeds - 1; None leaves them unchanged.
 
     Raises:
-        typer.BadParameter: A setting cannot be read, or leads nowhere.
+        typer.BadParameter: A setting cannot be read, or its path does not fit the spec.
     """
     if not is_sweep_spec(spec):
         job = apply_settings(spec, settings)
@@ -37,26 +37,26 @@ def change_spec(spec: Mapping[str, Any], settings: Sequence[str], num_seeds: int
     changed = dict(spec)
     if settings:
         if not isinstance(spec["base"], Mapping):
-            _refuse("the sweep's base is no object.")
+            _refuse("the sweep's base is not an object.")
         changed["base"] = apply_settings(spec["base"], settings)
     return changed if num_seeds is None else {**changed, "seeds": list(range(num_seeds))}
 
 
 def is_sweep_spec(spec: Mapping[str, Any]) -> bool:
-    """Whether this is the spec of a sweep, which has a base, and not of a job."""
+    """Whether this is the spec of a sweep: only those have a `base`."""
     return "base" in spec
 
 
 def apply_settings(spec: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
-    """The spec with each `PATH=VALUE` put in its place; what it lies in is made if it is not there.
+    """Return the spec with each `PATH=VALUE` applied; objects and lists on the path are made if missing.
 
     Args:
-        spec: A job's; it is not changed.
-        settings: A path is names and indices with dots between (`regularizers.0.strength`), or a JSON Pointer. A value
-            is JSON; what is none is text.
+        spec: A job's spec; it is not modified.
+        settings: A path is names and indices separated by dots (`regularizers.0.strength`), or a JSON Pointer. A value
+            is JSON, or text if it is not JSON.
 
     Raises:
-        typer.BadParameter: One of them cannot be read, or leads into something that has no parts.
+        typer.BadParameter: One of them cannot be read, or its path leads into a value without parts.
     """
     changed = deepcopy(dict(spec))
     for text in settings:
@@ -68,21 +68,21 @@ def apply_settings(spec: Mapping[str, Any], settings: Sequence[str]) -> dict[str
 def patch_of_settings(
     spec: Mapping[str, Any], operations: list[dict[str, Any]], settings: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """A JSON Patch that does what a patch does, and then what the settings say.
+    """Return a JSON Patch that applies a patch, and then the settings.
 
     Raises:
-        typer.BadParameter: A setting cannot be read, or leads nowhere.
+        typer.BadParameter: A setting cannot be read, or its path does not fit the spec.
     """
     try:
         patched = apply_patch(dict(spec), operations)
-    except SpecError:  # the server refuses this patch, and says why
+    except SpecError:  # the server will refuse this patch, with the reason
         return operations
     more: list[dict[str, Any]] = jsonpatch.make_patch(patched, apply_settings(patched, settings)).patch
     return [*operations, *more]
 
 
 def no_patch(given: Mapping[str, Any]) -> str:
-    """What to say to somebody who gave an object as a patch: a part of a spec, or one operation alone."""
+    """Return the message for a patch that is an object: a part of a spec, or a single operation."""
     is_operation = {"op", "path"} <= given.keys()
     operations = [dict(given)] if is_operation else _operations(given or _EXAMPLE_CHANGES)
     shown = json.dumps(operations[:_OPERATIONS_SHOWN], ensure_ascii=False)
@@ -111,7 +111,7 @@ def _value(text: str, setting: str) -> Any:
             _refuse(f"the value in {setting!r:.80} is not valid JSON. {error}. A shell needs it in single quotes.")
         return text
     except JsonValueError as error:
-        _refuse(f"{setting!r:.80} holds what a spec cannot. {error}")
+        _refuse(f"{setting!r:.80} holds a value that cannot be stored. {error}")
 
 
 def _put(spec: dict[str, Any], parts: list[str], value: Any, setting: str) -> None:
@@ -132,12 +132,12 @@ def _put(spec: dict[str, Any], parts: list[str], value: Any, setting: str) -> No
 
 
 def _key(node: Any, part: str, before: list[str], setting: str) -> Any:
-    """The key or the index that a part of a path is in this node."""
+    """Return the key or index of this node that a part of a path stands for."""
     if isinstance(node, dict):
         return part
     place = ".".join(before)
     if not isinstance(node, list):
-        _refuse(f"{setting!r:.80} leads into {place}, which is {json.dumps(node)[:80]} and has no parts.")
+        _refuse(f"{setting!r:.80} leads into {place}, which is {json.dumps(node)[:80]}, not an object or a list.")
     index = len(node) if part == "-" else int(part) if part.isascii() and part.isdigit() else None
     if index is None or index > len(node):
         has = f"{len(node)} item{'s' * (len(node) != 1)}"
@@ -146,7 +146,7 @@ def _key(node: Any, part: str, before: list[str], setting: str) -> Any:
 
 
 def _operations(changes: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The JSON Patch that somebody meant who wrote a part of a spec instead."""
+    """Return the JSON Patch that makes the same changes as this part of a spec."""
     return [{"op": "replace", "path": pointer, "value": value} for pointer, value in _leaves(changes, "")]
 
 
@@ -157,7 +157,7 @@ def _leaves(value: Any, pointer: str) -> list[tuple[str, Any]]:
 
 
 def _dotted(pointer: str) -> str:
-    """A pointer as `--set` is usually given it; one with a dot or an escape in it stays."""
+    """Return a pointer as a path with dots; one that contains a dot or an escape is unchanged."""
     return pointer if "." in pointer or "~" in pointer else pointer[1:].replace("/", ".")
 
 

@@ -1,4 +1,4 @@
-"""`Sweep`: the handle of one sweep on the server, and `Sweeps`, all of them: `client.sweeps`."""
+"""`Sweep`, the handle of one sweep on the server, and `Sweeps`, the sweeps of a server."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
@@ -14,10 +14,10 @@ from regclient.transport import Transport
 
 
 class Sweep(Handle):
-    """A sweep as last seen, and what can be done with it.
+    """A sweep as last fetched, with its methods.
 
-    Every field of the sweep is an attribute (`sweep.counts`, `sweep.best["values"]`); those that a newer server adds
-    are too. `refresh` and `wait` look again; `body` is the whole JSON.
+    Every field of the sweep is an attribute (`sweep.counts`, `sweep.best["values"]`), also those that a newer server
+    adds. `refresh` and `wait` fetch it again; `body` is the whole JSON.
     """
 
     kind = "sweep"
@@ -31,17 +31,17 @@ class Sweep(Handle):
     leaderboard: list[JSONObject]
 
     def wait(self, timeout_s: float | None = None, *, progress: bool | Show = True, check: bool = True) -> Self:
-        """Wait until the sweep has ended. It outlives a restart of the server.
+        """Wait until the sweep has ended. The wait continues through a restart of the server.
 
         Args:
-            timeout_s: Give up after this long; None waits for ever, and 0 looks once.
-            progress: Draw a bar over the members, where there is a terminal to draw on; or a function to call with
-                the sweep's JSON at each look.
-            check: Raise if it failed or was cancelled; False hands it on however it ended.
+            timeout_s: Give up after this time. None waits for ever; 0 asks once.
+            progress: True draws a bar of the members if there is a terminal; a function is called with the sweep's JSON
+                each time it is fetched.
+            check: Whether to raise if it failed or was cancelled; False returns it in any case.
 
         Raises:
-            SweepFailedError: It failed, which means that every member failed, or was cancelled.
-            WaitTimeoutError: It has not ended in time. The sweep goes on.
+            SweepFailedError: It failed (every member failed), or was cancelled.
+            WaitTimeoutError: It did not end in time. The sweep goes on.
             ServerUnreachableError: The server has been away for two minutes.
         """
         with sweep_progress(progress) as show:
@@ -49,19 +49,19 @@ class Sweep(Handle):
         return self.raise_for_state() if check else self
 
     def raise_for_state(self) -> Self:
-        """Raise SweepFailedError if the sweep, as last seen, failed or was cancelled; otherwise hand it on."""
+        """Return the sweep; raise SweepFailedError if it had failed or was cancelled when last fetched."""
         if self.state in ("failed", "cancelled"):
             raise SweepFailedError(self.id, self.state)
         return self
 
     def jobs(self, *, state: State = None) -> Iterator[Job]:
-        """Its members, in the order of their making.
+        """Yield its members in the order in which they were created.
 
         Args:
-            state: Only those in this state, or in one of several; in none of them is nothing.
+            state: Only members in this state, or in one of several. An empty list matches no member.
 
         Raises:
-            UsageError: An empty state.
+            UsageError: A state is an empty text.
         """
         if no_state_is_asked_for(state):
             return iter(())
@@ -69,7 +69,7 @@ class Sweep(Handle):
         return (Job(self._transport, summary) for summary in rows(self._transport, "/v1/jobs", params))
 
     def path(self) -> JSONObject:
-        """What happens along its one numeric axis: `{points, best_value, one_standard_error_value, …}`.
+        """Return the metrics along its one numeric axis: `{points, best_value, one_standard_error_value, …}`.
 
         Raises:
             ConflictError: It has no such axis.
@@ -77,10 +77,10 @@ class Sweep(Handle):
         return self._get("path")
 
     def comparison(self, metric: str | None = None) -> JSONObject:
-        """Its variants, each at its best: `{metric, groups, differences, …}`.
+        """Return the comparison of its variants, each at its best: `{metric, groups, differences, …}`.
 
         Args:
-            metric: What is compared; by default the objective's on the test split.
+            metric: The metric to compare; by default the objective's, on the test split.
 
         Raises:
             ConflictError: It has no variants, or has not ended.
@@ -88,10 +88,10 @@ class Sweep(Handle):
         return self._get("comparison", {"metric": metric} if metric else None)
 
     def ablation(self) -> JSONObject:
-        """What each regularizer contributes: `{metric, full, contributions, …}`.
+        """Return what each regularizer contributes: `{metric, full, contributions, …}`.
 
         Raises:
-            ConflictError: It is no ablation.
+            ConflictError: It is not an ablation.
         """
         return self._get("ablation")
 
@@ -126,10 +126,10 @@ class Sweeps:
         return self._transport.request("POST", "/v1/sweeps", params=params, json=body, headers=headers)
 
     def get(self, sweep_id: str) -> Sweep:
-        """Look at a sweep.
+        """Fetch a sweep.
 
         Raises:
-            NotFoundError: There is none of this id.
+            NotFoundError: There is no sweep with this id.
         """
         return Sweep.of_id(self._transport, sweep_id).refresh()
 
@@ -142,16 +142,16 @@ class Sweeps:
         created_before: Moment = None,
         page_size: int = PAGE_SIZE,
     ) -> Iterator[Sweep]:
-        """Every matching sweep, the newest first, page after page; stop iterating and no further page is fetched.
+        """Yield every matching sweep, the newest first. Pages are fetched as the iteration needs them.
 
         Args:
             labels: All must match.
             name: The exact name.
-            created_after: A datetime with a time zone, or a UTC time as the server writes it; `created_before` alike.
+            created_after: A datetime with a time zone, or a UTC time as the server writes it; so is `created_before`.
             page_size: Sweeps per request, at most 1,000.
 
         Raises:
-            UsageError: A filter is empty or not of its kind.
+            UsageError: A filter is empty or of the wrong type. None means no filter.
         """
         params = list_params(
             labels=labels, name=name, created_after=created_after, created_before=created_before, page_size=page_size
@@ -159,7 +159,7 @@ class Sweeps:
         return (Sweep(self._transport, summary) for summary in rows(self._transport, "/v1/sweeps", params))
 
     def cancel(self, sweep_id: str) -> Sweep:
-        """Ask for the end of every member that has not ended.
+        """Ask the server to cancel every member that has not ended.
 
         Raises:
             ConflictError: It already succeeded or failed.
@@ -167,7 +167,7 @@ class Sweeps:
         return Sweep.of_id(self._transport, sweep_id).cancel()
 
     def delete(self, sweep_id: str) -> None:
-        """Remove an ended sweep with its members and their artifacts.
+        """Delete a sweep that has ended, with its members and their artifacts.
 
         Raises:
             ConflictError: It has not ended, or a job that has not ended needs one of its members.

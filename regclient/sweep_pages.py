@@ -1,4 +1,4 @@
-"""What a sweep looks like on a terminal: what it is, how far it has come, and what is known of it by now."""
+"""A sweep's pages on a terminal: its description, its progress, and its results so far."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -29,7 +29,7 @@ from regclient.terminal_plot import MAX_WIDTH, line_plot
 
 
 def show_or_follow_sweep(sweep: Sweep, *, follow: bool, timeout_s: float | None, as_json: bool) -> None:
-    """A sweep that was just made: its state, or all of it once it has ended."""
+    """Print the state of a sweep, or with `follow` wait for its end and print all of it."""
     if not follow:
         print_state(sweep, as_json=as_json)
         return
@@ -39,23 +39,23 @@ def show_or_follow_sweep(sweep: Sweep, *, follow: bool, timeout_s: float | None,
 
 
 def wait_for_sweep(sweep: Sweep, timeout_s: float | None, *, as_json: bool) -> None:
-    """Wait until a sweep has ended, in whatever way; a person sees how it goes."""
+    """Wait until a sweep has ended, successfully or not, and show its progress to people."""
     with following(sweep):
         sweep.wait(timeout_s, progress=False if as_json else err.is_live or SweepLines(err).show, check=False)
 
 
 def axis_of(sweep: Sweep) -> str:
-    """What a sweep along one axis varies, in words."""
+    """Return the label of a sweep's only axis."""
     return axis_label(sweep.spec["axes"][0]["pointer"], sweep.spec["base"])
 
 
 def show_sweep(sweep: Sweep, *, as_json: bool, show_all: bool = False) -> JSONObject | None:
-    """Print what is known of a sweep; hand on its path, comparison or ablation, None where there is none yet.
+    """Print the results of a sweep so far. Return its path, comparison or ablation; None if there is none yet.
 
     Args:
-        sweep: As last seen.
-        as_json: One object for programs: the sweep, with the view under its name.
-        show_all: The whole leaderboard.
+        sweep: A sweep as last fetched.
+        as_json: Print one JSON object, the sweep with the view under its name.
+        show_all: Print the whole leaderboard.
     """
     view = view_of(sweep.spec)
     seen, why_not = _fetch(sweep, view)
@@ -74,18 +74,18 @@ def show_sweep(sweep: Sweep, *, as_json: bool, show_all: bool = False) -> JSONOb
 
 
 def print_facts(sweep: Sweep) -> None:
-    """What a sweep is, above what has come of it: name, labels, times, and what it tries."""
+    """Print a sweep's description: name, labels, times, and what it varies."""
     out.print(details_table(_facts(sweep)))
 
 
 def print_comparison(comparison: JSONObject) -> None:
-    """Groups, and which of them differ."""
+    """Print groups, and the differences between them."""
     out.print(groups_table(comparison))
     out.print(contrasts_table(contrasts_of_comparison(comparison)))
 
 
 def _fetch(sweep: Sweep, view: View | None) -> tuple[JSONObject | None, str]:
-    """What the view shows; else why there is nothing to show yet."""
+    """Return the JSON of the view, and "", or None and the reason why there is nothing to show."""
     try:
         match view:
             case "path":

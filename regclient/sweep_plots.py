@@ -1,4 +1,4 @@
-"""A sweep as pictures: curves over its axis, and differences around zero."""
+"""Pictures of a sweep: curves over its axis, and differences around zero."""
 
 import math
 import textwrap
@@ -37,10 +37,10 @@ def draw_path(path: Mapping[str, Any], file: Path, *, title: str, axis: str) -> 
     """Draw loss, accuracy and sparsity over the values of the axis, with intervals over seeds.
 
     Args:
-        path: As the server gives it.
-        file: The picture to write, PNG or what else its ending says.
-        title: Above it.
-        axis: What the values are; what they come to stands below, as on the terminal.
+        path: The server's JSON.
+        file: The picture to write; the suffix chooses the format.
+        title: The title above the picture.
+        axis: The label of the axis. The conclusions of the terminal's page stand below the picture.
     """
     # Not pyplot: it keeps global state and looks for a display.
     from matplotlib.figure import Figure
@@ -81,7 +81,7 @@ def draw_contrasts(contrasts: Contrasts, file: Path) -> None:
 
 
 def _save(figure: "Figure", title: str, file: Path) -> None:
-    """Names are anybody's: a dollar sign begins no formula, and what the font lacks is an empty box, not a warning."""
+    """Save the picture. Names come from users: `$` must not begin a formula, nor a missing glyph print a warning."""
     figure.suptitle(title, fontsize=12, parse_math=False)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", r"Glyph \d+", UserWarning)
@@ -104,7 +104,8 @@ def _draw_panel(panel: "Axes", curves: Sequence[Curve], marks: Mapping[str, floa
     for (name, value), line in zip(marks.items(), ("-", "--", ":"), strict=False):
         panel.axvline(value, color="0.35", linewidth=1.2, linestyle=line, label=f"{name}: {value:.3g}", zorder=0)
     _scale_axis(panel, curves[0].values)
-    # By the means alone: at two seeds an interval is six times as wide as at many, and would flatten the curves.
+    # The means alone set the scale: an interval over two seeds is six times as wide as over many, and would flatten the
+    # curves.
     means = [mean for curve in curves for mean in curve.means if math.isfinite(mean)]
     if curves[0].name.endswith("loss") and min(means) > 0 and is_logarithmic(means, LOSS_LOG_FROM_RATIO):
         _scale_losses(panel, min(means), max(means))
@@ -121,7 +122,7 @@ def _scale_axis(panel: "Axes", values: Sequence[float]) -> None:
     if min(values) > 0:
         panel.set_xscale("log")
         return
-    # What lies further below the largest is drawn as 0: their ratio must be a float.
+    # Values further below the largest are drawn as 0, because the ratio must be a finite float.
     smallest = max(min(value for value in values if value > 0), max(values) / _WIDEST_RATIO)
     panel.set_xscale("symlog", linthresh=smallest, linscale=1)
     panel.set_xlim(-0.2 * smallest, 1.5 * max(values))

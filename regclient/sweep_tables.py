@@ -1,4 +1,4 @@
-"""A sweep on a terminal: leaderboard, path and verdicts."""
+"""Tables of sweeps on a terminal: leaderboard, path and verdicts."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,12 +16,12 @@ NUM_LEADERS = 10
 BAR_WIDTH = 17
 VERDICT_STYLES = {"helps": "green", "hurts": "red", "no_measurable_effect": "dim"}
 _PATH_COLUMNS = {"train/loss": 3, "validation/loss": 0, "test/loss": 2, "test/accuracy": 1, "sparsity": 4}
-"""What is shown of a path, and which goes first where there is no room."""
+"""The columns of a path, and their `need`: in a narrow window the largest is left out first."""
 _NARROW_WIDTH = 60
 
 
 def sweeps_table(sweeps: Iterable[Mapping[str, Any]]) -> FittedTable:
-    """A line per sweep: id, name, state, how many members have ended."""
+    """Return a table with a row for each sweep: id, name, state, and how many members have ended."""
     columns = ids, names, states, members = (
         Column("id"),
         Column("name", need=2, folds=True),
@@ -39,7 +39,7 @@ def sweeps_table(sweeps: Iterable[Mapping[str, Any]]) -> FittedTable:
 
 
 def leaderboard_cut(sweep: Mapping[str, Any], *, show_all: bool) -> str:
-    """How many candidates a sweep has that its table leaves out, and what shows them; nothing if it leaves out none."""
+    """Return how many candidates the leaderboard's table shows, and how to see more; "" if it shows all."""
     num_seeds = len(sweep["spec"].get("seeds") or ()) or 1
     num_ranked = len(sweep["leaderboard"])
     num_candidates = max(num_ranked, sweep["num_members"] // num_seeds)
@@ -53,9 +53,9 @@ def leaderboard_cut(sweep: Mapping[str, Any], *, show_all: bool) -> str:
 def leaderboard_table(
     sweep: Mapping[str, Any], *, width: int = WIDE_TABLE_WIDTH, show_all: bool = False
 ) -> FittedTable:
-    """The best candidates: what they are, and the objective with its interval over seeds."""
+    """Return a table of the best candidates: their settings, and the objective with its interval over seeds."""
     leaders = sweep["leaderboard"] if show_all else sweep["leaderboard"][:NUM_LEADERS]
-    is_ablation = view_of(sweep["spec"]) == "ablation"  # whose variants are named after what they leave out
+    is_ablation = view_of(sweep["spec"]) == "ablation"  # the names of its variants already say what is left out
     has_variants = any(leader.get("variant") for leader in leaders)
     objective = (sweep["spec"].get("objective") or {}).get("metric", "validation/loss")
     scores = [leader["objective"] for leader in leaders]
@@ -76,10 +76,10 @@ def leaderboard_table(
 def _settings(
     leaders: Sequence[Mapping[str, Any]], spec: Mapping[str, Any], *, has_variants: bool, width: int
 ) -> list[Column]:
-    """A column for each axis, with the value of each candidate."""
+    """Return a column for each axis, with the value of each candidate."""
     columns = []
     for pointer in dict.fromkeys(pointer for leader in leaders for pointer in leader.get("values") or {}):
-        # A variant may have another regularizer in the same place.
+        # With variants, the same pointer may mean different regularizers, so no label in words is certain.
         label = pointer if has_variants else axis_label(pointer, spec.get("base") or {})
         place, slash, field = label.rpartition("/")
         header = label if width >= WIDE_TABLE_WIDTH or not place else f"{place}\n{slash}{field}"
@@ -90,7 +90,7 @@ def _settings(
 
 
 def path_table(path: Mapping[str, Any], label: str = "value") -> FittedTable:
-    """A line per value of the axis: losses, accuracy on the test rows, zeros; which value is which."""
+    """Return a table with a row for each value of the axis: losses, test accuracy, zeros; notable values are marked."""
     known = {curve.name: curve for metric in ("loss", "accuracy", "sparsity") for curve in curves_of(path, metric)}
     marks = {value: names.replace("one standard error", "1 s.e.") for names, value in marked_values(path).items()}
     values = [point["value"] for point in path["points"]]
@@ -109,7 +109,7 @@ def path_table(path: Mapping[str, Any], label: str = "value") -> FittedTable:
 
 
 def groups_table(comparison: Mapping[str, Any]) -> FittedTable:
-    """A line per group: its mean with the interval over seeds."""
+    """Return a table with a row for each group: its mean with the interval over seeds."""
     groups = comparison["groups"]
     means = [_with_interval(group["mean"], group["low"], group["high"]) for group in groups]
     return FittedTable(
@@ -122,7 +122,7 @@ def groups_table(comparison: Mapping[str, Any]) -> FittedTable:
 
 
 def contrasts_table(contrasts: Contrasts) -> FittedTable:
-    """A line per contrast: the difference, its interval as numbers and as a bar around 0, and the verdict."""
+    """Return a table with a row for each contrast: difference, interval as numbers and as a bar, verdict."""
     rows = contrasts.rows
     ends = [abs(end) for row in rows for end in (row.value, row.low, row.high) if end is not None]
     limit = max(ends, default=0.0)
@@ -147,7 +147,7 @@ def _verdict(row: Contrast) -> str:
 
 
 def interval_bar(row: Contrast, limit: float) -> str:
-    """The interval on a line from −limit to limit, with 0 in its middle."""
+    """Draw the interval in a line from −limit to limit, with 0 in the middle."""
     bar = [" "] * BAR_WIDTH
     bar[BAR_WIDTH // 2] = "│"
     if row.value is None or limit == 0:

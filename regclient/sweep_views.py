@@ -1,4 +1,4 @@
-"""What a person is shown of a sweep, as numbers: curves along an axis, and contrasts with their verdicts."""
+"""The numbers of a sweep that people are shown: curves along an axis, and contrasts with their verdicts."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,15 +9,15 @@ View = Literal["path", "comparison", "ablation"]
 
 SPLITS = ("train", "validation", "test")
 LOG_FROM_RATIO = 20.0
-"""An axis this wide is shown on a logarithmic scale."""
+"""From this ratio of the largest to the smallest value on, an axis is logarithmic."""
 LOSS_LOG_FROM_RATIO = 5.0
-"""Losses this wide are: where the strongest value leaves nothing of the network, the rest would lie flat beside it."""
+"""The same for losses: the strongest regularizer may ruin the network, and the other losses would look flat beside."""
 VERDICTS = {"helps": "helps", "hurts": "hurts", "no_measurable_effect": "no measurable effect"}
 
 
 @dataclass(frozen=True)
 class Curve:
-    """Means with intervals over seeds, by rising value of the axis. What is not known is NaN."""
+    """Means with intervals over seeds, by increasing value of the axis. Unknown numbers are NaN."""
 
     name: str
     values: list[float]
@@ -28,7 +28,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Contrast:
-    """One difference with its 95 % interval, what is left of it after correction, and the verdict."""
+    """One difference with its 95 % interval, its corrected p-value, and the verdict."""
 
     label: str
     value: float | None
@@ -45,9 +45,9 @@ class Contrasts:
     """All contrasts of one comparison or ablation.
 
     Attributes:
-        title: What is contrasted.
-        axis: What the numbers are, and which side of 0 is the better one.
-        rows: In the server's order.
+        title: The heading.
+        axis: The meaning of the numbers, and which side of 0 is better.
+        rows: The contrasts, in the server's order.
     """
 
     title: str
@@ -56,14 +56,14 @@ class Contrasts:
 
 
 def curves_of(path: Mapping[str, Any], metric: str) -> list[Curve]:
-    """One curve for each split that has the metric (`loss`, `accuracy`), and one for a number without splits."""
+    """Return a curve for each split that has the metric (`loss`, `accuracy`), or one for a number without splits."""
     names = [f"{split}/{metric}" for split in SPLITS] if metric not in ("sparsity", "generalization_gap") else [metric]
     found = (_curve(path, name) for name in names)
     return [curve for curve in found if any(math.isfinite(mean) for mean in curve.means)]
 
 
 def marked_values(path: Mapping[str, Any]) -> dict[str, float]:
-    """The values that stand out, by what they are called; equal ones are called by all their names."""
+    """Return the notable values of the axis by name; equal values share one entry with all their names."""
     names = {
         "best": "best_value",
         "one standard error": "one_standard_error_value",
@@ -77,14 +77,14 @@ def marked_values(path: Mapping[str, Any]) -> dict[str, float]:
 
 
 def is_logarithmic(values: Iterable[float], from_ratio: float = LOG_FROM_RATIO) -> bool:
-    """Whether these are best shown on a logarithmic scale: none below 0, and this far apart."""
+    """Whether values need a logarithmic scale: none is negative, and their ratio is large."""
     known = [value for value in values if math.isfinite(value)]
     positive = [value for value in known if value > 0]
     return len(positive) > 1 and min(known) >= 0 and max(positive) / min(positive) >= from_ratio
 
 
 def contrasts_of_comparison(comparison: Mapping[str, Any]) -> Contrasts:
-    """Every pair of groups, the earlier one the baseline."""
+    """Return the contrasts of every two groups; the earlier one is the baseline."""
     rows = [
         _contrast(f"{row['group']} − {row['baseline']}", row["difference"], row) for row in comparison["differences"]
     ]
@@ -95,14 +95,14 @@ def contrasts_of_comparison(comparison: Mapping[str, Any]) -> Contrasts:
 
 
 def contrasts_of_ablation(ablation: Mapping[str, Any]) -> Contrasts:
-    """What each regularizer contributes in the presence of the others."""
+    """Return what each regularizer contributes in the presence of the others."""
     rows = [_contrast(row["regularizer"], row["contribution"], row) for row in ablation["contributions"]]
     axis = f"contribution to {ablation['metric']}, above 0 it helps"
     return Contrasts("What each regularizer contributes", axis, rows)
 
 
 def view_of(spec: Mapping[str, Any]) -> View | None:
-    """What there is to see of a sweep besides its leaderboard; None where it has several axes."""
+    """Return which view a sweep has besides its leaderboard; None if it has several axes, or no numeric one."""
     if (spec.get("strategy") or {}).get("kind") == "ablation":
         return "ablation"
     if spec.get("variants"):

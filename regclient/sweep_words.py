@@ -1,6 +1,6 @@
-"""What a sweep has to say, in words: what its axis is, and what its path and contrasts come to.
+"""Sentences about a sweep: the label of its axis, and the conclusions from its path and contrasts.
 
-Picture and terminal take their sentences from here, so that they say the same.
+Pictures and the terminal both use them, so that they say the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,14 +19,14 @@ _FIELDS = {
     "train_limit": "training rows",
 }
 _NAMED_ALONE = ("optimizer", "training", "data")
-"""The parts of a spec whose fields need no further word: `learning rate`, `batch size`."""
+"""The parts of a spec whose fields are clear without the part's name: `learning rate`, `batch size`."""
 
 
 def axis_label(pointer: str, base: Mapping[str, Any]) -> str:
-    """What a JSON Pointer into a spec points at, as `L1 strength`; the pointer itself where words are not sure.
+    """Return a label for a JSON Pointer into a spec, such as `L1 strength`; else the pointer itself.
 
     Args:
-        pointer: Of an axis.
+        pointer: The pointer of an axis.
         base: The spec that it points into.
     """
     match pointer.split("/")[1:]:
@@ -43,11 +43,11 @@ def axis_label(pointer: str, base: Mapping[str, Any]) -> str:
 
 
 def path_sentences(path: Mapping[str, Any], label: str) -> list[str]:
-    """What a path comes to: the best value, the one-standard-error value, and whether the range was wide enough.
+    """Return the conclusions from a path: the best value, the one-standard-error value, and whether the range sufficed.
 
     Args:
-        path: As the server gives it.
-        label: What the values are.
+        path: The server's JSON.
+        label: The label of the axis.
     """
     points, best = path["points"], path.get("best_value")
     note = [str(path["note"])] if path.get("note") else []
@@ -62,7 +62,7 @@ def path_sentences(path: Mapping[str, Any], label: str) -> list[str]:
 
 
 def contrast_sentences(contrasts: Contrasts) -> list[str]:
-    """What to know of contrasts: which side is better, the correction, and notes with whom they concern."""
+    """Return how to read contrasts: which side is better, the correction, and notes with the contrasts they concern."""
     labels: dict[str, list[str]] = {}
     for row in contrasts.rows:
         if row.note:
@@ -92,7 +92,7 @@ def _edge(values: Sequence[float], best: float) -> list[str]:
 
 
 def _kind_at(regularizers: Any, place: str) -> str:
-    """The kind of a regularizer, or nothing where the base has none there."""
+    """Return the kind of a regularizer of the base; "" if there is none at this place."""
     known = regularizers if isinstance(regularizers, list) else []
     found = known[int(place)] if place.isdecimal() and int(place) < len(known) else None
     return str(found.get("kind") or "") if isinstance(found, Mapping) else ""

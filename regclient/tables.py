@@ -1,4 +1,4 @@
-"""Tables that leave out whole columns where the window is narrow, and cut no number and no id."""
+"""Tables that omit whole columns in a narrow window, so that no number and no id is cut."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,11 +17,11 @@ class Column:
     """One column of a table.
 
     Attributes:
-        header: In rich's markup, as the cells.
-        cells: From the top.
-        need: 0 stays; the others go where there is no room, the largest first.
-        is_number: Whether its cells stand at the right.
-        folds: Whether long cells may go on in the next line; all others are kept whole.
+        header: The heading, in rich's markup.
+        cells: The cells from the top, in rich's markup.
+        need: 0 is always shown; of the others, those with the largest number are omitted first.
+        is_number: Whether its cells are aligned to the right.
+        folds: Whether long cells may continue on the next line.
     """
 
     header: str
@@ -32,13 +32,13 @@ class Column:
 
     @property
     def min_width(self) -> int:
-        """Columns of the terminal that it takes at least."""
+        """The least width, in characters of the terminal."""
         widest = max((_width(text) for text in (self.header, *self.cells)), default=0)
         return _PADDING + (min(widest, NARROWEST_FOLD) if self.folds else widest)
 
 
 def fitted(columns: Sequence[Column], width: int) -> list[Column]:
-    """Those that fit side by side, in their order."""
+    """Return the columns that fit side by side, in their order."""
     kept = list(columns)
     while sum(column.min_width for column in kept) > width and any(column.need for column in kept):
         kept.remove(max(kept, key=lambda column: column.need))
@@ -47,12 +47,12 @@ def fitted(columns: Sequence[Column], width: int) -> list[Column]:
 
 @dataclass
 class FittedTable:
-    """A table of what fits into the window that it is printed in; what was left out is named below it.
+    """A table of the columns that fit into the window; those that were omitted are named below it.
 
     Attributes:
-        columns: From the left; each with as many cells.
-        title: Above it, in rich's markup.
-        caption: Below it, in rich's markup.
+        columns: The columns from the left, all with the same number of cells.
+        title: The line above it, in rich's markup.
+        caption: The lines below it, in rich's markup.
     """
 
     columns: Sequence[Column]

@@ -1,7 +1,7 @@
-"""Standard output and error as their readers can take them, whatever stands behind them.
+"""Standard output and error, for any kind of reader.
 
-A reader may know no UTF-8, may leave early (`| head`), may be a full disk, or may not be there at all (`>&-`). It may
-be a terminal, to which text that another user wrote must not send commands.
+A reader may not support UTF-8, may leave early (`| head`), or may be missing (`>&-`); a disk may be full. If it is a
+terminal, text from other users must not control it.
 """
 
 import codecs
@@ -21,11 +21,11 @@ from rich.text import Text
 
 from regclient.errors import RegClientError
 
-# Without a terminal rich assumes 80 columns. What reads a pipe has no width to keep to: never fold an id there.
+# Without a terminal, rich assumes 80 columns. A pipe has no width, and no id must be folded there.
 PIPE_WIDTH = 160
 
 READABLE = "regclient.readable"
-"""The name of the error handler that `readable` is registered as."""
+"""The name under which `readable` is registered as an error handler of codecs."""
 _LOOKALIKES = {
     **dict.fromkeys("–—−─━┄╌└┘┌┐├┤┬┴┼╭╮╰╯", "-"),
     **dict.fromkeys("│┃‖", "|"),
@@ -39,41 +39,41 @@ _LOOKALIKES = {
 _BRAILLE_FIRST, _BRAILLE_LAST = "\u2800", "\u28ff"
 _BRAILLE_UPPER_ROWS = 0x01 | 0x08 | 0x02 | 0x10
 
-# Control characters but tab and line feed; marks and overrides of direction; what some terminals break a line at.
+# Control characters except tab and line feed; marks and overrides of text direction; Unicode's line separators.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 class OutputError(RegClientError):
-    """Standard output cannot be written: a full disk, mostly."""
+    """Standard output cannot be written, usually because a disk is full."""
 
 
 class ReaderGoneError(OutputError):
-    """Who read standard output has left, as `head` does."""
+    """The reader of standard output has left, as `head` does."""
 
 
 class Console(RichConsole):
-    """A console on which text from elsewhere can only be read: what would steer a terminal is shown as an escape."""
+    """A console on which characters that control a terminal are shown as escapes."""
 
     @property
     def is_live(self) -> bool:
-        """Whether lines that were printed can be drawn again: on a real terminal, whatever FORCE_COLOR says."""
+        """Whether printed lines can be redrawn: only on a real terminal, even if FORCE_COLOR is set."""
         return self.is_terminal and self.file.isatty() and not self.is_dumb_terminal
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """As rich does; escapes and look-alikes are put in before a table measures its cells."""
+        """Render a string like rich, but with escapes and look-alikes inserted before a table measures its cells."""
         text = visible(text)
         if not self.encoding.startswith("utf"):
             text = text.encode(self.encoding, READABLE).decode(self.encoding)
         return super().render_str(text, **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """As rich does; whatever did not come as a string passes here, of bars and plots as well."""
+        """Render like rich, but with escapes also in what is not a string, such as bars and plots."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(visible(segment.text), segment.style)
 
 
 def make_console(*, stderr: bool = False) -> Console:
-    """A console as wide as its terminal, or wide enough for every table where there is none."""
+    """Return a console as wide as its terminal, or without a terminal wide enough for every table."""
     console = Console(stderr=stderr)
     if not console.file.isatty() and "COLUMNS" not in os.environ:
         console.width = PIPE_WIDTH
@@ -81,12 +81,12 @@ def make_console(*, stderr: bool = False) -> Console:
 
 
 def visible(text: str) -> str:
-    """Text with each character that would steer a terminal written as JSON and Python write it: `\\u001b`."""
+    """Return the text with each character that controls a terminal as an escape of JSON and Python: `\\u001b`."""
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def readable(error: UnicodeError) -> tuple[str, int]:
-    """Put look-alikes in ASCII for what an encoding lacks, so that tables and plots keep their shape; else escapes."""
+    """Replace characters that an encoding lacks by ASCII look-alikes, which keep a table's shape, or by escapes."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(map(_in_ascii, error.object[error.start : error.end])), error.end
@@ -101,7 +101,7 @@ def _in_ascii(character: str) -> str:
         return " .':"[2 * upper + lower]
     name = unicodedata.name(character, "")
     if name.startswith("GREEK SMALL LETTER "):
-        return name.rpartition(" ")[2].lower().replace("lamda", "lambda")  # Unicode's own spelling
+        return name.rpartition(" ")[2].lower().replace("lamda", "lambda")  # Unicode spells it "lamda"
     return character.encode("ascii", "backslashreplace").decode()
 
 
@@ -109,7 +109,7 @@ codecs.register_error(READABLE, readable)
 
 
 class _Answers(io.TextIOWrapper):
-    """Standard output. Its errors are no OSErrors: click and rich answer those with exit code 1, "the job failed"."""
+    """Standard output. It raises no OSError, for which click and rich exit with 1, our code for a failed job."""
 
     def write(self, text: str, /) -> int:
         with _answers_errors():
@@ -121,7 +121,7 @@ class _Answers(io.TextIOWrapper):
 
 
 class _Remarks(io.TextIOWrapper):
-    """Standard error. What cannot be written there is dropped: it must not change how a command ends."""
+    """Standard error. Text that cannot be written is dropped, because it must not change a command's exit code."""
 
     def write(self, text: str, /) -> int:
         with suppress(OSError):
@@ -144,10 +144,10 @@ def _answers_errors() -> Iterator[None]:
 
 
 def prepare_streams() -> None:
-    """Make standard output and error fit for any reader; for the start of a program, before anything is printed."""
+    """Replace the standard streams by ones for any reader; call this at the start of a program, before any output."""
     for descriptor in range(3):
         _open_if_closed(descriptor)
-    # Whoever shares our pipe may have made it non-blocking; what did not fit would be lost.
+    # Another process that shares the pipe may have made it non-blocking; then text that does not fit would be lost.
     os.set_blocking(1, True)
     sys.stdin = sys.stdin or io.TextIOWrapper(io.BufferedReader(io.FileIO(0, closefd=False)))
     sys.stdout = _Answers(
@@ -169,10 +169,11 @@ def _encoding_of(stream: TextIO | None) -> str:
 
 
 def flush_answers() -> None:
-    """Write what standard output still buffers.
+    """Flush standard output.
 
     Raises:
-        OutputError: It cannot be written. It is given up then: Python would try again at its own end, and fail.
+        OutputError: It cannot be written. It is then replaced by /dev/null, because Python would flush it again at
+            exit, and fail.
     """
     try:
         sys.stdout.flush()
@@ -184,8 +185,8 @@ def flush_answers() -> None:
 
 
 def _open_if_closed(descriptor: int) -> None:
-    """A file or socket that is opened next would become standard output otherwise, and be written into."""
+    """Open /dev/null in place of a closed standard stream; otherwise the next file or socket would take its number."""
     try:
         os.fstat(descriptor)
     except OSError:
-        os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free, which is this one
+        os.open(os.devnull, os.O_RDWR)  # gets the lowest free number, which is this one

@@ -1,4 +1,4 @@
-"""Plots of characters: lines in braille, two by four dots to a cell; readable on 80 columns and without colour."""
+"""Plots on a terminal: lines of braille characters, 2 × 4 dots each; readable in 80 columns and without colour."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,12 +17,12 @@ LABEL_WIDTH = 8
 MAX_WIDTH = 100
 NUM_X_TICKS = 5
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
-"""Braille's bits, by row and column within a cell."""
+"""The bits of braille characters by row and column of the dot."""
 
 
 @dataclass(frozen=True)
 class _Scale:
-    """Linear, or logarithmic where the values are orders of magnitude apart; 0 then lies a step below the rest."""
+    """A linear or logarithmic scale. On a logarithmic one, 0 lies one step below the least positive value."""
 
     low: float
     high: float
@@ -30,7 +30,7 @@ class _Scale:
 
     @classmethod
     def over(cls, values: Sequence[float], from_ratio: float = LOG_FROM_RATIO) -> Self:
-        """The scale on which these values are told apart."""
+        """Return the scale on which these values can be distinguished."""
         if not is_logarithmic(values, from_ratio):
             return cls(min(values), max(values), False)
         powers = [math.log10(value) for value in values if value > 0]
@@ -39,14 +39,14 @@ class _Scale:
         return cls(low - step if min(values) == 0 else low, high, True)
 
     def place(self, value: float, count: int) -> int:
-        """Which of so many places, from 0, is the value's."""
+        """Return the value's place among `count` places, from 0."""
         if self.is_logarithmic:
             value = math.log10(value) if value > 0 else self.low
         share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
         return min(count - 1, max(0, round(share * (count - 1))))
 
     def at(self, share: float) -> float:
-        """The value at a share of the way from low to high."""
+        """Return the value at a share, from 0 to 1, of the way from low to high."""
         value = self.low + share * (self.high - self.low)
         return float(10**value) if self.is_logarithmic else value
 
@@ -61,14 +61,14 @@ class _Cell:
 def line_plot(
     curves: Sequence[Curve], marks: Mapping[str, float], *, axis: str = "", width: int = 78, height: int = 14
 ) -> Text:
-    """Draw curves over a common axis, each with a marker of its own at every point.
+    """Draw curves over a common axis; each curve has its own marker at its points.
 
     Args:
-        curves: At most three; a point that is NaN is left out.
-        marks: At most three values of the axis that a line points out, by name.
-        axis: What its values are.
-        width: Columns, labels included.
-        height: Rows of the plot alone.
+        curves: At most three curves; points that are NaN are omitted.
+        marks: At most three values of the axis, by name; each is marked with a vertical line.
+        axis: The label of the axis.
+        width: The width in characters, labels included.
+        height: The number of rows of the plot alone.
     """
     assert 0 < len(curves) <= len(MARKERS), "each curve needs a marker of its own"
     columns = width - LABEL_WIDTH - 2
@@ -114,7 +114,7 @@ def _draw(cells: list[list[_Cell]], curve: Curve, marker: str, style: str, x_sca
 
 
 def _between(start: tuple[int, int], end: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    """Every dot of the straight line."""
+    """Yield every dot of a straight line."""
     (x, y), (width, height) = start, (end[0] - start[0], end[1] - start[1])
     num_steps = max(abs(width), abs(height), 1)
     for step in range(num_steps + 1):
@@ -136,7 +136,7 @@ def _axis(values: Sequence[float], scale: _Scale, columns: int) -> str:
 
 
 def _ticks(values: Sequence[float]) -> list[float]:
-    """Powers of ten on a logarithmic axis, else some of the values."""
+    """Return powers of ten for a logarithmic axis, else some of the values."""
     if is_logarithmic(values):
         positive = [value for value in values if value > 0]
         low, high = (math.log10(end) for end in (min(positive), max(positive)))
@@ -148,7 +148,7 @@ def _ticks(values: Sequence[float]) -> list[float]:
 
 
 def _legend(curves: Sequence[Curve], marks: Mapping[str, float], columns: int) -> Text:
-    """The names of curves, then of marks, on as many lines as they need."""
+    """Return the names of curves, then of marks, in as many lines as they need."""
     named_curves = [
         Text(f"{marker} {curve.name}", style=style)
         for curve, marker, style in zip(curves, MARKERS, STYLES, strict=False)

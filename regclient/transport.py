@@ -1,4 +1,4 @@
-"""HTTP with retries: one place that knows headers, deadlines, and how an answer becomes an object or an exception."""
+"""HTTP with retries: headers, timeouts, and how an answer becomes an object or an exception."""
 
 import os
 import time
@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import httpx2
 
-from regclient.answers import Fields, JSONObject, problem_of, raise_for_problem, read_object, refuse
+from regclient.answers import Fields, JSONObject, problem_of, raise_for_problem, read_answer, refuse
 from regclient.bodies import encode_body
 from regclient.connection import Connection
 from regclient.errors import ClientClosedError, NotFoundError, ServerUnreachableError
@@ -25,14 +25,14 @@ from regclient.sockets import PooledTransport
 
 READ_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 5.0
-STREAM_SILENCE_S = 45.0  # the server sends a comment every 15 s; three missing mean that the line is dead
+STREAM_SILENCE_S = 45.0  # the server sends a comment every 15 s; three missing ones mean a dead connection
 
 
 class Transport:
-    """Sends requests, safely again where the server or the line failed. Threads may share it, and forks inherit it.
+    """Sends requests, and repeats them if the server or the connection failed. Threads and forks may share it.
 
-    Every request here may be repeated: reads change nothing, each POST carries an Idempotency-Key or has the same
-    effect twice, and what a repeated DELETE no longer finds is deleted.
+    Every request can be repeated safely: a GET changes nothing, a POST has an Idempotency-Key or the same effect twice
+    as once, and a 404 to a repeated DELETE means that the first one succeeded.
     """
 
     def __init__(
@@ -48,21 +48,21 @@ class Transport:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
-            "A client, and what it gives out, holds connections and a key, so it cannot be pickled or copied deeply. "
-            "Make a `Client()` in each process, and hand over ids: `client.jobs.get(job_id)`."
+            "A client and its jobs and sweeps hold connections and a key, so they cannot be pickled or deep-copied. "
+            "Make a `Client()` in each process, and pass ids to it: `client.jobs.get(job_id)`."
         )
 
     def close(self) -> None:
-        """Close the connections of this process; every later call is a ClientClosedError."""
+        """Close the connections of this process; later calls raise ClientClosedError."""
         self._is_closed = True
         if self._owner_pid == os.getpid():
             self._client.close()
 
     def attempts(self, *, patient: bool = False) -> Attempts:
-        """Count failures by this client's policy.
+        """Return a counter of failures with this client's policy of retries.
 
         Args:
-            patient: Outlive a server that is away for a while, as waits do.
+            patient: Whether to tolerate a server that is away for a while, as waits do.
         """
         patience_s = PATIENCE_S if patient else 0.0
         return Attempts(self.url, self._max_retries, patience_s=patience_s, sleep=self._sleep)
@@ -78,24 +78,24 @@ class Transport:
         fields: Fields | None = None,
         patient: bool = False,
     ) -> JSONObject:
-        """Send until an answer comes that is worth handing on.
+        """Send a request, and retry until an answer comes that does not ask for a retry.
 
         Args:
             method: GET, POST or DELETE.
             path: From `path_of`.
-            params: Of the query.
-            json: The body. NumPy's numbers in it will do, and tuples.
-            headers: More of them.
-            fields: What the answer must have, and of which type.
-            patient: Outlive a server that is away for a while, as waits do.
+            params: The parameters of the query.
+            json: The body; see `encode_body`.
+            headers: Additional headers.
+            fields: The fields that the answer must have, and their types.
+            patient: Whether to tolerate a server that is away for a while, as waits do.
 
         Returns:
             The answer's JSON object; an empty one for a DELETE.
 
         Raises:
-            InvalidBodyError: JSON cannot say the body.
+            InvalidBodyError: The body has no form in JSON.
             ServerUnreachableError: No answer after every retry.
-            WaitTimeoutError: No answer within the deadline that holds here.
+            WaitTimeoutError: No answer within the current deadline.
             APIError: The server answered with a problem, or something else answered.
         """
         content, sent_headers = None, dict(headers or {})
@@ -110,11 +110,11 @@ class Transport:
                     response = _judged(client.send(request))
                 if method == "DELETE" and response.status_code == httpx2.codes.NO_CONTENT:
                     return {}
-                return read_object(response, fields or {})
+                return read_answer(response, fields or {})
             except Interruption as interruption:
                 attempts.failed(interruption)
             except NotFoundError:
-                if method == "DELETE" and attempts.num_failures:  # the try before, whose answer was lost, did it
+                if method == "DELETE" and attempts.num_failures:  # an earlier try deleted it, but its answer was lost
                     return {}
                 raise
 
@@ -122,15 +122,15 @@ class Transport:
     def stream(
         self, path: str, *, headers: Mapping[str, str] | None = None, media_type: str | None = None
     ) -> Iterator[httpx2.Response]:
-        """Open a response whose body the caller reads piece by piece. Not retried: the caller resumes.
+        """Open a response whose body the caller reads in pieces. There are no retries; the caller resumes.
 
         Args:
             path: From `path_of`.
-            headers: More of them.
-            media_type: What must come, if anything does.
+            headers: Additional headers.
+            media_type: The media type that a body must have.
 
         Raises:
-            Interruption: While opening or reading; for `Attempts` to count.
+            Interruption: Opening or reading failed; give it to `Attempts.failed`.
             APIError: The server answered with a problem, or something else answered.
         """
         timeout = httpx2.Timeout(STREAM_SILENCE_S, connect=CONNECT_TIMEOUT_S)
@@ -152,8 +152,8 @@ class Transport:
         if self._is_closed:
             raise ClientClosedError
         if self._owner_pid != os.getpid():
-            # After a fork the old connections are the parent's too: used here, one process would read the other's
-            # answers. They are kept rather than closed, for the pool's lock may be that of a thread that is not here.
+            # After a fork, parent and child share the old connections, and each could read the other's answers. They
+            # are kept and not closed: the pool's lock may be held by a thread that does not exist in the child.
             self._inherited.append(self._client)
             self._open()
         return self._client
@@ -163,7 +163,7 @@ class Transport:
         headers = {"Accept": "application/json", "User-Agent": "regclient"}
         if self._connection.api_key:
             headers["Authorization"] = f"Bearer {self._connection.api_key}"
-        # This machine is never reached through a proxy, whatever the environment says.
+        # No proxy is used for this machine, even if the environment names one.
         proxy = None if self._connection.is_local else proxy_for(self.url)
         self._client = httpx2.Client(
             base_url=self.url,
@@ -177,7 +177,7 @@ class Transport:
     def _interruptions(self) -> Iterator[None]:
         try:
             yield
-        except httpx2.RequestError as error:  # no connection, a broken one, or a body that cannot be decoded
+        except httpx2.RequestError as error:  # no connection, a broken connection, or a body that cannot be decoded
             unreachable = ServerUnreachableError(self.url, error)
             unreachable.__cause__ = error
             raise Interruption(unreachable) from error

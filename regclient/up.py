@@ -25,7 +25,7 @@ from regclient.server_settings import StackOptions, WrongSettingError, server_co
 
 REDIS_READY_S = 10.0
 API_READY_S = 30.0
-WORKER_READY_S = 90.0  # the first import of torch from a cold disk
+WORKER_READY_S = 90.0  # the first import of torch from a cold disk is slow
 POLL_S = 0.2
 LOCK_FILE_NAME = "up.lock"
 
@@ -37,21 +37,22 @@ class StopAskedError(RegClientError):
 
 
 class EmbeddedStack:
-    """The running stack, as a context manager: started and ready inside, nothing left behind after.
+    """The running stack, as a context manager: it is ready inside, and fully stopped afterwards.
 
     Args:
-        options: Where and how large.
-        announce: Called with (part, line) as each part is ready, dies, is started again or ends.
+        options: Address, data directory and slots.
+        announce: Called with (part, line) when a part is ready, dies, is restarted or ends.
 
     Attributes:
-        stop_asked: Whether `ask_to_stop` was called; whoever keeps the stack running then leaves it.
+        stop_asked: Whether `ask_to_stop` was called; the owner then leaves the context.
     """
 
     def __init__(self, options: StackOptions, announce: Announce) -> None:
         self.options = options = replace(options, port=options.port or free_port())
         self.data_dir = options.data_dir.expanduser().resolve()
         self.url = options.url
-        # Not an Event: a signal may interrupt the very code that holds the Event's lock, and then wait for ever.
+        # Not an Event: a signal's handler would wait for ever if the signal interrupts the code that holds the Event's
+        # lock.
         self.stop_asked = False
         self._grace_s = options.stop_grace_s
         self._announce = announce
@@ -70,7 +71,7 @@ class EmbeddedStack:
     def __enter__(self) -> Self:
         try:
             self._start()
-        except OSError as error:  # a log that is a folder, say, or no process to be had
+        except OSError as error:  # for example a log that is a folder, or no process is available
             self.stop()
             raise StackError(f"The stack cannot be started: {error}.") from error
         except BaseException:
@@ -84,7 +85,7 @@ class EmbeddedStack:
         self.stop()
 
     def check(self) -> None:
-        """Raise StackError if a part is dead, with the last lines that it wrote."""
+        """Raise StackError with the last lines of a part that has died."""
         for child in self._children:
             end = child.exit_text()
             if end is not None:
@@ -94,9 +95,9 @@ class EmbeddedStack:
                 )
 
     def look_after(self) -> None:
-        """Start again what has died, and keep the logs small; to be called again and again while the stack is up.
+        """Restart parts that have died, and rotate logs; call this repeatedly while the stack is up.
 
-        Each part waits for itself, longer each time that it dies soon; this call waits for none.
+        Each part has its own delay, which grows if it dies soon after a start. This call never waits.
         """
         for child in self._children:
             child.rotate_log()
@@ -105,13 +106,13 @@ class EmbeddedStack:
                 self._announce(child.name, line)
 
     def ask_to_stop(self) -> None:
-        """Have the stack's owner leave it; asked again, end every part at once. Safe in a signal handler."""
+        """Ask the stack's owner to stop it; a second call kills every part. Safe in a signal handler."""
         if self.stop_asked:
             self.kill()
         self.stop_asked = True
 
     def stop(self) -> None:
-        """End every part, those who use the others first."""
+        """End every part, Redis last, because the others use it."""
         children = self._children[::-1]
         users = [child for child in children if child.name != "redis"]
         for child in users:
@@ -120,9 +121,9 @@ class EmbeddedStack:
             child.terminate()
             child.join(self._grace_s)
             self._announce(child.name, "stopped")
-        self._children = []  # only now: until then `kill` must find them
+        self._children = []  # not earlier, because `kill` must find them
         if self._directory is not None:
-            with contextlib.suppress(OSError):  # gone with Redis, or a folder of the user's that was in its place
+            with contextlib.suppress(OSError):  # Redis removed it, or a folder of the user has this name
                 private_socket_path(self.data_dir, self._directory).unlink()
             os.close(self._directory)
             self._directory = None
@@ -130,14 +131,14 @@ class EmbeddedStack:
             with contextlib.suppress(OSError):  # never written, or a folder of the user's is in its place
                 (self.data_dir / URL_FILE_NAME).unlink()
             if self.options.is_temporary:
-                # A runner of a killed worker may write there for a moment longer; what stays, the next start removes.
+                # A runner of a killed worker may write there for a moment longer; the next start removes the rest.
                 shutil.rmtree(self.data_dir, ignore_errors=True)
             self._lock.close()
             self._lock = None
 
     def kill(self) -> None:
-        """Have every part end at once, without grace. Safe in a signal handler; `stop` still has to collect them."""
-        self._grace_s = 0.0  # for a part that is being started just now, and not yet known here
+        """Kill every part without grace. Safe in a signal handler; `stop` must still collect them."""
+        self._grace_s = 0.0  # for a part that is just being started, and is not in the list yet
         for child in self._children:
             child.kill()
 
@@ -158,7 +159,8 @@ class EmbeddedStack:
         _write_whole(self.data_dir / URL_FILE_NAME, self.url + "\n")
         self._announce("api", f"{self.url}  (pid {api.pid})")
         connection = Connection(self.url, self.api_key, of_local_files=True)
-        with Client.of(connection, max_retries=0) as client:  # `_wait` asks again, and looks around meanwhile
+        # no retries, because `_wait` repeats the request and checks the parts in between
+        with Client.of(connection, max_retries=0) as client:
             self._wait(worker, lambda: _has_ready_worker(client, started_at), WORKER_READY_S)
         self._announce("worker", f"ready  (pid {worker.pid}; slots: {self.options.slots})")
 
@@ -174,7 +176,7 @@ class EmbeddedStack:
     def _take_data_dir(self) -> None:
         logs = self.data_dir / "logs"
         try:
-            # One that is there keeps its mode: it may be shared. What we put into it is for its owner alone.
+            # An existing folder keeps its mode, because it may be shared. The files that we create in it are private.
             self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._lock = self._take_lock()
             if self.options.is_temporary:
@@ -211,7 +213,7 @@ class EmbeddedStack:
 
     def _wait(self, child: ChildProcess, ready: Callable[[], bool], timeout_s: float) -> None:
         def ready_or_dead() -> bool:
-            if self.stop_asked:  # first: asked twice, the parts are dead too
+            if self.stop_asked:  # before `check`: after a second request, the parts are dead too
                 raise StopAskedError("The stack was asked to stop before it was up.")
             self.check()
             return ready()
@@ -222,7 +224,7 @@ class EmbeddedStack:
 
     def _api_ready(self) -> bool:
         try:
-            # This machine is reached through no proxy, whatever the environment says.
+            # No proxy is used for this machine, even if the environment names one.
             ready = httpx2.get(f"{self.url}/readyz", timeout=2.0, trust_env=False).is_success
             return ready and self.key_path.exists()
         except httpx2.TransportError:
@@ -230,7 +232,7 @@ class EmbeddedStack:
 
 
 def _empty(data_dir: Path) -> None:
-    """Remove all that is in a data directory but its lock."""
+    """Remove everything in a data directory except its lock."""
     for path in data_dir.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
@@ -239,11 +241,11 @@ def _empty(data_dir: Path) -> None:
 
 
 def _open_private(path: Path, mode: str) -> TextIO:
-    """Open a file for writing that only its owner can read, whatever the umask is."""
+    """Open a file for writing that only its owner can read, with any umask."""
     file = open(  # noqa: SIM115 - the caller closes it
         path, mode, encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode=0o600)
     )
-    os.fchmod(file.fileno(), 0o600)  # one that was there may have been open to others
+    os.fchmod(file.fileno(), 0o600)  # an existing file may have been readable for others
     return cast(TextIO, file)
 
 
@@ -263,12 +265,12 @@ def run_stack(options: StackOptions, announce: Announce) -> None:
     """Start the stack and keep every part of it running until Ctrl-C or SIGTERM.
 
     Raises:
-        StackError: It could not start. What had been started has been ended by then.
+        StackError: It could not start. The parts that had started have ended.
     """
     stack = EmbeddedStack(options, announce)
 
     def on_signal(number: int, frame: FrameType | None) -> None:
-        stack.ask_to_stop()  # and raises nothing: an exception would cut short whatever runs just then
+        stack.ask_to_stop()  # it does not raise, because an exception would abort the code that the signal interrupts
 
     previous = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -286,10 +288,10 @@ def run_stack(options: StackOptions, announce: Announce) -> None:
 
 
 def _has_ready_worker(client: Client, started_at: float) -> bool:
-    # Rows of workers of an earlier `up` stay behind; only a beat since our start is ours. UTC sorts as text.
+    # Rows of workers of an earlier `up` remain; a heartbeat since our start is our worker's. UTC times sort as text.
     since = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(started_at))
     try:
         workers = client.workers()
-    except (ServerUnreachableError, UnavailableError):  # a dead api is for `check` to name
+    except (ServerUnreachableError, UnavailableError):  # if the api died, `check` says so
         return False
     return any(worker["state"] == "ready" and worker["heartbeat_at"] >= since for worker in workers)

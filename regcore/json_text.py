@@ -1,7 +1,7 @@
-"""JSON as text: one reader for everything that users write, by HTTP, in a file, on stdin or as an argument.
+"""JSON as text: one parser for all JSON from users: by HTTP, in a file, on stdin or as an argument.
 
-It takes what RFC 8259 calls JSON, and refuses what readers disagree about or what could not be kept: a name that comes
-twice in an object, numbers beyond 64-bit floats, NUL and half surrogate pairs, and deep nesting.
+It accepts JSON as in RFC 8259, except what parsers disagree about or what cannot be stored: a name that occurs twice in
+an object, numbers beyond 64-bit floats, NUL and half surrogate pairs, and deep nesting.
 """
 
 import json
@@ -32,7 +32,7 @@ def read_json(content: bytes) -> Any:
 
     Raises:
         JsonSyntaxError: It is not JSON, or an object repeats a name.
-        JsonValueError: It holds values that could not be kept. At most `MAX_ERRORS` of them are named.
+        JsonValueError: It holds values that cannot be stored. At most `MAX_ERRORS` of them are named.
     """
     text = _decode(content)
     try:

@@ -19,8 +19,8 @@ class Presence:
 
     Args:
         data_dir: The data directory. Machines may share it; a lock means nothing to another machine, or after a
-            restart of this one, so each file says under which kernel it was locked.
-        worker_id: Whose.
+            restart of this one, so each file names the kernel under which it was locked.
+        worker_id: The worker that holds the lock.
     """
 
     def __init__(self, data_dir: Path, worker_id: str) -> None:
@@ -28,12 +28,12 @@ class Presence:
         self._path = self._folder / f"{worker_id}.lock"
         self._kernel = _kernel()
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # Locked before it gets its name: without the lock others would take it for a dead worker's.
+        # The file is locked before it gets its name; otherwise others could take this worker for dead.
         self._unlocked = self._path.with_suffix(".new")
         self.descriptor = os.open(self._unlocked, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         """The descriptor that every process that trains for this worker inherits."""
         os.write(self.descriptor, self._kernel.encode())
-        with contextlib.suppress(OSError):  # a file system without locks: its jobs wait for their leases
+        with contextlib.suppress(OSError):  # on a file system without locks, jobs wait until the leases run out
             fcntl.flock(self.descriptor, fcntl.LOCK_EX)
             self._unlocked.rename(self._path)
 
@@ -46,7 +46,7 @@ class Presence:
         (self._folder / f"{worker_id}.lock").unlink(missing_ok=True)
 
     def keep_only(self, worker_ids: Collection[str]) -> None:
-        """Delete the files of all other workers, also of those of another kernel, which are never judged."""
+        """Delete the files of all other workers, also those of another kernel, which `dead` ignores."""
         for path in self._folder.iterdir():
             if path.stem not in worker_ids and path.stem != self._path.stem:
                 path.unlink(missing_ok=True)
@@ -69,7 +69,7 @@ class Presence:
 
 
 def _kernel() -> str:
-    """The unique name of the running kernel; if it is unknown, it is empty, and no worker is judged."""
+    """Return the unique id of this boot of the kernel; if it is unknown, "", and no worker counts as dead."""
     try:
         return _BOOT_ID_PATH.read_text("ascii").strip()
     except OSError:

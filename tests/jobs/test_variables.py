@@ -79,7 +79,7 @@ def test_a_secret_file_may_end_its_line_as_it_likes(content: bytes, tmp_path: Pa
         (None, "cannot be read (No such file or directory)"),
         (b"", "it is empty"),
         (b"\xef\xbb\xbf \n", "it is empty"),
-        ("sesame".encode("utf-16"), "it is none"),
+        ("sesame".encode("utf-16"), "it is not"),
         (b"sesame" * 20_000, "it has more than 100,000 bytes"),
     ],
     ids=["missing", "empty", "a mark alone", "UTF-16", "too large"],

@@ -142,7 +142,7 @@ def test_an_event_that_is_no_record_is_the_same_error(server: Any, event: str) -
         job = client.jobs.create({})
         server.failures = [Response(f"data: {event}\n\n", media_type="text/event-stream")]
 
-        with pytest.raises(UnexpectedAnswerError, match="an event that is no record"):
+        with pytest.raises(UnexpectedAnswerError, match="an event that is not a record"):
             list(job.events())
 
 
@@ -151,7 +151,7 @@ def test_a_record_of_a_page_that_is_none_is_the_same_error(server: Any) -> None:
         job = client.jobs.create({})
         server.failures = [JSONResponse({"data": [{"seq": 1, "kind": "state"}], "has_more": False})]
 
-        with pytest.raises(UnexpectedAnswerError, match="a record that is none"):
+        with pytest.raises(UnexpectedAnswerError, match="an event that is not a record"):
             list(job.events(follow=False))
 
 

@@ -190,7 +190,7 @@ def test_set_changes_a_sweep_s_base_and_seeds_are_so_many(commands: Regcore, ser
         (["sweep", "."], {}, "expected a file, or a sweep's id"),
         (["sweep", "-"], BASE, "`regcore submit -` submits it"),
         (["submit", "-"], SPECS["path"], "`regcore sweep -` submits it"),
-        (["sweep", "swp_" + "0" * 26, "--seeds", "2"], {}, "is no file"),
+        (["sweep", "swp_" + "0" * 26, "--seeds", "2"], {}, "is not a file"),
         (["sweep", "-", "--set", "x"], SPECS["path"], "expected PATH=VALUE"),
         (["sweep", "-", "--seeds", "0"], SPECS["path"], "--seeds"),
         (["compare", "nothing"], {}, "expected NAME=JOB[,JOB]..."),

@@ -102,14 +102,17 @@ def test_a_signal_that_was_ignored_stays_so() -> None:
     assert process.returncode == 124
 
 
-@pytest.mark.parametrize(("command", "kind"), [("submit", "job"), ("sweep", "sweep")])
+@pytest.mark.parametrize(
+    ("command", "kind", "spec"), [("submit", "job", SPEC), ("sweep", "sweep", SWEEP)], ids=["submit", "sweep"]
+)
 def test_a_signal_before_the_answer_says_that_it_may_have_been_made(
-    command: str, kind: str, monkeypatch: pytest.MonkeyPatch
+    command: str, kind: str, spec: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
         monkeypatch.setenv("REGCORE_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
         monkeypatch.setenv("REGCORE_API_KEY", "rc_test_secret")
-        process = started(command, "-", spec=SWEEP)
+        process = started(command, "-", spec=spec)
         connection, _ = silent.accept()
         with connection:
             connection.recv(1)

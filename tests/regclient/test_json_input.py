@@ -61,7 +61,7 @@ def test_a_file_that_cannot_be_read_is_a_mistake_of_usage(source: str) -> None:
         ('[{"op": "add", "op": "remove"}]', "--patch is not valid JSON. The name 'op' comes twice in 0"),
         ('[{"value": NaN}]', "/0/value: 0.value must be a finite number"),
         ('[{"value": "\udcff"}]', "0xff, is not UTF-8"),
-        ("[1]", "a JSON list of operations"),
+        ("[1]", "a list of JSON Patch operations"),
     ],
 )
 def test_a_patch_is_read_by_the_same_rules(patch: str, said: str) -> None:

@@ -61,7 +61,7 @@ def test_a_setting_changes_one_place_of_a_spec_and_of_a_rerun(setting: str, chan
         ("model={kind: linear}", "is not valid JSON"),
         ('model={"kind": "mlp", "kind": "cnn"}', "kind"),
         ("training.epochs=NaN", "NaN"),
-        ("training.epochs=1e999", "holds what a spec cannot"),
+        ("training.epochs=1e999", "holds a value that cannot be stored"),
         ("model=" + "[" * 100_000, "is n"),
     ],
 )
@@ -112,7 +112,7 @@ def test_settings_change_a_sweep_s_base_and_seeds_make_a_sweep(
 
 
 def test_a_base_that_is_no_object_is_named() -> None:
-    with pytest.raises(typer.BadParameter, match="base is no object"):
+    with pytest.raises(typer.BadParameter, match="base is not an object"):
         change_spec({"base": 5}, ["a=1"], None)
 
 

@@ -20,8 +20,10 @@ NAME = "λ 🎉 Müller \u202e\x1b[31m"
 
 @pytest.fixture
 def _a_job_and_a_sweep(server: Any, job_body: Any, sweep_body: Any) -> None:
-    spec = {"name": NAME, "axes": [{"pointer": "/regularizers/0/strength", "values": [1e-4, 1e-3, 1e-2]}]}
-    server.jobs[JOB_ID] = job_body(JOB_ID, "succeeded", name=NAME)
+    base = {"name": NAME, "model": {"kind": "linear"}, "regularizers": [{"kind": "l1", "strength": 1e-3}]}
+    axes = [{"pointer": "/regularizers/0/strength", "values": [1e-4, 1e-3, 1e-2]}]
+    spec = {"name": NAME, "base": base, "axes": axes}
+    server.jobs[JOB_ID] = job_body(JOB_ID, "succeeded", name=NAME, spec=base)
     server.sweeps[SWEEP_ID] = sweep_body(spec, "succeeded")
 
 

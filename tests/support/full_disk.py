@@ -1,4 +1,4 @@
-"""A disk that a test can fill: a small one in memory where this user may mount one, else a limit on a database."""
+"""A disk that a test can fill: a small disk in memory if this user may mount one, else a limit on a database."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event
 
 @contextmanager
 def small_disk(folder: Path, size_bytes: int) -> Iterator[bool]:
-    """Mount a small disk at a folder, which is made; gives whether that was allowed."""
+    """Create a folder and mount a small disk there; yields whether that was allowed."""
     folder.mkdir(parents=True)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size_bytes},mode=0700", "tmpfs", str(folder)]
     try:
@@ -23,7 +23,7 @@ def small_disk(folder: Path, size_bytes: int) -> Iterator[bool]:
         yield is_real
     finally:
         if is_real:
-            # Lazily: a connection may still have its files open.
+            # A lazy unmount, because a connection may still have files open.
             subprocess.run(["umount", "--lazy", str(folder)], check=True, capture_output=True)
 
 
@@ -31,10 +31,10 @@ class FullDisk:
     """Fills a disk and frees it again.
 
     Args:
-        folder: On the disk.
-        engine: Of the SQLite database there.
-        is_real: Whether the disk is a small one. Else SQLite is told to let the database grow no more, and says the
-            same as on a full disk.
+        folder: A folder on the disk.
+        engine: The engine of the SQLite database in that folder.
+        is_real: Whether the small disk was mounted. If not, SQLite limits the size of the database, with the same error
+            as on a full disk.
     """
 
     def __init__(self, folder: Path, engine: Engine, *, is_real: bool) -> None:
@@ -46,7 +46,7 @@ class FullDisk:
             event.listen(engine, "begin", self._limit)
 
     def fill(self) -> None:
-        """Leave no room for one more page."""
+        """Fill the disk, so that no further page can be written."""
         self._is_full = True
         if not self._is_real:
             return
@@ -58,7 +58,7 @@ class FullDisk:
             os.close(handle)
 
     def free(self) -> None:
-        """Make room."""
+        """Free the room again."""
         self._is_full = False
         self._filler.unlink(missing_ok=True)
 

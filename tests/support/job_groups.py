@@ -1,4 +1,4 @@
-"""Groups of made-up jobs, to compare."""
+"""Groups of made-up jobs for comparisons."""
 
 from collections.abc import Sequence
 
@@ -28,12 +28,12 @@ def group_of(
 def group_from_rows(
     name: str, rows: NDArray[np.float64], *, seeds: Sequence[int] | None = None, rows_id: str = "test"
 ) -> Group:
-    """One member for each line of (members, rows), with the mean as its value."""
+    """Return a group with a member for each line of (members, rows); its value is the line's mean."""
     return group_of(name, [float(own.mean()) for own in rows], seeds=seeds, rows=list(rows), rows_id=rows_id)
 
 
 def steady_group(name: str, values: Sequence[float], *, seeds: Sequence[int] | None = None) -> Group:
-    """Members to whose metric every row adds alike: the noise of training is all there is."""
+    """Return a group in which all rows of a member have the same loss, so that only the noise of training remains."""
     return group_of(name, values, seeds=seeds, rows=[np.full(20, value) for value in values])
 
 
@@ -48,13 +48,13 @@ def noisy_group(
     effect: float = 0.0,
     first_seed: int = 0,
 ) -> Group:
-    """Losses of rows: how hard the row is, what the group, the member and both together make of it.
+    """Return a group whose losses are the sum of the row's difficulty, an effect of the group, and noises.
 
     Args:
-        hard: Of each row, alike in every group, (N,).
-        seed_noise: Standard deviation between members, alike for all rows.
-        row_noise: Between rows, both of the whole group and of each member on its own.
-        effect: What the group adds to every loss.
+        hard: The difficulty of each row, equal in every group, (N,).
+        seed_noise: Standard deviation between members, equal for all rows.
+        row_noise: Standard deviation between rows, once for the whole group and once for each member.
+        effect: The number that the group adds to every loss.
     """
     num_rows = len(hard)
     members = rng.normal(scale=seed_noise, size=(num_members, 1))

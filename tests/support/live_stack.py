@@ -1,4 +1,4 @@
-"""The whole stack as processes that a test may kill: Redis, api, workers and their runners, and a client."""
+"""The whole stack as processes that a test can kill: Redis, api, workers and their runners, and a client."""
 
 import contextlib
 import json
@@ -28,9 +28,9 @@ class Part:
 
     Args:
         name: `redis`, `api`, `worker`, `worker2`, …
-        command: What to run.
-        environment: Its variables.
-        log_path: Where it writes.
+        command: The program and its arguments.
+        environment: The environment of the process.
+        log_path: The file for its output.
     """
 
     def __init__(self, name: str, command: list[str], environment: dict[str, str], log_path: Path) -> None:
@@ -52,30 +52,30 @@ class Part:
         return self._process.poll()
 
     def start(self) -> "Part":
-        """Start it, or start it again."""
+        """Start it for the first time, or again."""
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
         self.expected_to_live = True
         return self
 
     def revive(self) -> None:
-        """Start it again unless it lives."""
+        """Start it again unless it is alive."""
         if self._process is None or self._process.poll() is not None:
             self.start()
 
     def kill(self) -> None:
-        """SIGKILL, and wait until it is gone."""
+        """Kill it with SIGKILL, and wait for its end."""
         self.send(signal.SIGKILL)
         assert self._process is not None
         self._process.wait()
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal; after one that ends it, nobody expects it to live."""
+        """Send a signal; after one that ends it, `wait_for` no longer expects it to be alive."""
         self.expected_to_live = number in (signal.SIGSTOP, signal.SIGCONT)
         os.kill(self.pid, number)
 
     def stop(self, grace_s: float = 30.0) -> None:
-        """SIGTERM, and SIGKILL after the grace."""
+        """End it with SIGTERM, and after the grace with SIGKILL."""
         if self._process is None or self._process.poll() is not None:
             return
         self.send(signal.SIGCONT)
@@ -86,12 +86,12 @@ class Part:
             self.kill()
 
     def runners(self) -> list[psutil.Process]:
-        """A worker's runners: those that train first, then those that have used the processor the most."""
+        """Return a worker's runners: those that train first, then by the processor time that they have used."""
         children = self._children("regcore-runner")
         return sorted(children, key=lambda child: (not _trains(child), -sum(child.cpu_times()[:2])))
 
     def templates(self) -> list[psutil.Process]:
-        """What a worker's runners are forked from: one, but for the moments in which there is none."""
+        """Return the templates that a worker's runners are forked from: one, or for short moments none."""
         return self._children("regcore-template")
 
     def _children(self, title: str) -> list[psutil.Process]:
@@ -101,21 +101,21 @@ class Part:
 def _is_called(process: psutil.Process, title: str) -> bool:
     try:
         return process.cmdline()[:1] == [title]
-    except psutil.NoSuchProcess:  # it has ended meanwhile
+    except psutil.NoSuchProcess:  # the process has ended meanwhile
         return False
 
 
 def _trains(runner: psutil.Process) -> bool:
-    """What a runner prints while it has a run goes into that run's folder."""
+    """Whether the runner trains: while it has a run, its output goes into the run's folder."""
     return any("/runs/" in file.path for file in runner.open_files())
 
 
 class LiveStack:
-    """Redis, api and workers on one data directory.
+    """A stack of Redis, api and workers with one data directory.
 
     Args:
-        folder: Everything is in here.
-        database_url: Of a PostgreSQL; None for SQLite.
+        folder: The folder for all files.
+        database_url: The URL of a PostgreSQL; None for SQLite.
         **settings: Settings by name, such as `lease_s=2`.
     """
 
@@ -123,7 +123,7 @@ class LiveStack:
         self.folder = folder
         self.data_dir = folder / "regcore"
         self.port = _free_port()
-        # A socket's path has at most 107 bytes: pytest's folders can be longer.
+        # The path of a socket has at most 107 bytes, and pytest's folders can be longer.
         self._socket = Path(f"/tmp/regcore-{os.getpid()}-{self.port}.sock")
         self.redis_url = f"unix://{self._socket}"
         shown = {"data_dir": self.data_dir, "redis_url": self.redis_url, "port": self.port, **settings}
@@ -141,7 +141,7 @@ class LiveStack:
         self.await_redis()
         if not self.is_sqlite:
             self.run("jobs.migrate")
-        # On SQLite api and worker start at once and both migrate it.
+        # On SQLite, api and worker start together, and both migrate the database.
         self._add("api", [sys.executable, "-m", "api"]).start()
         for number in range(1, num_workers + 1):
             self.add_worker(number).start()
@@ -150,7 +150,7 @@ class LiveStack:
         return self
 
     def close(self) -> None:
-        """Stop every part; Redis last."""
+        """Stop every part, Redis last."""
         for part in reversed(self.parts.values()):
             part.stop()
         self.client.close()
@@ -167,7 +167,7 @@ class LiveStack:
 
     @property
     def redis(self) -> redis.Redis:
-        """A client of the stack's Redis."""
+        """Return a client of the stack's Redis."""
         return redis.Redis.from_url(self.redis_url)
 
     @property
@@ -182,7 +182,7 @@ class LiveStack:
         self.wait_for(lambda: _quietly(lambda: bool(self.redis.ping()), redis.RedisError))
 
     def await_api(self) -> None:
-        """Wait for the api, and take the key that it wrote."""
+        """Wait for the api, and read the key that it wrote."""
         self.wait_for(lambda: _quietly(lambda: self.client.get("/readyz").is_success, httpx2.TransportError))
         self.client.headers["Authorization"] = f"Bearer {(self.data_dir / 'api-key').read_text().strip()}"
 
@@ -195,13 +195,13 @@ class LiveStack:
         return dict(answer.json())
 
     def submit(self, spec: dict[str, Any]) -> str:
-        """Submit a job; its id."""
+        """Submit a job; return its id."""
         answer = self.client.post("/v1/jobs", json=spec)
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
     def act(self, job_id: str, action: str) -> dict[str, Any]:
-        """Cancel, pause or resume."""
+        """Cancel, pause or resume a job."""
         answer = self.client.post(f"/v1/jobs/{job_id}/{action}")
         assert answer.status_code == 202, answer.text
         return dict(answer.json())
@@ -222,7 +222,7 @@ class LiveStack:
         return found
 
     def wait_for_step(self, job_id: str, step: int) -> None:
-        """Wait until the job trains and has told of this step."""
+        """Wait until the job trains and has reported this step."""
 
         def arrived() -> bool:
             job = self.job(job_id)
@@ -232,13 +232,13 @@ class LiveStack:
         self.wait_for(arrived, 120)
 
     def records(self, job_id: str, kind: str | None = None) -> list[dict[str, Any]]:
-        """The job's log, or one kind of its records."""
+        """Return the job's log, or its records of one kind."""
         page = self.get(f"/v1/jobs/{job_id}/events?limit=10000")
         assert not page["has_more"]
         return [record for record in page["data"] if kind in (None, record["kind"])]
 
     def stream(self, job_id: str, last_event_id: str | None = None, limit: int | None = None) -> list[dict[str, Any]]:
-        """Read the live stream until it ends, or until so many events have come."""
+        """Read the live stream until it ends, or until the given number of events has come."""
         headers = {"Accept": "text/event-stream"}
         if last_event_id is not None:
             headers["Last-Event-ID"] = last_event_id
@@ -270,7 +270,7 @@ class LiveStack:
         return {one["name"] for one in self.get(f"/v1/jobs/{job_id}/artifacts")["data"]}
 
     def wait_for(self, condition: Callable[[], bool], timeout_s: float = START_TIMEOUT_S) -> None:
-        """Wait, unless a part ends that nobody told to."""
+        """Wait for a condition; fail if a part ends that was not told to."""
         deadline = time.monotonic() + timeout_s
         while not condition():
             for part in self.parts.values():
@@ -288,7 +288,7 @@ class LiveStack:
 def live_stack(
     folder: Path, database_url: str | None, *, num_workers: int = 1, **settings: object
 ) -> Iterator[LiveStack]:
-    """A running stack; nothing of it is left afterwards."""
+    """Run a stack, and stop all of it afterwards."""
     stack = LiveStack(folder, database_url, **settings)
     try:
         yield stack.start(num_workers)

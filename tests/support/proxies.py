@@ -1,7 +1,7 @@
-"""The reverse proxies of `docs/proxies`, run as the examples say but for ports, certificates and the name of the host.
+"""The reverse proxies of `docs/proxies`, run from the examples with other ports, certificates and host names.
 
-Where the machine has no nginx, the tests' own proxy takes its place, so that nothing is left out; Caddy and
-Traefik are tried where they are found.
+On a machine without nginx, the tests' own proxy takes its place, so that no test is left out. Caddy and Traefik are
+tested if they are installed.
 """
 
 import os
@@ -22,7 +22,7 @@ from small_proxy import SmallProxy
 CERTIFICATE = Path(__file__).parent / "localhost.pem"
 EXAMPLES = Path(__file__).parents[2] / "docs/proxies"
 NAME = "train.example.org"
-"""Whose place `localhost` takes in the examples."""
+"""The host name in the examples; tests replace it with `localhost`."""
 
 _START_TIMEOUT_S = 20.0
 _PREFIX = "/regcore"
@@ -30,47 +30,47 @@ _PREFIX = "/regcore"
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy that runs.
+    """A running proxy.
 
     Attributes:
         name: `nginx`, `nginx-prefix`, `caddy`, `traefik` or `small`.
-        url: Under which the api is to be reached through it.
+        url: The api's URL through the proxy.
     """
 
     name: str
     url: str
 
     def client(self, **options: object) -> httpx2.Client:
-        """Return a client that speaks to the api through it."""
+        """Return a client that reaches the api through the proxy."""
         trusted = ssl.create_default_context(cafile=str(CERTIFICATE))
         return httpx2.Client(base_url=self.url, verify=trusted, trust_env=False, timeout=30, **options)  # type: ignore[arg-type] # httpx2's own
 
 
 def main_proxy() -> str:
-    """The proxy that everything is tried through: nginx, where the machine has it."""
+    """Return the proxy for all tests: nginx if it is installed."""
     return "nginx" if _binary("nginx") else "small"
 
 
 def found_proxies() -> list[str]:
-    """The proxies that this machine can run, the main one first."""
+    """Return the proxies that this machine can run, the main one first."""
     with_nginx = ["nginx", "nginx-prefix", "small"] if _binary("nginx") else ["small"]
     return [*with_nginx, *(name for name in ("caddy", "traefik") if _binary(name))]
 
 
 def used_proxies() -> str:
-    """What these proxies are, in a line, such as `nginx (/usr/sbin/nginx), small (the tests' own)`."""
+    """Return a line about these proxies, such as `nginx (/usr/sbin/nginx), small (the tests' own)`."""
     places = {name: _binary(name) or "the tests' own" for name in found_proxies() if name != "nginx-prefix"}
     return ", ".join(f"{name} ({place})" for name, place in places.items())
 
 
 @contextmanager
 def run_proxy(name: str, api_port: int, folder: Path) -> Iterator[Proxy]:
-    """Run a proxy before the api of a port; it need not be there yet.
+    """Run a proxy before the api at a port; the api need not run yet.
 
     Args:
-        name: One of `found_proxies`.
-        api_port: Of the api, on loopback.
-        folder: An empty one, for its files.
+        name: A name from `found_proxies`.
+        api_port: The api's port on loopback.
+        folder: An empty folder for its files.
     """
     if name == "small":
         with SmallProxy(f"http://127.0.0.1:{api_port}") as small:
@@ -105,7 +105,7 @@ def _await(proxy: Proxy, process: "subprocess.Popen[bytes]", log: Path) -> None:
 
 
 def _example(name: str, changes: dict[str, str]) -> str:
-    """An example with a few words changed, each of which must be there."""
+    """Return the text of an example with words replaced; each word must occur."""
     content = (EXAMPLES / name).read_text("utf-8")
     for old, new in changes.items():
         assert old in content, f"docs/proxies/{name} has no {old!r}"
@@ -119,7 +119,7 @@ def _nginx(folder: Path, site: str) -> list[str]:
     places = "".join(
         f"{one}_temp_path {folder}/{one};\n" for one in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    # Root's nginx serves as another user, who may not write into folders of the tests.
+    # If root starts nginx, it serves as another user, who must not need to write into the tests' folders.
     user = "user root;\n" if os.geteuid() == 0 else ""
     http = f"access_log off;\n{places}include {folder}/site.conf;\n"
     main.write_text(
@@ -169,7 +169,7 @@ def _traefik(folder: Path, port: int, api_port: int) -> list[str]:
 
 
 def _binary(name: str) -> str | None:
-    # Debian keeps nginx where the PATH of most users does not lead, and pip what comes as a wheel beside Python.
+    # Debian installs nginx outside the PATH of most users, and pip installs programs of wheels beside Python.
     beside_python = str(Path(sys.executable).parent)
     return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", beside_python]))
 

@@ -1,4 +1,4 @@
-"""A Redis and a PostgreSQL of the tests' own, thrown away after."""
+"""The tests' temporary Redis and PostgreSQL."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ _START_TIMEOUT_S = 30.0
 
 
 def used_servers() -> str:
-    """What these servers are, in a line, such as `Valkey 9.1.2 (…/valkey-server), PostgreSQL 18.6 (…/bin)`."""
+    """Return a line about these servers, such as `Valkey 9.1.2 (…/valkey-server), PostgreSQL 18.6 (…/bin)`."""
     try:
         redis_server = find_redis_server()
         told = [f"{redis_version(redis_server)} ({redis_server})"]
@@ -43,8 +43,8 @@ def used_servers() -> str:
 
 @contextmanager
 def run_redis() -> Iterator[str]:
-    """Run a Redis on a private socket; gives its URL."""
-    # A socket's path has at most 107 bytes: pytest's folders can be longer.
+    """Run a Redis on a private socket; yields its URL."""
+    # The path of a socket has at most 107 bytes, and pytest's folders can be longer.
     with tempfile.TemporaryDirectory(prefix="regcore-redis-") as folder:
         address = Path(folder) / "redis.sock"
         command = redis_command(find_redis_server(), address, Path(folder))
@@ -57,7 +57,7 @@ def run_redis() -> Iterator[str]:
 
 @contextmanager
 def run_postgres(binaries: Path) -> Iterator[str]:
-    """Run a PostgreSQL without a database of ours; gives its URL. Durability is off, for nobody pulls its plug.
+    """Run a PostgreSQL without databases of ours; yields its URL. Durability is off, because tests do not need it.
 
     Args:
         binaries: The folder of `initdb` and `postgres`.
@@ -79,7 +79,7 @@ def run_postgres(binaries: Path) -> Iterator[str]:
         flags = [f"--{option}={value}" for option, value in options.items()]
         command = [str(programs / "postgres"), "-D", cluster, *flags]
         url = f"postgresql://postgres@127.0.0.1:{port}"
-        # For PostgreSQL, SIGINT means now and not when the last client has left.
+        # SIGINT makes PostgreSQL stop at once, without waiting for its clients.
         with _server(command, folder / "log", user, stop=signal.SIGINT) as alive:
             _wait_until(lambda: _accepts(f"{url}/postgres"), alive)
             yield url
@@ -87,7 +87,7 @@ def run_postgres(binaries: Path) -> Iterator[str]:
 
 @contextmanager
 def new_database(server: str) -> Iterator[str]:
-    """Give the URL of a fresh, empty database of a PostgreSQL."""
+    """Create an empty database of a PostgreSQL; return its URL."""
     name = f"test_{time.monotonic_ns()}"
     with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
@@ -97,7 +97,7 @@ def new_database(server: str) -> Iterator[str]:
 
 
 def free_port() -> int:
-    """Return a TCP port of loopback that nobody listens on."""
+    """Return a free TCP port of loopback."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -108,7 +108,7 @@ def free_port() -> int:
 def _server(
     command: list[str], log: Path, user: User, *, stop: signal.Signals = signal.SIGTERM
 ) -> Iterator[Callable[[], None]]:
-    """Run a server; gives a check that raises, with the server's log, once it has ended."""
+    """Run a server; yields a check that raises an error with the server's log if the server has ended."""
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, cwd=log.parent, **user)
 

@@ -1,4 +1,4 @@
-"""A reverse proxy of the tests' own. It holds nothing back, can be told to fail, and keeps what it was sent.
+"""A reverse proxy that buffers nothing, fails on command and records what it receives.
 
 It takes one request for each connection.
 
@@ -19,18 +19,18 @@ _MAX_REQUEST_BYTES = 2 << 20
 
 
 class SmallProxy:
-    """A proxy on a port of its own.
+    """A proxy with its own port.
 
     Args:
-        backend_url: Where requests go; without one, nothing is answered.
+        backend_url: The server to which requests go; without one, no request is answered.
 
     Attributes:
-        received: The beginning of what each connection sent.
-        refusals: Statuses that it answers with, one for each request to come, in place of the backend's answer.
-        is_down: Answer every request with 502, as while the backend restarts.
-        is_silent: Accept, read, and never answer.
-        cut_after_bytes: Break the next answer off after so many bytes.
-        drip_s: Hand answers on a byte at a time, with so many seconds between.
+        received: The first bytes of each connection.
+        refusals: Statuses to answer the next requests with, one each, instead of asking the backend.
+        is_down: Whether it answers every request with 502, as during a restart of the backend.
+        is_silent: Whether it accepts and reads requests, but never answers.
+        cut_after_bytes: The number of bytes after which it breaks off the next answer.
+        drip_s: The delay between bytes; if it is set, answers are sent byte by byte.
     """
 
     def __init__(self, backend_url: str | None = None) -> None:
@@ -77,7 +77,7 @@ class SmallProxy:
         with connection:
             try:
                 self._answer(connection)
-            except OSError:  # either side has gone; so do we
+            except OSError:  # one side has closed its connection, so the proxy ends both
                 return
 
     def _answer(self, connection: socket.socket) -> None:
@@ -92,7 +92,7 @@ class SmallProxy:
             self._forward(request, connection)
 
     def _read_request(self, connection: socket.socket) -> bytes | None:
-        """One whole request as it is passed on; None if what comes is none, such as the greeting to a SOCKS proxy."""
+        """Return one whole request; None for anything else, such as the greeting to a SOCKS proxy."""
         sent = connection.recv(_CHUNK_BYTES)
         if not sent:
             return None

@@ -1,4 +1,4 @@
-"""What tests of a supervisor do beside it: let it run on a thread, wait for a state, read a stored file."""
+"""Helpers for tests of a supervisor: run it on a thread, wait for a state, read a stored file."""
 
 import threading
 import time
@@ -65,7 +65,7 @@ def is_alone(store: Store, job: Job) -> bool:
 
 
 def note_settled(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The jobs of each transaction that ends some."""
+    """Record the ids of the jobs that each transaction ends."""
     settled = []
     settle = store.settle
 

@@ -1,4 +1,4 @@
-"""The command line on a terminal of its own: what a person at a prompt sees of it, and presses."""
+"""The command line on a pseudo-terminal, so that tests see and type what a user does."""
 
 import fcntl
 import os
@@ -16,12 +16,12 @@ WAIT_S = 60.0
 
 
 class TerminalCommand:
-    """A command that has a terminal as its own, of so many columns.
+    """A command with a terminal of its own.
 
     Args:
         command: The program and its arguments.
-        columns: The window's width.
-        env: Beside this process's own environment.
+        columns: The width of the window, in characters.
+        env: Variables to add to this process's environment.
     """
 
     def __init__(self, command: list[str], *, columns: int = 80, env: dict[str, str] | None = None) -> None:
@@ -40,7 +40,7 @@ class TerminalCommand:
         os.close(other_end)
 
     def read_until(self, text: str) -> str:
-        """Read what it writes until this text has come; returns all that has come since the start."""
+        """Read the output until it contains this text; return all output since the start."""
         deadline = time.monotonic() + WAIT_S
         while text not in self.written and self._read(deadline):
             pass
@@ -51,7 +51,7 @@ class TerminalCommand:
         os.write(self._terminal, keys)
 
     def end(self) -> int:
-        """Read to the end; returns the exit code."""
+        """Read the output to its end; return the exit code."""
         deadline = time.monotonic() + WAIT_S
         while self._read(deadline):
             pass
@@ -63,7 +63,7 @@ class TerminalCommand:
             return False
         try:
             piece = os.read(self._terminal, 65536)
-        except OSError:  # how Linux says that nobody has the other end open
+        except OSError:  # on Linux, this means that the other end is closed
             return False
         self.written += piece.decode(errors="replace")
         return bool(piece)

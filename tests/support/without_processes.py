@@ -1,4 +1,5 @@
-"""For `make test-quick`: a test is left out at the moment at which it starts a process, so no list says which do."""
+"""The plugin of `make test-quick`: it skips a test when it starts a process, so that no list of such tests is
+needed."""
 
 import sys
 from collections.abc import Generator
@@ -11,7 +12,7 @@ _STARTS = frozenset(
 
 
 class WithoutProcesses:
-    """A plugin: what a test or its fixtures ask the operating system for tells whether the test is for this run."""
+    """Skips each test that starts a process, itself or in a fixture, as reported by Python's audit events."""
 
     def __init__(self) -> None:
         self._is_testing = False
