@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Self, TextIO, cast
+from typing import Self, TextIO
 from urllib.parse import quote
 
 import httpx2
@@ -20,6 +20,7 @@ from regclient.connection import KEY_FILE_NAME, URL_FILE_NAME, Connection
 from regclient.embedded_redis import find_redis_server, private_socket_path, redis_answers, redis_command
 from regclient.errors import RegClientError, ServerUnreachableError, UnavailableError
 from regclient.ports import free_port, require_free_port
+from regclient.private_files import open_private, removed, write_whole
 from regclient.process import ChildProcess, StackError, wait_until
 from regclient.server_settings import StackOptions, WrongSettingError, server_command, with_options
 
@@ -27,6 +28,7 @@ REDIS_READY_S = 10.0
 API_READY_S = 30.0
 WORKER_READY_S = 90.0  # the first import of torch from a cold disk is slow
 POLL_S = 0.2
+REMOVE_S = 5.0
 LOCK_FILE_NAME = "up.lock"
 
 Announce = Callable[[str, str], None]
@@ -132,7 +134,7 @@ class EmbeddedStack:
                 (self.data_dir / URL_FILE_NAME).unlink()
             if self.options.is_temporary:
                 # A runner of a killed worker may write there for a moment longer; the next start removes the rest.
-                shutil.rmtree(self.data_dir, ignore_errors=True)
+                wait_until(lambda: removed(self.data_dir), REMOVE_S)
             self._lock.close()
             self._lock = None
 
@@ -156,7 +158,7 @@ class EmbeddedStack:
         api = self._spawn("api", server_command("api"), env)
         worker = self._spawn("worker", server_command("worker"), env)
         self._wait(api, self._api_ready, API_READY_S)
-        _write_whole(self.data_dir / URL_FILE_NAME, self.url + "\n")
+        write_whole(self.data_dir / URL_FILE_NAME, self.url + "\n")
         self._announce("api", f"{self.url}  (pid {api.pid})")
         connection = Connection(self.url, self.api_key, of_local_files=True)
         # no retries, because `_wait` repeats the request and checks the parts in between
@@ -189,7 +191,7 @@ class EmbeddedStack:
             ) from error
 
     def _take_lock(self) -> TextIO:
-        lock = _open_private(self.data_dir / LOCK_FILE_NAME, "a+")
+        lock = open_private(self.data_dir / LOCK_FILE_NAME, "a+")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -238,27 +240,6 @@ def _empty(data_dir: Path) -> None:
             shutil.rmtree(path)
         elif path.name != LOCK_FILE_NAME:
             path.unlink()
-
-
-def _open_private(path: Path, mode: str) -> TextIO:
-    """Open a file for writing that only its owner can read, with any umask."""
-    file = open(  # noqa: SIM115 - the caller closes it
-        path, mode, encoding="utf-8", opener=lambda name, flags: os.open(name, flags, mode=0o600)
-    )
-    os.fchmod(file.fileno(), 0o600)  # an existing file may have been readable for others
-    return cast(TextIO, file)
-
-
-def _write_whole(path: Path, content: str) -> None:
-    """Write a private file in one step: whoever reads it meanwhile finds the old content or the new, never a part."""
-    unfinished = path.with_name(f".{path.name}.new")
-    with _open_private(unfinished, "w") as file:
-        file.write(content)
-    try:
-        unfinished.replace(path)
-    except OSError:
-        unfinished.unlink()
-        raise
 
 
 def run_stack(options: StackOptions, announce: Announce) -> None:

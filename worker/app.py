@@ -54,6 +54,7 @@ class Worker:
             os.environ, num_threads, self._temporary_dir, allow_downloads=settings.allow_downloads
         )
         self._presence = Presence(settings.data_dir, self.id)
+        make_temporary(self._temporary_dir)  # now, while a folder that cannot be made is still told in one line
         self._template = RunnerTemplate(environment, inherited=[self._presence.descriptor])
         self._runners = WarmRunners(self._template.start_runner)
         self._draining = threading.Event()

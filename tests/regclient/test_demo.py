@@ -54,7 +54,8 @@ def test_an_interrupted_demo_leaves_nothing(tmp_path: Path, is_alive: Callable[[
 
     assert demo.wait(60) == 130
     assert "everything is stopped" in (tmp_path / "out").read_text()
-    assert [process for process in family if is_alive(process)] == []
+    # A runner whose worker took too long to stop, and was killed, ends a moment later by itself.
+    assert wait_until(lambda: not any(map(is_alive, family)), 60)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 

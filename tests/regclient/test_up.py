@@ -19,7 +19,7 @@ from regclient.embedded_redis import BUNDLED_VARIABLE
 from regclient.errors import RegClientError
 from regclient.process import wait_until
 from regclient.server_settings import StackOptions, WrongSettingError
-from regclient.up import EmbeddedStack, StackError, _write_whole, free_port, require_free_port, run_stack
+from regclient.up import EmbeddedStack, StackError, free_port, require_free_port, run_stack
 
 
 @pytest.fixture
@@ -146,19 +146,6 @@ def test_a_folder_in_the_place_of_a_file_of_ours_is_named(name: str, tmp_path: P
         EmbeddedStack(StackOptions(port=0, data_dir=tmp_path), quiet),
     ):
         pass
-
-
-def test_whoever_reads_the_url_meanwhile_finds_the_whole_of_it(tmp_path: Path) -> None:
-    path = tmp_path / "url"
-    path.write_text("http://127.0.0.1:1\n")
-
-    with path.open() as reader:
-        _write_whole(path, "http://127.0.0.1:2\n")
-        read = reader.read()
-
-    assert (read, path.read_text()) == ("http://127.0.0.1:1\n", "http://127.0.0.1:2\n")
-    assert [one.name for one in tmp_path.iterdir()] == ["url"]
-    assert path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_folder_in_the_place_of_the_url_is_named_and_no_part_stays(tmp_path: Path) -> None:
@@ -431,12 +418,31 @@ def test_a_temporary_folder_that_is_still_written_to_ends_no_stack_with_an_error
 
     with monkeypatch.context() as patch:
         patch.setattr("os.rmdir", rmdir)
+        patch.setattr("regclient.up.REMOVE_S", 0.0)
         stack.stop()
     again = EmbeddedStack(options, lambda *_: None)
     again._take_data_dir()  # the lock is free
     again.stop()
 
     assert not options.data_dir.exists()
+
+
+def test_a_temporary_folder_that_is_written_to_for_a_moment_longer_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack = EmbeddedStack(StackOptions(port=free_port(), data_dir=tmp_path / "demo", is_temporary=True), quiet)
+    stack._take_data_dir()
+    rmdir, refusals = os.rmdir, [OSError(errno.ENOTEMPTY, "Directory not empty")] * 2
+
+    def rmdir_at_last(path: Any, **options: Any) -> None:
+        if refusals:
+            raise refusals.pop()
+        rmdir(path, **options)
+
+    monkeypatch.setattr("os.rmdir", rmdir_at_last)
+    stack.stop()
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def texts_in(folder: Path) -> list[str]:

@@ -195,3 +195,15 @@ def test_a_killed_workers_jobs_wait_for_no_lease(stack):
 
     assert "worker_lost" in [step.reason for step in stack.store.get("t", job).transitions]
     assert len(stack.store.workers()) == 1  # the dead one is not shown either
+
+
+def test_a_file_in_the_place_of_a_folder_is_told_in_one_line(tmp_path):
+    (tmp_path / "tmp").write_text("")
+    environment = {**os.environ, "REGCORE_DATA_DIR": str(tmp_path), "REGCORE_LOG_LEVEL": "error"}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "worker"], env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert f"'{tmp_path}/tmp" in done.stderr
