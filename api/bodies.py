@@ -4,6 +4,7 @@ import re
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 
 from api.errors import ProblemError, from_spec_error
 from api.services import TheServices
@@ -21,13 +22,14 @@ async def read_json(request: Request, services: TheServices) -> Any:
     Raises:
         ProblemError: It is not JSON, is too large, or contains NaN, infinity, NUL or half a surrogate pair.
     """
-    return _parse(request, await _read(request, services.settings.max_body_bytes))
+    content = await _read(request, services.settings.max_body_bytes)
+    return await run_in_threadpool(_parse, request, content)
 
 
 async def read_json_or_nothing(request: Request, services: TheServices) -> Any:
     """Return the body as `read_json` does, and an empty one as an empty object."""
     content = await _read(request, services.settings.max_body_bytes)
-    return _parse(request, content) if content.strip() else {}
+    return await run_in_threadpool(_parse, request, content) if content.strip() else {}
 
 
 async def read_nothing(request: Request, services: TheServices) -> None:
