@@ -38,3 +38,4 @@ def test_what_is_no_request_is_a_problem_and_the_connection_closes(
         assert head.startswith(b"HTTP/1.1 400 "), name
         assert b"content-type: application/problem+json" in head.lower(), name
         assert json.loads(body)["type"] == "urn:regcore:problem:bad_request", name
+        assert f"x-request-id: {json.loads(body)['request_id']}".encode() in head, name
