@@ -87,9 +87,12 @@ def _refuse_coding(request: Request) -> None:
 async def _read(request: Request, max_bytes: int) -> bytes:
     _refuse_coding(request)
     detail = f"The body may have at most {max_bytes:,} bytes. Send less; REGCORE_MAX_BODY_BYTES is the server's limit."
-    too_large = ProblemError("body_too_large", detail, [FieldError("", "body_too_large", detail)])
+    wrong = [FieldError("", "body_too_large", detail)]
+    too_large = ProblemError("body_too_large", detail, wrong, {"Connection": "close"})  # the rest is not read
+    # A client that expects 100 waits for a word before it sends; others hear only once they have sent.
+    hears = request.headers.get("expect", "").lower() == "100-continue"
     declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > _DRAIN_BYTES:
+    if declared.isdigit() and int(declared) > (max_bytes if hears else _DRAIN_BYTES):
         raise too_large
     content = bytearray()
     size_bytes = 0
