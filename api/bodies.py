@@ -4,6 +4,7 @@ import re
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 
 from api.errors import ProblemError, from_spec_error
 from api.services import TheServices
@@ -21,13 +22,14 @@ async def read_json(request: Request, services: TheServices) -> Any:
     Raises:
         ProblemError: It is not JSON, is too large, or contains NaN, infinity, NUL or half a surrogate pair.
     """
-    return _parse(request, await _read(request, services.settings.max_body_bytes))
+    content = await _read(request, services.settings.max_body_bytes)
+    return await run_in_threadpool(_parse, request, content)
 
 
 async def read_json_or_nothing(request: Request, services: TheServices) -> Any:
     """Return the body as `read_json` does, and an empty one as an empty object."""
     content = await _read(request, services.settings.max_body_bytes)
-    return _parse(request, content) if content.strip() else {}
+    return await run_in_threadpool(_parse, request, content) if content.strip() else {}
 
 
 async def read_nothing(request: Request, services: TheServices) -> None:
@@ -85,9 +87,12 @@ def _refuse_coding(request: Request) -> None:
 async def _read(request: Request, max_bytes: int) -> bytes:
     _refuse_coding(request)
     detail = f"The body may have at most {max_bytes:,} bytes. Send less; REGCORE_MAX_BODY_BYTES is the server's limit."
-    too_large = ProblemError("body_too_large", detail, [FieldError("", "body_too_large", detail)])
+    wrong = [FieldError("", "body_too_large", detail)]
+    too_large = ProblemError("body_too_large", detail, wrong, {"Connection": "close"})  # the rest is not read
+    # A client that expects 100 waits for a word before it sends; others hear only once they have sent.
+    hears = request.headers.get("expect", "").lower() == "100-continue"
     declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > _DRAIN_BYTES:
+    if declared.isdigit() and int(declared) > (max_bytes if hears else _DRAIN_BYTES):
         raise too_large
     content = bytearray()
     size_bytes = 0

@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import ProblemError, problem_response
@@ -56,6 +57,8 @@ class Guard:
                     await exchange.refuse(refusal, receive)
             except _HeadSent:
                 pass  # the answer's head is out, and nothing comes after it
+            except ClientDisconnect:
+                pass  # in the middle of its body: nobody is left to answer, and nothing of ours has failed
             except Exception:
                 _logger.exception("request_failed", method=scope["method"], path=scope["path"])
                 if exchange.status is not None:

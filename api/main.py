@@ -1,5 +1,6 @@
 """The app: its parts, and how it is served."""
 
+import gc
 import logging
 import os
 import sys
@@ -36,6 +37,7 @@ ROUTERS = [
     operations.router,
 ]
 SHUTDOWN_GRACE_S = 3
+COLLECT_AFTER_OBJECTS = 50_000
 KEEP_ALIVE_S = 130
 """Longer than proxies keep idle connections to us (nginx and AWS 60 s, Traefik 90 s, Caddy 120 s): where we closed one
 that a proxy is just sending a request on, its client would get a 502."""
@@ -92,6 +94,7 @@ def main() -> None:
     except CANNOT_START as error:
         _logger.error("api_cannot_start", reason=reason_of(error, settings))
         sys.exit(1)
+    _collect_less_often()
     _logger.info("api_started", host=settings.host, port=settings.port, pid=os.getpid())
     config = uvicorn.Config(
         app,
@@ -114,6 +117,16 @@ def main() -> None:
         reason = f"It cannot listen on {settings.host}:{settings.port}. Change REGCORE_HOST or REGCORE_PORT."
         _logger.error("api_cannot_start", reason=reason)
         sys.exit(1)
+
+
+def _collect_less_often() -> None:
+    """Let Python look for garbage in cycles less often, and never among what is there from the start.
+
+    A sweep of 10,000 members, or a body with as many mistakes, makes millions of objects and no such garbage; Python
+    looks through all of them again and again, and spends a third of the time with it.
+    """
+    gc.freeze()
+    gc.set_threshold(COLLECT_AFTER_OBJECTS)
 
 
 class _Server(uvicorn.Server):

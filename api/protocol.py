@@ -4,7 +4,11 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from api.errors import ProblemError, problem_response
+from api.guard import HEADER
 from jobs.ids import new_id
+from jobs.logs import get_logger
+
+_logger = get_logger(__name__)
 
 
 class ProblemProtocol(H11Protocol):
@@ -13,10 +17,13 @@ class ProblemProtocol(H11Protocol):
     def send_400_response(self, msg: str) -> None:  # uvicorn defines the name
         """Answer with a problem, and close the connection."""
         detail = f"{msg} It is malformed, or its head is larger than 64 KB. Correct the request."
-        response = problem_response(ProblemError("bad_request", detail), "", new_id("req"))
+        request_id = new_id("req")
+        response = problem_response(ProblemError("bad_request", detail), "", request_id)
+        response.headers[HEADER] = request_id
         head = h11.Response(
             status_code=response.status_code, headers=[*response.raw_headers, (b"connection", b"close")]
         )
+        _logger.info("request_malformed", request_id=request_id, said=msg)
         for event in (head, h11.Data(data=bytes(response.body)), h11.EndOfMessage()):
             self.transport.write(self.conn.send(event) or b"")
         self.transport.close()

@@ -16,6 +16,7 @@ from regcore.spec.model import AnyModel
 
 MAX_LABELS = 16
 MAX_CLASS_WEIGHT = 1e12
+MAX_CLASSES = 10_000
 
 
 def _without_controls(text: str) -> str:
@@ -36,6 +37,8 @@ LabelKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-
 LabelValue = Annotated[str, StringConstraints(max_length=256), AfterValidator(_without_controls)]
 Labels = Annotated[dict[LabelKey, LabelValue], Field(max_length=MAX_LABELS)]
 
+ClassWeights = Annotated[list[Annotated[float, Field(gt=0, le=MAX_CLASS_WEIGHT)]], Field(max_length=MAX_CLASSES)]
+
 Loss = Literal["cross_entropy", "mse", "half_mse", "binary_cross_entropy", "huber"]
 
 JobName = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_without_controls)]
@@ -49,7 +52,7 @@ class Task(Frozen):
     loss: Loss | Literal["auto"] = "auto"
     """`auto`: cross_entropy or mse. `mse` is the plain mean of squares over elements; `huber` has δ = 1, in the
     unit of scaled targets where `data.standardize_target` scales them."""
-    class_weights: Literal["balanced"] | list[Annotated[float, Field(gt=0, le=MAX_CLASS_WEIGHT)]] | None = None
+    class_weights: Literal["balanced"] | ClassWeights | None = None
     """Weight of each class in the loss, also in the reported one; `balanced`: rows / (classes · rows of the class)."""
 
 

@@ -10,6 +10,9 @@ from regcore.frozen import Frozen
 from regcore.layers import Activation, AnyLayer, Linear
 from regcore.layers.activation import ActivationName
 
+MAX_LAYERS = 10_000
+"""More than any network has. The server's ceiling is far below; this one bounds the mistakes that a list may hold."""
+
 Features = Annotated[int, Field(ge=1)]
 
 
@@ -46,7 +49,7 @@ class LayersModel(Model):
     }
 
     kind: Literal["layers"] = "layers"
-    layers: list[AnyLayer] = Field(min_length=1)
+    layers: list[AnyLayer] = Field(min_length=1, max_length=MAX_LAYERS)
     """From input to output; the last linear may omit `features`."""
 
     def expand(self) -> list[AnyLayer]:
@@ -78,7 +81,7 @@ class MLPModel(Model):
     example: ClassVar[dict[str, Any]] = {"kind": "mlp", "hidden": [32], "activation": "relu"}
 
     kind: Literal["mlp"] = "mlp"
-    hidden: list[Features] = Field(min_length=1)
+    hidden: list[Features] = Field(min_length=1, max_length=MAX_LAYERS)
     """Width of each hidden layer; for none, use the model `linear`."""
     activation: ActivationName = "relu"
     """After each hidden layer."""

@@ -1,8 +1,11 @@
+import asyncio
 import json
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+
+from api import bodies
 
 
 @pytest.mark.parametrize("media_type", ["application/json; charset=utf-8", "Application/JSON", "application/x+json"])
@@ -32,3 +35,20 @@ def test_where_no_body_is_taken_nothing_else_is(
     problem = problem_of(client.post(f"/v1/jobs/{running[0]}/cancel", content=content), 422, "invalid_body")
 
     assert problem["errors"][0]["pointer"] == ""
+
+
+def test_no_other_request_waits_while_a_body_is_parsed(
+    client: TestClient, spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A megabyte takes a part of a second, and the event loop serves all connections."""
+    read, loops = bodies.read_text, []
+
+    def watched(content: bytes) -> Any:
+        loops.append(asyncio._get_running_loop())
+        return read(content)
+
+    monkeypatch.setattr(bodies, "read_text", watched)
+
+    client.post("/v1/jobs", json=spec)
+
+    assert loops == [None]

@@ -1,8 +1,15 @@
+import asyncio
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.requests import Request
+from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
+
+from api.guard import Guard
+from api.hosts import HostRules
+from api.services import Services
 
 
 def test_a_request_id_is_echoed(client: TestClient) -> None:
@@ -74,3 +81,20 @@ def test_a_slow_answer_is_told(client: TestClient, monkeypatch: pytest.MonkeyPat
         client.get("/v1/jobs")
 
     assert [line["log_level"] for line in logged if line["event"] == "request"] == ["info"]
+
+
+def test_a_client_that_leaves_while_it_sends_is_no_failure_of_the_server(services: Services) -> None:
+    async def read(scope: Scope, receive: Receive, send: Send) -> None:
+        await Request(scope, receive).body()
+
+    async def leave() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        pytest.fail(f"nobody is there for {message}")
+
+    scope = {"type": "http", "method": "POST", "path": "/v1/jobs", "headers": [(b"host", b"localhost")]}
+    with capture_logs() as logged:
+        asyncio.run(Guard(read, HostRules(services.settings))(scope, leave, send))
+
+    assert [(line["event"], line["status"]) for line in logged] == [("request", None)]

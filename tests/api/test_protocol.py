@@ -38,3 +38,19 @@ def test_what_is_no_request_is_a_problem_and_the_connection_closes(
         assert head.startswith(b"HTTP/1.1 400 "), name
         assert b"content-type: application/problem+json" in head.lower(), name
         assert json.loads(body)["type"] == "urn:regcore:problem:bad_request", name
+        assert f"x-request-id: {json.loads(body)['request_id']}".encode() in head, name
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_sent_where_the_client_asks_first(
+    with_tables: Settings, token: str, serve: Any, free_tcp_port: int, exchange: Any
+) -> None:
+    """RFC 9110, §10.1.1"""
+    head = (
+        f"POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 1000001\r\nExpect: 100-continue\r\n\r\n"
+    )
+
+    with serve(with_tables, free_tcp_port):
+        answer = exchange(free_tcp_port, head.encode())
+
+    assert answer.startswith(b"HTTP/1.1 413 ")

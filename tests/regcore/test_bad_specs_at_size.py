@@ -126,3 +126,20 @@ def test_a_patch_copies_a_bounded_number_of_bytes_though_it_removes_them_again()
     error, _ = _refusal(plan_sweep, sweep)
 
     assert [one.code for one in error.errors] == ["too_large"]
+
+
+@pytest.mark.parametrize(
+    ("pointer", "wrong"),
+    [
+        ("/model/hidden", {"model": {"kind": "mlp", "hidden": [-1] * 100_000}}),
+        ("/model/layers", {"model": {"kind": "layers", "layers": [{"kind": "x"}] * 100_000}}),
+        ("/task/class_weights", {"task": {"class_weights": [-1] * 100_000}}),
+    ],
+    ids=["hidden", "layers", "class weights"],
+)
+def test_a_list_that_is_longer_than_any_is_one_mistake(pointer: str, wrong: dict[str, Any]) -> None:
+    with pytest.raises(SpecError) as refused:
+        make_plan(SPEC | wrong)
+
+    assert [error.pointer for error in refused.value.errors] == [pointer]
+    assert "at most 10000 item" in refused.value.errors[0].message
