@@ -20,6 +20,7 @@ from regclient.errors import NotFoundError
 from regclient.handle import Handle
 from regclient.job import Job
 from regclient.job_tables import time_text
+from regclient.terminal import given_text
 
 Kind = Literal["job", "sweep"]
 
@@ -64,6 +65,7 @@ def find_id(client: Client, text: str, kinds: tuple[Kind, ...] = EITHER) -> str:
         NotFoundError: It is none of those that the server has.
         typer.BadParameter: It may be several, or is of the kind that the command does not take.
     """
+    text = given_text(text)
     if text == LAST:
         return _newest(client, kinds)
     kind, prefix = _as_id(text)
