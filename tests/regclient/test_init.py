@@ -1,3 +1,5 @@
+import pkgutil
+import re
 import subprocess
 import sys
 
@@ -24,3 +26,9 @@ def test_the_package_alone_imports_nothing_of_weight() -> None:
     code = "import sys, regclient; print([name for name in ('httpx2', 'rich', 'pydantic') if name in sys.modules])"
 
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_the_package_s_docstring_says_where_each_module_has_its_place() -> None:
+    modules = {module.name for module in pkgutil.iter_modules(regclient.__path__)} - {"__main__"}
+
+    assert modules <= set(re.findall(r"`(\w+)`", regclient.__doc__ or ""))
