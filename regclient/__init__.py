@@ -1,8 +1,10 @@
 """The Python SDK and the `regcore` command line.
 
-The package holds the HTTP client (`Client`, `Job`, `Sweep`), the typer application, the embedded stack (`regcore up`)
-and the demo. It does not import torch, fastapi, sqlalchemy or celery: servers are started as processes, and the engine
-is imported inside the one function that needs it. `import regclient` is fast, because each name is imported when it is
+`client`, `job` and `sweep` are the SDK, over the requests of `http`. `cli` is the command line, `display` what people
+are shown, `stack` the servers that `regcore up` starts, `demo` the first thing to try.
+
+The package does not import torch, fastapi, sqlalchemy or celery: servers are started as processes, and the engine is
+imported inside the one function that needs it. `import regclient` is fast, because each name is imported when it is
 first used; so the command line can handle Ctrl-C from its first moment.
 """
 

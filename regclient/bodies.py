@@ -64,7 +64,7 @@ def _faults(value: Any, pointer: str, level: int) -> Iterator[Fault]:
             inner = f"{pointer}/{_escaped(name)}"
             if not isinstance(name, str):
                 yield _fault(inner, f"names in JSON are text; this one is {_kind(name)}")
-            elif not _is_encodable(name):
+            elif not is_encodable(name):
                 yield _fault(inner, "the name holds half a surrogate pair, which is not a character")
             else:
                 yield from _faults(part, inner, level + 1)
@@ -79,7 +79,7 @@ def _faults(value: Any, pointer: str, level: int) -> Iterator[Fault]:
 
 def _scalar_fault(value: Any) -> str | None:
     if isinstance(value, str):
-        return None if _is_encodable(value) else "the text holds half a surrogate pair, which is not a character"
+        return None if is_encodable(value) else "the text holds half a surrogate pair, which is not a character"
     if isinstance(value, float):
         return None if math.isfinite(value) else f"expected a finite number, received {value}"
     if isinstance(value, int):
@@ -94,7 +94,8 @@ def _escaped(name: Any) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _is_encodable(text: str) -> bool:
+def is_encodable(text: str) -> bool:
+    """Whether it is text that UTF-8 can say: it holds no half of a surrogate pair."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 

@@ -19,6 +19,7 @@ from regclient.errors import NotFoundError
 from regclient.handle import Handle
 from regclient.job import Job
 from regclient.job_tables import time_text
+from regclient.terminal import given_text
 
 Kind = Literal["job", "sweep"]
 
@@ -65,6 +66,7 @@ def find_id(client: Client, text: str, kinds: tuple[Kind, ...] = EITHER) -> str:
         NotFoundError: Nothing on the server fits the text.
         typer.BadParameter: The text fits several, or one of a kind that the command does not accept.
     """
+    text = given_text(text)
     if text == LAST:
         return _newest(client, kinds)
     kind, prefix = _as_id(text)

@@ -23,6 +23,7 @@ from regclient.cli_options import (
     TimeoutS,
     open_client,
     print_cut,
+    print_none,
     print_state,
 )
 from regclient.client import Client
@@ -36,6 +37,7 @@ from regclient.output import err, out, print_error, print_json
 from regclient.progress import JobLines
 from regclient.spec_settings import change_spec, is_sweep_spec, patch_of_settings
 from regclient.sweep_pages import show_or_follow_sweep
+from regclient.terminal import given_text
 
 
 class StartFrom(StrEnum):
@@ -138,7 +140,7 @@ def jobs(
         found = client.jobs.list(
             state=state,
             labels=read_labels(label) if label else None,
-            name=name,
+            name=name and given_text(name),
             sweep_id=None if sweep is None else find_sweep_id(client, sweep),
             sort=sort,
             page_size=min(limit + 1, 1000),
@@ -147,10 +149,10 @@ def jobs(
     if as_json:
         print_json(bodies[:limit])
     elif bodies:
-        out.print(jobs_table(bodies[:limit], width=out.width))
+        out.print(jobs_table(bodies[:limit]))
         print_cut(len(bodies), limit, newest_first=sort == "-created_at")
     else:
-        out.print("No jobs. `regcore submit SPEC.json` makes one.", highlight=False)
+        print_none("jobs", "regcore submit SPEC.json", is_filtered=any((state, label, name, sweep)))
 
 
 def pause(job: JobArgument, as_json: AsJSON = False) -> None:
@@ -235,7 +237,7 @@ def read_labels(pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         if ":" not in pair:
             raise typer.BadParameter(f"--label: expected key:value, received {pair!r}.")
-    return dict(pair.split(":", 1) for pair in pairs)
+    return dict(given_text(pair).split(":", 1) for pair in pairs)
 
 
 def _show_or_follow(job: Job, *, follow: bool, timeout_s: float | None, as_json: bool) -> None:

@@ -155,14 +155,19 @@ def download(
     Each is checked against its SHA-256. Damaged ones are named; the others are saved.
     """
     with open_client() as client:
-        job_id = find_job_id(client, job)
+        found = client.jobs.get(find_job_id(client, job))
         try:
-            _print_paths(client.jobs.get(job_id).download(directory or Path(job_id), names or None), as_json=as_json)
+            paths = found.download(directory or Path(found.id), names or None)
         except FileNotFoundError as error:
+            if error.filename is not None:  # not of the server's files, but of those here
+                raise
             raise typer.BadParameter(str(error)) from None
         except IntegrityError as error:
             _print_paths(error.saved, as_json=as_json)
             raise
+        _print_paths(paths, as_json=as_json)
+        if not paths and not as_json:
+            err.print(f"{found.id} has no artifacts yet; it is {found.state}.", highlight=False)
 
 
 def workers(as_json: AsJSON = False) -> None:
@@ -183,9 +188,11 @@ def _show_job(client: Client, job: Job, *, as_json: bool) -> None:
         return
     parent = _parent_of(client, job)
     if parent is None:
-        out.print(job_table(job.body, settings_of(job.spec)))
+        out.print(job_table(job.body, settings_of(job.body.get("spec") or {})))
     else:
-        changes = changes_between(parent.resolved_spec, job.resolved_spec) or {"": "the same spec as its parent's"}
+        changes = changes_between(parent.body.get("resolved_spec") or {}, job.body.get("resolved_spec") or {}) or {
+            "": "the same spec as its parent's"
+        }
         out.print(job_table(job.body, changes, settings_title="changed"))
 
 

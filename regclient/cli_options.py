@@ -67,6 +67,18 @@ def print_state(found: Handle, *, as_json: bool) -> None:
     print_json(found.body) if as_json else out.print(f"{found.id}  {found.state}", highlight=False)
 
 
+def print_none(kinds: str, made_by: str, *, is_filtered: bool) -> None:
+    """Say that a list is empty, and what to do.
+
+    Args:
+        kinds: What is listed, such as `jobs`.
+        made_by: The command that makes one.
+        is_filtered: Whether others may be there that were not asked for.
+    """
+    remedy = f"None matches; `regcore {kinds}` lists all." if is_filtered else f"`{made_by}` makes one."
+    out.print(f"No {kinds}. {remedy}", highlight=False)
+
+
 def print_cut(num_found: int, limit: int, *, newest_first: bool) -> None:
     """Say that a list was cut, if more rows were found than the limit allows."""
     if num_found > limit:

@@ -21,6 +21,7 @@ from regclient.cli_options import (
     TimeoutS,
     open_client,
     print_cut,
+    print_none,
     print_state,
 )
 from regclient.client import Client
@@ -34,6 +35,7 @@ from regclient.sweep_pages import axis_of, print_comparison, show_sweep, wait_fo
 from regclient.sweep_plots import draw_contrasts, draw_path
 from regclient.sweep_tables import sweeps_table
 from regclient.sweep_views import View, contrasts_of_ablation, contrasts_of_comparison, curves_of, view_of
+from regclient.terminal import given_text
 
 PICTURES = (".png", ".svg", ".pdf")
 
@@ -114,7 +116,9 @@ def sweeps(
     """List sweeps, the newest first."""
     with open_client() as client:
         found = client.sweeps.list(
-            labels=read_labels(label) if label else None, name=name, page_size=min(limit + 1, 1000)
+            labels=read_labels(label) if label else None,
+            name=name and given_text(name),
+            page_size=min(limit + 1, 1000),
         )
         bodies = [one.body for one in islice(found, limit + 1)]
     if as_json:
@@ -123,7 +127,7 @@ def sweeps(
         out.print(sweeps_table(bodies[:limit]))
         print_cut(len(bodies), limit, newest_first=True)
     else:
-        out.print("No sweeps. `regcore sweep SPEC.json` makes one.", highlight=False)
+        print_none("sweeps", "regcore sweep SPEC.json", is_filtered=any((label, name)))
 
 
 def compare(
@@ -192,7 +196,7 @@ _GROUPS = "NAME=JOB[,JOB]... for each group, or one sweep"
 def _named_groups(groups: list[str]) -> dict[str, list[str]]:
     named: dict[str, list[str]] = {}
     for group in groups:
-        name, _, members = group.partition("=")
+        name, _, members = given_text(group).partition("=")
         texts = [member for member in members.split(",") if member]
         if not name or not texts:
             raise typer.BadParameter(f"expected {_GROUPS}; received {group!r:.80}.")

@@ -84,15 +84,20 @@ def is_loopback(url: str) -> bool:
     except ValueError:
         return _is_short_loopback(host)
     address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_loopback or address.is_unspecified  # 0.0.0.0 connects to this machine
+    return _is_here(address)
 
 
 def _is_short_loopback(host: str) -> bool:
     """Whether the host is a loopback address in an old form that still connects, such as 127.1 or 0x7f000001."""
     try:
-        return ipaddress.ip_address(socket.inet_aton(host)).is_loopback
+        address = ipaddress.ip_address(socket.inet_aton(host))
     except (OSError, UnicodeError, ValueError):
         return False
+    return _is_here(address)
+
+
+def _is_here(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return address.is_loopback or address.is_unspecified  # 0.0.0.0 connects to this machine
 
 
 def _checked_url(given: _Given) -> str:

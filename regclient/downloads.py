@@ -1,5 +1,6 @@
 """Downloads of artifacts: each is checked against its SHA-256 before the file gets its name."""
 
+import errno
 import hashlib
 import os
 import secrets
@@ -41,7 +42,12 @@ def save_all(transport: Transport, job_id: str, artifacts: Sequence[JSONObject],
     Raises:
         IntegrityError: Some are damaged. All others are saved.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(
+            errno.ENOTDIR, "Expected a directory, and a file has this name", str(directory)
+        ) from None
     saved: list[Path] = []
     damaged: dict[str, str] = {}
     for artifact in artifacts:

@@ -58,10 +58,11 @@ class KeyInClearWarning(UserWarning):
 class ServerUnreachableError(RegClientError):
     """No HTTP answer came from the server."""
 
-    def __init__(self, url: str, cause: Exception) -> None:
-        super().__init__(
-            f"No answer from {url} ({cause}). Start a server with `regcore up`, or set REGCORE_URL to a running one."
-        )
+    def __init__(self, url: str, cause: Exception, *, proxy: str | None = None) -> None:
+        remedy = "Start a server with `regcore up`, or set REGCORE_URL to a running one."
+        if proxy is not None:
+            remedy = f"The environment names the proxy {proxy} for it; NO_PROXY names hosts that need none."
+        super().__init__(f"No answer from {url} ({cause}). {remedy}")
         self.url = url
 
 

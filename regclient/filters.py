@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from regclient.bodies import is_encodable
 from regclient.errors import UsageError
 from regclient.ids import checked_id
 
@@ -77,8 +78,10 @@ def _labels(labels: Any) -> list[str] | None:
             "None restricts nothing."
         )
     for key, value in labels.items():
-        _required("labels: a label's name", key)
-        if not isinstance(value, str):
+        _required("labels, as a name", key)
+        if ":" in key:  # the query has name:value, so another label would be meant
+            raise UsageError(f"labels: expected a name without ':', received {key!r}.")
+        if not isinstance(value, str) or not is_encodable(value):
             raise UsageError(f"labels: expected text as the value of {key!r}, received {value!r}.")
     return [f"{key}:{value}" for key, value in labels.items()]
 
@@ -100,6 +103,8 @@ def _text(field: str, value: Any) -> str | None:
 def _required(field: str, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise UsageError(f"{field}: expected text that is not empty, received {value!r}. None restricts nothing.")
+    if not is_encodable(value):
+        raise UsageError(f"{field}: expected text; {value!r} holds half a surrogate pair, which is no character.")
     return value
 
 

@@ -20,6 +20,13 @@ MAX_KEY_CHARACTERS = 255
 
 LIST_FIELDS = {"data": list}
 _PAGE_FIELDS = {"data": list, "has_more": bool}
+_FIELD_KINDS: dict[str, type] = {
+    **dict.fromkeys(("name", "created_at", "started_at", "finished_at"), str),
+    **dict.fromkeys(("labels", "progress", "result", "state_reason", "sweep", "spec", "counts"), dict),
+    **dict.fromkeys(("warnings", "leaderboard"), list),
+    "num_members": int,
+}
+"""What the fields that are shown to people must be, if they are there."""
 
 
 class Handle:
@@ -149,6 +156,9 @@ class Handle:
             raise self._unexpected(f"a {self.kind} whose id is not valid: {str(body.get('id'))[:80]!r}")
         if not isinstance(body.get("state"), str):
             raise self._unexpected(f"a {self.kind} without a state")
+        for field, kind in _FIELD_KINDS.items():
+            if not isinstance(body.get(field), kind | None):
+                raise self._unexpected(f"a {self.kind} whose {field} is a {type(body[field]).__name__}")
         return body
 
     def _unexpected(self, came: str) -> UnexpectedAnswerError:

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.markup import escape
-from rich.table import Table
 
 from regclient.errors import explain_reason
-from regclient.output import WIDE_TABLE_WIDTH, format_number, styled_state
+from regclient.output import format_number, styled_state
 from regclient.spec_changes import NOTHING, format_setting
-from regclient.tables import Column, FittedTable
+from regclient.tables import Column, Details, FittedTable
 
 
 def time_text(at: str | None) -> str:
@@ -17,34 +16,30 @@ def time_text(at: str | None) -> str:
     return f"{at[:19].replace('T', ' ')} UTC" if at else NOTHING
 
 
-def jobs_table(jobs: Iterable[Mapping[str, Any]], *, width: int = WIDE_TABLE_WIDTH) -> Table:
-    """Return a table with a row for each job: id, name, state, test loss and accuracy, and in wide windows the time."""
-    wide = width >= WIDE_TABLE_WIDTH
-    table = Table(box=None, header_style="bold")
-    table.add_column("id", no_wrap=True)
-    table.add_column("name", overflow="fold")
-    table.add_column("state", no_wrap=True)
-    if wide:
-        table.add_column("created (UTC)", no_wrap=True)
-    table.add_column("loss", justify="right", no_wrap=True)
-    table.add_column("accuracy", justify="right", no_wrap=True)
+def jobs_table(jobs: Iterable[Mapping[str, Any]]) -> FittedTable:
+    """Return a table with a row for each job: id, name, state, time of creation, test loss and accuracy."""
+    columns = ids, names, states, created, losses, accuracies = (
+        Column("id"),
+        Column("name", need=2, folds=True, narrowest_fold=10),
+        Column("state", need=1),
+        Column("created (UTC)", need=5),
+        Column("loss", need=3, is_number=True),
+        Column("accuracy", need=4, is_number=True),
+    )
     for job in jobs:
         metrics = (job.get("result") or {}).get("metrics") or {}
-        created = [time_text(job["created_at"]).removesuffix(" UTC")] if wide else []
-        table.add_row(
-            job["id"],
-            escape(job.get("name") or ""),
-            _state_and_progress(job),
-            *created,
-            format_number(metrics.get("test/loss")),
-            format_number(metrics.get("test/accuracy")),
-        )
-    return table
+        ids.cells.append(job["id"])
+        names.cells.append(escape(job.get("name") or ""))
+        states.cells.append(_state_and_progress(job))
+        created.cells.append(time_text(job.get("created_at")).removesuffix(" UTC"))
+        losses.cells.append(format_number(metrics.get("test/loss")))
+        accuracies.cells.append(format_number(metrics.get("test/accuracy")))
+    return FittedTable(columns)
 
 
 def job_table(
     job: Mapping[str, Any], settings: Mapping[str, str] | None = None, *, settings_title: str = "set"
-) -> Table:
+) -> Details:
     """Return all of a job for people: what it is, its state and the reason, numbers, warnings.
 
     Args:
@@ -52,18 +47,17 @@ def job_table(
         settings: Settings of its spec to show, by pointer.
         settings_title: The heading of these settings.
     """
-    table = details_table(_what_it_is(job))
-    for title, value in _how_it_goes(job):
-        table.add_row(title, value)
-    for index, (pointer, setting) in enumerate((settings or {}).items()):
-        table.add_row("" if index else settings_title, escape(f"{pointer}  {setting}".strip()))
-    for name, value in _what_came_of_it(job):
-        table.add_row(escape(name), format_number(value))
-    for warning in job.get("warnings") or []:
-        table.add_row(
-            "[yellow]warning[/]", escape(f"{warning.get('pointer', '')} {warning.get('message', '')}".strip())
-        )
-    return table
+    set_here = [escape(f"{pointer}  {setting}".strip()) for pointer, setting in (settings or {}).items()]
+    warnings = [f"{one.get('pointer', '')} {one.get('message', '')}".strip() for one in job.get("warnings") or []]
+    return details_table(
+        [
+            *_what_it_is(job),
+            *_how_it_goes(job),
+            *(("" if index else settings_title, text) for index, text in enumerate(set_here)),
+            *((escape(name), escape(format_number(value))) for name, value in _what_came_of_it(job)),
+            *(("[yellow]warning[/]", escape(text)) for text in warnings),
+        ]
+    )
 
 
 def workers_table(workers: Iterable[Mapping[str, Any]]) -> FittedTable:
@@ -83,14 +77,9 @@ def workers_table(workers: Iterable[Mapping[str, Any]]) -> FittedTable:
     )
 
 
-def details_table(rows: Iterable[tuple[str, str]]) -> Table:
+def details_table(rows: Iterable[tuple[str, str]]) -> Details:
     """Return titles and values, one pair a line. Values may have markup."""
-    table = Table(box=None, show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for title, value in rows:
-        table.add_row(title, value)
-    return table
+    return Details(list(rows))
 
 
 def labels_text(labels: Mapping[str, str] | None) -> str:

@@ -10,6 +10,7 @@ import jsonpatch
 import typer
 
 from regclient.spec_changes import escaped
+from regclient.terminal import given_text
 from regcore.errors import JsonSyntaxError, JsonValueError, SpecError
 from regcore.json_text import read_json
 from regcore.spec import apply_patch
@@ -59,7 +60,7 @@ def apply_settings(spec: Mapping[str, Any], settings: Sequence[str]) -> dict[str
         typer.BadParameter: One of them cannot be read, or its path leads into a value without parts.
     """
     changed = deepcopy(dict(spec))
-    for text in settings:
+    for text in map(given_text, settings):
         parts, value = _read(text)
         _put(changed, parts, value, text)
     return changed
@@ -110,8 +111,8 @@ def _value(text: str, setting: str) -> Any:
         if text.lstrip().startswith(("{", "[", '"')):
             _refuse(f"the value in {setting!r:.80} is not valid JSON. {error}. A shell needs it in single quotes.")
         return text
-    except JsonValueError as error:
-        _refuse(f"{setting!r:.80} holds a value that cannot be stored. {error}")
+    except JsonValueError:
+        _refuse(f"the value in {setting!r:.80} cannot be stored: numbers must be finite, and text without NUL.")
 
 
 def _put(spec: dict[str, Any], parts: list[str], value: Any, setting: str) -> None:

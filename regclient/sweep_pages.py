@@ -46,7 +46,7 @@ def wait_for_sweep(sweep: Sweep, timeout_s: float | None, *, as_json: bool) -> N
 
 def axis_of(sweep: Sweep) -> str:
     """Return the label of a sweep's only axis."""
-    return axis_label(sweep.spec["axes"][0]["pointer"], sweep.spec["base"])
+    return axis_label(sweep.spec["axes"][0]["pointer"], sweep.spec.get("base") or {})
 
 
 def show_sweep(sweep: Sweep, *, as_json: bool, show_all: bool = False) -> JSONObject | None:
@@ -143,7 +143,7 @@ def _facts(sweep: Sweep) -> Iterable[tuple[str, str]]:
         yield "strategy", escape(format_setting(spec["strategy"]))
     if spec.get("objective"):
         yield "objective", escape(" ".join(str(part) for part in spec["objective"].values() if part))
-    for index, (pointer, setting) in enumerate(settings_of(spec["base"]).items()):
+    for index, (pointer, setting) in enumerate(settings_of(spec.get("base") or {}).items()):
         yield "" if index else "base", escape(f"{pointer}  {setting}")
 
 

@@ -1,10 +1,11 @@
-"""Tables that omit whole columns in a narrow window, so that no number and no id is cut."""
+"""Tables that keep ids and numbers whole in a narrow window: they omit columns, or put a value below its title."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -22,6 +23,7 @@ class Column:
         need: 0 is always shown; of the others, those with the largest number are omitted first.
         is_number: Whether its cells are aligned to the right.
         folds: Whether long cells may continue on the next line.
+        narrowest_fold: The least width of a column that folds, if its cells are longer.
     """
 
     header: str
@@ -29,12 +31,13 @@ class Column:
     need: int = 0
     is_number: bool = False
     folds: bool = False
+    narrowest_fold: int = NARROWEST_FOLD
 
     @property
     def min_width(self) -> int:
         """The least width, in characters of the terminal."""
         widest = max((_width(text) for text in (self.header, *self.cells)), default=0)
-        return _PADDING + (min(widest, NARROWEST_FOLD) if self.folds else widest)
+        return _PADDING + (min(widest, self.narrowest_fold) if self.folds else widest)
 
 
 def fitted(columns: Sequence[Column], width: int) -> list[Column]:
@@ -78,6 +81,33 @@ class FittedTable:
         for row in zip(*(column.cells for column in kept), strict=True):
             table.add_row(*row)
         yield table
+
+
+@dataclass
+class Details:
+    """Titles, and beside each its value; below it, where that keeps an id or a hash whole.
+
+    Attributes:
+        rows: Titles and values, in rich's markup.
+    """
+
+    rows: Sequence[tuple[str, str]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        title_width = max((_width(title) for title, _ in self.rows), default=0)
+        room = options.max_width - title_width - 2 * _PADDING
+        for title, value in self.rows:
+            longest = max((_width(word) for word in value.split()), default=0)
+            grid = Table(box=None, show_header=False)
+            grid.add_column(style="bold", no_wrap=True, min_width=title_width)
+            if longest <= room or longest > options.max_width - _PADDING:
+                grid.add_column(overflow="fold")
+                grid.add_row(title, value)
+                yield grid
+            else:
+                grid.add_row(title)
+                yield grid
+                yield Padding(value, (0, 1))
 
 
 def _width(text: str) -> int:

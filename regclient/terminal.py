@@ -80,6 +80,17 @@ def make_console(*, stderr: bool = False) -> Console:
     return console
 
 
+def given_text(text: str) -> str:
+    """An argument of the command line as it was typed, where the locale knows no UTF-8 but the terminal does.
+
+    Python hands on bytes that it cannot decode as halves of surrogate pairs. What is no UTF-8 either stays so.
+    """
+    try:
+        return text if text.isascii() else text.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
 def visible(text: str) -> str:
     """Return the text with each character that controls a terminal as an escape of JSON and Python: `\\u001b`."""
     return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

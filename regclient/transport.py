@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import httpx2
 
-from regclient.answers import Fields, JSONObject, problem_of, raise_for_problem, read_answer, refuse
+from regclient.answers import Fields, JSONObject, address_of, problem_of, raise_for_problem, read_answer, refuse
 from regclient.bodies import encode_body
 from regclient.connection import Connection
 from regclient.errors import ClientClosedError, NotFoundError, ServerUnreachableError
@@ -165,6 +165,7 @@ class Transport:
             headers["Authorization"] = f"Bearer {self._connection.api_key}"
         # No proxy is used for this machine, even if the environment names one.
         proxy = None if self._connection.is_local else proxy_for(self.url)
+        self._proxy_address = address_of(proxy.url) if proxy else None
         self._client = httpx2.Client(
             base_url=self.url,
             headers=headers,
@@ -178,7 +179,7 @@ class Transport:
         try:
             yield
         except httpx2.RequestError as error:  # no connection, a broken connection, or a body that cannot be decoded
-            unreachable = ServerUnreachableError(self.url, error)
+            unreachable = ServerUnreachableError(self.url, error, proxy=self._proxy_address)
             unreachable.__cause__ = error
             raise Interruption(unreachable) from error
 

@@ -61,7 +61,7 @@ def test_jobs_lists_whole_ids_for_a_pipe_and_filters(regcore: Regcore, trained_i
 
     assert trained_id in found.stdout
     assert "succeeded" in found.stdout
-    assert nothing.stdout.startswith("No jobs.")
+    assert nothing.stdout == "No jobs. None matches; `regcore jobs` lists all.\n"
 
 
 def test_jobs_fits_a_terminal_of_80_columns(regcore: Regcore, trained_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,6 +176,18 @@ def test_download_with_a_damaged_file_is_5_and_saves_the_others(
     assert [finding["status"] for finding in findings] == ["problem"]
     assert findings[0]["message"].startswith(f"{job.id} model.safetensors is damaged: its file has 100 bytes")
     assert healed.returncode == 0
+
+
+def test_download_into_a_file_says_that_a_directory_is_wanted(
+    regcore: Regcore, trained_id: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+
+    done = regcore("download", trained_id, "--dir", str(tmp_path / "file"))
+
+    assert done.returncode == 74
+    assert "Expected a directory, and a file has this name" in done.stderr
+    assert str(tmp_path / "file") in done.stderr
 
 
 def test_download_of_a_file_that_is_not_there_is_a_usage_error(regcore: Regcore, trained_id: str) -> None:

@@ -188,3 +188,13 @@ def test_a_command_about_jobs_says_that_a_sweep_is_none(commands: Commands, serv
     assert done.returncode == 2
     assert "is a sweep" in done.stderr
     assert server.requests == []
+
+
+def test_download_of_a_job_without_artifacts_says_so(commands: Commands, server: Any, tmp_path: Path) -> None:
+    job_id = json.loads(commands("submit", "-", "--json", stdin=json.dumps(SPEC)).stdout)["id"]
+    server.artifacts = []
+
+    done = commands("download", job_id, "--dir", str(tmp_path))
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "has no artifacts yet; it is queued" in done.stderr

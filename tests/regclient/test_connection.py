@@ -240,6 +240,7 @@ def test_the_key_beside_the_local_address_is_for_it_whichever_of_this_machine_s_
         "127.0.0.1",
         "127.9.0.3",
         "127.1",
+        "0",
         "2130706433",
         "0.0.0.0",
         "[::1]",

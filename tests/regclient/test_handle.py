@@ -4,7 +4,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from regclient import Client, WaitTimeoutError
+from regclient import Client, UnexpectedAnswerError, WaitTimeoutError
 from regclient.handle import Handle, idempotency_header, path_of, rows
 from regclient.transport import Transport
 
@@ -87,3 +87,25 @@ def test_whatever_an_id_looks_like_it_is_one_part_of_the_address(job_id: str) ->
     path = urlsplit("http://h" + path_of("jobs", job_id, "cancel")).path
 
     assert [unquote(part) for part in path.split("/")] == ["", "v1", "jobs", job_id, "cancel"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("name", 5),
+        ("created_at", 12),
+        ("labels", ["a"]),
+        ("progress", 7),
+        ("result", "x"),
+        ("sweep", "x"),
+        ("spec", []),
+    ],
+)
+def test_a_field_of_another_type_is_an_unexpected_answer_that_names_it(
+    server: Any, job_body: Any, field: str, value: Any
+) -> None:
+    job_id = "job_" + "0" * 26
+    server.jobs[job_id] = job_body(job_id, "succeeded", **{field: value})
+
+    with Client() as client, pytest.raises(UnexpectedAnswerError, match=f"a job whose {field} is a"):
+        client.jobs.get(job_id)

@@ -32,13 +32,26 @@ def test_the_table_of_jobs_folds_names_and_cuts_nothing(width: int) -> None:
         "created_at": "2026-11-23T07:41:09.123Z",
         "result": {"metrics": {"test/loss": 0.123456, "test/accuracy": 0.98765}},
     }
-    text = printed(jobs_table([job], width=width), width)
+    text = printed(jobs_table([job]), width)
 
     for expected in (job["id"], "cancelling 26 %", "0.1235", "0.9877"):
         assert expected in text
     assert ("2026-11-23 07:41:09" in text) is (width > 80)
     assert "table]" in text
     assert "…" not in text
+
+
+@pytest.mark.parametrize("width", [32, 40, 60, 80])
+def test_ids_and_hashes_are_kept_whole_in_a_narrow_window(width: int) -> None:
+    job = JOB | {"result": {"weights_sha256": "a" * 64}, "sweep": {"id": "swp_" + "1" * 26}}
+
+    table, details = printed(jobs_table([job]), width), printed(job_table(job), width)
+
+    assert JOB["id"] in table
+    assert JOB["id"] in details
+    assert job["sweep"]["id"] in details
+    assert ("a" * 64 in details) is (width >= 66)
+    assert max(map(len, (table + details).splitlines())) <= width
 
 
 def test_the_table_of_jobs_says_that_its_times_are_utc() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from small_proxy import SmallProxy
 
-from regclient import Client, KeyInClearWarning, UsageError
+from regclient import Client, KeyInClearWarning, ServerUnreachableError, UsageError
 from regclient.proxies import proxy_for, ssl_context_for
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "request_method", "ssl_cert_file", "ssl_cert_dir")
@@ -170,3 +170,16 @@ def test_certificates_that_cannot_be_read_are_named(
     with pytest.raises(UsageError, match=f"^{variable}: .*{name}"):
         Client("https://far.example", "rc_x")
     assert ssl_context_for("http://far.example", None) is None
+
+
+def test_where_a_proxy_does_not_answer_the_error_names_it_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:hush@127.0.0.1:9")
+
+    with (
+        Client("https://far.example", "rc_x", max_retries=0) as client,
+        pytest.raises(ServerUnreachableError) as caught,
+    ):
+        client.workers()
+
+    assert "the proxy http://127.0.0.1:9" in str(caught.value)
+    assert "hush" not in str(caught.value)

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import pytest
 
-from regclient.terminal import READABLE, Console, make_console, visible
+from regclient.terminal import READABLE, Console, given_text, make_console, visible
 
 REGCORE = [sys.executable, "-m", "regclient"]
 JOB_ID = "job_" + "0" * 26
@@ -64,6 +64,26 @@ def test_json_says_the_same_in_any_encoding(encoding: str) -> None:
     assert [job["name"] for job in json.loads(done.stdout.decode(encoding))] == [NAME]
     assert b"\x1b" not in done.stdout
     assert "\u202e" not in done.stdout.decode(encoding)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("jobs", "--name", "emo🎉"), ("jobs", "--label", "team:grün"), ("show", "emo🎉"), ("sweeps", "--name", "emo🎉")],
+    ids=["name", "label", "show", "sweeps"],
+)
+def test_what_was_typed_is_asked_for_where_the_locale_is_not_utf_8(server: Any, command: tuple[str, ...]) -> None:
+    done = run(*command, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+
+    asked = [value for _, query in server.queries for value in query.values()]
+    assert done.returncode == (5 if command[0] == "show" else 0)
+    assert command[-1] in asked
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("grün".encode().decode("ascii", "surrogateescape"), "grün"), ("é", "é"), ("\udcff", "\udcff")]
+)
+def test_an_argument_is_read_as_utf_8_if_it_is_that(text: str, meant: str) -> None:
+    assert given_text(text) == meant
 
 
 @pytest.mark.usefixtures("_a_job_and_a_sweep")
