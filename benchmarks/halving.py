@@ -18,7 +18,7 @@ from typing import Any
 from _report import hardware, keep
 
 from regclient import Client
-from regclient.up import EmbeddedStack, StackOptions, free_port
+from regclient.stack.up import EmbeddedStack, StackOptions, free_port
 
 DATA_SETS = ("digits", "mnist-5k", "wine", "breast-cancer")
 STRATEGIES: dict[str, dict[str, Any]] = {

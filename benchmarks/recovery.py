@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from regclient import Client
-from regclient.up import EmbeddedStack, StackOptions, free_port
+from regclient.stack.up import EmbeddedStack, StackOptions, free_port
 
 SPEC = {
     "data": {"kind": "builtin", "name": "mnist-5k"},

@@ -23,7 +23,7 @@ from pathlib import Path
 import httpx2
 import psutil
 
-from regclient.embedded_redis import find_redis_server, redis_command
+from regclient.stack.embedded_redis import find_redis_server, redis_command
 
 SPEC = {
     "data": {"kind": "builtin", "name": "mnist-5k"},

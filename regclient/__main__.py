@@ -10,7 +10,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command line. During its imports, neither Ctrl-C nor a missing package causes a traceback."""
     try:
-        from regclient.cli import main as run_command_line
+        from regclient.cli.entry import main as run_command_line
 
         run_command_line()
     except KeyboardInterrupt:

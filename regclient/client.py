@@ -7,16 +7,16 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from regclient.answers import JSONObject
-from regclient.bodies import object_of
-from regclient.connection import Connection, find_connection
-from regclient.deadline import Deadline, within
 from regclient.errors import KeyInClearWarning, UsageError
 from regclient.filters import PAGE_SIZE, Moment, State, each_of, list_params, no_state_is_asked_for
 from regclient.handle import LIST_FIELDS, idempotency_header, path_of, rows
+from regclient.http.answers import JSONObject
+from regclient.http.bodies import object_of
+from regclient.http.connection import Connection, find_connection
+from regclient.http.deadline import Deadline, within
+from regclient.http.transport import Transport
 from regclient.job import Job
 from regclient.sweep import Sweeps
-from regclient.transport import Transport
 from regcore.spec import JobSpec
 
 

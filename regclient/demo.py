@@ -15,16 +15,16 @@ from typing import Any
 
 from rich.markup import escape
 
-from regclient.cli import run
+from regclient.cli.entry import run
 from regclient.client import Client
 from regclient.demo_report import comparison_table, draw_curves
+from regclient.display.output import err, out, print_announcement, print_error
+from regclient.display.progress import JobLines, job_progress
 from regclient.errors import RegClientError
 from regclient.job import Job
-from regclient.output import err, out, print_announcement, print_error
-from regclient.ports import free_port
-from regclient.progress import JobLines, job_progress
-from regclient.server_settings import read_server_settings, stack_options, with_options
-from regclient.up import EmbeddedStack
+from regclient.stack.ports import free_port
+from regclient.stack.server_settings import read_server_settings, stack_options, with_options
+from regclient.stack.up import EmbeddedStack
 
 NUM_EPOCHS = 30  # by then, the plain network has long memorized its training digits
 TIMEOUT_S = 300.0

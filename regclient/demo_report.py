@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from regclient.tables import Column, FittedTable
+from regclient.display.tables import Column, FittedTable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from regclient.answers import JSONObject
 from regclient.errors import APIError, IntegrityError, UnexpectedAnswerError
 from regclient.handle import LIST_FIELDS, path_of
-from regclient.retries import Interruption
-from regclient.transport import Transport
+from regclient.http.answers import JSONObject
+from regclient.http.retries import Interruption
+from regclient.http.transport import Transport
 
 DAMAGED = "artifact_damaged"
 """The code of the server's problem that a file is lost, or is not what was stored."""

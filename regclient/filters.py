@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from regclient.bodies import is_encodable
 from regclient.errors import UsageError
+from regclient.http.bodies import is_encodable
 from regclient.ids import checked_id
 
 PAGE_SIZE = 200

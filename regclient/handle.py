@@ -6,12 +6,12 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 from urllib.parse import quote
 
-from regclient.answers import JSONObject
-from regclient.deadline import Deadline, within
 from regclient.errors import UnexpectedAnswerError, UsageError, WaitTimeoutError
 from regclient.filters import Params
+from regclient.http.answers import JSONObject
+from regclient.http.deadline import Deadline, within
+from regclient.http.transport import Transport
 from regclient.ids import checked_id, is_id
-from regclient.transport import Transport
 
 TERMINAL_STATES = frozenset({"succeeded", "failed", "cancelled"})
 POLL_FIRST_S = 0.1

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
 
-from regclient.answers import JSONObject, is_record, read_event
-from regclient.bodies import operations_of
-from regclient.deadline import Deadline
+from regclient.display.progress import Show, job_progress
 from regclient.downloads import listed, receive, save_all
 from regclient.errors import JobFailedError
 from regclient.filters import Params, each_of, joined
 from regclient.handle import LIST_FIELDS, TERMINAL_STATES, Handle, idempotency_header
-from regclient.progress import Show, job_progress
-from regclient.retries import Interruption
+from regclient.http.answers import JSONObject, is_record, read_event
+from regclient.http.bodies import operations_of
+from regclient.http.deadline import Deadline
+from regclient.http.retries import Interruption
 
 if TYPE_CHECKING:
     from torch import nn

@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-from regclient.answers import JSONObject
-from regclient.bodies import object_of
+from regclient.display.progress import Show, sweep_progress
 from regclient.errors import SweepFailedError
 from regclient.filters import PAGE_SIZE, Moment, State, list_params, no_state_is_asked_for
 from regclient.handle import Handle, idempotency_header, rows
+from regclient.http.answers import JSONObject
+from regclient.http.bodies import object_of
+from regclient.http.transport import Transport
 from regclient.job import Job
-from regclient.progress import Show, sweep_progress
-from regclient.transport import Transport
 
 
 class Sweep(Handle):

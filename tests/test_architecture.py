@@ -205,7 +205,11 @@ def _dotted_names(*folders: str) -> Iterator[tuple[str, str]]:
 def test_each_server_of_the_machine_is_looked_for_in_one_place() -> None:
     found = {path for path, name in _dotted_names(*PACKAGES, "tests", "benchmarks", "docs") if name == "shutil.which"}
 
-    assert found == {"regclient/embedded_redis.py", "tests/support/postgres_binaries.py", "tests/support/proxies.py"}
+    assert found == {
+        "regclient/stack/embedded_redis.py",
+        "tests/support/postgres_binaries.py",
+        "tests/support/proxies.py",
+    }
 
 
 def test_no_test_is_skipped_for_what_a_machine_lacks() -> None:

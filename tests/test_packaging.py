@@ -14,7 +14,7 @@ from pathlib import Path
 import pydantic
 import pytest
 
-from regclient.process import wait_until
+from regclient.stack.process import wait_until
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("api", "jobs", "worker", "regcore", "regclient")

@@ -16,7 +16,7 @@ from postgres_binaries import (
 )
 from servers import run_postgres, used_servers
 
-from regclient.embedded_redis import BUNDLED_VARIABLE
+from regclient.stack.embedded_redis import BUNDLED_VARIABLE
 
 
 @pytest.fixture

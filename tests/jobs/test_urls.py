@@ -17,7 +17,7 @@ from jobs.migrate import migrate
 from jobs.queue import QUEUE_NAME, make_publisher, publish
 from jobs.settings import Settings
 from jobs.urls import broker_url, file_path, file_url, sqlite_path, sqlite_url
-from regclient.embedded_redis import find_redis_server, redis_command
+from regclient.stack.embedded_redis import find_redis_server, redis_command
 
 NAMES = [
     "issue #12",

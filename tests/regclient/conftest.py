@@ -27,9 +27,9 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
 from regclient import Client
-from regclient.cli import main
-from regclient.process import wait_until
-from regclient.up import free_port
+from regclient.cli.entry import main
+from regclient.stack.process import wait_until
+from regclient.stack.up import free_port
 
 KEY = "rc_test_secret"
 MODEL = b"\x00weights" * 1000

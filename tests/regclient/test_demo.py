@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from regclient.demo import DATA_DIR_NAME, REGULARIZERS, demo_spec
-from regclient.process import wait_until
+from regclient.stack.process import wait_until
 from regcore.spec import parse_spec
 
 NUMBER = r"\b\d[\d,]*(?:\.\d+)?"

@@ -7,7 +7,7 @@ import pytest
 from small_proxy import SmallProxy
 
 from regclient import Client, IntegrityError, Job, WaitTimeoutError
-from regclient.process import wait_until
+from regclient.stack.process import wait_until
 
 
 @pytest.fixture

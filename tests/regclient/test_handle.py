@@ -6,7 +6,7 @@ import pytest
 
 from regclient import Client, UnexpectedAnswerError, WaitTimeoutError
 from regclient.handle import Handle, idempotency_header, path_of, rows
-from regclient.transport import Transport
+from regclient.http.transport import Transport
 
 SPEC: dict[str, Any] = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "linear"}}
 

@@ -5,8 +5,8 @@ import pytest
 from small_proxy import SmallProxy
 
 from regclient import Client, Job, JobFailedError, NotFoundError, UsageError, WaitTimeoutError
-from regclient.deadline import NO_DEADLINE, current_deadline
-from regclient.process import wait_until
+from regclient.http.deadline import NO_DEADLINE, current_deadline
+from regclient.stack.process import wait_until
 
 SPEC: dict[str, Any] = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "linear"}}
 

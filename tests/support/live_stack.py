@@ -16,7 +16,7 @@ import httpx2
 import psutil
 import redis
 
-from regclient.embedded_redis import find_redis_server, redis_command
+from regclient.stack.embedded_redis import find_redis_server, redis_command
 
 TERMINAL = ("succeeded", "failed", "cancelled")
 START_TIMEOUT_S = 60.0

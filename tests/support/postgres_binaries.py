@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import TypedDict
 
-from regclient.embedded_redis import BUNDLED_VARIABLE, only_bundled_servers
+from regclient.stack.embedded_redis import BUNDLED_VARIABLE, only_bundled_servers
 
 DEBIAN_DIR = Path("/usr/lib/postgresql")
 PROGRAMS = ("initdb", "postgres")

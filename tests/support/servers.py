@@ -21,7 +21,7 @@ from postgres_binaries import (
     within_reach,
 )
 
-from regclient.embedded_redis import RedisNotFoundError, find_redis_server, redis_command, redis_version
+from regclient.stack.embedded_redis import RedisNotFoundError, find_redis_server, redis_command, redis_version
 
 _START_TIMEOUT_S = 30.0
 
