@@ -12,16 +12,20 @@ Regcore = Callable[..., subprocess.CompletedProcess[str]]
 
 JOB_ID = "job_" + "0" * 26
 SPEC = '{"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "linear"}}'
+SWEEP_SPEC = f'{{"base": {SPEC}}}'
 
 
-@pytest.mark.parametrize("command", [("watch", JOB_ID), ("submit", "-", "--follow"), ("sweep", "-", "--follow")])
+@pytest.mark.parametrize(
+    ("command", "spec"),
+    [(("watch", JOB_ID), ""), (("submit", "-", "--follow"), SPEC), (("sweep", "-", "--follow"), SWEEP_SPEC)],
+)
 def test_a_timeout_bounds_the_first_request_too_and_is_124(
-    server: Any, regcore: Regcore, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+    server: Any, regcore: Regcore, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], spec: str
 ) -> None:
     with SmallProxy() as silent:
         monkeypatch.setenv("REGCORE_URL", silent.url)
 
-        done = regcore(*command, "--timeout", "1", stdin=SPEC)
+        done = regcore(*command, "--timeout", "1", stdin=spec)
 
     assert (done.returncode, done.stdout) == (124, "")
     assert f"No answer from {silent.url} within 1 s." in done.stderr
