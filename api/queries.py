@@ -1,11 +1,12 @@
 """Query parameters: one model for each operation; an unknown parameter is an error."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query, Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
 from api.errors import ParameterError, ProblemError, WrongParameterError, suggest
 from api.places import MAX_SEQ
@@ -17,6 +18,8 @@ from jobs.store.cursors import Cursor
 from jobs.store.listing import may_move, read_place
 from jobs.store.sweep_reading import read_sweep_place
 from regcore.spec.job import MAX_LABELS
+
+_WHOLE = re.compile(r"-?[0-9]{1,30}")
 
 
 def split_commas(values: list[str]) -> list[str]:
@@ -33,7 +36,7 @@ def _refuse_empty(values: list[str]) -> list[str]:
 def _state(word: str) -> JobState:
     known = [state.value for state in JobState]
     if word not in known:
-        message = f"state must be of {', '.join(known)}; received {word!r:.80}." + suggest(word, known)
+        message = f"state must be one of {', '.join(known)}; received {word!r:.80}." + suggest(word, known)
         raise WrongParameterError(message, "unknown_value")
     return JobState(word)
 
@@ -67,6 +70,18 @@ def _check_cursor(after: str | None, read: Callable[[str], Cursor]) -> str | Non
 
 
 _Word = Annotated[str, Field(min_length=1)]
+
+
+def _check_whole(given: Any) -> Any:
+    # Python would also read `1_0`, ` 1` and `1.0`, which no other client writes.
+    if isinstance(given, str) and not _WHOLE.fullmatch(given):
+        raise WrongParameterError(f"expected a whole number in digits; received {given!r:.80}. Correct it.")
+    return given
+
+
+Whole = Annotated[int, BeforeValidator(_check_whole)]
+"""A whole number."""
+
 _Labels = Annotated[list[str], Field(max_length=MAX_LABELS), AfterValidator(_check_labels)]
 
 
@@ -101,7 +116,7 @@ class ListQuery(NoQuery):
     """`-` for descending order."""
     after: str | None = None
     """`next_after` of the page before."""
-    limit: Annotated[int, Field(ge=1, le=1000)] = 50
+    limit: Annotated[Whole, Field(ge=1, le=1000)] = 50
 
     @field_validator("after")
     @classmethod
@@ -124,7 +139,7 @@ class SweepListQuery(NoQuery):
     created_before: GivenTime | None = None
     after: Annotated[str | None, AfterValidator(lambda after: _check_cursor(after, read_sweep_place))] = None
     """`next_after` of the page before."""
-    limit: Annotated[int, Field(ge=1, le=1000)] = 50
+    limit: Annotated[Whole, Field(ge=1, le=1000)] = 50
 
 
 class VerdictQuery(NoQuery):
@@ -138,21 +153,21 @@ class VerdictQuery(NoQuery):
 class MetricsQuery(NoQuery):
     """Of a job's metrics."""
 
-    after: Annotated[int, Field(ge=0, le=MAX_SEQ)] = 0
+    after: Annotated[Whole, Field(ge=0, le=MAX_SEQ)] = 0
     """Only rows with a greater `seq`; refused if it is beyond the last record of a job that goes on."""
     names: Annotated[list[str], AfterValidator(_refuse_empty), Field(examples=[["train/loss,test/loss"]])] = []
     """Only these metrics, separated by commas, and only rows that have one of them."""
-    limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
-    max_points: Annotated[int | None, Field(ge=2, le=10_000)] = None
+    limit: Annotated[Whole, Field(ge=1, le=10_000)] = 1000
+    max_points: Annotated[Whole | None, Field(ge=2, le=10_000)] = None
     """Thin out all rows after `after` to this many, evenly, with the first and the last; `limit` is then ignored."""
 
 
 class EventsQuery(NoQuery):
     """Of a job's log."""
 
-    after: Annotated[int, Field(ge=0, le=MAX_SEQ)] = 0
+    after: Annotated[Whole, Field(ge=0, le=MAX_SEQ)] = 0
     """Only records with a greater `seq`; refused if it is beyond the last record of a job that goes on."""
-    limit: Annotated[int, Field(ge=1, le=10_000)] = 1000
+    limit: Annotated[Whole, Field(ge=1, le=10_000)] = 1000
     """Most records of a page; a stream is not limited."""
 
 

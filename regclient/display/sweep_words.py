@@ -78,8 +78,8 @@ def _simplest(path: Mapping[str, Any], best: float) -> list[str]:
     if simplest is None:
         return []
     if simplest == best:
-        return ["No value that regularizes more comes within one standard error of it."]
-    return [f"{simplest:.3g} regularizes most of what lies within one standard error of it."]
+        return ["No stronger value lies within one standard error of it."]
+    return [f"{simplest:.3g} is the strongest value within one standard error of it, so hardly worse."]
 
 
 def _edge(values: Sequence[float], best: float) -> list[str]:

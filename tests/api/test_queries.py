@@ -97,6 +97,16 @@ def test_an_empty_filter_is_no_filter_of_all(query: str, client: TestClient, pro
     assert [error["parameter"] for error in problem["errors"]] == [name]
 
 
+@pytest.mark.parametrize("given", ["1_0", "%201", "%2B1", "1.0", "1e1", "0x1", "%D9%A1", "true"])
+@pytest.mark.parametrize(
+    "name", ["jobs?limit", "jobs/x/metrics?after", "jobs/x/metrics?max_points", "jobs/x/events?after"]
+)
+def test_a_whole_number_is_written_in_digits(name: str, given: str, client: TestClient, problem_of: Any) -> None:
+    problem = problem_of(client.get(f"/v1/{name}={given}"), 422, "invalid_parameter")
+
+    assert "expected a whole number in digits" in problem["detail"]
+
+
 @pytest.mark.parametrize("path", ["/v1/jobs", "/v1/sweeps"])
 def test_no_more_labels_are_asked_for_than_a_job_may_have(path: str, client: TestClient, problem_of: Any) -> None:
     labels = [("label", f"a{number}:b") for number in range(2000)]

@@ -50,7 +50,7 @@ def test_a_base_without_regularizers_leaves_the_pointer() -> None:
 def test_a_path_says_the_best_and_the_simplest_within_a_standard_error(path: dict[str, Any]) -> None:
     assert path_sentences(path, "L1 strength") == [
         "Best validation/loss: 0.4, at L1 strength 0.001.",
-        "0.01 regularizes most of what lies within one standard error of it.",
+        "0.01 is the strongest value within one standard error of it, so hardly worse.",
     ]
 
 
@@ -82,7 +82,7 @@ def test_one_value_alone_has_no_edge_and_the_server_s_note_comes_last(path: dict
 def test_a_best_value_that_regularizes_most_is_said_to_be_both(path: dict[str, Any]) -> None:
     path["one_standard_error_value"] = path["best_value"]
 
-    assert "No value that regularizes more" in path_sentences(path, "L1 strength")[1]
+    assert "No stronger value" in path_sentences(path, "L1 strength")[1]
 
 
 def test_members_that_are_missing_make_it_the_best_so_far(path: dict[str, Any]) -> None:
