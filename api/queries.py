@@ -79,8 +79,7 @@ def _check_whole(given: Any) -> Any:
     return given
 
 
-Whole = Annotated[int, BeforeValidator(_check_whole)]
-"""A whole number."""
+_DIGITS = BeforeValidator(_check_whole)
 
 _Labels = Annotated[list[str], Field(max_length=MAX_LABELS), AfterValidator(_check_labels)]
 
@@ -116,7 +115,7 @@ class ListQuery(NoQuery):
     """`-` for descending order."""
     after: str | None = None
     """`next_after` of the page before."""
-    limit: Annotated[Whole, Field(ge=1, le=1000)] = 50
+    limit: Annotated[int, Field(ge=1, le=1000), _DIGITS] = 50
 
     @field_validator("after")
     @classmethod
@@ -139,7 +138,7 @@ class SweepListQuery(NoQuery):
     created_before: GivenTime | None = None
     after: Annotated[str | None, AfterValidator(lambda after: _check_cursor(after, read_sweep_place))] = None
     """`next_after` of the page before."""
-    limit: Annotated[Whole, Field(ge=1, le=1000)] = 50
+    limit: Annotated[int, Field(ge=1, le=1000), _DIGITS] = 50
 
 
 class VerdictQuery(NoQuery):
@@ -153,21 +152,21 @@ class VerdictQuery(NoQuery):
 class MetricsQuery(NoQuery):
     """Of a job's metrics."""
 
-    after: Annotated[Whole, Field(ge=0, le=MAX_SEQ)] = 0
+    after: Annotated[int, Field(ge=0, le=MAX_SEQ), _DIGITS] = 0
     """Only rows with a greater `seq`; refused if it is beyond the last record of a job that goes on."""
     names: Annotated[list[str], AfterValidator(_refuse_empty), Field(examples=[["train/loss,test/loss"]])] = []
     """Only these metrics, separated by commas, and only rows that have one of them."""
-    limit: Annotated[Whole, Field(ge=1, le=10_000)] = 1000
-    max_points: Annotated[Whole | None, Field(ge=2, le=10_000)] = None
+    limit: Annotated[int, Field(ge=1, le=10_000), _DIGITS] = 1000
+    max_points: Annotated[int | None, Field(ge=2, le=10_000), _DIGITS] = None
     """Thin out all rows after `after` to this many, evenly, with the first and the last; `limit` is then ignored."""
 
 
 class EventsQuery(NoQuery):
     """Of a job's log."""
 
-    after: Annotated[Whole, Field(ge=0, le=MAX_SEQ)] = 0
+    after: Annotated[int, Field(ge=0, le=MAX_SEQ), _DIGITS] = 0
     """Only records with a greater `seq`; refused if it is beyond the last record of a job that goes on."""
-    limit: Annotated[Whole, Field(ge=1, le=10_000)] = 1000
+    limit: Annotated[int, Field(ge=1, le=10_000), _DIGITS] = 1000
     """Most records of a page; a stream is not limited."""
 
 
