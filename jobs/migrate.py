@@ -13,6 +13,7 @@ from sqlalchemy import text
 from jobs.database import Database
 from jobs.errors import StoreUnavailableError
 from jobs.folders import make_private
+from jobs.outages import LASTING
 from jobs.settings import Settings
 from jobs.startup import CANNOT_START, begin, reason_of
 from jobs.urls import sqlite_path
@@ -72,7 +73,7 @@ def main() -> int:
         migrate(settings)
     except CANNOT_START as error:
         sys.stderr.write(f"{reason_of(error, settings)}\n")
-        return 3 if isinstance(error, StoreUnavailableError) else 1
+        return 3 if isinstance(error, StoreUnavailableError) and error.outage not in LASTING else 1
     return 0
 
 

@@ -1,7 +1,7 @@
 """How each process of ours starts: it makes its files private and reads its settings; a failure is one line.
 
-Exit codes: 2 for a setting that cannot be used, 1 for anything else (`jobs.migrate`: 3 where the database does not
-answer).
+Exit codes: 2 for a setting that cannot be used, 1 for anything else (`jobs.migrate`: 3 for a database that may answer
+later).
 """
 
 import os

@@ -42,6 +42,15 @@ def _plain_tracebacks() -> None:
 
 
 @pytest.fixture(autouse=True)
+def _same_umask_afterwards() -> Iterator[None]:
+    """Our programs make their files private; a test that calls one in this process must not change the next one."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         # COLUMNS: pytest-xdist says of a pipe that it has 80.

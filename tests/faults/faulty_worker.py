@@ -9,5 +9,5 @@ from worker.forking import RunnerTemplate
 if __name__ == "__main__":
     program = (sys.executable, str(Path(__file__).with_name("faulty_template.py")))
     start = RunnerTemplate.__init__
-    start.__defaults__ = (program,)
+    start.__defaults__ = (program, *(start.__defaults__ or ())[1:])
     main()

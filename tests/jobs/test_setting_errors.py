@@ -25,8 +25,8 @@ WRONG = {
     "REGCORE_DATA_DIR=~nobody-of-this-name/x": "REGCORE_DATA_DIR or --data-dir: expected an absolute path, or one that "
     "begins in a folder that exists; received '~nobody-of-this-name/x'.",
     'REGCORE_POOL="gpu"': "REGCORE_POOL: expected the value without quotes around it; received '\"gpu\"'.",
-    "REGCORE_PUBLIC_URL=ftp://user:sesame@host/": "REGCORE_PUBLIC_URL: expected https://host/path without parameters; "
-    "paths are put behind it; received 'ftp://user:[redacted]@host/'.",
+    "REGCORE_PUBLIC_URL=ftp://user:sesame@host/": "REGCORE_PUBLIC_URL: expected https://host/path without a user or "
+    "parameters; paths are put behind it; received 'ftp://user:[redacted]@host/'.",
     "REGCORE_SERVER_SECRET=sesame": "REGCORE_SERVER_SECRET: expected text of at least 32 characters; "
     "received a value that is not shown here.",
     "REGCORE_DATABASE_URL=postgresql://u:sesame@h:x/n": "REGCORE_DATABASE_URL: expected "

@@ -55,7 +55,8 @@ def test_a_database_that_is_none_is_one_line(module: str, tmp_path: Path) -> Non
     done = start(module, data_dir=str(tmp_path))
 
     assert done.returncode == 1
-    assert said(done) == "The database cannot be used (file is not a database). Restore it, or name another one."
+    reason = "The database is damaged. The operator must restore it from a backup. (file is not a database)"
+    assert said(done) == reason
 
 
 @pytest.mark.parametrize("module", ["api", "jobs.migrate"])

@@ -14,15 +14,17 @@ SPEC = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "linear
 SWEEP = {"base": SPEC, "axes": []}
 
 
-def started(*arguments: str, spec: Any = None, ignored: signal.Signals | None = None) -> "subprocess.Popen[str]":
+def started(*arguments: str, spec: Any = None, is_hangup_ignored: bool = False) -> "subprocess.Popen[str]":
     """The command line between pipes; the one to stdin holds its spec already."""
+    # Set either way: the tests themselves may run under nohup.
+    handler = signal.SIG_IGN if is_hangup_ignored else signal.SIG_DFL
     process = subprocess.Popen(
         [*REGCORE, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=None if ignored is None else lambda: signal.signal(ignored, signal.SIG_IGN),
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, handler),
     )
     assert process.stdin is not None
     process.stdin.write(json.dumps(spec))
@@ -92,7 +94,7 @@ def test_ctrl_c_on_a_terminal_says_it_under_the_bar() -> None:
 
 @pytest.mark.usefixtures("_a_job")
 def test_a_signal_that_was_ignored_stays_so() -> None:
-    process = started("watch", JOB_ID, "--timeout", "3", ignored=signal.SIGHUP)
+    process = started("watch", JOB_ID, "--timeout", "3", is_hangup_ignored=True)
     assert process.stderr is not None
     process.stderr.readline()
 

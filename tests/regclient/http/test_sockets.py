@@ -1,5 +1,6 @@
 """Connections and the processes that share them, with real forks and threads."""
 
+import faulthandler
 import json
 import os
 import pickle
@@ -20,6 +21,7 @@ def in_child(work: Callable[[], object]) -> tuple[int, int]:
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:
+        faulthandler.dump_traceback_later(60, exit=True)  # a child that hangs says where
         try:
             os.write(write_end, json.dumps(work()).encode())
         finally:
