@@ -101,7 +101,7 @@ def test_a_list_is_filtered(query: str, num_found: int, client: TestClient, spec
         ("label=team", "label", "key:value"),
         ("limit=0", "limit", "greater"),
         ("limit=1001", "limit", "less"),
-        ("limit=many", "limit", "integer"),
+        ("limit=many", "limit", "whole number"),
         ("sort=size", "sort", "created_at"),
         ("after=nonsense", "after", "next_after"),
         ("created_after=yesterday", "created_after", "datetime"),
