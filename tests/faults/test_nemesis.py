@@ -22,7 +22,7 @@ def test_random_kills_lose_and_double_nothing(database_url: str | None) -> None:
     database = [] if database_url is None else ["--database", database_url]
 
     ran = subprocess.run(
-        [sys.executable, str(NEMESIS), "--duration-s", "25", "--seed", "7", *database],
+        [sys.executable, str(NEMESIS), "--duration-s", "15", "--seed", "7", *database],
         capture_output=True,
         text=True,
         check=False,
