@@ -1,7 +1,6 @@
 """The commands that make, list and end jobs: submit, rerun, jobs, pause, resume, cancel, delete."""
 
 import sys
-from collections.abc import Callable
 from enum import StrEnum
 from itertools import islice
 from typing import Annotated, NoReturn
@@ -23,6 +22,7 @@ from regclient.cli.options import (
     Seeds,
     Settings,
     TimeoutS,
+    add_commands,
     open_client,
     print_cut,
     print_none,
@@ -50,17 +50,18 @@ class StartFrom(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    panels: dict[Callable[..., None], str] = {
-        submit: TRAIN,
-        rerun: TRAIN,
-        jobs: LOOK,
-        pause: STOP,
-        resume: STOP,
-        cancel: STOP,
-        delete: STOP,
-    }
-    for command, panel in panels.items():
-        app.command(rich_help_panel=panel)(command)
+    add_commands(
+        app,
+        {
+            submit: TRAIN,
+            rerun: TRAIN,
+            jobs: LOOK,
+            pause: STOP,
+            resume: STOP,
+            cancel: STOP,
+            delete: STOP,
+        },
+    )
 
 
 def submit(

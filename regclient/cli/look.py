@@ -2,7 +2,7 @@
 the workers.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +23,7 @@ from regclient.cli.options import (
     Seeds,
     Settings,
     TimeoutS,
+    add_commands,
     open_client,
 )
 from regclient.cli.spec_settings import change_spec, is_sweep_spec
@@ -41,17 +42,18 @@ _SPOKEN = frozenset({"log", "warning"})
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    panels: dict[Callable[..., None], str] = {
-        validate: TRAIN,
-        show: LOOK,
-        watch: LOOK,
-        logs: LOOK,
-        report: LOOK,
-        download: LOOK,
-        workers: SERVERS,
-    }
-    for command, panel in panels.items():
-        app.command(rich_help_panel=panel)(command)
+    add_commands(
+        app,
+        {
+            validate: TRAIN,
+            show: LOOK,
+            watch: LOOK,
+            logs: LOOK,
+            report: LOOK,
+            download: LOOK,
+            workers: SERVERS,
+        },
+    )
 
 
 def validate(

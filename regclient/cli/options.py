@@ -1,7 +1,7 @@
 """What the commands share: their options, the client, and short messages."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -44,6 +44,12 @@ Seeds = Annotated[
     int | None,
     typer.Option("--seeds", metavar="N", min=1, max=1000, help="Train with N seeds, 0 to N-1, as a sweep."),
 ]
+
+
+def add_commands(app: typer.Typer, panels: Mapping[Callable[..., None], str]) -> None:
+    """Add commands to the application, each in its panel of the help."""
+    for command, panel in panels.items():
+        app.command(rich_help_panel=panel)(command)
 
 
 @contextmanager

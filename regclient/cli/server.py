@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from regclient.cli.options import SERVERS, AsJSON
+from regclient.cli.options import SERVERS, AsJSON, add_commands
 from regclient.display.output import out, print_announcement, print_json
 from regclient.stack.doctor import examine
 from regclient.stack.server_settings import no_redis, read_server_settings, server_command, stack_options, with_options
@@ -41,8 +41,7 @@ _MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[re
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    for command in (up, api, worker, migrate, doctor):
-        app.command(rich_help_panel=SERVERS)(command)
+    add_commands(app, dict.fromkeys((up, api, worker, migrate, doctor), SERVERS))
 
 
 def up(

@@ -1,6 +1,5 @@
 """The commands about many jobs: sweep, sweeps, compare."""
 
-from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +19,7 @@ from regclient.cli.options import (
     Seeds,
     Settings,
     TimeoutS,
+    add_commands,
     open_client,
     print_cut,
     print_none,
@@ -56,9 +56,7 @@ Plot = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the application."""
-    panels: dict[Callable[..., None], str] = {sweep: TRAIN, sweeps: LOOK, compare: LOOK}
-    for command, panel in panels.items():
-        app.command(rich_help_panel=panel)(command)
+    add_commands(app, {sweep: TRAIN, sweeps: LOOK, compare: LOOK})
 
 
 def sweep(

@@ -7,6 +7,7 @@ import pickle
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -44,7 +45,7 @@ def test_two_children_of_a_fork_each_get_their_own_answers(server: Any) -> None:
         def names(job_id: str) -> list[str | None]:
             return sorted({client.jobs.get(job_id).name or "" for _ in range(NUM_GETS)})
 
-        children = [in_child(lambda job_id=job_id: names(job_id)) for job_id in ids[:2]]  # type: ignore[misc]
+        children = [in_child(partial(names, job_id)) for job_id in ids[:2]]
         own = names(ids[2])
 
         assert [result_of(*child) for child in children] == [["one"], ["two"]]
