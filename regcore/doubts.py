@@ -1,6 +1,7 @@
 """Doubts: what a part of a spec reports about itself as unlikely to be meant, given the run."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,11 @@ class Doubt:
         code: Stable word for programs.
         message: What will happen.
         remedy: What to do about it.
+        patch: A JSON Patch (RFC 6902) of the resolved spec that does it; empty where there is no single one.
     """
 
     pointer: str
     code: str
     message: str
     remedy: str
+    patch: tuple[dict[str, Any], ...] = ()

@@ -4,9 +4,11 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
-from regcore.doubts import RunShape
+from pydantic import Field
+
+from regcore.doubts import Doubt, RunShape
 from regcore.frozen import Immutable
 from regcore.layers import AnyLayer
 from regcore.optim.base import LARGE_ADAPTIVE_STEP, LARGE_STEP, SMALL_DISTANCE
@@ -30,6 +32,19 @@ class SpecWarning(Immutable):
     pointer: str
     message: str
     remedy: str
+    patch: list[dict[str, Any]] = Field(default=[])
+    """A JSON Patch of the resolved spec that follows the remedy; empty where there is no single one."""
+
+    @classmethod
+    def of(cls, doubt: Doubt, at: str = "") -> "SpecWarning":
+        """The doubt of the part at this pointer."""
+        return cls(
+            code=doubt.code,
+            pointer=f"{at}{doubt.pointer}",
+            message=doubt.message,
+            remedy=doubt.remedy,
+            patch=list(doubt.patch),
+        )
 
 
 def lint(
@@ -61,7 +76,7 @@ def _own_doubts(spec: JobSpec, run: RunShape) -> list[SpecWarning]:
     layers = spec.model.layers if isinstance(spec.model, LayersModel) else []
     for position, layer in enumerate(layers):
         found += [(f"/model/layers/{position}", doubt) for doubt in layer.doubts(run)]
-    return [_warning(one.code, f"{pointer}{one.pointer}", one.message, one.remedy) for pointer, one in found]
+    return [SpecWarning.of(one, pointer) for pointer, one in found]
 
 
 def _gradient_decay_under_adaptive_optimizer(spec: JobSpec) -> list[SpecWarning]:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from pydantic import Field
 
-from regcore.data.catalogue import DatasetInfo
+from regcore.data.facts import DataFacts, FactsOf, known_facts
 from regcore.data.split import split_sizes
 from regcore.doubts import RunShape
 from regcore.errors import FieldError, SpecError, shortened
@@ -150,12 +150,13 @@ class _Problems:
             raise SpecError(self.errors)
 
 
-def make_plan(spec: Any, ceilings: Ceilings | None = None) -> Plan:
+def make_plan(spec: Any, ceilings: Ceilings | None = None, *, facts_of: FactsOf = known_facts) -> Plan:
     """Resolve a spec.
 
     Args:
         spec: As the user wrote it: a JobSpec, or JSON.
         ceilings: Limits to hold it to; None for no limits.
+        facts_of: Finds the facts of its data; by default those of built-in sets alone.
 
     Raises:
         SpecError: The spec is invalid, cannot be trained, or exceeds a ceiling; every place is named.
@@ -165,33 +166,34 @@ def make_plan(spec: Any, ceilings: Ceilings | None = None) -> Plan:
     except SpecError as error:
         if error.num_left_off:  # with this many errors, checking the rest helps little
             raise
-        raise error.with_more(_further_problems(spec, error.errors, ceilings)) from None
-    return _plan(parsed, ceilings)
+        raise error.with_more(_further_problems(spec, error.errors, ceilings, facts_of)) from None
+    return _plan(parsed, ceilings, facts_of(parsed))
 
 
-def _further_problems(body: Any, errors: Sequence[FieldError], ceilings: Ceilings | None) -> list[FieldError]:
+def _further_problems(
+    body: Any, errors: Sequence[FieldError], ceilings: Ceilings | None, facts_of: FactsOf
+) -> list[FieldError]:
     """Contradictions between the correct fields of a spec that also has wrong ones."""
     mended = mend(body, errors)
     if mended is None:
         return []
     try:
-        _plan(mended.spec, ceilings)
+        _plan(mended.spec, ceilings, facts_of(mended.spec))
     except SpecError as error:
         return mended.also_wrong(error.errors)
     return []
 
 
-def _plan(spec: JobSpec, ceilings: Ceilings | None) -> Plan:
+def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
     problems = _Problems()
-    info = spec.data.info
-    resolved = _resolve(spec, info, problems)
-    num_outputs = _num_outputs(resolved, info)
+    resolved = _resolve(spec, facts, problems)
+    num_outputs = _num_outputs(resolved, facts)
     # A model above a ceiling is not built: 300,000 widths fit into a body.
     nothing: list[AnyLayer] = []
     is_too_deep = ceilings is not None and _is_too_deep(resolved, ceilings)
-    layers = nothing if is_too_deep else _expand(resolved, info.feature_shape, num_outputs, problems)
-    shapes = _parameter_shapes(layers, info.feature_shape)
-    rows = _count_rows(resolved, info, problems)
+    layers = nothing if is_too_deep else _expand(resolved, facts.feature_shape, num_outputs, problems)
+    shapes = _parameter_shapes(layers, facts.feature_shape)
+    rows = _count_rows(resolved, facts, problems)
     regularizers = _plan_regularizers(resolved, list(shapes), rows, problems)
     batch_size = _batch_size(resolved, rows, problems)
     steps_per_epoch = math.ceil(rows.train / (batch_size * resolved.training.grad_accumulation)) if rows else 0
@@ -206,15 +208,18 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None) -> Plan:
     assert run is not None, "its rows are known"
     return Plan(
         resolved_spec=resolved,
-        warnings=lint(resolved, layers, run, regularizers_touch=[entry.parameters for entry in regularizers]),
+        warnings=[
+            *lint(resolved, layers, run, regularizers_touch=[entry.parameters for entry in regularizers]),
+            *map(SpecWarning.of, facts.doubts),
+        ],
         layers=layers,
         layer_names=label_layers(layers),
         parameters=[ParameterInfo(name=n, shape=s, num_elements=math.prod(s)) for n, s in shapes.items()],
         num_parameters=sum(map(math.prod, shapes.values())),
         num_rows=rows,
-        input_shape=info.feature_shape,
+        input_shape=facts.feature_shape,
         num_outputs=num_outputs,
-        classes=list(info.classes) if info.classes else None,
+        classes=list(facts.classes) if facts.classes else None,
         task=resolved.task.kind,
         loss=resolved.task.loss,
         batch_size=batch_size,
@@ -225,13 +230,12 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None) -> Plan:
     )
 
 
-def _resolve(spec: JobSpec, info: DatasetInfo, problems: _Problems) -> JobSpec:
+def _resolve(spec: JobSpec, facts: DataFacts, problems: _Problems) -> JobSpec:
     """Fill in every default that depends on the data."""
-    natural = "classification" if info.classes else "regression"
-    task = natural if spec.task.kind == "auto" else spec.task.kind
-    if task != natural:
-        problems.add("/task/kind", "task_mismatch", f"task.kind must be {natural} for {info.name}; received {task}.")
-        task = natural  # the rest is checked as if this were correct
+    task = facts.task
+    if spec.task.kind not in ("auto", task):  # the rest is checked as if it were what the data allow
+        message = f"task.kind must be {task} for {facts.name}; received {spec.task.kind}."
+        problems.add("/task/kind", "task_mismatch", message)
     loss = spec.task.loss
     if loss == "auto":
         loss = "cross_entropy" if task == "classification" else "mse"
@@ -239,12 +243,12 @@ def _resolve(spec: JobSpec, info: DatasetInfo, problems: _Problems) -> JobSpec:
         fitting = "cross_entropy or binary_cross_entropy" if task == "classification" else "mse, half_mse or huber"
         problems.add("/task/loss", "loss_mismatch", f"task.loss must be {fitting} for {task}; received {loss}.")
         loss = "cross_entropy" if task == "classification" else "mse"
-    num_classes = len(info.classes or ())
+    num_classes = len(facts.classes or ())
     if loss == "binary_cross_entropy" and num_classes not in (0, 2):
         problems.add(
             "/task/loss",
             "loss_mismatch",
-            f"task.loss binary_cross_entropy needs two classes; {info.name} has {num_classes}. Use cross_entropy.",
+            f"task.loss binary_cross_entropy needs two classes; {facts.name} has {num_classes}. Use cross_entropy.",
         )
         loss = "cross_entropy"
     _check_class_weights(spec, task, num_classes, problems)
@@ -252,9 +256,9 @@ def _resolve(spec: JobSpec, info: DatasetInfo, problems: _Problems) -> JobSpec:
         problems.add(
             "/data/standardize_target",
             "task_mismatch",
-            f"data.standardize_target needs a regression, and {info.name} is a classification; remove it.",
+            f"data.standardize_target needs a regression, and {facts.name} is a classification; remove it.",
         )
-    standardize = info.kind == "table" if spec.data.standardize is None else spec.data.standardize
+    standardize = facts.modality == "table" if spec.data.standardize is None else spec.data.standardize
     scales_target = task == "regression" if spec.data.standardize_target is None else spec.data.standardize_target
     return spec.model_copy(
         update={
@@ -278,8 +282,8 @@ def _check_class_weights(spec: JobSpec, task: str, num_classes: int, problems: _
         )
 
 
-def _num_outputs(spec: JobSpec, info: DatasetInfo) -> int:
-    return len(info.classes) if info.classes and spec.task.loss != "binary_cross_entropy" else 1
+def _num_outputs(spec: JobSpec, facts: DataFacts) -> int:
+    return len(facts.classes) if facts.classes and spec.task.loss != "binary_cross_entropy" else 1
 
 
 def _expand(spec: JobSpec, input_shape: Shape, num_outputs: int, problems: _Problems) -> list[AnyLayer]:
@@ -320,13 +324,9 @@ def _parameter_shapes(layers: Iterable[AnyLayer], input_shape: Shape) -> dict[st
     }
 
 
-def _count_rows(spec: JobSpec, info: DatasetInfo, problems: _Problems) -> RowCounts | None:
+def _count_rows(spec: JobSpec, facts: DataFacts, problems: _Problems) -> RowCounts | None:
     """Rows in each split; None if there are none to train on."""
-    sizes = problems.attempt(
-        "/data", "empty_split", lambda: split_sizes(info.num_rows, spec.data, num_test_rows=info.num_test_rows), None
-    )
-    if sizes is None:
-        return None
+    sizes = facts.row_counts or split_sizes(facts.num_rows, spec.data, num_test_rows=facts.num_test_rows)
     limit = spec.data.train_limit
     if sizes.train == 0:
         problems.add(

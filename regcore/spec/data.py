@@ -2,15 +2,18 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from regcore.data.catalogue import BUILTIN, TORCHVISION, DatasetInfo
+from regcore.data.tables.facts import ColumnType
 from regcore.frozen import Frozen
 
 BuiltinName = Literal["digits", "mnist-5k", "breast-cancer", "wine", "diabetes"]
 TorchvisionName = Literal["MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100"]
 
+MAX_COLUMNS_NAMED = 10_000
+
 _Fraction = Annotated[float, Field(ge=0, lt=1)]
+_ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 
 
 class _Data(Frozen):
@@ -36,10 +39,6 @@ class BuiltinData(_Data):
     test_fraction: _Fraction = 0.2
     """Share of all rows for the test split, which is drawn first; may be 0."""
 
-    @property
-    def info(self) -> DatasetInfo:
-        return BUILTIN[self.name]
-
 
 class TorchvisionData(_Data):
     """Image data sets from the operator's data directory, in torchvision's file formats."""
@@ -50,9 +49,57 @@ class TorchvisionData(_Data):
     test_fraction: _Fraction | None = None
     """null: the official test images. A number: this share of the official train images instead."""
 
-    @property
-    def info(self) -> DatasetInfo:
-        return TORCHVISION[self.name]
+
+class TableFeatures(Frozen):
+    """How the columns of a table reach the network."""
+
+    kind: Literal["table"] = "table"
+    missing: Literal["mean", "median", "error"] = "mean"
+    """What fills a gap in a number or a date: a statistic of the train split's other cells; or refuse gaps."""
+    max_categories: int = Field(default=100, ge=1, le=10_000)
+    """The most categories of a column with a place of their own; all others share one more, with those never seen."""
 
 
-AnyData = Annotated[BuiltinData | TorchvisionData, Field(discriminator="kind")]
+class _OwnTable(_Data):
+    target: _ColumnName | None = None
+    """The column to predict. Required, but for NPZ files and arrays, whose target is `y`."""
+    exclude: list[_ColumnName] = Field(default=[], max_length=MAX_COLUMNS_NAMED)
+    """Columns that are not features."""
+    types: dict[_ColumnName, ColumnType] = Field(default={}, max_length=MAX_COLUMNS_NAMED)
+    """How to read columns, where what was found is not what is meant."""
+    split_column: _ColumnName | None = None
+    """A column that says `train`, `validation` or `test` for each row; it overrides the fractions."""
+    group_column: _ColumnName | None = None
+    """Rows of equal values in this column, such as a patient's, are never in two splits."""
+    features: TableFeatures = TableFeatures()
+    """How the columns reach the network."""
+    test_fraction: _Fraction = 0.2
+    """Share of all rows for the test split, which is drawn first; may be 0."""
+
+
+class DatasetData(_OwnTable):
+    """A table that was uploaded to the server."""
+
+    kind: Literal["dataset"]
+    id: Annotated[str, StringConstraints(pattern=r"^ds_[0-9A-HJKMNP-TV-Z]{26}$")]
+    """The data set's id."""
+
+
+class FileData(_OwnTable):
+    """A table in a file: CSV, Parquet, JSON lines or NPZ. The engine reads it; a client uploads it first."""
+
+    kind: Literal["file"]
+    path: Annotated[str, StringConstraints(min_length=1, max_length=4_096)]
+    """Where the file lies; a relative path starts at the working directory."""
+    header: Literal["auto", "yes", "no"] = "auto"
+    """Whether the first row of a CSV file holds the columns' names."""
+
+
+class ArraysData(_OwnTable):
+    """What is handed to `regcore.train(spec, x, y)`."""
+
+    kind: Literal["arrays"]
+
+
+AnyData = Annotated[BuiltinData | TorchvisionData | DatasetData | FileData | ArraysData, Field(discriminator="kind")]
+"""Own tables have the same fields, wherever they lie."""

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from jsonpointer import JsonPointer
 
+from regcore.data.facts import FactsOf, known_facts
 from regcore.errors import FieldError, SpecError
 from regcore.json_values import plain
 from regcore.spec import JobSpec, json_pointer, parse_spec
@@ -23,13 +24,16 @@ _OF_POINTERS: Final = ("pointer", "path", "from")
 _OF_ITEMS: Final = ("axes", "patch")
 
 
-def further_problems(body: Any, errors: Sequence[FieldError], max_members: int) -> list[FieldError]:
+def further_problems(
+    body: Any, errors: Sequence[FieldError], max_members: int, facts_of: FactsOf = known_facts
+) -> list[FieldError]:
     """Further errors of a sweep, which do not depend on the wrong places that were found.
 
     Args:
         body: A `SweepSpec` as JSON.
         errors: The errors that were found.
         max_members: The most members.
+        facts_of: Finds the facts of the base's data.
     """
     rest = plain(body)
     if not isinstance(rest, dict):
@@ -42,7 +46,7 @@ def further_problems(body: Any, errors: Sequence[FieldError], max_members: int) 
         left.take_out(new)
         try:
             sweep = parse_sweep(left.body())
-            new = list(_problems(sweep, base, max_members)) if base else []
+            new = list(_problems(sweep, base, max_members, facts_of)) if base else []
         except SpecError as error:
             new = error.errors
         new = [one for one in map(left.as_sent, new) if one.pointer not in seen]
@@ -87,11 +91,11 @@ def _mend_base(base: Any) -> tuple[JobSpec | None, Sequence[str]]:
     return mended.spec, [*mended.wrong, *([] if has_all else ["/regularizers"])]
 
 
-def _problems(sweep: SweepSpec, base: JobSpec, max_members: int) -> Iterator[FieldError]:
+def _problems(sweep: SweepSpec, base: JobSpec, max_members: int, facts_of: FactsOf) -> Iterator[FieldError]:
     """Errors of a sweep whose own fields are correct: each candidate checked by itself, each value once."""
     spec = base.model_dump(mode="json")
     yield from seed_problems(sweep, spec)
-    yield from objective_problems(sweep, "classification" if base.data.info.classes else "regression")
+    yield from objective_problems(sweep, facts_of(base).task)
     try:
         candidates = expand(sweep, spec, max_members)
     except SpecError as error:

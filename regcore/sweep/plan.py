@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any, Final
 
+from regcore.data.facts import FactsOf, known_facts
 from regcore.errors import FieldError, SpecError
 from regcore.lint import SpecWarning
 from regcore.plan import Ceilings, Check, Plan, make_plan
@@ -61,6 +62,8 @@ def plan_sweep(
     max_members: int = 10_000,
     max_bytes: int = 100_000_000,
     check: Check = lambda _spec, _plan: [],
+    *,
+    facts_of: FactsOf = known_facts,
 ) -> SweepPlan:
     """Plan a sweep from its JSON.
 
@@ -70,29 +73,32 @@ def plan_sweep(
         max_members: The most members.
         max_bytes: The most bytes of its members' plans together, as JSON: a short sweep can ask for very much.
         check: Returns further errors of each job.
+        facts_of: Finds the facts of each job's data.
 
     Raises:
         SpecError: The sweep, its base or any member is wrong. Errors point into the body, at what put the wrong value
             there; members are looked at until twenty places are found.
     """
     try:
-        return _plan(body, ceilings, max_members, max_bytes, check)
+        return _plan(body, ceilings, max_members, max_bytes, check, facts_of)
     except SpecError as error:
         if error.num_left_off:  # with this many errors, checking the rest helps little
             raise
-        raise error.with_more(further_problems(body, error.errors, max_members)) from None
+        raise error.with_more(further_problems(body, error.errors, max_members, facts_of)) from None
 
 
-def _plan(body: Any, ceilings: Ceilings | None, max_members: int, max_bytes: int, check: Check) -> SweepPlan:
+def _plan(
+    body: Any, ceilings: Ceilings | None, max_members: int, max_bytes: int, check: Check, facts_of: FactsOf
+) -> SweepPlan:
     """Make the plan; the first step that finds errors raises all that it finds."""
-    sweep, base = _read(body, ceilings, check)
+    sweep, base = _read(body, ceilings, check, facts_of)
     resolved_base = base.resolved_spec.model_dump(mode="json")
     try:
         candidates = expand(sweep, resolved_base, max_members)
     except SpecError as error:
         raise _with_unfit(error, [Candidate(None, sweep.base)], check) from None
     try:
-        plans = _plan_each(sweep, candidates, ceilings, max_bytes, list(seed_problems(sweep, resolved_base)))
+        plans = _plan_each(sweep, candidates, ceilings, max_bytes, list(seed_problems(sweep, resolved_base)), facts_of)
     except SpecError as error:
         raise _with_unfit(error, candidates, check) from None
     problems = [
@@ -111,26 +117,26 @@ def _plan(body: Any, ceilings: Ceilings | None, max_members: int, max_bytes: int
     return SweepPlan(sweep, candidates, members, [*fewer, *warnings.values()])
 
 
-def _read(body: Any, ceilings: Ceilings | None, check: Check) -> tuple[SweepSpec, Plan]:
+def _read(body: Any, ceilings: Ceilings | None, check: Check, facts_of: FactsOf) -> tuple[SweepSpec, Plan]:
     """The sweep and the plan of its base, or the errors of both."""
     base = body.get("base") if isinstance(body, dict) else None
     try:
         sweep = parse_sweep(body)
     except SpecError as error:
-        of_base = _base_error(base, ceilings)
+        of_base = _base_error(base, ceilings, facts_of)
         known = SpecError([*error.errors, *of_base.errors], error.num_left_off + of_base.num_left_off)
         raise _with_unfit(known, [Candidate(None, base)], check) from None
     try:
-        return sweep, _plan_base(sweep.base, ceilings)
+        return sweep, _plan_base(sweep.base, ceilings, facts_of)
     except SpecError as error:
         raise _with_unfit(error, [Candidate(None, base)], check) from None
 
 
-def _base_error(base: Any, ceilings: Ceilings | None) -> SpecError:
+def _base_error(base: Any, ceilings: Ceilings | None, facts_of: FactsOf) -> SpecError:
     """Errors in the base of a sweep that is also wrong elsewhere, except at places that do not exist."""
     try:
         if isinstance(base, dict):  # otherwise that was reported
-            _plan_base(base, ceilings)
+            _plan_base(base, ceilings, facts_of)
     except SpecError as error:
         return error
     return SpecError([])
@@ -158,9 +164,9 @@ def _each_place_once(errors: Iterable[FieldError]) -> list[FieldError]:
     return list(first.values())
 
 
-def _plan_base(base: Mapping[str, Any], ceilings: Ceilings | None) -> Plan:
+def _plan_base(base: Mapping[str, Any], ceilings: Ceilings | None, facts_of: FactsOf) -> Plan:
     try:
-        return make_plan(base, ceilings)
+        return make_plan(base, ceilings, facts_of=facts_of)
     except SpecError as error:
         raise error.moved(lambda one: FieldError(f"/base{one.pointer}", one.code, one.message)) from None
 
@@ -171,6 +177,7 @@ def _plan_each(
     ceilings: Ceilings | None,
     max_bytes: int,
     known_errors: Sequence[FieldError],
+    facts_of: FactsOf,
 ) -> list[Plan]:
     """The plan of each candidate, one for all seeds, because a seed does not affect the plan."""
     plans: list[Plan] = []
@@ -178,7 +185,7 @@ def _plan_each(
     size_bytes = 0
     for candidate in candidates:
         try:
-            plan = make_plan(candidate.spec, ceilings)
+            plan = make_plan(candidate.spec, ceilings, facts_of=facts_of)
             _check_split(sweep, plan)
             plans.append(plan)
             size_bytes += len(plan.model_dump_json()) * len(sweep.seeds)

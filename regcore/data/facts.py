@@ -1,0 +1,89 @@
+"""The facts of a job's data: all that a plan must know of them, with no row read and neither torch nor NumPy."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from regcore.data.catalogue import BUILTIN, TORCHVISION, DatasetInfo
+from regcore.data.split import SplitSizes
+from regcore.doubts import Doubt
+from regcore.errors import FieldError, SpecError
+
+TaskKind = Literal["classification", "regression"]
+
+
+@dataclass(frozen=True, slots=True)
+class DataFacts:
+    """What a plan must know of the data of one spec.
+
+    Attributes:
+        name: What messages call the data: `wine`, `rows.csv`.
+        modality: `image` rows are (channels, height, width) in [0, 1]; `table` rows are (places,).
+        feature_shape: Shape of one row as the network gets it.
+        task: What the spec asks for, where the data allow it; else what they are for.
+        classes: Class labels in the order of the outputs; None for a regression.
+        num_rows: Rows to split: those with a target, and only those of an official train split.
+        num_test_rows: Rows of an official test split, or of one that was handed in; None if test rows are drawn.
+        row_counts: Rows of each split where fractions do not decide it: a split column, groups, or splits handed in.
+            None where fractions do.
+        doubts: What is unlikely to be meant, as far as the facts tell; pointers are into the spec.
+    """
+
+    name: str
+    modality: Literal["image", "table"]
+    feature_shape: tuple[int, ...]
+    task: TaskKind
+    classes: tuple[str, ...] | None
+    num_rows: int
+    num_test_rows: int | None = None
+    row_counts: SplitSizes | None = None
+    doubts: tuple[Doubt, ...] = ()
+
+
+class _Spec(Protocol):
+    @property
+    def data(self) -> Any: ...
+    @property
+    def task(self) -> Any: ...
+
+
+class FactsOf(Protocol):
+    """Finds the facts of a spec's data: in a constant table, in a database, in a file, or in arrays."""
+
+    def __call__(self, spec: _Spec, /) -> DataFacts:
+        """The facts.
+
+        Raises:
+            SpecError: There are no such data, or they do not fit the spec. Pointers are into the spec.
+        """
+        ...
+
+
+def known_facts(spec: _Spec) -> DataFacts:
+    """The facts of built-in and torchvision sets, from a constant table.
+
+    Raises:
+        SpecError: The data are of another kind, so that they must be read first.
+    """
+    data = spec.data
+    if data.kind in ("builtin", "torchvision"):
+        return _of_known(BUILTIN[data.name] if data.kind == "builtin" else TORCHVISION[data.name])
+    raise SpecError([FieldError("/data/kind", "unknown_data", _HOW_TO_READ[data.kind])])
+
+
+_HOW_TO_READ = {
+    "file": "data of kind file are read where the file is: by regcore.train, or by regcore submit, which uploads it.",
+    "dataset": "data of kind dataset are held by a server: submit this spec to it.",
+    "arrays": "data of kind arrays are handed to regcore.train(spec, x, y).",
+}
+
+
+def _of_known(info: DatasetInfo) -> DataFacts:
+    return DataFacts(
+        name=info.name,
+        modality=info.kind,
+        feature_shape=info.feature_shape,
+        task="classification" if info.classes else "regression",
+        classes=info.classes,
+        num_rows=info.num_rows,
+        num_test_rows=info.num_test_rows,
+    )
