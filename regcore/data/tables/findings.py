@@ -30,9 +30,8 @@ _MANY_OF_EACH: Final = 2
 """Rows for each value of a column, on average, from which it is a category and no identifier."""
 
 _CATEGORY_WORDS: Final = frozenset(
-    ("zip", "zipcode", "postcode", "postalcode", "postal", "plz", "fips", "code", "category", "class", "kind", "type")
-    + ("segment", "cluster", "gender", "sex", "status", "sku")
-)
+    ("zip", "zipcode", "postcode", "postalcode", "postal", "plz", "fips", "code", "sku")
+).union(("category", "class", "kind", "type", "segment", "cluster", "gender", "sex", "status"))
 _IDENTIFIER_WORDS: Final = frozenset(("id", "ids", "uid", "uuid", "guid", "identifier", "key", "rownum", "rowid"))
 _BIRTH_WORDS: Final = frozenset(("birth", "birthday", "birthdate", "born", "dob"))
 
