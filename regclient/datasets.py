@@ -163,7 +163,7 @@ class Datasets:
     def _held(self, upload: Upload, header: Header) -> Dataset | None:
         """Return the data set that the server has already made of these bytes, read in this way."""
         for held in self.list(sha256=upload.sha256):
-            if held.body.get("header", header) == header:
+            if (held.body.get("header", header), held.body.get("format", upload.format)) == (header, upload.format):
                 return held.refresh()
         return None
 

@@ -41,6 +41,8 @@ _MEDIA_TYPES = {
     ".zip": ZIP,
 }
 
+_FORMATS = {CSV: "csv", PARQUET: "parquet", JSON_LINES: "jsonl", NPZ: "npz", ZIP: "zip"}
+
 OnBytes = Callable[[int], None]
 """Called with the number of bytes that were read or sent since the last call."""
 
@@ -59,6 +61,11 @@ class Upload:
     media_type: str
     size_bytes: int
     sha256: str
+
+    @property
+    def format(self) -> str:
+        """What the server calls the format; equal bytes sent as another format are another data set."""
+        return _FORMATS[self.media_type]
 
     def body(self, on_sent: OnBytes) -> Iterator[bytes]:
         """Yield the file's content in pieces. The last one is held back until the whole was found unchanged.
