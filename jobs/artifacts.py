@@ -41,17 +41,21 @@ class ArtifactStore:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def put(self, source: Path) -> tuple[str, int]:
+    def put(self, source: Path, keep_alive: Callable[[], None] | None = None) -> tuple[str, int]:
         """Copy a file in; return its hash and its size in bytes.
 
         An existing file is replaced by the same bytes and so becomes young again: `delete_unreferenced` spares it until
         the row of its job is written.
+
+        Args:
+            source: The file.
+            keep_alive: Called for each part of a large file: the caller's lease must not pass meanwhile.
         """
         self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
         handle, temporary = tempfile.mkstemp(dir=self._root, prefix=".incoming-")
         try:
             with os.fdopen(handle, "wb") as target, source.open("rb") as file:
-                sha256, size_bytes = _copy(file, target)
+                sha256, size_bytes = _copy(file, target, keep_alive)
                 target.flush()
                 os.fsync(target.fileno())
             destination = self.path(sha256)
@@ -159,13 +163,15 @@ class ArtifactStore:
         return [sha256 for sha256 in found if _SHA256.fullmatch(sha256)]
 
 
-def _copy(source: BinaryIO, target: BinaryIO) -> tuple[str, int]:
+def _copy(source: BinaryIO, target: BinaryIO, keep_alive: Callable[[], None] | None = None) -> tuple[str, int]:
     digest = hashlib.sha256()
     size_bytes = 0
     while chunk := source.read(_CHUNK_BYTES):
         digest.update(chunk)
         size_bytes += len(chunk)
         target.write(chunk)
+        if keep_alive is not None:
+            keep_alive()
     return digest.hexdigest(), size_bytes
 
 
