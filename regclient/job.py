@@ -13,11 +13,12 @@ from regclient.display.progress import Show, job_progress
 from regclient.downloads import listed, receive, save_all
 from regclient.errors import JobFailedError
 from regclient.filters import Params, each_of, joined
-from regclient.handle import LIST_FIELDS, TERMINAL_STATES, Handle, idempotency_header
+from regclient.handle import LIST_FIELDS, TERMINAL_STATES, Run, idempotency_header
 from regclient.http.answers import JSONObject, is_record, read_event
 from regclient.http.bodies import operations_of
 from regclient.http.deadline import Deadline
 from regclient.http.retries import Interruption
+from regclient.own_data import post_spec
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,7 +30,7 @@ _MODEL_FILES = ("model.json", "model.safetensors")
 METRICS_PAGE_SIZE = 10_000
 
 
-class Job(Handle):
+class Job(Run):
     """A job as last fetched, with its methods.
 
     Every field of the job is an attribute (`job.state`, `job.result["metrics"]`), also those that a newer server adds.
@@ -112,11 +113,12 @@ class Job(Handle):
 
         Raises:
             ConflictError: It cannot start from there.
+            DatasetInvalidError: As `client.jobs.create`, for a file that the patch names.
             InvalidRequestError: The patch, or the spec that it makes, is wrong; `.errors` names the places.
         """
         body = {"patch": operations_of(patch), "start_from": start_from}
         headers = idempotency_header(idempotency_key)
-        return Job(self._transport, self._transport.request("POST", self._path("rerun"), json=body, headers=headers))
+        return Job(self._transport, post_spec(self._transport, self._path("rerun"), body, headers=headers))
 
     def metrics(self, names: Sequence[str] | None = None) -> list[JSONObject]:
         """Return every metrics row so far: `{seq, epoch, step, at, values}`.

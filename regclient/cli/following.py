@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from regclient.errors import RegClientError
-from regclient.handle import Handle
+from regclient.handle import Run
 
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
@@ -44,7 +44,7 @@ def making(kind: str) -> Iterator[None]:
 
 
 @contextmanager
-def following(found: Handle) -> Iterator[None]:
+def following(found: Run) -> Iterator[None]:
     """Handle signals during a wait for the end of a job or sweep.
 
     Raises:
@@ -57,7 +57,7 @@ def following(found: Handle) -> Iterator[None]:
             raise StoppedWaitingError(_goes_on(found), _number(interrupt), found.id) from None
 
 
-def _goes_on(found: Handle) -> str:
+def _goes_on(found: Run) -> str:
     if found.done:
         return f"Interrupted; {found.id} has ended: {found.state}."
     again = f"regcore watch {found.id}" if found.kind == "job" else f"regcore sweep {found.id} --follow"

@@ -36,7 +36,7 @@ from regclient.display.output import err, out, print_error, print_json
 from regclient.display.progress import JobLines
 from regclient.display.terminal import given_text
 from regclient.errors import APIError
-from regclient.handle import Handle
+from regclient.handle import Run
 from regclient.job import Job
 
 
@@ -175,7 +175,7 @@ def cancel(job_or_sweep: EitherArgument, as_json: AsJSON = False) -> None:
     """
     with open_client() as client:
         found_id = find_id(client, job_or_sweep)
-        found: Handle = client.sweeps.cancel(found_id) if is_sweep_id(found_id) else client.jobs.cancel(found_id)
+        found: Run = client.sweeps.cancel(found_id) if is_sweep_id(found_id) else client.jobs.cancel(found_id)
         print_state(found, as_json=as_json)
 
 

@@ -23,6 +23,7 @@ from typing import Any
 import psutil
 import pytest
 import uvicorn
+from fake_datasets import FakeDatasets, add_datasets
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
@@ -161,6 +162,7 @@ class FakeServer:
     def __init__(self) -> None:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.sweeps: dict[str, dict[str, Any]] = {}
+        self.datasets = FakeDatasets()
         self.bodies: list[Any] = []  # what reruns, sweeps and comparisons were asked with
         self.keys: dict[str, str] = {}
         self.requests: list[tuple[str, str, dict[str, str]]] = []
@@ -182,6 +184,7 @@ class FakeServer:
 
 def make_app(fake: FakeServer) -> FastAPI:
     app = FastAPI()
+    add_datasets(app, fake.datasets)
 
     @app.middleware("http")
     async def front(request: Request, call_next: Any) -> Response:
