@@ -42,7 +42,7 @@ def store_table(artifacts: ArtifactStore, tmp_path: Path) -> Callable[[bytes], A
 
 
 def names(tmp_path: Path) -> set[str]:
-    return {path.name for path in (tmp_path / "tables").iterdir()}
+    return {path.name for path in (tmp_path / "tables").glob("*")}
 
 
 def test_a_table_is_fetched_once(
