@@ -194,7 +194,7 @@ def _written(source: Any, y: Any, folder: Path) -> Path:
     if hasattr(source, "__array__"):
         return _write_arrays(source, y, folder / "arrays.npz")
     raise UsageError(
-        "expected the path of a file, a data frame of pandas, polars or Arrow, or NumPy arrays (x, y); received a "
+        "expected the path of a file, a data frame of pandas, polars or Arrow, or NumPy arrays (x, y); received "
         f"{type(source).__name__}."
     )
 
