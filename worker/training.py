@@ -18,6 +18,7 @@ import torch
 
 from jobs.states import Reason, make_reason
 from regcore import Record, Result, make_plan, parse_spec, train
+from regcore.data.source import KnownSource
 from regcore.errors import (
     CheckpointError,
     ComputationError,
@@ -56,7 +57,7 @@ def find_fitting(fit: Fit) -> Fitting:
     try:
         plan = make_plan(fit.spec)
         with computing("timing a step"):
-            size = fitting_size(plan, fit.num_members, data_dir=Path(fit.data_dir))
+            size = fitting_size(plan, fit.num_members, source=KnownSource(Path(fit.data_dir)))
         return Fitting(size, room_bytes(plan))
     except (TrainingError, SpecError, MemoryError, RuntimeError):
         # The run itself will fail in the same way, and report it.
@@ -168,7 +169,7 @@ class _Pass:
         ended = train_group(
             [self._newcomer(member) for member in self._members.values()],
             control=self._surroundings,
-            data_dir=Path(self._run.data_dir),
+            source=KnownSource(Path(self._run.data_dir)),
             checkpoints=Checkpoints(Path(self._run.checkpoints), self._run.max_checkpoint_bytes),
             companions=self._run.companions,
         )

@@ -9,7 +9,8 @@ from typing import Final
 import torch
 
 from regcore.checkpoint import LoadedCheckpoint, State, load_newest, tensor_bytes
-from regcore.data.prepare import PreparedData, prepare
+from regcore.data.prepare import PreparedData
+from regcore.data.source import KnownSource, Source
 from regcore.errors import CheckpointError, ComputationError, InvalidDataError, OutOfMemoryError, TrainingError
 from regcore.loop.checkpointer import Checkpointer
 from regcore.loop.computing import computing, is_out_of_memory
@@ -83,7 +84,7 @@ def train_group(
     newcomers: Sequence[Newcomer],
     *,
     control: Control | None = None,
-    data_dir: Path | None = None,
+    source: Source | None = None,
     checkpoints: Checkpoints | None = None,
     companions: Sequence[str] | None = None,
 ) -> Iterator[Ended]:
@@ -92,7 +93,7 @@ def train_group(
     Args:
         newcomers: The members: all have the same `fusion_key`, or there is only one.
         control: Asked between two steps.
-        data_dir: Where torchvision data sets lie.
+        source: Where their rows come from; None for the built-in sets.
         checkpoints: Where to save the pass and resume it from; None to save nothing.
         companions: Keys of all members that the pass began with, if there were more than these.
 
@@ -100,7 +101,7 @@ def train_group(
         TrainingError: The whole pass ended: invalid data, out of memory, stopped, or a checkpoint of another run.
     """
     lead = newcomers[0].plan
-    ended = _train(newcomers, control or Control(), data_dir, checkpoints, companions)
+    ended = _train(newcomers, control or Control(), source or KnownSource(), checkpoints, companions)
     try:
         for together in each_in_own_state(ended, _num_threads(lead, len(newcomers), checkpoints)):
             yield from together
@@ -116,14 +117,14 @@ def train_group(
 def _train(
     newcomers: Sequence[Newcomer],
     control: Control,
-    data_dir: Path | None,
+    source: Source,
     checkpoints: Checkpoints | None,
     companions: Sequence[str] | None,
 ) -> Iterator[list[Ended]]:
     """Yield the members that end together."""
     lead = newcomers[0].plan
     spec = lead.resolved_spec
-    data = prepare(spec, data_dir, device=choose_device(spec.resources.device))
+    data = source.prepare(spec, device=choose_device(spec.resources.device))
     _check_rows(lead, data)
     losses = losses_of(lead, data)
     trainer, checkpointer = _set_up(newcomers, control, data, losses, checkpoints)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from regcore.data.source import Source, Sources
 from regcore.errors import ComputationError, FieldError, SpecError, TrainingError
 from regcore.loop.computing import computing
 from regcore.loop.control import Control
@@ -50,7 +51,8 @@ def train(
         TrainingError: The run ended without a result: diverged, invalid data, out of memory, stopped, or a checkpoint
             of another run.
     """
-    plan = make_plan(spec)
+    sources = Sources(data_dir)
+    plan = make_plan(spec, facts_of=sources.facts)
     _check_start(plan, starting_weights)
     newcomer = Newcomer(
         "0", plan, on_record or (lambda record: None), Path(starting_weights) if starting_weights else None
@@ -58,7 +60,7 @@ def train(
     ((_, outcome),) = train_group(
         [newcomer],
         control=_Stopping(should_stop),
-        data_dir=Path(data_dir) if data_dir else None,
+        source=sources.of(plan.resolved_spec.data),
         checkpoints=None if resume_from is None else Checkpoints(Path(resume_from), max_checkpoint_bytes),
     )
     if isinstance(outcome, TrainingError):
@@ -91,45 +93,45 @@ def train_many(
         SpecError: A spec cannot be trained; nothing was computed. Its errors point into the list.
         TrainingError: A whole pass ended: invalid data, out of memory, stopped.
     """
-    plans = _plan_all(specs)
+    sources = Sources(data_dir)
+    plans = _plan_all(specs, sources)
     tell = on_record or (lambda position, record: None)
     newcomers = {
         str(position): Newcomer(str(position), plan, lambda record, position=position: tell(position, record))  # type: ignore[misc]
         for position, plan in enumerate(plans)
     }
-    folder = Path(data_dir) if data_dir else None
     ended: dict[str, Result | TrainingError] = {}
     for keys in by_fusion_key({key: newcomer.plan for key, newcomer in newcomers.items()}):
-        size = _fitting_size(newcomers[keys[0]].plan, len(keys), folder)
+        lead = newcomers[keys[0]].plan
+        source = sources.of(lead.resolved_spec.data)  # the same for all that train in one pass
+        size = _fitting_size(lead, len(keys), source)
         for start in range(0, len(keys), size):
             group = [newcomers[key] for key in keys[start : start + size]]
-            ended |= _train_pass(group, _Stopping(should_stop), folder)
+            ended |= _train_pass(group, _Stopping(should_stop), source)
     return [ended[key] for key in newcomers]
 
 
-def _fitting_size(plan: Plan, num_members: int, data_dir: Path | None) -> int:
+def _fitting_size(plan: Plan, num_members: int, source: Source) -> int:
     """How many to train together; 1 if timing fails, so that a faulty member fails alone."""
     try:
         with computing("timing a step"):
-            return fitting_size(plan, num_members, data_dir=data_dir)
+            return fitting_size(plan, num_members, source=source)
     except ComputationError:
         return 1
 
 
-def _train_pass(
-    group: Sequence[Newcomer], control: Control, data_dir: Path | None
-) -> dict[str, Result | TrainingError]:
+def _train_pass(group: Sequence[Newcomer], control: Control, source: Source) -> dict[str, Result | TrainingError]:
     """The outcome of each member; if the pass fails at one of them, the remaining ones train alone."""
     ended: dict[str, Result | TrainingError] = {}
     try:
-        for key, outcome in train_group(group, control=control, data_dir=data_dir):
+        for key, outcome in train_group(group, control=control, source=source):
             ended[key] = outcome
     except ComputationError as error:
         if len(group) == 1:
             return {group[0].key: error}
         for newcomer in group:
             if newcomer.key not in ended:
-                ended |= _train_pass([newcomer], control, data_dir)
+                ended |= _train_pass([newcomer], control, source)
     return ended
 
 
@@ -143,12 +145,12 @@ class _Stopping(Control):
         return self._should_stop is not None and self._should_stop()
 
 
-def _plan_all(specs: Sequence[JobSpec | Mapping[str, Any]]) -> list[Plan]:
+def _plan_all(specs: Sequence[JobSpec | Mapping[str, Any]], sources: Sources) -> list[Plan]:
     """Every spec's plan. Raises SpecError with the errors of all wrong specs."""
     plans, errors = [], []
     for position, spec in enumerate(specs):
         try:
-            plans.append(make_plan(spec))
+            plans.append(make_plan(spec, facts_of=sources.facts))
             _check_start(plans[-1], None)
         except SpecError as error:
             errors += [FieldError(f"/{position}{e.pointer}", e.code, e.message) for e in error.errors]

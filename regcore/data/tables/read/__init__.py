@@ -1,0 +1,1 @@
+"""Files of rows: each format read whole, under limits, into one kind of table."""
