@@ -184,7 +184,9 @@ class Datasets:
     def _held(self, upload: Upload, header: Header) -> Dataset | None:
         """Return the data set that the server has already made of these bytes, read in this way."""
         for held in self.list(sha256=upload.sha256):
-            if (held.body.get("header", header), held.body.get("format", upload.format)) == (header, upload.format):
+            # What could not be read may be readable as another format, as of a file that was renamed.
+            is_other = held.state == "invalid" and held.body.get("format", upload.format) != upload.format
+            if held.body.get("header", header) == header and not is_other:
                 return held.refresh()
         return None
 

@@ -17,7 +17,7 @@ import pytest
 from pyarrow import parquet
 
 from regclient import UsageError
-from regclient.uploads import CSV, JSON_LINES, NPZ, PARQUET, ZIP, Upload, media_type_of, ready_to_send
+from regclient.uploads import ANY, CSV, JSON_LINES, PARQUET, ZIP, Upload, media_type_of, ready_to_send
 
 
 def sent(source: Any, y: Any = None) -> tuple[Upload, bytes]:
@@ -39,19 +39,21 @@ def zip_of(*names: str) -> bytes:
     [
         ("rows.csv", b"a,b\n", CSV),
         ("ROWS.TSV", b"a\tb\n", CSV),
-        ("rows", b"a,b\n", CSV),
-        ("rows.data", b"a,b\n", CSV),
+        ("rows", b"a,b\n", ANY),
+        ("rows.data", b"a,b\n", ANY),
+        ("rows.json", b"[{}]", JSON_LINES),
+        ("rows.csv", b"PAR1,b\n", CSV),
         ("rows.jsonl", b"{}\n", JSON_LINES),
         ("rows.ndjson.gz", gzip.compress(b"{}\n"), JSON_LINES),
         ("rows.csv.gz", gzip.compress(b"a,b\n"), CSV),
-        ("rows.gz", gzip.compress(b"a,b\n"), CSV),
-        ("rows.csv", b"PAR1....PAR1", PARQUET),
+        ("rows.gz", gzip.compress(b"a,b\n"), ANY),
+        ("rows.csv", b"PAR1\x15...PAR1", PARQUET),
         ("rows.parquet", b"no parquet at all", PARQUET),
-        ("arrays.npz", zip_of("x.npy", "y.npy"), NPZ),
-        ("arrays.zip", zip_of("x.npy"), NPZ),
+        ("arrays.npz", zip_of("x.npy", "y.npy"), ANY),
+        ("arrays.zip", zip_of("x.npy"), ANY),
         ("images.zip", zip_of("cat/1.png"), ZIP),
-        ("broken.npz", b"PK\x03\x04broken", NPZ),
-        ("broken.zip", b"PK\x03\x04broken", ZIP),
+        ("broken.npz", b"PK\x03\x04broken", ANY),
+        ("broken.zip", b"PK\x03\x04broken", ANY),
     ],
 )
 def test_the_media_type_is_found_by_content_and_by_name(
@@ -116,7 +118,7 @@ def test_arrays_are_sent_as_npz_and_the_same_arrays_as_the_same_bytes() -> None:
     with np.load(io.BytesIO(body), allow_pickle=False) as arrays:
         assert arrays["x"].tolist() == x.tolist()
         assert arrays["y"].tolist() == y.tolist()
-    assert upload.media_type == NPZ
+    assert upload.media_type == ANY
     assert sent(x, y)[0].sha256 == upload.sha256
     assert not upload.path.exists()
 
