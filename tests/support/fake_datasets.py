@@ -3,6 +3,7 @@
 It reads a body as a service does, in pieces, and can be told to fail while it does.
 """
 
+import asyncio
 import hashlib
 from dataclasses import dataclass, field
 from typing import Any
@@ -47,6 +48,8 @@ class FakeDatasets:
     invalid: bool = False
     break_off_after_bytes: list[int] = field(default_factory=list)
     """The next uploads are answered 503 after so many bytes."""
+    is_stalled: bool = False
+    """Whether bodies are not read on."""
     lose_answers: int = 0
     """Uploads that are kept, but whose answer is 503."""
 
@@ -63,6 +66,8 @@ def add_datasets(app: FastAPI, fake: FakeDatasets) -> None:
             async for piece in request.stream():
                 digest.update(piece)
                 size_bytes += len(piece)
+                while fake.is_stalled:
+                    await asyncio.sleep(0.01)
                 if limit is not None and size_bytes >= limit:
                     return _problem(503, "unavailable", "The store is away.")
         except ClientDisconnect:
