@@ -46,6 +46,7 @@ class EncodedColumn:
         mean: Of the filled train rows; None if not standardized.
         std: Their standard deviation, population form; 1 for a constant column.
         categories: Those with a place of their own, in order.
+        pools_rare: Whether train rows had other categories, which share the place after theirs.
         calendar_fill: What fills the calendar's places of a date that is a gap: their means.
     """
 
@@ -59,6 +60,7 @@ class EncodedColumn:
     mean: float | None = None
     std: float | None = None
     categories: tuple[str, ...] = ()
+    pools_rare: bool = False
     calendar_fill: tuple[float, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -75,6 +77,7 @@ class EncodedColumn:
             "mean": self.mean,
             "std": self.std,
             "categories": list(self.categories),
+            "pools_rare": self.pools_rare,
             "calendar_fill": list(self.calendar_fill),
         }
 
@@ -111,6 +114,11 @@ class TablePreprocessing:
     def columns(self) -> tuple[str, ...]:
         """The columns' names."""
         return tuple(column.name for column in self.encoded)
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether anything depends on the train rows."""
+        return any(c.mean is not None or c.categories or c.marks_gaps for c in self.encoded)
 
     @cached_property
     def feature_shape(self) -> tuple[int]:
@@ -328,6 +336,7 @@ def _fit_category(feature: Feature, train: Any, missing: Missing, standardize: b
         marks_gaps=feature.has_gaps,
         had_gaps=train.null_count > 0,
         categories=tuple(sort_labels(frequent)),
+        pools_rare=len(counts) > len(frequent),
     )
 
 

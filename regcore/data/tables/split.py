@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from regcore.data.split import SplitSizes, Splits, draw, split_sizes
+from regcore.data.split import Splits, SplitSizes, draw, split_sizes
 from regcore.data.tables.groups import SPLITS, assign_groups
 
 DRAWN = "drawn"
