@@ -82,8 +82,8 @@ def _between_targets(theirs: TargetScaling, ours: TargetScaling | None) -> Targe
 
 def _of_other_categories(columns: Sequence[str]) -> Record:
     message = (
-        f"The weights to start from were trained on other categories of {', '.join(map(repr, columns[:10]))}: those that "
-        "had no place of their own there begin as the rare ones did."
+        f"The weights to start from were trained on other categories of {', '.join(map(repr, columns[:10]))}: those "
+        "that had no place of their own there begin as the rare ones did."
     )
     return Record("warning", {"code": "starting_weights_other_categories", "message": message})
 
