@@ -53,4 +53,5 @@ def _padded(layer: nn.Linear) -> tuple[Tensor, Tensor | None]:
     """Its weight and bias, filled up with zeros, so that what is filled in changes no sum."""
     outputs, inputs = (_lacking(width) for width in layer.weight.shape)
     weight = functional.pad(layer.weight.detach(), (0, inputs, 0, outputs))
-    return weight, None if layer.bias is None else functional.pad(layer.bias.detach(), (0, outputs))
+    bias: Tensor | None = layer.bias  # which torch declares as always there
+    return weight, None if bias is None else functional.pad(bias.detach(), (0, outputs))

@@ -172,8 +172,8 @@ class TablePreprocessing:
                     rows[:, self.starts[column.name] + 1] = is_gap
         places = [self.starts[column.name] for column in block]
         if block[0].mean is not None:
-            values -= [column.mean for column in block]
-            values /= [column.std for column in block]
+            values -= np.array([column.mean for column in block], np.float64)
+            values /= np.array([column.std for column in block], np.float64)
         with np.errstate(over="ignore"):  # a value beyond float32 is infinite there
             rows[:, places] = values
 
@@ -303,12 +303,12 @@ def _fit_boolean(feature: Feature, train: Any, missing: Missing, standardize: bo
 
 def _fit_date(feature: Feature, train: Any, missing: Missing, standardize: bool) -> EncodedColumn:
     days = floats(train)
-    is_gap = np.isnan(days)
+    is_gap: NDArray[np.bool_] = np.isnan(days)
     fill = _fill(days, missing)
     days[is_gap] = fill
     mean, std = mean_and_scale(days, axes=(0,))
     num_calendar = feature.num_places - 1 - feature.has_gaps
-    known = calendar_places(_microseconds(train)[~is_gap], has_time=feature.reading.has_time)
+    known = calendar_places(_microseconds(train)[np.flatnonzero(~is_gap)], has_time=feature.reading.has_time)
     calendar = known.mean(axis=0) if len(known) else np.zeros(num_calendar)
     return EncodedColumn(
         feature.name,
@@ -355,7 +355,7 @@ def _write_date(column: EncodedColumn, values: Any, part: NDArray[Any], on_gap: 
     days = floats(values)
     is_gap = np.isnan(days)
     days[is_gap] = column.fill
-    part[:, 0] = days if column.mean is None else (days - column.mean) / column.std
+    part[:, 0] = (days - (column.mean or 0.0)) / (column.std or 1.0)
     num_calendar = len(column.calendar_fill)
     part[:, 1 : 1 + num_calendar] = calendar_places(_microseconds(values), has_time=column.reading.has_time)
     part[is_gap, 1 : 1 + num_calendar] = column.calendar_fill
