@@ -39,6 +39,8 @@ def apply_preprocessing(preprocessing: TablePreprocessing, raw_rows: Any, dtype:
         columns[column.name] = read
         _note_unreadable(column, given, read, notes)
 
+    fill = preprocessing.missing
+
     def on_gap(column: EncodedColumn, is_gap: NDArray[np.bool_]) -> None:
         if preprocessing.missing == "error":
             row = int(np.flatnonzero(is_gap)[0]) + 1
@@ -48,8 +50,8 @@ def apply_preprocessing(preprocessing: TablePreprocessing, raw_rows: Any, dtype:
                 details={"row": row, "column": column.name},
             )
         if not column.had_gaps:
-            instead = "with the rare categories" if column.type == "category" else "with the value of training"
-            notes.append(f"{column.name!r} had no gap in training; {_rows(is_gap)} filled {instead}.")
+            instead = "taken for a rare category" if column.type == "category" else f"filled as training's {fill} says"
+            notes.append(f"{column.name!r} had no gap in training; {_rows(is_gap)} {instead}.")
 
     def on_unseen(column: EncodedColumn, is_unseen: NDArray[np.bool_]) -> None:
         first = pc.cast(columns[column.name].take(pa.array(np.flatnonzero(is_unseen)[:1])), pa.string())[0].as_py()

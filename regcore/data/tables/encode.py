@@ -268,7 +268,7 @@ def _fit_numbers(
 ) -> Iterator[EncodedColumn]:
     values = np.stack([floats(train[feature.name]) for feature in block], axis=1)
     fills = []
-    has_gaps = np.isnan(values).any(axis=0).tolist()
+    has_gaps: list[bool] = [bool(gaps) for gaps in np.isnan(values).any(axis=0)]
     for position in range(len(block)):
         column = values[:, position]
         fills.append(_fill(column, missing))
@@ -305,7 +305,7 @@ def _fit_date(feature: Feature, train: Any, missing: Missing, standardize: bool)
     days = floats(train)
     is_gap: NDArray[np.bool_] = np.isnan(days)
     fill = _fill(days, missing)
-    days[is_gap] = fill
+    days = np.where(is_gap, fill, days)
     mean, std = mean_and_scale(days, axes=(0,))
     num_calendar = feature.num_places - 1 - feature.has_gaps
     known = calendar_places(_microseconds(train)[np.flatnonzero(~is_gap)], has_time=feature.reading.has_time)
@@ -346,15 +346,14 @@ _FITTERS: Final = {"boolean": _fit_boolean, "date": _fit_date, "category": _fit_
 def _write_boolean(column: EncodedColumn, values: Any, part: NDArray[Any], on_gap: OnGap, on_unseen: OnUnseen) -> None:
     known = floats(values)
     is_gap = np.isnan(known)
-    known[is_gap] = column.fill
-    part[:, 0] = known
+    part[:, 0] = np.where(is_gap, column.fill or 0.0, known)
     _mark(column, is_gap, part, on_gap)
 
 
 def _write_date(column: EncodedColumn, values: Any, part: NDArray[Any], on_gap: OnGap, on_unseen: OnUnseen) -> None:
     days = floats(values)
     is_gap = np.isnan(days)
-    days[is_gap] = column.fill
+    days = np.where(is_gap, column.fill or 0.0, days)
     part[:, 0] = (days - (column.mean or 0.0)) / (column.std or 1.0)
     num_calendar = len(column.calendar_fill)
     part[:, 1 : 1 + num_calendar] = calendar_places(_microseconds(values), has_time=column.reading.has_time)
