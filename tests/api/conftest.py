@@ -135,7 +135,7 @@ def table_spec(spec: dict[str, Any], dataset_id: str) -> dict[str, Any]:
     return {**spec, "data": {"kind": "dataset", "id": dataset_id, "target": "churn"}}
 
 
-def _upload_table(client: TestClient, services: Services, num_rows: int = 60, name: str = "customers.csv") -> str:
+def _upload_table(client: TestClient, services: Services, num_rows: int = 200, name: str = "customers.csv") -> str:
     """Upload a table of customers, and read it as a worker does."""
     columns = pa.table(
         {
