@@ -37,7 +37,7 @@ _LINKED = {
     ("/v1/sweeps", "post", "201"): ("this", _THIS_SWEEP),
     ("/v1/sweeps", "get", "200"): ("first", {"sweep_id": "$response.body#/data/0/id"}),
     ("/v1/datasets", "post", "202"): ("this", _THIS_DATASET),
-    ("/v1/datasets", "post", "200"): ("known", _THIS_DATASET),
+    ("/v1/datasets", "post", "200"): ("this", _THIS_DATASET),
     ("/v1/datasets", "get", "200"): ("first", {"dataset_id": "$response.body#/data/0/id"}),
 }
 """By the answer that names something, which of what it names is meant, and the parameters that take it."""
