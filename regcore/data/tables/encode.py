@@ -334,9 +334,7 @@ def _fit_category(feature: Feature, train: Any, missing: Missing, standardize: b
 _FITTERS: Final = {"boolean": _fit_boolean, "date": _fit_date, "category": _fit_category}
 
 
-def _write_boolean(
-    column: EncodedColumn, values: Any, part: NDArray[Any], on_gap: OnGap, on_unseen: OnUnseen
-) -> None:
+def _write_boolean(column: EncodedColumn, values: Any, part: NDArray[Any], on_gap: OnGap, on_unseen: OnUnseen) -> None:
     known = floats(values)
     is_gap = np.isnan(known)
     known[is_gap] = column.fill
@@ -355,9 +353,7 @@ def _write_date(column: EncodedColumn, values: Any, part: NDArray[Any], on_gap: 
     _mark(column, is_gap, part, on_gap)
 
 
-def _write_category(
-    column: EncodedColumn, values: Any, part: NDArray[Any], on_gap: OnGap, on_unseen: OnUnseen
-) -> None:
+def _write_category(column: EncodedColumn, values: Any, part: NDArray[Any], on_gap: OnGap, on_unseen: OnUnseen) -> None:
     combined = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     is_gap = np.asarray(combined.is_null().to_numpy(zero_copy_only=False), bool)
     pooled = column.num_places - 1 - column.marks_gaps

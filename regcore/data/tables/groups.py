@@ -21,28 +21,18 @@ class GroupSpec(Protocol):
     def split_seed(self) -> int: ...
 
 
-def assign_groups(
-    sizes: Mapping[str, int], spec: GroupSpec, *, num_test_rows: int = 0, num_validation_rows: int = 0
-) -> dict[str, str]:
+def assign_groups(sizes: Mapping[str, int], spec: GroupSpec) -> dict[str, str]:
     """The split of each group: the same for the same seed, with shares of rows as near to the fractions as groups allow.
 
     Args:
         sizes: Rows of each group.
         spec: Fractions and seed.
-        num_test_rows: Test rows that are already there, so that none are drawn.
-        num_validation_rows: The same of validation rows.
 
     Raises:
         SpecError: There are fewer groups than splits.
     """
-    wanted = [
-        name
-        for name, fraction, there in (
-            ("test", spec.test_fraction or 0, num_test_rows),
-            ("validation", spec.validation_fraction, num_validation_rows),
-        )
-        if fraction > 0 and not there
-    ]
+    fractions = {"test": spec.test_fraction or 0, "validation": spec.validation_fraction}
+    wanted = [name for name, fraction in fractions.items() if fraction > 0]
     if len(sizes) < len(wanted) + 1:
         message = (
             f"data.group_column has {len(sizes)} different value(s), and each of {len(wanted) + 1} splits needs a group "
@@ -53,8 +43,7 @@ def assign_groups(
     random.Random(spec.split_seed).shuffle(rest)  # noqa: S311 # a seeded split, no secret
     assigned: dict[str, str] = {}
     for place, name in enumerate(wanted):
-        fraction = (spec.test_fraction or 0) if name == "test" else spec.validation_fraction
-        goal = math.ceil(sum(sizes[group] for group in rest) * fraction)
+        goal = math.ceil(sum(sizes[group] for group in rest) * fractions[name])
         taken = _take(rest, sizes, goal, most=len(rest) - (len(wanted) - place))
         assigned |= dict.fromkeys(taken, name)
         rest = [group for group in rest if group not in assigned]

@@ -112,9 +112,7 @@ def _no_values(column: ColumnFacts, errors: list[FieldError]) -> None:
     errors.append(FieldError("/data/target", "no_target_values", message))
 
 
-def _classification(
-    column: ColumnFacts, type: ColumnType, reading: Reading, errors: list[FieldError]
-) -> Target | None:
+def _classification(column: ColumnFacts, type: ColumnType, reading: Reading, errors: list[FieldError]) -> Target | None:
     if column.values is None:
         _too_many(column, reading.num_distinct, None, errors)
         return None
