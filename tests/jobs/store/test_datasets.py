@@ -28,8 +28,8 @@ def test_a_new_set_is_validating_and_waits_for_a_worker(
     found = submission.dataset
     assert (submission.is_new, submission.replayed) == (True, False)
     assert (found.name, found.state, found.version) == ("rows.csv", DatasetState.VALIDATING, 1)
-    assert found.facts is None
     assert store.get_dataset(tenant, found.id) == found
+    assert store.dataset_facts(tenant, found.id) is None
     assert store.preview_dataset(tenant, found.id) is None
     assert store.dataset_table(found.id) is None
 
@@ -92,7 +92,7 @@ def test_a_set_that_the_tenant_has_not_is_not_found(
     other = store.create_dataset("other", new_dataset()).dataset.id
     asked = other if dataset_id == "of another" else dataset_id
 
-    for call in (store.get_dataset, store.summarize_dataset, store.preview_dataset, store.delete_dataset):
+    for call in (store.get_dataset, store.dataset_facts, store.preview_dataset, store.delete_dataset):
         with pytest.raises(DatasetNotFoundError, match=f"The newest that there are: {mine}"):
             call(tenant, asked)
 
@@ -204,7 +204,7 @@ def test_only_the_version_that_was_seen_is_deleted(
     with pytest.raises(VersionChangedError):
         store.delete_dataset(tenant, seen.id, {seen.version})
 
-    store.delete_dataset(tenant, seen.id, {store.summarize_dataset(tenant, seen.id).version})
+    store.delete_dataset(tenant, seen.id, {store.get_dataset(tenant, seen.id).version})
 
 
 def test_a_set_is_held_until_the_jobs_on_it_have_ended(
