@@ -365,9 +365,7 @@ def test_jobs_train_together_on_an_uploaded_table_as_each_does_alone(make_run, o
     path, data = own_table
     source = TableSource(read_table(path))
     specs = [
-        make_spec(
-            data=data, training={"epochs": 20, "precision": "float64"}, regularizers=[{"kind": "l2", "strength": s}]
-        )
+        make_spec(data=data, training={"epochs": 20, "precision": "float64"}, regularizers=[l2])
         for l2 in ({"kind": "l2", "strength": 0.01}, {"kind": "l2", "strength": 0.1})
     ]
     events = Recorder()
