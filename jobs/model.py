@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from jobs.states import DatasetState, JobState, SweepState
 
 Json = dict[str, Any]
+
+HeaderRow = Literal["auto", "yes", "no"]
+"""Whether the first row of a CSV file holds the columns' names."""
 
 PRIORITIES = ("low", "normal", "high")
 """From the last to be claimed to the first; a priority's rank is its place here."""
@@ -205,15 +208,15 @@ class NewDataset:
     name: str | None
     sha256: str
     size_bytes: int
-    header: str
+    header: HeaderRow
     """Whether the first row holds the columns' names: auto, yes or no."""
     format: str
     """What the file is: csv, parquet, jsonl or npz, or auto to find out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetSummary(NewDataset):
-    """A data set as lists show it. ``version`` grows with every change."""
+class Dataset(NewDataset):
+    """A data set, but for its facts and its preview, which may be large. ``version`` grows with every change."""
 
     id: str
     tenant: str
@@ -225,14 +228,6 @@ class DatasetSummary(NewDataset):
     finished_at: float | None
     num_rows: int | None
     num_columns: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dataset(DatasetSummary):
-    """A data set, whole."""
-
-    facts: Json | None
-    """A `regcore.data.tables.facts.TableFacts` once it is ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +261,7 @@ class ClaimedDataset:
     name: str | None
     sha256: str
     size_bytes: int
-    header: str
+    header: HeaderRow
     format: str
 
 
