@@ -134,6 +134,7 @@ def jobs(
     label: Annotated[list[str] | None, typer.Option(help="Only jobs with this key:value; may be given again.")] = None,
     name: Annotated[str | None, typer.Option(help="Only this name.")] = None,
     sweep: Annotated[str | None, typer.Option(metavar="SWEEP", help="Only this sweep's members.")] = None,
+    dataset: Annotated[str | None, typer.Option(metavar="DATASET", help="Only those that train on this table.")] = None,
     sort: Annotated[
         str, typer.Option(help="created_at, finished_at or name; -created_at and -finished_at: the newest first.")
     ] = "-created_at",
@@ -157,7 +158,7 @@ def jobs(
         out.print(jobs_table(bodies[:limit]))
         print_cut(len(bodies), limit, newest_first=sort == "-created_at")
     else:
-        print_none("jobs", "regcore submit SPEC.json", is_filtered=any((state, label, name, sweep)))
+        print_none("jobs", "regcore submit SPEC.json", is_filtered=any((state, label, name, sweep, dataset)))
 
 
 def pause(job: JobArgument, as_json: AsJSON = False) -> None:
