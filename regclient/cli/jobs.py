@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from regclient.cli.following import following, making
-from regclient.cli.ids import find_id, find_job_id, find_sweep_id, is_sweep_id
+from regclient.cli.ids import find_dataset_id, find_id, find_job_id, find_sweep_id, is_sweep_id
 from regclient.cli.json_input import read_patch, read_spec
 from regclient.cli.options import (
     LOOK,
@@ -148,6 +148,7 @@ def jobs(
             labels=read_labels(label) if label else None,
             name=name and given_text(name),
             sweep_id=None if sweep is None else find_sweep_id(client, sweep),
+            dataset_id=find_dataset_id(client, dataset) if dataset else None,
             sort=sort,
             page_size=min(limit + 1, 1000),
         )
