@@ -148,7 +148,7 @@ def jobs(
             labels=read_labels(label) if label else None,
             name=name and given_text(name),
             sweep_id=None if sweep is None else find_sweep_id(client, sweep),
-            dataset_id=find_dataset_id(client, dataset) if dataset else None,
+            dataset_id=None if dataset is None else find_dataset_id(client, dataset),
             sort=sort,
             page_size=min(limit + 1, 1000),
         )
