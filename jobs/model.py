@@ -212,8 +212,8 @@ class NewDataset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetSummary(NewDataset):
-    """A data set as lists show it. ``version`` grows with every change."""
+class Dataset(NewDataset):
+    """A data set, but for its facts and its preview, which may be large. ``version`` grows with every change."""
 
     id: str
     tenant: str
@@ -225,14 +225,6 @@ class DatasetSummary(NewDataset):
     finished_at: float | None
     num_rows: int | None
     num_columns: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dataset(DatasetSummary):
-    """A data set, whole."""
-
-    facts: Json | None
-    """A `regcore.data.tables.facts.TableFacts` once it is ready."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,13 @@ class Settings(BaseSettings):
         "client's address (`X-Forwarded-For`), which the log shows; `*` for any.",
     )
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="Largest request body.")
+    max_dataset_bytes: int = Field(20_000_000_000, ge=1_000, description="Largest file that may be uploaded.")
+    upload_patience_s: float = Field(
+        30,
+        gt=0,
+        le=_LONGEST_S,
+        description="An upload that brings less than 64 KiB in this time is given up, and leaves nothing.",
+    )
     idempotency_ttl_s: float = Field(86_400, ge=86_400, description="How long an Idempotency-Key is kept.")
     priority_step_s: float = Field(
         86_400,

@@ -61,7 +61,7 @@ def _body(schema: str, value: Any) -> dict[str, Any]:
     response_model=SweepView,
     openapi_extra=_body("SweepSpec", examples.SPEC),
     responses={
-        **problems(*_BODY_PROBLEMS),
+        **problems(*_BODY_PROBLEMS, "dataset_not_ready"),
         **example(200, examples.VALIDATION, "`validate_only`: what the sweep would be", model=SweepValidation),
         **example(
             201,

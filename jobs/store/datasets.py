@@ -15,7 +15,6 @@ from jobs.model import (
     Dataset,
     DatasetFilter,
     DatasetSubmission,
-    DatasetSummary,
     IdempotencyKey,
     Json,
     NewDataset,
@@ -30,7 +29,7 @@ from jobs.store.rows import AnyRow
 from jobs.store.submission import claim_key, kept_answer
 from jobs.tables import datasets
 
-_SUMMARY_COLUMNS = [
+_COLUMNS = [
     datasets.c.id,
     datasets.c.tenant,
     datasets.c.version,
@@ -47,7 +46,6 @@ _SUMMARY_COLUMNS = [
     datasets.c.num_rows,
     datasets.c.num_columns,
 ]
-_COLUMNS = [*_SUMMARY_COLUMNS, datasets.c.facts]
 _ORDERS: dict[str, tuple[ColumnElement[Any], bool, type]] = {
     "created_at": (datasets.c.created_at, False, float),
     "-created_at": (datasets.c.created_at, True, float),
@@ -73,14 +71,14 @@ class Datasets(Concern):
             ttl_s = self._options.idempotency_ttl_s
             answer = kept_answer(connection, tenant, key, at - ttl_s) if key else None
             if answer is not None:
-                return _replayed(connection, answer)
+                return _replayed(answer)
             found = None
             while found is None:  # the one that was there may be deleted before it is read
                 is_new = _insert(connection, tenant, new, at)
                 found = _find_equal(connection, tenant, new)
-            said = {"is_new": is_new, "dataset": {**asdict(found), "facts": None}}
+            said = {"is_new": is_new, "dataset": asdict(found)}
             answer = claim_key(connection, tenant, key, said, at, ttl_s)
-            return DatasetSubmission(found, is_new, replayed=False) if answer is None else _replayed(connection, answer)
+            return DatasetSubmission(found, is_new, replayed=False) if answer is None else _replayed(answer)
 
     def get_dataset(self, tenant: str, dataset_id: str) -> Dataset:
         """Return a data set.
@@ -91,14 +89,15 @@ class Datasets(Concern):
         with self._database.read() as connection:
             return Dataset(**_fields(_read(connection, tenant, dataset_id, _COLUMNS)))
 
-    def summarize_dataset(self, tenant: str, dataset_id: str) -> DatasetSummary:
-        """Return a data set without its facts, which may be large.
+    def dataset_facts(self, tenant: str, dataset_id: str) -> Json | None:
+        """Return the `regcore.data.tables.facts.TableFacts` of a data set; None unless it is ready. They never change.
 
         Raises:
             DatasetNotFoundError: There is none, or it is another tenant's.
         """
         with self._database.read() as connection:
-            return DatasetSummary(**_fields(_read(connection, tenant, dataset_id, _SUMMARY_COLUMNS)))
+            facts: Json | None = _read(connection, tenant, dataset_id, [datasets.c.facts]).facts
+            return facts
 
     def preview_dataset(self, tenant: str, dataset_id: str) -> Json | None:
         """Return the first rows of a data set as they were read; None unless it is ready.
@@ -117,7 +116,7 @@ class Datasets(Concern):
         sort: str = "-created_at",
         after: str | None = None,
         limit: int = 50,
-    ) -> Page[DatasetSummary]:
+    ) -> Page[Dataset]:
         """Return a page of the data sets that meet the filter as they are now.
 
         Args:
@@ -135,12 +134,12 @@ class Datasets(Concern):
         if after is not None:
             conditions.append(_behind(key, descending, read_dataset_place(after, sort)))
         by = [key.desc(), datasets.c.id.desc()] if descending else [key.asc(), datasets.c.id.asc()]
-        query = select(*_SUMMARY_COLUMNS, key.label("sort_key")).where(*conditions).order_by(*by).limit(limit + 1)
+        query = select(*_COLUMNS, key.label("sort_key")).where(*conditions).order_by(*by).limit(limit + 1)
         with self._database.read() as connection:
             rows = connection.execute(query).all()
         more, rows = len(rows) > limit, rows[:limit]
         next_after = write_cursor(sort, Cursor(rows[-1].sort_key, rows[-1].id)) if more else None
-        return Page([DatasetSummary(**_fields(row, len(_SUMMARY_COLUMNS))) for row in rows], next_after)
+        return Page([Dataset(**_fields(row, len(_COLUMNS))) for row in rows], next_after)
 
     def delete_dataset(self, tenant: str, dataset_id: str, versions: Collection[int] | None = None) -> list[str]:
         """Delete a data set, also one that is being read.
@@ -215,12 +214,8 @@ def _find_equal(connection: Connection, tenant: str, new: NewDataset) -> Dataset
     return None if row is None else Dataset(**_fields(row))
 
 
-def _replayed(connection: Connection, answer: Json) -> DatasetSubmission:
-    """The first answer again. The facts of a set that was ready then are read, as they never change."""
+def _replayed(answer: Json) -> DatasetSubmission:
     fields = {**answer["dataset"], "state": DatasetState(answer["dataset"]["state"])}
-    if fields["state"] is DatasetState.READY:
-        query = select(datasets.c.facts).where(datasets.c.id == fields["id"])
-        fields["facts"] = connection.execute(query).scalar_one_or_none()
     return DatasetSubmission(Dataset(**fields), answer["is_new"], replayed=True)
 
 

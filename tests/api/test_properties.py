@@ -34,6 +34,7 @@ def test_no_request_makes_the_server_fail_or_leave_its_document(
     with_tables: Settings,
     sweep_spec: dict[str, Any],
     finished: str,
+    dataset_id: str,
     end_jobs: Any,
     serve: Any,
     free_tcp_port: int,
@@ -46,6 +47,8 @@ def test_no_request_makes_the_server_fail_or_leave_its_document(
         "/v1/sweeps/{sweep_id}/path": {"sweep_id": made[0]["id"]},
         "/v1/sweeps/{sweep_id}/comparison": {"sweep_id": made[1]["id"]},
         "/v1/sweeps/{sweep_id}/ablation": {"sweep_id": made[2]["id"]},
+        "/v1/datasets/{dataset_id}": {"dataset_id": dataset_id},
+        "/v1/datasets/{dataset_id}/preview": {"dataset_id": dataset_id},
         "/v1/jobs/{job_id}/report": {"job_id": finished},
         "/v1/jobs/{job_id}/artifacts/{name}": {"job_id": finished, "name": "log.txt"},
     }

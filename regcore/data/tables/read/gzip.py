@@ -5,8 +5,7 @@ import zlib
 from pathlib import Path
 from typing import Final
 
-from regcore.data.tables.limits import Limits
-from regcore.data.tables.read.limited import check_unpacked
+from regcore.data.tables.limits import Limits, check_unpacked
 from regcore.errors import InvalidDataError
 
 MAGIC: Final = b"\x1f\x8b"

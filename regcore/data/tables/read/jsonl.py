@@ -1,7 +1,7 @@
 """Rows as JSON: one object a line, or one array of objects.
 
-Every value becomes text as it is spelled, so that no number loses a digit; types are found over whole columns. A name
-that a row lacks is a gap there.
+Values are kept as they are spelled until a whole column is read. One of numbers alone, or of true and false alone, is
+then converted if none loses a digit by it; every other one stays text. A name that a row lacks is a gap there.
 """
 
 import json
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from regcore.data.tables.limits import Limits
+from regcore.data.tables.limits import Limits, check_size
 from regcore.data.tables.read.json_array import ValueTooLongError, values_of_array
-from regcore.data.tables.read.limited import check_size
 from regcore.data.tables.read.rows import ReadRows
 from regcore.errors import InvalidDataError, shortened
 
@@ -42,6 +42,12 @@ class _Row:
         return {"row": self.number} | ({} if self.line is None else {"line": self.line})
 
 
+class _Number(str):
+    """A number as it is spelled."""
+
+    __slots__ = ()
+
+
 class _DoubledNameError(ValueError):
     """An object repeats a name."""
 
@@ -67,10 +73,7 @@ def read_jsonl(path: Path, limits: Limits, on_progress: Callable[[float], None])
             batch, num_batch_bytes = [], 0
     columns.add(batch)
     check_size(columns.num_rows, len(columns.chunks) or (columns.num_rows == 0), limits)
-    return ReadRows(
-        names=list(columns.chunks),
-        columns=[pa.chunked_array(chunks, pa.string()) for chunks in columns.chunks.values()],
-    )
+    return ReadRows(names=list(columns.chunks), columns=[columns.typed(name) for name in columns.chunks])
 
 
 class _Columns:
@@ -79,6 +82,7 @@ class _Columns:
     def __init__(self, limits: Limits) -> None:
         self.chunks: dict[str, list[pa.Array]] = {}
         self.num_rows = 0
+        self._kinds: dict[str, set[type]] = {}
         self._limits = limits
 
     def add(self, rows: list[_Row]) -> None:
@@ -95,13 +99,33 @@ class _Columns:
         check_size(self.num_rows + len(rows), len(names) or 1, self._limits)
         for name in names:
             chunks = self.chunks.setdefault(name, [pa.nulls(self.num_rows, pa.string())])
-            chunks.append(_texts(name, rows))
+            values = [row.values.get(name) for row in rows]
+            self._kinds.setdefault(name, set()).update(map(type, values))
+            chunks.append(_texts(name, rows, values))
         self.num_rows += len(rows)
 
+    def typed(self, name: str) -> pa.ChunkedArray:
+        """A column as numbers or booleans if all of its values are such and stay what they are; else as text."""
+        texts = pa.chunked_array(self.chunks[name], pa.string())
+        kinds = self._kinds[name] - {type(None)}
+        if kinds == {bool}:
+            return texts.cast(pa.bool_())
+        return _numbers(texts) if kinds == {_Number} else texts
 
-def _texts(name: str, rows: list[_Row]) -> pa.Array:
-    values = [row.values.get(name) for row in rows]
-    if not {type(value) for value in values} <= {str, type(None)}:
+
+def _numbers(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    try:
+        return texts.cast(pa.int64())
+    except pa.ArrowInvalid:
+        pass  # some are fractions, or beyond 64 bits
+    if pc.any(pc.match_substring_regex(texts, r"^-?\d{16,}$")).as_py():
+        return texts
+    numbers = texts.cast(pa.float64())
+    return texts if pc.any(pc.is_inf(numbers)).as_py() else numbers
+
+
+def _texts(name: str, rows: list[_Row], values: list[Any]) -> pa.Array:
+    if not {type(value) for value in values} <= {str, _Number, type(None)}:
         values = [_text(name, row) for row in rows]
     try:
         return pa.array(values, pa.string())
@@ -145,7 +169,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _decoder() -> json.JSONDecoder:
-    return json.JSONDecoder(object_pairs_hook=_members, parse_int=str, parse_float=str, parse_constant=str)
+    return json.JSONDecoder(object_pairs_hook=_members, parse_int=_Number, parse_float=_Number, parse_constant=_Number)
 
 
 def _first_character(path: Path) -> bytes:

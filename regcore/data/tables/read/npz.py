@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any, Final
 
 import numpy as np
@@ -19,8 +20,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from regcore.data.tables.facts import TableWarning
-from regcore.data.tables.limits import Limits
-from regcore.data.tables.read.limited import check_size, check_unpacked
+from regcore.data.tables.limits import Limits, check_size, check_unpacked
 from regcore.data.tables.read.rows import ReadRows
 from regcore.errors import InvalidDataError
 
@@ -151,7 +151,7 @@ def _read_header(stream: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, n
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     try:
         shape, by_columns, dtype = read(stream, max_header_size=_MAX_HEADER_BYTES)
-    except (ValueError, TypeError, RecursionError, MemoryError, SyntaxError):
+    except (ValueError, TypeError, RecursionError, MemoryError, SyntaxError, TokenError):
         raise InvalidDataError(f"The header of the array {name} cannot be read.", remedy=_HOW_TO_SAVE) from None
     return shape, by_columns, dtype, stream.tell()
 

@@ -9,8 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from regcore.data.tables.limits import Limits
-from regcore.data.tables.read.limited import check_size, check_unpacked
+from regcore.data.tables.limits import Limits, check_size, check_unpacked
 from regcore.data.tables.read.rows import ReadRows
 from regcore.errors import InvalidDataError, shortened
 
@@ -41,7 +40,7 @@ def read_parquet(path: Path, limits: Limits, on_progress: Callable[[float], None
         _check_types(schema)
         # Text stays looked up until its size is known: a short file may repeat a long cell very often.
         texts = [field.name for field in schema if _is_text(field.type)]
-        with pq.ParquetFile(path, metadata=metadata, read_dictionary=texts) as file:
+        with pq.ParquetFile(path, metadata=metadata, read_dictionary=texts, page_checksum_verification=True) as file:
             return _read(file, limits, on_progress)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise InvalidDataError(
