@@ -39,15 +39,21 @@ class ArtifactStore:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def put(self, source: Path) -> tuple[str, int]:
+    def put(self, source: Path, keep_alive: Callable[[], None] | None = None) -> tuple[str, int]:
         """Copy a file in; return its hash and its size in bytes.
 
         An existing file is replaced by the same bytes and so becomes young again: `delete_unreferenced` spares it until
         its row is written.
+
+        Args:
+            source: The file.
+            keep_alive: Called for each part of a large file: the caller's lease must not pass meanwhile.
         """
         with self.receive() as incoming, source.open("rb") as file:
             while chunk := file.read(_CHUNK_BYTES):
                 incoming.write(chunk)
+                if keep_alive is not None:
+                    keep_alive()
             self.keep(incoming)
             return incoming.sha256, incoming.size_bytes
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from jobs.states import DatasetState, JobState, SweepState
 
 Json = dict[str, Any]
+
+HeaderRow = Literal["auto", "yes", "no"]
+"""Whether the first row of a CSV file holds the columns' names."""
 
 PRIORITIES = ("low", "normal", "high")
 """From the last to be claimed to the first; a priority's rank is its place here."""
@@ -205,7 +208,7 @@ class NewDataset:
     name: str | None
     sha256: str
     size_bytes: int
-    header: str
+    header: HeaderRow
     """Whether the first row holds the columns' names: auto, yes or no."""
     format: str
     """What the file is: csv, parquet, jsonl or npz, or auto to find out."""
@@ -258,7 +261,7 @@ class ClaimedDataset:
     name: str | None
     sha256: str
     size_bytes: int
-    header: str
+    header: HeaderRow
     format: str
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from regclient.display.upload_progress import UploadBar, upload_progress
 from regclient.errors import DatasetInvalidError, UsageError
-from regclient.filters import PAGE_SIZE, list_params, required_text
+from regclient.filters import PAGE_SIZE, Moment, State, list_params, no_state_is_asked_for, required_text
 from regclient.handle import Handle, rows
 from regclient.http.answers import JSONObject
 from regclient.http.bodies import is_encodable
@@ -139,17 +139,38 @@ class Datasets:
         """
         return Dataset.of_id(self._transport, dataset_id).refresh()
 
-    def list(self, *, sha256: str | None = None, page_size: int = PAGE_SIZE) -> Iterator[Dataset]:
+    def list(
+        self,
+        *,
+        state: State = None,
+        name: str | None = None,
+        sha256: str | None = None,
+        created_after: Moment = None,
+        created_before: Moment = None,
+        page_size: int = PAGE_SIZE,
+    ) -> Iterator[Dataset]:
         """Yield every matching data set, the newest first. Pages are fetched as the iteration needs them.
 
         Args:
+            state: `validating`, `ready` or `invalid`, or several of them. An empty list matches none.
+            name: The exact name.
             sha256: Only what has these bytes.
+            created_after: A datetime with a time zone, or a UTC time as the server writes it; so is `created_before`.
             page_size: Data sets per request, at most 1,000.
 
         Raises:
             UsageError: A filter is empty or of the wrong type. None means no filter.
         """
-        params = list_params(sha256=sha256, page_size=page_size)
+        if no_state_is_asked_for(state):
+            return iter(())
+        params = list_params(
+            state=state,
+            name=name,
+            sha256=sha256,
+            created_after=created_after,
+            created_before=created_before,
+            page_size=page_size,
+        )
         return (Dataset(self._transport, summary) for summary in rows(self._transport, "/v1/datasets", params))
 
     def delete(self, dataset_id: str) -> None:
@@ -163,7 +184,9 @@ class Datasets:
     def _held(self, upload: Upload, header: Header) -> Dataset | None:
         """Return the data set that the server has already made of these bytes, read in this way."""
         for held in self.list(sha256=upload.sha256):
-            if (held.body.get("header", header), held.body.get("format", upload.format)) == (header, upload.format):
+            # What could not be read may be readable as another format, as of a file that was renamed.
+            is_other = held.state == "invalid" and held.body.get("format", upload.format) != upload.format
+            if held.body.get("header", header) == header and not is_other:
                 return held.refresh()
         return None
 

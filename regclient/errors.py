@@ -117,7 +117,7 @@ class DatasetInvalidError(RegClientError):
     """The server could not read the file as a data set; `.reason` says why, with row and column where there is one."""
 
     def __init__(self, dataset_id: str, name: str | None, reason: Mapping[str, Any] | None) -> None:
-        said = explain_reason(reason) + _place(reason) if reason else "the server gives no reason"
+        said = explain_reason(reason) + place_of_reason(reason) if reason else "the server gives no reason"
         super().__init__(f"{dataset_id}{f' ({name})' if name else ''} is invalid: {said}")
         self.dataset_id = dataset_id
         self.reason = dict(reason) if reason else None
@@ -270,7 +270,7 @@ def explain_reason(reason: Mapping[str, Any]) -> str:
     return f"{message} {reason['remedy']}" if reason.get("remedy") else message
 
 
-def _place(reason: Mapping[str, Any]) -> str:
+def place_of_reason(reason: Mapping[str, Any]) -> str:
     """Return where in the file a reason points to, unless its message says it: ` (line 7, row 6, column 'age')`."""
     details = reason.get("details")
     found = details if isinstance(details, Mapping) else {}

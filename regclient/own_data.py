@@ -41,13 +41,14 @@ def post_spec(
     return transport.request("POST", path, params=params, json=sent, headers=headers)
 
 
-def upload_files(datasets: Datasets, spec: Mapping[str, Any]) -> JSONObject:
+def upload_files(datasets: Datasets, spec: Mapping[str, Any], *, progress: bool = True) -> JSONObject:
     """Return a spec with every `{"kind": "file", "path": …}` uploaded, and `dataset` with its id in its place.
 
     Args:
         datasets: The tables of the server.
         spec: The spec of a job or a sweep, or a body with a patch of one; it is not modified. A relative path starts at
             the working directory.
+        progress: Whether to draw a bar, if there is a terminal.
 
     Raises:
         DatasetInvalidError: A file cannot be read as a table.
@@ -58,7 +59,7 @@ def upload_files(datasets: Datasets, spec: Mapping[str, Any]) -> JSONObject:
     def in_place_of(file: Mapping[str, Any]) -> JSONObject:
         key = file["path"], file.get("header", "auto")
         if key not in uploaded:
-            uploaded[key] = datasets.upload(key[0], header=key[1]).id
+            uploaded[key] = datasets.upload(key[0], header=key[1], progress=progress).id
         others = {field: value for field, value in file.items() if field not in _FIELDS_OF_FILE}
         return {"kind": "dataset", "id": uploaded[key], **others}
 

@@ -22,26 +22,27 @@ CSV = "text/csv"
 PARQUET = "application/vnd.apache.parquet"
 JSON_LINES = "application/x-ndjson"
 ZIP = "application/zip"
-NPZ = "application/octet-stream"
+ANY = "application/octet-stream"
+"""The server looks at the content. NPZ has no media type of its own."""
 
 CHUNK_BYTES = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZIP_MAGIC = b"PK\x03\x04"
 _OLD_EXCEL_MAGIC = b"\xd0\xcf\x11\xe0"
-_PARQUET_MAGIC = b"PAR1"
+_PARQUET_MAGICS = (b"PAR1\x15", b"PARE")  # a CSV file may begin with a column named PAR1
+_START_BYTES = 5
 _MEDIA_TYPES = {
     ".csv": CSV,
     ".tsv": CSV,
-    ".txt": CSV,
+    ".tab": CSV,
     ".parquet": PARQUET,
     ".pq": PARQUET,
     ".jsonl": JSON_LINES,
     ".ndjson": JSON_LINES,
-    ".npz": NPZ,
+    ".json": JSON_LINES,
     ".zip": ZIP,
 }
-
-_FORMATS = {CSV: "csv", PARQUET: "parquet", JSON_LINES: "jsonl", NPZ: "npz", ZIP: "zip"}
+_FORMATS = {CSV: "csv", PARQUET: "parquet", JSON_LINES: "jsonl", ZIP: "auto", ANY: "auto"}
 
 OnBytes = Callable[[int], None]
 """Called with the number of bytes that were read or sent since the last call."""
@@ -64,7 +65,7 @@ class Upload:
 
     @property
     def format(self) -> str:
-        """What the server calls the format; equal bytes sent as another format are another data set."""
+        """What the server calls it; equal bytes that are sent as another format are another data set."""
         return _FORMATS[self.media_type]
 
     def body(self, on_sent: OnBytes) -> Iterator[bytes]:
@@ -116,7 +117,7 @@ def ready_to_send(source: Any, y: Any, on_read: OnBytes) -> Iterator[Upload]:
 
 
 def media_type_of(path: Path, name: str | None = None) -> str:
-    """Return the media type of a file by its first bytes, and where they do not tell, by its name; CSV by default.
+    """Return the media type of a file: by its first bytes where they tell, else by its name.
 
     Args:
         path: The file.
@@ -126,30 +127,29 @@ def media_type_of(path: Path, name: str | None = None) -> str:
         UsageError: It is an Excel workbook.
     """
     with path.open("rb") as file:
-        start = file.read(len(_ZIP_MAGIC))
+        start = file.read(_START_BYTES)
     suffixes = [suffix.lower() for suffix in Path(name or path.name).suffixes]
-    if start.startswith(_GZIP_MAGIC) and suffixes[-1:] in (["."], [".gz"], [".gzip"]):
+    if start.startswith(_GZIP_MAGIC) and suffixes[-1:] == [".gz"]:
         suffixes.pop()
-    said = _MEDIA_TYPES.get(suffixes[-1], CSV) if suffixes else CSV
-    if start == _PARQUET_MAGIC:
+    if start.startswith(_PARQUET_MAGICS):
         return PARQUET
-    if start == _ZIP_MAGIC:
-        return _kind_of_zip(path, said)
-    if start == _OLD_EXCEL_MAGIC:
+    if start.startswith(_OLD_EXCEL_MAGIC):
         raise _no_workbook(path)
-    return said
+    if start.startswith(_ZIP_MAGIC):
+        return _kind_of_zip(path)
+    return _MEDIA_TYPES.get(suffixes[-1], ANY) if suffixes else ANY
 
 
-def _kind_of_zip(path: Path, said: str) -> str:
+def _kind_of_zip(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.namelist()
     except zipfile.BadZipFile:  # the server says what is wrong with it
-        return said if said == NPZ else ZIP
+        return ANY
     if "xl/workbook.xml" in members:
         raise _no_workbook(path)
     is_npz = bool(members) and all(member.endswith(".npy") for member in members)
-    return NPZ if is_npz else ZIP
+    return ANY if is_npz else ZIP
 
 
 def _no_workbook(path: Path) -> UsageError:
@@ -194,7 +194,7 @@ def _written(source: Any, y: Any, folder: Path) -> Path:
     if hasattr(source, "__array__"):
         return _write_arrays(source, y, folder / "arrays.npz")
     raise UsageError(
-        "expected the path of a file, a data frame of pandas, polars or Arrow, or NumPy arrays (x, y); received a "
+        "expected the path of a file, a data frame of pandas, polars or Arrow, or NumPy arrays (x, y); received "
         f"{type(source).__name__}."
     )
 

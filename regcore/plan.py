@@ -194,7 +194,7 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
     layers = nothing if is_too_deep else _expand(resolved, facts.feature_shape, num_outputs, problems)
     shapes = _parameter_shapes(layers, facts.feature_shape)
     rows = _count_rows(resolved, facts, problems)
-    regularizers = _plan_regularizers(resolved, list(shapes), rows, problems)
+    regularizers = _plan_regularizers(resolved, list(shapes), rows, len(facts.classes or ()), problems)
     batch_size = _batch_size(resolved, rows, problems)
     steps_per_epoch = math.ceil(rows.train / (batch_size * resolved.training.grad_accumulation)) if rows else 0
     if ceilings:
@@ -344,7 +344,7 @@ def _count_rows(spec: JobSpec, facts: DataFacts, problems: _Problems) -> RowCoun
 
 
 def _plan_regularizers(
-    spec: JobSpec, parameters: list[str], rows: RowCounts | None, problems: _Problems
+    spec: JobSpec, parameters: list[str], rows: RowCounts | None, num_classes: int, problems: _Problems
 ) -> list[RegularizerPlan]:
     ordinals: dict[str, int] = {}
     plans: list[RegularizerPlan] = []
@@ -355,7 +355,9 @@ def _plan_regularizers(
         look = partial(regularizer.touched, parameters)
         # Without a model there are no parameters, and every selector would fail.
         touched = problems.attempt(f"{pointer}/select", "matches_nothing", look, nothing) if parameters else nothing
-        problem = rows and regularizer.needs(task=spec.task.kind, num_validation_rows=rows.validation)
+        problem = rows and regularizer.needs(
+            task=spec.task.kind, num_validation_rows=rows.validation, num_classes=num_classes
+        )
         if problem:
             problems.add(pointer, "cannot_apply", problem)
         if regularizer.kind == "early_stopping" and ordinal > 1:

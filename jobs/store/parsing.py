@@ -5,8 +5,9 @@ the one that it belongs to: those of a claim that was lost are refused.
 """
 
 import random
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, Select, Table, select, update
 
 from jobs.clock import read_clock
 from jobs.model import ClaimedDataset, Json, ParsedTable
@@ -22,15 +23,13 @@ class Parsing(Concern):
 
     def claim_dataset(self, worker_id: str, lease_s: float | None = None) -> ClaimedDataset | None:
         """Take the data set that has waited longest, with a new attempt and lease; None if none waits."""
+        # Workers ask often and mostly in vain: a plain read keeps no other transaction waiting.
+        with self._database.read() as connection:
+            if connection.execute(_waiting(datasets.c.id, read_clock(connection))).first() is None:
+                return None
         with self._database.write() as connection:
             at = read_clock(connection)
-            waits = (
-                datasets.c.state == DatasetState.VALIDATING.value,
-                datasets.c.lease_until.is_(None),
-                datasets.c.claimable_at <= at,
-            )
-            query = select(datasets).where(*waits).order_by(datasets.c.claimable_at, datasets.c.id).limit(1)
-            row = connection.execute(query.with_for_update(skip_locked=True)).first()
+            row = connection.execute(_waiting(datasets, at).with_for_update(skip_locked=True)).first()
             if row is None:
                 return None
             claim = ClaimedDataset(
@@ -79,13 +78,13 @@ class Parsing(Concern):
             changes = {**_FREE, "claimable_at": read_clock(connection)}
             return connection.execute(update(datasets).where(_is_held(claim)).values(changes)).rowcount == 1
 
-    def lose_dataset(self, claim: ClaimedDataset) -> bool:
+    def lose_dataset(self, claim: ClaimedDataset, last_reason: Json | None = None) -> bool:
         """Give a data set back whose reader has died; False if the claim was lost before.
 
-        After as many losses in a row as the setting for attempts allows it is invalid.
+        After as many losses as the setting for attempts allows it is invalid, for the last reason.
         """
         with self._database.write() as connection:
-            return bool(self._lose(connection, _is_held(claim), read_clock(connection)))
+            return bool(self._lose(connection, _is_held(claim), read_clock(connection), last_reason))
 
     def expire_dataset_leases(self) -> list[str]:
         """Give back the data sets of workers that were silent for longer than their lease; return their ids."""
@@ -104,7 +103,9 @@ class Parsing(Concern):
             changes = {**_FREE, **values, **_changed(at), "state": state.value, "finished_at": at}
             return connection.execute(update(datasets).where(_is_held(claim)).values(changes)).rowcount == 1
 
-    def _lose(self, connection: Connection, condition: ColumnElement[bool], at: float) -> str | None:
+    def _lose(
+        self, connection: Connection, condition: ColumnElement[bool], at: float, last_reason: Json | None = None
+    ) -> str | None:
         """Count a loss of the first data set that meets the condition; return its id, or None if there is none."""
         query = select(datasets.c.id, datasets.c.num_lost_attempts).where(condition).order_by(datasets.c.id).limit(1)
         row = connection.execute(query.with_for_update(skip_locked=True)).first()
@@ -113,7 +114,8 @@ class Parsing(Concern):
         num_lost = row.num_lost_attempts + 1
         changes = {**_FREE, "num_lost_attempts": num_lost, "claimable_at": at + _delay_s(num_lost)}
         if num_lost >= self._options.max_attempts:
-            reason = make_reason(Reason.PARSER_LOST, details={"num_lost_attempts": num_lost})
+            reason = last_reason or make_reason(Reason.PARSER_LOST)
+            reason = {**reason, "details": {**reason["details"], "num_lost_attempts": num_lost}}
             invalid = {"state": DatasetState.INVALID.value, "state_reason": reason, "finished_at": at}
             changes = {**changes, **invalid, **_changed(at)}
         connection.execute(update(datasets).where(datasets.c.id == row.id).values(changes))
@@ -133,6 +135,16 @@ def end_dataset_leases(connection: Connection, worker_id: str) -> None:
 
 _FREE: Json = {"worker_id": None, "lease_until": None}
 """The columns of a data set that no worker holds."""
+
+
+def _waiting(what: Table | ColumnElement[Any], at: float) -> Select[Any]:
+    """The data set that has waited longest."""
+    waits = (
+        datasets.c.state == DatasetState.VALIDATING.value,
+        datasets.c.lease_until.is_(None),
+        datasets.c.claimable_at <= at,
+    )
+    return select(what).where(*waits).order_by(datasets.c.claimable_at, datasets.c.id).limit(1)
 
 
 def _is_held(claim: ClaimedDataset) -> ColumnElement[bool]:

@@ -44,6 +44,24 @@ def making(kind: str) -> Iterator[None]:
 
 
 @contextmanager
+def uploading() -> Iterator[None]:
+    """Handle signals while a file is sent, and while the server reads it.
+
+    Raises:
+        StoppedWaitingError: A signal came before the table was ready.
+    """
+    with _raising_signals():
+        try:
+            yield
+        except KeyboardInterrupt as interrupt:
+            raise StoppedWaitingError(
+                "Interrupted. A file that was not sent whole leaves nothing on the server; one that was is read to its "
+                "end, as `regcore datasets` shows. The same command can be given again, and sends nothing twice.",
+                _number(interrupt),
+            ) from None
+
+
+@contextmanager
 def following(found: Run) -> Iterator[None]:
     """Handle signals during a wait for the end of a job or sweep.
 

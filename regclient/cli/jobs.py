@@ -9,7 +9,7 @@ import typer
 
 from regclient.cli.following import following, making
 from regclient.cli.ids import find_id, find_job_id, find_sweep_id, is_sweep_id
-from regclient.cli.json_input import read_object, read_patch
+from regclient.cli.json_input import read_patch, read_spec
 from regclient.cli.options import (
     LOOK,
     STOP,
@@ -27,6 +27,7 @@ from regclient.cli.options import (
     print_cut,
     print_none,
     print_state,
+    upload_data,
 )
 from regclient.cli.spec_settings import change_spec, is_sweep_spec, patch_of_settings
 from regclient.cli.sweep_pages import show_or_follow_sweep
@@ -75,13 +76,16 @@ def submit(
 ) -> None:
     """Submit a job, or with --seeds a sweep of it.
 
-    --set takes a path with dots (regularizers.0.strength=1e-3) or a JSON Pointer, and a value that is JSON or text.
+    A file that `data` names is uploaded first, unless the server has it already; its path starts at the spec's folder,
+    or here. --set takes a path with dots (regularizers.0.strength=1e-3) or a JSON Pointer, and a value that is JSON or
+    text.
     """
-    body = read_object(spec)
+    body = read_spec(spec)
     if is_sweep_spec(body):
         raise typer.BadParameter(f"{spec} is the spec of a sweep: it has a base. `regcore sweep {spec}` submits it.")
     body = change_spec(body, settings or [], seeds)
     with open_client(timeout_s) as client:
+        body = upload_data(client, body, as_json=as_json)
         if is_sweep_spec(body):
             with making("sweep"):
                 sweep = client.sweeps.create(body, idempotency_key=idempotency_key)
@@ -197,7 +201,7 @@ def delete(
     with open_client() as client:
         found = list(dict.fromkeys(find_id(client, one) for one in jobs_or_sweeps))
         if not yes:
-            _ask_to_delete([_described(client, one) for one in found])
+            ask_to_delete([_described(client, one) for one in found])
         deleted: list[str] = []
         refused: list[APIError] = []
         for one in found:
@@ -217,7 +221,13 @@ def delete(
         raise refused[-1]
 
 
-def _ask_to_delete(descriptions: list[str]) -> None:
+def ask_to_delete(descriptions: list[str]) -> None:
+    """Ask at the terminal whether to delete what is described.
+
+    Raises:
+        typer.BadParameter: There is no terminal.
+        typer.Abort: The answer is no.
+    """
     if not sys.stdin.isatty():
         raise typer.BadParameter("Deleting cannot be undone, and there is no terminal to ask at: give --yes.")
     for description in descriptions:

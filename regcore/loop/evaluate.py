@@ -1,15 +1,20 @@
 """Evaluating a network on a split: evaluation mode, no augmentation, no penalty, true labels."""
 
 import math
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from regcore.data.prepare import Split
 from regcore.data.preprocessing import TargetScaling
 from regcore.loop.losses import RowLosses
 from regcore.loop.network import OnActivation, StackedNetwork
+from regcore.plan import CLASSIFICATION_LOSSES
+from regcore.scores import classification_scores
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,21 +56,57 @@ def evaluate(
     return Evaluation(per_row * scaling.loss_unit, scaling.undone(outputs.double()), scaling.undone(split.y.double()))
 
 
-def measure(evaluation: Evaluation, loss: str) -> list[dict[str, float]]:
-    """The metrics of each member: `loss`, and `accuracy`, or `r2` and `mae`."""
+def measure(evaluation: Evaluation, loss: str, also: Sequence[Collection[str]] | None = None) -> list[dict[str, float]]:
+    """The metrics of each member: those that every record has, see `Metric.in_every_record`.
+
+    For 32 members and 10,000 rows of ten classes these take a quarter of the time of the outputs themselves. AUROC,
+    which sorts, takes seven times as long as these outputs.
+
+    Args:
+        evaluation: Of one split.
+        loss: Its name in the spec.
+        also: For each member the names of further metrics.
+    """
     columns = {"loss": evaluation.losses.mean(1)}
-    if loss in ("cross_entropy", "binary_cross_entropy"):
-        columns["accuracy"] = _is_correct(evaluation.outputs, evaluation.targets).double().mean(1)
+    if is_of_classes(loss):
+        is_correct = _is_correct(evaluation.outputs, evaluation.targets).double()
+        columns["accuracy"] = is_correct.mean(1)
+        columns["balanced_accuracy"] = is_correct @ _weights_by_class(evaluation.targets)
     else:
         targets = evaluation.targets.double()
         errors = evaluation.outputs.squeeze(-1) - targets
         # R² of equal targets is undefined. Checked by comparing targets, since subtracting a rounded mean leaves some
         # spread.
         spread = (targets - targets.mean()).square().sum() if targets.min() < targets.max() else math.nan
-        columns["r2"] = 1 - errors.square().sum(1) / spread
+        squares = errors.square()
+        columns["r2"] = 1 - squares.sum(1) / spread
         columns["mae"] = errors.abs().mean(1)
-    table = torch.stack(list(columns.values())).T.tolist()
-    return [dict(zip(columns, row, strict=True)) for row in table]
+        columns["rmse"] = squares.mean(1).sqrt()
+    table = [dict(zip(columns, row, strict=True)) for row in torch.stack(list(columns.values())).T.tolist()]
+    for k, names in enumerate(also or ()):
+        missing = [name for name in names if name not in columns]
+        if missing:
+            scores = classification_scores(*judged_rows(evaluation, k), missing)
+            table[k] |= {name: score.value for name, score in scores.items()}
+    return table
+
+
+def is_of_classes(loss: str) -> bool:
+    """Whether this loss is of a classification."""
+    return loss in CLASSIFICATION_LOSSES
+
+
+def judged_rows(evaluation: Evaluation, position: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Of one member of a classification: true classes (N,), predicted ones (N,), and probabilities (N, classes)."""
+    outputs = evaluation.outputs[position].cpu()
+    labels = evaluation.targets.cpu().numpy()
+    return labels, predicted_labels(outputs).numpy(), probabilities(outputs).numpy()
+
+
+def _weights_by_class(targets: Tensor) -> Tensor:
+    """The weight of each row by which every class that has rows counts alike; they add up to 1."""
+    counts = targets.bincount()
+    return 1 / (counts[targets] * (counts > 0).sum()).double()
 
 
 def _is_correct(outputs: Tensor, targets: Tensor) -> Tensor:

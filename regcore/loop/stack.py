@@ -2,7 +2,7 @@
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -131,15 +131,23 @@ class Stack:
         return (self.step - 1) // self._lead.steps_per_epoch * self._lead.steps_per_epoch + int(bad[0]) + 1
 
     @torch.no_grad()
-    def measure(self) -> list[dict[str, float]]:
-        """Each member's metrics on every split, in evaluation mode, and its objective in the last step."""
+    def measure(self, also: Sequence[Collection[str]] | None = None) -> list[dict[str, float]]:
+        """Each member's metrics on every split, in evaluation mode, and its objective in the last step.
+
+        Args:
+            also: For each member further metrics, such as `validation/auroc`.
+        """
         table = self._measure_objective(self._moment(self.step - 1))
         for name in ("train", "validation", "test"):
             split = getattr(self.data, name)
             if split is None:
                 continue
             evaluation = evaluate(self.network, split, self._losses, scaling=self.data.target_scaling)
-            measured = measure(evaluation, self._lead.loss)
+            asked = [
+                sorted(metric.removeprefix(f"{name}/") for metric in names if metric.startswith(f"{name}/"))
+                for names in also or ()
+            ]
+            measured = measure(evaluation, self._lead.loss, asked)
             for values, own in zip(table, measured, strict=True):
                 values.update({f"{name}/{metric}": value for metric, value in own.items()})
         for values in table:

@@ -17,6 +17,7 @@ from regcore.loop.divergence import diverged
 from regcore.loop.losses import RowLosses
 from regcore.loop.network import StackedNetwork
 from regcore.loop.stack import Stack
+from regcore.metrics import METRICS
 from regcore.plan import Plan
 from regcore.record import Record, finite_or_null, metrics_body
 
@@ -40,6 +41,15 @@ class Member:
     on_record: Callable[[Record], None]
     history: list[dict[str, Any]] = field(default_factory=list)
     selected_epoch: int = 0
+
+    @property
+    def watched(self) -> frozenset[str]:
+        """The metrics that its own spec asks for in every evaluation."""
+        return frozenset(one.watches for one in self.plan.resolved_spec.regularizers if one.watches)
+
+    def recorded(self, measured: Mapping[str, float]) -> dict[str, float]:
+        """What its record holds of an evaluation: not what only a rung asks for."""
+        return {name: value for name, value in measured.items() if name in self.watched or _is_recorded(name)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,11 +230,13 @@ class Trainer:
         An evaluation that only a rung needs is neither recorded nor passed to early stopping: that would change the
         member's result.
         """
+        asked = [{*member.watched, *([rung[member.key]] if member.key in rung else [])} for member in self.members]
         with computing(f"the evaluation after epoch {epoch}"):
-            table = self.stack.measure()
+            table = self.stack.measure(asked)
         measured = dict(zip([member.key for member in self.members], table, strict=True))
         if is_due:
-            yield from self._take_note(epoch, measured)
+            recorded = {member.key: member.recorded(measured[member.key]) for member in self.members}
+            yield from self._take_note(epoch, recorded)
         values = {member.key: measured[member.key][rung[member.key]] for member in self.members if member.key in rung}
         if values:
             yield from self._judge(epoch, rung, values)
@@ -327,6 +339,11 @@ class Trainer:
         member, bad = self.members[position], self.stack.first_bad_step(position)
         step, num_updates = (self.step, self.step) if bad is None else (bad, bad - 1)
         return diverged(member.plan, member.history, member.selected_epoch, step=step, num_updates=num_updates)
+
+
+def _is_recorded(name: str) -> bool:
+    metric = METRICS.get(name.rpartition("/")[2])
+    return metric is None or metric.in_every_record
 
 
 def _undefined(metric: str, epoch: int, step: int) -> Record:

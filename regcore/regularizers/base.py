@@ -78,8 +78,14 @@ class Regularizer(Fusible):
         """Names of the parameters it acts on. Raises ValueError if a selector matches nothing."""
         return []
 
-    def needs(self, *, task: str, num_validation_rows: int) -> str | None:
-        """What it lacks to take effect, with the remedy; None if nothing."""
+    def needs(self, *, task: str, num_validation_rows: int, num_classes: int = 0) -> str | None:
+        """What it lacks to take effect, with the remedy; None if nothing.
+
+        Args:
+            task: `classification` or `regression`.
+            num_validation_rows: Rows of the validation split.
+            num_classes: Of a classification; 0 for a regression.
+        """
         return None
 
     @property

@@ -14,12 +14,10 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field
 
 from regcore.doubts import Doubt, RunShape
+from regcore.metrics import METRICS, metrics_of
 from regcore.regularizers.base import Effect, EpochChoice, Regularizer, Stronger
 from regcore.schedule import MAX_EPOCHS
 
-HIGHER_IS_BETTER = ("accuracy", "r2")
-MIN_ROWS = {"r2": 2}
-"""The fewest rows for a metric: R² divides by the spread of the targets."""
 MAX_MIN_DELTA = 1e12
 
 
@@ -28,9 +26,9 @@ class EarlyStopping(Regularizer):
 
     summary: ClassVar[str] = "Stops when a validation metric no longer improves, and restores the best weights."
     formula: ClassVar[str] = (
-        "m = loss or mae, −accuracy or −r2;  keep the first epoch with the least m;  m improves when "
-        "m < reference − min_delta, and is then the next reference;  stop after `patience` evaluations in a row that "
-        "do not improve"
+        "m = the metric where lower is better, as a loss, and −1 times it where higher is, as accuracy;  keep the "
+        "first epoch with the least m;  m improves when m < reference − min_delta, and is then the next reference;  "
+        "stop after `patience` evaluations in a row that do not improve"
     )
     source: ClassVar[str] = "Prechelt 1998"
     example: ClassVar[dict[str, Any]] = {"kind": "early_stopping", "patience": 1}
@@ -38,7 +36,19 @@ class EarlyStopping(Regularizer):
     stronger: ClassVar[Stronger] = {"patience": "smaller", "min_delta": "larger"}
 
     kind: Literal["early_stopping"] = "early_stopping"
-    metric: Literal["validation/loss", "validation/accuracy", "validation/r2", "validation/mae"] = "validation/loss"
+    metric: Literal[
+        "validation/loss",
+        "validation/accuracy",
+        "validation/balanced_accuracy",
+        "validation/top5_accuracy",
+        "validation/macro_f1",
+        "validation/auroc",
+        "validation/average_precision",
+        "validation/log_loss",
+        "validation/r2",
+        "validation/mae",
+        "validation/rmse",
+    ] = "validation/loss"
     """What is watched, on the validation split."""
     patience: int = Field(default=5, ge=1, le=MAX_EPOCHS)
     """Evaluations in a row without an improvement before training stops; one without a value is not counted."""
@@ -48,23 +58,27 @@ class EarlyStopping(Regularizer):
     @property
     def sign(self) -> int:
         """−1 if higher is better, so that a lower sign × metric is always better."""
-        return -1 if self.metric.endswith(HIGHER_IS_BETTER) else 1
+        return -1 if METRICS[self._name].mode == "max" else 1
+
+    @property
+    def _name(self) -> str:
+        return self.metric.removeprefix("validation/")
 
     @property
     def watches(self) -> str:
         return self.metric
 
-    def needs(self, *, task: str, num_validation_rows: int) -> str | None:
+    def needs(self, *, task: str, num_validation_rows: int, num_classes: int = 0) -> str | None:
         if num_validation_rows == 0:
             return "early_stopping needs validation data; set data.validation_fraction above 0, e.g. 0.2."
-        measured = {"classification": ("loss", "accuracy"), "regression": ("loss", "r2", "mae")}[task]
-        name = self.metric.removeprefix("validation/")
-        if name not in measured:
+        measured = metrics_of(task, num_classes)
+        if self._name not in measured:
             known = ", ".join(f"validation/{name}" for name in measured)
             return f"metric must be one of {known} for {task}; received {self.metric}."
-        if num_validation_rows < MIN_ROWS.get(name, 1):
+        min_rows = METRICS[self._name].min_rows
+        if num_validation_rows < min_rows:
             return (
-                f"{self.metric} needs at least {MIN_ROWS[name]} validation rows to have a value; there is "
+                f"{self.metric} needs at least {min_rows} validation rows to have a value; there is "
                 f"{num_validation_rows}. Raise data.validation_fraction, or watch validation/loss."
             )
         return None
@@ -78,12 +92,12 @@ class EarlyStopping(Regularizer):
                 "early_stopping only selects the best of them.",
                 "Lower patience, or evaluate more often (training.eval_every_epochs, training.epochs).",
             )
-        if self.metric == "validation/accuracy" and self.min_delta >= 1:
+        if METRICS[self._name].is_share and self.min_delta >= 1:
             yield Doubt(
                 "/min_delta",
                 "never_improves",
-                f"min_delta {self.min_delta:g} is more than an accuracy between 0 and 1 can improve by: training stops "
-                f"after 1 + {self.patience} evaluations, whatever it learns.",
+                f"min_delta {self.min_delta:g} is more than {self._name} between 0 and 1 can improve by: training "
+                f"stops after 1 + {self.patience} evaluations, whatever it learns.",
                 "Lower min_delta, e.g. to 0.001.",
             )
         if run.num_validation_rows == 1:

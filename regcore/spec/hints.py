@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from regcore.data.catalogue import BUILTIN, TORCHVISION
 from regcore.layers import LAYERS
+from regcore.metrics import METRICS
 from regcore.optim import OPTIMIZERS
 from regcore.regularizers import REGULARIZERS
 from regcore.spec.model import MODELS
@@ -93,8 +94,15 @@ _FIELDS: Final[Mapping[str, Sequence[str]]] = {
 _VALUES: Final[Mapping[str, Sequence[str]]] = {
     "validation/loss": ["val_loss", "valid_loss", "loss", "dev_loss"],
     "validation/accuracy": ["val_accuracy", "val_acc", "accuracy", "acc", "valid_accuracy"],
+    "validation/balanced_accuracy": ["val_balanced_accuracy", "balanced_accuracy", "bac"],
+    "validation/macro_f1": ["val_f1", "val_macro_f1", "macro_f1", "f1", "f1_macro", "f1_score"],
+    "validation/auroc": ["val_auroc", "val_auc", "auroc", "auc", "roc_auc", "roc_auc_score"],
+    "validation/average_precision": ["average_precision", "pr_auc", "auprc"],
+    "validation/log_loss": ["val_log_loss", "log_loss"],
+    "validation/top5_accuracy": ["top5_accuracy", "top_5", "top5"],
     "validation/r2": ["val_r2", "r2"],
     "validation/mae": ["val_mae", "mae"],
+    "validation/rmse": ["val_rmse", "rmse", "root_mean_squared_error"],
     "cuda": ["gpu", "nvidia"],
     "cross_entropy": [
         "ce",
@@ -159,7 +167,7 @@ _EXAMPLES: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
     "task": [{"kind": "classification"}, {"kind": "regression"}],
     "resources": [{"device": "cpu"}, {"device": "cuda"}],
     "strategy": [{"kind": "grid"}, {"kind": "random", "num_trials": 20}, {"kind": "halving"}, {"kind": "ablation"}],
-    "objective": [{"metric": f"validation/{name}"} for name in ("loss", "accuracy", "r2", "mae")],
+    "objective": [{"metric": f"validation/{name}"} for name in METRICS],
 }
 """By field name, examples of what can be written there, each with its required fields."""
 

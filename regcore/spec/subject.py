@@ -7,7 +7,8 @@ from typing import Any
 def subject_of(resolved_spec: Mapping[str, Any], metric: str) -> dict[str, Any]:
     """What a metric measures, and in which unit, by JSON Pointer into the spec.
 
-    That is the data set and the kind of task; for a loss, and for the gap, also the kind of loss and the class weights.
+    That is the data set, its target, and the kind of task; for a loss, and for the gap, also the kind of loss and the
+    class weights.
     Scaling targets does not change the unit, except for `huber`, whose δ is 1 in the scaled unit.
 
     Args:
@@ -18,6 +19,6 @@ def subject_of(resolved_spec: Mapping[str, Any], metric: str) -> dict[str, Any]:
     is_loss = metric.endswith("/loss") or metric == "generalization_gap"
     scaling = ("standardize_target",) if is_loss and task["loss"] == "huber" else ()
     return {
-        **{f"/data/{name}": data[name] for name in ("kind", "name", "id", *scaling) if name in data},
+        **{f"/data/{name}": data[name] for name in ("kind", "name", "id", "path", "target", *scaling) if name in data},
         **{f"/task/{name}": task[name] for name in ("kind", *(("loss", "class_weights") if is_loss else ()))},
     }

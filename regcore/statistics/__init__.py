@@ -4,9 +4,10 @@ Pure functions from numbers to JSON. Nothing here trains, reads a store, knows H
 at once, and `scipy.special` when a quantile is needed, so a server imports this package only on first use.
 """
 
+from regcore.metrics import Mode
 from regcore.statistics.ablation import ablate
 from regcore.statistics.comparisons import compare
-from regcore.statistics.directions import Mode, mode_of
+from regcore.statistics.directions import mode_of
 from regcore.statistics.groups import Group, GroupMember
 from regcore.statistics.leaderboard import Standing, rank
 from regcore.statistics.paths import PathPoint, regularization_path

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from regcore.metrics import Mode
 from regcore.statistics.comparisons import describe, judge
-from regcore.statistics.directions import Mode, mode_of
+from regcore.statistics.directions import mode_of
 from regcore.statistics.groups import Group
 
 

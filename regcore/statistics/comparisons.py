@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any, Final, Literal
 
 from regcore.errors import FieldError, SpecError
+from regcore.metrics import Mode
 from regcore.statistics.differences import Difference, differ
-from regcore.statistics.directions import Mode, mode_of
+from regcore.statistics.directions import mode_of
 from regcore.statistics.groups import Group
 from regcore.statistics.noise import LEVEL
 from regcore.statistics.summaries import mean_interval

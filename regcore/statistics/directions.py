@@ -1,17 +1,13 @@
 """The direction in which a metric is better."""
 
-from typing import Final, Literal
+from typing import Final
 
 from regcore.errors import FieldError, SpecError
-
-Mode = Literal["min", "max"]
+from regcore.metrics import METRICS, Mode
 
 _MODES: Final[dict[str, Mode]] = {
-    "loss": "min",
-    "mae": "min",
+    **{name: metric.mode for name, metric in METRICS.items()},
     "generalization_gap": "min",
-    "accuracy": "max",
-    "r2": "max",
 }
 
 

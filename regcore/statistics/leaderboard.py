@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
-from regcore.statistics.directions import Mode
+from regcore.metrics import Mode
 from regcore.statistics.summaries import finite, mean, mean_interval
 
 Name = TypeVar("Name", bound=str)

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from regcore.statistics.directions import Mode, mode_of
+from regcore.metrics import Mode
+from regcore.statistics.directions import mode_of
 from regcore.statistics.resplits import Resplits
 from regcore.statistics.summaries import finite, mean, mean_interval, summarize, variance_of_mean
 

@@ -8,6 +8,7 @@ from jsonpointer import JsonPointer
 from regcore.data.facts import FactsOf, known_facts
 from regcore.errors import FieldError, SpecError
 from regcore.json_values import plain
+from regcore.metrics import metrics_of
 from regcore.spec import JobSpec, json_pointer, parse_spec
 from regcore.spec.hints import meant
 from regcore.spec.mending import mend, touch
@@ -15,7 +16,6 @@ from regcore.sweep.candidate import Candidate
 from regcore.sweep.expand import expand
 from regcore.sweep.spec import SweepSpec, parse_sweep
 
-METRICS: Final = {"classification": ("loss", "accuracy"), "regression": ("loss", "r2", "mae")}
 _ROUNDS: Final = 4
 """Rounds of removal: wrong fields, then what is wrong in the rest, and again."""
 _LISTS: Final = ("axes", "variants")
@@ -57,10 +57,10 @@ def further_problems(
     return list(found.values())
 
 
-def objective_problems(sweep: SweepSpec, task: str) -> Iterator[FieldError]:
+def objective_problems(sweep: SweepSpec, task: str, num_classes: int) -> Iterator[FieldError]:
     """Errors for a metric that no job of this task has."""
     split, _, name = sweep.metric.partition("/")
-    known = METRICS[task]
+    known = metrics_of(task, num_classes)
     if name not in known:
         expected = ", ".join(f"{split}/{one}" for one in known)
         message = f"objective.metric must be one of {expected} for {task}; received {sweep.metric}. Correct it."
@@ -95,7 +95,8 @@ def _problems(sweep: SweepSpec, base: JobSpec, max_members: int, facts_of: Facts
     """Errors of a sweep whose own fields are correct: each candidate checked by itself, each value once."""
     spec = base.model_dump(mode="json")
     yield from seed_problems(sweep, spec)
-    yield from objective_problems(sweep, facts_of(base).task)
+    facts = facts_of(base)
+    yield from objective_problems(sweep, facts.task, len(facts.classes or ()))
     try:
         candidates = expand(sweep, spec, max_members)
     except SpecError as error:

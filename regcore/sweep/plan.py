@@ -8,8 +8,8 @@ from typing import Any, Final
 from regcore.data.facts import FactsOf, known_facts
 from regcore.errors import FieldError, SpecError
 from regcore.lint import SpecWarning
+from regcore.metrics import METRICS
 from regcore.plan import Ceilings, Check, Plan, make_plan
-from regcore.regularizers.early_stopping import MIN_ROWS
 from regcore.spec.subject import subject_of
 from regcore.spec.validation import shown
 from regcore.sweep.candidate import Candidate
@@ -102,7 +102,7 @@ def _plan(
     except SpecError as error:
         raise _with_unfit(error, candidates, check) from None
     problems = [
-        *objective_problems(sweep, plans[0].task),
+        *objective_problems(sweep, plans[0].task, len(plans[0].classes or ())),
         *_unlike(sweep, base, candidates, plans),
         *_rung_problems(sweep, plans),
         *_unfit(candidates, plans, check),
@@ -216,8 +216,8 @@ def _members(sweep: SweepSpec, candidate: Candidate, plan: Plan) -> Iterator[Pla
 
 
 def _check_split(sweep: SweepSpec, plan: Plan) -> None:
-    split = sweep.metric.partition("/")[0]
-    num_rows, needed = getattr(plan.num_rows, split), MIN_ROWS.get(sweep.metric.partition("/")[2], 1)
+    split, _, name = sweep.metric.partition("/")
+    num_rows, needed = getattr(plan.num_rows, split), METRICS[name].min_rows if name in METRICS else 1
     if num_rows < needed:
         message = (
             f"objective.metric {sweep.metric} needs at least {needed} row(s) in the {split} split; there are "

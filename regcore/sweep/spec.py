@@ -6,6 +6,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from regcore.errors import FieldError, SpecError
 from regcore.frozen import Frozen
+from regcore.metrics import METRICS
 from regcore.spec.hints import suggest
 from regcore.spec.job import JobName, Labels
 from regcore.spec.patch import AnyJson, Patch, Pointer
@@ -225,7 +226,7 @@ def _objective_errors(objective: Objective) -> list[FieldError]:
         )
         return [FieldError("/objective/metric", "test_objective", message)]
     if not slash or split not in ("train", "validation"):
-        known = [f"{split}/{name}" for split in ("validation", "train") for name in ("loss", "accuracy", "r2", "mae")]
+        known = [f"{split}/{name}" for split in ("validation", "train") for name in METRICS]
         hint = suggest(objective.metric, known) or " Correct it."
         message = f"objective.metric must be such as validation/loss; received {objective.metric!r:.80}.{hint}"
         return [FieldError("/objective/metric", "unknown_value", message)]

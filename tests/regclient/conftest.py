@@ -168,6 +168,7 @@ class FakeServer:
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.queries: list[tuple[str, dict[str, str]]] = []
         self.failures: list[Response] = []  # the next answers, whatever is asked
+        self.refuse_jobs: list[Response] = []  # the next answers to POST /v1/jobs
         self.lose_answers = 0  # do the work, then break the connection
         self.break_stream_after: int | None = None
         self.mute_streams = False  # as behind a proxy that ends what it does not understand
@@ -200,6 +201,8 @@ def make_app(fake: FakeServer) -> FastAPI:
     @app.post("/v1/jobs")
     async def create(request: Request) -> Response:
         spec = await request.json()
+        if fake.refuse_jobs:
+            return fake.refuse_jobs.pop(0)
         if spec.get("model", {}).get("kind") == "mpl":
             entry = {"pointer": "/model/kind", "code": "unknown", "message": "Did you mean 'mlp'?"}
             return problem(422, "invalid_spec", "1 problem", errors=[entry], request_id="req_1")

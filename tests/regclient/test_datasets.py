@@ -95,6 +95,18 @@ def test_an_invalid_table_names_its_row(server: Any, client: Client, rows_csv: P
     assert client.datasets.get(caught.value.dataset_id).wait(check=False).state == "invalid"
 
 
+def test_what_was_no_csv_is_sent_again_as_what_it_is(server: Any, client: Client, rows_csv: Path) -> None:
+    server.datasets.invalid = True
+    with pytest.raises(DatasetInvalidError):
+        client.datasets.upload(rows_csv)
+    server.datasets.invalid = False
+
+    dataset = client.datasets.upload(rows_csv.rename(rows_csv.with_suffix(".jsonl")))
+
+    assert dataset.state == "ready"
+    assert server.datasets.num_begun == 2
+
+
 def test_an_upload_that_broke_off_begins_anew(server: Any, client: Client, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_bytes(b"1,2\n" * 1_000_000)

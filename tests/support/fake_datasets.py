@@ -3,6 +3,7 @@
 It reads a body as a service does, in pieces, and can be told to fail while it does.
 """
 
+import asyncio
 import hashlib
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,13 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.requests import ClientDisconnect
 
+FORMATS = {
+    "text/csv": "csv",
+    "application/vnd.apache.parquet": "parquet",
+    "application/x-ndjson": "jsonl",
+    "application/zip": "auto",
+    "application/octet-stream": "auto",
+}
 INVALID = {
     "code": "ragged_row",
     "message": "Expected 3 cells, received 4.",
@@ -40,6 +48,8 @@ class FakeDatasets:
     invalid: bool = False
     break_off_after_bytes: list[int] = field(default_factory=list)
     """The next uploads are answered 503 after so many bytes."""
+    is_stalled: bool = False
+    """Whether bodies are not read on."""
     lose_answers: int = 0
     """Uploads that are kept, but whose answer is 503."""
 
@@ -56,19 +66,23 @@ def add_datasets(app: FastAPI, fake: FakeDatasets) -> None:
             async for piece in request.stream():
                 digest.update(piece)
                 size_bytes += len(piece)
+                while fake.is_stalled:
+                    await asyncio.sleep(0.01)
                 if limit is not None and size_bytes >= limit:
                     return _problem(503, "unavailable", "The store is away.")
         except ClientDisconnect:
             return Response(status_code=400)
         fake.received.append((size_bytes, dict(request.headers)))
         query = request.query_params
-        found = _equal(digest.hexdigest(), query.get("header", "auto"))
+        header, format = query.get("header", "auto"), FORMATS[request.headers["content-type"]]
+        found = _equal(sha256=digest.hexdigest(), header=header, format=format)
         is_new = found is None
         if found is None:
             found = {
                 "id": f"ds_{len(fake.bodies):026}",
                 "name": query.get("name"),
-                "header": query.get("header", "auto"),
+                "header": header,
+                "format": format,
                 "sha256": digest.hexdigest(),
                 "size_bytes": size_bytes,
                 "state": "validating",
@@ -123,9 +137,10 @@ def add_datasets(app: FastAPI, fake: FakeDatasets) -> None:
             return _problem(404, "dataset_not_found", f"There is no data set {dataset_id}.")
         return Response(status_code=204)
 
-    def _equal(sha256: str, header: str) -> dict[str, Any] | None:
-        equal = (one for one in fake.bodies.values() if (one["sha256"], one["header"]) == (sha256, header))
-        return next(equal, None)
+    def _equal(**fields: str) -> dict[str, Any] | None:
+        return next(
+            (one for one in fake.bodies.values() if all(one[name] == value for name, value in fields.items())), None
+        )
 
     def _end(body: dict[str, Any]) -> None:
         if fake.invalid:

@@ -16,6 +16,7 @@ from jobs.live import Notifier
 from jobs.model import Capabilities, Job, NewJob
 from jobs.settings import Settings
 from jobs.store import Store, open_store
+from worker.datasets.cache import TableCache
 from worker.devices import Slot
 from worker.environment import runner_environment
 from worker.forking import RunnerTemplate
@@ -37,13 +38,15 @@ def store(with_tables: Settings) -> Iterator[Store]:
 @pytest.fixture
 def surroundings(settings: Settings, store: Store) -> Iterator[Surroundings]:
     notifier = Notifier(settings)
+    artifacts = ArtifactStore(settings.artifacts_dir)
     yield Surroundings(
         store=store,
-        artifacts=ArtifactStore(settings.artifacts_dir),
+        artifacts=artifacts,
         notifier=notifier,
         settings=settings,
         draining=threading.Event(),
         num_threads=1,
+        tables=TableCache(settings.data_dir / "tables", artifacts, settings.max_tables_bytes),
     )
     notifier.close()
 

@@ -8,18 +8,17 @@ import contextlib
 import fcntl
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 from jobs.artifacts import ArtifactStore
 from jobs.errors import ArtifactDamagedError
+from jobs.incoming import PREFIX, Incoming
 from jobs.logs import get_logger
 from jobs.model import ArtifactRow
 
 _CHUNK_BYTES = 4 << 20
-_INCOMING = ".incoming-"
 _MAX_TRIES = 6
 """A copy may be damaged, and the next one be dropped before it is locked; but not every time."""
 _log = get_logger(__name__)
@@ -59,7 +58,7 @@ class TableCache:
         Args:
             referenced: Returns which of some hashes are still needed: `Store.referenced`.
         """
-        found = [path for path, _ in _stats(self._folder) if not path.name.startswith(_INCOMING)]
+        found = [path for path, _ in _stats(self._folder) if not path.name.startswith(PREFIX)]
         needed = referenced([path.name for path in found])
         for path in found:
             if path.name not in needed:
@@ -81,29 +80,22 @@ class TableCache:
         raise ArtifactDamagedError(table.name, "its copy on this node is damaged or dropped again and again")
 
     def _fetch(self, table: ArtifactRow, keep_alive: Callable[[], None]) -> None:
-        self._folder.mkdir(parents=True, mode=0o700, exist_ok=True)
         source = self._artifacts.find(table)
         self._make_room(table.size_bytes)
-        handle, incoming = tempfile.mkstemp(dir=self._folder, prefix=_INCOMING)
-        try:
-            with os.fdopen(handle, "wb") as copy, source.open("rb") as file:
-                _lock(copy, fcntl.LOCK_SH)  # so that no other worker takes it for what a killed one left
-                sha256 = _sha256(file, keep_alive, copy)
-                if sha256 != table.sha256:
-                    raise ArtifactDamagedError(table.name, "its file holds other bytes")
-                copy.flush()
-                os.replace(incoming, self._folder / table.sha256)
-        except BaseException:
-            Path(incoming).unlink(missing_ok=True)
-            raise
+        with Incoming(self._folder) as copy, source.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                copy.write(chunk)
+                keep_alive()
+            if copy.sha256 != table.sha256:
+                raise ArtifactDamagedError(table.name, "its file holds other bytes")
+            copy.keep(lambda sha256: self._folder / sha256)
 
     def _make_room(self, size_bytes: int) -> None:
         """Drop copies that nobody uses, the longest unused first, until another one has room."""
         found = sorted(_stats(self._folder), key=lambda entry: entry[1].st_mtime)
         total_bytes = sum(stat.st_size for _, stat in found) + size_bytes
         for path, stat in found:
-            # What a killed worker left half fetched is of no use to anybody.
-            if (total_bytes > self._max_bytes or path.name.startswith(_INCOMING)) and _drop(path):
+            if total_bytes > self._max_bytes and _drop(path):
                 total_bytes -= stat.st_size
         if total_bytes > self._max_bytes:
             _log.info("the tables in use take more than their limit", bytes=total_bytes, max_bytes=self._max_bytes)
@@ -115,7 +107,8 @@ def _open_locked(path: Path) -> BinaryIO | None:
         file = path.open("rb")
     except FileNotFoundError:
         return None
-    _lock(file, fcntl.LOCK_SH)
+    with contextlib.suppress(OSError):  # a file system without locks: nothing is ever dropped there
+        fcntl.flock(file, fcntl.LOCK_SH)
     if os.fstat(file.fileno()).st_nlink:
         return file
     file.close()
@@ -135,23 +128,16 @@ def _drop(path: Path) -> bool:
     return True
 
 
-def _lock(file: IO[bytes], how: int) -> None:
-    with contextlib.suppress(OSError):  # a file system without locks: nothing is ever dropped there
-        fcntl.flock(file, how)
-
-
 def _stats(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     for path in folder.iterdir() if folder.is_dir() else ():
         with contextlib.suppress(FileNotFoundError):  # another worker dropped it
             yield path, path.stat()
 
 
-def _sha256(file: BinaryIO, keep_alive: Callable[[], None], copy: BinaryIO | None = None) -> str:
-    """The hash of a file that is read to its end, and copied on the way."""
+def _sha256(file: BinaryIO, keep_alive: Callable[[], None]) -> str:
+    """The hash of a file that is read to its end."""
     digest = hashlib.sha256()
     while chunk := file.read(_CHUNK_BYTES):
         digest.update(chunk)
-        if copy is not None:
-            copy.write(chunk)
         keep_alive()
     return digest.hexdigest()

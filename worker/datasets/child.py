@@ -92,7 +92,8 @@ class ParserChild:
         path = Path("in", _file_name(name))
         (folder / path).symlink_to(raw.absolute())
         request = Request(str(path), format, header, confinement, os.getpid())
-        with (folder / _OUTPUT).open("xb") as output:
+        with contextlib.ExitStack() as on_error, (folder / _OUTPUT).open("xb") as output:
+            on_error.callback(shutil.rmtree, folder, ignore_errors=True)
             self._process = subprocess.Popen(
                 [*program, request.to_json()],
                 cwd=folder,
@@ -104,6 +105,7 @@ class ParserChild:
                 # a session of its own, whose ended processes the worker takes for orphans and collects.
                 process_group=0,
             )
+            on_error.pop_all()
 
     @property
     def pid(self) -> int:

@@ -43,7 +43,7 @@ def telling_alone(column: pa.ChunkedArray, target: NDArray[Any], num_classes: in
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind))
 
 
 def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
@@ -55,9 +55,9 @@ def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
 
 def codes_of(column: pa.ChunkedArray) -> tuple[Codes, pa.Array]:
     """A number for each different value, in order of appearance, (N,), and these values; a gap is −1."""
-    encoded = column.combine_chunks()
-    if not isinstance(encoded.type, pa.DictionaryType):
-        encoded = pc.dictionary_encode(encoded)
+    if isinstance(column.type, pa.DictionaryType):  # whose values may be in any order, or unused
+        column = pc.cast(column, column.type.value_type)
+    encoded = pc.dictionary_encode(column).combine_chunks()
     codes: Codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     return codes, encoded.dictionary
 

@@ -2,7 +2,14 @@ import math
 
 import pytest
 import torch
-from sklearn.metrics import accuracy_score, mean_absolute_error, r2_score
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    mean_absolute_error,
+    r2_score,
+    roc_auc_score,
+    root_mean_squared_error,
+)
 
 from regcore import make_plan, parse_spec
 from regcore.data.prepare import Split
@@ -21,7 +28,18 @@ def test_accuracy_is_sklearns_per_member():
 
     for values, member in zip(measured, outputs, strict=True):
         assert values["accuracy"] == accuracy_score(labels, member.argmax(-1))
-        assert set(values) == {"loss", "accuracy"}
+        assert values["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(labels, member.argmax(-1)))
+        assert set(values) == {"loss", "accuracy", "balanced_accuracy"}
+
+
+def test_further_metrics_are_measured_for_the_members_that_ask() -> None:
+    outputs = torch.randn(2, 50, 4, dtype=torch.float64)
+    labels = torch.randint(4, (50,))
+
+    first, second = measure(Evaluation(torch.zeros(2, 50), outputs, labels), "cross_entropy", [[], ["auroc", "loss"]])
+
+    assert "auroc" not in first
+    assert second["auroc"] == pytest.approx(roc_auc_score(labels, outputs[1].softmax(-1), multi_class="ovr"))
 
 
 def test_where_outputs_tie_the_first_class_is_the_answer():
@@ -51,6 +69,7 @@ def test_r2_and_mae_are_sklearns_per_member():
     for values, member in zip(measured, outputs.squeeze(-1), strict=True):
         assert values["r2"] == pytest.approx(r2_score(targets, member))
         assert values["mae"] == pytest.approx(mean_absolute_error(targets, member))
+        assert values["rmse"] == pytest.approx(root_mean_squared_error(targets, member))
 
 
 @pytest.mark.parametrize("num_rows", [1, 113, 1000])
