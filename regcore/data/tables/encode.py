@@ -230,13 +230,13 @@ def fit_columns(
 
 
 def floats(column: Any) -> NDArray[np.float64]:
-    """Numbers, truth values as 0 and 1, or dates in days since 1970; NaN for a gap."""
+    """Numbers, truth values as 0 and 1, or dates in days since 1970; NaN for a gap. The caller may change them."""
     if pa.types.is_timestamp(column.type):
         return floats(pc.cast(column, pa.int64())) / _MICROSECONDS_A_DAY
     filled = pc.cast(column, pa.float64(), safe=False)
     combined = filled.combine_chunks() if isinstance(filled, pa.ChunkedArray) else filled
     values: NDArray[np.float64] = combined.to_numpy(zero_copy_only=False)
-    return values
+    return values if values.flags.writeable else values.copy()  # Arrow's own memory is read-only
 
 
 def _blocks(columns: Sequence[Any]) -> Iterator[Sequence[Any]]:
