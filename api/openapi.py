@@ -14,11 +14,12 @@ from pydantic import BaseModel
 from api.auth import open_endpoints
 from api.errors import PROBLEM_MEDIA_TYPE
 from api.reruns import Rerun
+from api.suggestions import SuggestionRequest
 from api.verdicts import Comparison
 from regcore.spec import JobSpec
 from regcore.sweep import SweepSpec
 
-BODIES: tuple[type[BaseModel], ...] = (JobSpec, Rerun, SweepSpec, Comparison)
+BODIES: tuple[type[BaseModel], ...] = (JobSpec, Rerun, SweepSpec, Comparison, SuggestionRequest)
 VERSION = "1"
 PATH = Path("openapi.json")
 

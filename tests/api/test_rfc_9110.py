@@ -21,7 +21,7 @@ ROUTES = sorted(
 )
 GETS = [path for method, path in ROUTES if method == "GET"]
 PATHS = sorted({path for _, path in ROUTES})
-BODIED = {"/v1/jobs", "/v1/jobs/{job_id}/rerun", "/v1/sweeps", "/v1/comparisons"}
+BODIED = {"/v1/jobs", "/v1/jobs/{job_id}/rerun", "/v1/sweeps", "/v1/sweep-suggestions", "/v1/comparisons"}
 TAGGED = {
     "/v1/jobs/{job_id}",
     "/v1/jobs/{job_id}/report",
