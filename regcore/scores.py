@@ -4,7 +4,7 @@ The spread of these numbers over √N is the noise that the choice of rows adds 
 say nothing, and are left out of a mean over classes; where none is left, the value is NaN.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -52,7 +52,7 @@ def classification_scores(
         names: Of `regcore.metrics`, `loss` left out.
     """
     num_classes = probabilities.shape[1]
-    compute = {
+    compute: dict[str, Callable[[], Score]] = {
         "accuracy": lambda: Score.mean_of(labels == predictions),
         "balanced_accuracy": lambda: balanced_accuracy(labels, predictions, num_classes),
         "top5_accuracy": lambda: top_accuracy(labels, probabilities),

@@ -35,6 +35,11 @@ class Preprocessing:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether anything depends on the train rows."""
+        return self.mean is not None
+
     def standardize(self, x: NDArray[Any]) -> NDArray[Any]:
         """Standardize rows that are in [0, 1] (images) or in their own units (tables); the dtype stays."""
         if self.mean is None or self.std is None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from regcore.data.tables.dates import DateChoice, find_date_format
-from regcore.data.tables.facts import ColumnType, Reading
+from regcore.data.tables.facts import MAX_VALUES, ColumnType, Reading
 from regcore.data.tables.numbers import POINT, Choice, Convention, find_convention, loses_spelling, parse_numbers
 from regcore.data.tables.read_column import gaps, is_numeric, is_text, read_column, spelled
 from regcore.data.tables.words import INFINITY_WORDS, LETTERED_BOOLEANS
@@ -134,11 +134,12 @@ def draft_column(distinct: Distinct, convention: Convention | None = None) -> Co
     choice = find_convention(valued.cells, valued.counts) if is_text(valued.cells.type) else None
     written = convention or (choice.best if choice else POINT)
     dates = _find_dates(valued)
-    tried: dict[ColumnType, Attempt] = {
-        "number": attempt(distinct, "number", _how(decimal=written.decimal, thousands=written.thousands)),
-        "boolean": attempt(distinct, "boolean", _AS_IT_IS),
-        "date": attempt(distinct, "date", _how(date_format=dates.best)),
-    }
+    how = _how(decimal=written.decimal, thousands=written.thousands)
+    tried: dict[ColumnType, Attempt] = {"number": attempt(distinct, "number", how)}
+    if len(distinct.cells) <= MAX_VALUES:
+        tried["boolean"] = attempt(distinct, "boolean", _AS_IT_IS)
+    if dates.num_read:
+        tried["date"] = attempt(distinct, "date", _how(date_format=dates.best))
     case = _Case(distinct, valued, category, tried, written, dates)
     verdict = _as_boolean(case) or _as_number(case) or _as_date(case) or _as_words(case)
     attempts = {"category": category, **{name: made for name, made in tried.items() if made.reads_half}}
@@ -235,10 +236,10 @@ def _as_number(case: _Case) -> Verdict | None:
 
 
 def _as_date(case: _Case) -> Verdict | None:
-    date, cells = case.tried["date"], case.valued.cells
+    date, cells = case.tried.get("date"), case.valued.cells
     if pa.types.is_temporal(cells.type):
         return Verdict("date")
-    if is_numeric(cells.type) or not date.reads_all or case.dates.best == _DIGITS_ONLY:
+    if date is None or is_numeric(cells.type) or not date.reads_all or case.dates.best == _DIGITS_ONLY:
         return None
     if case.dates.other is None:
         return Verdict("date", _gaps_said(case))
@@ -274,7 +275,10 @@ def _as_words(case: _Case) -> Verdict:
 
 
 def _find_dates(valued: Distinct) -> DateChoice:
-    if pa.types.is_floating(valued.cells.type) or pa.types.is_boolean(valued.cells.type):
+    kind = valued.cells.type
+    if pa.types.is_temporal(kind):
+        return DateChoice(None, int(valued.counts.sum()))
+    if pa.types.is_floating(kind) or pa.types.is_boolean(kind):
         return DateChoice(None, 0)
     return find_date_format(spelled(valued.cells), valued.counts)
 

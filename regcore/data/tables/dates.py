@@ -41,7 +41,10 @@ FORMATS: Final = (
 """Orders of year, month and day, in strptime's words, that are tried; None is ISO 8601. A time may follow."""
 
 _COMMON_ISO: Final = r"^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?$"
-_LIKE_A_DATE: Final = r"^(?:\d{1,4}[-/.]|\d{1,2}\.? |\d{8}|[A-Za-z]{3,9} \d)"
+_LIKE_A_DATE: Final = (
+    r"^(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{4}-\d{1,2}$|\d{8}(?:[T ]|$)|\d{1,2}[-/. ]+[A-Za-z]{3,9}|[A-Za-z]{3,9} \d)"
+)
+"""What most cells must look like before any order is tried, since trying them all takes long."""
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from regcore.data.tables.numbers import COMMA, POINT, Convention, parse_numbers
 from regcore.data.tables.read_column import gaps, is_text, read_column, spelled
 from regcore.errors import shortened
 
-FindLines = Callable[[Sequence[int]], Sequence[int]]
-"""The lines of the file on which these rows begin; rows and lines from 1."""
+FindLines = Callable[[Sequence[int]], Sequence[int | None]]
+"""The lines of the file on which these rows begin, as far as they can be told; rows, ascending, and lines from 1."""
 
 _MAX_CELL_CHARACTERS: Final = 100
 _MAX_VALUES_OF_TABLE: Final = 300_000

@@ -58,7 +58,7 @@ def text_gaps(texts: Any, type: ColumnType) -> Any:
     """The same of texts without spaces at the ends."""
     if type in ("category", "text", "ignore"):
         return pc.or_(pc.is_null(texts), pc.fill_null(pc.equal(texts, ""), True))
-    return pc.or_(pc.is_null(texts), pc.is_in(pc.utf8_lower(texts), value_set=_GAPS))
+    return pc.or_(pc.is_null(texts), pc.is_in(pc.ascii_lower(texts), value_set=_GAPS))
 
 
 def spelled(cells: Any) -> Any:

@@ -191,6 +191,16 @@ def test_a_path_starts_at_the_spec_or_here_and_is_never_guessed(
     assert len(server.datasets.bodies) == 2
 
 
+def test_jobs_lists_those_that_train_on_a_table(commands: Regcore, server: Any, rows_csv: Path) -> None:
+    commands("datasets", "add", str(rows_csv))
+
+    done = commands("jobs", "--dataset", "rows.csv")
+
+    asked = [query.get("dataset_id") for path, query in server.queries if path == "/v1/jobs"]
+    assert done.returncode == 0
+    assert asked == list(server.datasets.bodies)
+
+
 def test_set_changes_the_file(commands: Regcore, server: Any, rows_csv: Path) -> None:
     other = rows_csv.with_name("other.csv")
     other.write_text("a,city\n1,2\n")

@@ -43,6 +43,7 @@ _CONTENTS: Final[tuple[tuple[bytes, FileFormat], ...]] = (
 _OTHERS: Final[tuple[tuple[bytes, str, str], ...]] = (
     (b"\x93NUMPY", "one NumPy array", "Save it by numpy.savez(path, x=x, y=y)."),
     (b"\xd0\xcf\x11\xe0", "an Excel workbook of the old kind", "Save the sheet as CSV."),
+    (b"\x1f\x8b", "gzipped twice", "Unpack it once."),
     (b"BZh91AY", "packed by bzip2", "Unpack it, or pack it by gzip."),
     (b"\xfd7zXZ", "packed by xz", "Unpack it, or pack it by gzip."),
     (b"\x28\xb5\x2f\xfd", "packed by zstd", "Unpack it, or pack it by gzip."),

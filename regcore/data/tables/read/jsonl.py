@@ -5,6 +5,7 @@ then converted if none loses a digit by it; every other one stays text. A name t
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,8 +165,8 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) == len(pairs):
         return members
-    seen: set[str] = set()
-    raise _DoubledNameError(next(name for name, _ in pairs if name in seen or seen.add(name)))
+    counts = Counter(name for name, _ in pairs)
+    raise _DoubledNameError(next(name for name, count in counts.items() if count > 1))
 
 
 def _decoder() -> json.JSONDecoder:

@@ -58,7 +58,7 @@ def read_npz(path: Path, limits: Limits, on_progress: Callable[[float], None]) -
             return _read(archive, limits, on_progress)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error) as error:
         raise InvalidDataError(
-            f"It begins as a ZIP archive, and cannot be unpacked: {error or 'it ends too early'}.",
+            f"It begins as a ZIP archive, and cannot be unpacked: {str(error) or 'it ends too early'}.",
             remedy="It may have been cut off on its way: send it again, or save it again by numpy.savez.",
         ) from None
 

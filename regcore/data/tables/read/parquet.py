@@ -30,11 +30,8 @@ def read_parquet(path: Path, limits: Limits, on_progress: Callable[[float], None
     """
     _check_ends(path, limits)
     try:
-        # Lists in the footer are those of columns and of groups of rows. Without a limit, a list that claims to be long
-        # is made before it is read.
-        with pq.ParquetFile(
-            path, thrift_container_size_limit=4 * limits.max_columns, schema_depth_limit=_MAX_DEPTH
-        ) as file:
+        # Without a limit, a list that claims to be long is made before it is read.
+        with pq.ParquetFile(path, thrift_container_size_limit=_max_list(limits), schema_depth_limit=_MAX_DEPTH) as file:
             _check_footer(file, path.stat().st_size, limits)
             schema, metadata = file.schema_arrow, file.metadata
         _check_types(schema)
@@ -43,10 +40,26 @@ def read_parquet(path: Path, limits: Limits, on_progress: Callable[[float], None
         with pq.ParquetFile(path, metadata=metadata, read_dictionary=texts, page_checksum_verification=True) as file:
             return _read(file, limits, on_progress)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        raise InvalidDataError(
-            f"It is a Parquet file that cannot be read: {shortened(str(error), 200)}.",
-            remedy=f"It may have been cut off or damaged on its way: send it again. {_AGAIN}",
-        ) from None
+        raise _unreadable(str(error).strip(), limits) from None
+
+
+def _unreadable(said: str, limits: Limits) -> InvalidDataError:
+    if "Exceeded size limit" in said:
+        return InvalidDataError(
+            f"It is a Parquet file whose footer lists more than {_max_list(limits):,} columns or groups of rows; "
+            f"a table may have {limits.max_columns:,} columns.",
+            remedy="Leave out columns that are not needed, and write larger groups of rows.",
+            details={"max_columns": limits.max_columns},
+        )
+    return InvalidDataError(
+        f"It is a Parquet file that cannot be read: {shortened(said.rstrip('.'), 200)}.",
+        remedy=f"It may have been cut off or damaged on its way: send it again. {_AGAIN}",
+    )
+
+
+def _max_list(limits: Limits) -> int:
+    """The longest list in a footer: those of columns and of groups of rows."""
+    return 4 * limits.max_columns
 
 
 def _check_ends(path: Path, limits: Limits) -> None:
