@@ -12,6 +12,7 @@ from starlette.responses import Response
 from jobs.errors import (
     ArtifactDamagedError,
     ArtifactNotFoundError,
+    DatasetNotFoundError,
     IdempotencyBusyError,
     IdempotencyMismatchError,
     IllegalActionError,
@@ -28,6 +29,7 @@ from regcore.errors import MAX_ERRORS, FieldError, SpecError, short_pointer
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:regcore:problem:"
 RETRY_AFTER_S = 2
+NOT_READY = "dataset_not_ready"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +44,21 @@ PROBLEMS: Mapping[str, ProblemKind] = {
     "invalid_json": ProblemKind(400, "The body is not JSON"),
     "invalid_range": ProblemKind(400, "The Range header cannot be read"),
     "bad_request": ProblemKind(400, "The request cannot be read"),
+    "body_too_slow": ProblemKind(400, "The body comes too slowly"),
     "unauthorized": ProblemKind(401, "A valid API key is needed"),
     "foreign_host": ProblemKind(403, "This server does not answer to that host name"),
     "foreign_origin": ProblemKind(403, "Requests from other sites are refused"),
     "not_found": ProblemKind(404, "There is nothing here"),
     "job_not_found": ProblemKind(404, "There is no such job"),
     "sweep_not_found": ProblemKind(404, "There is no such sweep"),
+    "dataset_not_found": ProblemKind(404, "There is no such data set"),
     "artifact_not_found": ProblemKind(404, "There is no such artifact"),
     "report_not_found": ProblemKind(404, "The job has no report"),
     "method_not_allowed": ProblemKind(405, "The method is not allowed here"),
     "not_acceptable": ProblemKind(406, "No such representation"),
-    "illegal_action": ProblemKind(409, "The job's or sweep's state does not allow this"),
+    "illegal_action": ProblemKind(409, "The state does not allow this"),
     "not_of_this_sweep": ProblemKind(409, "The sweep has nothing of that kind"),
+    "dataset_not_ready": ProblemKind(409, "The data set is still being read"),
     "idempotency_busy": ProblemKind(409, "A request with this Idempotency-Key is being served"),
     "precondition_failed": ProblemKind(412, "It is another version by now"),
     "body_too_large": ProblemKind(413, "The body is too large"),
@@ -126,7 +131,9 @@ def parameter_problem(parameter: str, message: str, code: str = "invalid_value")
 
 
 def from_spec_error(error: SpecError, code: str = "invalid_spec") -> ProblemError:
-    """Return a refused spec as a problem."""
+    """Return a refused spec as a problem; one whose only fault is that its data are still being read may come again."""
+    if not error.num_left_off and {one.code for one in error.errors} == {NOT_READY}:
+        return ProblemError(NOT_READY, _sum_up(error), error.errors, {"Retry-After": str(RETRY_AFTER_S)})
     return ProblemError(code, _sum_up(error), error.errors, num_left_off=error.num_left_off)
 
 
@@ -139,6 +146,8 @@ def from_jobs_error(error: JobsError) -> ProblemError:
             return ProblemError("job_not_found", f"{detail} Look it up with GET /v1/jobs.")
         case SweepNotFoundError():
             return ProblemError("sweep_not_found", f"{detail} Look it up with GET /v1/sweeps.")
+        case DatasetNotFoundError():
+            return ProblemError("dataset_not_found", f"{detail} Look it up with GET /v1/datasets.")
         case ArtifactNotFoundError():
             return ProblemError("artifact_not_found", detail)
         case ArtifactDamagedError():

@@ -8,17 +8,19 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.errors import ParameterError, ProblemError
-from jobs.model import Job
+from jobs.model import Dataset, Job
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _VERSION = re.compile(r'"(\d{1,18})"', re.ASCII)
+_VERSIONED = frozenset({"job_id", "dataset_id"})
+"""Parameters of paths that name something with versions."""
 _TAG = re.compile(r'(?:W/)?"[^"]*"|[^\s,]+')
 
 
-def etag_of(job: Job) -> str:
-    """Return the tag of a job as it is: another one after every change but a heartbeat."""
-    return f'"{job.version}"'
+def etag_of(row: Job | Dataset) -> str:
+    """Return the tag of a job or data set as it is: another one after every change but a heartbeat."""
+    return f'"{row.version}"'
 
 
 def is_known(request: Request, etag: str, modified_at: float | None = None) -> bool:
@@ -45,7 +47,7 @@ def is_known(request: Request, etag: str, modified_at: float | None = None) -> b
 
 
 def read_versions(request: Request) -> frozenset[int] | None:
-    """Return the versions of a job that the client wants to change, by `If-Match`; None for any.
+    """Return the versions of a job or data set that the client wants to change, by `If-Match`; None for any.
 
     The store compares them in the transaction of the change.
     """
@@ -60,12 +62,12 @@ TheVersions = Annotated[frozenset[int] | None, Depends(read_versions)]
 
 
 def refuse_versions(request: Request) -> None:
-    """Refuse `If-Match` for what has no versions, unless it is `*`: only jobs have some.
+    """Refuse `If-Match` for what has no versions, unless it is `*`: only jobs and data sets have some.
 
     Raises:
         ProblemError: It names a version.
     """
-    if request.method not in SAFE_METHODS and "job_id" not in request.path_params:
+    if request.method not in SAFE_METHODS and _VERSIONED.isdisjoint(request.path_params):
         _refuse_unless_match(request.headers.get("if-match", "*"), None)
 
 

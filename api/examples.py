@@ -32,6 +32,7 @@ SUMMARY: dict[str, Any] = {
     "priority": "normal",
     "sweep": None,
     "parent_job_id": None,
+    "dataset_id": None,
     "keep": False,
     "expires_at": None,
     "state": "running",

@@ -14,17 +14,19 @@ from pydantic import BaseModel
 from api.auth import open_endpoints
 from api.errors import PROBLEM_MEDIA_TYPE
 from api.reruns import Rerun
+from api.suggestions import SuggestionRequest
 from api.verdicts import Comparison
 from regcore.spec import JobSpec
 from regcore.sweep import SweepSpec
 
-BODIES: tuple[type[BaseModel], ...] = (JobSpec, Rerun, SweepSpec, Comparison)
+BODIES: tuple[type[BaseModel], ...] = (JobSpec, Rerun, SweepSpec, Comparison, SuggestionRequest)
 VERSION = "1"
 PATH = Path("openapi.json")
 
 _LINE_CHARACTERS = 120
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _THIS_JOB, _THIS_SWEEP = {"job_id": "$response.body#/id"}, {"sweep_id": "$response.body#/id"}
+_THIS_DATASET = {"dataset_id": "$response.body#/id"}
 _LINKED = {
     ("/v1/jobs", "post", "201"): ("this", _THIS_JOB),
     ("/v1/jobs", "get", "200"): ("first", {"job_id": "$response.body#/data/0/id"}),
@@ -35,6 +37,9 @@ _LINKED = {
     ),
     ("/v1/sweeps", "post", "201"): ("this", _THIS_SWEEP),
     ("/v1/sweeps", "get", "200"): ("first", {"sweep_id": "$response.body#/data/0/id"}),
+    ("/v1/datasets", "post", "202"): ("this", _THIS_DATASET),
+    ("/v1/datasets", "post", "200"): ("this", _THIS_DATASET),
+    ("/v1/datasets", "get", "200"): ("first", {"dataset_id": "$response.body#/data/0/id"}),
 }
 """By the answer that names something, which of what it names is meant, and the parameters that take it."""
 
@@ -95,7 +100,7 @@ def _use_problem_media_type(operation: dict[str, Any]) -> None:
 
 
 def _add_links(document: dict[str, Any]) -> None:
-    """Add links: the operations that go on from the job, sweep or file of an answer, or from the first of a list."""
+    """Add links: the operations that go on from what an answer names, or from the first of a list."""
     links = document["components"].setdefault("links", {})
     for (path, method, status), (which, parameters) in _LINKED.items():
         response = document["paths"][path][method]["responses"][status]

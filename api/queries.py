@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Query, Request
@@ -12,9 +13,10 @@ from api.errors import ParameterError, ProblemError, WrongParameterError, sugges
 from api.places import MAX_SEQ
 from api.times import GivenTime
 from jobs.errors import InvalidCursorError
-from jobs.model import JobFilter, SweepFilter
-from jobs.states import JobState
+from jobs.model import DatasetFilter, JobFilter, SweepFilter
+from jobs.states import DatasetState, JobState
 from jobs.store.cursors import Cursor
+from jobs.store.datasets import read_dataset_place
 from jobs.store.listing import may_move, read_place
 from jobs.store.sweep_reading import read_sweep_place
 from regcore.spec.job import MAX_LABELS
@@ -33,12 +35,11 @@ def _refuse_empty(values: list[str]) -> list[str]:
     return values
 
 
-def _state(word: str) -> JobState:
-    known = [state.value for state in JobState]
+def _check_word(word: str, states: type[StrEnum]) -> None:
+    known = [state.value for state in states]
     if word not in known:
         message = f"state must be one of {', '.join(known)}; received {word!r:.80}." + suggest(word, known)
         raise WrongParameterError(message, "unknown_value")
-    return JobState(word)
 
 
 def _label(text: str) -> tuple[str, str]:
@@ -48,10 +49,14 @@ def _label(text: str) -> tuple[str, str]:
     return key, value
 
 
-def _check_states(values: list[str]) -> list[str]:
+def _check_words(values: list[str], states: type[StrEnum]) -> list[str]:
     for word in split_commas(_refuse_empty(values)):
-        _state(word)
+        _check_word(word, states)
     return values
+
+
+def _check_states(values: list[str]) -> list[str]:
+    return _check_words(values, JobState)
 
 
 def _check_labels(values: list[str]) -> list[str]:
@@ -108,6 +113,8 @@ class ListQuery(NoQuery):
     """Only jobs of exactly this name."""
     sweep_id: _Word | None = None
     """Only members of this sweep."""
+    dataset_id: _Word | None = None
+    """Only jobs on this data set."""
     created_after: GivenTime | None = None
     """Only those made after this time, RFC 3339 with its offset."""
     created_before: GivenTime | None = None
@@ -124,6 +131,61 @@ class ListQuery(NoQuery):
             return after
         needs_moment = may_move(info.data["sort"], info.data.get("state", ()))
         return _check_cursor(after, lambda text: read_place(text, info.data["sort"], needs_moment=needs_moment))
+
+
+def _check_name(name: str) -> str:
+    # It comes back in messages, and clients may name a file by it.
+    has_path = "/" in name or "\\" in name or name in (".", "..")
+    if not name.isprintable() or name != name.strip() or has_path:
+        raise WrongParameterError(
+            f"name must be a plain file name: printable, without / and \\, and without spaces at its ends; received "
+            f"{name!r:.80}. Correct it, or leave it out."
+        )
+    return name
+
+
+class UploadQuery(NoQuery):
+    """Of uploading a data set."""
+
+    name: Annotated[
+        str | None, Field(min_length=1, max_length=200, examples=["rows.csv"]), AfterValidator(_check_name)
+    ] = None
+    """What to call it, such as the file's name. Without effect if the bytes are known already."""
+    header: Literal["auto", "yes", "no"] = "auto"
+    """Whether the first row of a CSV file holds the columns' names."""
+
+
+_Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class DatasetListQuery(NoQuery):
+    """Of listing data sets."""
+
+    state: Annotated[
+        list[str],
+        AfterValidator(lambda values: _check_words(values, DatasetState)),
+        Field(examples=[["ready"]]),
+    ] = []
+    """Only data sets in one of these states, separated by commas."""
+    sha256: _Sha256 | None = None
+    """Only those whose file has this SHA-256: whether it must be sent."""
+    name: _Word | None = None
+    """Only data sets of exactly this name."""
+    created_after: GivenTime | None = None
+    """Only those made after this time, RFC 3339 with its offset."""
+    created_before: GivenTime | None = None
+    sort: Literal["created_at", "-created_at", "name"] = "-created_at"
+    """`-` for descending order."""
+    after: str | None = None
+    """`next_after` of the page before."""
+    limit: Annotated[int, Field(ge=1, le=1000), _DIGITS] = 50
+
+    @field_validator("after")
+    @classmethod
+    def _check_after(cls, after: str | None, info: ValidationInfo) -> str | None:
+        if "sort" not in info.data:  # the sort is wrong itself, so its cursors cannot be checked
+            return after
+        return _check_cursor(after, lambda text: read_dataset_place(text, info.data["sort"]))
 
 
 class SweepListQuery(NoQuery):
@@ -147,6 +209,14 @@ class VerdictQuery(NoQuery):
     metric: _Word | None = None
     """The metric to compare; by default the objective's on the test split. On the split by which variants were chosen
     they look better than they are, and a note says so."""
+
+
+class ComparisonQuery(VerdictQuery):
+    """Of comparing variants of a sweep."""
+
+    baseline: _Word | None = None
+    """A variant: each other one is compared with it alone, and p is corrected for these comparisons alone. By default
+    every two variants are compared."""
 
 
 class MetricsQuery(NoQuery):
@@ -200,10 +270,22 @@ def refuse_repeats(request: Request) -> None:
 def make_filter(query: ListQuery) -> JobFilter:
     """Return the filter of a list of jobs."""
     return JobFilter(
-        states=frozenset(_state(word) for word in split_commas(query.state)),
+        states=frozenset(JobState(word) for word in split_commas(query.state)),
         labels=tuple(_label(text) for text in query.label),
         name=query.name,
         sweep_id=query.sweep_id,
+        dataset_id=query.dataset_id,
+        created_after=query.created_after.timestamp() if query.created_after else None,
+        created_before=query.created_before.timestamp() if query.created_before else None,
+    )
+
+
+def make_dataset_filter(query: DatasetListQuery) -> DatasetFilter:
+    """Return the filter of a list of data sets."""
+    return DatasetFilter(
+        states=frozenset(DatasetState(word) for word in split_commas(query.state)),
+        name=query.name,
+        sha256=query.sha256,
         created_after=query.created_after.timestamp() if query.created_after else None,
         created_before=query.created_before.timestamp() if query.created_before else None,
     )

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from api.errors import ProblemError
 from api.services import Services
 from api.submissions import plan_job
+from api.tables import facts_of
 from jobs.model import Job, Json
 from jobs.states import TERMINAL, JobState
 from regcore.errors import FieldError, SpecError
@@ -57,7 +58,7 @@ def plan_rerun(services: Services, tenant: str, job: Job, body: Any) -> PlannedR
         checkpoint = _checkpoint(job)
         spec = apply_patch(job.resolved_spec, patch)
         # The job's own init_from is not checked again: a checkpoint does not need those weights.
-        plan = make_plan(spec, services.ceilings)
+        plan = make_plan(spec, services.ceilings, facts_of=facts_of(services, tenant))
         _refuse_other_training(job.resolved_spec, plan.resolved_spec.model_dump(mode="json"))
         return PlannedRerun(spec, plan, checkpoint)
     before = job.resolved_spec

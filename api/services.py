@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.table_cache import TableCache
 from jobs.artifacts import ArtifactStore
 from jobs.keys import ensure_first_key
 from jobs.live import Notifier, Wakeups
@@ -36,6 +37,7 @@ class Services:
     notifier: Notifier
     wakeups: Wakeups
     shutdown: Shutdown = field(default_factory=Shutdown)
+    tables: TableCache = field(default_factory=TableCache)
 
     @property
     def ceilings(self) -> Ceilings:

@@ -1,4 +1,4 @@
-"""Checks of `init_from`: the other job's weights must exist and fit."""
+"""Checks of `init_from`: the other job's weights must exist and fit. And what was deleted after a check."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -6,7 +6,8 @@ from typing import Any
 
 from api.files import find_file
 from api.services import Services
-from jobs.errors import ArtifactDamagedError, ArtifactNotFoundError, JobNotFoundError
+from api.tables import refuse_missing
+from jobs.errors import ArtifactDamagedError, ArtifactNotFoundError, DatasetNotFoundError, JobNotFoundError
 from jobs.states import JobState
 from regcore.errors import FieldError, SpecError
 from regcore.plan import Check, Plan
@@ -45,21 +46,30 @@ def source_check(services: Services, tenant: str) -> Check:
 
 @contextmanager
 def sources_refused(*, but_for: str | None = None, candidates: Sequence[Candidate] = ()) -> Iterator[None]:
-    """Report a job that was deleted after the check of `source_check` like a missing one.
+    """Report a job or data set that was deleted after it was looked up like a missing one.
 
     Args:
         but_for: A job that the request's path names, whose error stays unchanged.
-        candidates: Candidates of the sweep, whose errors point to the source of the job's id.
+        candidates: Candidates of the sweep, whose errors point to the source of the id.
     """
     try:
         yield
+    except DatasetNotFoundError as error:
+        (wrong,) = refuse_missing(error).errors
+        users = [one for one in candidates if one.spec["data"].get("id") == error.dataset_id]
+        raise SpecError(_at_each(users, wrong)) from error
     except JobNotFoundError as error:
         if error.job_id == but_for:
             raise
         wrong = FieldError(POINTER, *_not_there(error))
         users = [one for one in candidates if (one.spec.get("init_from") or {}).get("job_id") == error.job_id]
-        each_place_once = {one.pointer: one for one in (user.explain(wrong) for user in users)}
-        raise SpecError(list(each_place_once.values()) or [wrong]) from error
+        raise SpecError(_at_each(users, wrong)) from error
+
+
+def _at_each(users: Sequence[Candidate], wrong: FieldError) -> list[FieldError]:
+    """The error at each place of a sweep that it comes from, once; of a single job, where it is."""
+    each_place_once = {one.pointer: one for one in (user.explain(wrong) for user in users)}
+    return list(each_place_once.values()) or [wrong]
 
 
 def _examine(

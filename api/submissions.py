@@ -8,6 +8,7 @@ from api.idempotency import HEADER, REPLAYED_HEADER
 from api.placement import placed
 from api.services import Services
 from api.sources import source_check, sources_refused
+from api.tables import facts_of
 from api.views import JobView, show_job, show_validation
 from jobs.logs import get_logger
 from jobs.model import IdempotencyKey, Job, Json, NewJob
@@ -35,7 +36,7 @@ def plan_job(services: Services, tenant: str, spec: Any) -> Plan:
     """
     check = source_check(services, tenant)
     try:
-        plan = make_plan(spec, services.ceilings)
+        plan = make_plan(spec, services.ceilings, facts_of=facts_of(services, tenant))
     except SpecError as error:
         known = {one.pointer for one in error.errors}
         raise error.with_more(one for one in check(spec, None) if one.pointer not in known) from None
@@ -67,6 +68,7 @@ def new_job(spec: Any, plan: Plan, **origin: Any) -> NewJob:
         fusion_key=plan.fusion_key,
         member_bytes=plan.member_bytes,
         needs=frozenset() if needed is None else frozenset({needed}),
+        dataset_id=resolved.data.id if resolved.data.kind == "dataset" else None,
         **origin,
     )
 
@@ -75,7 +77,7 @@ def store_job(services: Services, response: Response, tenant: str, job: NewJob, 
     """Store a job, tell the workers, and answer with it.
 
     Raises:
-        SpecError: The job of its starting weights was deleted a moment ago.
+        SpecError: Its data set, or the job of its starting weights, was deleted a moment ago.
         JobNotFoundError: The job that it is a rerun of was deleted a moment ago.
     """
     with sources_refused(but_for=job.parent_job_id):

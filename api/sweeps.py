@@ -10,6 +10,7 @@ from api.services import Services
 from api.sources import source_check
 from api.splits import resplits_of
 from api.submissions import new_job
+from api.tables import facts_of
 from jobs.model import Json, NewJob, NewSweep, Sweep, SweepMember
 from jobs.states import TERMINAL
 from regcore.sweep import (
@@ -41,7 +42,14 @@ def plan_members(services: Services, tenant: str, body: Any) -> SweepPlan:
     """
     limits = services.settings
     check = source_check(services, tenant)
-    return plan_sweep(body, services.ceilings, limits.max_sweep_members, limits.max_sweep_bytes, check)
+    return plan_sweep(
+        body,
+        services.ceilings,
+        limits.max_sweep_members,
+        limits.max_sweep_bytes,
+        check,
+        facts_of=facts_of(services, tenant),
+    )
 
 
 def placed_sweep(services: Services, plan: SweepPlan) -> SweepPlan:

@@ -76,6 +76,8 @@ class JobSummaryView(View):
     sweep: SweepPlace | None
     """For a sweep's member."""
     parent_job_id: str | None
+    dataset_id: str | None = None
+    """The data set that it trains on, if it was uploaded."""
     keep: bool
     expires_at: Time | None
     state: JobState

@@ -1,18 +1,16 @@
 """Artifact files, named by the SHA-256 of their content: equal ones are kept once, and no name escapes the folder."""
 
 import hashlib
-import os
 import re
 import shutil
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from jobs.errors import ArtifactDamagedError
+from jobs.incoming import PREFIX, Incoming
 from jobs.model import ArtifactRow
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -41,27 +39,31 @@ class ArtifactStore:
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def put(self, source: Path) -> tuple[str, int]:
+    def put(self, source: Path, keep_alive: Callable[[], None] | None = None) -> tuple[str, int]:
         """Copy a file in; return its hash and its size in bytes.
 
         An existing file is replaced by the same bytes and so becomes young again: `delete_unreferenced` spares it until
-        the row of its job is written.
+        its row is written.
+
+        Args:
+            source: The file.
+            keep_alive: Called for each part of a large file: the caller's lease must not pass meanwhile.
         """
-        self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, temporary = tempfile.mkstemp(dir=self._root, prefix=".incoming-")
-        try:
-            with os.fdopen(handle, "wb") as target, source.open("rb") as file:
-                sha256, size_bytes = _copy(file, target)
-                target.flush()
-                os.fsync(target.fileno())
-            destination = self.path(sha256)
-            destination.parent.mkdir(exist_ok=True, mode=0o700)
-            os.replace(temporary, destination)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        sync_folder(destination.parent)
-        return sha256, size_bytes
+        with self.receive() as incoming, source.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                incoming.write(chunk)
+                if keep_alive is not None:
+                    keep_alive()
+            self.keep(incoming)
+            return incoming.sha256, incoming.size_bytes
+
+    def receive(self) -> Incoming:
+        """Return a new file to write, which `keep` then keeps."""
+        return Incoming(self._root)
+
+    def keep(self, incoming: Incoming) -> None:
+        """Keep a file of `receive` by its hash, as `put` does."""
+        incoming.keep(self.path)
 
     def path(self, sha256: str) -> Path:
         """Return the path of the file of this hash, whether or not it exists.
@@ -130,12 +132,12 @@ class ArtifactStore:
         among: Iterable[str] | None = None,
         min_age_s: float = 600,
     ) -> list[str]:
-        """Delete files that no job has.
+        """Delete files that no job and no data set has.
 
         Args:
-            referenced: Returns which of some hashes belong to a job: `Store.referenced`.
+            referenced: Returns which of some hashes belong to a job or data set: `Store.referenced`.
             among: Look at these hashes only; at all files if None.
-            min_age_s: Spare younger files, whose job's row may not be written yet.
+            min_age_s: Spare younger files, whose row may not be written yet.
 
         Returns:
             The hashes of the deleted files.
@@ -149,7 +151,7 @@ class ArtifactStore:
             deleted += sorted(set(some) - referenced(some))
         for sha256 in deleted:
             self.path(sha256).unlink(missing_ok=True)
-        for leftover in self._root.glob(".incoming-*"):
+        for leftover in self._root.glob(f"{PREFIX}*"):
             if _modified_at(leftover) <= newest:
                 leftover.unlink(missing_ok=True)
         return deleted
@@ -159,28 +161,9 @@ class ArtifactStore:
         return [sha256 for sha256 in found if _SHA256.fullmatch(sha256)]
 
 
-def _copy(source: BinaryIO, target: BinaryIO) -> tuple[str, int]:
-    digest = hashlib.sha256()
-    size_bytes = 0
-    while chunk := source.read(_CHUNK_BYTES):
-        digest.update(chunk)
-        size_bytes += len(chunk)
-        target.write(chunk)
-    return digest.hexdigest(), size_bytes
-
-
 def _modified_at(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except FileNotFoundError:
         # Another process deleted it first: count it as young, so that it is skipped.
         return float("inf")
-
-
-def sync_folder(folder: Path) -> None:
-    """Force a folder's list of entries to disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

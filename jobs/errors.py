@@ -3,10 +3,11 @@
 JobsError
 ├── JobNotFoundError          no such job for this tenant
 ├── SweepNotFoundError        no such sweep for this tenant
+├── DatasetNotFoundError      no such data set for this tenant
 ├── ArtifactNotFoundError     the job has no artifact of that name
 ├── ArtifactDamagedError      an artifact's file is not what was stored
-├── IllegalActionError        the job's or sweep's state does not allow what was asked
-├── VersionChangedError       the job has changed since the caller has seen it
+├── IllegalActionError        the state of the job, sweep or data set does not allow what was asked
+├── VersionChangedError       the job or data set has changed since the caller has seen it
 ├── IllegalTransitionError    a fault of ours: the table of states forbids the step
 ├── StaleRunError             the run is no longer the job's current one: its writes are refused
 ├── InvalidCursorError        a cursor that this list did not give out
@@ -43,6 +44,14 @@ class SweepNotFoundError(JobsError):
         self.sweep_id = sweep_id
 
 
+class DatasetNotFoundError(JobsError):
+    """No such data set for this tenant."""
+
+    def __init__(self, dataset_id: str, newest: Sequence[str] = ()) -> None:
+        super().__init__(f"There is no data set {dataset_id!r:.80}.{_newest(newest)}")
+        self.dataset_id = dataset_id
+
+
 def _newest(ids: Sequence[str]) -> str:
     return f" The newest that there are: {', '.join(ids)}." if ids else ""
 
@@ -67,7 +76,7 @@ class ArtifactDamagedError(JobsError):
 
 
 class IllegalActionError(JobsError):
-    """The job's or sweep's state does not allow what was asked."""
+    """The state of the job, sweep or data set does not allow what was asked."""
 
     def __init__(self, action: str, state: str, remedy: str, what: str = "job") -> None:
         super().__init__(f"Cannot {action} a {what} that is {state}. {remedy}")
@@ -76,10 +85,10 @@ class IllegalActionError(JobsError):
 
 
 class VersionChangedError(JobsError):
-    """The job has changed since the caller has seen it, and the caller wants to change only what was seen."""
+    """The job or data set has changed, and the caller wants to change only what it has seen."""
 
-    def __init__(self, job_id: str) -> None:
-        super().__init__(f"{job_id} is another version by now. Read it again, and decide anew.")
+    def __init__(self, row_id: str) -> None:
+        super().__init__(f"{row_id} is another version by now. Read it again, and decide anew.")
 
 
 class IllegalTransitionError(JobsError):

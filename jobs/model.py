@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
-from jobs.states import JobState, SweepState
+from jobs.states import DatasetState, JobState, SweepState
 
 Json = dict[str, Any]
+
+HeaderRow = Literal["auto", "yes", "no"]
+"""Whether the first row of a CSV file holds the columns' names."""
 
 PRIORITIES = ("low", "normal", "high")
 """From the last to be claimed to the first; a priority's rank is its place here."""
@@ -37,6 +40,8 @@ class NewJob:
     """The checkpoint of another job to resume from."""
     needs: frozenset[str] = frozenset()
     """Ids of the jobs that must not be deleted before this one has ended."""
+    dataset_id: str | None = None
+    """The data set that it trains on, which must not be deleted before it has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,7 @@ class JobSummary:
     priority: str
     sweep: Json | None = None
     parent_job_id: str | None = None
+    dataset_id: str | None = None
     keep: bool = False
     expires_at: float | None = None
     state: JobState
@@ -190,8 +196,88 @@ class JobFilter:
     labels: tuple[tuple[str, str], ...] = ()
     name: str | None = None
     sweep_id: str | None = None
+    dataset_id: str | None = None
     created_after: float | None = None
     created_before: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewDataset:
+    """A data set whose bytes have been received; the file lies in the `jobs.artifacts.ArtifactStore`."""
+
+    name: str | None
+    sha256: str
+    size_bytes: int
+    header: HeaderRow
+    """Whether the first row holds the columns' names: auto, yes or no."""
+    format: str
+    """What the file is: csv, parquet, jsonl or npz, or auto to find out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset(NewDataset):
+    """A data set, but for its facts and its preview, which may be large. ``version`` grows with every change."""
+
+    id: str
+    tenant: str
+    version: int
+    state: DatasetState
+    state_reason: Json | None
+    created_at: float
+    updated_at: float
+    finished_at: float | None
+    num_rows: int | None
+    num_columns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSubmission:
+    """A data set that was sent. ``is_new`` is false if the tenant held these bytes already."""
+
+    dataset: Dataset
+    is_new: bool
+    replayed: bool
+    """Whether an idempotency key returned the answer of an earlier call."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetFilter:
+    """Which data sets to list: those that meet every condition; an empty one or None is no condition."""
+
+    states: frozenset[DatasetState] = frozenset()
+    name: str | None = None
+    sha256: str | None = None
+    created_after: float | None = None
+    created_before: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedDataset:
+    """A data set that a worker has to read: ``attempt`` is the fence, which every later write names."""
+
+    id: str
+    attempt: int
+    tenant: str
+    name: str | None
+    sha256: str
+    size_bytes: int
+    header: HeaderRow
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedTable:
+    """What a worker found in a data set's file."""
+
+    facts: Json
+    """A `regcore.data.tables.facts.TableFacts`."""
+    preview: Json
+    """``{columns, rows}``: the first rows as they were read."""
+    num_rows: int
+    num_columns: int
+    sha256: str
+    """Of the table's own file, which jobs read; it lies in the `jobs.artifacts.ArtifactStore`."""
+    size_bytes: int
 
 
 Item = TypeVar("Item")

@@ -83,6 +83,13 @@ class Settings(BaseSettings):
         "client's address (`X-Forwarded-For`), which the log shows; `*` for any.",
     )
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="Largest request body.")
+    max_dataset_bytes: int = Field(20_000_000_000, ge=1_000, description="Largest file that may be uploaded.")
+    upload_patience_s: float = Field(
+        30,
+        gt=0,
+        le=_LONGEST_S,
+        description="An upload that brings less than 64 KiB in this time is given up, and leaves nothing.",
+    )
     idempotency_ttl_s: float = Field(86_400, ge=86_400, description="How long an Idempotency-Key is kept.")
     priority_step_s: float = Field(
         86_400,
@@ -137,6 +144,18 @@ class Settings(BaseSettings):
         10_000_000_000, ge=1, description="Disk that the checkpoints of one job may take together."
     )
     max_log_bytes: int = Field(10_000_000, ge=10_000, description="Largest `log.txt` of a job; the rest is dropped.")
+    parser_memory_bytes: int = Field(
+        2_000_000_000, ge=300_000_000, description="Memory that the process which reads an uploaded file may take."
+    )
+    parser_timeout_s: float = Field(
+        1_800, gt=0, le=_LONGEST_S, description="How long reading an uploaded file may take before it is refused."
+    )
+    max_tables_bytes: int = Field(
+        20_000_000_000,
+        ge=0,
+        description="Disk that a worker's copies of uploaded tables may take together; those unused for longest go "
+        "first, and none while a job trains on it.",
+    )
     data_sets_dir: Path = Field(
         default_factory=lambda values: values["data_dir"] / "datasets",
         description="Where torchvision's data sets lie.",

@@ -58,6 +58,14 @@ TRANSITIONS: Mapping[JobState, frozenset[JobState]] = MappingProxyType(
 )
 
 
+class DatasetState(StrEnum):
+    """The state of a data set; `ready` and `invalid` never change."""
+
+    VALIDATING = "validating"
+    READY = "ready"
+    INVALID = "invalid"
+
+
 class SweepState(StrEnum):
     """The state of a sweep, which follows from its members."""
 
@@ -107,6 +115,7 @@ class Reason(StrEnum):
     FUSION_LIMIT = "fusion_limit"
     HALVED = "halved"
     POISONED = "poisoned"
+    PARSER_LOST = "parser_lost"
     INTERNAL_ERROR = "internal_error"
 
 
@@ -174,6 +183,12 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
             "machine's. Report it.",
             False,
         ),
+        Reason.PARSER_LOST: Explanation(
+            "Reading the file ended the process that read it, again and again.",
+            "Check the file with the program that wrote it. If it is sound, report this: a file that ends its reader "
+            "shows a fault of RegCore's or of the machine's.",
+            False,
+        ),
         Reason.INTERNAL_ERROR: Explanation(
             "The run ended by a fault that is not the job's.",
             "Submit it again; if it fails again, report it with its log.",
@@ -184,14 +199,18 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
 
 
 def make_reason(
-    code: Reason, message: str | None = None, *, details: Mapping[str, Any] | None = None
+    code: Reason,
+    message: str | None = None,
+    *,
+    remedy: str | None = None,
+    details: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return a ``state_reason``, with the code's own message unless a better one is given."""
+    """Return a ``state_reason``, with the code's own message and remedy unless better ones are given."""
     explanation = EXPLANATIONS[code]
     return {
         "code": code.value,
         "message": message if message is not None else explanation.message,
-        "remedy": explanation.remedy,
+        "remedy": remedy if remedy is not None else explanation.remedy,
         "retryable": explanation.retryable,
         "details": dict(details or {}),
     }

@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_REVISION = "0008"
+SCHEMA_REVISION = "0009"
 """The migration that this code needs; it is here so that checking it does not import Alembic."""
 
 metadata = MetaData(
@@ -88,6 +88,7 @@ jobs = Table(
     Column("sweep_id", String(40)),
     Column("sweep", _json),
     Column("parent_job_id", String(40)),
+    Column("dataset_id", String(40)),
     # The following columns are internal, and not shown to users.
     Column("device", String(16), nullable=False),
     Column("pool", Text),
@@ -116,6 +117,44 @@ jobs = Table(
     Index(None, "state", "fusion_key"),
     Index(None, "group_id"),
     Index(None, "sweep_id", "id"),
+    Index(None, "dataset_id", "created_at", "id"),
+)
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("tenant", String(100), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("name", _sortable),
+    Column("sha256", String(64), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("header", String(8), nullable=False),
+    Column("format", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("state_reason", _json),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("finished_at", Double),
+    Column("num_rows", BigInteger),
+    Column("num_columns", Integer),
+    # Large for wide tables, so that only those who need them read them.
+    Column("facts", _json),
+    Column("preview", _json),
+    # The following columns are internal, and not shown to users.
+    Column("table_sha256", String(64)),
+    Column("table_size_bytes", BigInteger),
+    # The fence: it grows with every claim, and a write names the one that it belongs to.
+    Column("attempt", Integer, nullable=False),
+    Column("num_lost_attempts", Integer, nullable=False),
+    Column("worker_id", Text),
+    Column("lease_until", Double),
+    Column("claimable_at", Double, nullable=False),
+    UniqueConstraint("tenant", "sha256", "header", "format"),
+    Index(None, "tenant", "created_at", "id"),
+    Index(None, "state", "claimable_at", "id"),
+    Index(None, "sha256"),
+    Index(None, "table_sha256"),
 )
 
 sweep_rungs = Table(

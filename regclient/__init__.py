@@ -1,7 +1,7 @@
 """The Python SDK and the `regcore` command line.
 
-`client`, `job` and `sweep` are the SDK, over the requests of `http`. `cli` is the command line, `display` what people
-are shown, `stack` the servers that `regcore up` starts, `demo` the first thing to try.
+`client`, `job`, `sweep` and `datasets` are the SDK, over the requests of `http`. `cli` is the command line, `display`
+what people are shown, `stack` the servers that `regcore up` starts, `demo` the first thing to try.
 
 The package does not import torch, fastapi, sqlalchemy or celery: servers are started as processes, and the engine is
 imported inside the one function that needs it. `import regclient` is fast, because each name is imported when it is
@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from regclient.client import Client, Jobs
+    from regclient.datasets import Dataset, Datasets
     from regclient.errors import (
         APIError,
         ClientClosedError,
         ConflictError,
+        DatasetInvalidError,
+        FileChangedError,
         IntegrityError,
         InvalidBodyError,
         InvalidIdError,
@@ -41,6 +44,10 @@ __all__ = [
     "Client",
     "ClientClosedError",
     "ConflictError",
+    "Dataset",
+    "DatasetInvalidError",
+    "Datasets",
+    "FileChangedError",
     "IntegrityError",
     "InvalidBodyError",
     "InvalidIdError",
@@ -64,6 +71,8 @@ __all__ = [
 
 _HOME = {
     "Client": "regclient.client",
+    "Dataset": "regclient.datasets",
+    "Datasets": "regclient.datasets",
     "Job": "regclient.job",
     "Jobs": "regclient.client",
     "Sweep": "regclient.sweep",

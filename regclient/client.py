@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
+from regclient.datasets import Datasets
 from regclient.errors import KeyInClearWarning, UsageError
 from regclient.filters import PAGE_SIZE, Moment, State, each_of, list_params, no_state_is_asked_for
 from regclient.handle import LIST_FIELDS, idempotency_header, path_of, rows
@@ -16,6 +17,7 @@ from regclient.http.connection import Connection, find_connection
 from regclient.http.deadline import Deadline, within
 from regclient.http.transport import Transport
 from regclient.job import Job
+from regclient.own_data import post_spec
 from regclient.sweep import Sweeps
 from regcore.spec import JobSpec
 
@@ -60,6 +62,7 @@ class Client:
         self._transport = Transport(connection, max_retries=max_retries)
         self.jobs = Jobs(self._transport)
         self.sweeps = Sweeps(self._transport)
+        self.datasets = Datasets(self._transport)
         if connection.api_key and connection.url.startswith("http:") and not connection.is_local:
             warnings.warn(
                 f"The key travels in clear to {connection.url}: everybody on the way can read it. Use https.",
@@ -153,21 +156,28 @@ class Jobs:
         Each call gets a new idempotency key, so that a retry after a lost answer gives the same job. Pass your own to
         get the same job when a script is run again.
 
+        With `data.kind` `file`, the file is uploaded first, unless the server has it already. A data set that the
+        server is still reading is waited for; `client.deadline` limits the time.
+
         Raises:
+            DatasetInvalidError: The file cannot be read as a table; `.reason` names row and column.
             InvalidRequestError: The spec is wrong; `.errors` names the fields.
         """
         headers = idempotency_header(idempotency_key)
-        return Job(self._transport, self._transport.request("POST", "/v1/jobs", json=spec_json(spec), headers=headers))
+        return Job(self._transport, post_spec(self._transport, "/v1/jobs", spec_json(spec), headers=headers))
 
     def validate(self, spec: JobSpec | Mapping[str, Any]) -> JSONObject:
-        """Check a spec without storing anything: `{valid, resolved_spec, plan, warnings}`.
+        """Check a spec without storing a job: `{valid, resolved_spec, plan, warnings}`.
+
+        Files are uploaded as by `create`.
 
         Raises:
+            DatasetInvalidError: As `create`.
             InvalidRequestError: Exactly where `create` would.
         """
         headers = idempotency_header()
         params = {"validate_only": "true"}
-        return self._transport.request("POST", "/v1/jobs", params=params, json=spec_json(spec), headers=headers)
+        return post_spec(self._transport, "/v1/jobs", spec_json(spec), params=params, headers=headers)
 
     def get(self, job_id: str) -> Job:
         """Fetch a job.
@@ -184,6 +194,7 @@ class Jobs:
         labels: Mapping[str, str] | None = None,
         name: str | None = None,
         sweep_id: str | None = None,
+        dataset_id: str | None = None,
         created_after: Moment = None,
         created_before: Moment = None,
         sort: str | None = None,
@@ -196,6 +207,7 @@ class Jobs:
             labels: All must match.
             name: The exact name.
             sweep_id: Only this sweep's members.
+            dataset_id: Only those that train on this data set.
             created_after: A datetime with a time zone, or a UTC time as the server writes it; so is `created_before`.
             sort: `created_at`, `-created_at`, `finished_at`, `-finished_at` or `name`.
             page_size: Jobs per request, at most 1,000.
@@ -210,6 +222,7 @@ class Jobs:
             labels=labels,
             name=name,
             sweep_id=sweep_id,
+            dataset_id=dataset_id,
             created_after=created_after,
             created_before=created_before,
             sort=sort,

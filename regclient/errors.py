@@ -7,6 +7,8 @@ RegClientError
 ├── WaitTimeoutError            the job, sweep or request took too long; also a TimeoutError
 ├── JobFailedError              the job ended as failed or cancelled
 ├── SweepFailedError            the sweep ended as failed or cancelled
+├── DatasetInvalidError         the uploaded file cannot be read as a data set
+├── FileChangedError            the file changed while it was sent; also an OSError
 ├── IntegrityError              a downloaded file is not what the server announced, or the server's own is damaged
 └── APIError                    the server answered with a problem (RFC 9457)
     ├── InvalidRequestError     400, 413, 415, 422: the request is wrong; `.errors` names the fields
@@ -67,10 +69,10 @@ class ServerUnreachableError(RegClientError):
 
 
 class WaitTimeoutError(RegClientError, TimeoutError):
-    """The job or sweep did not end in time (it goes on), or a request was not answered in time.
+    """The job, sweep or data set did not end in time (it goes on), or a request was not answered in time.
 
     Args:
-        awaited_id: The job or sweep; None for any other request.
+        awaited_id: The job, sweep or data set; None for any other request.
         state: Its last known state.
         timeout_s: The limit that was exceeded.
         url: The server, if it did not answer.
@@ -82,7 +84,8 @@ class WaitTimeoutError(RegClientError, TimeoutError):
         elif url is not None:
             message = f"Nothing came from {url} within {timeout_s:g} s. {awaited_id} was {state} when last seen."
         else:
-            message = f"{awaited_id} is still {state} after {timeout_s:g} s. It goes on; wait again or cancel it."
+            remedy = "wait again" if awaited_id.startswith("ds_") else "wait again or cancel it"
+            message = f"{awaited_id} is still {state} after {timeout_s:g} s. It goes on; {remedy}."
         super().__init__(message)
         self.awaited_id = awaited_id
         self.state = state
@@ -108,6 +111,37 @@ class SweepFailedError(RegClientError):
         super().__init__(f"{sweep_id} {state}.{reasons}")
         self.sweep_id = sweep_id
         self.state = state
+
+
+class DatasetInvalidError(RegClientError):
+    """The server could not read the file as a data set; `.reason` says why, with row and column where there is one.
+
+    Args:
+        dataset_id: The data set.
+        name: What it is called.
+        reason: Its `state_reason`.
+        was_held: Whether the server had read this file before, so that it was not sent.
+    """
+
+    def __init__(
+        self, dataset_id: str, name: str | None, reason: Mapping[str, Any] | None, *, was_held: bool = False
+    ) -> None:
+        said = explain_reason(reason) + place_of_reason(reason) if reason else "the server gives no reason"
+        again = f" It was read before: after `regcore datasets delete {dataset_id}` it would be read anew."
+        named = f"{dataset_id} ({name})" if name else dataset_id
+        super().__init__(f"{named} is invalid: {said}{again if was_held else ''}")
+        self.dataset_id = dataset_id
+        self.reason = dict(reason) if reason else None
+
+
+class FileChangedError(RegClientError, OSError):
+    """The file changed between being read and being sent. The server keeps nothing of it."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} changed while it was sent; nothing of it was kept. Send it again once it is complete."
+        )
+        self.path = path
 
 
 class IntegrityError(RegClientError):
@@ -245,3 +279,16 @@ def explain_reason(reason: Mapping[str, Any]) -> str:
     """Return a job's state_reason as one line: code, message, remedy."""
     message = f"{reason.get('code', 'unknown')}: {reason.get('message', '')}".rstrip(": ")
     return f"{message} {reason['remedy']}" if reason.get("remedy") else message
+
+
+def place_of_reason(reason: Mapping[str, Any]) -> str:
+    """Return where in the file a reason points to, unless its message says it: ` (line 7, row 6, column 'age')`."""
+    details = reason.get("details")
+    found = details if isinstance(details, Mapping) else {}
+    message = str(reason.get("message", ""))
+    places = [
+        f"{field} {found[field]!r}"
+        for field in ("line", "row", "column")
+        if found.get(field) is not None and str(found[field]) not in message
+    ]
+    return f" ({', '.join(places)})" if places else ""

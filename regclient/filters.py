@@ -22,6 +22,8 @@ def list_params(
     labels: Mapping[str, str] | None = None,
     name: str | None = None,
     sweep_id: str | None = None,
+    dataset_id: str | None = None,
+    sha256: str | None = None,
     created_after: Moment = None,
     created_before: Moment = None,
     sort: str | None = None,
@@ -31,13 +33,15 @@ def list_params(
 
     Raises:
         UsageError: A filter is empty or of the wrong type. Otherwise the list would not be filtered at all.
-        InvalidIdError: `sweep_id` is not the id of a sweep.
+        InvalidIdError: `sweep_id` is not the id of a sweep, or `dataset_id` not that of a data set.
     """
     filters: dict[str, str | int | list[str] | None] = {
         "state": _state(state),
         "label": _labels(labels),
         "name": _text("name", name),
         "sweep_id": None if sweep_id is None else checked_id("sweep", sweep_id),
+        "dataset_id": None if dataset_id is None else checked_id("data set", dataset_id),
+        "sha256": _text("sha256", sha256),
         "created_after": _moment("created_after", created_after),
         "created_before": _moment("created_before", created_before),
         "sort": _text("sort", sort),
@@ -57,7 +61,7 @@ def joined(field: str, values: str | Sequence[str]) -> str:
     Raises:
         UsageError: There is no value, or one is empty.
     """
-    return ",".join(_required(field, value) for value in each_of(values) or [""])
+    return ",".join(required_text(field, value) for value in each_of(values) or [""])
 
 
 def each_of(values: Any) -> list[Any]:
@@ -78,7 +82,7 @@ def _labels(labels: Any) -> list[str] | None:
             "None restricts nothing."
         )
     for key, value in labels.items():
-        _required("labels, as a name", key)
+        required_text("labels, as a name", key)
         if ":" in key:  # the query has name:value, so another label would be meant
             raise UsageError(f"labels: expected a name without ':', received {key!r}.")
         if not isinstance(value, str) or not is_encodable(value):
@@ -97,10 +101,15 @@ def _moment(field: str, moment: Any) -> str | None:
 
 
 def _text(field: str, value: Any) -> str | None:
-    return None if value is None else _required(field, value)
+    return None if value is None else required_text(field, value)
 
 
-def _required(field: str, value: Any) -> str:
+def required_text(field: str, value: Any) -> str:
+    """Return a text.
+
+    Raises:
+        UsageError: It is empty, or no text that can be sent.
+    """
     if not isinstance(value, str) or not value.strip():
         raise UsageError(f"{field}: expected text that is not empty, received {value!r}. None restricts nothing.")
     if not is_encodable(value):

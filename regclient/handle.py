@@ -1,4 +1,4 @@
-"""What the handles of jobs and sweeps share: fields as last fetched, and waiting for the end."""
+"""What the handles of jobs, sweeps and data sets share: fields as last fetched, and waiting for the end."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -23,32 +23,33 @@ _PAGE_FIELDS = {"data": list, "has_more": bool}
 _FIELD_KINDS: dict[str, type] = {
     **dict.fromkeys(("name", "created_at", "started_at", "finished_at"), str),
     **dict.fromkeys(("labels", "progress", "result", "state_reason", "sweep", "spec", "counts"), dict),
-    **dict.fromkeys(("warnings", "leaderboard"), list),
-    "num_members": int,
+    **dict.fromkeys(("warnings", "leaderboard", "columns"), list),
+    **dict.fromkeys(("num_members", "num_rows", "size_bytes"), int),
 }
 """What the fields that are shown to people must be, if they are there."""
 
 
 class Handle:
-    """A job or sweep on the server, as last fetched.
+    """A job, sweep or data set on the server, as last fetched.
 
     Every field is an attribute, also those that a newer server adds. `refresh` fetches it again; `body` is the whole
     JSON.
     """
 
     kind: ClassVar[str]
-    """`job` or `sweep`, for messages."""
+    """`job`, `sweep` or `data set`, for messages."""
     collection: ClassVar[str]
     """The part of the URL's path that names the kind."""
     detail_fields: ClassVar[frozenset[str]] = frozenset()
     """Fields that lists leave out; reading one fetches the whole."""
 
+    terminal_states: ClassVar[frozenset[str]] = TERMINAL_STATES
+    """The states that never change."""
+
     id: str
     name: str | None
-    labels: dict[str, str]
     state: str
     created_at: str
-    finished_at: str | None
     links: JSONObject
 
     def __init__(self, transport: Transport, body: JSONObject) -> None:
@@ -81,23 +82,19 @@ class Handle:
 
     @property
     def done(self) -> bool:
-        """Whether it had ended when last fetched: succeeded, failed or cancelled."""
-        return self.state in TERMINAL_STATES
+        """Whether it was in a state that never changes when last fetched."""
+        return self.state in self.terminal_states
 
     def refresh(self) -> Self:
         """Fetch it again."""
         return self._look()
 
-    def cancel(self) -> Self:
-        """Ask the server to cancel it.
+    def delete(self) -> None:
+        """Delete it and all that it made.
 
         Raises:
-            ConflictError: It already succeeded or failed.
+            ConflictError: It has not ended, or something that has not ended needs it.
         """
-        return self._act("cancel")
-
-    def delete(self) -> None:
-        """Delete it and all that it made; it must have ended."""
         self._transport.request("DELETE", self._path())
 
     def _wait(self, timeout_s: float | None, show: Callable[[JSONObject], None]) -> Self:
@@ -172,6 +169,21 @@ class Handle:
 
     def _rows(self, tail: str, params: Params) -> Iterator[JSONObject]:
         return rows(self._transport, self._path(tail), params)
+
+
+class Run(Handle):
+    """A job or a sweep: it has labels, and ends by itself or is cancelled."""
+
+    labels: dict[str, str]
+    finished_at: str | None
+
+    def cancel(self) -> Self:
+        """Ask the server to cancel it.
+
+        Raises:
+            ConflictError: It already succeeded or failed.
+        """
+        return self._act("cancel")
 
 
 def path_of(*parts: str) -> str:

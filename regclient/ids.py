@@ -1,18 +1,18 @@
-"""Ids of jobs and sweeps: their form, checked before an id becomes part of a URL."""
+"""Ids of jobs, sweeps and data sets: their form, checked before an id becomes part of a URL."""
 
 import re
 from typing import Any
 
 from regclient.errors import InvalidIdError
 
-ID_PREFIXES = {"job": "job_", "sweep": "swp_"}
+ID_PREFIXES = {"job": "job_", "sweep": "swp_", "data set": "ds_"}
 
 _MAX_SHOWN = 80
 _PATTERNS = {kind: re.compile(rf"{prefix}[0-9A-HJKMNP-TV-Z]{{26}}") for kind, prefix in ID_PREFIXES.items()}
 
 
 def is_id(kind: str, value: Any) -> bool:
-    """Whether a value has the form of an id of a `job` or a `sweep`."""
+    """Whether a value has the form of an id of a `job`, a `sweep` or a `data set`."""
     return isinstance(value, str) and _PATTERNS[kind].fullmatch(value) is not None
 
 

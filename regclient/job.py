@@ -13,13 +13,16 @@ from regclient.display.progress import Show, job_progress
 from regclient.downloads import listed, receive, save_all
 from regclient.errors import JobFailedError
 from regclient.filters import Params, each_of, joined
-from regclient.handle import LIST_FIELDS, TERMINAL_STATES, Handle, idempotency_header
+from regclient.handle import LIST_FIELDS, TERMINAL_STATES, Run, idempotency_header
 from regclient.http.answers import JSONObject, is_record, read_event
 from regclient.http.bodies import operations_of
 from regclient.http.deadline import Deadline
 from regclient.http.retries import Interruption
+from regclient.own_data import post_spec
+from regclient.predictions import needing_engine
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import nn
 
     from regcore.predict import Predictor
@@ -29,7 +32,7 @@ _MODEL_FILES = ("model.json", "model.safetensors")
 METRICS_PAGE_SIZE = 10_000
 
 
-class Job(Handle):
+class Job(Run):
     """A job as last fetched, with its methods.
 
     Every field of the job is an attribute (`job.state`, `job.result["metrics"]`), also those that a newer server adds.
@@ -112,11 +115,12 @@ class Job(Handle):
 
         Raises:
             ConflictError: It cannot start from there.
+            DatasetInvalidError: As `client.jobs.create`, for a file that the patch names.
             InvalidRequestError: The patch, or the spec that it makes, is wrong; `.errors` names the places.
         """
         body = {"patch": operations_of(patch), "start_from": start_from}
         headers = idempotency_header(idempotency_key)
-        return Job(self._transport, self._transport.request("POST", self._path("rerun"), json=body, headers=headers))
+        return Job(self._transport, post_spec(self._transport, self._path("rerun"), body, headers=headers))
 
     def metrics(self, names: Sequence[str] | None = None) -> list[JSONObject]:
         """Return every metrics row so far: `{seq, epoch, step, at, values}`.
@@ -198,14 +202,33 @@ class Job(Handle):
             return save_all(self._transport, self.id, self._find(names), Path(directory))
 
     def load_predictor(self) -> "Predictor":
-        """Download the model, ready for raw rows: `job.load_predictor().predict(rows)`. Needs torch."""
-        from regcore.predict import read_predictor
+        """Download the model, ready for raw rows: `job.load_predictor().predict(rows)`. Needs the engine.
+
+        Raises:
+            FileNotFoundError: The job has no model.
+            UsageError: The engine is not installed here.
+        """
+        with needing_engine():
+            from regcore.predict import read_predictor
 
         # In memory, so that no file is left on the disk, however this process ends.
         files = {name: io.BytesIO() for name in _MODEL_FILES}
         for artifact in self._find(_MODEL_FILES):
             receive(self._transport, self.id, artifact, files[artifact["name"]])
         return read_predictor(lambda name: files[name].getvalue(), self.id)
+
+    def predict(self, rows: Any) -> "NDArray[Any]":
+        """Download the model, and predict rows: labels as the file spells them, or numbers in the target's own unit.
+
+        Each call downloads the model again; `load_predictor` keeps it, and has `predict_proba` too.
+
+        Args:
+            rows: A data frame, a list of dicts or lists, or the path of a file.
+
+        Raises:
+            InvalidDataError: The rows do not fit the model; a missing column is named.
+        """
+        return self.load_predictor().predict(rows)
 
     def load_model(self) -> "nn.Module":
         """Download the trained network as a torch module in evaluation mode. Needs torch."""

@@ -6,14 +6,15 @@ from typing import Any, Self
 from regclient.display.progress import Show, sweep_progress
 from regclient.errors import SweepFailedError
 from regclient.filters import PAGE_SIZE, Moment, State, list_params, no_state_is_asked_for
-from regclient.handle import Handle, idempotency_header, rows
+from regclient.handle import Run, idempotency_header, rows
 from regclient.http.answers import JSONObject
 from regclient.http.bodies import object_of
 from regclient.http.transport import Transport
 from regclient.job import Job
+from regclient.own_data import post_spec
 
 
-class Sweep(Handle):
+class Sweep(Run):
     """A sweep as last fetched, with its methods.
 
     Every field of the sweep is an attribute (`sweep.counts`, `sweep.best["values"]`), also those that a newer server
@@ -103,7 +104,7 @@ class Sweeps:
         self._transport = transport
 
     def create(self, spec: Mapping[str, Any], *, idempotency_key: str | None = None) -> Sweep:
-        """Submit a sweep: every member is checked before any is stored.
+        """Submit a sweep: every member is checked before any is stored. Files are uploaded as by `client.jobs.create`.
 
         Args:
             spec: `base` is a job spec; see the guide for `axes`, `variants`, `seeds`, `strategy` and `objective`.
@@ -113,17 +114,17 @@ class Sweeps:
             InvalidRequestError: The spec, or a member's, is wrong; `.errors` names the fields.
         """
         body, headers = object_of(spec, "the sweep's spec"), idempotency_header(idempotency_key)
-        return Sweep(self._transport, self._transport.request("POST", "/v1/sweeps", json=body, headers=headers))
+        return Sweep(self._transport, post_spec(self._transport, "/v1/sweeps", body, headers=headers))
 
     def validate(self, spec: Mapping[str, Any]) -> JSONObject:
-        """Check a sweep without storing anything.
+        """Check a sweep without storing a job. Files are uploaded as by `create`.
 
         Raises:
             InvalidRequestError: Exactly where `create` would.
         """
         params, headers = {"validate_only": "true"}, idempotency_header()
         body = object_of(spec, "the sweep's spec")
-        return self._transport.request("POST", "/v1/sweeps", params=params, json=body, headers=headers)
+        return post_spec(self._transport, "/v1/sweeps", body, params=params, headers=headers)
 
     def get(self, sweep_id: str) -> Sweep:
         """Fetch a sweep.

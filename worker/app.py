@@ -21,6 +21,8 @@ from jobs.queue import make_celery, make_publisher
 from jobs.settings import Settings
 from jobs.startup import CANNOT_START, begin, reason_of
 from jobs.store import open_store
+from worker.datasets.cache import TableCache
+from worker.datasets.validation import Validator
 from worker.devices import find_slots, threads_per_slot
 from worker.environment import runner_environment
 from worker.files import make_temporary, temporary_dir, temporary_files_in
@@ -34,6 +36,8 @@ from worker.task import Claimer, register_task
 _log = get_logger(__name__)
 
 TIDY_INTERVAL_S = 600.0
+_LOOK_FOR_DATASETS_S = 0.5
+"""At most between two looks for data sets that wait to be read: their users watch."""
 
 
 class Worker:
@@ -67,7 +71,10 @@ class Worker:
             settings=settings,
             draining=self._draining,
             num_threads=num_threads,
+            tables=TableCache(settings.data_dir / "tables", self._artifacts, settings.max_tables_bytes),
         )
+        self._tables = surroundings.tables
+        validator = Validator(self.id, surroundings, self._temporary_dir)
         self._claimer = Claimer(self.id, surroundings, slots, self._runners)
         self._num_slots = len(slots)
         self._info = WorkerInfo(
@@ -83,6 +90,9 @@ class Worker:
             Periodic("reconciler", settings.reconcile_interval_s, self._reconcile),
             Periodic("heartbeat", settings.lease_s / 3, self._beat),
             Periodic("tidying", TIDY_INTERVAL_S, self._tidy),
+            Periodic(
+                "reader of data sets", min(settings.reconcile_interval_s, _LOOK_FOR_DATASETS_S), validator.read_waiting
+            ),
         ]
 
     def run(self) -> None:
@@ -144,7 +154,9 @@ class Worker:
         pay_files(self._store, self._artifacts)
 
     def _tidy(self) -> None:
+        bury(self._store, self._presence)  # at the start, the files of a worker that was killed go at once
         tidy(self._store, self._artifacts, self._settings, self.id)
+        self._tables.keep_only(self._store.referenced)
         self._presence.keep_only({worker.id for worker in self._store.workers()})
 
     def _beat(self) -> None:

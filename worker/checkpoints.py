@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
-from jobs.artifacts import sync_folder
+from jobs.incoming import sync_folder
 from jobs.model import Job
 
 _OWNER_ID = re.compile(r"(job|grp)_[0-9A-Z]{26}")

@@ -1,4 +1,4 @@
-"""What a runner inherits: an allow-list, so that no credential of the worker's reaches code that trains."""
+"""What child processes inherit: an allow-list, so that no credential of the worker's reaches them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,10 +38,9 @@ def runner_environment(
         temporary_dir: For the temporary files of every library; what a killed runner leaves there is removed later.
         allow_downloads: Whether the engine may fetch torchvision's data sets.
     """
-    kept = {name: text for name, text in environment.items() if name in _NAMES or name.startswith(_PREFIXES)}
     threads = str(num_threads)
     return {
-        **kept,
+        **_kept(environment),
         "TMPDIR": str(temporary_dir),
         "PYTHONUNBUFFERED": "1",
         "REGCORE_ALLOW_DOWNLOADS": str(int(allow_downloads)),
@@ -56,3 +55,24 @@ def runner_environment(
         # NumPy's and SciPy's BLAS starts its threads on import, in the template; they do not survive the fork.
         "OPENBLAS_NUM_THREADS": "1",
     }
+
+
+def parser_environment(environment: Mapping[str, str], num_threads: int) -> dict[str, str]:
+    """The environment of a process that reads an uploaded file.
+
+    Args:
+        environment: The worker's own.
+        num_threads: Of the libraries that read.
+    """
+    return {
+        **_kept(environment),
+        "PYTHONUNBUFFERED": "1",
+        "OMP_NUM_THREADS": str(num_threads),  # pyarrow heeds it too
+        # The default allocators reserve gigabytes of addresses ahead, which would count against the limit on memory.
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+        "MALLOC_ARENA_MAX": "2",
+    }
+
+
+def _kept(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in environment.items() if name in _NAMES or name.startswith(_PREFIXES)}

@@ -13,6 +13,7 @@ from jobs.settings import Settings
 from jobs.store import Store
 from worker.archive import logged_lines
 from worker.checkpoints import RunCheckpoints
+from worker.datasets.cache import TableCache
 from worker.files import LogFollower, RunDirectory, run_output
 from worker.lease import Lease
 from worker.member import Member
@@ -28,6 +29,7 @@ class Surroundings:
     Attributes:
         draining: Set when the worker is told to shut down: runs go back to the queue.
         num_threads: For torch, in each runner.
+        tables: This node's copies of uploaded tables.
     """
 
     store: Store
@@ -36,6 +38,7 @@ class Surroundings:
     settings: Settings
     draining: threading.Event
     num_threads: int
+    tables: TableCache
 
 
 class LiveRun:

@@ -71,13 +71,16 @@ def bury(store: Store, presence: Presence) -> None:
 
 
 def reconcile(store: Store, celery: Celery, notifier: Notifier) -> None:
-    """Free the jobs of runs whose lease has expired, and publish the messages that are due.
+    """Free the jobs and data sets whose lease has expired, and publish the messages that are due.
 
     Redis may have lost every message; the rows tell what to do.
     """
     for job_id in store.expire_leases():
         _log.warning("the run's lease has expired", job_id=job_id)
         notifier.notify(job_id)
+    for dataset_id in store.expire_dataset_leases():
+        _log.warning("the lease of the data set's reader has expired", dataset_id=dataset_id)
+        notifier.notify(dataset_id)
     for job_id in store.due_jobs():
         if not publish(celery, job_id):
             return

@@ -43,6 +43,7 @@ _RERUN_DOCUMENT: dict[str, Any] = {
 }
 _SUBMIT_PROBLEMS = (
     "invalid_json",
+    "dataset_not_ready",
     "idempotency_busy",
     "precondition_failed",
     "body_too_large",

@@ -9,9 +9,11 @@ from jobs.settings import Settings
 from jobs.store.actions import Actions
 from jobs.store.base import StoreOptions
 from jobs.store.claiming import Claiming
+from jobs.store.datasets import Datasets
 from jobs.store.endings import Endings
 from jobs.store.joining import Joining
 from jobs.store.listing import Listing
+from jobs.store.parsing import Parsing
 from jobs.store.principals import Principals
 from jobs.store.reading import Reading
 from jobs.store.recovery import Recovery
@@ -39,10 +41,12 @@ class Store(
     Training,
     Endings,
     Recovery,
+    Datasets,
+    Parsing,
     Workers,
     Principals,
 ):
-    """All data about jobs, sweeps, runs, workers and keys. Safe to share between threads."""
+    """All data about jobs, sweeps, data sets, runs, workers and keys. Safe to share between threads."""
 
     def ping(self) -> None:
         """Raise `StoreUnavailableError` unless the database answers."""

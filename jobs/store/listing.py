@@ -127,7 +127,8 @@ class Listing(Concern):
 
 
 def _conditions(wanted: JobFilter, as_of: Moment | None) -> list[ColumnElement[bool]]:
-    texts = [wanted.name or "", wanted.sweep_id or "", *(text for label in wanted.labels for text in label)]
+    texts = [wanted.name or "", wanted.sweep_id or "", wanted.dataset_id or ""]
+    texts += [*(text for label in wanted.labels for text in label)]
     if any("\0" in text for text in texts):
         return [false()]  # PostgreSQL's text cannot hold NUL, and it raises an error
     conditions: list[ColumnElement[bool]] = []
@@ -139,6 +140,8 @@ def _conditions(wanted: JobFilter, as_of: Moment | None) -> list[ColumnElement[b
         conditions.append(jobs.c.name == wanted.name)
     if wanted.sweep_id is not None:
         conditions.append(jobs.c.sweep_id == wanted.sweep_id)
+    if wanted.dataset_id is not None:
+        conditions.append(jobs.c.dataset_id == wanted.dataset_id)
     if wanted.created_after is not None:
         conditions.append(jobs.c.created_at > wanted.created_after)
     if wanted.created_before is not None:

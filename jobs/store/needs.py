@@ -1,17 +1,18 @@
-"""Jobs that accepted jobs need: they cannot be deleted until these have ended.
+"""Jobs and data sets that accepted jobs need: they cannot be deleted until these have ended.
 
-A job that takes weights or a checkpoint from another names it in ``NewJob.needs``. Submitting locks the named rows, so
-a delete at the same time comes either before it, and the submit fails, or after it, and the delete is refused.
+A job that takes weights or a checkpoint from another names it in ``NewJob.needs``, and its data set in
+``NewJob.dataset_id``. Submitting locks the named rows, so a delete at the same time comes either before it, and the
+submit fails, or after it, and the delete is refused.
 """
 
 from collections.abc import Sequence
 
 from sqlalchemy import Connection, Select, insert, select
 
-from jobs.errors import IllegalActionError, JobNotFoundError
+from jobs.errors import DatasetNotFoundError, IllegalActionError, JobNotFoundError
 from jobs.model import Job, NewJob
 from jobs.states import TERMINAL
-from jobs.tables import job_needs, jobs
+from jobs.tables import datasets, job_needs, jobs
 
 _NUM_NAMED = 3
 
@@ -40,6 +41,21 @@ def hold_needs(connection: Connection, new: Sequence[tuple[Job, NewJob]]) -> Non
     connection.execute(insert(job_needs), rows)
 
 
+def hold_datasets(connection: Connection, new_jobs: Sequence[Job]) -> None:
+    """Lock the data sets of one tenant's new jobs against deletion, until the jobs' rows are committed.
+
+    Raises:
+        DatasetNotFoundError: One was deleted, or is another tenant's.
+    """
+    wanted = sorted({job.dataset_id for job in new_jobs if job.dataset_id is not None})
+    if not wanted:
+        return
+    query = select(datasets.c.id).where(datasets.c.id.in_(wanted), datasets.c.tenant == new_jobs[0].tenant)
+    found = set(connection.execute(query.order_by(datasets.c.id).with_for_update(read=True)).scalars())
+    if missing := set(wanted) - found:
+        raise DatasetNotFoundError(min(missing))
+
+
 def refuse_while_needed(connection: Connection, job_ids: Sequence[str] | Select[tuple[str]], what: str) -> None:
     """Check that no unfinished job needs one of these. The caller has locked their rows.
 
@@ -52,10 +68,22 @@ def refuse_while_needed(connection: Connection, job_ids: Sequence[str] | Select[
         IllegalActionError: One does; the error names it.
     """
     users = select(jobs.c.id, jobs.c.state).join(job_needs, job_needs.c.job_id == jobs.c.id).distinct()
-    users = users.where(
-        job_needs.c.needed_id.in_(job_ids), jobs.c.state.not_in([state.value for state in TERMINAL])
-    ).order_by(jobs.c.id)
-    found = connection.execute(users.limit(_NUM_NAMED + 1)).all()
+    _refuse_while_used(connection, users.where(job_needs.c.needed_id.in_(job_ids)), what)
+
+
+def refuse_while_trained_on(connection: Connection, dataset_id: str) -> None:
+    """Check that no unfinished job trains on a data set. The caller has locked its row.
+
+    Raises:
+        IllegalActionError: One does; the error names it.
+    """
+    users = select(jobs.c.id, jobs.c.state).where(jobs.c.dataset_id == dataset_id)
+    _refuse_while_used(connection, users, "data set")
+
+
+def _refuse_while_used(connection: Connection, users: Select[tuple[str, str]], what: str) -> None:
+    unfinished = users.where(jobs.c.state.not_in([state.value for state in TERMINAL])).order_by(jobs.c.id)
+    found = connection.execute(unfinished.limit(_NUM_NAMED + 1)).all()
     if found:
         names = [f"{row.id} ({row.state})" for row in found[:_NUM_NAMED]]
         names += ["others"] if len(found) > _NUM_NAMED else []

@@ -10,7 +10,7 @@ from jobs.model import ArtifactRow, Job, LogHead, RecordRow
 from jobs.states import TERMINAL, JobState
 from jobs.store.base import Concern
 from jobs.store.rows import JOB_COLUMNS, AnyRow, is_job, job_from_row
-from jobs.tables import artifacts, jobs, records, runs
+from jobs.tables import artifacts, datasets, jobs, records, runs
 
 _NUM_VALUES_PER_QUERY = 500
 _NUM_SHOWN = 3
@@ -103,7 +103,7 @@ class Reading(Concern):
         return found
 
     def referenced(self, sha256s: Sequence[str]) -> set[str]:
-        """Return the hashes that an artifact of any tenant has."""
+        """Return the hashes that an artifact or a data set of any tenant has."""
         with self._database.read() as connection:
             return read_referenced(connection, sha256s)
 
@@ -159,8 +159,9 @@ def read_all_artifacts(connection: Connection, after: tuple[str, str], limit: in
 
 
 def read_referenced(connection: Connection, sha256s: Sequence[str]) -> set[str]:
-    """Return the hashes that an artifact of any tenant has."""
-    return _among(connection, artifacts.c.sha256, sha256s)
+    """Return the hashes that an artifact or a data set of any tenant has."""
+    columns = (artifacts.c.sha256, datasets.c.sha256, datasets.c.table_sha256)
+    return set().union(*(_among(connection, column, sha256s) for column in columns))
 
 
 def read_needed_owners(connection: Connection, owner_ids: Sequence[str]) -> set[str]:

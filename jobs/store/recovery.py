@@ -13,6 +13,7 @@ from jobs.store.base import Concern
 from jobs.store.claiming import CLAIM_ORDER
 from jobs.store.endings import add_artifacts, lose_job, sum_usage
 from jobs.store.log import lock_jobs
+from jobs.store.parsing import end_dataset_leases
 from jobs.store.reading import read_needed_owners
 from jobs.store.runs import end_run_if_empty
 from jobs.store.workers import live_capabilities
@@ -46,12 +47,16 @@ class Recovery(Concern):
         return freed
 
     def end_leases(self, worker_id: str) -> None:
-        """Let the leases of a worker that is certainly dead expire now; `expire_leases` then finds them."""
+        """Let the leases of a worker that is certainly dead expire now.
+
+        `expire_leases` and `expire_dataset_leases` then find them.
+        """
         with self._database.write() as connection:
             mine = select(runs.c.id).where(runs.c.worker_id == worker_id, runs.c.ended_at.is_(None))
             # Locked first, in the order that all use: one update of all rows would lock them in any order.
             ids = [row.id for row in connection.execute(mine.order_by(runs.c.id).with_for_update())]
             connection.execute(update(runs).where(runs.c.id.in_(ids)).values(lease_until=runs.c.started_at))
+            end_dataset_leases(connection, worker_id)
 
     def _expire_one(self, max_attempts: int) -> list[str] | None:
         """End the first run whose lease has expired, and return its jobs; None if there is no such run.

@@ -32,6 +32,7 @@ SUMMARY_COLUMNS = [
     jobs.c.usage,
     jobs.c.sweep,
     jobs.c.parent_job_id,
+    jobs.c.dataset_id,
 ]
 JOB_COLUMNS = [*SUMMARY_COLUMNS, jobs.c.spec, jobs.c.resolved_spec, jobs.c.plan, jobs.c.checkpoint]
 

@@ -13,7 +13,7 @@ from jobs.model import PRIORITIES, IdempotencyKey, Job, Json, NewJob, Submission
 from jobs.states import JobState
 from jobs.store.base import Concern
 from jobs.store.log import state_body
-from jobs.store.needs import hold_needs
+from jobs.store.needs import hold_datasets, hold_needs
 from jobs.store.rows import job_from_json, job_to_json
 from jobs.tables import idempotency, job_labels, jobs, records
 
@@ -30,6 +30,7 @@ class Submissions(Concern):
             IdempotencyMismatchError: The key was used for another body.
             IdempotencyBusyError: A call with this key has not ended.
             JobNotFoundError: A job that it needs does not exist.
+            DatasetNotFoundError: Its data set does not exist.
         """
         with self._database.write() as connection:
             at = read_clock(connection)
@@ -170,6 +171,7 @@ def initial_job(tenant: str, new_job: NewJob, at: float) -> Job:
         usage={"device_s": 0.0, "peak_memory_bytes": None},
         sweep=new_job.sweep,
         parent_job_id=new_job.parent_job_id,
+        dataset_id=new_job.dataset_id,
         checkpoint=new_job.checkpoint,
         transitions=[Transition(JobState.QUEUED, at, None)],
     )
@@ -185,6 +187,7 @@ def insert_jobs(connection: Connection, new: Sequence[tuple[Job, NewJob]], prior
 
     Raises:
         JobNotFoundError: A job that one of them needs does not exist.
+        DatasetNotFoundError: A data set that one of them trains on does not exist.
     """
     connection.execute(insert(jobs), [_row(job, new_job, priority_step_s) for job, new_job in new])
     first = [
@@ -196,6 +199,7 @@ def insert_jobs(connection: Connection, new: Sequence[tuple[Job, NewJob]], prior
     if labels:
         connection.execute(insert(job_labels), labels)
     hold_needs(connection, new)
+    hold_datasets(connection, [job for job, _ in new])
 
 
 def _row(job: Job, new_job: NewJob, priority_step_s: float) -> Json:

@@ -1,9 +1,9 @@
 """The `regcore` command: `app` is the typer application; `regclient.__main__` calls `main`.
 
 Exit codes: 0 success, 1 the job or sweep failed or was cancelled (or a local part of the stack did), 2 usage, 3 server
-unreachable, 4 not allowed, 5 other API error or a damaged file, 70 a fault of regcore itself, 74 a local file or the
-output cannot be read or written, 124 the wait timed out, 130 interrupted (143 by SIGTERM, 129 by SIGHUP), 141 the
-reader of the output has left, as `| head` does.
+unreachable, 4 not allowed, 5 other API error, or a file that is damaged or no table, 70 a fault of regcore itself, 74 a
+local file or the output cannot be read or written, 124 the wait timed out, 130 interrupted (143 by SIGTERM, 129 by
+SIGHUP), 141 the reader of the output has left, as `| head` does.
 """
 
 import os
@@ -16,12 +16,14 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from regclient.cli import jobs, look, server, sweeps
+from regclient.cli import datasets, jobs, look, predict, server, sweeps
 from regclient.cli.following import StoppedWaitingError
 from regclient.display.output import err, out, print_error, without_secrets
 from regclient.display.terminal import OutputError, ReaderGoneError, flush_answers, prepare_streams
 from regclient.errors import (
     APIError,
+    DatasetInvalidError,
+    FileChangedError,
     IntegrityError,
     NotAllowedError,
     RegClientError,
@@ -30,6 +32,7 @@ from regclient.errors import (
     WaitTimeoutError,
 )
 from regclient.stack.server_settings import WrongSettingError
+from regcore.errors import InvalidDataError
 
 INTERRUPTED = 130
 OWN_FAULT = 70  # EX_SOFTWARE of sysexits.h
@@ -39,6 +42,9 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (NotAllowedError, 4),
     (APIError, 5),
     (IntegrityError, 5),
+    (DatasetInvalidError, 5),
+    (FileChangedError, 74),
+    (InvalidDataError, 5),
     (WaitTimeoutError, 124),
     (WrongSettingError, 2),
     (ReaderGoneError, 141),
@@ -55,10 +61,11 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     epilog="Each command has --help and --json. Exit codes: 0 success, 1 the job or sweep failed or was cancelled, "
-    "2 usage, 3 server unreachable, 4 not allowed, 5 another error of the api or a damaged file, 124 a wait timed out.",
+    "2 usage, 3 server unreachable, 4 not allowed, 5 another error of the api, or a file that is damaged or no table, "
+    "124 a wait timed out.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (server, jobs, sweeps, look):
+for commands in (server, jobs, sweeps, look, predict, datasets):
     commands.register(app)
 
 
@@ -130,6 +137,8 @@ def _message(error: BaseException) -> str:
                 if said and context
                 else said
             )
+        case InvalidDataError():
+            return f"{error.message.removesuffix('.')}. {error.remedy}".strip()
         case RegClientError():
             return str(error)
         case OSError():

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from regclient.errors import RegClientError
-from regclient.handle import Handle
+from regclient.handle import Run
 
 _ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
@@ -44,7 +44,25 @@ def making(kind: str) -> Iterator[None]:
 
 
 @contextmanager
-def following(found: Handle) -> Iterator[None]:
+def uploading() -> Iterator[None]:
+    """Handle signals while a file is sent, and while the server reads it.
+
+    Raises:
+        StoppedWaitingError: A signal came before the table was ready.
+    """
+    with _raising_signals():
+        try:
+            yield
+        except KeyboardInterrupt as interrupt:
+            raise StoppedWaitingError(
+                "Interrupted. A file that was not sent whole leaves nothing on the server; one that was is read to its "
+                "end, as `regcore datasets` shows. The same command can be given again, and sends nothing twice.",
+                _number(interrupt),
+            ) from None
+
+
+@contextmanager
+def following(found: Run) -> Iterator[None]:
     """Handle signals during a wait for the end of a job or sweep.
 
     Raises:
@@ -57,7 +75,7 @@ def following(found: Handle) -> Iterator[None]:
             raise StoppedWaitingError(_goes_on(found), _number(interrupt), found.id) from None
 
 
-def _goes_on(found: Handle) -> str:
+def _goes_on(found: Run) -> str:
     if found.done:
         return f"Interrupted; {found.id} has ended: {found.state}."
     again = f"regcore watch {found.id}" if found.kind == "job" else f"regcore sweep {found.id} --follow"

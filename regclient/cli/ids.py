@@ -1,4 +1,4 @@
-"""Finding the job or sweep that a user means by an id, the beginning of an id, a name, or `last`.
+"""Finding the job, sweep or data set that a user means by an id, the beginning of an id, a name, or `last`.
 
 An id wins over a name, and `last` over both; ids ignore case. A whole id is used without asking the server. Ids begin
 with the time at which they were made, so for the beginning of an id only the rows of that time are requested.
@@ -21,7 +21,7 @@ from regclient.errors import NotFoundError
 from regclient.handle import Handle
 from regclient.job import Job
 
-Kind = Literal["job", "sweep"]
+Kind = Literal["job", "sweep", "data set"]
 
 LAST = "last"
 MAX_CANDIDATES = 5
@@ -36,12 +36,16 @@ EITHER: tuple[Kind, ...] = ("job", "sweep")
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32, in which ULIDs are written
 _NUM_CHARACTERS = 26
 _NUM_TIME_CHARACTERS = 10  # they encode milliseconds since 1970
-_ID = re.compile(r"(job|swp)_((?:[0-7][0-9A-HJKMNP-TV-Z]{0,25})?)", re.IGNORECASE)
+_ID = re.compile(r"(job|swp|ds)_((?:[0-7][0-9A-HJKMNP-TV-Z]{0,25})?)", re.IGNORECASE)
 _MARGIN_S = 600.0
 """How far the time in an id and `created_at` may differ: the api's clock sets one and the database's the other, and
 making a large sweep takes a while."""
-_KINDS: dict[str, Kind] = {"job": "job", "swp": "sweep"}
-_LISTS = {"job": "`regcore jobs` lists jobs", "sweep": "`regcore sweeps` lists sweeps"}
+_KINDS: dict[str, Kind] = {"job": "job", "swp": "sweep", "ds": "data set"}
+_LISTS = {
+    "job": "`regcore jobs` lists jobs",
+    "sweep": "`regcore sweeps` lists sweeps",
+    "data set": "`regcore datasets` lists data sets",
+}
 
 
 def find_job_id(client: Client, text: str) -> str:
@@ -54,8 +58,13 @@ def find_sweep_id(client: Client, text: str) -> str:
     return find_id(client, text, ("sweep",))
 
 
+def find_dataset_id(client: Client, text: str) -> str:
+    """Return the id of the data set that the user means; see `find_id`."""
+    return find_id(client, text, ("data set",))
+
+
 def find_id(client: Client, text: str, kinds: tuple[Kind, ...] = EITHER) -> str:
-    """Return the id of the one job or sweep that the user means.
+    """Return the id of the one job, sweep or data set that the user means.
 
     Args:
         client: A client of the server.
@@ -71,7 +80,7 @@ def find_id(client: Client, text: str, kinds: tuple[Kind, ...] = EITHER) -> str:
         return _newest(client, kinds)
     kind, prefix = _as_id(text)
     if kind and kind not in kinds:
-        raise _wrong_kind(prefix, kind)
+        raise _wrong_kind(prefix, kind, kinds)
     if kind and len(prefix.partition("_")[2]) == _NUM_CHARACTERS:
         return prefix
     found = _beginning_with(client, kind, prefix) if kind else []
@@ -82,7 +91,7 @@ def find_id(client: Client, text: str, kinds: tuple[Kind, ...] = EITHER) -> str:
         return found[0].id
     others = _named(client, text, tuple(other for other in EITHER if other not in kinds))
     if others:
-        raise _wrong_kind(others[0].id, "job" if isinstance(others[0], Job) else "sweep", name=text)
+        raise _wrong_kind(others[0].id, "job" if isinstance(others[0], Job) else "sweep", kinds, name=text)
     raise _not_found(f"No {' or '.join(kinds)} has the id, the beginning of an id, or the name {text!r:.80}.", kinds)
 
 
@@ -93,7 +102,7 @@ def is_sweep_id(found_id: str) -> bool:
 
 def is_meant_as_id(text: str) -> bool:
     """Whether the user meant an id, valid or not, or `last`, rather than a file."""
-    return text == LAST or text.strip().lower().startswith(("job_", "swp_"))
+    return text == LAST or text.strip().lower().startswith(("job_", "swp_", "ds_"))
 
 
 def _as_id(text: str) -> tuple[Kind | None, str]:
@@ -111,8 +120,11 @@ def _newest(client: Client, kinds: tuple[Kind, ...]) -> str:
             sweep = job.body.get("sweep") if "sweep" in kinds else None
             return str(sweep["id"]) if sweep else job.id
     else:
-        for sweep in client.sweeps.list(page_size=1):
-            return sweep.id
+        newest: Iterable[Handle] = (
+            client.sweeps.list(page_size=1) if "sweep" in kinds else client.datasets.list(page_size=1)
+        )
+        for one in newest:
+            return one.id
     raise _not_found(f"There is no {' or '.join(kinds)} yet, so `last` finds nothing.", kinds)
 
 
@@ -126,8 +138,10 @@ def _beginning_with(client: Client, kind: Kind, prefix: str) -> list[Handle]:
     rows: Iterable[Handle]
     if kind == "job":
         rows = client.jobs.list(created_after=after, created_before=before)
-    else:
+    elif kind == "sweep":
         rows = client.sweeps.list(created_after=after, created_before=before)
+    else:
+        rows = client.datasets.list(created_after=after, created_before=before)
     return list(islice((row for row in rows if row.id.startswith(prefix)), _ENOUGH))
 
 
@@ -153,7 +167,8 @@ def _named(client: Client, text: str, kinds: tuple[Kind, ...]) -> list[Handle]:
     sweep_ids = {sweep.id for sweep in sweeps}
     jobs = client.jobs.list(name=text) if "job" in kinds else ()
     others = (job for job in jobs if (job.body.get("sweep") or {}).get("id") not in sweep_ids)
-    return [*islice(others, _ENOUGH), *sweeps]
+    datasets = client.datasets.list(name=text) if "data set" in kinds else ()
+    return [*islice(others, _ENOUGH), *sweeps, *islice(datasets, _ENOUGH)]
 
 
 def _ambiguous(text: str, found: list[Handle]) -> str:
@@ -164,14 +179,12 @@ def _ambiguous(text: str, found: list[Handle]) -> str:
     return "\n".join([*lines, "Give one of their ids."])
 
 
-def _wrong_kind(found_id: str, kind: Kind, name: str | None = None) -> typer.BadParameter:
-    named = f"{name!r} is the name of {found_id}" if name else found_id
-    if kind == "sweep":
-        remedy = f"`regcore show {found_id}` shows it, `regcore jobs --sweep {found_id}` its jobs."
-        return typer.BadParameter(f"Expected a job; {named}{',' if name else ' is'} a sweep. {remedy}")
-    return typer.BadParameter(
-        f"Expected a sweep; {named}{',' if name else ' is'} a job. `regcore show {found_id}` shows it."
-    )
+def _wrong_kind(found_id: str, kind: Kind, kinds: tuple[Kind, ...], name: str | None = None) -> typer.BadParameter:
+    named = f"{name!r} is the name of {found_id}, a {kind}" if name else f"{found_id} is a {kind}"
+    remedy = f"`regcore {'datasets ' if kind == 'data set' else ''}show {found_id}` shows it"
+    if kind == "sweep" and "job" in kinds:
+        remedy += f", `regcore jobs --sweep {found_id}` its jobs"
+    return typer.BadParameter(f"Expected a {' or a '.join(kinds)}; {named}. {remedy}.")
 
 
 def _not_found(detail: str, kinds: tuple[Kind, ...]) -> NotFoundError:

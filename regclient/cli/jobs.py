@@ -8,8 +8,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from regclient.cli.following import following, making
-from regclient.cli.ids import find_id, find_job_id, find_sweep_id, is_sweep_id
-from regclient.cli.json_input import read_object, read_patch
+from regclient.cli.ids import find_dataset_id, find_id, find_job_id, find_sweep_id, is_sweep_id
+from regclient.cli.json_input import read_patch, read_spec
 from regclient.cli.options import (
     LOOK,
     STOP,
@@ -27,6 +27,7 @@ from regclient.cli.options import (
     print_cut,
     print_none,
     print_state,
+    upload_data,
 )
 from regclient.cli.spec_settings import change_spec, is_sweep_spec, patch_of_settings
 from regclient.cli.sweep_pages import show_or_follow_sweep
@@ -36,7 +37,7 @@ from regclient.display.output import err, out, print_error, print_json
 from regclient.display.progress import JobLines
 from regclient.display.terminal import given_text
 from regclient.errors import APIError
-from regclient.handle import Handle
+from regclient.handle import Run
 from regclient.job import Job
 
 
@@ -75,13 +76,16 @@ def submit(
 ) -> None:
     """Submit a job, or with --seeds a sweep of it.
 
-    --set takes a path with dots (regularizers.0.strength=1e-3) or a JSON Pointer, and a value that is JSON or text.
+    A file that `data` names is uploaded first, unless the server has it already; its path starts at the spec's folder,
+    or here. --set takes a path with dots (regularizers.0.strength=1e-3) or a JSON Pointer, and a value that is JSON or
+    text.
     """
-    body = read_object(spec)
+    body = read_spec(spec)
     if is_sweep_spec(body):
         raise typer.BadParameter(f"{spec} is the spec of a sweep: it has a base. `regcore sweep {spec}` submits it.")
     body = change_spec(body, settings or [], seeds)
     with open_client(timeout_s) as client:
+        body = upload_data(client, body, as_json=as_json)
         if is_sweep_spec(body):
             with making("sweep"):
                 sweep = client.sweeps.create(body, idempotency_key=idempotency_key)
@@ -130,6 +134,7 @@ def jobs(
     label: Annotated[list[str] | None, typer.Option(help="Only jobs with this key:value; may be given again.")] = None,
     name: Annotated[str | None, typer.Option(help="Only this name.")] = None,
     sweep: Annotated[str | None, typer.Option(metavar="SWEEP", help="Only this sweep's members.")] = None,
+    dataset: Annotated[str | None, typer.Option(metavar="DATASET", help="Only those that train on this table.")] = None,
     sort: Annotated[
         str, typer.Option(help="created_at, finished_at or name; -created_at and -finished_at: the newest first.")
     ] = "-created_at",
@@ -143,6 +148,7 @@ def jobs(
             labels=read_labels(label) if label else None,
             name=name and given_text(name),
             sweep_id=None if sweep is None else find_sweep_id(client, sweep),
+            dataset_id=None if dataset is None else find_dataset_id(client, dataset),
             sort=sort,
             page_size=min(limit + 1, 1000),
         )
@@ -153,7 +159,7 @@ def jobs(
         out.print(jobs_table(bodies[:limit]))
         print_cut(len(bodies), limit, newest_first=sort == "-created_at")
     else:
-        print_none("jobs", "regcore submit SPEC.json", is_filtered=any((state, label, name, sweep)))
+        print_none("jobs", "regcore submit SPEC.json", is_filtered=any((state, label, name, sweep, dataset)))
 
 
 def pause(job: JobArgument, as_json: AsJSON = False) -> None:
@@ -175,7 +181,7 @@ def cancel(job_or_sweep: EitherArgument, as_json: AsJSON = False) -> None:
     """
     with open_client() as client:
         found_id = find_id(client, job_or_sweep)
-        found: Handle = client.sweeps.cancel(found_id) if is_sweep_id(found_id) else client.jobs.cancel(found_id)
+        found: Run = client.sweeps.cancel(found_id) if is_sweep_id(found_id) else client.jobs.cancel(found_id)
         print_state(found, as_json=as_json)
 
 
@@ -197,7 +203,7 @@ def delete(
     with open_client() as client:
         found = list(dict.fromkeys(find_id(client, one) for one in jobs_or_sweeps))
         if not yes:
-            _ask_to_delete([_described(client, one) for one in found])
+            ask_to_delete([_described(client, one) for one in found])
         deleted: list[str] = []
         refused: list[APIError] = []
         for one in found:
@@ -217,7 +223,13 @@ def delete(
         raise refused[-1]
 
 
-def _ask_to_delete(descriptions: list[str]) -> None:
+def ask_to_delete(descriptions: list[str]) -> None:
+    """Ask at the terminal whether to delete what is described.
+
+    Raises:
+        typer.BadParameter: There is no terminal.
+        typer.Abort: The answer is no.
+    """
     if not sys.stdin.isatty():
         raise typer.BadParameter("Deleting cannot be undone, and there is no terminal to ask at: give --yes.")
     for description in descriptions:

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from regclient.cli.spec_settings import no_patch
+from regclient.own_data import replace_files
 from regcore.errors import JsonSyntaxError, JsonValueError
 from regcore.json_text import read_json
 
@@ -21,6 +22,23 @@ def read_object(source: str) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise typer.BadParameter(f"{source}: expected a JSON object, received {type(body).__name__}.")
     return body
+
+
+def read_spec(source: str) -> dict[str, Any]:
+    """Return the spec of a job or a sweep in a file, or on stdin.
+
+    A relative path of a `file` in it starts at the spec's folder; if nothing is there, at the working directory.
+
+    Raises:
+        BadParameter: The spec cannot be read, or both places have such a file.
+    """
+    body = read_object(source)
+    if source == "-":
+        return body
+    anchored: dict[str, Any] = replace_files(
+        body, lambda file: {**file, "path": _anchored(file["path"], Path(source).parent)}
+    )
+    return anchored
 
 
 def read_patch(source: str) -> list[dict[str, Any]]:
@@ -51,6 +69,21 @@ def parse(content: bytes, source: str) -> Any:
         raise typer.BadParameter(f"{source} is not valid JSON. {error}.") from None
     except JsonValueError as error:
         raise typer.BadParameter(f"{source} holds a value that cannot be stored. {error}") from None
+
+
+def _anchored(path: str, folder: Path) -> str:
+    beside, here = folder / path, Path(path)
+    try:
+        if not beside.exists():
+            return path
+        is_one = not here.exists() or beside.samefile(here)
+    except (OSError, ValueError):  # opening it says what is wrong
+        return path
+    if is_one:
+        return str(beside)
+    raise typer.BadParameter(
+        f"data.path: {path!r} is both {beside} and {here.resolve()}. Write in the spec which is meant, as a whole path."
+    )
 
 
 def _read(source: str) -> Any:

@@ -12,7 +12,7 @@ from rich.markup import escape
 from regclient.cli.following import following
 from regclient.cli.ids import find_id, find_job_id, is_sweep_id
 from regclient.cli.jobs import follow_job
-from regclient.cli.json_input import read_object
+from regclient.cli.json_input import read_spec
 from regclient.cli.options import (
     LOOK,
     SERVERS,
@@ -25,6 +25,7 @@ from regclient.cli.options import (
     TimeoutS,
     add_commands,
     open_client,
+    upload_data,
 )
 from regclient.cli.spec_settings import change_spec, is_sweep_spec
 from regclient.cli.sweep_pages import print_facts, show_or_follow_sweep, show_sweep
@@ -62,13 +63,14 @@ def validate(
     seeds: Seeds = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Check a spec and print what it would train; nothing is stored.
+    """Check a spec and print what it would train; no job is stored.
 
-    If the server refuses the spec, the exit code is 5, as for submit.
+    A file that `data` names is uploaded. If the server refuses the spec, the exit code is 5. Both are as for submit.
     """
-    body = change_spec(read_object(spec), settings or [], seeds)
+    body = change_spec(read_spec(spec), settings or [], seeds)
     is_sweep = is_sweep_spec(body)
     with open_client() as client:
+        body = upload_data(client, body, as_json=as_json)
         checked = client.sweeps.validate(body) if is_sweep else client.jobs.validate(body)
     if as_json:
         print_json(checked)

@@ -3,27 +3,31 @@
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
+from regclient.cli.following import uploading
 from regclient.client import Client
 from regclient.display.output import err, out, print_json
 from regclient.errors import KeyInClearWarning
 from regclient.handle import Handle
+from regclient.own_data import upload_files
 
 # Retries take about a second and a half: a user waits for the error at a prompt.
 CLI_MAX_RETRIES = 3
 
 TRAIN = "Train"
 LOOK = "Look"
+OWN_TABLES = "Your own tables"
 STOP = "Stop and remove"
 SERVERS = "Servers"
 
 _WAYS = "id, the beginning of one, name, or `last`"
 AsJSON = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help=f"A job: its {_WAYS}.")]
+DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help=f"A data set: its {_WAYS}.")]
 EitherArgument = Annotated[str, typer.Argument(metavar="JOB|SWEEP", help=f"A job or a sweep: its {_WAYS}.")]
 TimeoutS = Annotated[
     float | None, typer.Option("--timeout", "--timeout-s", min=0, help="Seconds to wait; then exit code 124.")
@@ -66,6 +70,12 @@ def open_client(timeout_s: float | None = None) -> Iterator[Client]:
         err.print(f"[yellow]Warning:[/] {escape(str(warning.message))}", highlight=False, soft_wrap=True)
     with client, client.deadline(timeout_s):
         yield client
+
+
+def upload_data(client: Client, spec: Mapping[str, Any], *, as_json: bool) -> dict[str, Any]:
+    """Return a spec whose files are uploaded, with the data sets in their place."""
+    with uploading():
+        return upload_files(client.datasets, spec, progress=not as_json)
 
 
 def print_state(found: Handle, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ import typer
 from regclient.cli.following import making
 from regclient.cli.ids import find_id, find_sweep_id, is_meant_as_id, is_sweep_id
 from regclient.cli.jobs import read_labels
-from regclient.cli.json_input import read_object
+from regclient.cli.json_input import read_spec
 from regclient.cli.options import (
     LOOK,
     TRAIN,
@@ -24,6 +24,7 @@ from regclient.cli.options import (
     print_cut,
     print_none,
     print_state,
+    upload_data,
 )
 from regclient.cli.spec_settings import change_spec, is_sweep_spec
 from regclient.cli.sweep_pages import axis_of, print_comparison, show_sweep, wait_for_sweep
@@ -88,6 +89,7 @@ def sweep(
         _check_plot(body, follow=follow)
     with open_client(timeout_s) as client:
         if is_new:
+            body = upload_data(client, body, as_json=as_json)
             with making("sweep"):
                 found = client.sweeps.create(body, idempotency_key=idempotency_key)
         else:
@@ -180,7 +182,7 @@ def find_sweep(client: Client, text: str, expected: str = "a file, or a sweep's 
 
 
 def _read_spec(source: str, settings: list[str], num_seeds: int | None) -> JSONObject:
-    body = read_object(source)
+    body = read_spec(source)
     if not is_sweep_spec(body) and "model" in body:
         raise typer.BadParameter(
             f"{source} is the spec of a job: it has a model, and no base. `regcore submit {source}` submits it."

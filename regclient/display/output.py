@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from regclient.display.progress import STATE_STYLES
 from regclient.display.terminal import OutputError, make_console, visible
-from regclient.errors import APIError
+from regclient.errors import APIError, DatasetInvalidError
 
 WIDE_TABLE_WIDTH = 100
 
@@ -31,8 +31,10 @@ def print_error(error: BaseException, *, as_json: bool, message: str | None = No
     """Print an error on stderr, with its own message by default; as JSON, print the server's problem if it has one."""
     said = without_secrets(str(error) if message is None else message)
     if as_json:
-        detail = {"title": type(error).__name__, "detail": said}
+        detail: dict[str, Any] = {"title": type(error).__name__, "detail": said}
         awaited_id = getattr(error, "awaited_id", None)
+        if isinstance(error, DatasetInvalidError):
+            detail |= {"id": error.dataset_id, "state_reason": error.reason}
         body = error.problem if isinstance(error, APIError) else detail | ({"id": awaited_id} if awaited_id else {})
         _write_json({"error": body}, err.file)
     else:

@@ -23,13 +23,16 @@ Fetch = Callable[[str, int], "Mapping[str, Any] | None"]
 
 STATE_STYLES = {
     "queued": "dim",
+    "validating": "cyan",
     "starting": "cyan",
     "running": "cyan",
     "pausing": "magenta",
     "paused": "magenta",
     "cancelling": "yellow",
+    "ready": "green",
     "succeeded": "green",
     "failed": "red",
+    "invalid": "red",
     "cancelled": "yellow",
 }
 LINE_EVERY_S = 10.0

@@ -25,6 +25,8 @@ from regclient.http.sockets import PooledTransport
 
 READ_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 5.0
+UPLOAD_SILENCE_S = 60.0
+MIN_STORED_BYTES_PER_S = 10_000_000  # the slowest that the server's store may be once it has the whole body
 STREAM_SILENCE_S = 45.0  # the server sends a comment every 15 s; three missing ones mean a dead connection
 
 
@@ -117,6 +119,39 @@ class Transport:
                 if method == "DELETE" and attempts.num_failures:  # an earlier try deleted it, but its answer was lost
                     return {}
                 raise
+
+    def send_file(
+        self,
+        path: str,
+        body: Iterator[bytes],
+        *,
+        size_bytes: int,
+        media_type: str,
+        params: Mapping[str, Any] | None = None,
+    ) -> JSONObject:
+        """POST a body that is read while it is sent. There are no retries; the caller begins anew.
+
+        Args:
+            path: From `path_of`.
+            body: Pieces with `size_bytes` bytes together; what it raises ends the connection, so that the server gets
+                no whole body.
+            size_bytes: Sent as Content-Length, so that the server can refuse the file before a byte of it.
+            media_type: The body's.
+            params: The parameters of the query.
+
+        Raises:
+            Interruption: No answer came, or one that asks for a retry; give it to `Attempts.failed`.
+            APIError: The server answered with a problem, or something else answered.
+        """
+        # Only a piece that stands still counts as silence: a large file on a slow line takes as long as it takes.
+        read_s = READ_TIMEOUT_S + size_bytes / MIN_STORED_BYTES_PER_S
+        timeout = httpx2.Timeout(read_s, connect=CONNECT_TIMEOUT_S, write=UPLOAD_SILENCE_S)
+        headers = {"Content-Type": media_type, "Content-Length": str(size_bytes)}
+        with self._interruptions():
+            client = self._http
+            request = client.build_request("POST", path, params=params, content=body, headers=headers, timeout=timeout)
+            response = _judged(client.send(request))
+        return read_answer(response, {})
 
     @contextmanager
     def stream(

@@ -71,9 +71,11 @@ def known_facts(spec: _Spec) -> DataFacts:
 
 
 _HOW_TO_READ = {
-    "file": "data of kind file are read where the file is: by regcore.train, or by regcore submit, which uploads it.",
-    "dataset": "data of kind dataset are held by a server: submit this spec to it.",
-    "arrays": "data of kind arrays are handed to regcore.train(spec, x, y).",
+    "file": "data.kind file is read where the file lies, not by the api: call regcore.train(spec), or let "
+    "`regcore submit` or client.datasets.upload(path) upload it, and submit data.kind dataset with its id.",
+    "dataset": "data.kind dataset is held by a server: submit this spec to it with `regcore submit`.",
+    "arrays": "data.kind arrays is what is handed to regcore.train(spec, x, y): call it with arrays, or upload a table "
+    "with client.datasets.upload(frame), and submit data.kind dataset with its id.",
 }
 
 

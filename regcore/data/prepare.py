@@ -1,23 +1,25 @@
 """From a spec to the tensors of a run: load, split, fit the scaling on the train rows, standardize."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import psutil
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from regcore.data.load import DataSource, load
+from regcore.data.load import RawData, load
 from regcore.data.preprocessing import Preprocessing, TargetScaling, fit_preprocessing, fit_target_scaling
-from regcore.data.split import SplitSpec, split
-
-
-class _DataSpec(DataSource, SplitSpec, Protocol):
-    @property
-    def standardize(self) -> bool | None: ...
-    @property
-    def standardize_target(self) -> bool | None: ...
+from regcore.data.split import Splits, split
+from regcore.data.tables.encode import Columns, Missing, TablePreprocessing, fit_columns
+from regcore.data.tables.facts import Reading
+from regcore.data.tables.features import Feature
+from regcore.data.tables.labels import LabelType
+from regcore.doubts import Doubt
+from regcore.errors import OutOfMemoryError
 
 
 class _TaskSpec(Protocol):
@@ -34,7 +36,10 @@ class RunSpec(Protocol):
     """The parts of a job spec that preparing the data reads."""
 
     @property
-    def data(self) -> _DataSpec: ...
+    def data(self) -> Any:
+        """Names a known set, or says what to take from a table: a field of its own for each kind."""
+        ...
+
     @property
     def task(self) -> _TaskSpec: ...
     @property
@@ -48,10 +53,13 @@ class Split:
     Attributes:
         x: (N, *feature_shape), float32 or float64.
         y: Class labels as int64, or regression targets in x's dtype, scaled if the run scales them, (N,).
+        rows: Their places, from 0, in the data set, the file or the arrays that they come from, (N,); None for those of
+            an official test split.
     """
 
     x: torch.Tensor
     y: torch.Tensor
+    rows: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -65,18 +73,22 @@ class PreparedData:
         preprocessing: From raw rows to `x`.
         classes: Class names in label order; None for regression.
         target_scaling: From raw targets to `y`; None if they are not scaled.
+        label_type: What predictions of own data are given as; None for the class numbers of a built-in set.
+        doubts: What the rows show that is unlikely to be meant; pointers are into the spec.
     """
 
     train: Split
     validation: Split | None
     test: Split | None
-    preprocessing: Preprocessing
+    preprocessing: Preprocessing | TablePreprocessing
     classes: tuple[str, ...] | None
     target_scaling: TargetScaling | None = None
+    label_type: LabelType | None = None
+    doubts: tuple[Doubt, ...] = ()
 
 
 def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device | str = "cpu") -> PreparedData:
-    """Load, split and standardize; statistics come from the train rows alone.
+    """Load a built-in or torchvision set, split and standardize; statistics come from the train rows alone.
 
     Args:
         spec: A job spec (resolved or not).
@@ -86,37 +98,154 @@ def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device
     Raises:
         InvalidDataError: The data cannot be read.
     """
-    # bfloat16 is for the model's arithmetic; the rows stay float32.
     is_double = spec.training.precision == "float64"
-    dtype = torch.float64 if is_double else torch.float32
     raw = load(spec.data, data_dir, image_dtype=np.float64 if is_double else np.float32)
     splits = split(raw, spec.data)
     is_regression = raw.info.classes is None or spec.task.kind == "regression"
-    train_x = raw.x[splits.train]
+    classes = None if is_regression else raw.info.classes
+    if raw.info.kind == "table":
+        return _prepare_known_table(raw, splits, spec, classes, device)
+    targets = Targets(raw.y, splits, spec, classes)
     preprocessing = fit_preprocessing(
-        raw.info, train_x, image_maximum=raw.image_maximum, standardize=spec.data.standardize
+        raw.info, raw.x[splits.train], image_maximum=raw.image_maximum, standardize=spec.data.standardize
     )
-    scaling = None
-    if is_regression and spec.data.standardize_target is not False:
-        scaling = fit_target_scaling(raw.y[splits.train].astype(np.float64))
 
-    def to_split(x: NDArray[Any], y: NDArray[Any]) -> Split | None:
-        if len(y) == 0:
+    def to_split(x: NDArray[Any], y: torch.Tensor, rows: NDArray[np.int64] | None) -> Split | None:
+        if not len(y):
             return None
-        target = torch.from_numpy(np.ascontiguousarray(y if scaling is None else scaling.scaled(y)))
         features = torch.from_numpy(np.ascontiguousarray(preprocessing.standardize(x)))
-        return Split(
-            features.to(device=device, dtype=dtype),
-            target.to(device=device, dtype=dtype if is_regression else torch.int64),
-        )
+        return Split(features.to(device=device, dtype=dtype_of(spec)), y.to(device), rows)
 
-    train = to_split(train_x, raw.y[splits.train])
+    def drawn(rows: NDArray[np.int64]) -> Split | None:
+        return to_split(raw.x[rows], targets.of(raw.y[rows]), rows)
+
+    train = drawn(splits.train)
     assert train is not None, "the plan refuses an empty train split"
     if splits.test is None:
         assert raw.official_test is not None, "split() leaves test out only for an official test split"
-        test = to_split(*raw.official_test)
+        test = to_split(raw.official_test[0], targets.of(raw.official_test[1]), None)
     else:
-        test = to_split(raw.x[splits.test], raw.y[splits.test])
-    validation = to_split(raw.x[splits.validation], raw.y[splits.validation])
-    classes = None if is_regression else raw.info.classes
-    return PreparedData(train, validation, test, preprocessing, classes, scaling)
+        test = drawn(splits.test)
+    return PreparedData(train, drawn(splits.validation), test, preprocessing, classes, targets.scaling)
+
+
+class Targets:
+    """Targets as the model is trained on them.
+
+    Args:
+        y: Class numbers as int64, or numbers in the target's own unit, (N,).
+        splits: Places in `y`.
+        spec: Says whether to scale, and the precision.
+        classes: None for a regression.
+
+    Attributes:
+        scaling: Fitted on the train rows alone; None if they are not scaled.
+    """
+
+    def __init__(self, y: NDArray[Any], splits: Splits, spec: RunSpec, classes: tuple[str, ...] | None) -> None:
+        scales = classes is None and spec.data.standardize_target is not False
+        self.scaling: TargetScaling | None = fit_target_scaling(y[splits.train].astype(np.float64)) if scales else None
+        self._dtype = dtype_of(spec) if classes is None else torch.int64
+
+    def of(self, y: NDArray[Any]) -> torch.Tensor:
+        """These targets, (N,), on the CPU."""
+        scaled = y if self.scaling is None else self.scaling.scaled(y)
+        return torch.from_numpy(np.ascontiguousarray(scaled)).to(dtype=self._dtype)
+
+
+def dtype_of(spec: RunSpec) -> torch.dtype:
+    """Of the rows: bfloat16 is for the model's arithmetic, and they stay float32."""
+    return torch.float64 if spec.training.precision == "float64" else torch.float32
+
+
+def _prepare_known_table(
+    raw: RawData, splits: Splits, spec: RunSpec, classes: tuple[str, ...] | None, device: torch.device | str
+) -> PreparedData:
+    names = raw.info.columns
+    assert names is not None, "a table has columns"
+    reading = Reading(num_missing=0, num_distinct=0)
+    return prepare_columns(
+        [Feature(name, "number", reading) for name in names],
+        {name: pa.chunked_array([np.ascontiguousarray(raw.x[:, k])]) for k, name in enumerate(names)},
+        raw.y,
+        splits,
+        spec,
+        classes,
+        missing="error",
+        given=names,
+        device=device,
+    )
+
+
+def prepare_columns(
+    features: Sequence[Feature],
+    columns: Columns,
+    y: NDArray[Any],
+    splits: Splits,
+    spec: RunSpec,
+    classes: tuple[str, ...] | None,
+    *,
+    missing: Missing,
+    given: Sequence[str],
+    numbers: NDArray[np.int64] | None = None,
+    shown_numbers: NDArray[np.int64] | None = None,
+    device: torch.device | str = "cpu",
+) -> PreparedData:
+    """The splits of a table.
+
+    Args:
+        features: Its columns and their places.
+        columns: Each as `read_column` gives it.
+        y: Class numbers as int64, or numbers in the target's own unit, (N,).
+        splits: Places in `y`.
+        spec: Resolved or not.
+        classes: None for a regression.
+        missing: What fills gaps.
+        given: All columns of the rows, the target left out.
+        numbers: For each place in `y` its row in the columns; None if they are the same.
+        shown_numbers: What `Split.rows` gives for each row of the columns; None if it is the row's own place.
+        device: Where the tensors go.
+
+    Raises:
+        OutOfMemoryError: The rows of the network would not fit into the free memory.
+    """
+    targets = Targets(y, splits, spec, classes)
+    dtype = dtype_of(spec)
+    assert splits.test is not None, "a table has no official test split"
+    width = sum(feature.num_places for feature in features)
+    num_rows = len(splits.train) + len(splits.validation) + len(splits.test)
+    _check_room(num_rows, width, dtype.itemsize)
+
+    def taken(places: NDArray[np.int64]) -> Columns:
+        rows = pa.array(places if numbers is None else numbers[places])
+        return {feature.name: columns[feature.name].take(rows) for feature in features}
+
+    preprocessing = fit_columns(
+        features, taken(splits.train), missing=missing, standardize=spec.data.standardize is not False, given=given
+    )
+
+    def to_split(places: NDArray[np.int64]) -> Split | None:
+        if not len(places):
+            return None
+        x = torch.from_numpy(preprocessing.encode(taken(places), np.float64 if dtype == torch.float64 else np.float32))
+        rows = places if numbers is None else numbers[places]
+        shown = rows if shown_numbers is None else shown_numbers[rows]
+        return Split(x.to(device=device), targets.of(y[places]).to(device), shown)
+
+    train = to_split(splits.train)
+    assert train is not None, "the plan refuses an empty train split"
+    return PreparedData(
+        train, to_split(splits.validation), to_split(splits.test), preprocessing, classes, targets.scaling
+    )
+
+
+def _check_room(num_rows: int, width: int, itemsize: int) -> None:
+    """Count the rows of the network before they are made: a column of 10,000 categories takes 10,001 places."""
+    needed_bytes, free_bytes = num_rows * width * itemsize, psutil.virtual_memory().available
+    if needed_bytes > free_bytes:
+        raise OutOfMemoryError(
+            f"{num_rows:,} rows of {width:,} numbers need {needed_bytes / 2**30:,.1f} GiB, and "
+            f"{free_bytes / 2**30:,.1f} GiB are free",
+            remedy="Lower features.max_categories, exclude columns with many categories, or use fewer rows.",
+            details={"num_rows": num_rows, "width": width, "needed_bytes": needed_bytes},
+        )

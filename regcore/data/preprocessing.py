@@ -1,18 +1,16 @@
 """The preprocessing of raw rows: fitted on the train rows, kept in `model.json`."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from regcore.data.catalogue import DatasetInfo
+from regcore.data.scaling import mean_and_scale
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-_ROUNDING: Final = 2
-"""Values that are within this many epsilons of each other, relative to their size, differ only by rounding."""
 
 Numbers = TypeVar("Numbers", NDArray[Any], "Tensor")
 
@@ -36,6 +34,11 @@ class Preprocessing:
     image_maximum: float | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether anything depends on the train rows."""
+        return self.mean is not None
 
     def standardize(self, x: NDArray[Any]) -> NDArray[Any]:
         """Standardize rows that are in [0, 1] (images) or in their own units (tables); the dtype stays."""
@@ -108,7 +111,7 @@ class TargetScaling:
 
 def fit_target_scaling(train_y: NDArray[np.float64]) -> TargetScaling:
     """Fit on the train rows' targets alone, (N,)."""
-    mean, scale = _mean_and_scale(train_y, axes=(0,))
+    mean, scale = mean_and_scale(train_y, axes=(0,))
     return TargetScaling(float(mean), float(scale))
 
 
@@ -125,27 +128,6 @@ def fit_preprocessing(
     """
     mean = std = None
     if standardize if standardize is not None else info.kind == "table":
-        means, scales = _mean_and_scale(train_x, axes=(0, 2, 3) if info.kind == "image" else (0,))
+        means, scales = mean_and_scale(train_x, axes=(0, 2, 3) if info.kind == "image" else (0,))
         mean, std = tuple(means.tolist()), tuple(scales.tolist())
     return Preprocessing(info.kind, info.feature_shape, info.columns, image_maximum, mean, std)
-
-
-def _mean_and_scale(values: NDArray[Any], axes: tuple[int, ...]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation over some axes; a scale of 1 if the values are constant up to rounding.
-
-    They are constant if the largest and the smallest value agree. A computed deviation cannot tell, because sums of
-    equal numbers round. Therefore the first value is subtracted before summing, so that values far from 0 lose no
-    digits. And values are divided by the size of the largest, because the squares of very large or small ones are
-    infinite or 0; by a power of two, which changes no digits.
-    """
-    largest, smallest = values.max(axis=axes), values.min(axis=axes)
-    sizes = np.maximum(np.abs(largest), np.abs(smallest))
-    exponents = np.frexp(sizes)[1]
-    parts = np.ldexp(values, -np.expand_dims(exponents, axes))
-    origin = parts[tuple(slice(1) if axis in axes else slice(None) for axis in range(values.ndim))].astype(np.float64)
-    deviations = parts - origin
-    means = np.ldexp(origin.reshape(exponents.shape) + deviations.mean(axis=axes), exponents)
-    scales = np.ldexp(deviations.std(axis=axes), exponents)
-    # The difference of halves, because the whole range may be infinite.
-    is_constant = largest / 2 - smallest / 2 <= _ROUNDING / 2 * np.finfo(values.dtype).eps * sizes
-    return means, np.where(is_constant | (scales == 0), 1.0, scales)

@@ -74,16 +74,23 @@ def split(raw: "RawData", spec: SplitSpec) -> Splits:
     uses_official = raw.official_test is not None and spec.test_fraction is None
 
     rows = np.arange(len(raw.y), dtype=np.int64)
-    rest, test = (rows, None) if uses_official else _draw(rows, raw.y, sizes.test, spec.split_seed)
-    train, validation = _draw(rest, raw.y, sizes.validation, spec.split_seed)
-    limited, _ = _draw(train, raw.y, len(train) - sizes.train, spec.split_seed)
+    rest, test = (rows, None) if uses_official else draw(rows, raw.y, sizes.test, spec.split_seed)
+    train, validation = draw(rest, raw.y, sizes.validation, spec.split_seed)
+    limited, _ = draw(train, raw.y, len(train) - sizes.train, spec.split_seed)
     return Splits(limited, validation, test)
 
 
-def _draw(
+def draw(
     rows: "NDArray[np.int64]", y: "NDArray[np.generic]", num_drawn: int, seed: int
 ) -> "tuple[NDArray[np.int64], NDArray[np.int64]]":
-    """Split `rows` into those that stay and `num_drawn` that are drawn."""
+    """Split `rows` into those that stay and `num_drawn` that are drawn, in the classes' proportions if `y` are classes.
+
+    Args:
+        rows: Row numbers.
+        y: Class labels as whole numbers, or targets that are none, of all rows.
+        num_drawn: How many to draw.
+        seed: The same seed draws the same.
+    """
     import numpy as np
     from sklearn.model_selection import train_test_split
 

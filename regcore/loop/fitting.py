@@ -14,7 +14,8 @@ from typing import Final
 import psutil
 import torch
 
-from regcore.data.prepare import PreparedData, prepare
+from regcore.data.prepare import PreparedData
+from regcore.data.source import KnownSource, Source
 from regcore.fusion import fusion_key
 from regcore.loop.computing import is_out_of_memory
 from regcore.loop.group import SMALL_STEP_PRODUCTS, choose_device, losses_of
@@ -41,13 +42,13 @@ _step_times_s: dict[str, dict[int, float]] = {}
 
 
 @own_state()
-def fitting_size(plan: Plan, num_members: int, *, data_dir: Path | None = None) -> int:
+def fitting_size(plan: Plan, num_members: int, *, source: Source | None = None) -> int:
     """Return how many of these compatible members to train in one pass, at least 1.
 
     Args:
         plan: The plan of one of them.
         num_members: How many there are.
-        data_dir: The folder of torchvision's data sets.
+        source: Where their rows come from; None for the built-in sets.
     """
     if num_members == 1 or fusion_key(plan.resolved_spec) is None:
         return 1
@@ -56,7 +57,7 @@ def fitting_size(plan: Plan, num_members: int, *, data_dir: Path | None = None) 
         return 1
     device = choose_device(plan.resolved_spec.resources.device)
     times_s = _step_times_s.setdefault(f"{plan.fusion_key} {device} {torch.get_num_threads()}", {})
-    load = cache(lambda: prepare(plan.resolved_spec, data_dir, device=device))
+    load = cache(lambda: (source or KnownSource()).prepare(plan.resolved_spec, device=device))
     enough = next((size for size in SIZES if size >= num_members), SIZES[-1])
     sizes = [size for size in SIZES if size <= min(most, enough)]
     fitting = _best_size(sizes, times_s, lambda size: _member_step_s(plan, size, load()))

@@ -9,7 +9,8 @@ from typing import Final
 import torch
 
 from regcore.checkpoint import LoadedCheckpoint, State, load_newest, tensor_bytes
-from regcore.data.prepare import PreparedData, prepare
+from regcore.data.prepare import PreparedData
+from regcore.data.source import KnownSource, Source
 from regcore.errors import CheckpointError, ComputationError, InvalidDataError, OutOfMemoryError, TrainingError
 from regcore.loop.checkpointer import Checkpointer
 from regcore.loop.computing import computing, is_out_of_memory
@@ -83,7 +84,7 @@ def train_group(
     newcomers: Sequence[Newcomer],
     *,
     control: Control | None = None,
-    data_dir: Path | None = None,
+    source: Source | None = None,
     checkpoints: Checkpoints | None = None,
     companions: Sequence[str] | None = None,
 ) -> Iterator[Ended]:
@@ -92,7 +93,7 @@ def train_group(
     Args:
         newcomers: The members: all have the same `fusion_key`, or there is only one.
         control: Asked between two steps.
-        data_dir: Where torchvision data sets lie.
+        source: Where their rows come from; None for the built-in sets.
         checkpoints: Where to save the pass and resume it from; None to save nothing.
         companions: Keys of all members that the pass began with, if there were more than these.
 
@@ -100,7 +101,7 @@ def train_group(
         TrainingError: The whole pass ended: invalid data, out of memory, stopped, or a checkpoint of another run.
     """
     lead = newcomers[0].plan
-    ended = _train(newcomers, control or Control(), data_dir, checkpoints, companions)
+    ended = _train(newcomers, control or Control(), source or KnownSource(), checkpoints, companions)
     try:
         for together in each_in_own_state(ended, _num_threads(lead, len(newcomers), checkpoints)):
             yield from together
@@ -116,15 +117,17 @@ def train_group(
 def _train(
     newcomers: Sequence[Newcomer],
     control: Control,
-    data_dir: Path | None,
+    source: Source,
     checkpoints: Checkpoints | None,
     companions: Sequence[str] | None,
 ) -> Iterator[list[Ended]]:
     """Yield the members that end together."""
     lead = newcomers[0].plan
     spec = lead.resolved_spec
-    data = prepare(spec, data_dir, device=choose_device(spec.resources.device))
+    data = source.prepare(spec, device=choose_device(spec.resources.device))
     _check_rows(lead, data)
+    for newcomer in newcomers:
+        _tell_doubts(newcomer, data)
     losses = losses_of(lead, data)
     trainer, checkpointer = _set_up(newcomers, control, data, losses, checkpoints)
     everybody = companions if companions is not None else [newcomer.key for newcomer in newcomers]
@@ -139,6 +142,13 @@ def _train(
         for member, result in zip(ending.members, results, strict=True):
             _warn_of_missing_values(member, result)
         yield [(member.key, result) for member, result in zip(ending.members, results, strict=True)]
+
+
+def _tell_doubts(newcomer: Newcomer, data: PreparedData) -> None:
+    """Warn of what the rows show."""
+    for doubt in data.doubts:
+        body = {"code": doubt.code, "pointer": doubt.pointer, "message": doubt.message, "remedy": doubt.remedy}
+        newcomer.on_record(Record("warning", {**body, "patch": list(doubt.patch)}))
 
 
 def _warn_of_missing_values(member: Member, result: Result | TrainingError) -> None:
@@ -291,7 +301,7 @@ def _check_rows(plan: Plan, data: PreparedData) -> None:
         raise InvalidDataError(
             f"expected {plan.num_rows.train} train rows of shape {plan.input_shape}; the files hold "
             f"{tuple(data.train.x.shape)}",
-            remedy="Restore the data set's original files in the data directory.",
+            remedy="Restore the data set's original files.",
         )
 
 

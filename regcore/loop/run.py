@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from regcore.errors import ComputationError, FieldError, SpecError, TrainingError
+from regcore.data.source import Source, Sources
+from regcore.data.tables.handed import HandedRows, handed_rows
+from regcore.errors import ComputationError, FieldError, InvalidDataError, SpecError, TrainingError
 from regcore.loop.computing import computing
 from regcore.loop.control import Control
 from regcore.loop.fitting import fitting_size
@@ -21,7 +23,11 @@ __all__ = ["Result", "train", "train_many"]
 @own_state()
 def train(
     spec: JobSpec | Mapping[str, Any],
+    x: Any = None,
+    y: Any = None,
     *,
+    validation: Any = None,
+    test: Any = None,
     on_record: Callable[[Record], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     data_dir: Path | str | None = None,
@@ -29,10 +35,17 @@ def train(
     starting_weights: Path | str | None = None,
     max_checkpoint_bytes: int | None = None,
 ) -> Result:
-    """Train one job spec.
+    """Train one job spec, on the data that it names or on the rows that are handed in.
 
     Args:
-        spec: A JobSpec, or the same as JSON.
+        spec: A JobSpec, or the same as JSON. With rows handed in, `data` may be left out, or is of kind `arrays` and
+            says how to read and split them.
+        x: Rows of features, (N, columns): a NumPy array, a tensor, a data frame of pandas or polars, a list of rows or
+            of dicts. Names of columns are kept; without names they are `column_1`, `column_2`, .... NaN and None are
+            gaps.
+        y: Their targets, (N,): labels of any type, or numbers. None if `data.target` names a column of x.
+        validation: Validation rows as (x, y), instead of `data.validation_fraction`; without y rows like x.
+        test: The same for test rows, instead of `data.test_fraction`.
         on_record: Called with progress, metrics, checkpoints and warnings as they happen. Like `should_stop`, it runs
             in the engine's state of torch: with gradients and in float32, whatever the caller has set.
         should_stop: Called before every step; true ends the run with a checkpoint and TrainingStopped. An exception
@@ -50,7 +63,8 @@ def train(
         TrainingError: The run ended without a result: diverged, invalid data, out of memory, stopped, or a checkpoint
             of another run.
     """
-    plan = make_plan(spec)
+    sources = Sources(data_dir, _handed(x, y, validation, test))
+    plan = make_plan(spec if x is None else _with_data(spec), facts_of=sources.facts)
     _check_start(plan, starting_weights)
     newcomer = Newcomer(
         "0", plan, on_record or (lambda record: None), Path(starting_weights) if starting_weights else None
@@ -58,7 +72,7 @@ def train(
     ((_, outcome),) = train_group(
         [newcomer],
         control=_Stopping(should_stop),
-        data_dir=Path(data_dir) if data_dir else None,
+        source=sources.of(plan.resolved_spec.data),
         checkpoints=None if resume_from is None else Checkpoints(Path(resume_from), max_checkpoint_bytes),
     )
     if isinstance(outcome, TrainingError):
@@ -91,46 +105,61 @@ def train_many(
         SpecError: A spec cannot be trained; nothing was computed. Its errors point into the list.
         TrainingError: A whole pass ended: invalid data, out of memory, stopped.
     """
-    plans = _plan_all(specs)
+    sources = Sources(data_dir)
+    plans = _plan_all(specs, sources)
     tell = on_record or (lambda position, record: None)
     newcomers = {
         str(position): Newcomer(str(position), plan, lambda record, position=position: tell(position, record))  # type: ignore[misc]
         for position, plan in enumerate(plans)
     }
-    folder = Path(data_dir) if data_dir else None
     ended: dict[str, Result | TrainingError] = {}
     for keys in by_fusion_key({key: newcomer.plan for key, newcomer in newcomers.items()}):
-        size = _fitting_size(newcomers[keys[0]].plan, len(keys), folder)
+        lead = newcomers[keys[0]].plan
+        source = sources.of(lead.resolved_spec.data)  # the same for all that train in one pass
+        size = _fitting_size(lead, len(keys), source)
         for start in range(0, len(keys), size):
             group = [newcomers[key] for key in keys[start : start + size]]
-            ended |= _train_pass(group, _Stopping(should_stop), folder)
+            ended |= _train_pass(group, _Stopping(should_stop), source)
     return [ended[key] for key in newcomers]
 
 
-def _fitting_size(plan: Plan, num_members: int, data_dir: Path | None) -> int:
+def _fitting_size(plan: Plan, num_members: int, source: Source) -> int:
     """How many to train together; 1 if timing fails, so that a faulty member fails alone."""
     try:
         with computing("timing a step"):
-            return fitting_size(plan, num_members, data_dir=data_dir)
+            return fitting_size(plan, num_members, source=source)
     except ComputationError:
         return 1
 
 
-def _train_pass(
-    group: Sequence[Newcomer], control: Control, data_dir: Path | None
-) -> dict[str, Result | TrainingError]:
+def _train_pass(group: Sequence[Newcomer], control: Control, source: Source) -> dict[str, Result | TrainingError]:
     """The outcome of each member; if the pass fails at one of them, the remaining ones train alone."""
     ended: dict[str, Result | TrainingError] = {}
     try:
-        for key, outcome in train_group(group, control=control, data_dir=data_dir):
+        for key, outcome in train_group(group, control=control, source=source):
             ended[key] = outcome
     except ComputationError as error:
         if len(group) == 1:
             return {group[0].key: error}
         for newcomer in group:
             if newcomer.key not in ended:
-                ended |= _train_pass([newcomer], control, data_dir)
+                ended |= _train_pass([newcomer], control, source)
     return ended
+
+
+def _handed(x: Any, y: Any, validation: Any, test: Any) -> HandedRows | None:
+    if x is not None:
+        return handed_rows(x, y, validation=validation, test=test)
+    if any(given is not None for given in (y, validation, test)):
+        raise InvalidDataError("y, validation and test need x too", remedy="Call train(spec, x, y).")
+    return None
+
+
+def _with_data(spec: JobSpec | Mapping[str, Any]) -> JobSpec | Mapping[str, Any]:
+    """The spec of handed rows, whose `data` may be left out."""
+    if isinstance(spec, JobSpec) or "data" in spec:
+        return spec
+    return {**spec, "data": {"kind": "arrays"}}
 
 
 class _Stopping(Control):
@@ -143,12 +172,12 @@ class _Stopping(Control):
         return self._should_stop is not None and self._should_stop()
 
 
-def _plan_all(specs: Sequence[JobSpec | Mapping[str, Any]]) -> list[Plan]:
+def _plan_all(specs: Sequence[JobSpec | Mapping[str, Any]], sources: Sources) -> list[Plan]:
     """Every spec's plan. Raises SpecError with the errors of all wrong specs."""
     plans, errors = [], []
     for position, spec in enumerate(specs):
         try:
-            plans.append(make_plan(spec))
+            plans.append(make_plan(spec, facts_of=sources.facts))
             _check_start(plans[-1], None)
         except SpecError as error:
             errors += [FieldError(f"/{position}{e.pointer}", e.code, e.message) for e in error.errors]

@@ -23,6 +23,7 @@ from typing import Any
 import psutil
 import pytest
 import uvicorn
+from fake_datasets import FakeDatasets, add_datasets
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 
@@ -161,11 +162,13 @@ class FakeServer:
     def __init__(self) -> None:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.sweeps: dict[str, dict[str, Any]] = {}
+        self.datasets = FakeDatasets()
         self.bodies: list[Any] = []  # what reruns, sweeps and comparisons were asked with
         self.keys: dict[str, str] = {}
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.queries: list[tuple[str, dict[str, str]]] = []
         self.failures: list[Response] = []  # the next answers, whatever is asked
+        self.refuse_jobs: list[Response] = []  # the next answers to POST /v1/jobs
         self.lose_answers = 0  # do the work, then break the connection
         self.break_stream_after: int | None = None
         self.mute_streams = False  # as behind a proxy that ends what it does not understand
@@ -182,6 +185,7 @@ class FakeServer:
 
 def make_app(fake: FakeServer) -> FastAPI:
     app = FastAPI()
+    add_datasets(app, fake.datasets)
 
     @app.middleware("http")
     async def front(request: Request, call_next: Any) -> Response:
@@ -197,6 +201,8 @@ def make_app(fake: FakeServer) -> FastAPI:
     @app.post("/v1/jobs")
     async def create(request: Request) -> Response:
         spec = await request.json()
+        if fake.refuse_jobs:
+            return fake.refuse_jobs.pop(0)
         if spec.get("model", {}).get("kind") == "mpl":
             entry = {"pointer": "/model/kind", "code": "unknown", "message": "Did you mean 'mlp'?"}
             return problem(422, "invalid_spec", "1 problem", errors=[entry], request_id="req_1")

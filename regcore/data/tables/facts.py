@@ -70,7 +70,7 @@ class ColumnFacts(Immutable):
     """The first distinct cells that are no gaps, as spelled."""
     present_by_split: dict[str, dict[str, int]] = Field(default={})
     """For each column of this table that holds only train, validation and test: the number of this column's cells that
-    are no gaps, by that column's value."""
+    are no gaps, by that column's value. Counted as in a target, whose `NA` is a gap also where it is a category."""
 
     @property
     def num_missing(self) -> int:

@@ -1,5 +1,6 @@
 """Sweeps to put into the store, and what tests of locks need."""
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +11,7 @@ from one_job import finish
 from sqlalchemy import text
 
 from jobs.database import Database
-from jobs.model import Capabilities, NewJob, NewSweep, Sweep
+from jobs.model import Capabilities, NewDataset, NewJob, NewSweep, ParsedTable, Sweep
 from jobs.states import JobState
 from jobs.store import Store
 
@@ -70,3 +71,36 @@ def wait_until_blocked(database: Database) -> Callable[[], None]:
         assert database.is_sqlite, "no transaction waits"
 
     return wait
+
+
+@pytest.fixture
+def new_dataset() -> Callable[..., NewDataset]:
+    """Makes data sets to store."""
+
+    def make(
+        name: str | None = None, *, content: bytes = b"a,b\n1,2\n", header: str = "auto", format: str = "csv"
+    ) -> NewDataset:
+        return NewDataset(name, hashlib.sha256(content).hexdigest(), len(content), header, format)
+
+    return make
+
+
+@pytest.fixture
+def parsed() -> ParsedTable:
+    """What a worker finds in a data set's file."""
+    facts = {"format": "csv", "num_rows": 1, "columns": [{"name": "a"}, {"name": "b"}]}
+    preview = {"columns": ["a", "b"], "rows": [[1, 2]]}
+    return ParsedTable(facts, preview, num_rows=1, num_columns=2, sha256="f" * 64, size_bytes=99)
+
+
+@pytest.fixture
+def make_ready(store: Store, parsed: ParsedTable) -> Callable[[str], None]:
+    """Claims the only data set that waits, and makes it ready."""
+
+    def make(dataset_id: str) -> None:
+        claim = store.claim_dataset("wrk_1")
+        assert claim is not None
+        assert claim.id == dataset_id
+        assert store.finish_dataset(claim, parsed)
+
+    return make

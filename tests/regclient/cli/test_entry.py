@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from regclient.cli import datasets
 from regclient.cli.entry import app
 
 Regcore = Callable[..., subprocess.CompletedProcess[str]]
@@ -170,7 +171,7 @@ def test_help_groups_every_command_and_fits_80_columns(commands: Regcore, monkey
     text = commands("--help").stdout
 
     panels = [line.split()[1] for line in text.splitlines() if line.startswith("╭")]
-    assert panels == ["Options", "Servers", "Train", "Look", "Stop"]
+    assert panels == ["Options", "Servers", "Train", "Look", "Stop", "Your"]
     assert max(map(len, text.splitlines())) <= 80
     assert "124 a wait timed out" in " ".join(text.split())
 
@@ -178,11 +179,12 @@ def test_help_groups_every_command_and_fits_80_columns(commands: Regcore, monkey
 def test_the_help_of_each_command_fits_80_columns(commands: Regcore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     names = [command.callback.__name__ for command in app.registered_commands if command.callback]
+    names += [f"datasets {command.name}" for command in datasets.app.registered_commands]
 
-    texts = {name: commands(name, "--help").stdout for name in names}
+    texts = {name: commands(*name.split(), "--help").stdout for name in ["datasets", *names]}
 
-    assert {name: max(map(len, text.splitlines())) <= 80 for name, text in texts.items()} == dict.fromkeys(names, True)
-    assert {name: "--json" in text for name, text in texts.items()} == dict.fromkeys(names, True)
+    assert {name: max(map(len, text.splitlines())) <= 80 for name, text in texts.items()} == dict.fromkeys(texts, True)
+    assert {name: "--json" in text for name, text in texts.items()} == dict.fromkeys(texts, True)
     assert not any("…" in text for text in texts.values())
 
 

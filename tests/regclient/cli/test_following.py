@@ -4,10 +4,13 @@ import json
 import signal
 import socket
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 from terminals import CTRL_C, REGCORE, TerminalCommand
+
+from regclient.stack.process import wait_until
 
 JOB_ID = "job_" + "0" * 26
 SPEC = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "linear"}}
@@ -124,3 +127,27 @@ def test_a_signal_before_the_answer_says_that_it_may_have_been_made(
     assert process.returncode == 130
     assert f"before the server answered: it may have made the {kind}, or not" in errors
     assert f"`regcore {kind}s`" in errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("is_sent", [True, False], ids=["while it is read", "while it is sent"])
+def test_a_signal_during_an_upload_leaves_no_part_of_it(
+    server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, is_sent: bool
+) -> None:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    with (tmp_path / "rows.csv").open("wb") as file:
+        file.truncate(1_000 if is_sent else 64_000_000)
+    server.datasets.num_looks, server.datasets.is_stalled = 1_000_000, not is_sent
+    process = started("datasets", "add", str(tmp_path / "rows.csv"))
+    assert wait_until(lambda: server.datasets.received if is_sent else server.datasets.num_begun, 60)
+
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    server.datasets.is_stalled = False
+
+    assert process.returncode == 128 + number
+    assert "leaves nothing on the server" in errors
+    assert len(server.datasets.bodies) == is_sent
+    assert list(folder.iterdir()) == []

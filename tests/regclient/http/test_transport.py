@@ -1,3 +1,5 @@
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -7,6 +9,7 @@ from small_proxy import SmallProxy
 
 from regclient import (
     Client,
+    InvalidRequestError,
     Job,
     NotAllowedError,
     NotFoundError,
@@ -14,8 +17,10 @@ from regclient import (
     UnavailableError,
     WaitTimeoutError,
 )
+from regclient.http import transport as transport_module
 from regclient.http.connection import Connection
-from regclient.http.retries import MAX_DELAY_S, backoff_s
+from regclient.http.deadline import Deadline, within
+from regclient.http.retries import MAX_DELAY_S, Interruption, backoff_s
 from regclient.http.transport import Transport
 from regclient.stack.up import free_port
 
@@ -194,3 +199,59 @@ def test_the_address_may_have_a_path_of_its_own(server: Any) -> None:
         client.workers()
 
     assert server.requests[0][1] == "/regcore/v1/workers"
+
+
+MEBIBYTE = b"x" * (1 << 20)
+
+
+@contextmanager
+def answering_early(answer: bytes | None) -> Iterator[str]:
+    """The URL of a server that reads a request's head alone, and answers it and hangs up, or does nothing more."""
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(4096)
+                if answer is None:
+                    over.wait(30)
+                else:
+                    connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        over.set()
+        thread.join()
+
+
+def send(url: str, num_pieces: int) -> Any:
+    transport = Transport(Connection(url, KEY), max_retries=0)
+    body = iter([MEBIBYTE] * num_pieces)
+    try:
+        return transport.send_file("/v1/datasets", body, size_bytes=num_pieces << 20, media_type="text/csv")
+    finally:
+        transport.close()
+
+
+def test_a_refusal_before_the_body_was_read_is_heard() -> None:
+    said = b'{"type": "urn:regcore:problem:too_large", "title": "Too large", "status": 413}'
+    head = b"HTTP/1.1 413 Too Large\r\nContent-Type: application/problem+json\r\nConnection: close\r\n"
+    answer = head + b"Content-Length: %d\r\n\r\n%s" % (len(said), said)
+
+    with answering_early(answer) as url, pytest.raises(InvalidRequestError, match="413 Too large"):
+        send(url, 64)
+
+
+def test_a_server_that_stops_reading_is_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport_module, "UPLOAD_SILENCE_S", 0.2)
+
+    with answering_early(None) as url, pytest.raises(Interruption, match="No answer"):
+        send(url, 64)
+
+
+@pytest.mark.timeout(60)
+def test_a_deadline_ends_an_upload_to_a_server_that_stops_reading() -> None:
+    with answering_early(None) as url, within(Deadline(1.0)), pytest.raises(Interruption):
+        send(url, 64)

@@ -60,7 +60,7 @@ def test_a_full_disk_of_which_a_library_has_its_own_words_is_told_as_python_does
 @pytest.fixture
 def jobs(make_job, monkeypatch):
     """Three that train in one pass."""
-    monkeypatch.setattr(run, "fitting_size", lambda plan, num_members, data_dir: num_members)
+    monkeypatch.setattr(run, "fitting_size", lambda plan, num_members, source: num_members)
     strengths = [0.01, AT_FAULT, 0.02]
     return [
         make_job(regularizers=[{"kind": "l2", "strength": s}], training={"seed": k}) for k, s in enumerate(strengths)

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from regcore import make_plan, parse_spec, train
+from regcore.data import source
 from regcore.data.prepare import Split
-from regcore.loop import group
 from regcore.loop.group import Newcomer, train_group
 
 REGRESSION = {"data": {"kind": "builtin", "name": "diabetes"}, "model": {"kind": "linear"}}
@@ -49,13 +49,13 @@ def test_rows_are_small_in_what_is_stored(results):
 
 
 def test_targets_that_are_all_equal_have_no_r2_and_no_rows_of_it(monkeypatch, make_job):
-    real = group.prepare
+    real = source.prepare
 
     def constant(*args, **options):
         data = real(*args, **options)
         return replace(data, test=Split(data.test.x, torch.ones_like(data.test.y)))
 
-    monkeypatch.setattr(group, "prepare", constant)
+    monkeypatch.setattr(source, "prepare", constant)
 
     records = []
     result = train(make_job(**REGRESSION), on_record=records.append)

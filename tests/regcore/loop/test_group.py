@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from regcore import make_plan, parse_spec, train
+from regcore.data.source import KnownSource
 from regcore.errors import CheckpointError, DivergedError, InvalidDataError, TrainingStopped
 from regcore.loop import checkpointer, group
 from regcore.loop.control import Control
@@ -286,7 +287,7 @@ def test_data_that_cannot_be_read_end_the_pass(make_job):
     newcomers = [Newcomer(str(k), make_plan(parse_spec(job))) for k in range(2)]
 
     with pytest.raises(InvalidDataError, match="MNIST"):
-        dict(train_group(newcomers, data_dir=Path("/nowhere")))
+        dict(train_group(newcomers, source=KnownSource(Path("/nowhere"))))
 
 
 def test_plans_are_sorted_by_what_they_share(make_job):

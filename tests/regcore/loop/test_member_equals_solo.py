@@ -14,11 +14,11 @@ import pytest
 import torch
 
 from regcore import make_plan, parse_spec, train
+from regcore.data import source
 from regcore.data.prepare import prepare
 from regcore.errors import DivergedError, TrainingHalved, TrainingStopped
 from regcore.layers import LAYERS
 from regcore.layers.activation import ActivationName
-from regcore.loop import group
 from regcore.loop.control import Control, Rungs
 from regcore.loop.group import Newcomer, losses_of, train_group
 from regcore.loop.network import StackedNetwork
@@ -112,7 +112,7 @@ def prepare_once(spec, data_dir=None, *, device="cpu"):
 
 @pytest.fixture(autouse=True)
 def _prepare_once(monkeypatch):
-    monkeypatch.setattr(group, "prepare", prepare_once)
+    monkeypatch.setattr(source, "prepare", prepare_once)
 
 
 @pytest.fixture(autouse=True)

@@ -9,6 +9,7 @@ from sklearn.linear_model import LinearRegression
 
 from regcore import JobSpec, train
 from regcore.checkpoint import checkpoints, load_newest, save_checkpoint
+from regcore.data import source
 from regcore.errors import CheckpointError, InvalidDataError, OutOfMemoryError, SpecError, TrainingStopped
 from regcore.loop import group as group_module
 
@@ -186,7 +187,7 @@ def test_memory_that_runs_out_is_told_as_such(make_job, monkeypatch, error):
     def exhausted(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr(group_module, "prepare", exhausted)
+    monkeypatch.setattr(source, "prepare", exhausted)
 
     with pytest.raises(OutOfMemoryError, match="memory ran out") as caught:
         train(make_job())
@@ -207,10 +208,10 @@ def test_another_error_of_torch_is_not_taken_for_a_lack_of_memory(make_job):
 
 
 def test_data_that_are_not_those_planned_for_are_refused(make_job, monkeypatch):
-    prepare = group_module.prepare
+    prepare = source.prepare
     fewer = make_job(data={"train_limit": 99})
 
-    monkeypatch.setattr(group_module, "prepare", lambda spec, *a, **k: prepare(JobSpec.model_validate(fewer), *a, **k))
+    monkeypatch.setattr(source, "prepare", lambda spec, *a, **k: prepare(JobSpec.model_validate(fewer), *a, **k))
 
     with pytest.raises(InvalidDataError, match=r"expected 100 train rows.*\(99, 1, 8, 8\)"):
         train(make_job())

@@ -29,7 +29,7 @@ def fitting(monkeypatch):
     """Says how many train together, whatever the clock would say."""
 
     def let(size):
-        monkeypatch.setattr(run, "fitting_size", lambda plan, num_members, data_dir: size if plan.fusion_key else 1)
+        monkeypatch.setattr(run, "fitting_size", lambda plan, num_members, source: size if plan.fusion_key else 1)
 
     return let
 

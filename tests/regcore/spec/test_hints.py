@@ -48,7 +48,7 @@ def errors_of(part: dict[str, Any]) -> dict[str, str]:
         ({"optimizer": {"kind": "sgd", "schedule": "cosine"}}, "/optimizer/schedule", 'Write {"kind": "cosine"}.'),
         ({"data": "digits"}, "/data", 'Write {"kind": "builtin", "name": "digits"}.'),
         ({"data": "mnist"}, "/data", 'Write {"kind": "torchvision", "name": "MNIST"}.'),
-        ({"data": {"name": "digits"}}, "/data/kind", "one of builtin, torchvision"),
+        ({"data": {"name": "digits"}}, "/data/kind", "one of arrays, builtin, dataset, file, torchvision"),
         ({"model": "mlp"}, "/model", 'Write {"kind": "mlp", "hidden": [32]'),
         ({"optimizer": "Adam"}, "/optimizer", 'Write {"kind": "adam"}.'),
         ({"regularizers": {"l1": 0.1}}, "/regularizers", 'Write [{"kind": "l1", "strength": 0.001}].'),

@@ -1,0 +1,194 @@
+"""Where the rows of a run come from: their facts for the plan, and their tensors for the training."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from numpy.typing import NDArray
+
+from regcore.data.facts import DataFacts, known_facts
+from regcore.data.prepare import PreparedData, RunSpec, prepare, prepare_columns
+from regcore.data.tables.choose import Chosen, choose, facts_of_chosen
+from regcore.data.tables.facts import Reading
+from regcore.data.tables.handed import HandedRows
+from regcore.data.tables.labels import label_type_of
+from regcore.data.tables.read import read_file
+from regcore.data.tables.read_column import read_column
+from regcore.data.tables.row_findings import SplitRows, from_rows
+from regcore.data.tables.settle import SettledRows, settle_rows
+from regcore.data.tables.split import sizes_of
+from regcore.data.tables.table import Table
+from regcore.doubts import Doubt
+from regcore.errors import FieldError, SpecError
+
+_AS_SPELLED = Reading(num_missing=0, num_distinct=0)
+
+
+class Source(Protocol):
+    """Rows that a run trains on.
+
+    `facts` is a `FactsOf`, so that `make_plan(spec, facts_of=source.facts)` plans for exactly the rows that `prepare`
+    gives.
+    """
+
+    def facts(self, spec: Any, /) -> DataFacts:
+        """What a plan must know. Raises SpecError if the spec does not fit the data."""
+        ...
+
+    def prepare(self, spec: RunSpec, *, device: torch.device | str = "cpu") -> PreparedData:
+        """The splits of a resolved spec, as they are fed to the model. Raises InvalidDataError."""
+        ...
+
+
+class KnownSource:
+    """Built-in and torchvision sets.
+
+    Args:
+        data_dir: The folder of torchvision's sets; None for the environment's, else Debian's.
+    """
+
+    def __init__(self, data_dir: Path | None = None) -> None:
+        self._data_dir = data_dir
+
+    def facts(self, spec: Any, /) -> DataFacts:
+        """From a constant table."""
+        return known_facts(spec)
+
+    def prepare(self, spec: RunSpec, *, device: torch.device | str = "cpu") -> PreparedData:
+        """Load, split, scale."""
+        return prepare(spec, self._data_dir, device=device)
+
+
+class TableSource:
+    """A table of the user's own.
+
+    Args:
+        table: Its columns and facts.
+        name: What messages call it.
+        roles: The split of each row that was handed in apart, as in `HandedRows`.
+        numbers: What `Split.rows` calls each row; None for its place in the table.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        name: str = "the table",
+        *,
+        roles: NDArray[np.object_] | None = None,
+        numbers: NDArray[np.int64] | None = None,
+    ) -> None:
+        self._table = table
+        self._name = name
+        self._roles = roles
+        self._numbers = numbers
+        self._settled: tuple[tuple[Any, ...], Chosen, SettledRows] | None = None
+        self._found: tuple[tuple[Any, ...], tuple[Doubt, ...]] | None = None
+
+    @classmethod
+    def of(cls, handed: HandedRows) -> "TableSource":
+        """Rows that were handed to `train`."""
+        return cls(handed.table, "the rows", roles=handed.roles, numbers=handed.numbers)
+
+    def facts(self, spec: Any, /) -> DataFacts:
+        """From the table's facts; rows are counted, so that the plan is exact."""
+        chosen, settled = self._settle(spec)
+        sizes = sizes_of(settled.splits)
+        num_rows = len(settled.numbers)
+        return facts_of_chosen(chosen, self._table.facts, spec, self._name, row_counts=sizes, num_rows=num_rows)
+
+    def prepare(self, spec: RunSpec, *, device: torch.device | str = "cpu") -> PreparedData:
+        """Read the columns, split, fit on the train rows, encode."""
+        chosen, settled = self._settle(spec)
+        columns = {
+            feature.name: read_column(self._table.columns[feature.name], feature.type, feature.reading)
+            for feature in chosen.features
+        }
+        target = chosen.target.name
+        prepared = prepare_columns(
+            chosen.features,
+            columns,
+            settled.y,
+            settled.splits,
+            spec,
+            chosen.classes,
+            missing=spec.data.features.missing,
+            given=[name for name in self._table.columns.column_names if name != target],
+            numbers=settled.numbers,
+            shown_numbers=self._numbers,
+            device=device,
+        )
+        label_type = None if chosen.classes is None else label_type_of(self._table.columns[target].type)
+        return replace(prepared, label_type=label_type, doubts=self._doubts(spec, chosen, settled, columns))
+
+    def _settle(self, spec: Any) -> tuple[Chosen, SettledRows]:
+        key = (spec.data, spec.task.kind)
+        if self._settled is None or self._settled[0] != key:
+            draws = self._roles is None and spec.data.split_column is None
+            chosen = choose(self._table.facts, spec, find_row=self._find_row, draws_rows=draws)
+            self._settled = key, chosen, settle_rows(self._table.columns, chosen, spec.data, self._roles)
+        return self._settled[1:]
+
+    def _find_row(self, column: str, text: str) -> int | None:
+        cells = pc.cast(read_column(self._table.columns[column], "category", _AS_SPELLED), pa.string())
+        place = pc.index(pc.fill_null(cells, ""), pa.scalar(text)).as_py()
+        return place + 1 if place >= 0 else None
+
+    def _doubts(
+        self, spec: RunSpec, chosen: Chosen, settled: SettledRows, columns: dict[str, Any]
+    ) -> tuple[Doubt, ...]:
+        """Findings in the rows; remembered, because a sweep prepares the same rows many times."""
+        key = (spec.data, spec.task.kind)
+        if self._found is None or self._found[0] != key:
+            named = {"train": settled.splits.train, "validation": settled.splits.validation}
+            named["test"] = settled.splits.test if settled.splits.test is not None else settled.splits.train[:0]
+            table = pa.table(columns)
+            splits = {name: _split_rows(settled, table, places) for name, places in named.items() if len(places)}
+            self._found = key, tuple(from_rows(splits, chosen.classes))
+        return self._found[1]
+
+
+def _split_rows(settled: SettledRows, columns: pa.Table, places: NDArray[np.int64]) -> SplitRows:
+    rows = settled.numbers[places]
+    return SplitRows(rows + 1, columns.take(pa.array(rows)), settled.y[places])
+
+
+class Sources:
+    """The sources of many specs, each opened once.
+
+    Args:
+        data_dir: The folder of torchvision's sets; None for the environment's, else Debian's.
+        given: Rows that were handed in; None if each spec names its own.
+    """
+
+    def __init__(self, data_dir: Path | str | None = None, given: HandedRows | None = None) -> None:
+        self._known = KnownSource(Path(data_dir) if data_dir else None)
+        self._given = None if given is None else TableSource.of(given)
+        self._files: dict[tuple[str, str], TableSource] = {}
+
+    def of(self, data: Any) -> Source:
+        """The rows of a spec's `data`.
+
+        Raises:
+            InvalidDataError: Its file cannot be read.
+            SpecError: Rows were handed in, and it names others.
+        """
+        if self._given is not None:
+            if data.kind != "arrays":
+                message = f"rows were handed in, and data.kind {data.kind} has rows of its own. Leave data out, or say arrays."
+                raise SpecError([FieldError("/data/kind", "unknown_data", message)])
+            return self._given
+        if data.kind != "file":
+            return self._known
+        place = (data.path, data.header)
+        if place not in self._files:
+            path = Path(data.path)
+            self._files[place] = TableSource(read_file(path, header=data.header), path.name)
+        return self._files[place]
+
+    def facts(self, spec: Any, /) -> DataFacts:
+        """The facts of a spec's data, for `make_plan`."""
+        return self.of(spec.data).facts(spec)

@@ -1,0 +1,213 @@
+"""From the facts of a table and a spec to the facts of a run: target, features, classes, width and rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from regcore.data.facts import DataFacts, FactsOf
+from regcore.data.split import SplitSizes, split_sizes
+from regcore.data.tables.facts import ColumnFacts, TableFacts
+from regcore.data.tables.features import Feature, check_known, choose_features
+from regcore.data.tables.findings import from_facts
+from regcore.data.tables.groups import SPLITS, assign_groups
+from regcore.data.tables.target import Target, choose_target
+from regcore.data.tables.words import is_gap
+from regcore.doubts import Doubt
+from regcore.errors import FieldError, SpecError, shortened
+
+FindRow = Callable[[str, str], int | None]
+"""Column and spelling to the first row that holds it, from 1; None if rows are not at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What a spec takes from a table.
+
+    Attributes:
+        target: What is predicted.
+        features: What it is predicted from, in the order of the file.
+    """
+
+    target: Target
+    features: tuple[Feature, ...]
+
+    @property
+    def width(self) -> int:
+        """Numbers in a row of the network."""
+        return sum(feature.num_places for feature in self.features)
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Labels in the order of the outputs; None for a regression."""
+        return None if self.target.counts is None else tuple(self.target.counts)
+
+
+def table_facts_of(table: TableFacts, name: str) -> FactsOf:
+    """Finds the facts of specs on this table, with no row read.
+
+    Args:
+        table: Its facts.
+        name: What messages call it.
+    """
+
+    def facts_of(spec: Any, /) -> DataFacts:
+        chosen = choose(table, spec)
+        return facts_of_chosen(chosen, table, spec, name, row_counts=_row_counts(chosen, table, spec.data))
+
+    return facts_of
+
+
+def facts_of_chosen(
+    chosen: Chosen,
+    table: TableFacts,
+    spec: Any,
+    name: str,
+    *,
+    row_counts: SplitSizes | None,
+    num_rows: int | None = None,
+) -> DataFacts:
+    """What a plan must know.
+
+    Args:
+        chosen: The spec's columns.
+        table: The facts of the table.
+        spec: The spec.
+        name: What messages call the table.
+        row_counts: Rows of each split where fractions do not decide it.
+        num_rows: Rows with a target, where they were counted; None for what the facts say.
+    """
+    is_classification = chosen.target.task == "classification"
+    return DataFacts(
+        name=name,
+        modality="table",
+        feature_shape=(chosen.width,),
+        task=chosen.target.task,
+        classes=chosen.classes,
+        num_rows=chosen.target.num_rows if num_rows is None else num_rows,
+        row_counts=row_counts,
+        doubts=(
+            *_rows_left_out(chosen, table, num_rows),
+            *from_facts(
+                table, spec, target=chosen.target.name, is_classification=is_classification, width=chosen.width
+            ),
+        ),
+    )
+
+
+def choose(
+    table: TableFacts, spec: Any, *, find_row: FindRow = lambda column, text: None, draws_rows: bool = True
+) -> Chosen:
+    """The columns that a spec takes.
+
+    Args:
+        table: The facts of the table.
+        spec: A spec whose data are of kind dataset, file or arrays.
+        find_row: Finds rows to name in messages.
+        draws_rows: Whether any split is drawn by fractions.
+
+    Raises:
+        SpecError: They do not fit the table; every place is named.
+    """
+    errors: list[FieldError] = []
+    target = choose_target(table, spec, errors)
+    name = spec.data.target if target is None else target.name
+    features = choose_features(table, spec.data, name or table.default_target, errors)
+    names = [column.name for column in table.columns]
+    for field in ("split_column", "group_column"):
+        wanted = getattr(spec.data, field)
+        if wanted is not None:
+            check_known(wanted, names, f"/data/{field}", errors)
+    _check_split_column(table, spec.data, find_row, errors)
+    if target is not None and draws_rows:
+        _check_smallest_class(target, spec.data, errors)
+    if errors or target is None:
+        raise SpecError(errors)
+    return Chosen(target, tuple(features))
+
+
+def _check_split_column(table: TableFacts, data: Any, find_row: FindRow, errors: list[FieldError]) -> None:
+    column = None if data.split_column is None else table.column(data.split_column)
+    if column is None:
+        return
+    if data.group_column is not None:
+        message = "data.split_column says the split of every row, so data.group_column cannot. Leave one of them out."
+        errors.append(FieldError("/data/group_column", "column_twice", message))
+    wrong = ["" for _ in range(column.readings["category"].num_missing > 0)]
+    wrong += [text for text in column.values or {} if text not in SPLITS]
+    if column.values is None or wrong:
+        held = [_in_row(text, find_row(column.name, text)) for text in (wrong or column.examples)[:3]]
+        message = (
+            f"data.split_column must hold train, validation or test in each row; {column.name!r} holds "
+            f"{shortened(', '.join(held), 300)}. Correct these cells, or name another column."
+        )
+        errors.append(FieldError("/data/split_column", "unknown_split", message))
+    elif "train" not in column.values:
+        message = f"no row of {column.name!r} says train, so there are none to train on. Name another column."
+        errors.append(FieldError("/data/split_column", "empty_split", message))
+
+
+def _in_row(text: str, row: int | None) -> str:
+    said = repr(text) if text else "an empty cell"
+    return said if row is None else f"{said} in row {row:,}"
+
+
+def _check_smallest_class(target: Target, data: Any, errors: list[FieldError]) -> None:
+    if target.counts is None or data.split_column is not None or data.group_column is not None:
+        return
+    num_splits = 1 + (data.test_fraction > 0) + (data.validation_fraction > 0)
+    small = [f"{label!r} ({count})" for label, count in target.counts.items() if count < num_splits]
+    if small:
+        message = (
+            f"each class of {target.name!r} needs a row for each of {num_splits} splits; these have fewer: "
+            f"{shortened(', '.join(small), 300)}. Leave their rows out, pool them, or set a fraction to 0."
+        )
+        errors.append(FieldError("/data/target", "class_too_small", message))
+
+
+def _row_counts(chosen: Chosen, table: TableFacts, data: Any) -> SplitSizes | None:
+    """Rows of each split where fractions do not decide it, as far as the facts tell."""
+    if data.split_column is not None:
+        target = table.column(chosen.target.name)
+        split = table.column(data.split_column)
+        assert target is not None, "it has been chosen"
+        assert split is not None, "it has been checked"
+        counts = target.present_by_split.get(data.split_column) or split.values or {}
+        return limited(SplitSizes(*(counts.get(name, 0) for name in SPLITS)), data.train_limit)
+    groups = None if data.group_column is None else table.column(data.group_column)
+    if groups is None or groups.values is None:  # more groups than the facts count: about what the fractions say
+        return None
+    sizes = _group_sizes(groups)
+    assigned = assign_groups(sizes, data)
+    rows = {name: sum(sizes[group] for group, split in assigned.items() if split == name) for name in SPLITS}
+    if chosen.target.num_rows < table.num_rows:  # rows without a target are left out, and may be of any group
+        return split_sizes(chosen.target.num_rows, data)
+    return limited(SplitSizes(**rows), data.train_limit)
+
+
+def _group_sizes(column: ColumnFacts) -> dict[str, int]:
+    """Rows of each group. Rows without one are a group together, so that they cannot straddle either."""
+    missing = column.readings["category"].num_missing
+    return {**(column.values or {}), **({"": missing} if missing else {})}
+
+
+def limited(sizes: SplitSizes, train_limit: int | None) -> SplitSizes:
+    """The same with at most so many train rows."""
+    return sizes if train_limit is None else sizes._replace(train=min(sizes.train, train_limit))
+
+
+def _rows_left_out(chosen: Chosen, table: TableFacts, num_rows: int | None) -> list[Doubt]:
+    left_out = table.num_rows - (chosen.target.num_rows if num_rows is None else num_rows)
+    if left_out <= 0:
+        return []
+    column = table.column(chosen.target.name)
+    values = {} if column is None else column.values or {}
+    words = [repr(text) for text in values if is_gap(text)]
+    held = f" ({', '.join(words[:5])} or empty)" if words else ""
+    return [
+        Doubt(
+            "/data/target",
+            "rows_without_target",
+            f"{left_out:,} of {table.num_rows:,} rows have no {chosen.target.name!r}{held} and are left out.",
+            "Fill in their targets if they are known.",
+        )
+    ]

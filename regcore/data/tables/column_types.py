@@ -1,0 +1,323 @@
+"""The type of one column, from its distinct cells."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from regcore.data.tables.dates import DateChoice, find_date_format
+from regcore.data.tables.facts import MAX_VALUES, ColumnType, Reading
+from regcore.data.tables.numbers import POINT, Choice, Convention, find_convention, loses_spelling, parse_numbers
+from regcore.data.tables.read_column import gaps, is_numeric, is_text, read_column, spelled
+from regcore.data.tables.words import INFINITY_WORDS, LETTERED_BOOLEANS
+
+_FEWEST_TEXTS: Final = 10
+"""Fewer different texts than this are categories, even if all differ."""
+_DIGITS_ONLY: Final = "%Y%m%d"
+_MOST_SPELLINGS: Final = 16
+"""More spellings than this are no two words in upper and lower case."""
+_INFINITIES: Final = pa.array(sorted(INFINITY_WORDS))
+_AS_IT_IS: Final = Reading(num_missing=0, num_distinct=0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Distinct:
+    """The distinct cells of a column in the order in which they first occur, null left out.
+
+    Attributes:
+        cells: Texts without spaces at the ends, or values of another type.
+        counts: How often each occurs, int64.
+        num_null: Cells without a value of this column's own type.
+    """
+
+    cells: Any
+    counts: Any
+    num_null: int
+
+    @classmethod
+    def of(cls, cells: Any) -> "Distinct":
+        """The distinct cells of a chunked array."""
+        counted = pc.value_counts(spelled(cells) if is_text(cells.type) else cells)
+        values, counts = counted.field("values"), counted.field("counts").to_numpy()
+        valid = _mask(values.is_valid())
+        return cls(values.drop_null(), counts[valid], int(counts[~valid].sum()))
+
+    @property
+    def num_cells(self) -> int:
+        """All cells of the column."""
+        return int(self.counts.sum()) + self.num_null
+
+    def where(self, mask: Any) -> "Distinct":
+        """Some of them."""
+        return Distinct(self.cells.filter(pa.array(mask)), self.counts[mask], 0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attempt:
+    """A column read as one type.
+
+    Attributes:
+        reading: What came of it; which rows are unreadable is not known here.
+        unreadable: The distinct cells that are neither gaps nor values.
+        num_values: Cells that were read.
+    """
+
+    reading: Reading
+    unreadable: Any
+    num_values: int
+
+    @property
+    def reads_all(self) -> bool:
+        """Whether nothing is unreadable."""
+        return self.reading.num_unreadable == 0
+
+    @property
+    def reads_half(self) -> bool:
+        """Whether at least half of the cells that are no gaps are values."""
+        return self.num_values >= max(self.reading.num_unreadable, 1)
+
+
+@dataclass(frozen=True)
+class ColumnDoubt:
+    """Something about a column that its owner should know.
+
+    Attributes:
+        code: Stable word for programs.
+        message: What is the matter; it goes on after the column's name.
+        remedy: What to do about it.
+    """
+
+    code: str
+    message: str
+    remedy: str
+
+
+class Verdict(NamedTuple):
+    """The type of a column."""
+
+    type: ColumnType
+    why: str = ""
+    doubt: ColumnDoubt | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ColumnDraft:
+    """What one column is.
+
+    Attributes:
+        verdict: Its type.
+        attempts: The type found, `category`, and every other type as which at least half of the cells can be read.
+        choice: How its numbers may be written; None if its cells are no text.
+    """
+
+    verdict: Verdict
+    attempts: Mapping[ColumnType, Attempt]
+    choice: Choice | None = None
+
+
+def draft_column(distinct: Distinct, convention: Convention | None = None) -> ColumnDraft:
+    """Find what a column is.
+
+    Args:
+        distinct: Its cells.
+        convention: How its numbers are written; None for what reads the most of them.
+    """
+    is_gap = _mask(gaps(distinct.cells, "number"))
+    category = attempt(distinct, "category", _AS_IT_IS)
+    if is_gap.all():
+        nothing = Attempt(_AS_IT_IS.model_copy(update={"num_missing": distinct.num_cells}), distinct.cells[:0], 0)
+        return ColumnDraft(Verdict("ignore", "It has no values."), {"category": category, "ignore": nothing})
+    valued = distinct.where(~is_gap)
+    choice = find_convention(valued.cells, valued.counts) if is_text(valued.cells.type) else None
+    written = convention or (choice.best if choice else POINT)
+    dates = _find_dates(valued)
+    how = _how(decimal=written.decimal, thousands=written.thousands)
+    tried: dict[ColumnType, Attempt] = {"number": attempt(distinct, "number", how)}
+    if len(distinct.cells) <= MAX_VALUES:
+        tried["boolean"] = attempt(distinct, "boolean", _AS_IT_IS)
+    if dates.num_read:
+        tried["date"] = attempt(distinct, "date", _how(date_format=dates.best))
+    case = _Case(distinct, valued, category, tried, written, dates)
+    verdict = _as_boolean(case) or _as_number(case) or _as_date(case) or _as_words(case)
+    attempts = {"category": category, **{name: made for name, made in tried.items() if made.reads_half}}
+    return ColumnDraft(verdict, attempts | ({"text": category} if verdict.type == "text" else {}), choice)
+
+
+def attempt(distinct: Distinct, type: ColumnType, how: Reading) -> Attempt:
+    """Read a column's distinct cells as one type.
+
+    Args:
+        distinct: They.
+        type: The type.
+        how: The convention of numbers, or the format of dates.
+    """
+    values = read_column(distinct.cells, type, how).combine_chunks()
+    is_gap, is_value = _mask(gaps(distinct.cells, type)), _mask(values.is_valid())
+    counts, is_unreadable = distinct.counts, ~is_gap & ~is_value
+    reading = how.model_copy(
+        update={
+            "num_missing": int(counts[is_gap].sum()) + distinct.num_null,
+            "num_unreadable": int(counts[is_unreadable].sum()),
+            **_extent(type, values.drop_null()),
+        }
+    )
+    return Attempt(reading, distinct.cells.filter(pa.array(is_unreadable)), int(counts[is_value].sum()))
+
+
+def _extent(type: ColumnType, values: Any) -> dict[str, Any]:
+    """How many values there are, and from where to where they go."""
+    found: dict[str, Any] = {"num_distinct": len(values) if type == "category" else pc.count_distinct(values).as_py()}
+    if type not in ("number", "date") or not len(values):
+        return found
+    if type == "date":
+        found["has_time"] = bool(pc.any(pc.not_equal(values, pc.floor_temporal(values, unit="day"))).as_py())
+        values = pc.divide(pc.cast(pc.cast(values, pa.int64()), pa.float64()), 1e6)
+    else:
+        found["is_whole"] = bool(pc.all(pc.equal(values, pc.floor(values))).as_py())
+    least, most = pc.min_max(values).as_py().values()
+    return found | {"minimum": least, "maximum": most}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Case:
+    """All that decides on a type."""
+
+    distinct: Distinct
+    valued: Distinct  # without gap words
+    category: Attempt
+    tried: Mapping[ColumnType, Attempt]
+    written: Convention
+    dates: DateChoice
+
+    @property
+    def gap_words(self) -> str:
+        """Those in the column, as messages name them."""
+        if not is_text(self.distinct.cells.type):
+            return ""
+        words = self.distinct.cells.filter(gaps(self.distinct.cells, "number")).to_pylist()
+        return " and ".join(f"{word!r}" for word in words if word)
+
+
+def _as_boolean(case: _Case) -> Verdict | None:
+    cells = case.valued.cells
+    if pa.types.is_boolean(cells.type):
+        return Verdict("boolean")
+    if not is_text(cells.type) or len(cells) > _MOST_SPELLINGS:
+        return None
+    words = set(pc.utf8_lower(cells).to_pylist())
+    for pair in LETTERED_BOOLEANS:
+        # A column of `F` alone may be of women.
+        if words <= set(pair) and (len(words) == 2 or len(pair[0]) > 1):
+            return Verdict("boolean", _gaps_said(case))
+    return None
+
+
+def _as_number(case: _Case) -> Verdict | None:
+    number = case.tried["number"]
+    if not number.num_values or not _mask(_is_infinite(number.unreadable)).all() or _any_loses_spelling(case):
+        return None
+    doubt = None
+    if number.unreadable:
+        doubt = ColumnDoubt(
+            "infinite_cells",
+            f"is infinite in {number.reading.num_unreadable:,} rows, which is read as a gap",
+            "Leave them empty, or write numbers there.",
+        )
+    why = _gaps_said(case)
+    if case.written.thousands is not None:
+        grouped = case.valued.cells.filter(pc.match_substring(case.valued.cells, case.written.thousands))
+        example = grouped[0]
+        value = parse_numbers(pa.array([example]), case.written)[0]
+        why = f"{example.as_py()!r} is read as {value.as_py():,.15g}. {why}".strip()
+    return Verdict("number", why, doubt)
+
+
+def _as_date(case: _Case) -> Verdict | None:
+    date, cells = case.tried.get("date"), case.valued.cells
+    if pa.types.is_temporal(cells.type):
+        return Verdict("date")
+    if date is None or is_numeric(cells.type) or not date.reads_all or case.dates.best == _DIGITS_ONLY:
+        return None
+    if case.dates.other is None:
+        return Verdict("date", _gaps_said(case))
+    example = cells[0].as_py()
+    return Verdict(
+        "text",
+        f"Its dates, such as {example!r}, may be meant day first or month first.",
+        ColumnDoubt(
+            "ambiguous_dates",
+            f"holds dates, such as {example!r}, that may be meant day first or month first; they are left out as text",
+            f"Write them as YYYY-MM-DD, or ask for type date, which reads them {_order(case.dates.best)}.",
+        ),
+    )
+
+
+def _as_words(case: _Case) -> Verdict:
+    num_distinct, num_cells = case.category.reading.num_distinct, case.category.num_values
+    why = f"{case.gap_words} is a category here, no gap." if case.gap_words else ""
+    if case.tried["number"].reads_all:
+        why = f"{_first_that_loses(case)!r} would lose its spelling as a number. {why}".strip()
+    if num_distinct < _FEWEST_TEXTS or num_distinct * 2 <= num_cells:
+        return Verdict("category", why)
+    said = f"{num_distinct:,} different texts in {num_cells:,} cells"
+    return Verdict(
+        "text",
+        f"There are {said}. {why}".strip(),
+        ColumnDoubt(
+            "identifier_column" if num_distinct == num_cells else "text_column",
+            f"holds {said}, too many for categories; it is left out of the features",
+            "Ask for type category if it is one all the same, or exclude the column.",
+        ),
+    )
+
+
+def _find_dates(valued: Distinct) -> DateChoice:
+    kind = valued.cells.type
+    if pa.types.is_temporal(kind):
+        return DateChoice(None, int(valued.counts.sum()))
+    if pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+        return DateChoice(None, 0)
+    return find_date_format(spelled(valued.cells), valued.counts)
+
+
+def _gaps_said(case: _Case) -> str:
+    return f"{case.gap_words} is a gap here." if case.gap_words else ""
+
+
+def _order(date_format: str | None) -> str:
+    return "month first" if (date_format or "").startswith("%m") else "day first"
+
+
+def _any_loses_spelling(case: _Case) -> bool:
+    return bool(pc.any(_loses_spelling(case)).as_py())
+
+
+def _first_that_loses(case: _Case) -> str:
+    return str(spelled(case.valued.cells.filter(_loses_spelling(case)))[0].as_py())
+
+
+def _loses_spelling(case: _Case) -> Any:
+    """Which of the valued cells are more than the number that they spell."""
+    cells = case.valued.cells
+    if pa.types.is_floating(cells.type) or pa.types.is_boolean(cells.type) or pa.types.is_temporal(cells.type):
+        return pa.array(np.zeros(len(cells), bool))
+    texts = spelled(cells)
+    return loses_spelling(texts, parse_numbers(texts, case.written), case.written)
+
+
+def _is_infinite(cells: Any) -> Any:
+    if is_text(cells.type):
+        return pc.is_in(pc.utf8_lower(cells), value_set=_INFINITIES)
+    return pc.is_inf(cells) if pa.types.is_floating(cells.type) else pa.array(np.zeros(len(cells), bool))
+
+
+def _how(**convention: Any) -> Reading:
+    return _AS_IT_IS.model_copy(update=convention)
+
+
+def _mask(mask: Any) -> Any:
+    """A mask of Arrow as one of NumPy."""
+    return (mask.combine_chunks() if isinstance(mask, pa.ChunkedArray) else mask).to_numpy(zero_copy_only=False)

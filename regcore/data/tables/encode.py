@@ -1,0 +1,396 @@
+"""From the columns of a table to the rows of a network: fitted on the train rows alone, and kept in `model.json`."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, Final, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from regcore.data.scaling import mean_and_scale
+from regcore.data.tables.calendar import calendar_places
+from regcore.data.tables.facts import ColumnType, Reading
+from regcore.data.tables.features import Feature
+from regcore.data.tables.target import sort_labels
+
+_BLOCK_COLUMNS: Final = 64
+"""Numbers are standardized so many columns at a time, in double precision."""
+_MICROSECONDS_A_DAY: Final = 86_400_000_000
+
+Missing = Literal["mean", "median", "error"]
+Columns = Mapping[str, Any]
+"""By name, what `read_column` gives."""
+OnGap = Callable[["EncodedColumn", NDArray[np.bool_]], None]
+"""Called with a column and which of its rows are gaps, where any is."""
+OnUnseen = Callable[["EncodedColumn", NDArray[np.bool_]], None]
+"""Called with a column of categories and which of its rows hold one that has no place of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedColumn:
+    """How one column is written into a row of the network.
+
+    Attributes:
+        name: Of the column.
+        type: What it is read as.
+        reading: How; only what matters for reading is kept.
+        num_places: Numbers in a row, the indicator of gaps included.
+        marks_gaps: Whether the last place is 1 for a gap; it stays 0 if no train row had one, as nothing was learned.
+        had_gaps: Whether a train row had a gap.
+        fill: What a gap is filled with: the statistic of the train rows' other cells, in the column's unit; of dates in
+            days since 1970.
+        mean: Of the filled train rows; None if not standardized.
+        std: Their standard deviation, population form; 1 for a constant column.
+        categories: Those with a place of their own, in order.
+        pools_rare: Whether train rows had other categories, which share the place after theirs.
+        calendar_fill: What fills the calendar's places of a date that is a gap: their means.
+    """
+
+    name: str
+    type: ColumnType
+    reading: Reading
+    num_places: int
+    marks_gaps: bool = False
+    had_gaps: bool = False
+    fill: float | None = None
+    mean: float | None = None
+    std: float | None = None
+    categories: tuple[str, ...] = ()
+    pools_rare: bool = False
+    calendar_fill: tuple[float, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As an item of `preprocessing.columns` in `model.json`."""
+        reading = self.reading.model_dump(include={"decimal", "thousands", "date_format", "has_time"})
+        return {
+            "name": self.name,
+            "type": self.type,
+            "reading": reading,
+            "num_places": self.num_places,
+            "marks_gaps": self.marks_gaps,
+            "had_gaps": self.had_gaps,
+            "fill": self.fill,
+            "mean": self.mean,
+            "std": self.std,
+            "categories": list(self.categories),
+            "pools_rare": self.pools_rare,
+            "calendar_fill": list(self.calendar_fill),
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> "EncodedColumn":
+        """The inverse of `to_json`."""
+        return cls(
+            **{
+                **body,
+                "reading": Reading(num_missing=0, num_distinct=0, **body["reading"]),
+                "categories": tuple(body["categories"]),
+                "calendar_fill": tuple(body["calendar_fill"]),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class TablePreprocessing:
+    """All columns, in the order of their places.
+
+    Attributes:
+        encoded: The columns.
+        missing: What the spec says about gaps.
+        given: All columns of the rows that were given, the target left out: rows without names may have these.
+    """
+
+    encoded: tuple[EncodedColumn, ...]
+    missing: Missing = "mean"
+    given: tuple[str, ...] = ()
+    kind: Literal["table"] = field(default="table", init=False)
+    image_maximum: None = field(default=None, init=False)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns' names."""
+        return tuple(column.name for column in self.encoded)
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether anything depends on the train rows."""
+        return any(c.mean is not None or c.categories or c.marks_gaps for c in self.encoded)
+
+    @cached_property
+    def feature_shape(self) -> tuple[int]:
+        """(places,)."""
+        return (sum(column.num_places for column in self.encoded),)
+
+    @cached_property
+    def starts(self) -> dict[str, int]:
+        """The first place of each column."""
+        ends = np.cumsum([column.num_places for column in self.encoded]).tolist()
+        return dict(zip(self.columns, [0, *ends[:-1]], strict=True))
+
+    def encode(
+        self,
+        columns: Columns,
+        dtype: Any,
+        *,
+        on_gap: OnGap = lambda column, is_gap: None,
+        on_unseen: OnUnseen = lambda column, is_unseen: None,
+    ) -> NDArray[Any]:
+        """Rows of the network, (N, places), of this dtype.
+
+        Args:
+            columns: At least those that were fitted, each as `read_column` gives it.
+            dtype: float32 or float64.
+            on_gap: Is told of gaps.
+            on_unseen: Is told of categories without a place of their own.
+        """
+        num_rows = len(columns[self.encoded[0].name])
+        rows = np.zeros((num_rows, *self.feature_shape), dtype)
+        numbers = [column for column in self.encoded if column.type == "number"]
+        for block in _blocks(numbers):
+            self._write_numbers(block, columns, rows, on_gap)
+        for column in self.encoded:
+            if column.type != "number":
+                part = rows[:, self.starts[column.name] : self.starts[column.name] + column.num_places]
+                _WRITERS[column.type](column, columns[column.name], part, on_gap, on_unseen)
+        return rows
+
+    def _write_numbers(
+        self, block: Sequence[EncodedColumn], columns: Columns, rows: NDArray[Any], on_gap: OnGap
+    ) -> None:
+        values = np.empty((len(rows), len(block)))
+        for position, column in enumerate(block):
+            values[:, position] = floats(columns[column.name])
+            is_gap = np.isnan(values[:, position])
+            if is_gap.any():
+                on_gap(column, is_gap)
+                values[is_gap, position] = column.fill
+                if column.marks_gaps and column.had_gaps:
+                    rows[:, self.starts[column.name] + 1] = is_gap
+        places = [self.starts[column.name] for column in block]
+        if block[0].mean is not None:
+            values -= np.array([column.mean for column in block], np.float64)
+            values /= np.array([column.std for column in block], np.float64)
+        with np.errstate(over="ignore"):  # a value beyond float32 is infinite there
+            rows[:, places] = values
+
+    def to_json(self) -> dict[str, Any]:
+        """As `preprocessing` in `model.json`."""
+        return {
+            "kind": self.kind,
+            "feature_shape": list(self.feature_shape),
+            "columns": [column.to_json() for column in self.encoded],
+            "missing": self.missing,
+            "given_columns": list(self.given),
+        }
+
+    @classmethod
+    def from_json(cls, body: Mapping[str, Any]) -> "TablePreprocessing":
+        """The inverse of `to_json`; also reads what versions wrote that knew only columns of numbers."""
+        if "missing" in body:
+            encoded = tuple(map(EncodedColumn.from_json, body["columns"]))
+            return cls(encoded, body["missing"], tuple(body["given_columns"]))
+        means, stds = (body[name] or [None] * len(body["columns"]) for name in ("mean", "std"))
+        reading = Reading(num_missing=0, num_distinct=0)
+        encoded = tuple(
+            EncodedColumn(column["name"], "number", reading, 1, mean=mean, std=std)
+            for column, mean, std in zip(body["columns"], means, stds, strict=True)
+        )
+        return cls(encoded, "error", tuple(column.name for column in encoded))
+
+
+def fit_columns(
+    features: Sequence[Feature],
+    train: Columns,
+    *,
+    missing: Missing,
+    standardize: bool,
+    given: Sequence[str],
+) -> TablePreprocessing:
+    """Fit on the train rows alone.
+
+    Args:
+        features: The columns and their places.
+        train: The train rows of each, as `read_column` gives them.
+        missing: What fills gaps.
+        standardize: Whether numbers and dates are scaled to mean 0 and variance 1.
+        given: All columns of the rows that were given, the target left out.
+    """
+    numbers = [feature for feature in features if feature.type == "number"]
+    by_name: dict[str, EncodedColumn] = {}
+    for block in _blocks(numbers):
+        by_name |= {column.name: column for column in _fit_numbers(block, train, missing, standardize)}
+    for feature in features:
+        if feature.type != "number":
+            by_name[feature.name] = _FITTERS[feature.type](feature, train[feature.name], missing, standardize)
+    return TablePreprocessing(tuple(by_name[feature.name] for feature in features), missing, tuple(given))
+
+
+def floats(column: Any) -> NDArray[np.float64]:
+    """Numbers, truth values as 0 and 1, or dates in days since 1970; NaN for a gap. The caller may change them."""
+    if pa.types.is_timestamp(column.type):
+        return floats(pc.cast(column, pa.int64())) / _MICROSECONDS_A_DAY
+    filled = pc.cast(column, pa.float64(), safe=False)
+    combined = filled.combine_chunks() if isinstance(filled, pa.ChunkedArray) else filled
+    values: NDArray[np.float64] = combined.to_numpy(zero_copy_only=False)
+    return values if values.flags.writeable else values.copy()  # Arrow's own memory is read-only
+
+
+def _blocks(columns: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    edges = [*range(0, len(columns), _BLOCK_COLUMNS), len(columns)]
+    return (columns[start:end] for start, end in pairwise(edges))
+
+
+def _kept(reading: Reading) -> Reading:
+    return Reading(
+        num_missing=0,
+        num_distinct=0,
+        decimal=reading.decimal,
+        thousands=reading.thousands,
+        date_format=reading.date_format,
+        has_time=reading.has_time,
+    )
+
+
+def _fill(values: NDArray[np.float64], missing: Missing) -> float:
+    """What a gap is filled with; 0 where every train row is one."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return 0.0
+    return float(np.median(known)) if missing == "median" else float(mean_and_scale(known, axes=(0,))[0])
+
+
+def _fit_numbers(
+    block: Sequence[Feature], train: Columns, missing: Missing, standardize: bool
+) -> Iterator[EncodedColumn]:
+    values = np.stack([floats(train[feature.name]) for feature in block], axis=1)
+    fills = []
+    has_gaps: list[bool] = [bool(gaps) for gaps in np.isnan(values).any(axis=0)]
+    for position in range(len(block)):
+        column = values[:, position]
+        fills.append(_fill(column, missing))
+        column[np.isnan(column)] = fills[-1]
+    means, stds = mean_and_scale(values, axes=(0,))
+    for position, feature in enumerate(block):
+        yield EncodedColumn(
+            feature.name,
+            "number",
+            _kept(feature.reading),
+            feature.num_places,
+            marks_gaps=feature.has_gaps,
+            had_gaps=has_gaps[position],
+            fill=fills[position],
+            mean=float(means[position]) if standardize else None,
+            std=float(stds[position]) if standardize else None,
+        )
+
+
+def _fit_boolean(feature: Feature, train: Any, missing: Missing, standardize: bool) -> EncodedColumn:
+    values = floats(train)
+    return EncodedColumn(
+        feature.name,
+        "boolean",
+        _kept(feature.reading),
+        feature.num_places,
+        marks_gaps=feature.has_gaps,
+        had_gaps=bool(np.isnan(values).any()),
+        fill=_fill(values, missing),
+    )
+
+
+def _fit_date(feature: Feature, train: Any, missing: Missing, standardize: bool) -> EncodedColumn:
+    days = floats(train)
+    is_gap: NDArray[np.bool_] = np.isnan(days)
+    fill = _fill(days, missing)
+    days = np.where(is_gap, fill, days)
+    mean, std = mean_and_scale(days, axes=(0,))
+    num_calendar = feature.num_places - 1 - feature.has_gaps
+    known = calendar_places(_microseconds(train)[np.flatnonzero(~is_gap)], has_time=feature.reading.has_time)
+    calendar = known.mean(axis=0) if len(known) else np.zeros(num_calendar)
+    return EncodedColumn(
+        feature.name,
+        "date",
+        _kept(feature.reading),
+        feature.num_places,
+        marks_gaps=feature.has_gaps,
+        had_gaps=bool(is_gap.any()),
+        fill=fill,
+        mean=float(mean) if standardize else None,
+        std=float(std) if standardize else None,
+        calendar_fill=tuple(calendar.tolist()),
+    )
+
+
+def _fit_category(feature: Feature, train: Any, missing: Missing, standardize: bool) -> EncodedColumn:
+    counted = pc.value_counts(train.combine_chunks() if isinstance(train, pa.ChunkedArray) else train).to_pylist()
+    counts = {entry["values"]: entry["counts"] for entry in counted if entry["values"] is not None}
+    frequent = sorted(counts, key=lambda text: (-counts[text], text))[: feature.num_categories]
+    return EncodedColumn(
+        feature.name,
+        "category",
+        _kept(feature.reading),
+        feature.num_places,
+        marks_gaps=feature.has_gaps,
+        had_gaps=train.null_count > 0,
+        categories=tuple(sort_labels(frequent)),
+        pools_rare=len(counts) > len(frequent),
+    )
+
+
+_FITTERS: Final = {"boolean": _fit_boolean, "date": _fit_date, "category": _fit_category}
+
+
+def _write_boolean(column: EncodedColumn, values: Any, part: NDArray[Any], on_gap: OnGap, on_unseen: OnUnseen) -> None:
+    known = floats(values)
+    is_gap = np.isnan(known)
+    part[:, 0] = np.where(is_gap, column.fill or 0.0, known)
+    _mark(column, is_gap, part, on_gap)
+
+
+def _write_date(column: EncodedColumn, values: Any, part: NDArray[Any], on_gap: OnGap, on_unseen: OnUnseen) -> None:
+    days = floats(values)
+    is_gap = np.isnan(days)
+    days = np.where(is_gap, column.fill or 0.0, days)
+    part[:, 0] = (days - (column.mean or 0.0)) / (column.std or 1.0)
+    num_calendar = len(column.calendar_fill)
+    part[:, 1 : 1 + num_calendar] = calendar_places(_microseconds(values), has_time=column.reading.has_time)
+    part[is_gap, 1 : 1 + num_calendar] = column.calendar_fill
+    _mark(column, is_gap, part, on_gap)
+
+
+def _write_category(column: EncodedColumn, values: Any, part: NDArray[Any], on_gap: OnGap, on_unseen: OnUnseen) -> None:
+    combined = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    is_gap = np.asarray(combined.is_null().to_numpy(zero_copy_only=False), bool)
+    pooled = column.num_places - 1 - column.marks_gaps
+    found = pc.index_in(combined, value_set=pa.array(column.categories, pa.string()))
+    codes = found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    is_unseen = (codes < 0) & ~is_gap
+    if is_unseen.any():
+        on_unseen(column, is_unseen)
+    learned_gaps = column.marks_gaps and column.had_gaps
+    pooled_rows = is_unseen if learned_gaps else codes < 0
+    codes[pooled_rows] = pooled
+    written = codes >= 0
+    part[np.flatnonzero(written), codes[written]] = 1
+    _mark(column, is_gap, part, on_gap)
+
+
+def _mark(column: EncodedColumn, is_gap: NDArray[np.bool_], part: NDArray[Any], on_gap: OnGap) -> None:
+    if is_gap.any():
+        on_gap(column, is_gap)
+        if column.marks_gaps and column.had_gaps:
+            part[:, -1] = is_gap
+
+
+def _microseconds(column: Any) -> NDArray[np.int64]:
+    """Since 1970; 0 for a gap."""
+    whole = pc.fill_null(pc.cast(column, pa.int64()), 0)
+    combined = whole.combine_chunks() if isinstance(whole, pa.ChunkedArray) else whole
+    values: NDArray[np.int64] = combined.to_numpy(zero_copy_only=False)
+    return values
+
+
+_WRITERS: Final = {"boolean": _write_boolean, "date": _write_date, "category": _write_category}

@@ -1,0 +1,84 @@
+"""Rows that were handed to `train`, with validation and test rows of their own where there are any."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from regcore.data.tables.find_types import find_facts
+from regcore.data.tables.read.arrays import table_of
+from regcore.data.tables.split import DRAWN
+from regcore.data.tables.table import Table
+from regcore.errors import InvalidDataError
+
+Pair = tuple[Any, Any] | Any
+"""x and y, or rows that hold their target."""
+
+
+@dataclass(frozen=True, eq=False)
+class HandedRows:
+    """All rows as one table.
+
+    Attributes:
+        table: First those that are split, then validation and test rows.
+        roles: The split of each row, or `DRAWN`; None if all are drawn.
+        numbers: The place of each row in what it was handed in with, from 0.
+    """
+
+    table: Table
+    roles: NDArray[np.object_] | None = None
+    numbers: NDArray[np.int64] | None = None
+
+
+def handed_rows(x: Any, y: Any = None, *, validation: Pair | None = None, test: Pair | None = None) -> HandedRows:
+    """The rows of `train(spec, x, y, validation=(x, y), test=(x, y))`.
+
+    Raises:
+        InvalidDataError: They are no tables, or do not have the same columns.
+    """
+    drawn = table_of(x, y)
+    if validation is None and test is None:
+        return HandedRows(drawn)
+    parts = {DRAWN: drawn.columns}
+    for name, pair in (("validation", validation), ("test", test)):
+        if pair is not None:
+            parts[name] = _like(drawn, table_of(*_pair(pair, name, has_y=y is not None)), name)
+    try:
+        columns = pa.concat_tables(list(parts.values()), promote_options="permissive")
+    except pa.ArrowException as error:
+        raise InvalidDataError(
+            f"validation and test rows must have columns of the same kinds as x: {error}",
+            remedy="Give numbers where x has numbers, and text where it has text.",
+        ) from error
+    facts = find_facts(columns, format="arrays", default_target=drawn.facts.default_target)
+    lengths = [part.num_rows for part in parts.values()]
+    roles = np.repeat(np.array(list(parts), dtype=object), lengths)
+    return HandedRows(Table(columns, facts), roles, np.concatenate([np.arange(length) for length in lengths]))
+
+
+def _pair(pair: Pair, name: str, *, has_y: bool) -> tuple[Any, Any]:
+    if not has_y:
+        return pair, None
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise InvalidDataError(f"{name} must be (x, y); received {type(pair).__name__}", remedy=f"Give {name}=(x, y).")
+    return pair[0], pair[1]
+
+
+def _like(drawn: Table, part: Table, name: str) -> pa.Table:
+    """The part with the columns of the rows that are split, in their order and with their target's name."""
+    columns, target = part.columns, drawn.facts.default_target
+    if target is not None and part.facts.default_target is not None:
+        renamed = {part.facts.default_target: target}
+        columns = columns.rename_columns([renamed.get(column, column) for column in columns.column_names])
+    wanted = drawn.columns.column_names
+    missing = [column for column in wanted if column not in columns.column_names]
+    if missing:
+        raise InvalidDataError(
+            f"the {name} rows lack {', '.join(map(repr, missing[:10]))}; they have {len(columns.column_names)} columns "
+            f"and x has {len(wanted)}",
+            remedy="Give them the same columns as x.",
+            details={"missing": missing[:10]},
+        )
+    return columns.select(wanted)

@@ -1,0 +1,76 @@
+"""Which rows of the user's own table are in which split."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from regcore.data.split import Splits, SplitSizes, draw, split_sizes
+from regcore.data.tables.groups import SPLITS, assign_groups
+
+DRAWN = "drawn"
+"""What `roles` says of a row whose split is not fixed."""
+
+
+@dataclass(frozen=True)
+class Fractions:
+    """How the rows that are drawn are split: a spec's `data`, without the splits that were handed in."""
+
+    test_fraction: float
+    validation_fraction: float
+    split_seed: int
+    train_limit: int | None
+
+
+def split_rows(
+    y: NDArray[Any], data: Any, *, roles: NDArray[np.object_] | None, groups: NDArray[np.object_] | None
+) -> Splits:
+    """Places of each split in `y`.
+
+    Args:
+        y: Class numbers as int64, by which draws are stratified, or numbers, (N,).
+        data: The spec's `data`.
+        roles: The split of each row, or `DRAWN`; None if all are drawn.
+        groups: The group of each row; None if rows stand for themselves.
+
+    Raises:
+        SpecError: There are too few groups.
+    """
+    places = np.arange(len(y), dtype=np.int64)
+    fixed = {name: places[:0] if roles is None else places[roles == name] for name in SPLITS}
+    drawn = places if roles is None else places[roles == DRAWN]
+    fractions = Fractions(
+        0 if len(fixed["test"]) else data.test_fraction,
+        0 if len(fixed["validation"]) else data.validation_fraction,
+        data.split_seed,
+        data.train_limit,
+    )
+    parts = _by_groups(drawn, groups, fractions) if groups is not None else _by_fractions(drawn, y, fractions)
+    train, validation, test = (np.concatenate([fixed[name], parts[name]]) for name in SPLITS)
+    if data.train_limit is not None and len(train) > data.train_limit:
+        train, _ = draw(train, y, len(train) - data.train_limit, data.split_seed)
+    return Splits(train, validation, test)
+
+
+def sizes_of(splits: Splits) -> SplitSizes:
+    """Rows of each split."""
+    assert splits.test is not None, "own tables have no official test split"
+    return SplitSizes(len(splits.train), len(splits.validation), len(splits.test))
+
+
+def _by_fractions(drawn: NDArray[np.int64], y: NDArray[Any], fractions: Fractions) -> dict[str, NDArray[np.int64]]:
+    sizes = split_sizes(len(drawn), fractions)
+    rest, test = draw(drawn, y, sizes.test, fractions.split_seed)
+    train, validation = draw(rest, y, sizes.validation, fractions.split_seed)
+    return {"train": train, "validation": validation, "test": test}
+
+
+def _by_groups(
+    drawn: NDArray[np.int64], groups: NDArray[np.object_], fractions: Fractions
+) -> dict[str, NDArray[np.int64]]:
+    names, codes = np.unique(groups[drawn].astype(str), return_inverse=True)
+    counts = np.bincount(codes, minlength=len(names))
+    assigned = assign_groups(dict(zip(names.tolist(), counts.tolist(), strict=True)), fractions)
+    split_of_row = np.array([assigned[name] for name in names.tolist()], dtype=object)[codes]
+    return {name: drawn[split_of_row == name] for name in SPLITS}

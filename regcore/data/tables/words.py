@@ -1,0 +1,23 @@
+"""Words that stand for no value, for yes and for no, in tables."""
+
+from typing import Final
+
+GAP_WORDS: Final = frozenset(
+    {"", "na", "n/a", "n.a.", "#n/a", "<na>", "nan", "-nan", "nat", "null", "none", "\\n", "?", "-", "--", "."}
+)
+"""Cells that say that a value is missing, in lower case. In categories and texts the empty cell alone does: `NA` is
+Namibia there."""
+
+INFINITY_WORDS: Final = frozenset({sign + word for sign in ("", "+", "-") for word in ("inf", "infinity", "∞")})
+"""In lower case. They are written where numbers are, but are none."""
+
+LETTERED_BOOLEANS: Final = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"), ("off", "on"))
+"""Words for no and yes, in lower case. A column with words of one pair alone is found to be a boolean."""
+
+BOOLEAN_WORDS: Final = (*LETTERED_BOOLEANS, ("0", "1"))
+"""All that are read where a boolean is asked for. A column of 0 and 1 alone is found to be a number: it may count."""
+
+
+def is_gap(text: str) -> bool:
+    """Whether a cell of numbers, dates, booleans, or of a target has no value."""
+    return text.strip().lower() in GAP_WORDS
