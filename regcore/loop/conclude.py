@@ -121,6 +121,7 @@ def _conclude(
         num_rows=plan.num_rows.model_dump(),
         num_steps=plan.num_steps,
         selected_epoch=member.selected_epoch,
+        findings=data.doubts,
     )
     return Result(
         plan=plan,
