@@ -28,7 +28,10 @@ def read(
 
 DIALECTS: dict[str, tuple[str | bytes, dict[str, list[str]]]] = {
     "comma": ("a,b\n1,x\n2,y\n", {"a": ["1", "2"], "b": ["x", "y"]}),
-    "semicolon and decimal comma": ("a;b;c\n1,5;x;y\n2,5;z;w\n", {"a": ["1,5", "2,5"], "b": ["x", "z"], "c": ["y", "w"]}),
+    "semicolon and decimal comma": (
+        "a;b;c\n1,5;x;y\n2,5;z;w\n",
+        {"a": ["1,5", "2,5"], "b": ["x", "z"], "c": ["y", "w"]},
+    ),
     "tab": ("a\tb\n1\t2 3\n4\t5\n", {"a": ["1", "4"], "b": ["2 3", "5"]}),
     "pipe": ("a|b\n1|2\n3|4\n", {"a": ["1", "3"], "b": ["2", "4"]}),
     "quotes with separators and line ends": (
