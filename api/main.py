@@ -21,7 +21,7 @@ from api.hosts import HostRules
 from api.openapi import document_of
 from api.protocol import ProblemProtocol
 from api.queries import refuse_repeats
-from api.routes import artifacts, catalogue, datasets, events, jobs, metrics, operations, sweeps
+from api.routes import artifacts, catalogue, datasets, events, jobs, metrics, operations, suggestions, sweeps
 from api.services import Shutdown, open_services
 from jobs.logs import configure_logging, get_logger
 from jobs.settings import Settings, load_settings
@@ -33,6 +33,7 @@ ROUTERS = [
     events.router,
     artifacts.router,
     sweeps.router,
+    suggestions.router,
     datasets.router,
     catalogue.router,
     operations.router,

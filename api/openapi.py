@@ -14,11 +14,12 @@ from pydantic import BaseModel
 from api.auth import open_endpoints
 from api.errors import PROBLEM_MEDIA_TYPE
 from api.reruns import Rerun
+from api.suggestions import SuggestionRequest
 from api.verdicts import Comparison
 from regcore.spec import JobSpec
 from regcore.sweep import SweepSpec
 
-BODIES: tuple[type[BaseModel], ...] = (JobSpec, Rerun, SweepSpec, Comparison)
+BODIES: tuple[type[BaseModel], ...] = (JobSpec, Rerun, SweepSpec, Comparison, SuggestionRequest)
 VERSION = "1"
 PATH = Path("openapi.json")
 
@@ -37,7 +38,7 @@ _LINKED = {
     ("/v1/sweeps", "post", "201"): ("this", _THIS_SWEEP),
     ("/v1/sweeps", "get", "200"): ("first", {"sweep_id": "$response.body#/data/0/id"}),
     ("/v1/datasets", "post", "202"): ("this", _THIS_DATASET),
-    ("/v1/datasets", "post", "200"): ("known", _THIS_DATASET),
+    ("/v1/datasets", "post", "200"): ("this", _THIS_DATASET),
     ("/v1/datasets", "get", "200"): ("first", {"dataset_id": "$response.body#/data/0/id"}),
 }
 """By the answer that names something, which of what it names is meant, and the parameters that take it."""

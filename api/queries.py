@@ -211,6 +211,14 @@ class VerdictQuery(NoQuery):
     they look better than they are, and a note says so."""
 
 
+class ComparisonQuery(VerdictQuery):
+    """Of comparing variants of a sweep."""
+
+    baseline: _Word | None = None
+    """A variant: each other one is compared with it alone, and p is corrected for these comparisons alone. By default
+    every two variants are compared."""
+
+
 class MetricsQuery(NoQuery):
     """Of a job's metrics."""
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from api import examples
 from api.examples import JOB_ID
-from regcore.sweep import plan_sweep
+from api.suggestions import show
+from regcore.sweep import plan_sweep, suggest_sweep
 
 SWEEP_ID = "swp_01KAR4JQ4Z2V7M3X9D5T8H6B1C"
 
@@ -165,6 +166,10 @@ SWEEP_COMPARISON: dict[str, Any] = {
         {**_DROPOUT, "values": {"/regularizers/0/p": 0.4}, "job_ids": [JOB_ID[:-1] + "D"]},
     ],
 }
+
+SUGGESTION_BODY: dict[str, Any] = {"data": {"kind": "builtin", "name": "wine"}, "budget_s": 60}
+
+SUGGESTION: dict[str, Any] = show(suggest_sweep(SUGGESTION_BODY["data"], budget_s=60))
 
 ABLATION: dict[str, Any] = {
     "metric": "test/loss",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.errors import ParameterError, ProblemError
+from api.errors import ParameterError, ProblemError, parameter_problem
 from api.files import read_file
 from api.services import Services
 from api.splits import resplit_ratio, rows_id
@@ -87,9 +87,22 @@ def compare_jobs(services: Services, tenant: str, body: Any) -> Json:
 
 
 def compare_variants(
-    services: Services, tenant: str, spec: SweepSpec, members: Sequence[SweepMember], metric: str | None
+    services: Services,
+    tenant: str,
+    spec: SweepSpec,
+    members: Sequence[SweepMember],
+    metric: str | None,
+    baseline: str | None = None,
 ) -> Json:
     """Return how a sweep's variants differ, each at its best combination by the objective.
+
+    Args:
+        services: The server's.
+        tenant: The owner.
+        spec: The sweep's.
+        members: Its members.
+        metric: What to compare; None for the objective's on the test split.
+        baseline: The variant to compare each other one with; None to compare every two.
 
     Raises:
         ProblemError: No job has the metric, or the variants have different data sets or losses.
@@ -104,6 +117,10 @@ def compare_variants(
     names = [variant.name for variant in spec.variants if variant.name in chosen]
     if len(names) < 2:
         raise ProblemError("not_of_this_sweep", "Fewer than two variants have jobs left: the sweep is being deleted.")
+    if baseline is not None and baseline not in names:
+        raise parameter_problem(
+            "baseline", f"baseline must be a variant: {', '.join(names)}; received {baseline!r:.80}."
+        )
     jobs = [[services.store.get(tenant, job_id) for job_id in chosen[name]["job_ids"]] for name in names]
     _refuse_unknown(metric, [job for same in jobs for job in same])
     for place, _, message in _unlike(jobs, metric):
@@ -112,7 +129,7 @@ def compare_variants(
     groups = [_group(services, tenant, name, same, metric) for name, same in zip(names, jobs, strict=True)]
     notes = [*_chosen(spec, metric, among_several=len(leaders) > len(names)), *_watched(jobs, metric)]
     ratio = resplit_ratio(jobs, metric)
-    said = compare(groups, metric, _mode(spec, metric), resplit_ratio=ratio, notes=notes)
+    said = compare(groups, metric, _mode(spec, metric), baseline=baseline, resplit_ratio=ratio, notes=notes)
     for described in said["groups"]:
         described |= {name: chosen[described["name"]][name] for name in ("values", "job_ids")}
     return {"objective": {"metric": spec.metric, "mode": spec.mode}, **said}

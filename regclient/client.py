@@ -194,6 +194,7 @@ class Jobs:
         labels: Mapping[str, str] | None = None,
         name: str | None = None,
         sweep_id: str | None = None,
+        dataset_id: str | None = None,
         created_after: Moment = None,
         created_before: Moment = None,
         sort: str | None = None,
@@ -206,6 +207,7 @@ class Jobs:
             labels: All must match.
             name: The exact name.
             sweep_id: Only this sweep's members.
+            dataset_id: Only those that train on this data set.
             created_after: A datetime with a time zone, or a UTC time as the server writes it; so is `created_before`.
             sort: `created_at`, `-created_at`, `finished_at`, `-finished_at` or `name`.
             page_size: Jobs per request, at most 1,000.
@@ -220,6 +222,7 @@ class Jobs:
             labels=labels,
             name=name,
             sweep_id=sweep_id,
+            dataset_id=dataset_id,
             created_after=created_after,
             created_before=created_before,
             sort=sort,

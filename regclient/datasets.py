@@ -59,10 +59,14 @@ class Dataset(Handle):
         with upload_progress(progress) as bar:
             return self._wait_beside(bar, timeout_s, check=check)
 
-    def raise_for_state(self) -> Self:
-        """Return the data set; raise DatasetInvalidError if it was invalid when last fetched."""
+    def raise_for_state(self, *, was_held: bool = False) -> Self:
+        """Return the data set; raise DatasetInvalidError if it was invalid when last fetched.
+
+        Args:
+            was_held: Whether the server had read the file before it was to be uploaded; the error then says so.
+        """
         if self.state == "invalid":
-            raise DatasetInvalidError(self.id, self.body.get("name"), self.state_reason)
+            raise DatasetInvalidError(self.id, self.body.get("name"), self.state_reason, was_held=was_held)
         return self
 
     def preview(self) -> JSONObject:
@@ -129,7 +133,10 @@ class Datasets:
         with within(deadline), upload_progress(progress) as bar:
             with _prepared(source, y, bar) as upload:
                 found = self._held(upload, header) or self._send(upload, name, header, bar)
-            return found._wait_beside(bar, None, check=True) if wait else found
+            if wait:
+                was_held = found.state == "invalid" and not found.was_sent
+                found._wait_beside(bar, None, check=False).raise_for_state(was_held=was_held)
+            return found
 
     def get(self, dataset_id: str) -> Dataset:
         """Fetch a data set.

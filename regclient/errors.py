@@ -114,11 +114,22 @@ class SweepFailedError(RegClientError):
 
 
 class DatasetInvalidError(RegClientError):
-    """The server could not read the file as a data set; `.reason` says why, with row and column where there is one."""
+    """The server could not read the file as a data set; `.reason` says why, with row and column where there is one.
 
-    def __init__(self, dataset_id: str, name: str | None, reason: Mapping[str, Any] | None) -> None:
+    Args:
+        dataset_id: The data set.
+        name: What it is called.
+        reason: Its `state_reason`.
+        was_held: Whether the server had read this file before, so that it was not sent.
+    """
+
+    def __init__(
+        self, dataset_id: str, name: str | None, reason: Mapping[str, Any] | None, *, was_held: bool = False
+    ) -> None:
         said = explain_reason(reason) + place_of_reason(reason) if reason else "the server gives no reason"
-        super().__init__(f"{dataset_id}{f' ({name})' if name else ''} is invalid: {said}")
+        again = f" It was read before: after `regcore datasets delete {dataset_id}` it would be read anew."
+        named = f"{dataset_id} ({name})" if name else dataset_id
+        super().__init__(f"{named} is invalid: {said}{again if was_held else ''}")
         self.dataset_id = dataset_id
         self.reason = dict(reason) if reason else None
 

@@ -22,6 +22,7 @@ def list_params(
     labels: Mapping[str, str] | None = None,
     name: str | None = None,
     sweep_id: str | None = None,
+    dataset_id: str | None = None,
     sha256: str | None = None,
     created_after: Moment = None,
     created_before: Moment = None,
@@ -32,13 +33,14 @@ def list_params(
 
     Raises:
         UsageError: A filter is empty or of the wrong type. Otherwise the list would not be filtered at all.
-        InvalidIdError: `sweep_id` is not the id of a sweep.
+        InvalidIdError: `sweep_id` is not the id of a sweep, or `dataset_id` not that of a data set.
     """
     filters: dict[str, str | int | list[str] | None] = {
         "state": _state(state),
         "label": _labels(labels),
         "name": _text("name", name),
         "sweep_id": None if sweep_id is None else checked_id("sweep", sweep_id),
+        "dataset_id": None if dataset_id is None else checked_id("data set", dataset_id),
         "sha256": _text("sha256", sha256),
         "created_after": _moment("created_after", created_after),
         "created_before": _moment("created_before", created_before),

@@ -19,8 +19,10 @@ from regclient.http.bodies import operations_of
 from regclient.http.deadline import Deadline
 from regclient.http.retries import Interruption
 from regclient.own_data import post_spec
+from regclient.predictions import needing_engine
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import nn
 
     from regcore.predict import Predictor
@@ -200,14 +202,33 @@ class Job(Run):
             return save_all(self._transport, self.id, self._find(names), Path(directory))
 
     def load_predictor(self) -> "Predictor":
-        """Download the model, ready for raw rows: `job.load_predictor().predict(rows)`. Needs torch."""
-        from regcore.predict import read_predictor
+        """Download the model, ready for raw rows: `job.load_predictor().predict(rows)`. Needs the engine.
+
+        Raises:
+            FileNotFoundError: The job has no model.
+            UsageError: The engine is not installed here.
+        """
+        with needing_engine():
+            from regcore.predict import read_predictor
 
         # In memory, so that no file is left on the disk, however this process ends.
         files = {name: io.BytesIO() for name in _MODEL_FILES}
         for artifact in self._find(_MODEL_FILES):
             receive(self._transport, self.id, artifact, files[artifact["name"]])
         return read_predictor(lambda name: files[name].getvalue(), self.id)
+
+    def predict(self, rows: Any) -> "NDArray[Any]":
+        """Download the model, and predict rows: labels as the file spells them, or numbers in the target's own unit.
+
+        Each call downloads the model again; `load_predictor` keeps it, and has `predict_proba` too.
+
+        Args:
+            rows: A data frame, a list of dicts or lists, or the path of a file.
+
+        Raises:
+            InvalidDataError: The rows do not fit the model; a missing column is named.
+        """
+        return self.load_predictor().predict(rows)
 
     def load_model(self) -> "nn.Module":
         """Download the trained network as a torch module in evaluation mode. Needs torch."""

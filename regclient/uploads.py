@@ -105,15 +105,33 @@ def ready_to_send(source: Any, y: Any, on_read: OnBytes) -> Iterator[Upload]:
         UsageError: There is nothing to send, or it is no table.
         OSError: The file cannot be read.
     """
-    with tempfile.TemporaryDirectory(prefix="regcore-upload-") as folder:
+    with _temporary_folder() as folder:
         if isinstance(source, str | os.PathLike):
             if y is not None:
                 raise UsageError("y: a file holds its own target; name its column in the spec's data.target.")
-            path, name = _file_of(source, Path(folder))
+            path, name = _file_of(source, folder)
         else:
-            path, name = _written(source, y, Path(folder)), None
+            path, name = _written(source, y, folder), None
         sha256, size_bytes = _hashed(path, on_read)
         yield Upload(path, name, media_type_of(path, name), size_bytes, sha256)
+
+
+@contextmanager
+def regular_file(source: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield the path of a file that can be read twice: the given one, or a copy of a pipe or, for `-`, of stdin.
+
+    Raises:
+        UsageError: It is a folder, or no path.
+        OSError: It cannot be read.
+    """
+    with _temporary_folder() as folder:
+        yield _file_of(source, folder)[0]
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="regcore-") as folder:
+        yield Path(folder)
 
 
 def media_type_of(path: Path, name: str | None = None) -> str:

@@ -84,6 +84,7 @@ def model_description(result: FinishedRun, *, sha256: str) -> dict[str, Any]:
     """The file `model.json`: all that is needed to rebuild the module and use it on raw rows."""
     plan = result.plan.public()
     classes, scaling = result.data.classes, result.data.target_scaling
+    labels = {} if result.data.label_type is None else {"label_type": result.data.label_type}
     return {
         "format": MODEL_FORMAT,
         "task": plan["task"],
@@ -92,7 +93,7 @@ def model_description(result: FinishedRun, *, sha256: str) -> dict[str, Any]:
         "input_shape": list(plan["input_shape"]),
         "layers": plan["layers"],
         "preprocessing": result.data.preprocessing.to_json(),
-        "outputs": {"size": plan["num_outputs"], "classes": None if classes is None else list(classes)},
+        "outputs": {"size": plan["num_outputs"], "classes": None if classes is None else list(classes), **labels},
         "target_scaling": None if scaling is None else asdict(scaling),
         "weights": {"file": "model.safetensors", "sha256": sha256},
     }

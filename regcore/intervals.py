@@ -14,7 +14,7 @@ _MAX_DRAWS_AT_ONCE: Final = 4_000_000
 _MAX_KEPT_WEIGHTS: Final = 4_000_000
 
 
-def wilson(num_hits: int, num_rows: int) -> tuple[float, float]:
+def wilson(num_hits: float, num_rows: float) -> tuple[float, float]:
     """The score interval of a proportion: it stays in [0, 1] and is not empty even at 0 and 1.
 
     Source: Wilson 1927, Probable Inference, the Law of Succession, and Statistical Inference.
@@ -27,6 +27,29 @@ def wilson(num_hits: int, num_rows: int) -> tuple[float, float]:
     low = 0.0 if num_hits == 0 else centre - half
     high = 1.0 if num_hits == num_rows else centre + half
     return low, high
+
+
+def share_interval(value: float, rows: NDArray[np.float64], most_rows: float) -> tuple[float, float]:
+    """The interval of a number between 0 and 1 that is no proportion: Wilson's, of as many rows as it is worth.
+
+    n = v (1 − v) / variance, at most `most_rows`
+
+    For a proportion that is the number of rows. A bootstrap would take a thousand times as long, and has no width where
+    every row is right.
+
+    Args:
+        value: The number.
+        rows: Numbers whose mean it is, (N,); their spread over √N is its standard error.
+        most_rows: The most rows that it can be worth, such as those of a rare class.
+
+    Source: Korn & Graubard 1998, Confidence Intervals for Proportions With Small Expected Number of Positive Counts
+    Estimated From Survey Data.
+    """
+    if not math.isfinite(value):
+        return math.nan, math.nan
+    variance, binomial = float(rows.var()) / len(rows), value * (1 - value)
+    worth = min(binomial / variance, most_rows) if variance > 0 and binomial > 0 else most_rows
+    return wilson(value * worth, worth)
 
 
 def bootstrap(

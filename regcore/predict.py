@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,11 +16,16 @@ from torch import nn
 
 from regcore.data.load import ImageDtype, scale_images
 from regcore.data.preprocessing import Preprocessing, TargetScaling
+from regcore.data.read_preprocessing import read_preprocessing
+from regcore.data.tables.apply import apply_preprocessing
+from regcore.data.tables.encode import TablePreprocessing
+from regcore.data.tables.labels import LabelType, as_labels
 from regcore.errors import InvalidDataError
 from regcore.layers import AnyLayer, build_module
 from regcore.own_state import own_state
+from regcore.scoring import RowScorer
 
-_ROWS_AT_ONCE: Final = 4096
+_log: Final = logging.getLogger(__name__)
 _LAYERS: Final[TypeAdapter[list[AnyLayer]]] = TypeAdapter(list[AnyLayer])
 
 
@@ -32,15 +38,18 @@ class Predictor:
         task: `classification` or `regression`.
         classes: Class names in label order, as strings; None for regression.
         target_scaling: The scaling of targets in training, which every answer reverses; None if they were not scaled.
+        notes: What the rows of the last call held that training did not: categories, gaps, columns. They are logged
+            too.
     """
 
     def __init__(
         self,
         model: nn.Module,
-        preprocessing: Preprocessing,
+        preprocessing: Preprocessing | TablePreprocessing,
         *,
         task: str,
         classes: Sequence[str] | None,
+        label_type: LabelType | None = None,
         target_scaling: TargetScaling | None = None,
         autocast: bool = False,
     ) -> None:
@@ -49,31 +58,36 @@ class Predictor:
         self.task = task
         self._autocast = autocast
         self.classes = None if classes is None else tuple(classes)
+        self._labels = None if self.classes is None or label_type is None else as_labels(self.classes, label_type)
+        self.notes: list[str] = []
         self.target_scaling = target_scaling
 
     @own_state()
     def predict(self, raw_rows: Any) -> NDArray[Any]:
-        """Class labels (int64) for classification, values in the target's own unit for regression.
+        """Labels for classification, values in the target's own unit for regression; `notes` says what was unusual.
 
         Args:
-            raw_rows: A table as rows of numbers, or a list of dicts (or a data frame) by column name; images
-                as (N, H, W), (N, C, H, W) or flat, with raw pixels: 0–255 for all sets but `digits` (0–16).
+            raw_rows: Of a table: a data frame, a list of dicts, a dict of columns, arrays or lists whose columns are in
+                the order of training, or a file's path. Columns may come in another order, and there may be more of
+                them. Images as (N, H, W), (N, C, H, W) or flat, with raw pixels: 0–255 for all sets but `digits`
+                (0–16).
 
         Returns:
-            (N,); `classes[label]` names a label.
+            (N,), in the order of the rows. Labels of own data are as they were given: as spelled in a CSV file, or of
+            the array's type. Those of built-in sets are numbers (int64), and `classes[label]` names one.
 
         Raises:
-            InvalidDataError: Rows of another shape, missing or unknown columns, values that are not finite.
+            InvalidDataError: Rows of another shape, or missing columns.
         """
         if self.task == "classification":
-            labels: NDArray[Any] = self.predict_proba(raw_rows).argmax(axis=1)
-            return labels
+            numbers: NDArray[Any] = self.predict_proba(raw_rows).argmax(axis=1)
+            return numbers if self._labels is None else self._labels[numbers]
         values = self._outputs(raw_rows).squeeze(1).numpy()
         return values if self.target_scaling is None else self.target_scaling.undone(values)
 
     @own_state()
     def predict_proba(self, raw_rows: Any) -> NDArray[Any]:
-        """Probability of each class, (N, classes).
+        """Probability of each class, (N, classes), in the order of `classes`.
 
         Raises:
             InvalidDataError: As `predict`, or the model is not a classifier.
@@ -93,17 +107,21 @@ class Predictor:
 
     def _outputs(self, raw_rows: Any) -> torch.Tensor:
         parameter = next(self.model.parameters())
-        image_dtype: ImageDtype = np.float64 if parameter.dtype == torch.float64 else np.float32
-        x = torch.from_numpy(np.ascontiguousarray(prepare_rows(raw_rows, self.preprocessing, image_dtype)))
+        dtype: ImageDtype = np.float64 if parameter.dtype == torch.float64 else np.float32
+        self.notes = []
+        if isinstance(self.preprocessing, TablePreprocessing):
+            rows, self.notes = apply_preprocessing(self.preprocessing, raw_rows, dtype)
+            for note in self.notes:
+                _log.warning("predict: %s", note)
+        else:
+            rows = prepare_images(raw_rows, self.preprocessing, dtype)
+        x = torch.from_numpy(np.ascontiguousarray(rows)).to(device=parameter.device, dtype=parameter.dtype)
         # A bfloat16 run evaluates in bfloat16 too; only the same arithmetic gives the same answers.
         precision = torch.autocast(parameter.device.type, dtype=torch.bfloat16, enabled=self._autocast)
         with torch.inference_mode(), precision:
-            blocks = [
-                self.model(block.to(device=parameter.device, dtype=parameter.dtype))
-                for block in torch.split(x, _ROWS_AT_ONCE)
-            ]
+            outputs = RowScorer(self.model)(x)
         # In double precision, as in the run's evaluation: a small positive logit must not round to a tie.
-        return torch.cat(blocks).cpu().double()
+        return outputs.cpu().double()
 
 
 @own_state()
@@ -145,17 +163,18 @@ def read_predictor(read: Callable[[str], bytes], where: str, *, device: torch.de
     scaling = described.get("target_scaling")  # older models have none
     return Predictor(
         module.to(device),
-        Preprocessing.from_json(described["preprocessing"]),
+        read_preprocessing(described["preprocessing"]),
         task=described["task"],
         classes=described["outputs"]["classes"],
+        label_type=described["outputs"].get("label_type"),
         target_scaling=None if scaling is None else TargetScaling(**scaling),
         autocast=described["precision"] == "bfloat16",
     )
 
 
-def prepare_rows(raw_rows: Any, preprocessing: Preprocessing, image_dtype: ImageDtype) -> NDArray[Any]:
-    """Preprocess raw rows, (N, *feature_shape); pixels are scaled in `image_dtype`, as in training."""
-    rows: NDArray[Any] = _table(raw_rows, preprocessing.columns) if preprocessing.kind == "table" else _array(raw_rows)
+def prepare_images(raw_rows: Any, preprocessing: Preprocessing, image_dtype: ImageDtype) -> NDArray[Any]:
+    """Preprocess raw images, (N, *feature_shape); pixels are scaled in `image_dtype`, as in training."""
+    rows: NDArray[Any] = _array(raw_rows)
     shape = preprocessing.feature_shape
     fits = rows.shape[1:] in {shape, (int(np.prod(shape)),)} or (shape[0] == 1 and rows.shape[1:] == shape[1:])
     if rows.ndim < 2 or not fits:
@@ -168,9 +187,7 @@ def prepare_rows(raw_rows: Any, preprocessing: Preprocessing, image_dtype: Image
             "Rows must be finite numbers; received NaN or infinity", remedy="Fill or drop missing values."
         )
     rows = rows.reshape(-1, *shape)
-    if preprocessing.image_maximum is not None:
-        rows = scale_images(rows, preprocessing.image_maximum, image_dtype)
-    return preprocessing.standardize(rows)
+    return preprocessing.standardize(scale_images(rows, preprocessing.image_maximum, image_dtype))
 
 
 def _array(raw_rows: ArrayLike) -> NDArray[np.float64]:
@@ -181,30 +198,3 @@ def _array(raw_rows: ArrayLike) -> NDArray[np.float64]:
             f"Rows must be an array of numbers of equal length: {error}",
             remedy="Give a list of rows, or a NumPy array.",
         ) from error
-
-
-def _table(raw_rows: Any, columns: tuple[str, ...] | None) -> NDArray[np.float64]:
-    if columns is None:
-        return _array(raw_rows)
-    if hasattr(raw_rows, "to_dict") and hasattr(raw_rows, "columns"):
-        # A data frame, with its columns in any order.
-        raw_rows = raw_rows.to_dict("records")
-    if isinstance(raw_rows, Mapping):
-        raise InvalidDataError("Expected a list of rows; received one dict", remedy="Give [row].")
-    if isinstance(raw_rows, Sequence) and len(raw_rows) and isinstance(raw_rows[0], Mapping):
-        raw_rows = [_row_in_order(row, columns, number) for number, row in enumerate(raw_rows)]
-    return _array(raw_rows)
-
-
-def _row_in_order(row: Any, columns: tuple[str, ...], number: int) -> list[Any]:
-    named = row if isinstance(row, Mapping) else {}
-    missing = [name for name in columns if name not in named]
-    unknown = [str(name) for name in named if name not in columns]
-    if missing or unknown:
-        raise InvalidDataError(
-            f"Row {number} must have the columns {', '.join(columns)}; "
-            f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}",
-            remedy="Name each column as in model.json.",
-            details={"row": number, "missing": missing, "unknown": unknown},
-        )
-    return [named[name] for name in columns]

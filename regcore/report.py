@@ -3,34 +3,17 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from regcore.intervals import bootstrap, percentile_interval, wilson, with_interval
+from regcore.intervals import percentile_interval, with_interval
+from regcore.split_metrics import SplitEvaluation, resampled_means
 
 _NUM_CALIBRATION_BINS: Final = 15
 _SPLIT_SEEDS: Final = {"train": 1, "validation": 2, "test": 3}
-
-
-@dataclass(frozen=True, eq=False)
-class SplitEvaluation:
-    """One split as the final model sees it: eval mode, un-augmented, unpenalised, true labels.
-
-    Attributes:
-        per_row_loss: (N,).
-        predictions: Class labels or values, (N,).
-        targets: (N,).
-        probabilities: Of each class, (N, classes); None for regression.
-    """
-
-    per_row_loss: NDArray[Any]
-    predictions: NDArray[Any]
-    targets: NDArray[Any]
-    probabilities: NDArray[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +42,8 @@ def make_report(
     regularizers: Sequence[RegularizerEffect],
     data_loss: float,
     dead_units: Mapping[str, int],
+    classes: Sequence[str] | None = None,
+    baseline: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The report as JSON; a value that is not finite is null.
 
@@ -70,14 +55,15 @@ def make_report(
         regularizers: In the order of the spec.
         data_loss: The data part of the objective in the selected epoch.
         dead_units: By layer, units whose activation is the same for every train row.
+        classes: Labels in the order of the class numbers, as spelled; None for a regression.
+        baseline: What always saying the same would give.
     """
-    losses = {
-        split: bootstrap(_loss_column(rows), _first_mean, seed=_SPLIT_SEEDS[split])
-        for split, rows in evaluations.items()
-    }
-    metrics = {split: _split_metrics(task, split, rows, losses[split]) for split, rows in evaluations.items()}
+    losses = {split: resampled_means(rows.per_row_loss, _SPLIT_SEEDS[split]) for split, rows in evaluations.items()}
+    metrics = {split: rows.with_intervals(losses[split], _SPLIT_SEEDS[split]) for split, rows in evaluations.items()}
     report = {
         "metrics": metrics,
+        "baseline": baseline,
+        **(_by_class(evaluations, classes) if classes is not None else {}),
         "generalization_gap": _gap(metrics, losses),
         "calibration": _calibration(evaluations) if task == "classification" else None,
         "sparsity": {**_sparsity(parameters), "dead_units": dict(dead_units)},
@@ -89,46 +75,14 @@ def make_report(
     return cleaned
 
 
-def _loss_column(rows: SplitEvaluation) -> NDArray[np.float64]:
-    return np.asarray(rows.per_row_loss, np.float64)[:, None]
-
-
-def _first_mean(means: NDArray[np.float64]) -> NDArray[np.float64]:
-    return means[:, 0]
-
-
-def _r2(means: NDArray[np.float64], *, num_rows: int) -> NDArray[np.float64]:
-    """R² from means of squared error, target and squared target; NaN for a resample of equal targets.
-
-    The variance of equal targets is a rounding error, which grows with the rows.
-    """
-    variance = means[:, 2] - means[:, 1] ** 2
-    varies = variance > num_rows * np.finfo(np.float64).eps * means[:, 2]
-    unexplained = np.divide(means[:, 0], variance, out=np.full(len(means), np.nan), where=varies)
-    r2: NDArray[np.float64] = 1 - unexplained
-    return r2
-
-
-def _split_metrics(task: str, split: str, rows: SplitEvaluation, losses: NDArray[np.float64]) -> dict[str, Any]:
-    loss = float(_loss_column(rows).mean())
-    metrics = {"loss": with_interval(loss, percentile_interval(losses))}
-    if task == "classification":
-        num_hits, num_rows = int((rows.predictions == rows.targets).sum()), len(rows.targets)
-        metrics["accuracy"] = with_interval(num_hits / num_rows, wilson(num_hits, num_rows))
-        return metrics
-    targets = np.asarray(rows.targets, np.float64)
-    errors = np.asarray(rows.predictions, np.float64) - targets
-    # R² does not depend on the targets' origin. Shifted near zero, squares lose no digits, and equal targets are zeros.
-    from_first = targets - targets[0]
-    centred = from_first - from_first.mean()
-    for name, columns, statistic in (
-        ("r2", np.stack([errors**2, centred, centred**2], axis=1), partial(_r2, num_rows=len(targets))),
-        ("mae", np.abs(errors)[:, None], _first_mean),
-    ):
-        value = float(statistic(columns.mean(axis=0, keepdims=True))[0])
-        resampled = bootstrap(columns, statistic, seed=_SPLIT_SEEDS[split])
-        metrics[name] = with_interval(value, percentile_interval(resampled))
-    return metrics
+def _by_class(evaluations: Mapping[str, SplitEvaluation], classes: Sequence[str]) -> dict[str, Any]:
+    """What a classification has by class: `positive_class`, `confusion` and `classes` by split."""
+    found = {split: rows.by_class(classes) for split, rows in evaluations.items()}
+    return {
+        "positive_class": classes[1] if len(classes) == 2 else None,
+        "confusion": {split: one["confusion"] for split, one in found.items()},
+        "classes": {split: one["classes"] for split, one in found.items()},
+    }
 
 
 def _gap(metrics: Mapping[str, Any], losses: Mapping[str, NDArray[np.float64]]) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """Choosing companions: queued jobs that can train in one pass with the job that was claimed."""
 
 import time
+from pathlib import Path
 
 from jobs.logs import get_logger
 from jobs.model import Capabilities, ClaimedRun, Job
@@ -34,15 +35,20 @@ class Companions:
         self._runner = runner
         self._lease = lease
 
-    def gather(self, run: ClaimedRun) -> ClaimedRun:
-        """Claim as many queued jobs for the run's pass as are worth while; return the run with them."""
+    def gather(self, run: ClaimedRun, table: Path | None = None) -> ClaimedRun:
+        """Claim as many queued jobs for the run's pass as are worth while; return the run with them.
+
+        Args:
+            run: The run, as it was claimed.
+            table: The uploaded table that its job trains on, if it does.
+        """
         store = self._around.store
         (lead, *others) = run.jobs
         if others or self._settings.max_fused == 1:
             return run
         if not self._lease.insist(lambda: store.has_companions(lead.id)):
             return run
-        fitting = self._find_fitting(lead)
+        fitting = self._find_fitting(lead, table)
         limit = min(fitting.size, self._settings.max_fused) - 1
         if limit < 1:
             return run
@@ -52,13 +58,14 @@ class Companions:
         _log.info("companions joined", num_jobs=len(joined.jobs), group_id=joined.group_id)
         return joined
 
-    def _find_fitting(self, lead: Job) -> Fitting:
+    def _find_fitting(self, lead: Job, table: Path | None) -> Fitting:
         """Ask the runner, which times a few steps unless it has done so before, and knows how much memory is free."""
         self._runner.send(
             Fit(
                 spec=lead.resolved_spec,
                 num_members=self._settings.max_fused,
                 data_dir=str(self._settings.data_sets_dir),
+                table=None if table is None else str(table),
                 device=self._slot.device,
                 num_threads=self._around.num_threads,
                 lease_until=self._lease.until,

@@ -57,17 +57,15 @@ def runner_environment(
     }
 
 
-def parser_environment(environment: Mapping[str, str], num_threads: int, temporary_dir: Path) -> dict[str, str]:
+def parser_environment(environment: Mapping[str, str], num_threads: int) -> dict[str, str]:
     """The environment of a process that reads an uploaded file.
 
     Args:
         environment: The worker's own.
         num_threads: Of the libraries that read.
-        temporary_dir: For the temporary files of every library.
     """
     return {
         **_kept(environment),
-        "TMPDIR": str(temporary_dir),
         "PYTHONUNBUFFERED": "1",
         "OMP_NUM_THREADS": str(num_threads),  # pyarrow heeds it too
         # The default allocators reserve gigabytes of addresses ahead, which would count against the limit on memory.

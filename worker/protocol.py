@@ -52,6 +52,7 @@ class Fit:
         device: As in `Run`.
         num_threads: As in `Run`.
         lease_until: As in `Run`.
+        table: As in `Run`.
     """
 
     spec: dict[str, Any]
@@ -60,6 +61,7 @@ class Fit:
     device: str
     num_threads: int
     lease_until: float
+    table: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class Run:
         device: `cpu`, or `cuda:N` for the N-th GPU of this node.
         num_threads: Fixed, because the number of threads changes the last bits of a sum on the CPU.
         lease_until: On the node's monotonic clock: without a `Renew`, the runner exits at this time.
+        table: The file of the uploaded table that all jobs train on; None if they train on a known set.
     """
 
     run_id: int
@@ -91,6 +94,7 @@ class Run:
     device: str
     num_threads: int
     lease_until: float
+    table: str | None = None
 
 
 @dataclass(frozen=True)

@@ -5,12 +5,15 @@ or to leave, kills what does not stop in time (`worker.stopping`), and stores in
 each job (`worker.endings`).
 """
 
+import contextlib
 import time
 from pathlib import Path
+from typing import Any
 
 from jobs.errors import (
     ArtifactDamagedError,
     ArtifactNotFoundError,
+    DatasetNotFoundError,
     JobNotFoundError,
     JobsError,
     StaleRunError,
@@ -82,20 +85,47 @@ class Supervisor:
             LeaseLostError: The run was given to another worker meanwhile; the runner is dead.
         """
         try:
-            self._run = self._companions.gather(self._run)
-            self._live = live = LiveRun(self._around, self._run, self._runner, self._lease)
-            live.take_over()
-            self._send_run(live)
-            endings = Endings(live)
-            clean = self._watch(live, Stopping(live), endings) if live.active() else True
-            endings.settle(is_over=True)
-            endings.clear_checkpoints()
-            return clean
+            with contextlib.ExitStack() as uses:
+                return self._supervise(self._find_table(uses))
         except (StaleRunError, StoreUnavailableError) as error:
             self._runner.kill()
             raise LeaseLostError(str(error)) from error
         finally:
             remove_run(self._around.settings.data_dir, self._run.run_id)
+
+    def _supervise(self, table: Path | JobsError | None) -> bool:
+        """Run the jobs on a table; if it cannot be had, they fail."""
+        if not isinstance(table, JobsError):
+            self._run = self._companions.gather(self._run, table)
+        self._live = live = LiveRun(self._around, self._run, self._runner, self._lease)
+        live.take_over()
+        if isinstance(table, JobsError):
+            for member in live.members.values():
+                member.outcome = JobOutcome(JobState.FAILED, _without_table(table))
+        else:
+            self._send_run(live, table)
+        endings = Endings(live)
+        clean = self._watch(live, Stopping(live), endings) if live.active() else True
+        endings.settle(is_over=True)
+        endings.clear_checkpoints()
+        return clean
+
+    def _find_table(self, uses: contextlib.ExitStack) -> Path | JobsError | None:
+        """The uploaded table that the run's jobs train on, held for as long as `uses` lasts.
+
+        Returns:
+            Its file on this node; None if they train on a known set; or why it cannot be had.
+        """
+        dataset_id = self._run.jobs[0].dataset_id  # of all: jobs that train in one pass have the same data
+        if dataset_id is None:
+            return None
+        try:
+            table = self._lease.insist(lambda: self._around.store.dataset_table(dataset_id))
+            if table is None:
+                raise DatasetNotFoundError(dataset_id)
+            return uses.enter_context(self._around.tables.holding(table, self._lease.renew_if_due))
+        except (DatasetNotFoundError, ArtifactDamagedError) as error:
+            return error
 
     @property
     def jobs(self) -> list[Job]:
@@ -113,7 +143,7 @@ class Supervisor:
             return [job.id for job in self._run.jobs]
         return [member.id for member in list(self._live.members.values()) if member.is_active]
 
-    def _send_run(self, live: LiveRun) -> None:
+    def _send_run(self, live: LiveRun, table: Path | None) -> None:
         messages = [message for member in live.active() if (message := self._message(live, member)) is not None]
         is_alone = len(live.members) == 1
         if not messages:
@@ -128,6 +158,7 @@ class Supervisor:
                 accepted_step=live.checkpoints.accepted_step,
                 max_checkpoint_bytes=live.settings.max_checkpoint_bytes,
                 data_dir=str(live.settings.data_sets_dir),
+                table=None if table is None else str(table),
                 device=self._slot.device,
                 num_threads=self._around.num_threads,
                 lease_until=self._lease.until,
@@ -237,3 +268,9 @@ class Supervisor:
         for member in live.active():
             tail = member.directory.log_tail() or live.output.tail()
             member.judge(Crash(returncode, tail, oom_killed, live.is_started), len(self._run.jobs))
+
+
+def _without_table(error: JobsError) -> dict[str, Any]:
+    message = f"The rows to train on cannot be had. {error}"
+    remedy = "Delete the data set, upload its file again, and submit the job with the new data set."
+    return make_reason(Reason.INVALID_DATA, message, remedy=remedy)

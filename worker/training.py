@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,10 +19,12 @@ import torch
 
 from jobs.states import Reason, make_reason
 from regcore import Record, Result, make_plan, parse_spec, train
-from regcore.data.source import KnownSource
+from regcore.data.source import KnownSource, Source, TableSource
+from regcore.data.tables.table import read_table
 from regcore.errors import (
     CheckpointError,
     ComputationError,
+    InvalidDataError,
     OutOfMemoryError,
     SpecError,
     TrainingError,
@@ -55,9 +58,10 @@ def find_fitting(fit: Fit) -> Fitting:
     """Return how many members like this one to train in one pass: 1 if it cannot be measured."""
     _take_device(fit)
     try:
-        plan = make_plan(fit.spec)
+        source = _open_source(fit)
+        plan = make_plan(fit.spec, facts_of=source.facts)
         with computing("timing a step"):
-            size = fitting_size(plan, fit.num_members, source=KnownSource(Path(fit.data_dir)))
+            size = fitting_size(plan, fit.num_members, source=source)
         return Fitting(size, room_bytes(plan))
     except (TrainingError, SpecError, MemoryError, RuntimeError):
         # The run itself will fail in the same way, and report it.
@@ -75,6 +79,20 @@ def execute(run: Run, commands: Commands, events: Events) -> Finished:
         clean = _Pass(run, commands, events).run()
         gc.collect()
     return Finished(clean, _peak_memory_bytes())
+
+
+def _open_source(work: Run | Fit) -> Source:
+    """Where the rows come from. Raises InvalidDataError."""
+    data = (work.spec if isinstance(work, Fit) else work.members[0].spec)["data"]
+    if work.table is None:
+        _read_own_table.cache_clear()
+        return KnownSource(Path(work.data_dir))
+    return _read_own_table(work.table, data["id"])
+
+
+@lru_cache(maxsize=1)  # a table is asked for its fitting size and then trained on, often by run after run
+def _read_own_table(path: str, name: str) -> Source:
+    return TableSource(read_table(Path(path)), name)
 
 
 def _take_device(work: Run | Fit) -> None:
@@ -155,8 +173,7 @@ class _Pass:
             self._end_all("failed", exhausted.reason())
             return False
         except SpecError as error:
-            # The api accepted this spec and this process refuses it: their versions differ.
-            self._end_all("failed", _internal_error(f"The worker refuses this spec: {error}"))
+            self._end_all("failed", self._refusal(error))
             return False
         except Exception as error:
             _log.exception("internal error")
@@ -166,10 +183,11 @@ class _Pass:
         return True
 
     def _train(self) -> None:
+        source = _open_source(self._run)
         ended = train_group(
-            [self._newcomer(member) for member in self._members.values()],
+            [self._newcomer(member, source) for member in self._members.values()],
             control=self._surroundings,
-            source=KnownSource(Path(self._run.data_dir)),
+            source=source,
             checkpoints=Checkpoints(Path(self._run.checkpoints), self._run.max_checkpoint_bytes),
             companions=self._run.companions,
         )
@@ -179,10 +197,11 @@ class _Pass:
             else:
                 self._fail(key, outcome)
 
-    def _newcomer(self, member: RunMember) -> Newcomer:
+    def _newcomer(self, member: RunMember, source: Source) -> Newcomer:
         weights = None if member.starting_weights is None else Path(member.starting_weights)
         model = None if member.starting_model is None else Path(member.starting_model)
-        return Newcomer(member.key, make_plan(member.spec), self._recorders[member.key], weights, model)
+        plan = make_plan(member.spec, facts_of=source.facts)
+        return Newcomer(member.key, plan, self._recorders[member.key], weights, model)
 
     def _succeed(self, key: str, result: Result) -> None:
         try:
@@ -211,6 +230,14 @@ class _Pass:
     def _end_all(self, outcome: Outcome, reason: dict[str, Any] | None = None) -> None:
         for key in list(self._members):
             self._end(key, outcome, reason=reason, of_the_pass=reason is not None)
+
+    def _refusal(self, error: SpecError) -> dict[str, Any]:
+        """Why a spec that the api accepted is refused here."""
+        if self._run.table is None:  # their versions differ
+            return _internal_error(f"The worker refuses this spec: {error}")
+        # The api knows the facts of the columns, and only who reads the rows knows them all.
+        remedy = "Change the data set or the spec so that they fit each other, and submit again."
+        return InvalidDataError(f"The rows do not fit the spec. {error}", remedy=remedy).reason()
 
     def _warn(self, code: str, message: str) -> None:
         for recorder in self._recorders.values():

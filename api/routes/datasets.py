@@ -48,8 +48,7 @@ _UPLOAD_DOCUMENT: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "The file, as it is or compressed by gzip.",
-        "content": dict.fromkeys(FORMATS, _FILE)
-        | {"text/csv": {"schema": {"type": "string"}, "example": examples.CSV}},
+        "content": {**dict.fromkeys(FORMATS, _FILE), "text/csv": {**_FILE, "example": examples.CSV}},
     },
 }
 

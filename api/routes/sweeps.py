@@ -12,7 +12,7 @@ from api.documents import example, problems
 from api.errors import ProblemError
 from api.idempotency import REPLAYED_HEADER, idempotency_key
 from api.negotiation import json_only
-from api.queries import NO_QUERY, SubmitQuery, SweepListQuery, VerdictQuery, make_sweep_filter
+from api.queries import NO_QUERY, ComparisonQuery, SubmitQuery, SweepListQuery, VerdictQuery, make_sweep_filter
 from api.services import Services, TheServices
 from api.sources import sources_refused
 from api.submissions import KEY_PARAMETER
@@ -139,7 +139,7 @@ def show_path(services: TheServices, tenant: TheTenant, sweep_id: str) -> Any:
     },
 )
 def show_comparison(
-    services: TheServices, tenant: TheTenant, sweep_id: str, query: Annotated[VerdictQuery, Query()]
+    services: TheServices, tenant: TheTenant, sweep_id: str, query: Annotated[ComparisonQuery, Query()]
 ) -> Any:
     """Compare the variants of a sweep that has ended, each at its best combination by the objective."""
     spec = spec_of(_ended(services, tenant, sweep_id))
@@ -147,7 +147,7 @@ def show_comparison(
         detail = "A comparison needs a sweep with two variants or more. POST /v1/comparisons compares any jobs."
         raise ProblemError("not_of_this_sweep", detail)
     members = services.store.sweep_members(tenant, sweep_id, spec.metric)
-    return compare_variants(services, tenant, spec, members, query.metric)
+    return compare_variants(services, tenant, spec, members, query.metric, query.baseline)
 
 
 @router.get(

@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from regclient.cli import datasets, jobs, look, server, sweeps
+from regclient.cli import datasets, jobs, look, predict, server, sweeps, trial
 from regclient.cli.following import StoppedWaitingError
 from regclient.display.output import err, out, print_error, without_secrets
 from regclient.display.terminal import OutputError, ReaderGoneError, flush_answers, prepare_streams
@@ -32,6 +32,7 @@ from regclient.errors import (
     WaitTimeoutError,
 )
 from regclient.stack.server_settings import WrongSettingError
+from regcore.errors import InvalidDataError
 
 INTERRUPTED = 130
 OWN_FAULT = 70  # EX_SOFTWARE of sysexits.h
@@ -43,6 +44,7 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (IntegrityError, 5),
     (DatasetInvalidError, 5),
     (FileChangedError, 74),
+    (InvalidDataError, 5),
     (WaitTimeoutError, 124),
     (WrongSettingError, 2),
     (ReaderGoneError, 141),
@@ -63,7 +65,7 @@ app = typer.Typer(
     "124 a wait timed out.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (server, jobs, sweeps, look, datasets):
+for commands in (server, jobs, sweeps, trial, look, predict, datasets):
     commands.register(app)
 
 
@@ -135,6 +137,8 @@ def _message(error: BaseException) -> str:
                 if said and context
                 else said
             )
+        case InvalidDataError():
+            return f"{error.message.removesuffix('.')}. {error.remedy}".strip()
         case RegClientError():
             return str(error)
         case OSError():

@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from regclient.cli.following import following, making
-from regclient.cli.ids import find_id, find_job_id, find_sweep_id, is_sweep_id
+from regclient.cli.ids import find_dataset_id, find_id, find_job_id, find_sweep_id, is_sweep_id
 from regclient.cli.json_input import read_patch, read_spec
 from regclient.cli.options import (
     LOOK,
@@ -134,6 +134,7 @@ def jobs(
     label: Annotated[list[str] | None, typer.Option(help="Only jobs with this key:value; may be given again.")] = None,
     name: Annotated[str | None, typer.Option(help="Only this name.")] = None,
     sweep: Annotated[str | None, typer.Option(metavar="SWEEP", help="Only this sweep's members.")] = None,
+    dataset: Annotated[str | None, typer.Option(metavar="DATASET", help="Only those that train on this table.")] = None,
     sort: Annotated[
         str, typer.Option(help="created_at, finished_at or name; -created_at and -finished_at: the newest first.")
     ] = "-created_at",
@@ -147,6 +148,7 @@ def jobs(
             labels=read_labels(label) if label else None,
             name=name and given_text(name),
             sweep_id=None if sweep is None else find_sweep_id(client, sweep),
+            dataset_id=None if dataset is None else find_dataset_id(client, dataset),
             sort=sort,
             page_size=min(limit + 1, 1000),
         )
@@ -157,7 +159,7 @@ def jobs(
         out.print(jobs_table(bodies[:limit]))
         print_cut(len(bodies), limit, newest_first=sort == "-created_at")
     else:
-        print_none("jobs", "regcore submit SPEC.json", is_filtered=any((state, label, name, sweep)))
+        print_none("jobs", "regcore submit SPEC.json", is_filtered=any((state, label, name, sweep, dataset)))
 
 
 def pause(job: JobArgument, as_json: AsJSON = False) -> None:

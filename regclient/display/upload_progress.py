@@ -23,15 +23,16 @@ from regclient.display.terminal import Console, make_console
 ROWS_IN_MEMORY = "rows"
 
 
-class _WhileSized(ProgressColumn):
-    """A column that is shown only while the number of bytes is known."""
+class _Only(ProgressColumn):
+    """A column that is shown only while the number of bytes is known, or only while it is not."""
 
-    def __init__(self, column: ProgressColumn) -> None:
+    def __init__(self, column: ProgressColumn, *, sized: bool) -> None:
         super().__init__()
         self._column = column
+        self._sized = sized
 
     def render(self, task: Task) -> Any:
-        return self._column.render(task) if task.total is not None else Text("")
+        return self._column.render(task) if (task.total is not None) == self._sized else Text("")
 
 
 class UploadBar:
@@ -74,10 +75,11 @@ def upload_progress(progress: bool, *, console: Console | None = None) -> Iterat
     drawn = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
-        _WhileSized(DownloadColumn()),
-        _WhileSized(TransferSpeedColumn()),
-        _WhileSized(TimeRemainingColumn(compact=True)),
-        TimeElapsedColumn(),
+        _Only(DownloadColumn(), sized=True),
+        _Only(TransferSpeedColumn(), sized=True),
+        _Only(TimeRemainingColumn(compact=True), sized=True),
+        _Only(TextColumn("left"), sized=True),
+        _Only(TimeElapsedColumn(), sized=False),
         console=console,
         transient=True,
         redirect_stdout=False,

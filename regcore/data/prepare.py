@@ -11,22 +11,15 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
-from regcore.data.load import DataSource, RawData, load
+from regcore.data.load import RawData, load
 from regcore.data.preprocessing import Preprocessing, TargetScaling, fit_preprocessing, fit_target_scaling
-from regcore.data.split import Splits, SplitSpec, split
+from regcore.data.split import Splits, split
 from regcore.data.tables.encode import Columns, Missing, TablePreprocessing, fit_columns
 from regcore.data.tables.facts import Reading
 from regcore.data.tables.features import Feature
 from regcore.data.tables.labels import LabelType
 from regcore.doubts import Doubt
 from regcore.errors import OutOfMemoryError
-
-
-class _DataSpec(DataSource, SplitSpec, Protocol):
-    @property
-    def standardize(self) -> bool | None: ...
-    @property
-    def standardize_target(self) -> bool | None: ...
 
 
 class _TaskSpec(Protocol):
@@ -43,7 +36,10 @@ class RunSpec(Protocol):
     """The parts of a job spec that preparing the data reads."""
 
     @property
-    def data(self) -> _DataSpec: ...
+    def data(self) -> Any:
+        """Names a known set, or says what to take from a table: a field of its own for each kind."""
+        ...
+
     @property
     def task(self) -> _TaskSpec: ...
     @property
@@ -110,8 +106,9 @@ def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device
     if raw.info.kind == "table":
         return _prepare_known_table(raw, splits, spec, classes, device)
     targets = Targets(raw.y, splits, spec, classes)
+    assert raw.image_maximum is not None, "tables went another way"
     preprocessing = fit_preprocessing(
-        raw.info, raw.x[splits.train], image_maximum=raw.image_maximum, standardize=spec.data.standardize
+        raw.x[splits.train], image_maximum=raw.image_maximum, standardize=spec.data.standardize
     )
 
     def to_split(x: NDArray[Any], y: torch.Tensor, rows: NDArray[np.int64] | None) -> Split | None:

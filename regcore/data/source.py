@@ -23,6 +23,7 @@ from regcore.data.tables.settle import SettledRows, settle_rows
 from regcore.data.tables.split import sizes_of
 from regcore.data.tables.table import Table
 from regcore.doubts import Doubt
+from regcore.errors import FieldError, SpecError
 
 _AS_SPELLED = Reading(num_missing=0, num_distinct=0)
 
@@ -169,8 +170,16 @@ class Sources:
         self._files: dict[tuple[str, str], TableSource] = {}
 
     def of(self, data: Any) -> Source:
-        """The rows of a spec's `data`. Raises InvalidDataError if its file cannot be read."""
+        """The rows of a spec's `data`.
+
+        Raises:
+            InvalidDataError: Its file cannot be read.
+            SpecError: Rows were handed in, and it names others.
+        """
         if self._given is not None:
+            if data.kind != "arrays":
+                message = f"rows were handed in, and data.kind {data.kind} has its own. Leave data out."
+                raise SpecError([FieldError("/data/kind", "unknown_data", message)])
             return self._given
         if data.kind != "file":
             return self._known

@@ -10,16 +10,19 @@ from torch import Tensor
 
 from regcore.artifacts import weights_sha256
 from regcore.data.prepare import PreparedData
+from regcore.diagnosis import diagnose
+from regcore.loop.baseline import baseline_of, split_evaluation
 from regcore.loop.constant_units import ConstantUnits
 from regcore.loop.convex import Optimality, optimality
-from regcore.loop.evaluate import evaluate, measure, predicted_labels, probabilities
+from regcore.loop.evaluate import evaluate, measure
 from regcore.loop.losses import RowLosses
 from regcore.loop.network import StackedNetwork
 from regcore.loop.result import Result
 from regcore.loop.trainer import Member
 from regcore.plan import Plan
 from regcore.record import finite_or_null
-from regcore.report import RegularizerEffect, SplitEvaluation, l1_norm, l2_norm, make_report
+from regcore.report import RegularizerEffect, l1_norm, l2_norm, make_report
+from regcore.split_metrics import SplitEvaluation
 from regcore.statistics import r2_rows
 
 
@@ -43,7 +46,9 @@ def conclude(
         companions: Keys of all members of the training pass, their own included.
     """
     units = ConstantUnits()
-    evaluations, metrics = _evaluate(members[0].plan, network, data, losses, units)
+    plan = members[0].plan
+    evaluations, metrics = _evaluate(plan, network, data, losses, units)
+    baseline = baseline_of(plan, data, losses)
     optima = optimality([member.plan for member in members], network, data, losses)
     return [
         _conclude(
@@ -55,6 +60,7 @@ def conclude(
             metrics[position],
             units.count(position),
             optima[position],
+            baseline,
             is_exact=is_exact,
             fused_with=[key for key in companions if key != member.key],
         )
@@ -74,17 +80,11 @@ def _evaluate(
             continue
         look = units.look if name == "train" else None
         evaluation = evaluate(network, split, losses, look, scaling=data.target_scaling)
-        targets = evaluation.targets.cpu().numpy()
         for k, measured in enumerate(measure(evaluation, plan.loss)):
-            outputs = evaluation.outputs[k].cpu()
-            is_classification = plan.task == "classification"
-            evaluations[k][name] = SplitEvaluation(
-                per_row_loss=evaluation.losses[k].cpu().numpy(),
-                predictions=(predicted_labels(outputs) if is_classification else outputs.squeeze(-1)).numpy(),
-                targets=targets,
-                probabilities=probabilities(outputs).numpy() if is_classification else None,
-            )
-            metrics[k] |= {f"{name}/{key}": value for key, value in measured.items()}
+            evaluations[k][name] = split_evaluation(evaluation, k, plan)
+            # Those that the records have too are the same to the last digit.
+            values = evaluations[k][name].values() | measured
+            metrics[k] |= {f"{name}/{key}": value for key, value in values.items()}
     return evaluations, metrics
 
 
@@ -97,6 +97,7 @@ def _conclude(
     metrics: Mapping[str, float],
     dead_units: Mapping[str, int],
     optimum: Optimality,
+    baseline: Mapping[str, Any],
     *,
     is_exact: bool,
     fused_with: list[str],
@@ -111,6 +112,16 @@ def _conclude(
         regularizers=_regularizer_effects(plan, selected),
         data_loss=selected["objective/data"] or 0.0,
         dead_units=dead_units,
+        classes=data.classes,
+        baseline=baseline,
+    )
+    report["diagnosis"] = diagnose(
+        report,
+        plan.resolved_spec,
+        num_rows=plan.num_rows.model_dump(),
+        num_steps=plan.num_steps,
+        selected_epoch=member.selected_epoch,
+        findings=data.doubts,
     )
     return Result(
         plan=plan,
@@ -146,8 +157,10 @@ def _rows(plan: Plan, evaluations: Mapping[str, SplitEvaluation]) -> dict[str, N
         with np.errstate(over="ignore", invalid="ignore"):  # the noise of a loss of 1e200 cannot be measured
             if plan.task == "classification":
                 rows[f"{name}/accuracy"] = split.predictions == split.targets
+                scores = {metric: score for metric, score in split.scores.items() if metric != "accuracy"}
+                columns |= {metric: score.rows for metric, score in scores.items() if not math.isnan(score.value)}
             else:
-                columns["mae"] = np.abs(split.predictions - split.targets)
+                columns |= split.value_rows()
                 if np.ptp(split.targets) > 0:
                     columns["r2"] = r2_rows(split.predictions, split.targets)
             rows |= {f"{name}/{metric}": column.astype(np.float32) for metric, column in columns.items()}

@@ -126,6 +126,8 @@ def _train(
     spec = lead.resolved_spec
     data = source.prepare(spec, device=choose_device(spec.resources.device))
     _check_rows(lead, data)
+    for newcomer in newcomers:
+        _tell_doubts(newcomer, data)
     losses = losses_of(lead, data)
     trainer, checkpointer = _set_up(newcomers, control, data, losses, checkpoints)
     everybody = companions if companions is not None else [newcomer.key for newcomer in newcomers]
@@ -140,6 +142,13 @@ def _train(
         for member, result in zip(ending.members, results, strict=True):
             _warn_of_missing_values(member, result)
         yield [(member.key, result) for member, result in zip(ending.members, results, strict=True)]
+
+
+def _tell_doubts(newcomer: Newcomer, data: PreparedData) -> None:
+    """Warn of what the rows show."""
+    for doubt in data.doubts:
+        body = {"code": doubt.code, "pointer": doubt.pointer, "message": doubt.message, "remedy": doubt.remedy}
+        newcomer.on_record(Record("warning", {**body, "patch": list(doubt.patch)}))
 
 
 def _warn_of_missing_values(member: Member, result: Result | TrainingError) -> None:
@@ -292,7 +301,7 @@ def _check_rows(plan: Plan, data: PreparedData) -> None:
         raise InvalidDataError(
             f"expected {plan.num_rows.train} train rows of shape {plan.input_shape}; the files hold "
             f"{tuple(data.train.x.shape)}",
-            remedy="Restore the data set's original files in the data directory.",
+            remedy="Restore the data set's original files.",
         )
 
 

@@ -87,7 +87,10 @@ def _with_defaults(saved: dict[str, Any]) -> dict[str, Any]:
     """A saved spec, with new fields set to how it was trained, which mostly is their default."""
     data = saved.get("data", {})
     try:
-        return _decisive(make_plan(parse_spec({**saved, "data": _DATA_OF_BEFORE | data})).resolved_spec)
+        parsed = parse_spec({**saved, "data": _DATA_OF_BEFORE | data})
+        # A saved spec is resolved; only what versions added since depends on the data, and own data came with them.
+        is_known = parsed.data.kind in ("builtin", "torchvision")
+        return _decisive(make_plan(parsed).resolved_spec if is_known else parsed)
     except SpecError:
         return saved
 

@@ -8,17 +8,19 @@ import torch
 from numpy.typing import NDArray
 
 from regcore.data.prepare import PreparedData
-from regcore.data.preprocessing import Preprocessing, TargetScaling
+from regcore.data.preprocessing import TargetScaling
+from regcore.data.read_preprocessing import read_preprocessing
 from regcore.errors import InvalidDataError
 from regcore.layers import AnyLayer, Dropout, Flatten, Linear
+from regcore.loop.between_scalings import Affine, are_of_one_kind, between, other_categories
 from regcore.loop.network import StackedNetwork
 from regcore.plan import Plan
 from regcore.record import Record
 
 _UNSCALED: Final = TargetScaling(mean=0.0, scale=1.0)
 
-Affine = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""A factor and an offset, one for each feature, or for the target."""
+TargetChange = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""A factor and an offset."""
 
 
 def keep_predictions(
@@ -45,19 +47,23 @@ def keep_predictions(
     """
     is_regression = data.classes is None
     if described is None:
-        is_scaled = is_regression or data.preprocessing.mean is not None
+        is_scaled = is_regression or data.preprocessing.is_fitted
         return (
             _as_they_are("no model.json lies beside them that says how their data were scaled") if is_scaled else None
         )
-    theirs = Preprocessing.from_json(described["preprocessing"])
-    if _measured(theirs) != _measured(data.preprocessing) or (described["task"] == "regression") != is_regression:
+    theirs = read_preprocessing(described["preprocessing"])
+    classes = described["outputs"]["classes"]
+    if not are_of_one_kind(theirs, data.preprocessing) or (described["task"] == "regression") != is_regression:
         return _as_they_are("they were trained on other columns, or for another task")
-    _fold_features(_between(theirs, data.preprocessing), plan, network, position)
+    if not is_regression and classes is not None and classes != list(data.classes or ()):
+        return _as_they_are("they tell other classes apart")
+    _fold_features(between(theirs, data.preprocessing), plan, network, position)
     if is_regression:
         saved = described.get("target_scaling")  # older models have none
         target = _between_targets(_UNSCALED if saved is None else TargetScaling(**saved), data.target_scaling)
         _fold_target(target, plan, network, position)
-    return None
+    others = other_categories(theirs, data.preprocessing)
+    return _of_other_categories(others) if others else None
 
 
 def _as_they_are(why: str) -> Record:
@@ -68,48 +74,35 @@ def _as_they_are(why: str) -> Record:
     return Record("warning", {"code": "starting_weights_not_rescaled", "message": message})
 
 
-def _measured(preprocessing: Preprocessing) -> tuple[Any, ...]:
-    """The format of raw rows."""
-    return preprocessing.kind, preprocessing.feature_shape, preprocessing.columns, preprocessing.image_maximum
-
-
-def _between(theirs: Preprocessing, ours: Preprocessing) -> Affine:
-    """The map from this run's features to those of the other: factor and offset for each number of a row."""
-    (their_mean, their_std), (mean, std) = _statistics(theirs), _statistics(ours)
-    return std / their_std, (mean - their_mean) / their_std
-
-
-def _statistics(preprocessing: Preprocessing) -> Affine:
-    """Mean and standard deviation of each number of a row; images have one of each for every channel."""
-    shape = preprocessing.feature_shape
-    means, stds = preprocessing.mean or (0.0,) * shape[0], preprocessing.std or (1.0,) * shape[0]
-    mean, std = (
-        np.broadcast_to(np.reshape(values, (shape[0], *[1] * (len(shape) - 1))), shape).reshape(-1)
-        for values in (means, stds)
-    )
-    return mean.astype(np.float64), std.astype(np.float64)
-
-
-def _between_targets(theirs: TargetScaling, ours: TargetScaling | None) -> Affine:
+def _between_targets(theirs: TargetScaling, ours: TargetScaling | None) -> TargetChange:
     """The map from the other run's outputs to this run's: factor and offset."""
     ours = ours or _UNSCALED
     return np.asarray(theirs.scale / ours.scale), np.asarray((theirs.mean - ours.mean) / ours.scale)
 
 
+def _of_other_categories(columns: Sequence[str]) -> Record:
+    message = (
+        f"The weights to start from were trained on other categories of {', '.join(map(repr, columns[:10]))}: those "
+        "that had no place of their own there begin as the rare ones did."
+    )
+    return Record("warning", {"code": "starting_weights_other_categories", "message": message})
+
+
 @torch.no_grad()
 def _fold_features(change: Affine, plan: Plan, network: StackedNetwork, position: int) -> None:
-    """W(a ∘ x + c) + b is (W ∘ a)x + (b + Wc)."""
-    if _is_none(change):
+    """W(Ax + c) + b is (WA)x + (b + Wc)."""
+    if change.is_identity:
         return
-    factor, offset = (torch.from_numpy(part).to(network.device) for part in change)
+    offset = torch.from_numpy(change.offset).to(network.device)
     weight, bias = _layer(plan.layers, plan.layer_names, network, needs_bias=bool(offset.any()))
     if bias is not None:
         bias[position] = bias[position].double() + weight[position].double() @ offset
-    weight[position] = weight[position].double() * factor
+    theirs = weight[position].double().cpu().numpy()
+    weight[position] = torch.from_numpy(np.ascontiguousarray((change.matrix.T @ theirs.T).T)).to(weight)
 
 
 @torch.no_grad()
-def _fold_target(change: Affine, plan: Plan, network: StackedNetwork, position: int) -> None:
+def _fold_target(change: TargetChange, plan: Plan, network: StackedNetwork, position: int) -> None:
     """a(Wx + b) + c is (aW)x + (ab + c)."""
     if _is_none(change):
         return
@@ -120,7 +113,7 @@ def _fold_target(change: Affine, plan: Plan, network: StackedNetwork, position: 
         bias[position] = bias[position].double() * factor + offset
 
 
-def _is_none(change: Affine) -> bool:
+def _is_none(change: TargetChange) -> bool:
     factor, offset = change
     return bool((factor == 1).all() and (offset == 0).all())
 

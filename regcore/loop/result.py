@@ -91,24 +91,30 @@ class Result:
             self.data.preprocessing,
             task=self.plan.task,
             classes=self.data.classes,
+            label_type=self.data.label_type,
             target_scaling=self.data.target_scaling,
             autocast=self.plan.resolved_spec.training.precision == "bfloat16",
         )
 
     def predict(self, raw_rows: Any) -> NDArray[Any]:
-        """Class labels for classification, values in the target's own unit for regression: `Predictor.predict`.
+        """Labels for classification, values in the target's own unit for regression: `Predictor.predict`.
 
         Args:
-            raw_rows: As they were before standardization, not `data.test.x`. A table as rows of numbers, or a list of
-                dicts (or a data frame) by column name; images with raw pixels.
+            raw_rows: As they were given to training, not `data.test.x`: a data frame, a list of dicts, arrays, or a
+                file's path; images with raw pixels.
 
         Returns:
-            (N,); `data.classes[label]` names a label.
+            (N,). Labels of own data are as they were given; those of built-in sets are numbers, and
+            `data.classes[label]` names one.
 
         Raises:
-            InvalidDataError: Rows of another shape, missing or unknown columns, values that are not finite.
+            InvalidDataError: Rows of another shape, or missing columns.
         """
         return self.predictor().predict(raw_rows)
+
+    def predict_proba(self, raw_rows: Any) -> NDArray[Any]:
+        """Probability of each class, (N, classes), in the order of `data.classes`: `Predictor.predict_proba`."""
+        return self.predictor().predict_proba(raw_rows)
 
     def summary(self) -> dict[str, Any]:
         """The job's `result`."""

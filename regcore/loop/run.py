@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from regcore.data.source import Source, Sources
-from regcore.errors import ComputationError, FieldError, SpecError, TrainingError
+from regcore.data.tables.handed import HandedRows, handed_rows
+from regcore.errors import ComputationError, FieldError, InvalidDataError, SpecError, TrainingError
 from regcore.loop.computing import computing
 from regcore.loop.control import Control
 from regcore.loop.fitting import fitting_size
@@ -22,7 +23,11 @@ __all__ = ["Result", "train", "train_many"]
 @own_state()
 def train(
     spec: JobSpec | Mapping[str, Any],
+    x: Any = None,
+    y: Any = None,
     *,
+    validation: Any = None,
+    test: Any = None,
     on_record: Callable[[Record], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     data_dir: Path | str | None = None,
@@ -30,10 +35,17 @@ def train(
     starting_weights: Path | str | None = None,
     max_checkpoint_bytes: int | None = None,
 ) -> Result:
-    """Train one job spec.
+    """Train one job spec, on the data that it names or on the rows that are handed in.
 
     Args:
-        spec: A JobSpec, or the same as JSON.
+        spec: A JobSpec, or the same as JSON. With rows handed in, `data` may be left out, or is of kind `arrays` and
+            says how to read and split them.
+        x: Rows of features, (N, columns): a NumPy array, a tensor, a data frame of pandas or polars, a list of rows or
+            of dicts. Names of columns are kept; without names they are `column_1`, `column_2`, .... NaN and None are
+            gaps.
+        y: Their targets, (N,): labels of any type, or numbers. None if `data.target` names a column of x.
+        validation: Validation rows as (x, y), instead of `data.validation_fraction`; without y rows like x.
+        test: The same for test rows, instead of `data.test_fraction`.
         on_record: Called with progress, metrics, checkpoints and warnings as they happen. Like `should_stop`, it runs
             in the engine's state of torch: with gradients and in float32, whatever the caller has set.
         should_stop: Called before every step; true ends the run with a checkpoint and TrainingStopped. An exception
@@ -51,8 +63,8 @@ def train(
         TrainingError: The run ended without a result: diverged, invalid data, out of memory, stopped, or a checkpoint
             of another run.
     """
-    sources = Sources(data_dir)
-    plan = make_plan(spec, facts_of=sources.facts)
+    sources = Sources(data_dir, _handed(x, y, validation, test))
+    plan = make_plan(spec if x is None else _with_data(spec), facts_of=sources.facts)
     _check_start(plan, starting_weights)
     newcomer = Newcomer(
         "0", plan, on_record or (lambda record: None), Path(starting_weights) if starting_weights else None
@@ -133,6 +145,21 @@ def _train_pass(group: Sequence[Newcomer], control: Control, source: Source) -> 
             if newcomer.key not in ended:
                 ended |= _train_pass([newcomer], control, source)
     return ended
+
+
+def _handed(x: Any, y: Any, validation: Any, test: Any) -> HandedRows | None:
+    if x is not None:
+        return handed_rows(x, y, validation=validation, test=test)
+    if any(given is not None for given in (y, validation, test)):
+        raise InvalidDataError("y, validation and test need x too", remedy="Call train(spec, x, y).")
+    return None
+
+
+def _with_data(spec: JobSpec | Mapping[str, Any]) -> JobSpec | Mapping[str, Any]:
+    """The spec of handed rows, whose `data` may be left out."""
+    if isinstance(spec, JobSpec) or "data" in spec:
+        return spec
+    return {**spec, "data": {"kind": "arrays"}}
 
 
 class _Stopping(Control):

@@ -127,6 +127,8 @@ class JobSpec(Frozen):
     """Empty in this version."""
 
     def __init__(self, /, **fields: Any) -> None:
+        # Only in Python, where `train(spec, x, y)` brings the rows; JSON must say where they are.
+        fields = {"data": {"kind": "arrays"}, **fields}
         try:
             super().__init__(**fields)
         except ValidationError as error:

@@ -25,10 +25,11 @@ def compare(
     metric: str,
     mode: Mode | None = None,
     *,
+    baseline: str | None = None,
     resplit_ratio: float | None = None,
     notes: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Every pair of groups, the earlier one the baseline.
+    """Every pair of groups, the earlier one the baseline; or every other group with one of them.
 
     A verdict is `helps` or `hurts` if p, corrected for all pairs, is below 5 %. So if nothing makes a difference, at
     most one comparison in twenty has any verdict but `no_measurable_effect`. That is also the verdict if the rows'
@@ -40,6 +41,7 @@ def compare(
         groups: Two or more, of different names.
         metric: Its name, as `test/accuracy`.
         mode: Which way is better; None for the metric's own.
+        baseline: The name of the group to compare each other one with; None for every pair.
         resplit_ratio: If each seed also draws its own splits, see `Resplits.ratio`.
         notes: Notes that apply to every difference.
 
@@ -54,14 +56,18 @@ def compare(
     """
     _check(groups)
     mode = mode or mode_of(metric)
-    pairs = [(baseline, group) for last, group in enumerate(groups) for baseline in groups[:last]]
+    if baseline is None:
+        pairs = [(first, group) for last, group in enumerate(groups) for first in groups[:last]]
+    else:
+        (reference,) = (group for group in groups if group.name == baseline)
+        pairs = [(reference, group) for group in groups if group is not reference]
     return {
         "metric": metric,
         "mode": mode,
         "groups": [describe(group, resplit_ratio) for group in groups],
         "differences": [
-            {"group": group.name, "baseline": baseline.name, "difference": _interval_of(difference), **judgement}
-            for (baseline, group), (difference, judgement) in zip(
+            {"group": group.name, "baseline": first.name, "difference": _interval_of(difference), **judgement}
+            for (first, group), (difference, judgement) in zip(
                 pairs, judge(pairs, mode, resplit_ratio=resplit_ratio, notes=notes), strict=True
             )
         ],

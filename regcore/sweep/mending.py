@@ -1,6 +1,7 @@
 """A sweep without its wrong fields, so that errors in the rest can be reported too."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from jsonpointer import JsonPointer
@@ -95,8 +96,9 @@ def _problems(sweep: SweepSpec, base: JobSpec, max_members: int, facts_of: Facts
     """Errors of a sweep whose own fields are correct: each candidate checked by itself, each value once."""
     spec = base.model_dump(mode="json")
     yield from seed_problems(sweep, spec)
-    facts = facts_of(base)
-    yield from objective_problems(sweep, facts.task, len(facts.classes or ()))
+    with suppress(SpecError):  # the data are not there, or do not fit: an error of the base, which was found with it
+        facts = facts_of(base)
+        yield from objective_problems(sweep, facts.task, len(facts.classes or ()))
     try:
         candidates = expand(sweep, spec, max_members)
     except SpecError as error:

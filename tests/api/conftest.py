@@ -4,13 +4,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import numpy as np
+import pyarrow as pa
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -21,9 +22,10 @@ from api.main import create_app
 from api.services import Services
 from jobs.artifacts import media_type
 from jobs.keys import Token
-from jobs.model import ArtifactRow, Capabilities, NewRecord
+from jobs.model import ArtifactRow, Capabilities, NewRecord, ParsedTable
 from jobs.settings import Settings
 from jobs.states import JobState, Reason, make_reason
+from regcore.data.tables.find_types import find_facts
 
 BASE_URL = "http://127.0.0.1"
 
@@ -121,6 +123,41 @@ def trained(running: tuple[str, int], services: Services, tmp_path: Path) -> str
     return job_id
 
 
+@pytest.fixture
+def dataset_id(client: TestClient, services: Services) -> str:
+    """A data set that is ready."""
+    return _upload_table(client, services)
+
+
+@pytest.fixture
+def table_spec(spec: dict[str, Any], dataset_id: str) -> dict[str, Any]:
+    """A spec on that data set, which is accepted."""
+    return {**spec, "data": {"kind": "dataset", "id": dataset_id, "target": "churn"}}
+
+
+def _upload_table(client: TestClient, services: Services, num_rows: int = 200, name: str = "customers.csv") -> str:
+    """Upload a table of customers, and read it as a worker does."""
+    columns = pa.table(
+        {
+            "age": [str(20 + row % 50) if row % 7 else "" for row in range(num_rows)],
+            "city": [("Oslo", "Bergen", "Rome")[row % 3] for row in range(num_rows)],
+            "churn": [("no", "yes")[row % 2] for row in range(num_rows)],
+        }
+    )
+    lines = [",".join(columns.column_names), *(",".join(row.values()) for row in columns.to_pylist())]
+    content = "\n".join([*lines, ""])
+    headers = {"Content-Type": "text/csv"}
+    made = client.post("/v1/datasets", params={"name": name}, content=content, headers=headers).json()
+    claim = services.store.claim_dataset("wrk_test")
+    assert claim is not None
+    assert claim.id == made["id"]
+    facts = find_facts(columns, format="csv").model_dump(mode="json")
+    preview = {"columns": columns.column_names, "rows": [list(row.values()) for row in columns.to_pylist()[:20]]}
+    table = ParsedTable(facts, preview, num_rows, 3, sha256="f" * 64, size_bytes=99)
+    assert services.store.finish_dataset(claim, table)
+    return claim.id
+
+
 def _start_job(client: TestClient, services: Services, spec: dict[str, Any]) -> tuple[str, int]:
     """Submit a job, and claim and start it as a worker does."""
     job_id = client.post("/v1/jobs", json=spec).json()["id"]
@@ -185,13 +222,16 @@ def _problem_of(response: httpx2.Response, status: int, code: str) -> dict[str, 
 
 
 @contextmanager
-def _serve(settings: Settings, port: int) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run `python -m api` for real; gives its URL and its process, once it is ready."""
+def _serve(
+    settings: Settings, port: int, more: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Run `python -m api` for real, with more variables; gives its URL and its process, once it is ready."""
     environment = {
         "PATH": "/usr/bin:/bin",
         "REGCORE_DATA_DIR": str(settings.data_dir),
         "REGCORE_REDIS_URL": settings.redis_url,
         "REGCORE_PORT": str(port),
+        **(more or {}),
     }
     log = settings.data_dir.parent / "api.log"
     with log.open("wb") as output:
@@ -229,6 +269,11 @@ def _exchange(port: int, sent: bytes) -> bytes:
 @pytest.fixture(name="start_job")
 def _start_job_fixture() -> Any:
     return _start_job
+
+
+@pytest.fixture(name="upload_table")
+def _upload_table_fixture(client: TestClient, services: Services) -> Any:
+    return lambda *args, **fields: _upload_table(client, services, *args, **fields)
 
 
 @pytest.fixture(name="add_metrics")

@@ -19,6 +19,11 @@ from fastapi.testclient import TestClient
 from jobs.settings import Settings
 
 MAX_EXAMPLES = 5
+REFUSALS = (
+    "[checks.negative_data_rejection]\n"
+    'expected-statuses = ["400", "401", "403", "404", "405", "406", "409", "412", "413", "415", "422"]\n'
+)
+"""Also 413: lists that may have thousands of items are refused for their bytes first."""
 NO_REGULARIZERS = [{"op": "replace", "path": "/regularizers", "value": []}]
 SWEEPS: list[dict[str, Any]] = [
     {},
@@ -34,6 +39,7 @@ def test_no_request_makes_the_server_fail_or_leave_its_document(
     with_tables: Settings,
     sweep_spec: dict[str, Any],
     finished: str,
+    dataset_id: str,
     end_jobs: Any,
     serve: Any,
     free_tcp_port: int,
@@ -46,11 +52,15 @@ def test_no_request_makes_the_server_fail_or_leave_its_document(
         "/v1/sweeps/{sweep_id}/path": {"sweep_id": made[0]["id"]},
         "/v1/sweeps/{sweep_id}/comparison": {"sweep_id": made[1]["id"]},
         "/v1/sweeps/{sweep_id}/ablation": {"sweep_id": made[2]["id"]},
+        "/v1/datasets/{dataset_id}": {"dataset_id": dataset_id},
+        "/v1/datasets/{dataset_id}/preview": {"dataset_id": dataset_id},
         "/v1/jobs/{job_id}/report": {"job_id": finished},
         "/v1/jobs/{job_id}/artifacts/{name}": {"job_id": finished, "name": "log.txt"},
     }
     (tmp_path / "told.toml").write_text(_configuration(told))
-    (tmp_path / "untold.toml").write_text("")  # the stateful phase follows links instead, and deletes what it meets
+    (tmp_path / "untold.toml").write_text(
+        REFUSALS
+    )  # the stateful phase follows links instead, and deletes what it meets
 
     with serve(with_tables, free_tcp_port) as (url, _):
         for phases, configuration in (("examples,coverage,fuzzing", "told.toml"), ("stateful", "untold.toml")):
@@ -78,7 +88,7 @@ def test_no_request_makes_the_server_fail_or_leave_its_document(
 
 def _configuration(told: Mapping[str, Mapping[str, str]]) -> str:
     """Schemathesis' configuration, with the parameters of some paths."""
-    operations = []
+    operations = [REFUSALS]
     for path, ids in told.items():
         known = ", ".join(f"{name} = {json.dumps(value)}" for name, value in ids.items())
         operations.append(f"[[operations]]\ninclude-path = {json.dumps(path)}\nparameters = {{ {known} }}\n")

@@ -21,18 +21,23 @@ ROUTES = sorted(
 )
 GETS = [path for method, path in ROUTES if method == "GET"]
 PATHS = sorted({path for _, path in ROUTES})
-BODIED = {"/v1/jobs", "/v1/jobs/{job_id}/rerun", "/v1/sweeps", "/v1/comparisons"}
-TAGGED = {"/v1/jobs/{job_id}", "/v1/jobs/{job_id}/report", "/v1/jobs/{job_id}/artifacts/{name}"}
+BODIED = {"/v1/jobs", "/v1/jobs/{job_id}/rerun", "/v1/sweeps", "/v1/sweep-suggestions", "/v1/comparisons"}
+TAGGED = {
+    "/v1/jobs/{job_id}",
+    "/v1/jobs/{job_id}/report",
+    "/v1/jobs/{job_id}/artifacts/{name}",
+    "/v1/datasets/{dataset_id}",
+}
 OPEN = {"/healthz", "/readyz"}
 NEGOTIATED = {"/v1/jobs/{job_id}/metrics", "/v1/jobs/{job_id}/events"}
 DIFFERS_EACH_TIME = {"x-request-id", "date"}
 
 
 @pytest.fixture
-def url(finished: str, client: TestClient, sweep_spec: dict[str, Any]) -> Any:
+def url(finished: str, client: TestClient, sweep_spec: dict[str, Any], dataset_id: str) -> Any:
     """Fills a path in with what is there."""
     sweep_id = client.post("/v1/sweeps", json=sweep_spec).json()["id"]
-    return lambda path: path.format(job_id=finished, name="log.txt", sweep_id=sweep_id)
+    return lambda path: path.format(job_id=finished, name="log.txt", sweep_id=sweep_id, dataset_id=dataset_id)
 
 
 def is_a_problem(response: httpx2.Response) -> bool:

@@ -95,6 +95,21 @@ def test_an_invalid_table_names_its_row(server: Any, client: Client, rows_csv: P
     assert client.datasets.get(caught.value.dataset_id).wait(check=False).state == "invalid"
 
 
+def test_an_invalid_table_that_is_there_already_says_how_it_is_read_anew(
+    server: Any, client: Client, rows_csv: Path
+) -> None:
+    server.datasets.invalid = True
+    with pytest.raises(DatasetInvalidError) as first:
+        client.datasets.upload(rows_csv)
+
+    with pytest.raises(DatasetInvalidError, match="read before: after `regcore datasets delete ds_") as second:
+        client.datasets.upload(rows_csv)
+
+    assert "read before" not in str(first.value)
+    assert second.value.dataset_id == first.value.dataset_id
+    assert server.datasets.num_begun == 1
+
+
 def test_what_was_no_csv_is_sent_again_as_what_it_is(server: Any, client: Client, rows_csv: Path) -> None:
     server.datasets.invalid = True
     with pytest.raises(DatasetInvalidError):

@@ -9,7 +9,8 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import log_loss, mean_absolute_error, r2_score
 from sklearn.preprocessing import StandardScaler
 
-from regcore.report import RegularizerEffect, SplitEvaluation, make_report
+from regcore.report import RegularizerEffect, make_report
+from regcore.split_metrics import SplitEvaluation
 
 
 def report_of(task, evaluations, **changes):

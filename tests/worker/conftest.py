@@ -13,7 +13,7 @@ from supervising import wait_for
 
 from jobs.artifacts import ArtifactStore
 from jobs.live import Notifier
-from jobs.model import Capabilities, Job, NewJob
+from jobs.model import Capabilities, Job, NewDataset, NewJob, ParsedTable
 from jobs.settings import Settings
 from jobs.store import Store, open_store
 from worker.datasets.cache import TableCache
@@ -63,6 +63,7 @@ def submit(store: Store) -> Callable[..., Job]:
         fusion_key: str | None = None,
         checkpoint: dict[str, Any] | None = None,
         spec: dict[str, Any] | None = None,
+        dataset_id: str | None = None,
         **resources: Any,
     ) -> Job:
         defaults = {"device": "auto", "pool": None, "max_runtime_s": 86400, "max_memory_bytes": None}
@@ -77,10 +78,29 @@ def submit(store: Store) -> Callable[..., Job]:
             fusion_key=fusion_key,
             member_bytes=1,
             checkpoint=checkpoint,
+            dataset_id=dataset_id,
         )
         return store.submit(tenant, new).job
 
     return submit
+
+
+@pytest.fixture
+def ready_dataset(store: Store, surroundings: Surroundings, tmp_path: Path) -> Callable[..., str]:
+    """Upload a data set that a worker has read; returns its id."""
+
+    def make(table: Path | None = None, facts: dict[str, Any] | None = None) -> str:
+        file = tmp_path / "uploaded"
+        file.write_bytes(b"rows" if table is None else table.read_bytes())
+        sha256, size_bytes = surroundings.artifacts.put(file)
+        new = NewDataset(name="rows.csv", sha256=sha256, size_bytes=size_bytes, header="auto", format="csv")
+        dataset_id = store.create_dataset("t", new).dataset.id
+        claim = store.claim_dataset("wrk_0")
+        assert claim is not None
+        assert store.finish_dataset(claim, ParsedTable(facts or {}, {}, 1, 1, sha256, size_bytes))
+        return dataset_id
+
+    return make
 
 
 @pytest.fixture

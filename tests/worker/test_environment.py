@@ -5,7 +5,14 @@ import pytest
 from worker.environment import parser_environment, runner_environment
 
 
-@pytest.mark.parametrize("environment_of", [parser_environment, runner_environment])
+@pytest.mark.parametrize(
+    "environment_of",
+    [
+        lambda environment: parser_environment(environment, 2),
+        lambda environment: runner_environment(environment, 2, Path("/tmp")),
+    ],
+    ids=["parser", "runner"],
+)
 def test_no_credential_reaches_a_child(environment_of):
     secrets = {
         "REGCORE_DATABASE_URL": "postgresql://user:password@host/name",
@@ -15,7 +22,7 @@ def test_no_credential_reaches_a_child(environment_of):
         "PGPASSWORD": "secret",
     }
 
-    environment = environment_of({**secrets, "PATH": "/bin", "LC_ALL": "C.UTF-8"}, 2, Path("/tmp"))
+    environment = environment_of({**secrets, "PATH": "/bin", "LC_ALL": "C.UTF-8"})
 
     assert not set(secrets) & set(environment)
     assert environment["PATH"] == "/bin"

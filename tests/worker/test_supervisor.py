@@ -1,4 +1,6 @@
 import csv
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from supervising import (
@@ -8,6 +10,9 @@ from supervising import (
     text_of,
     wait_for_state,
 )
+
+from worker.datasets.cache import TableCache
+from worker.protocol import Fit, Run
 
 
 def test_a_success_has_its_records_result_usage_and_artifacts(store, submit, supervise, surroundings):
@@ -133,3 +138,46 @@ def test_a_rung_is_judged_once_its_metrics_are_stored(store, submit, supervise, 
     supervise()
 
     assert stored == [1]
+
+
+def test_a_job_on_an_uploaded_table_gets_a_checked_copy_that_is_held_until_it_has_ended(
+    store, submit_group, ready_dataset, supervise, surroundings, start_scripted, monkeypatch
+):
+    dataset_id = ready_dataset()
+    submit_group("succeed", "succeed", dataset_id=dataset_id)
+    crowded = replace(surroundings, tables=TableCache(surroundings.tables._folder, surroundings.artifacts, 0))
+    runner = start_scripted()
+    found, send = [], runner.send
+
+    def look(command):
+        if isinstance(command, Fit | Run):
+            crowded.tables._make_room(1)  # as a run on another table does
+            found.append((type(command), Path(command.table).read_bytes()))
+        send(command)
+
+    monkeypatch.setattr(runner, "send", look)
+    supervise(crowded, runner)
+    crowded.tables._make_room(1)
+
+    assert found == [(Fit, b"rows"), (Run, b"rows")]
+    assert list((surroundings.settings.data_dir / "tables").iterdir()) == []
+
+
+@pytest.mark.parametrize("harm", ["lost", "changed"])
+def test_a_job_whose_table_cannot_be_had_fails_and_says_what_to_do(
+    store, submit_group, ready_dataset, supervise, surroundings, harm
+):
+    dataset_id = ready_dataset()
+    jobs = submit_group("succeed", "succeed", dataset_id=dataset_id)
+    stored = surroundings.artifacts.path(store.dataset_table(dataset_id).sha256)
+    stored.unlink() if harm == "lost" else stored.write_bytes(b"ROWS")
+
+    clean = supervise()
+
+    ended = store.get("t", jobs[0].id)
+    assert clean
+    assert (ended.state, ended.state_reason["code"]) == ("failed", "invalid_data")
+    assert dataset_id in ended.state_reason["message"]
+    assert "upload its file again" in ended.state_reason["remedy"]
+    assert "invalid_data" in text_of(surroundings, jobs[0], "log.txt")
+    assert store.state("t", jobs[1].id) == "queued"

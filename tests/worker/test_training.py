@@ -3,10 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
-from regcore import Result, load_predictor, train
+from regcore import Result, load_predictor, make_plan, train
+from regcore.data.source import TableSource
+from regcore.data.tables.find_types import find_facts
+from regcore.data.tables.table import Table, read_table, write_table
+from regcore.loop.group import Newcomer, train_group
 from regcore.loop.stack import Stack
 from regcore.spec import parse_spec
 from worker import training
@@ -337,3 +342,70 @@ def test_what_cannot_be_measured_trains_alone(tmp_path):
 
 def test_a_worker_says_which_torch_it_has():
     assert versions()["torch"] == str(torch.__version__)
+
+
+@pytest.fixture
+def own_table(tmp_path):
+    """What a worker made of an uploaded file, and the data of a spec that trains on it."""
+    dice = np.random.default_rng(1)
+    age, plan = dice.normal(40, 12, 200), dice.integers(0, 3, 200)
+    columns = pa.table(
+        {
+            "age": [f"{value:.1f}" for value in age],
+            "plan": [("basic", "plus", "pro")[place] for place in plan],
+            "churn": ["yes" if value > 45 or place == 2 else "no" for value, place in zip(age, plan, strict=True)],
+        }
+    )
+    path = tmp_path / "0af3"
+    write_table(path, Table(columns, find_facts(columns, format="csv")))
+    return path, {"kind": "dataset", "id": f"ds_{'0' * 26}", "target": "churn"}
+
+
+def test_jobs_train_together_on_an_uploaded_table_as_each_does_alone(make_run, own_table):
+    path, data = own_table
+    source = TableSource(read_table(path))
+    specs = [
+        make_spec(data=data, training={"epochs": 20, "precision": "float64"}, regularizers=[l2])
+        for l2 in ({"kind": "l2", "strength": 0.01}, {"kind": "l2", "strength": 0.1})
+    ]
+    events = Recorder()
+
+    finished = execute(replace(make_run(*specs), table=str(path)), Commands(), events)
+
+    assert finished.clean
+    for number, spec in enumerate(specs, 1):
+        ((_, alone),) = train_group([Newcomer("alone", make_plan(spec, facts_of=source.facts))], source=source)
+        result = events.ends()[f"job_{number}"].result
+        assert result["metrics"] == pytest.approx(alone.metrics, rel=1e-9)
+        assert result["metrics"]["test/accuracy"] > 0.7
+
+
+def test_a_table_that_does_not_fit_the_spec_is_told_as_the_users_to_mend(make_run, own_table):
+    path, data = own_table
+    events = Recorder()
+
+    execute(replace(make_run(make_spec(data={**data, "target": "chrun"})), table=str(path)), Commands(), events)
+
+    reason = events.ends()["job_1"].reason
+    assert reason["code"] == "invalid_data"
+    assert "churn" in reason["message"]
+
+
+def test_a_table_that_is_no_table_is_told(make_run, own_table):
+    path, data = own_table
+    path.write_bytes(b"PAR1 but no more")
+    events = Recorder()
+
+    execute(replace(make_run(make_spec(data=data)), table=str(path)), Commands(), events)
+
+    assert events.ends()["job_1"].reason["code"] == "invalid_data"
+
+
+def test_the_size_of_a_pass_is_found_on_the_table_itself(own_table, tmp_path):
+    path, data = own_table
+    fit = Fit(make_spec(data=data), 8, str(tmp_path), "cpu", 1, 60.0, str(path))
+
+    found = find_fitting(fit)
+
+    assert 1 <= found.size <= 8
+    assert found.max_bytes > 0

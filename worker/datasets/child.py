@@ -22,7 +22,6 @@ PROGRAM = (sys.executable, "-P", "-m", "worker.datasets.parse")
 _OUTPUT = "output.txt"
 _MAX_ANSWER_BYTES = 64 << 20
 _MAX_TAIL_BYTES = 2_000
-_MAX_NAME_BYTES = 200
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class ParserChild:
         format: Its media type, as far as the uploader said one.
         header: Whether the first row of a CSV file holds names.
         confinement: The child's limits.
-        environment: The child's.
+        environment: The child's; temporary files go into its folder.
         program: What is started.
     """
 
@@ -88,16 +87,14 @@ class ParserChild:
     ) -> None:
         self._folder = folder
         shutil.rmtree(folder, ignore_errors=True)
-        (folder / "in").mkdir(parents=True, mode=0o700)
-        path = Path("in", _file_name(name))
-        (folder / path).symlink_to(raw.absolute())
-        request = Request(str(path), format, header, confinement, os.getpid())
+        folder.mkdir(parents=True, mode=0o700)
+        request = Request(str(raw.absolute()), name, format, header, confinement, os.getpid())
         with contextlib.ExitStack() as on_error, (folder / _OUTPUT).open("xb") as output:
             on_error.callback(shutil.rmtree, folder, ignore_errors=True)
             self._process = subprocess.Popen(
                 [*program, request.to_json()],
                 cwd=folder,
-                env=dict(environment),
+                env={**environment, "TMPDIR": str(folder)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -160,10 +157,3 @@ def _read_own(path: Path, max_bytes: int) -> bytes:
     if len(content) > max_bytes:
         raise ValueError(f"it is longer than {max_bytes:,} bytes")
     return content
-
-
-def _file_name(name: str) -> str:
-    """A name for a file in a folder of ours: of the owner's name, only what names one file."""
-    readable = "".join(character if character.isprintable() and character != "/" else "_" for character in name)
-    short = readable.encode("utf-8", "replace")[:_MAX_NAME_BYTES].decode("utf-8", "ignore").strip()
-    return short if short.strip(".") else "table"

@@ -20,7 +20,8 @@ class Request:
     """What to read.
 
     Attributes:
-        path: The file, under the name that messages give it; relative to the child's folder.
+        path: The file.
+        name: What its owner calls it.
         format: Its media type, as far as the uploader said one.
         header: Whether the first row of a CSV file holds names.
         confinement: The limits of the process.
@@ -28,6 +29,7 @@ class Request:
     """
 
     path: str
+    name: str
     format: str | None
     header: Header
     confinement: Confinement

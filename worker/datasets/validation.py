@@ -48,7 +48,7 @@ class Validator:
         self._program = program
         settings = surroundings.settings
         num_threads = min(available_cores(), _MAX_THREADS)
-        self._environment = parser_environment(os.environ, num_threads, self._folder)
+        self._environment = parser_environment(os.environ, num_threads)
         self._confinement = Confinement(
             memory_bytes=settings.parser_memory_bytes,
             cpu_s=max(1, int(settings.parser_timeout_s * num_threads)),
@@ -83,7 +83,7 @@ class Validator:
         child = ParserChild(
             self._folder / claim.id,
             raw,
-            claim.name or "",
+            claim.name or claim.id,
             format=None if claim.format == "auto" else claim.format,
             header=claim.header,
             confinement=self._confinement,

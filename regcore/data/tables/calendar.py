@@ -22,8 +22,8 @@ def calendar_places(moments: NDArray[np.int64], *, has_time: bool) -> NDArray[np
         has_time: Whether the time of day counts.
 
     Returns:
-        (N, places): sine and cosine of the year and of the month, Monday to Sunday, and with time the sine and cosine of
-        the day and of half a day.
+        (N, places): sine and cosine of the year and of the month, Monday to Sunday, and with time the sine and cosine
+        of the day and of half a day.
     """
     days, rest = np.divmod(moments, _MICROSECONDS_A_DAY)
     dates = days.astype("datetime64[D]")

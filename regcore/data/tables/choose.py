@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from regcore.data.facts import DataFacts, FactsOf
 from regcore.data.split import SplitSizes, split_sizes
@@ -17,7 +17,6 @@ from regcore.errors import FieldError, SpecError, shortened
 
 FindRow = Callable[[str, str], int | None]
 """Column and spelling to the first row that holds it, from 1; None if rows are not at hand."""
-_OWN_KINDS: Final = ("dataset", "file", "arrays")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +108,6 @@ def choose(
     Raises:
         SpecError: They do not fit the table; every place is named.
     """
-    if spec.data.kind not in _OWN_KINDS:
-        message = f"rows were given, and data.kind {spec.data.kind} has its own. Leave data out."
-        raise SpecError([FieldError("/data/kind", "unknown_data", message)])
     errors: list[FieldError] = []
     target = choose_target(table, spec, errors)
     name = spec.data.target if target is None else target.name

@@ -46,6 +46,7 @@ class EncodedColumn:
         mean: Of the filled train rows; None if not standardized.
         std: Their standard deviation, population form; 1 for a constant column.
         categories: Those with a place of their own, in order.
+        pools_rare: Whether train rows had other categories, which share the place after theirs.
         calendar_fill: What fills the calendar's places of a date that is a gap: their means.
     """
 
@@ -59,6 +60,7 @@ class EncodedColumn:
     mean: float | None = None
     std: float | None = None
     categories: tuple[str, ...] = ()
+    pools_rare: bool = False
     calendar_fill: tuple[float, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -75,6 +77,7 @@ class EncodedColumn:
             "mean": self.mean,
             "std": self.std,
             "categories": list(self.categories),
+            "pools_rare": self.pools_rare,
             "calendar_fill": list(self.calendar_fill),
         }
 
@@ -111,6 +114,11 @@ class TablePreprocessing:
     def columns(self) -> tuple[str, ...]:
         """The columns' names."""
         return tuple(column.name for column in self.encoded)
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether anything depends on the train rows."""
+        return any(c.mean is not None or c.categories or c.marks_gaps for c in self.encoded)
 
     @cached_property
     def feature_shape(self) -> tuple[int]:
@@ -164,8 +172,8 @@ class TablePreprocessing:
                     rows[:, self.starts[column.name] + 1] = is_gap
         places = [self.starts[column.name] for column in block]
         if block[0].mean is not None:
-            values -= [column.mean for column in block]
-            values /= [column.std for column in block]
+            values -= np.array([column.mean for column in block], np.float64)
+            values /= np.array([column.std for column in block], np.float64)
         with np.errstate(over="ignore"):  # a value beyond float32 is infinite there
             rows[:, places] = values
 
@@ -260,7 +268,7 @@ def _fit_numbers(
 ) -> Iterator[EncodedColumn]:
     values = np.stack([floats(train[feature.name]) for feature in block], axis=1)
     fills = []
-    has_gaps = np.isnan(values).any(axis=0).tolist()
+    has_gaps: list[bool] = [bool(gaps) for gaps in np.isnan(values).any(axis=0)]
     for position in range(len(block)):
         column = values[:, position]
         fills.append(_fill(column, missing))
@@ -295,12 +303,12 @@ def _fit_boolean(feature: Feature, train: Any, missing: Missing, standardize: bo
 
 def _fit_date(feature: Feature, train: Any, missing: Missing, standardize: bool) -> EncodedColumn:
     days = floats(train)
-    is_gap = np.isnan(days)
+    is_gap: NDArray[np.bool_] = np.isnan(days)
     fill = _fill(days, missing)
-    days[is_gap] = fill
+    days = np.where(is_gap, fill, days)
     mean, std = mean_and_scale(days, axes=(0,))
     num_calendar = feature.num_places - 1 - feature.has_gaps
-    known = calendar_places(_microseconds(train)[~is_gap], has_time=feature.reading.has_time)
+    known = calendar_places(_microseconds(train)[np.flatnonzero(~is_gap)], has_time=feature.reading.has_time)
     calendar = known.mean(axis=0) if len(known) else np.zeros(num_calendar)
     return EncodedColumn(
         feature.name,
@@ -328,6 +336,7 @@ def _fit_category(feature: Feature, train: Any, missing: Missing, standardize: b
         marks_gaps=feature.has_gaps,
         had_gaps=train.null_count > 0,
         categories=tuple(sort_labels(frequent)),
+        pools_rare=len(counts) > len(frequent),
     )
 
 
@@ -337,16 +346,15 @@ _FITTERS: Final = {"boolean": _fit_boolean, "date": _fit_date, "category": _fit_
 def _write_boolean(column: EncodedColumn, values: Any, part: NDArray[Any], on_gap: OnGap, on_unseen: OnUnseen) -> None:
     known = floats(values)
     is_gap = np.isnan(known)
-    known[is_gap] = column.fill
-    part[:, 0] = known
+    part[:, 0] = np.where(is_gap, column.fill or 0.0, known)
     _mark(column, is_gap, part, on_gap)
 
 
 def _write_date(column: EncodedColumn, values: Any, part: NDArray[Any], on_gap: OnGap, on_unseen: OnUnseen) -> None:
     days = floats(values)
     is_gap = np.isnan(days)
-    days[is_gap] = column.fill
-    part[:, 0] = days if column.mean is None else (days - column.mean) / column.std
+    days = np.where(is_gap, column.fill or 0.0, days)
+    part[:, 0] = (days - (column.mean or 0.0)) / (column.std or 1.0)
     num_calendar = len(column.calendar_fill)
     part[:, 1 : 1 + num_calendar] = calendar_places(_microseconds(values), has_time=column.reading.has_time)
     part[is_gap, 1 : 1 + num_calendar] = column.calendar_fill

@@ -22,7 +22,7 @@ class GroupSpec(Protocol):
 
 
 def assign_groups(sizes: Mapping[str, int], spec: GroupSpec) -> dict[str, str]:
-    """The split of each group: the same for the same seed, with shares of rows as near to the fractions as groups allow.
+    """The split of each group: the same for the same seed, with shares of rows as near to the fractions as can be.
 
     Args:
         sizes: Rows of each group.
@@ -35,8 +35,8 @@ def assign_groups(sizes: Mapping[str, int], spec: GroupSpec) -> dict[str, str]:
     wanted = [name for name, fraction in fractions.items() if fraction > 0]
     if len(sizes) < len(wanted) + 1:
         message = (
-            f"data.group_column has {len(sizes)} different value(s), and each of {len(wanted) + 1} splits needs a group "
-            "of its own. Name another column, or set test_fraction or validation_fraction to 0."
+            f"data.group_column has {len(sizes)} different value(s), and each of {len(wanted) + 1} splits needs a "
+            "group of its own. Name another column, or set test_fraction or validation_fraction to 0."
         )
         raise SpecError([FieldError("/data/group_column", "too_few_groups", message)])
     rest = sorted(sizes)

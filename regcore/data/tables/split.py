@@ -1,13 +1,12 @@
 """Which rows of the user's own table are in which split."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from regcore.data.split import SplitSizes, Splits, draw, split_sizes
+from regcore.data.split import Splits, SplitSizes, draw, split_sizes
 from regcore.data.tables.groups import SPLITS, assign_groups
 
 DRAWN = "drawn"
@@ -25,7 +24,7 @@ class Fractions:
 
 
 def split_rows(
-    y: NDArray[Any], data: Any, *, roles: NDArray[np.object_] | None, groups: Sequence[str] | None
+    y: NDArray[Any], data: Any, *, roles: NDArray[np.object_] | None, groups: NDArray[np.object_] | None
 ) -> Splits:
     """Places of each split in `y`.
 
@@ -67,8 +66,10 @@ def _by_fractions(drawn: NDArray[np.int64], y: NDArray[Any], fractions: Fraction
     return {"train": train, "validation": validation, "test": test}
 
 
-def _by_groups(drawn: NDArray[np.int64], groups: Sequence[str], fractions: Fractions) -> dict[str, NDArray[np.int64]]:
-    names, codes = np.unique(np.asarray(groups, dtype=object)[drawn].astype(str), return_inverse=True)
+def _by_groups(
+    drawn: NDArray[np.int64], groups: NDArray[np.object_], fractions: Fractions
+) -> dict[str, NDArray[np.int64]]:
+    names, codes = np.unique(groups[drawn].astype(str), return_inverse=True)
     counts = np.bincount(codes, minlength=len(names))
     assigned = assign_groups(dict(zip(names.tolist(), counts.tolist(), strict=True)), fractions)
     split_of_row = np.array([assigned[name] for name in names.tolist()], dtype=object)[codes]

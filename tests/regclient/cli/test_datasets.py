@@ -30,7 +30,7 @@ def test_add_shows_what_was_read(commands: Regcore, rows_csv: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "ready" in done.stdout
     [age] = [line.split() for line in done.stdout.splitlines() if line.split()[:1] == ["age"]]
-    assert age == ["age", "number", "2", "30", "41,", "7"]
+    assert age == ["age", "number", "2", "30", "41", "|", "7"]
     assert "Read as Latin-1. Save it as UTF-8." in done.stdout
     assert '"data": {"kind": "dataset", "id": "ds_00' in done.stdout
 
@@ -189,6 +189,16 @@ def test_a_path_starts_at_the_spec_or_here_and_is_never_guessed(
     assert both.returncode == 2
     assert "is both" in both.stderr
     assert len(server.datasets.bodies) == 2
+
+
+def test_jobs_lists_those_that_train_on_a_table(commands: Regcore, server: Any, rows_csv: Path) -> None:
+    commands("datasets", "add", str(rows_csv))
+
+    done = commands("jobs", "--dataset", "rows.csv")
+
+    asked = [query.get("dataset_id") for path, query in server.queries if path == "/v1/jobs"]
+    assert done.returncode == 0
+    assert asked == list(server.datasets.bodies)
 
 
 def test_set_changes_the_file(commands: Regcore, server: Any, rows_csv: Path) -> None:

@@ -32,6 +32,18 @@ def test_every_later_group_is_compared_with_every_earlier_one(compared):
     assert list(_verdicts(compared)) == [("none", "l2"), ("none", "dropout"), ("l2", "dropout")]
 
 
+def test_with_a_baseline_each_other_group_is_compared_with_it_alone(compared):
+    groups = [steady_group("none", NONE), steady_group("l2", L2), steady_group("dropout", DROPOUT)]
+
+    planned = compare(groups, "test/loss", baseline="l2")
+
+    assert list(_verdicts(planned)) == [("l2", "none"), ("l2", "dropout")]
+    pairs, few = compared["differences"][0], planned["differences"][0]
+    assert few["difference"]["value"] == -pairs["difference"]["value"]
+    assert few["p_value"] == pytest.approx(pairs["p_value"])
+    assert few["p_value_corrected"] < pairs["p_value_corrected"]  # two comparisons in place of three
+
+
 def test_the_verdict_is_helps_where_the_later_group_is_better_in_the_metrics_direction(compared):
     opposite = compare([steady_group("none", NONE), steady_group("l2", L2)], "test/accuracy")
 

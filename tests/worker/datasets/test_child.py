@@ -34,7 +34,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., ParserChild]]:
             format="csv",
             header="auto",
             confinement=LIMITS,
-            environment=parser_environment(os.environ, 1, tmp_path),
+            environment=parser_environment(os.environ, 1),
             program=SCRIPTED,
         )
         children.append(child)
@@ -57,23 +57,11 @@ def test_what_was_read_is_there_until_the_child_is_closed(start: Callable[..., P
     assert [path.name for path in tmp_path.iterdir()] == ["0af3"]
 
 
-@pytest.mark.parametrize(
-    ("name", "shown"),
-    [
-        ("rows.csv", "rows.csv"),
-        ("räume 2024.csv", "räume 2024.csv"),
-        ("../../etc/passwd", ".._.._etc_passwd"),
-        ("..", "table"),
-        ("a\0b\n", "a_b_"),
-        ("ü" * 300, "ü" * 100),
-        ("", "table"),
-    ],
-)
-def test_a_refusal_names_the_file_as_its_owner_does(start: Callable[..., ParserChild], name: str, shown: str) -> None:
-    answer = start("invalid", name).answer()
+def test_a_refusal_names_the_file_as_its_owner_does(start: Callable[..., ParserChild]) -> None:
+    answer = start("invalid", "räume 🙂.csv").answer()
 
     assert isinstance(answer, Refused)
-    assert answer.reason["message"] == f"Row 2 of {shown}"
+    assert answer.reason["message"] == "Row 2 of räume 🙂.csv"
     assert answer.reason["details"] == {"row": 2}
 
 
@@ -110,13 +98,16 @@ def test_a_child_that_still_reads_can_be_killed(start: Callable[..., ParserChild
     assert not (tmp_path / "scratch").exists()
 
 
-def test_no_credential_reaches_the_child(start: Callable[..., ParserChild], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_credential_reaches_the_child(
+    start: Callable[..., ParserChild], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("REGCORE_DATABASE_URL", "postgresql://user:password@host/name")
 
     answer = start("environment").answer()
 
     assert isinstance(answer, Refused)
     assert "PATH" in answer.reason["details"]
+    assert answer.reason["details"]["TMPDIR"] == str(tmp_path / "scratch")
     assert not [name for name in answer.reason["details"] if name.startswith("REGCORE_")]
 
 

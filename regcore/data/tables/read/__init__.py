@@ -14,7 +14,7 @@ from regcore.data.tables.read.jsonl import read_jsonl
 from regcore.data.tables.read.npz import read_npz
 from regcore.data.tables.read.parquet import read_parquet
 from regcore.data.tables.table import Table
-from regcore.errors import InvalidDataError
+from regcore.errors import InvalidDataError, OutOfMemoryError
 
 Header = Literal["auto", "yes", "no"]
 OnProgress = Callable[[float], None]
@@ -43,6 +43,7 @@ def read_file(
 
     Raises:
         InvalidDataError: It cannot be read. The message begins with the file's name.
+        OutOfMemoryError: It takes more memory than there is.
         ValueError: `format` is no known word.
     """
     said = said_format(format)
@@ -52,7 +53,7 @@ def read_file(
             plain = _unpacked(path, Path(folder), limits)
             return _read(plain, name, said, header, limits, on_progress or _ignore)
     except (MemoryError, pa.ArrowMemoryError):
-        raise InvalidDataError(
+        raise OutOfMemoryError(
             f"{name}: It takes more memory than there is for reading it.",
             remedy="Take a sample of the rows, or leave out columns that are not needed.",
             details={"size_bytes": path.stat().st_size},

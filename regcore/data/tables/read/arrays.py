@@ -47,7 +47,7 @@ def table_of(x: Any, y: Any = None) -> Table:
     return Table(columns, find_facts(columns, format="arrays", default_target=target))
 
 
-def columns_of(x: Any) -> pa.Table:
+def columns_of(x: Any, *, may_be_empty: bool = False) -> pa.Table:
     """The rows as Arrow columns with final names; those of rows without names are `column_1`, `column_2`, ..."""
     named = _named_columns(x)
     if not named:
@@ -56,11 +56,21 @@ def columns_of(x: Any) -> pa.Table:
     columns = pa.table(
         [_one_value_a_cell(cells, name) for (_, cells), name in zip(named, names, strict=True)], names=names
     )
-    if columns.num_rows == 0:
+    if columns.num_rows == 0 and not may_be_empty:
         raise InvalidDataError("there are no rows", remedy="Give at least one row.")
     for name in names:
         _check_finite(columns[name], name)
     return columns
+
+
+def has_names(x: Any) -> bool:
+    """Whether the rows name their columns."""
+    if isinstance(x, Mapping | pa.Table | pa.RecordBatch) or hasattr(x, "columns"):
+        return True
+    plain = _plain(x)
+    if isinstance(plain, np.ndarray):
+        return plain.dtype.names is not None
+    return isinstance(plain, Sequence) and len(plain) > 0 and isinstance(plain[0], Mapping)
 
 
 def _named_columns(x: Any) -> list[tuple[Any, Any]]:
@@ -82,7 +92,7 @@ def _named_columns(x: Any) -> list[tuple[Any, Any]]:
             if len(set(lengths.values())) > 1:
                 raise InvalidDataError(f"the columns differ in length: {lengths}", remedy=_HOW)
             return [(name, _array_of(cells, name)) for name, cells in x.items()]
-        raise InvalidDataError("expected rows; received one dict", remedy="Give a list of rows: [row].")
+        raise InvalidDataError("expected a list of rows; received one dict", remedy="Give a list of rows: [row].")
     return _unnamed_columns(_plain(x))
 
 

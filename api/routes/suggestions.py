@@ -1,0 +1,78 @@
+"""Suggested sweeps."""
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import Field
+
+from api import sweep_examples as examples
+from api.auth import TheTenant
+from api.bodies import TheJson
+from api.documents import example, problems
+from api.idempotency import REPLAYED_HEADER, idempotency_key
+from api.negotiation import json_only
+from api.queries import NO_QUERY
+from api.services import TheServices
+from api.submissions import KEY_PARAMETER
+from api.suggestions import show, suggest
+from api.views import Json, View
+
+router = APIRouter(prefix="/v1", tags=["sweeps"], dependencies=[Depends(json_only)])
+
+
+class SuggestionView(View):
+    """A sweep to submit."""
+
+    sweep: Json
+    """The body of `POST /v1/sweeps`."""
+    reason: str
+    """What it compares, and what was left out to fit the budget."""
+    estimate_s: float = Field(ge=0)
+    """About how long it takes on two cores and one slot with nothing else to do: an estimate."""
+
+
+@router.post(
+    "/sweep-suggestions",
+    response_model=SuggestionView,
+    dependencies=[NO_QUERY],
+    openapi_extra={
+        "parameters": [KEY_PARAMETER],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": "#/components/schemas/SuggestionRequest"},
+                    "example": examples.SUGGESTION_BODY,
+                }
+            },
+        },
+    },
+    responses={
+        **problems(
+            "invalid_json",
+            "idempotency_busy",
+            "precondition_failed",
+            "body_too_large",
+            "unsupported_media_type",
+            "invalid_spec",
+            "invalid_body",
+            "idempotency_mismatch",
+            "dataset_not_ready",
+        ),
+        **example(200, examples.SUGGESTION),
+    },
+)
+def suggest_a_sweep(
+    request: Request, response: Response, services: TheServices, tenant: TheTenant, body: TheJson
+) -> Any:
+    """Suggest a sweep that asks which regularizer helps on some data. Nothing is stored.
+
+    With `after`, the sweep that follows one that has ended: its best two regularizers together.
+    """
+    key = idempotency_key(request, body)
+    known = services.store.recall(tenant, key) if key else None
+    if known is not None:
+        response.headers[REPLAYED_HEADER] = "true"
+        return known
+    said = show(suggest(services, tenant, body))
+    return services.store.remember(tenant, key, said) if key else said

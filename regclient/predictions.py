@@ -1,0 +1,122 @@
+"""What a model predicts of a file's rows, and the CSV that it is written to."""
+
+import csv
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from regclient.datasets import Header
+from regclient.errors import UsageError
+
+if TYPE_CHECKING:
+    from regcore.predict import Predictor
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One for each row of a file, in its order.
+
+    Attributes:
+        values: Labels as spelled in the training file, or numbers in the target's own unit.
+        classes: Labels in the order of `probabilities`; None for a regression.
+        probabilities: For each row that of each class; None for a regression.
+        notes: What was unusual about the rows, such as categories that training never saw.
+    """
+
+    values: Sequence[Any]
+    classes: Sequence[str] | None
+    probabilities: Sequence[Sequence[float]] | None
+    notes: Sequence[str]
+
+    @property
+    def header(self) -> list[str]:
+        """The names of the CSV's columns."""
+        return ["row", "prediction", *(f"probability_{label}" for label in self.classes or ())]
+
+    def rows(self) -> Iterator[list[Any]]:
+        """Yield the CSV's rows, numbered from 1. Numbers have all their digits."""
+        for index, value in enumerate(self.values):
+            shares = self.probabilities[index] if self.probabilities is not None else ()
+            yield [index + 1, value, *shares]
+
+    def write(self, file: TextIO) -> None:
+        """Write them as CSV."""
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(self.header)
+        writer.writerows(self.rows())
+
+
+def predict_file(
+    predictor: "Predictor", path: Path, *, header: Header = "auto", name: str | None = None
+) -> Predictions:
+    """Predict each row of a file.
+
+    Args:
+        predictor: A model of a table.
+        path: The file.
+        header: Whether the first row of a CSV file has the columns' names.
+        name: What messages call the file; by default the path's last part.
+
+    Raises:
+        InvalidDataError: The file is no table, or lacks a column that the model needs.
+        UsageError: The model takes images.
+    """
+    with needing_engine():
+        from regcore.data.tables.read import read_file
+
+    if predictor.preprocessing.kind != "table":
+        raise UsageError("This model takes images, which no file of rows holds. In Python: job.predict(pixels).")
+    table = read_file(path, header=header, name=name)
+    if predictor.classes is None:
+        numbers = predictor.predict(table).tolist()
+        return Predictions(numbers, None, None, list(predictor.notes))
+    shares = predictor.predict_proba(table)
+    labels = [predictor.classes[number] for number in shares.argmax(axis=1)]
+    return Predictions(labels, predictor.classes, shares.tolist(), list(predictor.notes))
+
+
+@contextmanager
+def replaced_when_whole(path: Path) -> Iterator[TextIO]:
+    """Yield a file that takes the place of `path` once all of it was written; else nothing changes."""
+    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
+    try:
+        with partial.open("x", encoding="utf-8", newline="") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def load_local_predictor(folder: Path) -> "Predictor":
+    """Load the model in a folder.
+
+    Raises:
+        InvalidDataError: The files are not what they should be.
+        UsageError: This installation has no engine.
+    """
+    with needing_engine():
+        from regcore.predict import load_predictor
+
+    return load_predictor(folder)
+
+
+@contextmanager
+def needing_engine() -> Iterator[None]:
+    """Around an import of the engine: say what to install if a part of it is missing.
+
+    Raises:
+        UsageError: It is.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"A model runs on this machine, and the package {error.name!r} is missing here. "
+            "Install the engine: pip install 'regcore[engine]'."
+        ) from error

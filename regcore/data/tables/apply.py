@@ -1,0 +1,119 @@
+"""Raw rows to the rows of a trained network, with notes about what they hold that training did not see."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from regcore.data.tables.encode import EncodedColumn, TablePreprocessing
+from regcore.data.tables.read import read_file
+from regcore.data.tables.read.arrays import columns_of, has_names
+from regcore.data.tables.read_column import gaps, read_column
+from regcore.data.tables.table import Table
+from regcore.errors import InvalidDataError, shortened
+
+_MAX_NAMES: Final = 10
+
+
+def apply_preprocessing(preprocessing: TablePreprocessing, raw_rows: Any, dtype: Any) -> tuple[NDArray[Any], list[str]]:
+    """The rows of the network, (N, places), and notes.
+
+    Args:
+        preprocessing: What was fitted on the train rows.
+        raw_rows: A file's path, a `Table`, or what `train` takes as x: columns in any order, and more of them than are
+            needed. Rows without names have the columns in the order of training.
+        dtype: float32 or float64.
+
+    Raises:
+        InvalidDataError: A column is missing, rows are no table, or gaps are refused.
+    """
+    cells, notes = _named_cells(preprocessing, raw_rows)
+    columns = {}
+    for column in preprocessing.encoded:
+        given = cells[column.name]
+        read = read_column(given, column.type, column.reading)
+        columns[column.name] = read
+        _note_unreadable(column, given, read, notes)
+
+    fill = preprocessing.missing
+
+    def on_gap(column: EncodedColumn, is_gap: NDArray[np.bool_]) -> None:
+        if preprocessing.missing == "error":
+            row = int(np.flatnonzero(is_gap)[0]) + 1
+            raise InvalidDataError(
+                f"Rows must be finite numbers or have values in each column; {column.name!r} has a gap in row {row:,}",
+                remedy="Fill it in, or train with features.missing mean or median.",
+                details={"row": row, "column": column.name},
+            )
+        if not column.had_gaps:
+            instead = "taken for a rare category" if column.type == "category" else f"filled as training's {fill} says"
+            notes.append(f"{column.name!r} had no gap in training; {_rows(is_gap)} {instead}.")
+
+    def on_unseen(column: EncodedColumn, is_unseen: NDArray[np.bool_]) -> None:
+        first = pc.cast(columns[column.name].take(pa.array(np.flatnonzero(is_unseen)[:1])), pa.string())[0].as_py()
+        kind = "rare or never seen" if column.pools_rare else "never seen"
+        notes.append(
+            f"{column.name!r} holds categories {kind} in training, as {shortened(first, 60)!r}: {_rows(is_unseen)} "
+            "taken together with the rare ones."
+        )
+
+    return preprocessing.encode(columns, dtype, on_gap=on_gap, on_unseen=on_unseen), notes
+
+
+def _named_cells(preprocessing: TablePreprocessing, raw_rows: Any) -> tuple[pa.Table, list[str]]:
+    if isinstance(raw_rows, str | Path):
+        raw_rows = read_file(Path(raw_rows))
+    if isinstance(raw_rows, Table):
+        given, named = raw_rows.columns, True
+    else:
+        given, named = columns_of(raw_rows, may_be_empty=True), has_names(raw_rows)
+    wanted = preprocessing.columns
+    if not named:
+        return given.rename_columns(_names_by_place(preprocessing, given.num_columns)), []
+    missing = [name for name in wanted if name not in given.column_names]
+    unknown = [name for name in given.column_names if name not in preprocessing.given and name not in wanted]
+    if missing:
+        raise InvalidDataError(
+            f"Rows must have the columns {_listed(wanted)}; missing: {_listed(missing)}; "
+            f"unknown: {_listed(unknown) or 'none'}",
+            remedy="Name each column as in training; the order does not matter.",
+            details={"missing": missing[:_MAX_NAMES], "unknown": unknown[:_MAX_NAMES]},
+        )
+    return given, [f"columns that training did not have are ignored: {_listed(unknown)}."] if unknown else []
+
+
+def _names_by_place(preprocessing: TablePreprocessing, num_columns: int) -> Sequence[str]:
+    for names in (preprocessing.columns, preprocessing.given):
+        if len(names) == num_columns:
+            return names
+    raise InvalidDataError(
+        f"Expected rows of shape (N, {len(preprocessing.columns)}); received an array of {num_columns} columns",
+        remedy=f"Give a column for each of {_listed(preprocessing.columns)}, in this order, or rows with names.",
+    )
+
+
+def _note_unreadable(column: EncodedColumn, given: Any, read: Any, notes: list[str]) -> None:
+    if column.type == "category":
+        return
+    is_unreadable = pc.and_(pc.is_null(read), pc.invert(gaps(given, column.type)))
+    rows = np.asarray(is_unreadable.to_numpy(), bool)
+    if rows.any():
+        text = str(given[int(np.flatnonzero(rows)[0])].as_py())
+        notes.append(f"{column.name!r} is no {column.type} in {_rows(rows, verb='')}, as {shortened(text, 60)!r}.")
+
+
+def _rows(chosen: NDArray[np.bool_], verb: str = " is| are") -> str:
+    """`row 3 is`, or `4 rows (from row 3 on) are`."""
+    places = np.flatnonzero(chosen)
+    one, *several = verb.split("|")
+    if len(places) == 1:
+        return f"row {places[0] + 1:,}{one}"
+    return f"{len(places):,} rows (from row {places[0] + 1:,} on){several[0] if several else one}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MAX_NAMES]) + (f", ... ({len(names)} in all)" if len(names) > _MAX_NAMES else "")

@@ -1,0 +1,115 @@
+"""The map from the rows of one run's network to those of another's, which was fitted on other rows of the same kind."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from regcore.data.preprocessing import Preprocessing
+from regcore.data.tables.encode import EncodedColumn, TablePreprocessing
+
+AnyPreprocessing = Preprocessing | TablePreprocessing
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """x ↦ matrix · x + offset.
+
+    Attributes:
+        matrix: (their places, our places), sparse, float64.
+        offset: (their places,), float64.
+    """
+
+    matrix: Any
+    offset: NDArray[np.float64]
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether it changes nothing."""
+        places = self.matrix.shape[0]
+        return not self.offset.any() and (self.matrix != sparse.identity(places, format="csr")).nnz == 0
+
+
+def are_of_one_kind(theirs: AnyPreprocessing, ours: AnyPreprocessing) -> bool:
+    """Whether raw rows of the one are raw rows of the other, and take the same places."""
+    return _kind(theirs) == _kind(ours)
+
+
+def between(theirs: AnyPreprocessing, ours: AnyPreprocessing) -> Affine:
+    """From our rows to theirs, both of one kind."""
+    if isinstance(ours, Preprocessing):
+        assert isinstance(theirs, Preprocessing), "they are of one kind"
+        return _between_images(theirs, ours)
+    assert isinstance(theirs, TablePreprocessing), "they are of one kind"
+    (width,) = ours.feature_shape
+    entries: dict[tuple[int, int], float] = {}
+    offset = np.zeros(width)
+    for their, our in zip(theirs.encoded, ours.encoded, strict=True):
+        start = ours.starts[our.name]
+        columns = _category if our.type == "category" else _measure
+        for (row, column), value in columns(their, our).items():
+            entries[start + row, start + column] = value
+        if our.type in ("number", "date"):
+            offset[start] = ((our.mean or 0.0) - (their.mean or 0.0)) / (their.std or 1.0)
+    rows, columns_, values = zip(*((row, column, value) for (row, column), value in entries.items()), strict=True)
+    return Affine(sparse.csr_matrix((values, (rows, columns_)), shape=(width, width)), offset)
+
+
+def other_categories(theirs: AnyPreprocessing, ours: AnyPreprocessing) -> list[str]:
+    """The columns whose categories with a place of their own differ."""
+    if not isinstance(ours, TablePreprocessing) or not isinstance(theirs, TablePreprocessing):
+        return []
+    pairs = zip(theirs.encoded, ours.encoded, strict=True)
+    return [our.name for their, our in pairs if set(their.categories) != set(our.categories)]
+
+
+def _kind(preprocessing: AnyPreprocessing) -> tuple[Any, ...]:
+    if isinstance(preprocessing, Preprocessing):
+        return preprocessing.feature_shape, preprocessing.image_maximum
+    return tuple((c.name, c.type, c.num_places, c.marks_gaps) for c in preprocessing.encoded)
+
+
+def _between_images(theirs: Preprocessing, ours: Preprocessing) -> Affine:
+    (their_mean, their_std), (mean, std) = _channels(theirs), _channels(ours)
+    return Affine(sparse.diags(std / their_std, format="csr"), (mean - their_mean) / their_std)
+
+
+def _channels(preprocessing: Preprocessing) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of each number of an image, which has one of each for every channel."""
+    shape = preprocessing.feature_shape
+    means, stds = preprocessing.mean or (0.0,) * shape[0], preprocessing.std or (1.0,) * shape[0]
+    mean, std = (
+        np.broadcast_to(np.reshape(values, (shape[0], *[1] * (len(shape) - 1))), shape).reshape(-1)
+        for values in (means, stds)
+    )
+    return mean.astype(np.float64), std.astype(np.float64)
+
+
+def _measure(their: EncodedColumn, our: EncodedColumn) -> dict[tuple[int, int], float]:
+    """Of a number, a truth value or a date: the first place is scaled, and a gap is filled as they fill it."""
+    last = our.num_places - 1
+    num_values = our.num_places - our.marks_gaps
+    entries = {(place, place): 1.0 for place in range(num_values)}
+    entries[0, 0] = (our.std or 1.0) / (their.std or 1.0)
+    if our.marks_gaps and our.had_gaps:
+        entries[last, last] = float(their.had_gaps)
+        fills = [((their.fill or 0.0) - (our.fill or 0.0)) / (their.std or 1.0)]
+        fills += [theirs - ours for theirs, ours in zip(their.calendar_fill, our.calendar_fill, strict=True)]
+        entries |= {(place, last): change for place, change in enumerate(fills)}
+    elif our.marks_gaps:
+        entries[last, last] = 1.0
+    return entries
+
+
+def _category(their: EncodedColumn, our: EncodedColumn) -> dict[tuple[int, int], float]:
+    """A category keeps its weights at its new place; one that had none there has those of the rare ones."""
+    pooled, last = our.num_places - 1 - our.marks_gaps, our.num_places - 1
+    places = {category: place for place, category in enumerate(their.categories)}
+    entries = {(places.get(category, pooled), place): 1.0 for place, category in enumerate(our.categories)}
+    # Places that no category took in our run are never read; theirs are kept.
+    entries |= {(place, place): 1.0 for place in range(len(our.categories), pooled + 1)}
+    if our.marks_gaps:
+        entries[last if their.had_gaps or not our.had_gaps else pooled, last] = 1.0
+    return entries
