@@ -1,7 +1,7 @@
 """Check every file of jobs and data sets against its hash, to find damage before a user does.
 
-``python -m jobs.check_artifacts`` writes one JSON object to stdout, ``{num_checked, damaged: [{id, name, how}]}`` with the id of the job or
-data set, and changes nothing.
+``python -m jobs.check_artifacts`` writes one JSON object to stdout, ``{num_checked, damaged: [{id, name, how}]}`` with
+the ids of jobs and data sets, and changes nothing.
 """
 
 import json
