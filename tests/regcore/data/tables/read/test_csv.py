@@ -1,18 +1,11 @@
 """CSV files as people's programs write them: each kind of dialect once, and each kind of wrong file."""
 
-import csv
-import io
 from pathlib import Path
-from typing import Any, Literal
-
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from typing import Literal
 
 from regcore.data.tables.limits import Limits
 from regcore.data.tables.read.csv import read_csv
 from regcore.data.tables.table import Table
-from regcore.errors import InvalidDataError
 
 
 def read(
@@ -59,5 +52,5 @@ DIALECTS: dict[str, tuple[str | bytes, dict[str, list[str]]]] = {
     "UTF-16 without a mark": ("name,b\none,ß\n".encode("utf-16-le"), {"name": ["one"], "b": ["ß"]}),
     "Latin-1": ("a;b\n1;Größe\n".encode("latin-1"), {"a": ["1"], "b": ["Größe"]}),
     "Windows": ("a;b\n1;5 €\n".encode("cp1252"), {"a": ["1"], "b": ["5 €"]}),
-    "names": ("größe, n ,größe,,a\u0301\n1,2,3,4,5\n", dict(zip(("größe", "n", "größe_2", "column_4", "á"), "12345"))),  # noqa: B905, RUF001
+    "names": ("größe, n ,größe,,a\u0301\n1,2,3,4,5\n", dict(zip(("größe", "n", "größe_2", "column_4", "á"), "12345"))),  # noqa: B905
 }
