@@ -126,14 +126,14 @@ def make_spec(stack, upload):
 
 
 def test_a_job_on_an_uploaded_table_is_taken_up_exactly_by_another_worker(stack, second_worker, make_spec):
-    spec = make_spec(epochs=1500, fusion="off")
+    spec = make_spec(epochs=400, fusion="off")
     job_id = stack.submit(spec)
-    stack.wait_for_step(job_id, 100)
+    stack.wait_for_step(job_id, 20)
     stack.act(job_id, "pause")
     stack.wait(job_id, "paused")
 
     stack.act(job_id, "resume")
-    stack.wait_for_step(job_id, 300)
+    stack.wait_for_step(job_id, 100)
     stack.worker_of(job_id).kill()
     job = stack.wait(job_id, "succeeded")
 
