@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from regclient.datasets import Header
 from regclient.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,17 +50,33 @@ class Predictions:
         writer.writerows(self.rows())
 
 
-def predict_file(predictor: "Predictor", path: Path) -> Predictions:
+def predict_file(
+    predictor: "Predictor", path: Path, *, header: Header = "auto", name: str | None = None
+) -> Predictions:
     """Predict each row of a file.
+
+    Args:
+        predictor: A model of a table.
+        path: The file.
+        header: Whether the first row of a CSV file has the columns' names.
+        name: What messages call the file; by default the path's last part.
 
     Raises:
         InvalidDataError: The file is no table, or lacks a column that the model needs.
+        UsageError: The model takes images.
     """
+    with needing_engine():
+        from regcore.data.tables.read import read_file
+
+    if predictor.preprocessing.kind != "table":
+        raise UsageError("This model takes images, which no file of rows holds. In Python: job.predict(pixels).")
+    table = read_file(path, header=header, name=name)
     if predictor.classes is None:
-        return Predictions(predictor.predict(path).tolist(), None, None, [])
-    shares = predictor.predict_proba(path)
-    values = [predictor.classes[index] for index in shares.argmax(axis=1)]
-    return Predictions(values, predictor.classes, shares.tolist(), [])
+        numbers = predictor.predict(table).tolist()
+        return Predictions(numbers, None, None, list(predictor.notes))
+    shares = predictor.predict_proba(table)
+    labels = [predictor.classes[number] for number in shares.argmax(axis=1)]
+    return Predictions(labels, predictor.classes, shares.tolist(), list(predictor.notes))
 
 
 @contextmanager

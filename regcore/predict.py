@@ -187,9 +187,7 @@ def prepare_images(raw_rows: Any, preprocessing: Preprocessing, image_dtype: Ima
             "Rows must be finite numbers; received NaN or infinity", remedy="Fill or drop missing values."
         )
     rows = rows.reshape(-1, *shape)
-    if preprocessing.image_maximum is not None:
-        rows = scale_images(rows, preprocessing.image_maximum, image_dtype)
-    return preprocessing.standardize(rows)
+    return preprocessing.standardize(scale_images(rows, preprocessing.image_maximum, image_dtype))
 
 
 def _array(raw_rows: ArrayLike) -> NDArray[np.float64]:

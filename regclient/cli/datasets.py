@@ -13,12 +13,13 @@ from regclient.cli.options import (
     OWN_TABLES,
     AsJSON,
     DatasetArgument,
+    HeaderOption,
     TimeoutS,
     open_client,
     print_cut,
     print_state,
 )
-from regclient.datasets import Dataset, Header
+from regclient.datasets import Dataset
 from regclient.display.dataset_tables import (
     columns_table,
     dataset_table,
@@ -57,9 +58,7 @@ def add(
         str, typer.Argument(metavar="FILE", help="CSV, Parquet, JSON lines or NPZ, perhaps with .gz; - for stdin.")
     ],
     name: Annotated[str | None, typer.Option(help="What to call it; by default as the file.")] = None,
-    header: Annotated[
-        Header, typer.Option(metavar="auto|yes|no", help="Whether the first row of a CSV file has the columns' names.")
-    ] = "auto",
+    header: HeaderOption = "auto",
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait until the server has read it.")] = False,
     timeout_s: TimeoutS = None,
     as_json: AsJSON = False,

@@ -230,7 +230,7 @@ def _print_paths(paths: Sequence[Path], *, as_json: bool) -> None:
 def _job_facts(spec: Mapping[str, Any], checked: Mapping[str, Any]) -> list[tuple[str, str]]:
     plan = checked.get("plan") or {}
     splits = ", ".join(f"{split} {number:,}" for split, number in (plan.get("num_rows") or {}).items())
-    facts = [("valid", "a job; nothing was stored")]
+    facts = [("valid", "a job; none was submitted")]
     facts += [("rows", splits)] if splits else []
     for title, field in {
         "task": "task",
@@ -247,7 +247,7 @@ def _job_facts(spec: Mapping[str, Any], checked: Mapping[str, Any]) -> list[tupl
 
 
 def _sweep_facts(checked: Mapping[str, Any]) -> list[tuple[str, str]]:
-    facts = [("valid", "a sweep; nothing was stored")]
+    facts = [("valid", "a sweep; none was submitted")]
     for title, field in {"combinations": "num_candidates", "jobs": "num_members"}.items():
         facts += [(title, format_number(checked[field]))] if field in checked else []
     return facts + _warnings(checked)

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from regclient.cli.following import uploading
 from regclient.client import Client
+from regclient.datasets import Header
 from regclient.display.output import err, out, print_json
 from regclient.errors import KeyInClearWarning
 from regclient.handle import Handle
@@ -29,6 +30,9 @@ AsJSON = Annotated[bool, typer.Option("--json", help="JSON on stdout, for progra
 JobArgument = Annotated[str, typer.Argument(metavar="JOB", help=f"A job: its {_WAYS}.")]
 DatasetArgument = Annotated[str, typer.Argument(metavar="DATASET", help=f"A data set: its {_WAYS}.")]
 EitherArgument = Annotated[str, typer.Argument(metavar="JOB|SWEEP", help=f"A job or a sweep: its {_WAYS}.")]
+HeaderOption = Annotated[
+    Header, typer.Option("--header", metavar="auto|yes|no", help="Whether the first row of a CSV file names columns.")
+]
 TimeoutS = Annotated[
     float | None, typer.Option("--timeout", "--timeout-s", min=0, help="Seconds to wait; then exit code 124.")
 ]

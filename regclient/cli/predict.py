@@ -1,6 +1,7 @@
 """The command predict: a model of a job, or of a folder, on the rows of a file."""
 
 import io
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from regclient.cli.ids import find_job_id, is_meant_as_id
-from regclient.cli.options import OWN_TABLES, AsJSON, add_commands, open_client
+from regclient.cli.options import OWN_TABLES, AsJSON, HeaderOption, add_commands, open_client
 from regclient.display.output import err, out, print_json
 from regclient.display.terminal import given_text, visible
 from regclient.predictions import Predictions, load_local_predictor, predict_file, replaced_when_whole
@@ -40,16 +41,18 @@ def predict(
     out_file: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.csv", help="Write it here instead of to stdout.")
     ] = None,
+    header: HeaderOption = "auto",
     as_json: AsJSON = False,
 ) -> None:
     """Predict each row of a file with a job's model, on this machine.
 
     It writes CSV: row (from 1), prediction, and probability_LABEL for each class. Notes about the rows go to stderr.
     """
+    logging.getLogger("regcore").addHandler(logging.NullHandler())  # the engine logs its notes, printed below
     with regular_file(given_text(file)) as path:
         if out_file is not None:
             _check_out(out_file, path)
-        found = predict_file(_load(job), path)
+        found = predict_file(_load(job), path, header=header, name="stdin" if file == "-" else None)
     for note in found.notes:
         err.print(f"[yellow]Note:[/] {escape(note)}", highlight=False, soft_wrap=True)
     if out_file is not None:

@@ -114,7 +114,8 @@ def _gaps(column: Mapping[str, Any]) -> str:
 
 
 def _examples(column: Mapping[str, Any]) -> str:
-    return ", ".join(_cut(str(example)) for example in column.get("examples") or [])
+    # no commas: a cell may be 39,5
+    return " | ".join(_cut(str(example)) for example in column.get("examples") or [])
 
 
 def _remark(column: Mapping[str, Any]) -> str:

@@ -106,8 +106,9 @@ def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device
     if raw.info.kind == "table":
         return _prepare_known_table(raw, splits, spec, classes, device)
     targets = Targets(raw.y, splits, spec, classes)
+    assert raw.image_maximum is not None, "tables went another way"
     preprocessing = fit_preprocessing(
-        raw.info, raw.x[splits.train], image_maximum=raw.image_maximum, standardize=spec.data.standardize
+        raw.x[splits.train], image_maximum=raw.image_maximum, standardize=spec.data.standardize
     )
 
     def to_split(x: NDArray[Any], y: torch.Tensor, rows: NDArray[np.int64] | None) -> Split | None:

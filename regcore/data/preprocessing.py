@@ -1,12 +1,11 @@
-"""The preprocessing of raw rows: fitted on the train rows, kept in `model.json`."""
+"""The preprocessing of raw images and of targets: fitted on the train rows, kept in `model.json`."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from regcore.data.catalogue import DatasetInfo
 from regcore.data.scaling import mean_and_scale
 
 if TYPE_CHECKING:
@@ -20,18 +19,14 @@ class Preprocessing:
     """Scaling of images to [0, 1], and standardizing: (x − mean) / std.
 
     Attributes:
-        kind: `image` or `table`.
-        feature_shape: Shape of one row.
-        columns: Column names of a table, in order.
+        feature_shape: Shape of one image.
         image_maximum: What raw pixels are divided by.
-        mean: Means of the train rows, one for each column of a table or channel of images; None if not standardized.
-        std: Standard deviations, population form; 1 for a constant column.
+        mean: Means of the train rows, one for each channel; None if not standardized.
+        std: Standard deviations, population form; 1 for a constant channel.
     """
 
-    kind: Literal["image", "table"]
     feature_shape: tuple[int, ...]
-    columns: tuple[str, ...] | None = None
-    image_maximum: float | None = None
+    image_maximum: float
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
 
@@ -41,24 +36,20 @@ class Preprocessing:
         return self.mean is not None
 
     def standardize(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Standardize rows that are in [0, 1] (images) or in their own units (tables); the dtype stays."""
+        """Standardize images in [0, 1]; the dtype stays."""
         if self.mean is None or self.std is None:
             return x
-        shape = (-1, 1, 1) if self.kind == "image" else (-1,)
-        mean = np.asarray(self.mean, x.dtype).reshape(shape)
-        std = np.asarray(self.std, x.dtype).reshape(shape)
+        mean = np.asarray(self.mean, x.dtype).reshape(-1, 1, 1)
+        std = np.asarray(self.std, x.dtype).reshape(-1, 1, 1)
         standardized: NDArray[Any] = (x - mean) / std
         return standardized
 
     def to_json(self) -> dict[str, Any]:
         """As `preprocessing` in `model.json`."""
-        columns = None
-        if self.columns is not None:
-            columns = [{"name": name, "type": "number"} for name in self.columns]
         return {
-            "kind": self.kind,
+            "kind": "image",
             "feature_shape": list(self.feature_shape),
-            "columns": columns,
+            "columns": None,
             "image_maximum": self.image_maximum,
             "mean": None if self.mean is None else list(self.mean),
             "std": None if self.std is None else list(self.std),
@@ -67,11 +58,9 @@ class Preprocessing:
     @classmethod
     def from_json(cls, body: dict[str, Any]) -> "Preprocessing":
         """The inverse of `to_json`."""
-        columns, mean, std = body["columns"], body["mean"], body["std"]
+        mean, std = body["mean"], body["std"]
         return cls(
-            kind=body["kind"],
             feature_shape=tuple(body["feature_shape"]),
-            columns=None if columns is None else tuple(column["name"] for column in columns),
             image_maximum=body["image_maximum"],
             mean=None if mean is None else tuple(mean),
             std=None if std is None else tuple(std),
@@ -115,19 +104,16 @@ def fit_target_scaling(train_y: NDArray[np.float64]) -> TargetScaling:
     return TargetScaling(float(mean), float(scale))
 
 
-def fit_preprocessing(
-    info: DatasetInfo, train_x: NDArray[Any], *, image_maximum: float | None, standardize: bool | None
-) -> Preprocessing:
+def fit_preprocessing(train_x: NDArray[Any], *, image_maximum: float, standardize: bool | None) -> Preprocessing:
     """Fit on the train rows alone.
 
     Args:
-        info: The data set's facts.
-        train_x: Train rows, (N, *feature_shape).
-        image_maximum: What raw pixels were divided by; None for tables.
-        standardize: None standardizes tables and leaves images in [0, 1].
+        train_x: Train images in [0, 1], (N, channels, height, width).
+        image_maximum: What raw pixels were divided by.
+        standardize: None leaves images in [0, 1].
     """
     mean = std = None
-    if standardize if standardize is not None else info.kind == "table":
-        means, scales = mean_and_scale(train_x, axes=(0, 2, 3) if info.kind == "image" else (0,))
+    if standardize:
+        means, scales = mean_and_scale(train_x, axes=(0, 2, 3))
         mean, std = tuple(means.tolist()), tuple(scales.tolist())
-    return Preprocessing(info.kind, info.feature_shape, info.columns, image_maximum, mean, std)
+    return Preprocessing(train_x.shape[1:], image_maximum, mean, std)

@@ -178,7 +178,7 @@ class Sources:
         """
         if self._given is not None:
             if data.kind != "arrays":
-                message = f"rows were handed in, and data.kind {data.kind} has rows of its own. Leave data out, or say arrays."
+                message = f"rows were handed in, and data.kind {data.kind} has its own. Leave data out."
                 raise SpecError([FieldError("/data/kind", "unknown_data", message)])
             return self._given
         if data.kind != "file":

@@ -67,7 +67,7 @@ def other_categories(theirs: AnyPreprocessing, ours: AnyPreprocessing) -> list[s
 
 def _kind(preprocessing: AnyPreprocessing) -> tuple[Any, ...]:
     if isinstance(preprocessing, Preprocessing):
-        return preprocessing.kind, preprocessing.feature_shape, preprocessing.image_maximum
+        return preprocessing.feature_shape, preprocessing.image_maximum
     return tuple((c.name, c.type, c.num_places, c.marks_gaps) for c in preprocessing.encoded)
 
 

@@ -30,7 +30,7 @@ def test_add_shows_what_was_read(commands: Regcore, rows_csv: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "ready" in done.stdout
     [age] = [line.split() for line in done.stdout.splitlines() if line.split()[:1] == ["age"]]
-    assert age == ["age", "number", "2", "30", "41,", "7"]
+    assert age == ["age", "number", "2", "30", "41", "|", "7"]
     assert "Read as Latin-1. Save it as UTF-8." in done.stdout
     assert '"data": {"kind": "dataset", "id": "ds_00' in done.stdout
 

@@ -120,10 +120,10 @@ def test_logs_of_a_job_that_wrote_nothing_say_where_it_is(commands: Commands, se
 @pytest.mark.parametrize(
     ("spec", "options", "said"),
     [
-        (SPEC, [], ["valid a job; nothing was stored", "parameters 650", "epochs 2"]),
+        (SPEC, [], ["valid a job; none was submitted", "parameters 650", "epochs 2"]),
         (SPEC, ["--set", "training.epochs=7"], ["epochs 7", "/training/epochs 7"]),
-        (SPEC, ["--seeds", "5"], ["valid a sweep; nothing was stored", "jobs 5"]),
-        ({"base": SPEC, "seeds": [0, 1]}, [], ["valid a sweep; nothing was stored", "combinations 1", "jobs 2"]),
+        (SPEC, ["--seeds", "5"], ["valid a sweep; none was submitted", "jobs 5"]),
+        ({"base": SPEC, "seeds": [0, 1]}, [], ["valid a sweep; none was submitted", "combinations 1", "jobs 2"]),
     ],
 )
 def test_validate_says_what_a_spec_comes_to(

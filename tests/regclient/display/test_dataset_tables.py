@@ -62,7 +62,7 @@ def test_a_table_says_why_it_is_invalid_with_line_and_column() -> None:
 def test_columns_show_types_gaps_examples_and_that_one_was_renamed() -> None:
     age, city, *_ = printed(columns_table(COLUMNS)).splitlines()[1:]
 
-    assert age.split() == ["age", "number", "1,030", "41,", "7"]
+    assert age.split() == ["age", "number", "1,030", "41", "|", "7"]
     assert all(part in city for part in ("city [x]", "category", "12", "Oslo North"))
     assert "named ' city [x]'" in " ".join(printed(columns_table(COLUMNS), 200).split())
 
