@@ -10,7 +10,7 @@ SUMMARY: dict[str, Any] = {
     "id": DATASET_ID,
     "name": "customers.csv",
     "sha256": "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0",
-    "size_bytes": 40,
+    "size_bytes": 38,
     "header": "auto",
     "format": "csv",
     "state": "ready",

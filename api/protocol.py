@@ -1,7 +1,9 @@
 """Input that is not an HTTP request is answered with a problem, before it reaches the app."""
 
+from typing import cast
+
 import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from api.errors import ProblemError, problem_response
 from api.guard import HEADER
@@ -21,7 +23,7 @@ class ProblemProtocol(H11Protocol):
 
     def eof_received(self) -> None:
         """Answer a client that sends no more, and may still read, in the middle of its body."""
-        cycle = self.cycle
+        cycle = cast("RequestResponseCycle | None", self.cycle)  # None before the first request
         if cycle is None or not cycle.more_body or cycle.response_started or cycle.disconnected:
             return
         cycle.disconnected = True  # for the app, which answers nobody then

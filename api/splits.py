@@ -10,7 +10,8 @@ from jobs.model import Job
 if TYPE_CHECKING:
     from regcore.statistics import Resplits
 
-_SCALING: Final = {"standardize", "standardize_target"}
+_SCALING: Final = {"standardize", "standardize_target", "features", "exclude"}
+_DRAWING: Final = {"split_seed", "test_fraction", "validation_fraction"}
 _IRRELEVANT: Final = {
     "test": {*_SCALING, "train_limit", "validation_fraction"},
     "validation": {*_SCALING, "train_limit"},
@@ -22,14 +23,18 @@ def rows_id(job: Job, metric: str) -> str:
     """Equal for metrics of the same rows in the same order; a metric of no single split includes the train rows."""
     data, split = job.resolved_spec["data"], metric.partition("/")[0]
     irrelevant = _IRRELEVANT.get(split, _SCALING)
-    if split == "test" and not _draws_test(data):
+    if not _draws_splits(data):
+        irrelevant = irrelevant | _DRAWING
+    elif split == "test" and not _draws_test(data):
         irrelevant = irrelevant | {"split_seed"}
     chosen = {name: value for name, value in data.items() if name not in irrelevant}
     return hashlib.sha256(json.dumps([chosen, metric], sort_keys=True).encode()).hexdigest()
 
 
-def resplits_of(job: Job) -> "Resplits":
-    """The sizes of the splits that such a job draws with each split seed."""
+def resplits_of(job: Job) -> "Resplits | None":
+    """The sizes of the splits that such a job draws with each split seed; None if a column of its data holds them."""
+    if not _draws_splits(job.resolved_spec["data"]):
+        return None
     from regcore.statistics import Resplits  # imports NumPy
 
     rows = job.plan["num_rows"]
@@ -41,9 +46,15 @@ def resplit_ratio(groups: Sequence[Sequence[Job]], metric: str) -> float | None:
     several = [[job.resolved_spec["data"]["split_seed"] for job in group] for group in groups if len(group) > 1]
     if not several or any(len(set(seeds)) < len(seeds) for seeds in several):
         return None
-    ratios = [resplits_of(job).ratio(metric) for group in groups for job in group]
+    drawn = [resplits_of(job) for group in groups for job in group]
+    ratios = [None if one is None else one.ratio(metric) for one in drawn]
     known = [ratio for ratio in ratios if ratio is not None]
     return max(known) if len(known) == len(ratios) else None
+
+
+def _draws_splits(data: Mapping[str, Any]) -> bool:
+    """Whether rows are drawn for the splits, instead of a column saying where each belongs."""
+    return data.get("split_column") is None
 
 
 def _draws_test(data: Mapping[str, Any]) -> bool:

@@ -1,6 +1,6 @@
 """`Sweep`, the handle of one sweep on the server, and `Sweeps`, the sweeps of a server."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from regclient.display.progress import Show, sweep_progress
@@ -77,16 +77,18 @@ class Sweep(Run):
         """
         return self._get("path")
 
-    def comparison(self, metric: str | None = None) -> JSONObject:
+    def comparison(self, metric: str | None = None, *, baseline: str | None = None) -> JSONObject:
         """Return the comparison of its variants, each at its best: `{metric, groups, differences, …}`.
 
         Args:
             metric: The metric to compare; by default the objective's, on the test split.
+            baseline: A variant with which alone to compare each other one; by default every two are compared.
 
         Raises:
             ConflictError: It has no variants, or has not ended.
         """
-        return self._get("comparison", {"metric": metric} if metric else None)
+        asked = {"metric": metric, "baseline": baseline}
+        return self._get("comparison", {name: value for name, value in asked.items() if value} or None)
 
     def ablation(self) -> JSONObject:
         """Return what each regularizer contributes: `{metric, full, contributions, …}`.
@@ -125,6 +127,40 @@ class Sweeps:
         params, headers = {"validate_only": "true"}, idempotency_header()
         body = object_of(spec, "the sweep's spec")
         return post_spec(self._transport, "/v1/sweeps", body, params=params, headers=headers)
+
+    def suggest(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        budget_s: float,
+        model: Mapping[str, Any] | None = None,
+        task: Mapping[str, Any] | None = None,
+        seeds: Sequence[int] | None = None,
+        after: Sweep | str | None = None,
+    ) -> JSONObject:
+        """Return a sweep that asks which regularizer helps: `{sweep, reason, estimate_s}`; `create` takes its `sweep`.
+
+        Args:
+            data: As in a job's spec. A file is uploaded.
+            budget_s: About how long the sweep may take.
+            model: As in a job's spec; by default a network that suits the number of rows.
+            task: As in a job's spec.
+            seeds: Exactly these; by default as many as the budget allows.
+            after: A suggested sweep that has ended; the answer follows it, with its best two regularizers together.
+
+        Raises:
+            InvalidRequestError: The data or the model cannot be used; `.errors` names the fields.
+        """
+        asked = {
+            "data": data,
+            "budget_s": budget_s,
+            "model": model,
+            "task": task,
+            "seeds": None if seeds is None else list(seeds),
+            "after": after.id if isinstance(after, Sweep) else after,
+        }
+        body = {name: value for name, value in asked.items() if value is not None}
+        return post_spec(self._transport, "/v1/sweep-suggestions", body, headers=idempotency_header())
 
     def get(self, sweep_id: str) -> Sweep:
         """Fetch a sweep.

@@ -4,8 +4,9 @@ The spread of these numbers over √N is the noise that the choice of rows adds 
 say nothing, and are left out of a mean over classes; where none is left, the value is NaN.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -52,13 +53,14 @@ def classification_scores(
         names: Of `regcore.metrics`, `loss` left out.
     """
     num_classes = probabilities.shape[1]
+    rankings = cache(lambda: list(_rankings(labels, probabilities)))
     compute: dict[str, Callable[[], Score]] = {
         "accuracy": lambda: Score.mean_of(labels == predictions),
         "balanced_accuracy": lambda: balanced_accuracy(labels, predictions, num_classes),
         "top5_accuracy": lambda: top_accuracy(labels, probabilities),
         "macro_f1": lambda: macro_f1(labels, predictions, num_classes),
-        "auroc": lambda: _over_classes(auroc, labels, probabilities),
-        "average_precision": lambda: _over_classes(average_precision, labels, probabilities),
+        "auroc": lambda: _over_classes(_auroc, rankings(), len(labels)),
+        "average_precision": lambda: _over_classes(_average_precision, rankings(), len(labels)),
         "log_loss": lambda: log_loss(labels, probabilities),
     }
     return {name: score() for name, score in compute.items() if name in names}
@@ -114,69 +116,96 @@ def rmse(errors: Floats) -> Score:
     return Score(value, value + (squares - squares.mean()) / (2 * value) if value > 0 else np.zeros(len(errors)))
 
 
-def _over_classes(score: Any, labels: Labels, probabilities: Floats) -> Score:
-    """The mean of a binary metric over classes, each against all others; of two classes that of the second."""
+@dataclass(frozen=True, eq=False)
+class _Ranking:
+    """Rows by rising score, of one class against all others.
+
+    Attributes:
+        order: The row at each place, (N,).
+        hits: Whether it is of the class, (N,).
+        first: The first place of those with the same score; `end` the one after the last.
+        hits_below: Rows of the class before each place, (N + 1,).
+    """
+
+    order: Labels
+    hits: NDArray[np.bool_]
+    first: Labels
+    end: Labels
+    hits_below: Labels
+
+    @classmethod
+    def of(cls, is_positive: NDArray[np.bool_], scores: Floats) -> "_Ranking":
+        """Sort once; equal scores keep the order of rows."""
+        order = np.argsort(scores, kind="stable")
+        ordered, hits = scores[order], is_positive[order]
+        starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+        ends = np.append(starts[1:], len(scores))
+        sizes = ends - starts
+        below = np.concatenate([[0], np.cumsum(hits)])
+        return cls(order, hits, np.repeat(starts, sizes), np.repeat(ends, sizes), below)
+
+    def score(self, value: float, deviations: Floats) -> Score:
+        """A metric of this value, to which each place adds so much more or less."""
+        rows = np.empty(len(self.order))
+        rows[self.order] = value + deviations
+        return Score(value, rows)
+
+
+def _rankings(labels: Labels, probabilities: Floats) -> Iterator[_Ranking]:
+    """Of each class; of two classes that of the second. Without any if probabilities are not finite."""
     if not np.isfinite(probabilities).all():
-        return Score.undefined(len(labels))
+        return
     num_classes = probabilities.shape[1]
-    found = [score(labels == k, probabilities[:, k]) for k in (range(num_classes) if num_classes > 2 else (1,))]
-    defined = [one for one in found if one is not None]
+    for k in range(num_classes) if num_classes > 2 else (1,):
+        yield _Ranking.of(labels == k, probabilities[:, k])
+
+
+def _over_classes(score: Callable[[_Ranking], Score | None], rankings: Sequence[_Ranking], num_rows: int) -> Score:
+    """The mean of a binary metric over the classes of which it has a value."""
+    defined = [one for one in map(score, rankings) if one is not None]
     if not defined:
-        return Score.undefined(len(labels))
+        return Score.undefined(num_rows)
     return Score(
         float(np.mean([one.value for one in defined])),
         np.sum([one.rows for one in defined], axis=0) / len(defined),
     )
 
 
-def auroc(is_positive: NDArray[np.bool_], scores: Floats) -> Score | None:
-    """The chance that a positive row scores higher than a negative one, ties counting half; None for one class.
+def _auroc(ranking: _Ranking) -> Score | None:
+    """The chance that a row of the class scores higher than another, ties counting half; None without both.
 
     Source: DeLong, DeLong & Clarke-Pearson 1988, Comparing the Areas under Two or More Correlated Receiver Operating
     Characteristic Curves (the rows' parts).
     """
-    num_rows, num_positive = len(scores), int(is_positive.sum())
+    num_rows, num_positive = len(ranking.order), int(ranking.hits_below[-1])
     num_negative = num_rows - num_positive
     if not num_positive or not num_negative:
         return None
-    positive, negative = np.sort(scores[is_positive]), np.sort(scores[~is_positive])
-    rows = np.empty(num_rows)
-    beaten = _below(negative, scores[is_positive]) / num_negative
-    value = float(beaten.mean())
-    rows[is_positive] = value + (beaten - value) * (num_rows / num_positive)
-    lost = 1 - _below(positive, scores[~is_positive]) / num_positive
-    rows[~is_positive] = value + (lost - value) * (num_rows / num_negative)
-    return Score(value, rows)
+    hits = (ranking.hits_below[ranking.first] + ranking.hits_below[ranking.end]) / 2
+    beaten = ((ranking.first + ranking.end) / 2 - hits) / num_negative
+    lost = 1 - hits / num_positive
+    value = float(beaten[ranking.hits].mean())
+    deviations = np.where(
+        ranking.hits, (beaten - value) * (num_rows / num_positive), (lost - value) * (num_rows / num_negative)
+    )
+    return ranking.score(value, deviations)
 
 
-def _below(ordered: Floats, scores: Floats) -> Floats:
-    """How many of `ordered` are below each score, equal ones counting half."""
-    below, up_to = (np.searchsorted(ordered, scores, side=side) for side in ("left", "right"))
-    return (below + up_to) / 2
-
-
-def average_precision(is_positive: NDArray[np.bool_], scores: Floats) -> Score | None:
-    """The mean over positive rows of the precision among all rows that score at least as high; None without any.
+def _average_precision(ranking: _Ranking) -> Score | None:
+    """The mean over rows of the class of the precision among all that score at least as high; None without any.
 
     A row also changes the precision of those that score lower, or the same: with P the precision and n the number of
-    rows at a positive row's threshold, a positive row adds Σ (1 − P) / n over them, and a negative one takes Σ P / n.
+    rows at a threshold, a row of the class adds Σ (1 − P) / n over them, and another takes Σ P / n.
     """
-    num_rows, num_positive = len(scores), int(is_positive.sum())
+    num_rows, num_positive = len(ranking.order), int(ranking.hits_below[-1])
     if not num_positive:
         return None
-    order = np.argsort(scores, kind="stable")
-    ordered, hits = scores[order], is_positive[order]
-    first, last = (np.searchsorted(ordered, ordered, side=side) for side in ("left", "right"))
-    hits_below = np.concatenate([[0], np.cumsum(hits)])
-    reached = num_rows - first
-    precision = (num_positive - hits_below[first]) / reached
+    hits, reached = ranking.hits, num_rows - ranking.first
+    precision = (num_positive - ranking.hits_below[ranking.first]) / reached
     value = float(precision[hits].mean())
-    lost = np.cumsum(hits * precision / reached)[last - 1]
-    won = np.cumsum(hits / reached)[last - 1]
-    own = hits * (precision - value + won) - lost
-    rows = np.empty(num_rows)
-    rows[order] = value + own * (num_rows / num_positive)
-    return Score(value, rows)
+    lost = np.cumsum(hits * precision / reached)[ranking.end - 1]
+    won = np.cumsum(hits / reached)[ranking.end - 1]
+    return ranking.score(value, (hits * (precision - value + won) - lost) * (num_rows / num_positive))
 
 
 def class_table(confusion: Labels, labels: Any) -> list[dict[str, Any]]:

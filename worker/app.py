@@ -147,14 +147,13 @@ class Worker:
         self._draining.set()
 
     def _reconcile(self) -> None:
-        bury(self._store, self._presence)
+        bury(self._store, self._presence, self._settings.data_dir)
         reconcile(self._store, self._publisher, self._notifier)
         if self._claimer.is_idle and not self._draining.is_set():
             wake_idle(self._store, self._publisher, self._claimer.capabilities)
         pay_files(self._store, self._artifacts)
 
     def _tidy(self) -> None:
-        bury(self._store, self._presence)  # at the start, the files of a worker that was killed go at once
         tidy(self._store, self._artifacts, self._settings, self.id)
         self._tables.keep_only(self._store.referenced)
         self._presence.keep_only({worker.id for worker in self._store.workers()})

@@ -3,8 +3,10 @@
 Every worker reconciles and none leads. Each step is a compare-and-set in the store, so repeating it is harmless.
 """
 
+import shutil
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from celery import Celery
 
@@ -18,7 +20,7 @@ from jobs.settings import Settings
 from jobs.store import Store
 from worker.archive import archive
 from worker.checkpoints import owners, remove_checkpoints
-from worker.files import remove_run, remove_temporary, run_ids
+from worker.files import remove_run, remove_temporary, run_ids, temporary_dir
 from worker.presence import Presence
 
 _log = get_logger(__name__)
@@ -61,12 +63,16 @@ class Periodic:
                 return
 
 
-def bury(store: Store, presence: Presence) -> None:
-    """End the leases of this machine's dead workers now: none of their processes is left that could still write."""
+def bury(store: Store, presence: Presence, data_dir: Path) -> None:
+    """End the leases of this machine's dead workers now: none of their processes is left that could still write.
+
+    Their temporary files are deleted too.
+    """
     for worker_id in presence.dead():
         _log.warning("a worker of this machine is dead", worker_id=worker_id)
         store.end_leases(worker_id)
         store.retire_worker(worker_id)
+        shutil.rmtree(temporary_dir(data_dir, worker_id), ignore_errors=True)
         presence.forget(worker_id)  # last, so that the next call tries again if the database is away
 
 

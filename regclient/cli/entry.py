@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from regclient.cli import datasets, jobs, look, predict, server, sweeps
+from regclient.cli import datasets, jobs, look, predict, server, sweeps, trial
 from regclient.cli.following import StoppedWaitingError
 from regclient.display.output import err, out, print_error, without_secrets
 from regclient.display.terminal import OutputError, ReaderGoneError, flush_answers, prepare_streams
@@ -65,7 +65,7 @@ app = typer.Typer(
     "124 a wait timed out.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for commands in (server, jobs, sweeps, look, predict, datasets):
+for commands in (server, jobs, sweeps, trial, look, predict, datasets):
     commands.register(app)
 
 

@@ -32,14 +32,14 @@ def making(kind: str) -> Iterator[None]:
     Raises:
         StoppedWaitingError: A signal came before its answer.
     """
-    with _raising_signals():
+    with raising_signals():
         try:
             yield
         except KeyboardInterrupt as interrupt:
             raise StoppedWaitingError(
                 f"Interrupted before the server answered: it may have made the {kind}, or not. `regcore {kind}s` shows "
                 "it; with an --idempotency-key, the same command can be given again and makes no second one.",
-                _number(interrupt),
+                signal_number(interrupt),
             ) from None
 
 
@@ -50,14 +50,14 @@ def uploading() -> Iterator[None]:
     Raises:
         StoppedWaitingError: A signal came before the table was ready.
     """
-    with _raising_signals():
+    with raising_signals():
         try:
             yield
         except KeyboardInterrupt as interrupt:
             raise StoppedWaitingError(
                 "Interrupted. A file that was not sent whole leaves nothing on the server; one that was is read to its "
                 "end, as `regcore datasets` shows. The same command can be given again, and sends nothing twice.",
-                _number(interrupt),
+                signal_number(interrupt),
             ) from None
 
 
@@ -68,11 +68,11 @@ def following(found: Run) -> Iterator[None]:
     Raises:
         StoppedWaitingError: A signal came before the end.
     """
-    with _raising_signals():
+    with raising_signals():
         try:
             yield
         except KeyboardInterrupt as interrupt:
-            raise StoppedWaitingError(_goes_on(found), _number(interrupt), found.id) from None
+            raise StoppedWaitingError(_goes_on(found), signal_number(interrupt), found.id) from None
 
 
 def _goes_on(found: Run) -> str:
@@ -86,7 +86,7 @@ def _goes_on(found: Run) -> str:
 
 
 @contextmanager
-def _raising_signals() -> Iterator[None]:
+def raising_signals() -> Iterator[None]:
     """Treat SIGTERM and SIGHUP like Ctrl-C; a signal that is ignored, as under nohup, stays ignored."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -103,5 +103,6 @@ def _raising_signals() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
-def _number(interrupt: KeyboardInterrupt) -> int:
+def signal_number(interrupt: KeyboardInterrupt) -> int:
+    """Return the number of the signal that raised it."""
     return interrupt.args[0] if interrupt.args else signal.SIGINT

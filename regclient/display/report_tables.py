@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from regclient.display.class_tables import class_parts
 from regclient.display.job_tables import details_table
 from regclient.display.output import format_number
 from regclient.display.sweep_views import SPLITS
@@ -21,6 +22,7 @@ def report_parts(report: Mapping[str, Any], job_id: str) -> list[RenderableType]
         job_id: The job's id, for the commands that apply its suggestions.
     """
     parts: list[RenderableType] = [metrics_table(report.get("metrics") or {}), details_table(_facts(report))]
+    parts += class_parts(report)
     if report.get("regularizers"):
         parts.append(regularizers_table(report["regularizers"]))
     parts += [_diagnosis(one, job_id) for one in report.get("diagnosis") or []]
@@ -33,7 +35,7 @@ def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     table = Table(box=None, header_style="bold")
     table.add_column("[95 %]")
     for split in splits:
-        table.add_column(escape(split), justify="right", no_wrap=True)
+        table.add_column(escape(split), justify="right")
     for name in dict.fromkeys(name for split in splits for name in metrics[split]):
         table.add_row(escape(name), *(_with_interval(metrics[split].get(name)) for split in splits))
     return table
@@ -57,6 +59,12 @@ def regularizers_table(regularizers: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _facts(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    baseline = report.get("baseline") or {}
+    split = next((name for name in reversed(SPLITS) if (baseline.get("metrics") or {}).get(name)), None)
+    if split is not None:
+        constant = "the mean" if baseline["kind"] == "mean" else repr(baseline["label"])
+        values = ", ".join(f"{name} {format_number(value)}" for name, value in baseline["metrics"][split].items())
+        yield escape(f"always {constant}"), escape(f"{values}  ({split})")
     yield "generalization gap", f"{_with_interval(report.get('generalization_gap'))}  (test loss − train loss)"
     calibration = report.get("calibration") or {}
     if calibration.get("ece") is not None:
@@ -71,7 +79,11 @@ def _facts(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 
 
 def _diagnosis(diagnosis: Mapping[str, Any], job_id: str) -> str:
-    lines = [f"[bold]{escape(str(diagnosis.get('verdict', '')))}[/]: {escape(_text(diagnosis.get('evidence')))}"]
+    evidence = diagnosis.get("evidence")
+    lines = [f"[bold]{escape(str(diagnosis.get('verdict', '')))}[/]: {escape(_text(evidence))}"]
+    thin = evidence.get("thin_because") if isinstance(evidence, Mapping) else None
+    if thin:
+        lines.append(escape(f"  The evidence is thin: {'; '.join(thin)}."))
     if diagnosis.get("suggestion"):
         patch = json.dumps(diagnosis["suggestion"], ensure_ascii=False)
         lines.append(escape(f"  regcore rerun {job_id} --patch '{patch}'"))
@@ -79,6 +91,9 @@ def _diagnosis(diagnosis: Mapping[str, Any], job_id: str) -> str:
 
 
 def _text(evidence: Any) -> str:
+    """The evidence's message, or all of it if it has none."""
+    if isinstance(evidence, Mapping) and isinstance(evidence.get("message"), str):
+        evidence = evidence["message"]
     return evidence if isinstance(evidence, str) else json.dumps(evidence, ensure_ascii=False)
 
 

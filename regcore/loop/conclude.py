@@ -10,6 +10,7 @@ from torch import Tensor
 
 from regcore.artifacts import weights_sha256
 from regcore.data.prepare import PreparedData
+from regcore.diagnosis import diagnose
 from regcore.loop.baseline import baseline_of, split_evaluation
 from regcore.loop.constant_units import ConstantUnits
 from regcore.loop.convex import Optimality, optimality
@@ -113,6 +114,14 @@ def _conclude(
         dead_units=dead_units,
         classes=data.classes,
         baseline=baseline,
+    )
+    report["diagnosis"] = diagnose(
+        report,
+        plan.resolved_spec,
+        num_rows=plan.num_rows.model_dump(),
+        num_steps=plan.num_steps,
+        selected_epoch=member.selected_epoch,
+        findings=data.doubts,
     )
     return Result(
         plan=plan,

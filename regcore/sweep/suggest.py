@@ -152,9 +152,11 @@ def _body(subject: _Subject, effort: Effort, seeds: Sequence[int], ceilings: Cei
     if ceilings:
         linear_steps = min(linear_steps, ceilings.epochs)
     of_linear = subject.linear_plan or subject.plan
+    # The baselines go first: a sweep that is cut short has them, and verdicts need them.
+    baselines = [constant(of_linear, linear_steps)]
     if subject.linear_plan is not None:
-        variants.append(linear(of_linear, linear_steps, effort.num_values))
-    variants.append(constant(of_linear, linear_steps))
+        baselines.append(linear(of_linear, linear_steps, effort.num_values))
+    variants[1:1] = baselines
     return {
         "name": f"which regularizer helps on {plan_name(subject.plan)}",
         "base": base,

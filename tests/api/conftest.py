@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -222,13 +222,16 @@ def _problem_of(response: httpx2.Response, status: int, code: str) -> dict[str, 
 
 
 @contextmanager
-def _serve(settings: Settings, port: int) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run `python -m api` for real; gives its URL and its process, once it is ready."""
+def _serve(
+    settings: Settings, port: int, more: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Run `python -m api` for real, with more variables; gives its URL and its process, once it is ready."""
     environment = {
         "PATH": "/usr/bin:/bin",
         "REGCORE_DATA_DIR": str(settings.data_dir),
         "REGCORE_REDIS_URL": settings.redis_url,
         "REGCORE_PORT": str(port),
+        **(more or {}),
     }
     log = settings.data_dir.parent / "api.log"
     with log.open("wb") as output:

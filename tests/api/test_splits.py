@@ -52,6 +52,44 @@ def test_rows_are_the_same_however_their_targets_are_scaled(metric: str) -> None
     assert rows_id(job(**diabetes), metric) == rows_id(job(**diabetes, standardize_target=False), metric)
 
 
+OWN = {"kind": "dataset", "id": "ds_" + "0" * 26, "target": "y", "features": {"kind": "table", "missing": "mean"}}
+
+
+def own(**data: Any) -> Job:
+    """What is read of a job on a user's own table."""
+    plan = {"num_rows": {"train": 60, "validation": 20, "test": 20}}
+    fractions = {"test_fraction": 0.2, "validation_fraction": 0.2, "split_seed": 0, "split_column": None}
+    return cast(Job, _Planned({"data": OWN | fractions | data}, plan))
+
+
+@pytest.mark.parametrize(
+    ("change", "is_same"),
+    [
+        ({"exclude": ["a"]}, True),
+        ({"features": {"kind": "table", "missing": "median"}}, True),
+        ({"id": "ds_" + "1" * 26}, False),
+        ({"target": "z"}, False),
+        ({"group_column": "patient"}, False),
+        ({"split_column": "part"}, False),
+        ({"split_seed": 1}, False),
+    ],
+    ids=str,
+)
+def test_rows_of_an_own_table_are_the_same_whatever_is_made_of_them(change: dict[str, Any], is_same: bool) -> None:
+    for metric in ("test/loss", "validation/loss"):
+        assert (rows_id(own(), metric) == rows_id(own(**change), metric)) is is_same
+
+
+def test_splits_that_a_column_holds_are_drawn_by_no_seed() -> None:
+    held = [own(split_column="part", split_seed=seed, test_fraction=seed / 10) for seed in range(2)]
+
+    for metric in ("test/loss", "validation/loss", "train/loss"):
+        assert rows_id(held[0], metric) == rows_id(held[1], metric)
+    assert resplits_of(held[0]) is None
+    assert resplit_ratio([held], "test/loss") is None
+    assert resplit_ratio([[own(split_seed=0), own(split_seed=1)]], "test/loss") is not None
+
+
 def test_official_test_rows_are_the_same_for_every_split_seed() -> None:
     first, second = job(**OFFICIAL), job(**OFFICIAL, split_seed=1)
 

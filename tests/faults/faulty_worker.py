@@ -1,13 +1,19 @@
-"""A worker whose runners do to a job what its name says; started as a program in the place of `python -m worker`."""
+"""A worker whose runners do to a job what its name says, and whose readers to a data set; started as a program."""
 
 import sys
 from pathlib import Path
 
 from worker.app import main
+from worker.datasets.validation import Validator
 from worker.forking import RunnerTemplate
 
+
+def program(name: str) -> tuple[str, ...]:
+    return (sys.executable, str(Path(__file__).with_name(name)))
+
+
 if __name__ == "__main__":
-    program = (sys.executable, str(Path(__file__).with_name("faulty_template.py")))
     start = RunnerTemplate.__init__
-    start.__defaults__ = (program, *(start.__defaults__ or ())[1:])
+    start.__defaults__ = (program("faulty_template.py"), *(start.__defaults__ or ())[1:])
+    Validator.__init__.__defaults__ = (program("faulty_parser.py"),)
     main()

@@ -9,6 +9,7 @@ from regclient.display.report_tables import report_parts
 CELL = {"value": 0.5, "low": 0.4, "high": 0.6}
 REPORT: dict[str, Any] = {
     "metrics": {"train": {"loss": CELL}, "test": {"loss": CELL, "accuracy": {"value": 0.9, "low": None, "high": None}}},
+    "baseline": {"kind": "majority_class", "label": "no", "metrics": {"test": {"accuracy": 0.95, "auroc": None}}},
     "generalization_gap": CELL,
     "calibration": {"split": "test", "ece": 0.125},
     "sparsity": {"overall": 0.5, "by_layer": {"head": 0.25}, "dead_units": {"linear1": 3, "linear2": 0}},
@@ -16,7 +17,7 @@ REPORT: dict[str, Any] = {
     "diagnosis": [
         {
             "verdict": "overfits",
-            "evidence": "The gap is wide.",
+            "evidence": {"message": "The gap is wide.", "confidence": "thin", "thin_because": ["9 rows", "no test"]},
             "suggestion": [{"op": "replace", "path": "/regularizers/0/strength", "value": 0.1}],
         }
     ],
@@ -42,6 +43,8 @@ def printed(report: dict[str, Any], width: int = 120) -> str:
         "dead units linear1 3",
         "l1 0.98 % 50 % Adds [it].",
         "overfits: The gap is wide.",
+        "The evidence is thin: 9 rows; no test.",
+        "always 'no' accuracy 0.95, auroc – (test)",
     ],
 )
 def test_a_report_says_how_good_how_sure_and_what_the_regularizers_did(line: str) -> None:
@@ -52,6 +55,21 @@ def test_a_suggestion_is_the_command_that_tries_it() -> None:
     patch = """'[{"op": "replace", "path": "/regularizers/0/strength", "value": 0.1}]'"""
 
     assert f"regcore rerun job_1 --patch {patch}" in printed(REPORT)
+
+
+def test_evidence_of_another_shape_is_shown_whole() -> None:
+    diagnosis = [{"verdict": "odd", "evidence": {"gap": 2}}, {"verdict": "plain", "evidence": "It is."}]
+
+    text = printed({"diagnosis": diagnosis})
+
+    assert 'odd: {"gap": 2}' in text
+    assert "plain: It is." in text
+
+
+def test_the_mean_stands_beside_a_regression() -> None:
+    baseline = {"kind": "mean", "value": 3.0, "metrics": {"train": {"rmse": 2.5}}}
+
+    assert "always the mean rmse 2.5 (train)" in " ".join(printed({"baseline": baseline}).split())
 
 
 def test_what_a_report_lacks_is_left_out() -> None:

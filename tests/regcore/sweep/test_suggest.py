@@ -8,7 +8,7 @@ from regcore.plan import Ceilings
 from regcore.sweep import plan_sweep, suggest_sweep
 
 WINE = {"kind": "builtin", "name": "wine"}
-ALL = ["nothing", "l1", "l2", "weight_decay", "dropout", "early_stopping", "linear", "constant"]
+ALL = ["nothing", "constant", "linear", "l1", "l2", "weight_decay", "dropout", "early_stopping"]
 
 
 def names(sweep: dict[str, Any]) -> list[str]:

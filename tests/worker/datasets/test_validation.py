@@ -70,8 +70,9 @@ def test_what_waits_is_read_and_ready(
 
     for dataset in (now(first), now(second)):
         assert (dataset.state, dataset.num_rows, dataset.num_columns) == ("ready", 1, 0)
-        assert dataset.facts is not None
-        assert dataset.facts["format"] == "csv"
+        facts = store.dataset_facts("t", dataset.id)
+        assert facts is not None
+        assert facts["format"] == "csv"
         table = store.dataset_table(dataset.id)
         assert table is not None
         assert surroundings.artifacts.verify(table).read_bytes() == b"a table"

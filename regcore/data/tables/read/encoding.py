@@ -22,7 +22,8 @@ _BOMS: Final = (
 )
 _NAMES: Final = {"utf-8-sig": "utf-8", "cp1252": "windows-1252", "utf-16-le": "utf-16", "utf-16-be": "utf-16"}
 _CONTROLS: Final = re.compile(rb"[\x01-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
-_MOST_CONTROLS: Final = 0.02
+_MOST_CONTROLS: Final = 0.1
+_FEWEST_CONTROLS: Final = 32
 _UTF16_ZEROS: Final = 0.4
 """Share of the bytes at even or odd places that are zero in UTF-16 of mostly Latin letters; half of this in others."""
 
@@ -72,7 +73,7 @@ class _WrongByte:
 
 
 def _refuse_binary(start: bytes) -> None:
-    if len(_CONTROLS.findall(start)) > _MOST_CONTROLS * len(start):
+    if len(_CONTROLS.findall(start)) > max(_FEWEST_CONTROLS, _MOST_CONTROLS * len(start)):
         raise InvalidDataError("It is no text: many of its bytes are control characters.", remedy=_BINARY_REMEDY)
 
 

@@ -1,0 +1,250 @@
+"""The command try: from a file to a verdict on regularizers."""
+
+import json
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from regclient.cli.following import raising_signals, signal_number, uploading
+from regclient.cli.options import CLI_MAX_RETRIES, TRAIN, AsJSON
+from regclient.cli.sweeps import Plot
+from regclient.cli.trial_pages import as_json_object, best_spec, print_next_steps, print_seen, print_trial
+from regclient.cli.trial_run import Budget, Round, combine, run_round
+from regclient.datasets import Header
+from regclient.display.output import err, out, print_json
+from regclient.display.terminal import given_text
+from regclient.display.trial_plots import draw_trial
+from regclient.errors import InvalidRequestError
+from regclient.http.answers import JSONObject
+from regclient.stack.borrowed import Borrowed, borrowed_server
+from regclient.uploads import regular_file
+
+BUILTIN = "builtin:"
+DEFAULT_BUDGET = "10m"
+_BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h)?")
+_UNIT_S = {None: 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_STEM = re.compile(r"(\.(csv|tsv|txt|parquet|jsonl|ndjson|npz))?(\.gz)?$", re.IGNORECASE)
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command to the application."""
+    app.command("try", rich_help_panel=TRAIN)(try_file)
+
+
+def read_budget_s(text: str) -> float:
+    """Return the seconds of `90`, `90s`, `10m` or `1h`.
+
+    Raises:
+        BadParameter: It is none of these, or 0.
+    """
+    found = _BUDGET.fullmatch(text.strip().lower())
+    budget_s = float(found[1]) * _UNIT_S[found[2]] if found else 0.0
+    if not 0 < budget_s <= 31_536_000:
+        raise typer.BadParameter(f"expected a time such as 20s, 10m or 1h; received {text!r:.40}.")
+    return budget_s
+
+
+def read_types(given: Sequence[str]) -> dict[str, str]:
+    """Return the types of `COLUMN=TYPE` settings; a column's name may hold `=`.
+
+    Raises:
+        BadParameter: One has no `=`.
+    """
+    types = {}
+    for text in given:
+        column, equals, kind = given_text(text).rpartition("=")
+        if not (column and equals and kind):
+            raise typer.BadParameter(f"expected COLUMN=TYPE, such as zip=category; received {text!r:.80}.")
+        types[column] = kind
+    return types
+
+
+def read_model(text: str | None) -> JSONObject | None:
+    """Return the model of `64,32`, of `linear`, or of JSON.
+
+    Raises:
+        BadParameter: It is none of these.
+    """
+    if text is None:
+        return None
+    if text == "linear":
+        return {"kind": "linear"}
+    if re.fullmatch(r"\d+(,\d+)*", text):
+        return {"kind": "mlp", "hidden": [int(width) for width in text.split(",")]}
+    try:
+        model = json.loads(text)
+    except ValueError:
+        model = None
+    if not isinstance(model, dict):
+        raise typer.BadParameter(f"expected widths such as 64,32, linear, or a model as JSON; received {text!r:.80}.")
+    return model
+
+
+def stem_of(file: str) -> str:
+    """Return the file's name without what says its format."""
+    return _STEM.sub("", Path(file.removeprefix(BUILTIN)).name) or "table"
+
+
+def try_file(
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE", help="CSV, Parquet, JSON lines or NPZ, perhaps with .gz; or builtin:wine and the like."
+        ),
+    ],
+    target: Annotated[str | None, typer.Option(help="The column to predict.")] = None,
+    budget: Annotated[str, typer.Option(metavar="TIME", help="About how long it may take: 20s, 10m, 1h.")] = (
+        DEFAULT_BUDGET
+    ),
+    num_seeds: Annotated[
+        int | None, typer.Option("--seeds", metavar="N", min=1, max=1000, help="Exactly N seeds.")
+    ] = None,
+    first_seed: Annotated[int, typer.Option("--first-seed", metavar="SEED", min=0, help="The first of N seeds.")] = 0,
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Widths of hidden layers, as 64,32; or a model as JSON.")
+    ] = None,
+    task: Annotated[str | None, typer.Option(help="classification or regression; by default by the target.")] = None,
+    exclude: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="No feature; may be given again.")] = None,
+    types: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=TYPE", help="number, category, boolean, date, text or ignore; again for more."),
+    ] = None,
+    group_column: Annotated[
+        str | None, typer.Option("--group", metavar="COLUMN", help="Rows of one value stay in one split.")
+    ] = None,
+    split_column: Annotated[
+        str | None, typer.Option("--split", metavar="COLUMN", help="It says train, validation or test.")
+    ] = None,
+    header: Annotated[
+        Header, typer.Option(metavar="auto|yes|no", help="Whether the first row of a CSV file has the columns' names.")
+    ] = "auto",
+    plot: Plot = None,
+    out_stem: Annotated[
+        str | None, typer.Option("--out", metavar="STEM", help="Write STEM-best.json and STEM-try.png.")
+    ] = None,
+    as_json: AsJSON = False,
+) -> None:
+    """Find out which regularizer helps on your table: from a file to a verdict.
+
+    It trains a network with each regularizer and without, tuned over seeds and splits, beside two plain baselines;
+    it uses the server that it finds, else one of its own for the time it takes. The best spec is left in a file.
+    """
+    asked = Budget(read_budget_s(budget), time.monotonic())
+    fields: dict[str, Any] = {
+        "target": target and given_text(target),
+        "exclude": [given_text(one) for one in exclude or []],
+        "types": read_types(types or []),
+        "group_column": group_column and given_text(group_column),
+        "split_column": split_column and given_text(split_column),
+    }
+    fields = {name: value for name, value in fields.items() if value}
+    wanted = {
+        "model": read_model(model),
+        "task": None if task is None else {"kind": task},
+        "seeds": None if num_seeds is None else list(range(first_seed, first_seed + num_seeds)),
+    }
+    stem = out_stem or stem_of(file)
+    if not file.startswith(BUILTIN):
+        _refuse_missing(file)
+
+    def announce(part: str, line: str) -> None:
+        if part == "api" and not as_json:
+            err.print(f"No server is running here; one was started for this: {line}", highlight=False, soft_wrap=True)
+
+    with raising_signals(), borrowed_server(announce, max_retries=CLI_MAX_RETRIES) as server:
+        data = _data_of(server, file, header, fields, as_json=as_json)
+        checked = _validated(server, data, wanted)
+        if not as_json:
+            print_seen(checked, stem)
+        rounds = _run(server, data, wanted, asked, checked["plan"]["task"], as_json=as_json)
+        exit_code = _conclude(server, rounds, data, checked, file, header, stem, plot, as_json=as_json)
+    raise typer.Exit(exit_code)
+
+
+def _refuse_missing(file: str) -> None:
+    with regular_file(given_text(file)):  # before a server is started
+        return
+
+
+def _data_of(server: Borrowed, file: str, header: Header, fields: dict[str, Any], *, as_json: bool) -> JSONObject:
+    """Return the data of a spec; a file is uploaded for it, and its columns are shown."""
+    if file.startswith(BUILTIN):
+        return {"kind": "builtin", "name": file.removeprefix(BUILTIN)}
+    with uploading():
+        dataset = server.client.datasets.upload(given_text(file), header=header, progress=not as_json)
+    if "target" not in fields and not (dataset.body.get("default_target") or dataset.body.get("format") == "npz"):
+        names = ", ".join(column["name"] for column in dataset.columns)
+        raise typer.BadParameter(f"say with --target which column to predict: {names}.", param_hint="'--target'")
+    return {"kind": "dataset", "id": dataset.id, **fields}
+
+
+def _validated(server: Borrowed, data: JSONObject, wanted: dict[str, Any]) -> JSONObject:
+    """Return what the server makes of the data: the plan of a linear model on them, and its findings."""
+    spec = {"data": data, "model": {"kind": "linear"}, **({"task": wanted["task"]} if wanted["task"] else {})}
+    return server.client.jobs.validate(spec)
+
+
+def _run(
+    server: Borrowed, data: JSONObject, wanted: dict[str, Any], budget: Budget, task: str, *, as_json: bool
+) -> list[Round]:
+    """Run the first sweep and, if there is time and something was learned, the one that follows it."""
+    suggestion = server.client.sweeps.suggest(data, budget_s=budget.of_first_round_s, **wanted)
+    if not as_json:
+        err.print(escape(suggestion["reason"]), highlight=False)
+    first = run_round(server, suggestion, budget, task, as_json=as_json)
+    if first.cut is not None or first.trial is None or not first.trial.beats_constant:
+        return [first]
+    try:
+        suggestion = server.client.sweeps.suggest(after=first.sweep, budget_s=budget.left_s)
+    except InvalidRequestError:  # fewer than two regularizers can be combined
+        return [first]
+    if suggestion["estimate_s"] > budget.left_s:
+        return [first]
+    if not as_json:
+        err.print(escape(suggestion["reason"]), highlight=False)
+    return [first, run_round(server, suggestion, budget, task, as_json=as_json)]
+
+
+def _conclude(
+    server: Borrowed,
+    rounds: list[Round],
+    data: JSONObject,
+    checked: JSONObject,
+    file: str,
+    header: Header,
+    stem: str,
+    plot: Path | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Say what was found, and leave picture and spec. Returns the exit code."""
+    task, target = checked["plan"]["task"], data.get("target") or "the target"
+    first = rounds[0]
+    combination = combine(rounds)
+    spec_file = picture = None
+    winning_job = None
+    if first.trial is not None and first.trial.winner is not None:
+        winning_job = combination.job_id if combination is not None and combination.wins else first.job_id
+        spec = best_spec(server.client.jobs.get(winning_job).resolved_spec, file, header, stem)
+        spec_file = Path(f"{stem}-best.json")
+        spec_file.write_text(json.dumps(spec, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        picture = plot or Path(f"{stem}-try.png")
+        draw_trial(first.trial, picture, task=task, title=f"Which regularizer helps on {stem}?")
+    if as_json:
+        print_json(as_json_object(rounds, combination, checked, data, winning_job, spec_file, picture))
+    else:
+        print_trial(rounds, combination, task, target)
+        if spec_file is not None and picture is not None and winning_job is not None:
+            print_next_steps(spec_file, picture, winning_job, file, is_own=server.is_own)
+    interrupted = next((one.cut for one in rounds if isinstance(one.cut, KeyboardInterrupt)), None)
+    if interrupted is not None:
+        return 128 + signal_number(interrupted)
+    if first.trial is None or first.trial.winner is None:
+        out.print("Nothing was trained to its end.", highlight=False) if not as_json else None
+        return 1
+    return 0

@@ -1,0 +1,30 @@
+"""The picture of a trial: each variant's difference to the network alone, and the figures of all."""
+
+from pathlib import Path
+
+from regclient.display.sweep_plots import draw_contrasts
+from regclient.display.sweep_views import Contrast, Contrasts
+from regclient.display.trial_tables import contrasts_in_percent
+from regclient.display.trial_words import label_of, settings_text
+from regclient.display.variant_verdicts import Trial
+
+
+def draw_trial(trial: Trial, file: Path, *, task: str, title: str) -> None:
+    """Draw each variant's difference to the network alone with its interval, and its verdict beside it.
+
+    Args:
+        trial: The verdicts.
+        file: The picture to write; the suffix chooses the format.
+        task: `classification` or `regression`.
+        title: The title above the picture.
+    """
+    rows = [_labelled(one, trial, task) for one in contrasts_in_percent(trial)]
+    axis = f"difference in {trial.metric} to the network alone in % of its loss, better below 0"
+    draw_contrasts(Contrasts(title, axis, rows), file)
+
+
+def _labelled(one: Contrast, trial: Trial, task: str) -> Contrast:
+    verdict = trial.of(one.label)
+    settings = settings_text(verdict.values) if verdict is not None else ""
+    label = label_of(one.label, task) + (f" ({settings})" if settings else "")
+    return Contrast(label, one.value, one.low, one.high, one.p_value, one.num_pairs, one.verdict, one.note)

@@ -1,0 +1,147 @@
+"""A trial on a terminal: what was seen in the data, the variants while they train, and the verdicts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Group
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from regclient.display.output import format_number
+from regclient.display.progress import Show, SweepBars, SweepLines
+from regclient.display.sweep_tables import VERDICT_STYLES, interval_bar
+from regclient.display.sweep_views import VERDICTS, Contrast
+from regclient.display.tables import Column, FittedTable
+from regclient.display.terminal import Console
+from regclient.display.trial_words import label_of, settings_text
+from regclient.display.variant_verdicts import NOTHING, Score, Trial, VariantVerdict
+
+_SCORES = {"accuracy": "accuracy", "balanced_accuracy": "balanced\naccuracy", "r2": "R²", "mae": "mean\nerror"}
+_CAPTION = (
+    "test loss, and its difference to the network alone in % of that, with 95 % intervals over seeds that draw their "
+    "own splits; below 0 is better; p is corrected for all rows. Settings were chosen on validation rows."
+)
+
+
+def verdicts_table(trial: Trial, task: str) -> FittedTable:
+    """Return a table with a row for each variant, the best by the objective first."""
+    rows, nothing = trial.verdicts, trial.of(NOTHING)
+    unit = nothing.loss.mean if nothing is not None else None
+    contrasts = [_in_percent(one, unit) for one in rows]
+    ends = [abs(end) for one in contrasts for end in (one.value, one.low, one.high) if end is not None]
+    limit = max(_most_shown(contrasts), default=max(ends, default=0.0))
+    shown_scores = [name for name in _SCORES if any(name in one.scores for one in rows)]
+    return FittedTable(
+        [
+            Column("", [escape(label_of(one.name, task)) for one in rows], folds=True),
+            Column("setting", [escape(settings_text(one.values)) for one in rows], need=3),
+            *(
+                Column(_SCORES[name], [_mean(one.scores.get(name)) for one in rows], need=2, is_number=True)
+                for name in shown_scores
+            ),
+            Column("test loss", [format_number(one.loss.mean) for one in rows], is_number=True),
+            Column(escape("% [95 %]"), [_percent(one) for one in contrasts], need=1, is_number=True),
+            Column("0".center(17), [_bar(one, limit) for one in contrasts], need=5),
+            Column("p", [_p_value(one) for one in rows], need=4, is_number=True),
+            Column("verdict", [_verdict(one) for one in rows], folds=True),
+        ],
+        caption=escape(_CAPTION),
+    )
+
+
+def contrasts_in_percent(trial: Trial) -> list[Contrast]:
+    """The difference of each variant to the network alone, in % of its loss; the network itself is left out."""
+    nothing = trial.of(NOTHING)
+    unit = nothing.loss.mean if nothing is not None else None
+    return [_in_percent(one, unit) for one in trial.verdicts if one.name != NOTHING]
+
+
+def _in_percent(one: VariantVerdict, unit: float | None) -> Contrast:
+    def share(value: float | None) -> float | None:
+        return None if value is None or not unit else 100 * value / abs(unit)
+
+    found = one.difference
+    return Contrast(
+        one.name, share(found.mean), share(found.low), share(found.high), one.p_value, None, one.verdict, one.note
+    )
+
+
+def _most_shown(contrasts: Sequence[Contrast]) -> list[float]:
+    """The differences of regularizers: a baseline that is far off must not flatten their bars."""
+    plain = [one for one in contrasts if one.label not in ("constant", "linear")]
+    return [abs(end) for one in plain for end in (one.value, one.low, one.high) if end is not None]
+
+
+def _bar(one: Contrast, limit: float) -> str:
+    if one.value is None or abs(one.value) > limit:
+        return ""
+
+    def inside(value: float | None) -> float | None:
+        return None if value is None else max(-limit, min(limit, value))
+
+    return interval_bar(Contrast(one.label, one.value, inside(one.low), inside(one.high), None, None, "", None), limit)
+
+
+def _percent(one: Contrast) -> str:
+    if one.value is None:
+        return "–"
+    shown = f"{one.value:+.3g}"
+    return shown if one.low is None or one.high is None else f"{shown} [{one.low:.3g}, {one.high:.3g}]"
+
+
+def _mean(score: Score | None) -> str:
+    return format_number(None if score is None else score.mean)
+
+
+def _p_value(one: VariantVerdict) -> str:
+    return "–" if one.p_value is None else f"{one.p_value:.2g}"
+
+
+def _verdict(one: VariantVerdict) -> str:
+    if one.role == "reference":
+        return "[dim]the reference[/]"
+    said = VERDICTS.get(one.verdict, one.verdict)
+    if one.role == "baseline":
+        how = {"helps": "better", "hurts": "worse"}.get(one.verdict, "no measurable difference")
+        return f"[dim]baseline: {how}[/]"
+    style = VERDICT_STYLES.get(one.verdict, "")
+    return f"[{style}]{said}[/]" if style else escape(said)
+
+
+class TrialBars(SweepBars):
+    """The bar of a sweep, and below it each variant: how much of it has ended, and its best result so far."""
+
+    def __init__(self, live: Live, console: Console, task: str) -> None:
+        super().__init__(live, console)
+        self._task = task
+
+    def show(self, sweep: Mapping[str, Any]) -> None:
+        """Draw the sweep's current state."""
+        super().show(sweep)
+        self._live.update(Group(*self._drawn.values(), self._variants(sweep)), refresh=True)
+
+    def _variants(self, sweep: Mapping[str, Any]) -> Table:
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        for name in _variant_names(sweep):
+            leaders = [one for one in sweep.get("leaderboard") or [] if one.get("variant") == name]
+            states = [state for one in leaders for state, num in one["states"].items() for _ in range(num)]
+            num_ended = sum(state in ("succeeded", "failed", "cancelled") for state in states)
+            best = next((one for one in leaders if one["objective"]["mean"] is not None), None)
+            result = "" if best is None else f"{best['objective']['mean']:.4g}  {settings_text(best['values'])}"
+            grid.add_row(
+                Text(f"  {label_of(name, self._task)}"),
+                Text(f"{num_ended:,} of {len(states):,}", style="dim", justify="right"),
+                Text(result),
+            )
+        return grid
+
+
+def trial_show(live: Live | None, console: Console, task: str) -> Show:
+    """Return what shows a sweep while it is waited for: bars on a terminal, elsewhere lines."""
+    return SweepLines(console).show if live is None else TrialBars(live, console, task).show
+
+
+def _variant_names(sweep: Mapping[str, Any]) -> list[str]:
+    return [variant["name"] for variant in (sweep.get("spec") or {}).get("variants") or []]

@@ -1,0 +1,111 @@
+"""What a trial found, in sentences: first whether anything was learned at all."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from regclient.display.variant_verdicts import CONSTANT, FEWEST_SEEDS, LINEAR, NOTHING, Score, Trial, VariantVerdict
+
+LABELS = {NOTHING: "the network alone", LINEAR: "linear with tuned L2"}
+_SHOWN_SCORES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "r2": "R²", "mae": "mean error"}
+
+
+def label_of(name: str, task: str) -> str:
+    """What a variant is called for people."""
+    if name == CONSTANT:
+        return "always the largest class" if task == "classification" else "always the mean"
+    return LABELS.get(name, name.replace("_", " "))
+
+
+def constant_words(task: str) -> str:
+    """What the plainest baseline does."""
+    return "the shares of the classes" if task == "classification" else "the mean"
+
+
+def settings_text(values: Any) -> str:
+    """The tuned values in a few characters: `strength 0.01`."""
+    return ", ".join(f"{pointer.rpartition('/')[2]} {value:g}" for pointer, value in values.items())
+
+
+def trial_sentences(trial: Trial, task: str, target: str) -> list[str]:
+    """What was found, the most sobering first.
+
+    Args:
+        trial: The verdicts.
+        task: `classification` or `regression`.
+        target: The column that is predicted.
+    """
+    winner, constant = trial.winner, trial.of(CONSTANT)
+    if winner is None:
+        return ["Nothing was trained to its end, so there is no verdict."]
+    said = []
+    if constant is not None and not trial.beats_constant:
+        said.append(
+            f"Nothing here predicts {target} measurably better than {constant_words(task)} for every row "
+            f"(test loss {_number(constant.loss.mean)}; the best of the others has {_number(winner.loss.mean)})."
+        )
+    else:
+        said.append(_best_sentence(trial, winner, constant, task))
+    said += _group_sentences(trial)
+    if winner.name != LINEAR and trial.against_linear is not None and trial.beats_constant:
+        how = {
+            "helps": "The network is measurably better than",
+            "hurts": "The network is measurably worse than",
+        }.get(trial.against_linear, "There is no measurable difference to")
+        said.append(f"{how} linear with tuned L2, which is simpler.")
+    elif winner.name == LINEAR and trial.beats_constant:
+        said.append("A linear model is enough here: no network did better on the validation rows.")
+    if trial.num_seeds < FEWEST_SEEDS:
+        said.append(f"With {trial.num_seeds} seed(s) only large effects show; a larger --budget has more.")
+    return said
+
+
+def _best_sentence(trial: Trial, winner: VariantVerdict, constant: VariantVerdict | None, task: str) -> str:
+    settings = settings_text(winner.values)
+    said = f"Best on the validation rows: {label_of(winner.name, task)}{f' ({settings})' if settings else ''}"
+    said += f", with a test loss of {_interval(winner.loss)}"
+    nothing = trial.of(NOTHING)
+    if winner.name != NOTHING and nothing is not None:
+        said += f" where the network alone has {_number(nothing.loss.mean)}"
+    if constant is not None:
+        said += f" and {label_of(CONSTANT, task)} {_number(constant.loss.mean)}"
+    scores = [
+        f"{shown} {_interval(score)}{_beside(constant, name, task)}"
+        for name, shown in _SHOWN_SCORES.items()
+        if (score := winner.scores.get(name)) is not None and score.mean is not None
+    ]
+    return f"{said}. {'; '.join(scores).capitalize()}." if scores else f"{said}."
+
+
+def _beside(constant: VariantVerdict | None, score: str, task: str) -> str:
+    """The same score of the plainest baseline, in brackets."""
+    known = constant.scores.get(score) if constant is not None else None
+    return "" if known is None else f" ({label_of(CONSTANT, task)}: {_number(known.mean)})"
+
+
+def _group_sentences(trial: Trial) -> list[str]:
+    said = []
+    helping, hurting = trial.named("helps"), trial.named("hurts")
+    if helping:
+        said.append(f"Measurably better than the network alone: {_listed(helping)}.")
+    if hurting:
+        said.append(f"Measurably worse than the network alone: {_listed(hurting)}.")
+    rest = trial.named("no_measurable_effect")
+    if rest and (helping or hurting):
+        said.append(f"No measurable effect here: {_listed(rest)}.")
+    elif rest:
+        said.append("No regularizer helps measurably here.")
+    return said
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(name.replace("_", " ") for name in names)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g}"
+
+
+def _interval(score: Score) -> str:
+    if score.low is None or score.high is None:
+        return _number(score.mean)
+    return f"{_number(score.mean)} [{_number(score.low)}, {_number(score.high)}]"

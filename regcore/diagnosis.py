@@ -1,0 +1,370 @@
+"""What a finished run's numbers say about it, and the change that would do better: the report's `diagnosis`.
+
+Everything is judged by the validation split where there is one, else by the test split. Losses are measured by the
+baseline's, so that one rule holds for every loss and unit.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from regcore.doubts import Doubt
+from regcore.regularizers.dropout import Dropout
+from regcore.remedy_patches import (
+    Change,
+    balanced,
+    long_run_rate,
+    longer,
+    strengths_of,
+    stronger,
+    to_early_stopping,
+    weaker,
+    wider,
+)
+from regcore.spec.job import JobSpec
+
+_LARGE_GAP: Final = 0.2
+"""Share of the baseline's loss that lies between the splits from which the network has learned its rows by heart."""
+_LARGE_RISE: Final = 0.1
+"""The same for the rise of the held-out loss since its best evaluation."""
+_LITTLE_LEARNED: Final = 0.1
+"""Share of the baseline's loss that training took away, below which it has hardly begun."""
+_STILL_FALLING: Final = 0.02
+"""Share of the baseline's loss by which the loss fell in the last fifth of the evaluations."""
+_STEADY_FALL: Final = 0.1
+"""The same as a share of the whole fall; that of a straight line is a fifth."""
+_LARGE_PENALTY: Final = 0.2
+"""Share of the objective from which penalties hold the network back, if there is no gap to close."""
+_LARGE_DROPOUT: Final = 0.7
+_NEARLY_PERFECT: Final = {"accuracy": 0.99, "r2": 0.9995}
+"""From these lower ends of an interval on, a column may hold the answer."""
+_LEAKS: Final = ("column_equals_target", "rows_in_train_and_test", "rows_in_train_and_validation")
+_FEW_ROWS: Final = 50
+_LARGE_MAJORITY: Final = 0.6
+_LITTLE_BALANCED: Final = 0.05
+"""How far above the baseline's a balanced accuracy says that smaller classes are told."""
+_LITTLE_SHARE: Final = 1e-3
+"""Share of the objective below which a penalty does not count."""
+_LITTLE_SHRINKAGE: Final = 0.01
+"""The same of a weight, over the whole run."""
+_SMALL_WEIGHT: Final = 0.1
+_LITTLE_DROPOUT: Final = 0.01
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """The numbers that the verdicts are drawn from.
+
+    Attributes:
+        held: The split that judges, or None without one.
+        train: Train loss.
+        low: Lower end of its interval; `high` the upper one.
+        other: Loss of the split that judges, with `other_low` and `other_high`.
+        baseline: Loss of always saying the same, on the split that judges.
+        train_baseline: The same on the train split.
+        curve: Losses of the split that judges, by evaluation, up to the one whose weights are kept; `train_curve` those
+            of the train split. Evaluations without a value are left out.
+        is_last: Whether the weights are those of the last evaluation.
+        penalty: The share of penalties in the objective.
+        thin: Why the evidence is thin.
+    """
+
+    held: str | None
+    train: float
+    low: float
+    high: float
+    other: float
+    other_low: float
+    other_high: float
+    baseline: float
+    train_baseline: float
+    curve: Sequence[float]
+    train_curve: Sequence[float]
+    is_last: bool
+    penalty: float
+    thin: list[str] = field(default_factory=list)
+
+    @property
+    def gap(self) -> tuple[float, float, float]:
+        """The gap and its interval; the splits share no rows, so their errors add as squares do."""
+        gap = self.other - self.train
+        below = math.hypot(self.other - self.other_low, self.high - self.train)
+        above = math.hypot(self.other_high - self.other, self.train - self.low)
+        return gap, gap - below, gap + above
+
+    @property
+    def rise(self) -> float:
+        """How much the held-out loss has risen since its best evaluation, if the train loss fell meanwhile; else 0."""
+        if not self.curve:
+            return 0.0
+        best = min(range(len(self.curve)), key=self.curve.__getitem__)
+        return self.other - self.curve[best] if self.train < self.train_curve[best] else 0.0
+
+    @property
+    def learned(self) -> float:
+        """The share of the baseline's loss that training took away, on the train split."""
+        return 1 - self.train / self.train_baseline
+
+    @property
+    def fall(self) -> float:
+        """How much the losses of both splits still fell in the last fifth of the evaluations."""
+        if not self.is_last or len(self.curve) < 2:
+            return 0.0
+        place = -1 - max(1, len(self.curve) // 5)
+        return min(curve[max(place, -len(curve))] - curve[-1] for curve in (self.train_curve, self.curve))
+
+
+def diagnose(
+    report: Mapping[str, Any],
+    spec: JobSpec,
+    *,
+    num_rows: Mapping[str, int],
+    num_steps: int,
+    selected_epoch: int,
+    findings: Sequence[Doubt] = (),
+) -> list[dict[str, Any]]:
+    """The verdicts, the gravest first.
+
+    `leak_suspected`, then one of `overfit`, `underfit` and `well_fitted`, then `majority_only` for a network that says
+    nearly the same of every row, and `no_effect` for each regularizer without one.
+
+    Args:
+        report: Its `metrics`, `baseline`, `curves` and `regularizers`.
+        spec: Resolved.
+        num_rows: By split.
+        num_steps: Optimizer steps.
+        selected_epoch: The epoch whose weights are kept.
+        findings: What the rows themselves show.
+
+    Returns:
+        `[{verdict, evidence: {message, values, confidence: firm | thin, thin_because}, suggestion}]`; a suggestion is a
+        JSON Patch of the resolved spec, empty if there is none.
+    """
+    fit = _fit_of(report, num_rows, selected_epoch)
+    if fit is None:
+        return []
+    return [
+        *_leaks(report, fit, findings),
+        _fitted(fit, spec, num_steps),
+        *_majority_only(report, fit, spec),
+        *_without_effect(report, fit, spec, num_steps),
+    ]
+
+
+def _fit_of(report: Mapping[str, Any], num_rows: Mapping[str, int], selected_epoch: int) -> _Fit | None:
+    """None if a loss is not finite."""
+    metrics, baseline = report["metrics"], (report["baseline"] or {}).get("metrics", {})
+    held = next((split for split in ("validation", "test") if split in metrics), None)
+    judge = held or "train"
+    own, other = metrics["train"]["loss"], metrics[judge]["loss"]
+    needed = [*own.values(), *other.values(), *(baseline.get(s, {}).get("loss") for s in ("train", judge))]
+    if any(value is None for value in needed) or min(needed[-2:]) <= 0:
+        return None
+    curve, train_curve, is_last = _curves(report["curves"], judge, selected_epoch)
+    thin = []
+    if held is None:
+        thin.append("there is neither a validation nor a test split")
+    elif num_rows[held] < _FEW_ROWS:
+        thin.append(f"the {held} split has {num_rows[held]} rows")
+    return _Fit(
+        held=held,
+        train=own["value"],
+        low=own["low"],
+        high=own["high"],
+        other=other["value"],
+        other_low=other["low"],
+        other_high=other["high"],
+        baseline=needed[-1],
+        train_baseline=needed[-2],
+        curve=curve,
+        train_curve=train_curve,
+        is_last=is_last,
+        penalty=sum(one["share_of_objective"] or 0.0 for one in report["regularizers"]),
+        thin=thin,
+    )
+
+
+def _curves(curves: Mapping[str, Any], judge: str, selected_epoch: int) -> tuple[list[float], list[float], bool]:
+    """The losses of both splits up to the selected epoch, and whether that is the last one."""
+    names = (f"{judge}/loss", "train/loss")
+    columns = [curves["values"].get(name, []) for name in names]
+    rows = [
+        (held, train)
+        for epoch, held, train in zip(curves["epoch"], *columns, strict=False)
+        if held is not None and train is not None and epoch <= selected_epoch
+    ]
+    is_last = not curves["epoch"] or selected_epoch >= curves["epoch"][-1]
+    return [held for held, _ in rows], [train for _, train in rows], is_last
+
+
+def _verdict(
+    verdict: str,
+    message: str,
+    values: Mapping[str, float | str | None],
+    thin: Sequence[str],
+    suggestion: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
+    confidence = "thin" if thin else "firm"
+    evidence = {"message": message, "values": dict(values), "confidence": confidence, "thin_because": list(thin)}
+    return {"verdict": verdict, "evidence": evidence, "suggestion": list(suggestion)}
+
+
+def _fitted(fit: _Fit, spec: JobSpec, num_steps: int) -> dict[str, Any]:
+    gap, low, high = fit.gap
+    values = {
+        "split": fit.held,
+        "train_loss": fit.train,
+        "loss": fit.other,
+        "baseline_loss": fit.baseline,
+        "gap": gap,
+        "gap_low": low,
+        "gap_high": high,
+        "learned": fit.learned,
+        "rise_since_best": fit.rise,
+    }
+    if fit.held is not None and _is_overfit(fit):
+        return _overfit(fit, spec, num_steps, values)
+    if fit.learned < _LITTLE_LEARNED or fit.fall > _STILL_FALLING * fit.baseline or _is_held_back(fit, spec):
+        return _underfit(fit, spec, values)
+    thin = list(fit.thin)
+    if fit.other_high >= fit.baseline:
+        thin.append("its interval reaches the loss of always saying the same")
+    if high > _LARGE_GAP * fit.baseline:
+        thin.append("the gap's interval reaches that of an overfit network")
+    if len(fit.curve) < 2:
+        thin.append("there is a single evaluation, which shows no course")
+    small = "within noise" if low <= 0 else "a small gap"
+    message = (
+        f"{fit.held or 'train'}/loss {fit.other:.4g} is {_percent(1 - fit.other / fit.baseline)} below that of always "
+        f"saying the same ({fit.baseline:.4g}), and its distance to train/loss is {small}: {_between(gap, low, high)}."
+    )
+    return _verdict("well_fitted", message, values, thin)
+
+
+def _is_held_back(fit: _Fit, spec: JobSpec) -> bool:
+    """Whether regularizers are strong though there is no gap for them to close."""
+    drops = any(isinstance(one, Dropout) and one.p >= _LARGE_DROPOUT for one in spec.regularizers)
+    return fit.gap[1] <= 0 and (drops or fit.penalty > _LARGE_PENALTY)
+
+
+def _is_overfit(fit: _Fit) -> bool:
+    """A gap beyond noise that is large, or a held-out loss that has risen again."""
+    gap, low, _ = fit.gap
+    is_apart = low > 0 and gap > _LARGE_GAP * fit.baseline
+    return is_apart or (gap > 0 and fit.rise > _LARGE_RISE * fit.baseline)
+
+
+def _overfit(fit: _Fit, spec: JobSpec, num_steps: int, values: Mapping[str, Any]) -> dict[str, Any]:
+    gap, low, high = fit.gap
+    thin = [*fit.thin, *(["the gap's interval reaches zero"] if low <= 0 else [])]
+    message = f"{fit.held}/loss {fit.other:.4g} is {_between(gap, low, high)} above train/loss {fit.train:.4g}"
+    change: Change | None = None
+    if fit.rise > _LARGE_RISE * fit.baseline:
+        message += f", and has risen by {fit.rise:.3g} since its best evaluation"
+        if fit.held == "validation":
+            change = to_early_stopping(spec, len(fit.curve))
+    if fit.other > fit.baseline:
+        message += f"; always to say the same would do better ({fit.baseline:.4g})"
+    change = change or stronger(spec, num_steps)
+    return _verdict("overfit", f"{message}. {change.words}", values, thin, change.patch)
+
+
+def _underfit(fit: _Fit, spec: JobSpec, values: Mapping[str, Any]) -> dict[str, Any]:
+    thin = list(fit.thin)
+    has_begun = fit.learned >= _LITTLE_LEARNED
+    message = (
+        f"train/loss {fit.train:.4g} is {_percent(fit.learned)} below that of always saying the same "
+        f"({fit.train_baseline:.4g})"
+    )
+    change: Change | None = None
+    if _is_held_back(fit, spec):
+        message += f", while penalties are {_percent(fit.penalty)} of the objective" if fit.penalty else ""
+        change = weaker(spec)
+    is_steady = fit.fall > _STEADY_FALL * max(0.0, fit.curve[0] - fit.curve[-1]) if fit.curve else False
+    if change is None and (fit.fall > _STILL_FALLING * fit.baseline or (is_steady and not has_begun)):
+        message += f", and losses still fell by {fit.fall:.3g} in the last fifth of the evaluations"
+        change = longer(spec, has_begun=has_begun)
+    if change is None:
+        change = weaker(spec) or wider(spec)
+        thin.append("features that do not tell the target look alike")
+    return _verdict("underfit", f"{message}. {change.words}", values, thin, change.patch)
+
+
+def _majority_only(report: Mapping[str, Any], fit: _Fit, spec: JobSpec) -> Iterator[dict[str, Any]]:
+    """A classification whose accuracy is that of the largest class."""
+    if fit.held is None or spec.task.class_weights is not None:
+        return
+    cell = report["metrics"][fit.held].get("balanced_accuracy")
+    baseline = report["baseline"]["metrics"][fit.held]
+    if cell is None or cell["value"] is None or cell["value"] - baseline["balanced_accuracy"] > _LITTLE_BALANCED:
+        return
+    if baseline["accuracy"] < _LARGE_MAJORITY:
+        return
+    accuracy = report["metrics"][fit.held]["accuracy"]["value"]
+    message = (
+        f"{fit.held}/accuracy {accuracy:.4g} is no success: always to say {report['baseline']['label']!r} gives "
+        f"{baseline['accuracy']:.4g}, and balanced_accuracy is {cell['value']:.4g} beside "
+        f"{baseline['balanced_accuracy']:.4g}. {balanced().words}"
+    )
+    values = {"split": fit.held, "balanced_accuracy": cell["value"], "baseline_accuracy": baseline["accuracy"]}
+    yield _verdict("majority_only", message, values, fit.thin, balanced().patch)
+
+
+def _leaks(report: Mapping[str, Any], fit: _Fit, findings: Sequence[Doubt]) -> Iterator[dict[str, Any]]:
+    found = [one for one in findings if one.code in _LEAKS]
+    for one in found:
+        yield _verdict("leak_suspected", f"{one.message} {one.remedy}", {"finding": one.code}, [], one.patch)
+    if found or fit.held is None:
+        return
+    for name, least in _NEARLY_PERFECT.items():
+        cell = report["metrics"][fit.held].get(name)
+        if cell is not None and cell["low"] is not None and cell["low"] >= least:
+            message = (
+                f"{fit.held}/{name} {cell['value']:.4g} [{cell['low']:.4g}, {cell['high']:.4g}] is hardly ever reached "
+                "by honest features. Look for a column that is known only once the target is."
+            )
+            why = ["no single column was found that gives the target away"]
+            yield _verdict("leak_suspected", message, {"split": fit.held, name: cell["value"]}, [*fit.thin, *why])
+
+
+def _without_effect(report: Mapping[str, Any], fit: _Fit, spec: JobSpec, num_steps: int) -> Iterator[dict[str, Any]]:
+    """Regularizers that are too weak to move a weight by more than a trifle."""
+    for place, (regularizer, effect) in enumerate(zip(spec.regularizers, report["regularizers"], strict=True)):
+        share = effect["share_of_objective"]
+        if isinstance(regularizer, Dropout):
+            if regularizer.p > _LITTLE_DROPOUT:
+                continue
+            said, values = f"dropout leaves {100 * (1 - regularizer.p):.4g} % of the units", {"p": regularizer.p}
+        else:
+            strengths = strengths_of(regularizer)
+            shrunk = (
+                long_run_rate(spec)
+                * num_steps
+                * max(
+                    (
+                        value / (_SMALL_WEIGHT if name in regularizer.thresholds else 1)
+                        for name, value in strengths.items()
+                    ),
+                    default=math.inf,
+                )
+            )
+            if shrunk > _LITTLE_SHRINKAGE or (share or 0.0) > _LITTLE_SHARE:
+                continue
+            said = (
+                f"{regularizer.kind} of {', '.join(f'{name} {value:g}' for name, value in strengths.items())} takes at "
+                f"most {_percent(shrunk)} off a small weight in all {num_steps:,} steps"
+            )
+            values = {"shrinkage": shrunk}
+        change = stronger(spec, num_steps, place)
+        message = f"{said}: the run would hardly differ without it. {change.words}"
+        values |= {"regularizer": place, "share_of_objective": share}
+        yield _verdict("no_effect", message, values, [], change.patch)
+
+
+def _between(value: float, low: float, high: float) -> str:
+    return f"{value:.3g} [{low:.3g}, {high:.3g}]"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

@@ -1,0 +1,178 @@
+from typing import Any
+
+import pytest
+from jsonpatch import apply_patch
+
+from regcore import make_plan, parse_spec, train
+from regcore.diagnosis import diagnose
+from regcore.doubts import Doubt
+
+DIABETES = {"kind": "builtin", "name": "diabetes", "train_limit": 100}
+LARGE = {"kind": "mlp", "hidden": [128]}
+ADAM = {"kind": "adam", "learning_rate": 0.01}
+WEAK_DECAY = {"kind": "weight_decay", "strength": 1e-7}
+UNEVEN = [50.0, 1.0, 1.0]
+
+MADE_TO_SHOW: dict[str, tuple[str, dict[str, Any], str]] = {
+    "overfit, with the best epoch behind": (
+        "overfit",
+        {"data": DIABETES, "model": LARGE, "optimizer": ADAM, "training": {"epochs": 60}},
+        "test/loss",
+    ),
+    "overfit, without validation rows": (
+        "overfit",
+        {"data": {**DIABETES, "validation_fraction": 0}, "model": LARGE, "optimizer": ADAM, "training": {"epochs": 60}},
+        "test/loss",
+    ),
+    "underfit by few epochs": (
+        "underfit",
+        {
+            "data": {"kind": "builtin", "name": "digits"},
+            "model": {"kind": "mlp", "hidden": [32]},
+            "training": {"epochs": 3},
+        },
+        "test/loss",
+    ),
+    "underfit by short steps": (
+        "underfit",
+        {
+            "data": {"kind": "builtin", "name": "wine"},
+            "model": {"kind": "linear"},
+            "optimizer": {"kind": "sgd", "learning_rate": 1e-4},
+        },
+        "test/loss",
+    ),
+    "underfit by regularizers": (
+        "underfit",
+        {
+            "data": {"kind": "builtin", "name": "wine"},
+            "model": {"kind": "mlp", "hidden": [16]},
+            "regularizers": [{"kind": "dropout", "p": 0.95}, {"kind": "l2", "strength": 0.1}],
+            "training": {"epochs": 30},
+        },
+        "test/loss",
+    ),
+    "no effect": (
+        "no_effect",
+        {
+            "data": {**DIABETES, "validation_fraction": 0},
+            "model": LARGE,
+            "optimizer": ADAM,
+            "regularizers": [WEAK_DECAY],
+            "training": {"epochs": 60},
+        },
+        "test/loss",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", MADE_TO_SHOW)
+def test_each_verdict_is_found_where_it_is_made_and_its_patch_does_better(case: str) -> None:
+    verdict, spec, metric = MADE_TO_SHOW[case]
+
+    result = train(spec)
+    (found,) = [one for one in result.report["diagnosis"] if one["verdict"] == verdict]
+    patched = apply_patch(result.plan.resolved_spec.model_dump(mode="json"), found["suggestion"])
+    again = train(patched)
+
+    assert found["suggestion"]
+    assert again.metrics[metric] < 0.9 * result.metrics[metric]
+
+
+@pytest.mark.parametrize("name", ["wine", "breast-cancer", "diabetes", "digits"])
+def test_a_linear_model_of_a_clean_set_fits_well_and_nothing_else_is_said(name: str) -> None:
+    result = train({"data": {"kind": "builtin", "name": name}, "model": {"kind": "linear"}, "training": {"epochs": 40}})
+
+    assert [one["verdict"] for one in result.report["diagnosis"]] == ["well_fitted"]
+    assert result.report["diagnosis"][0]["suggestion"] == []
+
+
+def cell(value: float, half: float = 0.01) -> dict[str, float]:
+    return {"value": value, "low": value - half, "high": value + half}
+
+
+def a_report(train_loss: float, loss: float, **changes: Any) -> dict[str, Any]:
+    metrics = {"train": {"loss": cell(train_loss)}, "validation": {"loss": cell(loss), **changes.pop("others", {})}}
+    values = {"train/loss": [1.0, train_loss, train_loss], "validation/loss": [1.0, loss, loss]}
+    baseline = {"accuracy": 0.95, "balanced_accuracy": 0.5, "loss": 1.0}
+    return {
+        "metrics": metrics,
+        "baseline": {"kind": "majority_class", "label": "no", "metrics": {"train": baseline, "validation": baseline}},
+        "curves": {"epoch": [1, 2, 3], "step": [1, 2, 3], "values": values},
+        "regularizers": [],
+        **changes,
+    }
+
+
+def verdicts(report: dict[str, Any], *, num_rows: int = 1_000, findings: Any = (), **spec: Any) -> list[dict[str, Any]]:
+    wine = {"data": {"kind": "builtin", "name": "wine"}, "model": {"kind": "linear"}, **spec}
+    return diagnose(
+        report,
+        make_plan(parse_spec(wine)).resolved_spec,
+        num_rows={"train": 4 * num_rows, "validation": num_rows, "test": 0},
+        num_steps=300,
+        selected_epoch=3,
+        findings=findings,
+    )
+
+
+@pytest.mark.parametrize(
+    ("report", "num_rows", "why"),
+    [
+        (a_report(0.3, 0.3), 30, "30 rows"),
+        (a_report(0.3, 0.3, metrics={"train": {"loss": cell(0.3)}}), 1_000, "neither a validation nor a test split"),
+        (a_report(0.8, 1.0), 1_000, "reaches the loss of always saying the same"),
+    ],
+    ids=["few rows", "no split", "no better than the baseline"],
+)
+def test_where_the_evidence_is_thin_it_says_so(report: dict[str, Any], num_rows: int, why: str) -> None:
+    (found,) = verdicts(report, num_rows=num_rows)
+
+    assert found["evidence"]["confidence"] == "thin"
+    assert any(why in one for one in found["evidence"]["thin_because"])
+
+
+def test_enough_evidence_is_firm() -> None:
+    (found,) = verdicts(a_report(0.3, 0.3))
+
+    assert (found["verdict"], found["evidence"]["confidence"]) == ("well_fitted", "firm")
+
+
+def test_a_column_that_gives_the_target_away_is_a_leak_with_its_patch() -> None:
+    patch = ({"op": "add", "path": "/data/exclude/-", "value": "paid"},)
+    doubt = Doubt("/data/exclude", "column_equals_target", "'paid' tells all.", "Leave it out.", patch)
+
+    found = verdicts(a_report(0.01, 0.01), findings=[doubt])[0]
+
+    assert (found["verdict"], found["suggestion"]) == ("leak_suspected", list(patch))
+
+
+def test_scores_too_good_to_be_true_are_a_leak_of_thin_evidence() -> None:
+    found = verdicts(a_report(0.001, 0.001, others={"accuracy": cell(0.999, 0.001)}))[0]
+
+    assert (found["verdict"], found["evidence"]["confidence"]) == ("leak_suspected", "thin")
+
+
+def test_an_accuracy_of_the_largest_class_alone_is_no_success() -> None:
+    others = {"accuracy": cell(0.95), "balanced_accuracy": cell(0.5)}
+
+    found = verdicts(a_report(0.5, 0.5, others=others))[-1]
+
+    assert found["verdict"] == "majority_only"
+    assert "always to say 'no' gives 0.95" in found["evidence"]["message"]
+    assert found["suggestion"][0]["value"] == "balanced"
+    weighted = verdicts(a_report(0.5, 0.5, others=others), task={"class_weights": UNEVEN})
+    assert [one["verdict"] for one in weighted] == ["well_fitted"]
+
+
+def test_a_gap_within_noise_is_not_overfitting() -> None:
+    noisy = {"loss": {"value": 0.6, "low": 0.1, "high": 1.1}}
+
+    (found,) = verdicts(a_report(0.3, 0.6, others=noisy))
+
+    assert found["verdict"] == "well_fitted"
+    assert "the gap's interval reaches that of an overfit network" in found["evidence"]["thin_because"]
+
+
+def test_without_finite_losses_nothing_is_said() -> None:
+    assert verdicts(a_report(0.3, 0.3, metrics={"train": {"loss": dict.fromkeys(cell(0), None)}})) == []
