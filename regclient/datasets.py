@@ -127,8 +127,7 @@ class Datasets:
             UsageError: An argument cannot be used.
             WaitTimeoutError: It took too long.
         """
-        if header not in HEADERS:
-            raise UsageError(f"header: expected one of {', '.join(HEADERS)}; received {header!r}.")
+        checked_header(header)
         deadline = Deadline(timeout_s)
         with within(deadline), upload_progress(progress) as bar:
             with _prepared(source, y, bar) as upload:
@@ -224,6 +223,18 @@ class Datasets:
         sent = Dataset(self._transport, body)
         sent.was_sent = True
         return sent
+
+
+def checked_header(header: Any) -> Header:
+    """Return the value of `header`.
+
+    Raises:
+        UsageError: It is not one of `HEADERS`.
+    """
+    for known in HEADERS:
+        if header == known:
+            return known
+    raise UsageError(f"header: expected one of {', '.join(HEADERS)}; received {header!r}.")
 
 
 def _prepared(source: Any, y: Any, bar: UploadBar) -> AbstractContextManager[Upload]:
