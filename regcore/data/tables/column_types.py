@@ -20,6 +20,9 @@ _FEWEST_TEXTS: Final = 10
 _DIGITS_ONLY: Final = "%Y%m%d"
 _MOST_SPELLINGS: Final = 16
 """More spellings than this are no two words in upper and lower case."""
+_DIGITS: Final = r"[+-]?[0-9][0-9.,' ]*"
+_UNITS: Final = r"(?:%|‰|[$€£¥]|°[CF]?|mm|cm|km|kg|mg|ml|USD|EUR|GBP|m|g|l|h|s)"
+_NUMBER_WITH_UNIT: Final = rf"^(?:[$€£¥] ?{_DIGITS}|{_DIGITS} ?{_UNITS})$"
 _INFINITIES: Final = pa.array(sorted(INFINITY_WORDS))
 
 
@@ -170,6 +173,8 @@ def _as_words(case: _Case) -> Verdict:
         why = f"{_first_that_loses(case)!r} would lose its spelling as a number. {why}".strip()
     if num_distinct < _FEWEST_TEXTS or num_distinct * 2 <= num_cells:
         return Verdict("category", why)
+    if (example := _first_with_unit(case)) is not None:
+        return Verdict("text", f"Its numbers have signs, such as {example!r}.", _with_units(example))
     said = f"{num_distinct:,} different texts in {num_cells:,} cells"
     return Verdict(
         "text",
@@ -179,6 +184,23 @@ def _as_words(case: _Case) -> Verdict:
             f"holds {said}, too many for categories; it is left out of the features",
             "Ask for type category if it is one all the same, or exclude the column.",
         ),
+    )
+
+
+def _first_with_unit(case: _Case) -> str | None:
+    """The first of the cells, if most are numbers with a unit."""
+    cells, counts = case.valued.cells, case.valued.counts
+    if not is_text(cells.type):
+        return None
+    has_unit = mask_of(pc.match_substring_regex(cells, _NUMBER_WITH_UNIT))
+    return str(cells.filter(pa.array(has_unit))[0].as_py()) if counts[has_unit].sum() * 2 > counts.sum() else None
+
+
+def _with_units(example: str) -> ColumnDoubt:
+    return ColumnDoubt(
+        "numbers_with_units",
+        f"holds numbers with signs, such as {example!r}, which are no numbers; it is left out of the features",
+        "Write the numbers alone, and what they count into the column's name.",
     )
 
 

@@ -84,6 +84,8 @@ def test_a_reading_that_may_surprise_is_said(cells: list[str], said: str) -> Non
         (["1", "inf"], "infinite_cells"),
         ([f"id-{number}" for number in range(20)], "identifier_column"),
         ([f"text {number // 2}" for number in range(19)], "text_column"),
+        ([f"$1,{number}" for number in range(100, 120)], "numbers_with_units"),
+        ([f"{number}.5 %" for number in range(20)], "numbers_with_units"),
     ],
 )
 def test_what_an_owner_should_decide_is_a_doubt(cells: list[str], code: str) -> None:
