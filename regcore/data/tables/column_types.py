@@ -109,7 +109,7 @@ class _Case:
         if not is_text(self.distinct.cells.type):
             return ""
         words = self.distinct.cells.filter(gaps(self.distinct.cells, "number")).to_pylist()
-        return " and ".join(f"{word!r}" for word in words if word)
+        return ", ".join(f"{word!r}" for word in words if word)
 
 
 def _as_boolean(case: _Case) -> Verdict | None:
@@ -176,6 +176,8 @@ def _as_words(case: _Case) -> Verdict:
     if (example := _first_with_unit(case)) is not None:
         return Verdict("text", f"Its numbers have signs, such as {example!r}.", _with_units(example))
     said = f"{num_distinct:,} different texts in {num_cells:,} cells"
+    if any(made.reads_half and not made.reads_all for made in case.tried.values()):
+        return Verdict("text", f"There are {said}. {why}".strip())  # that some cells are wrong is said by their rows
     return Verdict(
         "text",
         f"There are {said}. {why}".strip(),
