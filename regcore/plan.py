@@ -433,7 +433,7 @@ def _hold_data_to(
         problems.add(
             "/data",
             "over_ceiling",
-            f"{num_rows:,} rows of {width:,} numbers need {needed_bytes / 2**30:,.1f} GiB of memory, and at most "
-            f"{ceilings.data_bytes / 2**30:,.1f} GiB are allowed on this server. Lower features.max_categories, exclude "
-            "columns, or set train_limit.",
+            f"{num_rows:,} rows of {width:,} numbers need {needed_bytes:,} bytes of memory, and at most "
+            f"{ceilings.data_bytes:,} are allowed on this server. Lower features.max_categories, exclude columns, or "
+            "set train_limit.",
         )
