@@ -434,6 +434,6 @@ def _hold_data_to(
             "/data",
             "over_ceiling",
             f"{num_rows:,} rows of {width:,} numbers need {needed_bytes:,} bytes of memory, and at most "
-            f"{ceilings.data_bytes:,} are allowed on this server. Lower features.max_categories, exclude columns, or "
-            "set train_limit.",
+            f"{ceilings.data_bytes:,} are allowed on this server. Lower it: exclude columns, or set "
+            "features.max_categories or train_limit.",
         )
