@@ -207,6 +207,9 @@ def _read_by_duckdb(
         except duckdb.OutOfMemoryException as error:
             raise MemoryError(str(error)) from error
         except (duckdb.Error, pa.ArrowException, OSError) as error:
+            # Arrow's reader passes on DuckDB's words alone, not the kind of its error.
+            if "Out of Memory Error" in str(error):
+                raise MemoryError from error
             raise _UnreadableError(str(error)) from error
         rejected = connection.execute("SELECT error_type, error_message, line FROM reject_errors").fetchall()
     if rejected:
