@@ -53,7 +53,8 @@ def from_facts(table: TableFacts, spec: _Spec, *, target: str, is_classification
         is_classification: Whether it is predicted as classes.
         width: Numbers in a row as the network gets it.
     """
-    columns = [column for column in table.columns if column.name in _candidates(table, spec, target)]
+    candidates = _candidates(table, spec, target)
+    columns = [column for column in table.columns if column.name in candidates]
     types = {column.name: spec.data.types.get(column.name, column.type) for column in columns}
     features = [column for column in columns if types[column.name] not in ("text", "ignore")]
     numbers = [column for column in features if types[column.name] == "number"]
