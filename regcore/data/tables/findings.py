@@ -53,7 +53,8 @@ def from_facts(table: TableFacts, spec: _Spec, *, target: str, is_classification
         is_classification: Whether it is predicted as classes.
         width: Numbers in a row as the network gets it.
     """
-    columns = [column for column in table.columns if column.name in _candidates(table, spec, target)]
+    taken = {target, spec.data.split_column, spec.data.group_column, *spec.data.exclude}
+    columns = [column for column in table.columns if column.name not in taken]
     types = {column.name: spec.data.types.get(column.name, column.type) for column in columns}
     features = [column for column in columns if types[column.name] not in ("text", "ignore")]
     numbers = [column for column in features if types[column.name] == "number"]
@@ -86,13 +87,6 @@ def excluding(name: str) -> tuple[dict[str, Any], ...]:
 
 def _typed(name: str, column_type: ColumnType) -> tuple[dict[str, Any], ...]:
     return ({"op": "add", "path": json_pointer(["data", "types", name]), "value": column_type},)
-
-
-def _candidates(table: TableFacts, spec: _Spec, target: str) -> set[str]:
-    """The columns that may be features."""
-    data = spec.data
-    taken = {target, data.split_column, data.group_column, *data.exclude}
-    return {column.name for column in table.columns} - taken
 
 
 def _told(columns: Sequence[ColumnFacts], tell: Callable[[ColumnFacts], Doubt]) -> Iterator[Doubt]:
