@@ -63,7 +63,7 @@ def new_sweep(plan: SweepPlan) -> NewSweep:
     places = {id(candidate): str(place) for place, candidate in enumerate(plan.candidates)}
     turn_of = dict(zip(places.values(), turns(plan.spec, plan.candidates), strict=True))
     members = [
-        _new_member(plan.spec, member, place, turn_of[place])
+        _new_member(plan.spec, member, place, turn_of[place] + _turn_of_seed(plan.spec, member.seed))
         for member, place in ((member, places[id(member.candidate)]) for member in plan.members)
     ]
     return NewSweep(plan.spec.name, plan.spec.labels, plan.spec.model_dump(mode="json", by_alias=True), members)
@@ -80,6 +80,15 @@ def _new_member(sweep: SweepSpec, member: PlannedMember, candidate: str, turn: i
     if rungs is not None:
         place["rungs"] = asdict(rungs)
     return new_job(member.spec, member.plan, sweep=place, turn=turn)
+
+
+def _turn_of_seed(sweep: SweepSpec, seed: int) -> int:
+    """The place of a seed in the order of training, where seeds draw splits of their own.
+
+    These train in passes of their own. So every combination is trained with the first seed before any with the second:
+    what has ended can be compared at any time, also if the sweep is cancelled. A halving keeps its own order.
+    """
+    return sweep.seeds.index(seed) if sweep.vary_split and sweep.strategy.kind != "halving" else 0
 
 
 def spec_of(sweep: Sweep) -> SweepSpec:

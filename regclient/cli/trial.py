@@ -153,8 +153,10 @@ def try_file(
         _refuse_missing(file)
 
     def announce(part: str, line: str) -> None:
-        if part == "api" and not as_json:
-            err.print(f"No server is running here; one was started for this: {line}", highlight=False, soft_wrap=True)
+        if part == "api" and line.startswith("http") and not as_json:
+            err.print(
+                f"No server runs here; this one was started for the time: {line}", highlight=False, soft_wrap=True
+            )
 
     with raising_signals(), borrowed_server(announce, max_retries=CLI_MAX_RETRIES) as server:
         data = _data_of(server, file, header, fields, as_json=as_json)

@@ -50,7 +50,7 @@ class Budget:
     @property
     def until_cut_s(self) -> float:
         """Until what runs is cancelled."""
-        return max(1.0, self.started_at + OVERTIME * self.budget_s - REPORT_S - time.monotonic())
+        return max(1.0, self.started_at + OVERTIME * self.budget_s - 2 * REPORT_S - time.monotonic())
 
 
 @dataclass(frozen=True)

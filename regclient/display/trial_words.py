@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from regclient.display.variant_verdicts import CONSTANT, FEWEST_SEEDS, LINEAR, NOTHING, Score, Trial, VariantVerdict
+from regclient.display.variant_verdicts import (
+    CONSTANT,
+    FEWEST_SEEDS,
+    LINEAR,
+    NO_BETTER_THAN_CONSTANT,
+    NOTHING,
+    Score,
+    Trial,
+    VariantVerdict,
+)
 
 LABELS = {NOTHING: "the network alone", LINEAR: "linear with tuned L2"}
 _SHOWN_SCORES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "r2": "R²", "mae": "mean error"}
@@ -94,7 +103,21 @@ def _group_sentences(trial: Trial) -> list[str]:
         said.append(f"No measurable effect here: {_listed(rest)}.")
     elif rest:
         said.append("No regularizer helps measurably here.")
+    regularizers = [one for one in trial.verdicts if one.role == "regularizer"]
+    unlearning = [one.name for one in regularizers if one.note == NO_BETTER_THAN_CONSTANT]
+    if unlearning:
+        said.append(f"{_listed(unlearning).capitalize()}: {NO_BETTER_THAN_CONSTANT}.")
+    undecided = [one.name for one in regularizers if _is_undecided(one)]
+    if undecided:
+        said.append(f"Undecided: {_listed(undecided)}. As one of several it does not count; more seeds would tell.")
     return said
+
+
+def _is_undecided(one: VariantVerdict) -> bool:
+    """Whether its own interval leaves 0 out, although there is no verdict after the correction for all of them."""
+    low, high = one.difference.low, one.difference.high
+    is_beyond = low is not None and high is not None and low * high > 0
+    return is_beyond and one.beats_constant and one.verdict == "no_measurable_effect"
 
 
 def _listed(names: Sequence[str]) -> str:

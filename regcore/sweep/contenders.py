@@ -100,12 +100,6 @@ RIDGE: Final = Contender("l2", "strength", (1e-4, 1e-3, 1e-2, 3e-2, 1e-1))
 """The penalty of `linear`."""
 
 
-def plan_name(plan: Plan) -> str:
-    """What a sweep's name calls the data."""
-    data = plan.resolved_spec.data
-    return str(getattr(data, "name", None) or getattr(data, "path", None) or getattr(data, "id", None) or "arrays")
-
-
 def base_of(data: Json, task: Json | None, model: Json, plan: Plan, num_steps: int) -> Json:
     """What all variants have in common: the spec of a network trained without a regularizer.
 

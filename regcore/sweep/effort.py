@@ -24,16 +24,17 @@ class Effort:
 LEFT_OUT: Final = ("weight_decay", "l1")
 """What is left out first: `weight_decay` is nearly `l2`, and `l1` the slower one of the two penalties."""
 LADDER: Final = (
-    *(Effort(num_seeds, 5, 4000) for num_seeds in (10, 8, 6, 5)),
-    *(Effort(5, num_values, 4000) for num_values in (4, 3)),
-    *(Effort(5, 3, num_steps) for num_steps in (2000, 1000, 500)),
+    *(Effort(10, num_values, 4000) for num_values in (5, 4, 3)),
+    Effort(10, 3, 2000),
+    *(Effort(num_seeds, 3, 2000) for num_seeds in (8, 6, 5)),
+    *(Effort(5, 3, num_steps) for num_steps in (1000, 500)),
     *(Effort(5, 3, 500, num_left_out) for num_left_out in (1, 2)),
     *(Effort(num_seeds, 3, 500, 2) for num_seeds in (4, 3)),
-    *(Effort(3, num_values, num_steps, 2) for num_values, num_steps in ((2, 500), (2, 250), (2, 100))),
+    *(Effort(3, 2, num_steps, 2) for num_steps in (500, 250, 100)),
 )
-"""From the most to the least. The first that fits a budget is taken: so first there are fewer seeds, then fewer values
-of each regularizer, then shorter runs; then fewer regularizers, and fewer than five seeds, which show only large
-effects."""
+"""From the most to the least. The first that fits a budget is taken: so first there are fewer values of each
+regularizer and shorter runs, then fewer seeds, down to five; then still shorter runs, fewer regularizers, and last
+fewer than five seeds, which show only large effects."""
 
 
 def with_seeds(num_seeds: int) -> list[Effort]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from regcore.data.facts import FactsOf, known_facts
 from regcore.errors import FieldError, SpecError
 from regcore.plan import Ceilings, make_plan
-from regcore.sweep.contenders import NOTHING, OBJECTIVE, REGULARIZERS, Contender, Suggestion, plan_name, regularized
+from regcore.sweep.contenders import NOTHING, OBJECTIVE, REGULARIZERS, Contender, Suggestion, regularized
 from regcore.sweep.duration import estimate_s, estimate_text
 
 _ALIKE: Final = {"l2", "weight_decay"}
@@ -45,11 +45,12 @@ def suggest_next(
         )
         raise SpecError([FieldError("/after", "nothing_to_combine", message)])
     plan = make_plan(base, ceilings, facts_of=facts_of)
+    name = facts_of(plan.resolved_spec).name
     first = max(sweep["seeds"]) + 1
     num_seeds = len(sweep["seeds"])
     while True:
         body = {
-            "name": f"{pair[0].name} and {pair[1].name} on {plan_name(plan)}",
+            "name": f"{pair[0].name} and {pair[1].name} on {name}",
             "base": base,
             "variants": [{"name": NOTHING}, *(regularized(parts) for parts in ([pair[0]], [pair[1]], pair))],
             "seeds": [first + place for place in range(num_seeds)],

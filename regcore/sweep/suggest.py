@@ -19,7 +19,6 @@ from regcore.sweep.contenders import (
     constant,
     linear,
     model_for,
-    plan_name,
     regularized,
 )
 from regcore.sweep.duration import estimate_s, estimate_text, num_evaluations
@@ -35,6 +34,7 @@ class _Subject:
         plan: Of the network without a regularizer.
         linear_plan: Of a linear model; None if the network is one, or such a model cannot be trained here.
         kinds: The regularizers that the network can have.
+        name: What the data are called.
     """
 
     data: Json
@@ -43,6 +43,7 @@ class _Subject:
     plan: Plan
     linear_plan: Plan | None
     kinds: Mapping[str, Contender]
+    name: str
 
     @property
     def vary_split(self) -> bool:
@@ -115,7 +116,7 @@ def _subject(
     is_linear = len([layer for layer in plan.layers if layer.kind == "linear"]) == 1
     linear_plan = None if is_linear else make_plan({**asked, "model": {"kind": "linear"}}, ceilings, facts_of=known)
     kinds = {name: kind for name, kind in REGULARIZERS.items() if can_have(kind)}
-    return _Subject(data, task, model, plan, linear_plan, kinds)
+    return _Subject(data, task, model, plan, linear_plan, kinds, known(plan.resolved_spec).name)
 
 
 def _refuse_empty_splits(plan: Plan) -> None:
@@ -158,7 +159,7 @@ def _body(subject: _Subject, effort: Effort, seeds: Sequence[int], ceilings: Cei
         baselines.append(linear(of_linear, linear_steps, effort.num_values))
     variants[1:1] = baselines
     return {
-        "name": f"which regularizer helps on {plan_name(subject.plan)}",
+        "name": f"which regularizer helps on {subject.name}",
         "base": base,
         "variants": variants,
         "seeds": list(seeds),
@@ -173,7 +174,7 @@ def _reason(subject: _Subject, body: Json, most: Effort, effort: Effort, lasts_s
     num_values = max(len(axis["values"]) for variant in body["variants"] for axis in variant.get("axes", []))
     splits = "each with splits and weights of its own" if body["vary_split"] else "all on the splits of the column"
     said = [
-        f"{len(names)} ways to train on {plan_name(subject.plan)} ({rows.train:,} rows to train on, "
+        f"{len(names)} ways to train on {subject.name} ({rows.train:,} rows to train on, "
         f"{rows.validation:,} to choose by, {rows.test:,} to judge by): {', '.join(names)}.",
         f"Each is tuned on up to {num_values} values by {OBJECTIVE['metric']}; {len(body['seeds'])} seeds, {splits}.",
     ]

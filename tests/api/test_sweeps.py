@@ -21,6 +21,14 @@ def member(candidate: str, seed: int, objective: float | None, state: JobState =
     return SweepMember(f"job_{candidate}_{seed}", state, candidate, None, values, seed, objective, result)
 
 
+def test_where_seeds_draw_their_splits_the_first_is_trained_in_every_combination_first(
+    services: Services, sweep_spec: Json
+) -> None:
+    members = new_sweep(plan_members(services, "default", {**sweep_spec, "seeds": [7, 3], "vary_split": True})).members
+
+    assert [((one.sweep or {})["seed"], one.turn) for one in members] == [(7, 0), (3, 1)] * 3
+
+
 @pytest.fixture
 def along_an_axis(spec: Json) -> Any:
     """The spec of a sweep over one axis, with two seeds."""

@@ -1,0 +1,78 @@
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from regclient.display.trial_words import label_of, settings_text, trial_sentences
+from regclient.display.variant_verdicts import NO_BETTER_THAN_CONSTANT, Score, Trial, VariantVerdict
+
+
+def test_the_best_comes_first_with_its_figures_beside_the_baseline(trial: Trial) -> None:
+    said = trial_sentences(trial, "classification", "churn")
+
+    assert said[0].startswith("Best on the validation rows: dropout (p 0.35), with a test loss of 0.4 [0.3, 0.5]")
+    assert "Accuracy 0.8 [0.7, 0.9] (always the largest class: 0.6)." in said[0]
+    assert said[1:] == [
+        "Measurably better than the network alone: dropout.",
+        "Measurably worse than the network alone: l2.",
+        "No measurable effect here: l1.",
+        "The network is measurably better than linear with tuned L2, which is simpler.",
+    ]
+
+
+def test_where_nothing_beats_the_constant_that_is_said_first(
+    verdict_of: Callable[..., VariantVerdict],
+) -> None:
+    l2 = verdict_of("l2", 0.7, -0.2, "no_measurable_effect", beats_constant=False, note=NO_BETTER_THAN_CONSTANT)
+    constant = verdict_of("constant", 0.69, -0.2, "no_measurable_effect")
+
+    said = trial_sentences(Trial("test/loss", [l2, constant]), "classification", "y")
+
+    assert said[0].startswith("Nothing here predicts y measurably better than the shares of the classes")
+    assert said[1] == "No regularizer helps measurably here."
+    assert said[2] == f"L2: {NO_BETTER_THAN_CONSTANT}."
+    assert not any("helps measurably" in one for one in said if not one.startswith("No "))
+
+
+def test_an_interval_that_leaves_zero_out_without_a_verdict_is_undecided(
+    verdict_of: Callable[..., VariantVerdict],
+) -> None:
+    l1 = verdict_of("l1", 0.4, -0.2, "no_measurable_effect")
+
+    said = trial_sentences(Trial("test/loss", [l1]), "regression", "price")
+
+    assert any(one.startswith("Undecided: l1.") for one in said)
+    assert not any("Undecided" in one for one in trial_sentences(_with(l1, beats_constant=False), "regression", "y"))
+
+
+def test_few_seeds_are_mentioned(trial: Trial) -> None:
+    few = Trial(trial.metric, [replace(one, num_seeds=3) for one in trial.verdicts])
+
+    assert trial_sentences(few, "classification", "y")[-1].startswith("With 3 seed(s) only large effects show")
+
+
+def test_a_linear_winner_is_called_enough(verdict_of: Callable[..., VariantVerdict]) -> None:
+    linear = verdict_of("linear", 0.4, -0.2, "helps")
+
+    assert any("linear model is enough" in one for one in trial_sentences(_with(linear), "regression", "y"))
+
+
+def test_without_any_result_there_is_no_verdict() -> None:
+    assert "no verdict" in trial_sentences(Trial("test/loss", []), "regression", "y")[0]
+
+
+def test_unknown_figures_are_dashes(verdict_of: Callable[..., VariantVerdict]) -> None:
+    l1 = verdict_of("l1", 0.4, -0.2, "helps", scores={})
+
+    said = trial_sentences(_with(replace(l1, loss=Score())), "regression", "y")
+
+    assert "test loss of –" in said[0]
+
+
+def test_labels_and_settings_are_in_words() -> None:
+    assert label_of("constant", "regression") == "always the mean"
+    assert label_of("weight_decay", "regression") == "weight decay"
+    assert settings_text({"/regularizers/0/strength": 0.01, "/regularizers/1/p": 0.5}) == "strength 0.01, p 0.5"
+
+
+def _with(verdict: VariantVerdict, **fields: Any) -> Trial:
+    return Trial("test/loss", [replace(verdict, **fields)])
