@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from regclient.cli.trial_run import OVERTIME, Budget, Combination, Round, combine
+from regclient.cli.trial_run import LEAST_S, OVERTIME, Budget, Combination, Round, combine
 from regclient.display.variant_verdicts import Trial
 
 TOGETHER = "l1 + dropout"
@@ -20,10 +20,14 @@ def test_a_large_budget_is_divided_and_a_small_one_is_not() -> None:
 
 
 def test_what_runs_is_cut_before_the_budget_is_exceeded_by_half() -> None:
-    budget = Budget(20, time.monotonic() - 10)
+    budget = Budget(100, time.monotonic() - 10)
 
-    assert 0 < budget.until_cut_s < OVERTIME * 20 - 10
-    assert Budget(20, time.monotonic() - 100).until_cut_s == 1.0
+    assert 0 < budget.until_cut_s < OVERTIME * 100 - 10
+    assert Budget(100, time.monotonic() - 200).until_cut_s == 1.0
+
+
+def test_a_tiny_budget_is_not_cut_before_anything_can_have_ended() -> None:
+    assert OVERTIME * 5 < Budget(5, time.monotonic()).until_cut_s < LEAST_S
 
 
 def second_round(losses: dict[str, float | None], verdict: str = "helps") -> Any:
