@@ -1,6 +1,7 @@
-"""Check every artifact against its hash, ``python -m jobs.check_artifacts``, to find damage before a user does.
+"""Check every file of jobs and data sets against its hash, to find damage before a user does.
 
-It writes one JSON object to stdout, ``{num_checked, damaged: [{job_id, name, how}]}``, and changes nothing.
+``python -m jobs.check_artifacts`` writes one JSON object to stdout, ``{num_checked, damaged: [{id, name, how}]}`` with
+the ids of jobs and data sets, and changes nothing.
 """
 
 import json
@@ -16,6 +17,7 @@ from jobs.model import ArtifactRow, Json
 from jobs.settings import Settings
 from jobs.startup import CANNOT_START, begin, reason_of
 from jobs.store.connect import check_schema
+from jobs.store.datasets import read_all_dataset_files, read_dataset_files
 from jobs.store.reading import read_all_artifacts, read_artifact
 from jobs.urls import sqlite_path
 
@@ -23,7 +25,7 @@ _READ_AT_ONCE = 500
 
 
 def check_artifacts(settings: Settings) -> Json:
-    """Hash every file that some job has, each once, and return those that are not as they were stored.
+    """Hash every file that some job or data set has, each once, and return those that are not as they were stored.
 
     Raises:
         UnmigratedDatabaseError: The tables are not those of this version.
@@ -34,26 +36,27 @@ def check_artifacts(settings: Settings) -> Json:
     num_checked, damaged = 0, []
     with closing(Database(settings.database_url)) as database:
         check_schema(database)
-        for job_id, artifact in _all_artifacts(database):
+        for owner_id, artifact in _all_files(database):
             file = (artifact.sha256, artifact.size_bytes)
             if file not in known:
                 known[file] = _damage(store, artifact)
             how = known[file]
             num_checked += 1
-            if how is not None and _is_there(database, job_id, artifact.name):
-                damaged.append({"job_id": job_id, "name": artifact.name, "how": how})
+            if how is not None and _is_there(database, owner_id, artifact.name):
+                damaged.append({"id": owner_id, "name": artifact.name, "how": how})
     return {"num_checked": num_checked, "damaged": damaged}
 
 
-def _all_artifacts(database: Database) -> Iterator[tuple[str, ArtifactRow]]:
-    after = ("", "")
-    while True:
-        with database.read() as connection:
-            page = read_all_artifacts(connection, after, _READ_AT_ONCE)
-        yield from page
-        if len(page) < _READ_AT_ONCE:
-            return
-        after = (page[-1][0], page[-1][1].name)
+def _all_files(database: Database) -> Iterator[tuple[str, ArtifactRow]]:
+    for read in (read_all_artifacts, read_all_dataset_files):
+        after = ("", "")
+        while True:
+            with database.read() as connection:
+                page = read(connection, after, _READ_AT_ONCE)
+            yield from page
+            if not page:
+                break
+            after = (page[-1][0], page[-1][1].name)
 
 
 def _damage(store: ArtifactStore, artifact: ArtifactRow) -> str | None:
@@ -64,10 +67,11 @@ def _damage(store: ArtifactStore, artifact: ArtifactRow) -> str | None:
     return None
 
 
-def _is_there(database: Database, job_id: str, name: str) -> bool:
-    """Whether the job still has the artifact: a job that was deleted meanwhile is not damaged."""
+def _is_there(database: Database, owner_id: str, name: str) -> bool:
+    """Whether it still has the file: what was deleted meanwhile is not damaged."""
     with database.read() as connection:
-        return read_artifact(connection, job_id, name) is not None
+        found = read_artifact(connection, owner_id, name)
+        return found is not None or name in {one.name for one in read_dataset_files(connection, owner_id)}
 
 
 def main() -> int:

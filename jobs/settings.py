@@ -83,7 +83,7 @@ class Settings(BaseSettings):
         "client's address (`X-Forwarded-For`), which the log shows; `*` for any.",
     )
     max_body_bytes: int = Field(1_000_000, ge=1_000, description="Largest request body.")
-    max_dataset_bytes: int = Field(20_000_000_000, ge=1_000, description="Largest file that may be uploaded.")
+    max_dataset_bytes: int = Field(20_000_000_000, ge=1, description="Largest file that may be uploaded.")
     upload_patience_s: float = Field(
         30,
         gt=0,

@@ -127,8 +127,7 @@ class Datasets:
             UsageError: An argument cannot be used.
             WaitTimeoutError: It took too long.
         """
-        if header not in HEADERS:
-            raise UsageError(f"header: expected one of {', '.join(HEADERS)}; received {header!r}.")
+        checked_header(header)
         deadline = Deadline(timeout_s)
         with within(deadline), upload_progress(progress) as bar:
             with _prepared(source, y, bar) as upload:
@@ -188,19 +187,24 @@ class Datasets:
         """
         Dataset.of_id(self._transport, dataset_id).delete()
 
-    def _held(self, upload: Upload, header: Header) -> Dataset | None:
+    def _held(self, upload: Upload, header: Header, *, patient: bool = False) -> Dataset | None:
         """Return the data set that the server has already made of these bytes, read in this way."""
-        for held in self.list(sha256=upload.sha256):
+        params = list_params(sha256=upload.sha256)
+        for summary in rows(self._transport, "/v1/datasets", params, patient=patient):
+            held = Dataset(self._transport, summary)
             # What could not be read may be readable as another format, as of a file that was renamed.
             is_other = held.state == "invalid" and held.body.get("format", upload.format) != upload.format
             if held.body.get("header", header) == header and not is_other:
-                return held.refresh()
+                return held._look(patient=patient)
         return None
 
     def _send(self, upload: Upload, name: str | None, header: Header, bar: UploadBar) -> Dataset:
-        """Send a file, anew after each failure; what arrived although its answer was lost is not sent again."""
+        """Send a file, anew after each failure; what arrived although its answer was lost is not sent again.
+
+        A large file is worth the patience of a wait: a server that restarts meanwhile is waited for.
+        """
         params = {"header": header} | _name_of(upload, name)
-        attempts = self._transport.attempts()
+        attempts = self._transport.attempts(patient=True)
         while True:
             try:
                 body = self._transport.send_file(
@@ -213,12 +217,24 @@ class Datasets:
                 break
             except Interruption as interruption:
                 attempts.failed(interruption)
-            held = self._held(upload, header)
+            held = self._held(upload, header, patient=True)
             if held is not None:
                 return held
         sent = Dataset(self._transport, body)
         sent.was_sent = True
         return sent
+
+
+def checked_header(header: Any) -> Header:
+    """Return the value of `header`.
+
+    Raises:
+        UsageError: It is not one of `HEADERS`.
+    """
+    for known in HEADERS:
+        if header == known:
+            return known
+    raise UsageError(f"header: expected one of {', '.join(HEADERS)}; received {header!r}.")
 
 
 def _prepared(source: Any, y: Any, bar: UploadBar) -> AbstractContextManager[Upload]:

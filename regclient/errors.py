@@ -185,11 +185,13 @@ class APIError(RegClientError):
     def _describe(self) -> str:
         lines = [f"{self.status} {self.problem.get('title') or self.code}"]
         detail = self.problem.get("detail")
-        if detail:
+        placed = [(entry.get("pointer") or entry.get("parameter"), entry) for entry in self.errors]
+        # A sentence is said once: beside its place, if it has one.
+        if detail and not any(place and entry.get("message") == detail for place, entry in placed):
             lines[0] += f": {detail}"
-        for entry in self.errors:
-            place = entry.get("pointer") or entry.get("parameter") or "(the whole body)"
-            lines.append(f"  {place}: {entry.get('message', entry.get('code', ''))}")
+        for place, entry in placed:
+            if place or entry.get("message") != detail:
+                lines.append(f"  {place or '(the whole body)'}: {entry.get('message', entry.get('code', ''))}")
         if self.status >= 500 and self.request_id:
             lines.append(f"  request {self.request_id}")
         return "\n".join(lines)

@@ -198,10 +198,10 @@ def path_of(*parts: str) -> str:
     return "/v1/" + "/".join(quote(part, safe="") for part in parts)
 
 
-def rows(transport: Transport, path: str, params: Params) -> Iterator[JSONObject]:
-    """Yield every row of a list. Pages are fetched as the iteration needs them."""
+def rows(transport: Transport, path: str, params: Params, *, patient: bool = False) -> Iterator[JSONObject]:
+    """Yield every row of a list. Pages are fetched as the iteration needs them; `patient` as in `Transport.request`."""
     while True:
-        page = transport.request("GET", path, params=params, fields=_PAGE_FIELDS)
+        page = transport.request("GET", path, params=params, fields=_PAGE_FIELDS, patient=patient)
         yield from page["data"]
         if not page["has_more"]:
             return

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from regclient.datasets import Dataset, Datasets
+from regclient.datasets import Dataset, Datasets, checked_header
 from regclient.errors import ConflictError
 from regclient.http.answers import JSONObject
 from regclient.http.transport import Transport
@@ -53,11 +53,12 @@ def upload_files(datasets: Datasets, spec: Mapping[str, Any], *, progress: bool 
     Raises:
         DatasetInvalidError: A file cannot be read as a table.
         OSError: A file cannot be read.
+        UsageError: `header` is not `auto`, `yes` or `no`, or a path is that of a folder.
     """
     uploaded: dict[tuple[str, str], str] = {}
 
     def in_place_of(file: Mapping[str, Any]) -> JSONObject:
-        key = file["path"], file.get("header", "auto")
+        key = file["path"], checked_header(file.get("header", "auto"))
         if key not in uploaded:
             uploaded[key] = datasets.upload(key[0], header=key[1], progress=progress).id
         others = {field: value for field, value in file.items() if field not in _FIELDS_OF_FILE}

@@ -66,9 +66,10 @@ def predict_file(
         UsageError: The model takes images.
     """
     with needing_engine():
+        from regcore.data.tables.encode import TablePreprocessing
         from regcore.data.tables.read import read_file
 
-    if predictor.preprocessing.kind != "table":
+    if not isinstance(predictor.preprocessing, TablePreprocessing):
         raise UsageError("This model takes images, which no file of rows holds. In Python: job.predict(pixels).")
     table = read_file(path, header=header, name=name)
     if predictor.classes is None:
@@ -81,7 +82,15 @@ def predict_file(
 
 @contextmanager
 def replaced_when_whole(path: Path) -> Iterator[TextIO]:
-    """Yield a file that takes the place of `path` once all of it was written; else nothing changes."""
+    """Yield a file that takes the place of `path` once all of it was written; else nothing changes.
+
+    What is no regular file, such as a pipe or /dev/null, is written to directly.
+    """
+    if path.exists() and not path.is_file():
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        return
+    path = path.resolve()  # the file behind a link is replaced, not the link
     partial = path.with_name(f".{secrets.token_hex(8)}.partial")
     try:
         with partial.open("x", encoding="utf-8", newline="") as file:

@@ -20,11 +20,11 @@ from api.etags import TheVersions, etag_of, is_known
 from api.idempotency import REPLAYED_HEADER, idempotency_key
 from api.negotiation import json_only
 from api.queries import NO_QUERY, DatasetListQuery, UploadQuery, make_dataset_filter
-from api.services import TheServices
+from api.services import Services, TheServices
 from api.submissions import KEY_PARAMETER
 from api.uploads import FORMATS, format_of, receive_file
 from jobs.logs import get_logger
-from jobs.model import NewDataset
+from jobs.model import DatasetSubmission, IdempotencyKey, NewDataset
 from jobs.states import DatasetState
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"], dependencies=[Depends(json_only)])
@@ -90,16 +90,12 @@ async def upload_dataset(
     file = await receive_file(request, services)
     new = NewDataset(query.name, file.sha256, file.size_bytes, query.header, file_format)
     key = idempotency_key(request, [new.name, new.sha256, new.header, new.format])
-    submission = await run_in_threadpool(services.store.create_dataset, tenant, new, key)
-    dataset = submission.dataset
-    if submission.is_new and not submission.replayed:
-        services.notifier.notify(dataset.id)
-        _logger.info("dataset_uploaded", dataset_id=dataset.id, size_bytes=dataset.size_bytes)
+    submission = await run_in_threadpool(_store, services, tenant, new, key)
     response.status_code = 202 if submission.is_new else 200
-    response.headers["Location"] = services.url(f"/v1/datasets/{dataset.id}")
+    response.headers["Location"] = services.url(f"/v1/datasets/{submission.dataset.id}")
     if submission.replayed:
         response.headers[REPLAYED_HEADER] = "true"
-    return await run_in_threadpool(show_dataset, services, dataset)
+    return await run_in_threadpool(show_dataset, services, submission.dataset)
 
 
 @router.get("", responses={**problems(), **example(200, examples.PAGE)})
@@ -171,3 +167,12 @@ def delete_dataset(services: TheServices, tenant: TheTenant, dataset_id: str, ve
     except OSError:
         # The data set is deleted for its user; the reconciler deletes files that are left.
         _logger.exception("artifact_files_left", dataset_id=dataset_id)
+
+
+def _store(services: Services, tenant: str, new: NewDataset, key: IdempotencyKey | None) -> DatasetSubmission:
+    """Store a data set whose file is there, and tell the workers."""
+    submission = services.store.create_dataset(tenant, new, key)
+    if submission.is_new and not submission.replayed:
+        services.notifier.notify(submission.dataset.id)
+        _logger.info("dataset_uploaded", dataset_id=submission.dataset.id, size_bytes=new.size_bytes)
+    return submission

@@ -53,7 +53,15 @@ _ORDERS: dict[str, tuple[ColumnElement[Any], bool, type]] = {
 }
 DATASET_SORTS = tuple(_ORDERS)
 """The orders that `Datasets.list_datasets` knows."""
-TABLE_MEDIA_TYPE = "application/vnd.apache.parquet"
+_FILE_COLUMNS = [
+    datasets.c.id,
+    datasets.c.sha256,
+    datasets.c.size_bytes,
+    datasets.c.table_sha256,
+    datasets.c.table_size_bytes,
+]
+UPLOAD, TABLE = "upload", "table.parquet"
+"""The files of a data set."""
 
 
 class Datasets(Concern):
@@ -169,12 +177,21 @@ class Datasets(Concern):
 
     def dataset_table(self, dataset_id: str) -> ArtifactRow | None:
         """Return the file of a data set's table, for the workers; None if there is none, or not any more."""
-        query = select(datasets.c.table_sha256, datasets.c.table_size_bytes)
         with self._database.read() as connection:
-            row = connection.execute(query.where(datasets.c.id == dataset_id)).one_or_none()
-        if row is None or row.table_sha256 is None:
-            return None
-        return ArtifactRow(f"{dataset_id}.parquet", row.table_size_bytes, row.table_sha256, TABLE_MEDIA_TYPE)
+            files = read_dataset_files(connection, dataset_id)
+        return next((file for file in files if file.name == TABLE), None)
+
+
+def read_dataset_files(connection: Connection, dataset_id: str) -> list[ArtifactRow]:
+    """Return the files of a data set: the one that was uploaded, and that of its table, if there is one."""
+    query = select(*_FILE_COLUMNS).where(datasets.c.id == dataset_id)
+    return [file for row in connection.execute(query) for file in _files(row)]
+
+
+def read_all_dataset_files(connection: Connection, after: tuple[str, str], limit: int) -> list[tuple[str, ArtifactRow]]:
+    """Return the files of up to ``limit`` data sets after the one of this id and file, each with its data set's id."""
+    query = select(*_FILE_COLUMNS).where(datasets.c.id > after[0]).order_by(datasets.c.id).limit(limit)
+    return [(row.id, file) for row in connection.execute(query) for file in _files(row)]
 
 
 def read_dataset_place(after: str, sort: str) -> Cursor:
@@ -184,6 +201,13 @@ def read_dataset_place(after: str, sort: str) -> Cursor:
         InvalidCursorError: It is not a cursor of a list in this order.
     """
     return read_cursor(after, sort, _ORDERS[sort][2])
+
+
+def _files(row: AnyRow) -> list[ArtifactRow]:
+    files = [ArtifactRow(UPLOAD, row.size_bytes, row.sha256, "application/octet-stream")]
+    if row.table_sha256 is not None:
+        files.append(ArtifactRow(TABLE, row.table_size_bytes, row.table_sha256, "application/vnd.apache.parquet"))
+    return files
 
 
 def _insert(connection: Connection, tenant: str, new: NewDataset, at: float) -> bool:

@@ -136,7 +136,7 @@ def _artifacts() -> list[Finding]:
         return [Finding("artifacts", "problem", f"They cannot be checked: {last}")]
     found = json.loads(check.stdout)
     damaged = [
-        Finding("artifacts", "problem", f"{one['job_id']} {one['name']} is damaged: {one['how']}")
+        Finding("artifacts", "problem", f"{one['id']} {one['name']} is damaged: {one['how']}")
         for one in found["damaged"]
     ]
     return damaged or [Finding("artifacts", "ok", f"{found['num_checked']:,} are whole")]

@@ -188,6 +188,7 @@ def prepare_columns(
     *,
     missing: Missing,
     given: Sequence[str],
+    target: str | None = None,
     numbers: NDArray[np.int64] | None = None,
     shown_numbers: NDArray[np.int64] | None = None,
     device: torch.device | str = "cpu",
@@ -203,6 +204,7 @@ def prepare_columns(
         classes: None for a regression.
         missing: What fills gaps.
         given: All columns of the rows, the target left out.
+        target: The target's column; None if it has no name.
         numbers: For each place in `y` its row in the columns; None if they are the same.
         shown_numbers: What `Split.rows` gives for each row of the columns; None if it is the row's own place.
         device: Where the tensors go.
@@ -222,7 +224,12 @@ def prepare_columns(
         return {feature.name: columns[feature.name].take(rows) for feature in features}
 
     preprocessing = fit_columns(
-        features, taken(splits.train), missing=missing, standardize=spec.data.standardize is not False, given=given
+        features,
+        taken(splits.train),
+        missing=missing,
+        standardize=spec.data.standardize is not False,
+        given=given,
+        target=target,
     )
 
     def to_split(places: NDArray[np.int64]) -> Split | None:

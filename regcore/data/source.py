@@ -117,6 +117,7 @@ class TableSource:
             chosen.classes,
             missing=spec.data.features.missing,
             given=[name for name in self._table.columns.column_names if name != target],
+            target=target,
             numbers=settled.numbers,
             shown_numbers=self._numbers,
             device=device,

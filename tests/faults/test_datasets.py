@@ -14,6 +14,11 @@ import psutil
 import pytest
 from live_stack import LiveStack
 
+from regcore import make_plan, parse_spec
+from regcore.data.source import TableSource
+from regcore.data.tables.table import read_table
+from regcore.loop.group import Newcomer, train_group
+
 FAULTY_WORKER = Path(__file__).with_name("faulty_worker.py")
 ROWS = [{"age": age, "churn": age % 3 == 0} for age in range(200)]
 
@@ -101,3 +106,58 @@ def test_a_worker_that_goes_leaves_what_it_reads_to_another(stack, upload, numbe
 
     check_ready(stack, dataset_id)
     assert not reader.is_running() or reader.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.fixture
+def make_spec(stack, upload):
+    """Makes jobs of a few seconds on an uploaded table."""
+
+    def make_spec(epochs, fusion):
+        dataset_id = upload("rows")
+        check_ready(stack, dataset_id)
+        return {
+            "data": {"kind": "dataset", "id": dataset_id, "target": "churn"},
+            "model": {"kind": "mlp", "hidden": [8]},
+            "training": {"epochs": epochs, "checkpoint_every_s": 0.1},
+            "fusion": fusion,
+        }
+
+    return make_spec
+
+
+def test_a_job_on_an_uploaded_table_is_taken_up_exactly_by_another_worker(stack, second_worker, make_spec):
+    spec = make_spec(epochs=400, fusion="off")
+    job_id = stack.submit(spec)
+    stack.wait_for_step(job_id, 20)
+    stack.act(job_id, "pause")
+    stack.wait(job_id, "paused")
+
+    stack.act(job_id, "resume")
+    stack.wait_for_step(job_id, 100)
+    stack.worker_of(job_id).kill()
+    job = stack.wait(job_id, "succeeded")
+
+    (table,) = (TableSource(read_table(path)) for path in (stack.data_dir / "tables").iterdir())
+    plan = make_plan(parse_spec(spec), facts_of=table.facts)
+    ((_, alone),) = train_group([Newcomer("alone", plan)], source=table)
+    assert job["attempt"] == 3
+    assert job["result"]["exact"] is True
+    assert job["result"]["weights_sha256"] == alone.weights_sha256
+
+
+def test_a_sweep_on_an_uploaded_table_trains_as_one_and_holds_its_data_set(stack, make_spec):
+    spec = make_spec(epochs=30, fusion="auto")
+    dropout = [{"op": "add", "path": "/regularizers/-", "value": {"kind": "dropout", "p": 0.2}}]
+    variants = [{"name": "dropout", "patch": dropout, "axes": [{"pointer": "/regularizers/0/p", "values": [0.1, 0.2]}]}]
+    path = f"/v1/datasets/{spec['data']['id']}"
+
+    answer = stack.client.post("/v1/sweeps", json={"base": spec, "variants": variants, "seeds": [0, 1, 2]})
+    while_needed = stack.client.delete(path)
+    sweep = answer.json()
+    stack.wait_for(lambda: stack.get(f"/v1/sweeps/{sweep['id']}")["state"] not in ("queued", "running"))
+    jobs = stack.get(f"/v1/jobs?sweep_id={sweep['id']}")["data"]
+
+    assert (answer.status_code, while_needed.status_code) == (201, 409), answer.text
+    assert [job["state"] for job in jobs] == ["succeeded"] * 6
+    assert sum(len(job["result"]["fused_with"]) > 0 for job in jobs) >= 4
+    assert stack.client.delete(path).status_code == 204

@@ -68,7 +68,7 @@ def test_a_killed_template_costs_no_job_anything(stack, make_spec, check_promise
 def test_a_killed_worker_loses_its_job_to_another(stack, second_worker, make_spec, dice, check_promise):
     job_id = stack.submit(make_spec())
     stack.wait_for_step(job_id, moment(dice))
-    owner = owner_of(stack, job_id, second_worker)
+    owner = stack.worker_of(job_id)
     runners = owner.runners()
 
     owner.kill()
@@ -80,23 +80,10 @@ def test_a_killed_worker_loses_its_job_to_another(stack, second_worker, make_spe
     assert not any(runner.is_running() and runner.status() != psutil.STATUS_ZOMBIE for runner in runners)
 
 
-def owner_of(stack, job_id, second_worker):
-    """The part whose worker has the job."""
-    (worker,) = [one for one in stack.get("/v1/workers")["data"] if holds(one, job_id)]
-    return next(
-        part for part in (stack.worker, second_worker) if f'"worker_id": "{worker["id"]}"' in part.log_path.read_text()
-    )
-
-
-def holds(worker, job_id):
-    return any(job_id in slot["job_ids"] for slot in worker["slots"])
-
-
 def test_a_supervisor_that_was_stopped_past_its_lease_is_refused(stack, second_worker, make_spec, dice, check_promise):
     job_id = stack.submit(make_spec())
     stack.wait_for_step(job_id, moment(dice))
-    stack.wait_for(lambda: any(holds(worker, job_id) for worker in stack.get("/v1/workers")["data"]))
-    owner = owner_of(stack, job_id, second_worker)
+    owner = stack.worker_of(job_id)
 
     stop_between_writes(stack, owner)
     stack.wait_for(lambda: stack.job(job_id)["attempt"] == 2)
@@ -129,8 +116,7 @@ def stop_between_writes(stack, part):
 def test_a_worker_that_is_shut_down_saves_its_job_for_another(stack, second_worker, make_spec, dice, check_promise):
     job_id = stack.submit(make_spec(checkpoint_every_s=3600))
     stack.wait_for_step(job_id, moment(dice))
-    stack.wait_for(lambda: any(holds(worker, job_id) for worker in stack.get("/v1/workers")["data"]))
-    owner = owner_of(stack, job_id, second_worker)
+    owner = stack.worker_of(job_id)
 
     owner.send(signal.SIGTERM)
     stack.wait_for(lambda: owner.returncode == 0)

@@ -10,7 +10,7 @@ from jobs.artifacts import ArtifactStore
 from jobs.check_artifacts import check_artifacts, main
 from jobs.errors import UnmigratedDatabaseError
 from jobs.migrate import migrate
-from jobs.model import ArtifactRow, Capabilities
+from jobs.model import ArtifactRow, Capabilities, NewDataset, ParsedTable
 from jobs.settings import Settings
 from jobs.states import JobState
 from jobs.store import Store
@@ -70,7 +70,37 @@ def test_every_damaged_file_of_every_job_is_named(
     }
     assert found["num_checked"] == 8
     assert found["damaged"] == [
-        {"job_id": job_id, "name": name, "how": how[name]} for job_id in sorted(ended) for name in sorted(how)
+        {"id": job_id, "name": name, "how": how[name]} for job_id in sorted(ended) for name in sorted(how)
+    ]
+
+
+@pytest.mark.parametrize("read_at_once", [1, 500])
+def test_files_of_data_sets_are_checked_too(
+    read_at_once: int,
+    migrated_settings: Settings,
+    store: Store,
+    tenant: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jobs.check_artifacts._READ_AT_ONCE", read_at_once)
+    files = ArtifactStore(migrated_settings.artifacts_dir)
+    (tmp_path / "file").write_bytes(b"content")
+    sha256, size_bytes = files.put(tmp_path / "file")
+    whole = store.create_dataset(tenant, NewDataset(None, sha256, size_bytes, "auto", "csv")).dataset.id
+    lost = store.create_dataset(tenant, NewDataset(None, "0" * 64, 1, "auto", "csv")).dataset.id
+    for dataset_id, table in ((whole, "1" * 64), (lost, sha256)):
+        claim = store.claim_dataset("wrk_1")
+        assert claim is not None
+        assert claim.id == dataset_id
+        assert store.finish_dataset(claim, ParsedTable({}, {}, 1, 1, table, size_bytes))
+
+    found = check_artifacts(migrated_settings)
+
+    assert found["num_checked"] == 4
+    assert found["damaged"] == [
+        {"id": whole, "name": "table.parquet", "how": "its file is lost"},
+        {"id": lost, "name": "upload", "how": "its file is lost"},
     ]
 
 

@@ -7,6 +7,8 @@ import pytest
 from regclient.errors import (
     APIError,
     ClientClosedError,
+    DatasetInvalidError,
+    FileChangedError,
     IntegrityError,
     InvalidBodyError,
     InvalidIdError,
@@ -28,6 +30,8 @@ ERRORS: list[RegClientError] = [
     ClientClosedError(),
     ServerUnreachableError("http://h", OSError("no")),
     WaitTimeoutError("job_1", "queued", 3.0),
+    DatasetInvalidError("ds_1", "rows.csv", {"code": "c", "message": "m"}, was_held=True),
+    FileChangedError(Path("rows.csv")),
     WaitTimeoutError(None, None, 3.0, url="http://h"),
     JobFailedError("job_1", "failed", {"code": "diverged"}),
     SweepFailedError("swp_1", "failed"),
@@ -60,3 +64,26 @@ def test_a_reason_is_one_line_with_its_remedy() -> None:
     assert (
         explain_reason({"code": "diverged", "message": "NaN.", "remedy": "Slow down."}) == "diverged: NaN. Slow down."
     )
+
+
+@pytest.mark.parametrize(
+    ("pointer", "said"),
+    [
+        ("/data/target", "422 Wrong\n  /data/target: There is no such column."),
+        ("", "422 Wrong: There is no such column."),
+    ],
+)
+def test_what_the_detail_and_an_error_say_alike_is_said_once(pointer: str, said: str) -> None:
+    message = "There is no such column."
+    problem = {"title": "Wrong", "detail": message, "errors": [{"pointer": pointer, "code": "c", "message": message}]}
+
+    assert str(error_from_problem(422, problem)) == said
+
+
+def test_an_invalid_data_set_names_the_places_that_its_message_leaves_out() -> None:
+    reason = {"code": "ragged", "message": "Row 6 is too long.", "details": {"line": 7, "row": 6, "column": "age"}}
+
+    error = DatasetInvalidError("ds_0", None, reason)
+
+    assert str(error) == "ds_0 is invalid: ragged: Row 6 is too long. (line 7, column 'age')"
+    assert str(DatasetInvalidError("ds_0", "n", None)) == "ds_0 (n) is invalid: the server gives no reason"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from regclient import Client, ConflictError, DatasetInvalidError
+from regclient import Client, ConflictError, DatasetInvalidError, UsageError
 from regclient.own_data import replace_files, upload_files
 from regcore import JobSpec
 
@@ -96,6 +96,14 @@ def test_a_set_that_turns_out_invalid_is_no_job(server: Any, rows_csv: str) -> N
             client.jobs.create({"data": {"kind": "dataset", "id": dataset.id}, "model": {}})
 
     assert server.jobs == {}
+
+
+@pytest.mark.parametrize("header", ["maybe", ["yes"], None, True])
+def test_a_wrong_header_in_a_spec_is_a_usage_error(server: Any, rows_csv: str, header: Any) -> None:
+    with Client() as client, pytest.raises(UsageError, match="header: expected one of auto, yes, no"):
+        client.jobs.create({"data": {"kind": "file", "path": rows_csv, "header": header}, "model": {}})
+
+    assert server.requests == []
 
 
 def test_another_conflict_is_raised_at_once(server: Any) -> None:

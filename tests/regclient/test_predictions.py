@@ -2,11 +2,20 @@ import csv
 import io
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from regclient import UsageError
-from regclient.predictions import Predictions, needing_engine, replaced_when_whole
+from regclient.predictions import (
+    Predictions,
+    load_local_predictor,
+    needing_engine,
+    predict_file,
+    replaced_when_whole,
+)
+from regcore import JobSpec, train
+from regcore.artifacts import write_artifacts
 
 OF_CLASSES = Predictions(
     values=["a,b", "c"], classes=["a,b", "c"], probabilities=[[0.1 + 0.2, 1 - (0.1 + 0.2)], [1e-300, 1.0]], notes=[]
@@ -61,6 +70,60 @@ def test_a_file_that_was_not_written_whole_changes_nothing(tmp_path: Path) -> No
     assert os.listdir(tmp_path) == ["out.csv"]
 
 
+@pytest.fixture(scope="module")
+def rows_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two classes that a line tells apart."""
+    path = tmp_path_factory.mktemp("rows") / "rows.csv"
+    lines = [f"{number},{'red' if number % 3 else 'blue'},{'high' if number >= 30 else 'low'}" for number in range(60)]
+    path.write_text("\n".join(["size,colour,level", *lines, ""]))
+    return path
+
+
+def trained(rows_csv: Path, target: str) -> Any:
+    return train(
+        JobSpec.model_validate(
+            {
+                "data": {"kind": "file", "path": str(rows_csv), "target": target},
+                "model": {"kind": "linear"},
+                "training": {"epochs": 20, "batch_size": 16},
+            }
+        )
+    )
+
+
+def test_a_file_is_predicted_in_its_order_with_labels_as_spelled(rows_csv: Path, tmp_path: Path) -> None:
+    result = trained(rows_csv, "level")
+    write_artifacts(result, tmp_path)
+
+    found = predict_file(load_local_predictor(tmp_path), rows_csv)
+
+    assert found.classes == ("high", "low")
+    assert list(found.values) == result.predict(rows_csv).tolist()
+    assert set(found.values) == {"high", "low"}
+    assert found.probabilities is not None
+    assert [sum(shares) for shares in found.probabilities] == pytest.approx([1.0] * 60)
+
+
+def test_a_regression_is_in_the_target_s_own_unit_and_notes_say_what_was_unseen(rows_csv: Path, tmp_path: Path) -> None:
+    write_artifacts(trained(rows_csv, "size"), tmp_path)
+    unseen = tmp_path / "unseen.csv"
+    unseen.write_text("level,colour\nhigh,green\nlow,red\n")
+
+    found = predict_file(load_local_predictor(tmp_path), unseen)
+
+    assert found.classes is None
+    assert found.values[0] > found.values[1] > 0
+    assert any("'green'" in note and "row 1" in note for note in found.notes)
+
+
+def test_a_model_of_images_says_how_it_predicts(rows_csv: Path, tmp_path: Path) -> None:
+    spec = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "linear"}, "training": {"epochs": 1}}
+    write_artifacts(train(JobSpec.model_validate(spec)), tmp_path)
+
+    with pytest.raises(UsageError, match="takes images"):
+        predict_file(load_local_predictor(tmp_path), rows_csv)
+
+
 def test_a_missing_engine_says_what_to_install() -> None:
     with (
         pytest.raises(
@@ -69,3 +132,16 @@ def test_a_missing_engine_says_what_to_install() -> None:
         needing_engine(),
     ):
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+
+def test_the_file_behind_a_link_is_replaced_and_a_device_is_written_to(tmp_path: Path) -> None:
+    (tmp_path / "real.csv").write_text("before")
+    (tmp_path / "link.csv").symlink_to("real.csv")
+
+    for path in (tmp_path / "link.csv", Path(os.devnull)):
+        with replaced_when_whole(path) as file:
+            file.write("after")
+
+    assert (tmp_path / "real.csv").read_text() == "after"
+    assert (tmp_path / "link.csv").is_symlink()
+    assert Path(os.devnull).is_char_device()

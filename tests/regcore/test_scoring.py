@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import nn
@@ -9,7 +11,7 @@ from regcore.scoring import RowScorer
 @pytest.mark.parametrize("widths", [(1, 1), (7, 5, 1), (13, 3), (30, 9, 2), (33, 17, 10), (100, 64, 1)], ids=str)
 @pytest.mark.parametrize("num_threads", [1, 2])
 def test_a_row_alone_is_scored_as_in_a_crowd(widths, dtype, num_threads):
-    layers = [layer for a, b in zip(widths, widths[1:], strict=False) for layer in (nn.Linear(a, b), nn.Sigmoid())]
+    layers = [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), nn.Sigmoid())]
     scorer = RowScorer(nn.Sequential(*layers).to(dtype).eval())
     rows = torch.randn(150, widths[0], dtype=dtype)
     before = torch.get_num_threads()

@@ -189,6 +189,21 @@ class LiveStack:
     def num_ready_workers(self) -> int:
         return sum(worker["state"] == "ready" for worker in self.get("/v1/workers")["data"])
 
+    def worker_of(self, job_id: str) -> Part:
+        """Wait until a worker says that it has the job; return its part."""
+        found: list[str] = []
+
+        def has(worker: dict[str, Any]) -> bool:
+            return any(job_id in slot["job_ids"] for slot in worker["slots"])
+
+        def arrived() -> bool:
+            found[:] = [worker["id"] for worker in self.get("/v1/workers")["data"] if has(worker)]
+            return len(found) == 1
+
+        self.wait_for(arrived)
+        said = f'"worker_id": "{found[0]}"'
+        return next(part for part in self.parts.values() if said in part.log_path.read_text())
+
     def get(self, path: str) -> dict[str, Any]:
         answer = self.client.get(path)
         assert answer.status_code == 200, answer.text

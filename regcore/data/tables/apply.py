@@ -75,7 +75,8 @@ def _named_cells(preprocessing: TablePreprocessing, raw_rows: Any) -> tuple[pa.T
     if not named:
         return given.rename_columns(_names_by_place(preprocessing, given.num_columns)), []
     missing = [name for name in wanted if name not in given.column_names]
-    unknown = [name for name in given.column_names if name not in preprocessing.given and name not in wanted]
+    known = {*preprocessing.given, *wanted, preprocessing.target}
+    unknown = [name for name in given.column_names if name not in known]
     if missing:
         raise InvalidDataError(
             f"Rows must have the columns {_listed(wanted)}; missing: {_listed(missing)}; "

@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from regcore.data.tables.attempts import AS_IT_IS, Attempt, Distinct, attempt, mask_of
 from regcore.data.tables.dates import DateChoice, find_date_format
 from regcore.data.tables.facts import MAX_VALUES, ColumnType, Reading
 from regcore.data.tables.numbers import POINT, Choice, Convention, find_convention, loses_spelling, parse_numbers
-from regcore.data.tables.read_column import gaps, is_numeric, is_text, read_column, spelled
+from regcore.data.tables.read_column import gaps, is_numeric, is_text, spelled
 from regcore.data.tables.words import INFINITY_WORDS, LETTERED_BOOLEANS
 
 _FEWEST_TEXTS: Final = 10
@@ -20,64 +21,6 @@ _DIGITS_ONLY: Final = "%Y%m%d"
 _MOST_SPELLINGS: Final = 16
 """More spellings than this are no two words in upper and lower case."""
 _INFINITIES: Final = pa.array(sorted(INFINITY_WORDS))
-_AS_IT_IS: Final = Reading(num_missing=0, num_distinct=0)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Distinct:
-    """The distinct cells of a column in the order in which they first occur, null left out.
-
-    Attributes:
-        cells: Texts without spaces at the ends, or values of another type.
-        counts: How often each occurs, int64.
-        num_null: Cells without a value of this column's own type.
-    """
-
-    cells: Any
-    counts: Any
-    num_null: int
-
-    @classmethod
-    def of(cls, cells: Any) -> "Distinct":
-        """The distinct cells of a chunked array."""
-        counted = pc.value_counts(spelled(cells) if is_text(cells.type) else cells)
-        values, counts = counted.field("values"), counted.field("counts").to_numpy()
-        valid = _mask(values.is_valid())
-        return cls(values.drop_null(), counts[valid], int(counts[~valid].sum()))
-
-    @property
-    def num_cells(self) -> int:
-        """All cells of the column."""
-        return int(self.counts.sum()) + self.num_null
-
-    def where(self, mask: Any) -> "Distinct":
-        """Some of them."""
-        return Distinct(self.cells.filter(pa.array(mask)), self.counts[mask], 0)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Attempt:
-    """A column read as one type.
-
-    Attributes:
-        reading: What came of it; which rows are unreadable is not known here.
-        unreadable: The distinct cells that are neither gaps nor values.
-        num_values: Cells that were read.
-    """
-
-    reading: Reading
-    unreadable: Any
-    num_values: int
-
-    @property
-    def reads_all(self) -> bool:
-        """Whether nothing is unreadable."""
-        return self.reading.num_unreadable == 0
-
-    @property
-    def reads_half(self) -> bool:
-        """Whether at least half of the cells that are no gaps are values."""
-        return self.num_values >= max(self.reading.num_unreadable, 1)
 
 
 @dataclass(frozen=True)
@@ -125,10 +68,10 @@ def draft_column(distinct: Distinct, convention: Convention | None = None) -> Co
         distinct: Its cells.
         convention: How its numbers are written; None for what reads the most of them.
     """
-    is_gap = _mask(gaps(distinct.cells, "number"))
-    category = attempt(distinct, "category", _AS_IT_IS)
+    is_gap = mask_of(gaps(distinct.cells, "number"))
+    category = attempt(distinct, "category", AS_IT_IS)
     if is_gap.all():
-        nothing = Attempt(_AS_IT_IS.model_copy(update={"num_missing": distinct.num_cells}), distinct.cells[:0], 0)
+        nothing = Attempt(AS_IT_IS.model_copy(update={"num_missing": distinct.num_cells}), distinct.cells[:0], 0)
         return ColumnDraft(Verdict("ignore", "It has no values."), {"category": category, "ignore": nothing})
     valued = distinct.where(~is_gap)
     choice = find_convention(valued.cells, valued.counts) if is_text(valued.cells.type) else None
@@ -137,48 +80,13 @@ def draft_column(distinct: Distinct, convention: Convention | None = None) -> Co
     how = _how(decimal=written.decimal, thousands=written.thousands)
     tried: dict[ColumnType, Attempt] = {"number": attempt(distinct, "number", how)}
     if len(distinct.cells) <= MAX_VALUES:
-        tried["boolean"] = attempt(distinct, "boolean", _AS_IT_IS)
+        tried["boolean"] = attempt(distinct, "boolean", AS_IT_IS)
     if dates.num_read:
         tried["date"] = attempt(distinct, "date", _how(date_format=dates.best))
     case = _Case(distinct, valued, category, tried, written, dates)
     verdict = _as_boolean(case) or _as_number(case) or _as_date(case) or _as_words(case)
     attempts = {"category": category, **{name: made for name, made in tried.items() if made.reads_half}}
     return ColumnDraft(verdict, attempts | ({"text": category} if verdict.type == "text" else {}), choice)
-
-
-def attempt(distinct: Distinct, type: ColumnType, how: Reading) -> Attempt:
-    """Read a column's distinct cells as one type.
-
-    Args:
-        distinct: They.
-        type: The type.
-        how: The convention of numbers, or the format of dates.
-    """
-    values = read_column(distinct.cells, type, how).combine_chunks()
-    is_gap, is_value = _mask(gaps(distinct.cells, type)), _mask(values.is_valid())
-    counts, is_unreadable = distinct.counts, ~is_gap & ~is_value
-    reading = how.model_copy(
-        update={
-            "num_missing": int(counts[is_gap].sum()) + distinct.num_null,
-            "num_unreadable": int(counts[is_unreadable].sum()),
-            **_extent(type, values.drop_null()),
-        }
-    )
-    return Attempt(reading, distinct.cells.filter(pa.array(is_unreadable)), int(counts[is_value].sum()))
-
-
-def _extent(type: ColumnType, values: Any) -> dict[str, Any]:
-    """How many values there are, and from where to where they go."""
-    found: dict[str, Any] = {"num_distinct": len(values) if type == "category" else pc.count_distinct(values).as_py()}
-    if type not in ("number", "date") or not len(values):
-        return found
-    if type == "date":
-        found["has_time"] = bool(pc.any(pc.not_equal(values, pc.floor_temporal(values, unit="day"))).as_py())
-        values = pc.divide(pc.cast(pc.cast(values, pa.int64()), pa.float64()), 1e6)
-    else:
-        found["is_whole"] = bool(pc.all(pc.equal(values, pc.floor(values))).as_py())
-    least, most = pc.min_max(values).as_py().values()
-    return found | {"minimum": least, "maximum": most}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -217,7 +125,7 @@ def _as_boolean(case: _Case) -> Verdict | None:
 
 def _as_number(case: _Case) -> Verdict | None:
     number = case.tried["number"]
-    if not number.num_values or not _mask(_is_infinite(number.unreadable)).all() or _any_loses_spelling(case):
+    if not number.num_values or not mask_of(_is_infinite(number.unreadable)).all() or _any_loses_spelling(case):
         return None
     doubt = None
     if number.unreadable:
@@ -315,9 +223,4 @@ def _is_infinite(cells: Any) -> Any:
 
 
 def _how(**convention: Any) -> Reading:
-    return _AS_IT_IS.model_copy(update=convention)
-
-
-def _mask(mask: Any) -> Any:
-    """A mask of Arrow as one of NumPy."""
-    return (mask.combine_chunks() if isinstance(mask, pa.ChunkedArray) else mask).to_numpy(zero_copy_only=False)
+    return AS_IT_IS.model_copy(update=convention)

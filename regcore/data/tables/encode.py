@@ -102,11 +102,13 @@ class TablePreprocessing:
         encoded: The columns.
         missing: What the spec says about gaps.
         given: All columns of the rows that were given, the target left out: rows without names may have these.
+        target: The column that is predicted, which rows may hold too.
     """
 
     encoded: tuple[EncodedColumn, ...]
     missing: Missing = "mean"
     given: tuple[str, ...] = ()
+    target: str | None = None
     kind: Literal["table"] = field(default="table", init=False)
     image_maximum: None = field(default=None, init=False)
 
@@ -185,6 +187,7 @@ class TablePreprocessing:
             "columns": [column.to_json() for column in self.encoded],
             "missing": self.missing,
             "given_columns": list(self.given),
+            "target": self.target,
         }
 
     @classmethod
@@ -192,7 +195,7 @@ class TablePreprocessing:
         """The inverse of `to_json`; also reads what versions wrote that knew only columns of numbers."""
         if "missing" in body:
             encoded = tuple(map(EncodedColumn.from_json, body["columns"]))
-            return cls(encoded, body["missing"], tuple(body["given_columns"]))
+            return cls(encoded, body["missing"], tuple(body["given_columns"]), body["target"])
         means, stds = (body[name] or [None] * len(body["columns"]) for name in ("mean", "std"))
         reading = Reading(num_missing=0, num_distinct=0)
         encoded = tuple(
@@ -209,6 +212,7 @@ def fit_columns(
     missing: Missing,
     standardize: bool,
     given: Sequence[str],
+    target: str | None = None,
 ) -> TablePreprocessing:
     """Fit on the train rows alone.
 
@@ -218,6 +222,7 @@ def fit_columns(
         missing: What fills gaps.
         standardize: Whether numbers and dates are scaled to mean 0 and variance 1.
         given: All columns of the rows that were given, the target left out.
+        target: The target's column; None if it has no name.
     """
     numbers = [feature for feature in features if feature.type == "number"]
     by_name: dict[str, EncodedColumn] = {}
@@ -226,7 +231,7 @@ def fit_columns(
     for feature in features:
         if feature.type != "number":
             by_name[feature.name] = _FITTERS[feature.type](feature, train[feature.name], missing, standardize)
-    return TablePreprocessing(tuple(by_name[feature.name] for feature in features), missing, tuple(given))
+    return TablePreprocessing(tuple(by_name[feature.name] for feature in features), missing, tuple(given), target)
 
 
 def floats(column: Any) -> NDArray[np.float64]:

@@ -7,7 +7,8 @@ from typing import Any, Final, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from regcore.data.tables.column_types import Attempt, ColumnDraft, Distinct, draft_column
+from regcore.data.tables.attempts import Attempt, Distinct
+from regcore.data.tables.column_types import ColumnDraft, draft_column
 from regcore.data.tables.facts import (
     MAX_EXAMPLES,
     MAX_VALUES,

@@ -734,12 +734,51 @@ def test_a_loss_that_is_infinite_at_a_rung_alone_ends_nobody(make_job, make_trai
     trainer = make_trainer(make_job(training={"epochs": 3, "eval_every_epochs": 3}), control=Judging([1, 2], {}))
     measured = trainer.stack.measure
     infinite = {"train/loss": math.inf, "validation/loss": math.inf}
-    trainer.stack.measure = lambda: [values | infinite if trainer.step < 12 else values for values in measured()]
+    trainer.stack.measure = lambda asked: [
+        values | infinite if trainer.step < 12 else values for values in measured(asked)
+    ]
 
     (ending,) = trainer.run()
 
     assert ending.error is None
     assert trainer._control.seen == [(1, {"0": math.inf}), (2, {"0": math.inf})]
+
+
+def test_a_metric_that_early_stopping_watches_is_in_that_members_records_alone(make_job, make_trainer) -> None:
+    watching = [{"kind": "early_stopping", "metric": "validation/auroc", "patience": 20}]
+    jobs = [make_job(regularizers=watching), make_job(regularizers=[{"kind": "early_stopping", "patience": 20}])]
+
+    (ending,) = make_trainer(*jobs).run()
+
+    first, second = ending.members
+    course = [row["values"]["validation/auroc"] for row in first.history]
+    assert first.selected_epoch == first.history[course.index(max(course))]["epoch"]
+    assert all("validation/auroc" not in row["values"] for row in second.history)
+    assert "test/auroc" not in first.history[0]["values"]
+
+
+class JudgingByRanking(Control):
+    """Every member is judged by AUROC after the first epoch, and goes on."""
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+
+    def rungs(self, key: str) -> Rungs:
+        return Rungs(frozenset([1]), "validation/auroc")
+
+    def judge(self, epoch, values):
+        self.seen += values.values()
+        return ()
+
+
+def test_a_metric_that_a_rung_asks_for_decides_it_and_is_not_recorded(make_job, make_trainer) -> None:
+    control = JudgingByRanking()
+
+    (ending,) = make_trainer(make_job(training={"epochs": 2}), control=control).run()
+
+    assert len(control.seen) == 1
+    assert 0 < control.seen[0] <= 1
+    assert "validation/auroc" not in ending.members[0].history[0]["values"]
 
 
 class JudgingFirst(Control):

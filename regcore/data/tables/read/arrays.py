@@ -65,7 +65,8 @@ def columns_of(x: Any, *, may_be_empty: bool = False) -> pa.Table:
 
 def has_names(x: Any) -> bool:
     """Whether the rows name their columns."""
-    if isinstance(x, Mapping | pa.Table | pa.RecordBatch) or hasattr(x, "columns"):
+    is_frame = (_is_from("pandas", x) or _is_from("polars", x)) and not hasattr(x, "name")
+    if is_frame or isinstance(x, Mapping | pa.Table | pa.RecordBatch):
         return True
     plain = _plain(x)
     if isinstance(plain, np.ndarray):
@@ -78,14 +79,11 @@ def _named_columns(x: Any) -> list[tuple[Any, Any]]:
         return list(zip(x.schema.names, x.columns, strict=True))
     if _is_from("pandas", x) and hasattr(x, "columns"):
         return [(name, _array_of(x.iloc[:, place], name)) for place, name in enumerate(x.columns)]
-    if _is_from("polars", x) and hasattr(x, "to_arrow"):
-        frame = x.collect() if hasattr(x, "collect") else x
-        found = frame.to_arrow()
-        return (
-            list(zip(found.column_names, found.columns, strict=True)) if isinstance(found, pa.Table) else [(1, found)]
-        )
+    if _is_from("polars", x) and not hasattr(x, "name"):
+        found = (x.collect() if hasattr(x, "collect") else x).to_arrow()
+        return list(zip(found.column_names, found.columns, strict=True))
     if _is_series(x):
-        return [(x.name if x.name is not None else "column_1", _array_of(x, x.name))]
+        return [(x.name if x.name not in (None, "") else "column_1", _array_of(x, x.name))]
     if isinstance(x, Mapping):
         if all(not isinstance(cells, str) and isinstance(cells, Iterable) for cells in x.values()):
             lengths = {name: len(list(cells)) for name, cells in x.items()}
@@ -140,7 +138,7 @@ def _target(y: Any) -> tuple[str, pa.ChunkedArray]:
             remedy="Give an array of one dimension; labels as numbers or text, not one-hot.",
         )
     ((given, cells),) = named
-    is_named = (_is_series(y) and y.name is not None) or hasattr(y, "columns") or hasattr(y, "column_names")
+    is_named = y.name is not None if _is_series(y) else has_names(y)
     name = str(given) if is_named and str(given).strip() else TARGET_NAME
     target = _one_value_a_cell(cells, name)
     if pa.types.is_floating(target.type):

@@ -50,8 +50,7 @@ def read_csv(
     """
     with TemporaryDirectory(prefix="regcore-") as folder:
         text = as_utf8(path, Path(folder))
-        layout = _layout(text.path, header)
-        check_size(1, len(layout.given_names), limits)
+        layout = _layout(text.path, header, limits)
         columns = _read_cells(text.path, Path(folder), layout, limits, on_progress)
         check_size(columns.num_rows, columns.num_columns, limits)
         columns, layout = _without_empty_end(columns, layout)
@@ -85,10 +84,11 @@ class _Layout:
     warnings: list[TableWarning]
 
 
-def _layout(path: Path, header: Literal["auto", "yes", "no"]) -> _Layout:
+def _layout(path: Path, header: Literal["auto", "yes", "no"], limits: Limits) -> _Layout:
     dialect = find_dialect(path)
     if dialect is None:
         raise InvalidDataError("It is empty.", remedy="Give it a header and rows.")
+    check_size(1, len(dialect.first_row), limits)
     warnings = _comments_said(dialect)
     if header == "no":
         names = [f"column_{place}" for place in range(1, len(dialect.first_row) + 1)]
@@ -204,7 +204,12 @@ def _read_by_duckdb(
                 check_size(num_rows, len(names), limits)
                 batches.append(batch.cast(schema))
                 on_progress(min(1.0, num_rows / size_bytes))
+        except duckdb.OutOfMemoryException as error:
+            raise MemoryError(str(error)) from error
         except (duckdb.Error, pa.ArrowException, OSError) as error:
+            # Arrow's reader passes on DuckDB's words alone, not the kind of its error.
+            if "Out of Memory Error" in str(error):
+                raise MemoryError from error
             raise _UnreadableError(str(error)) from error
         rejected = connection.execute("SELECT error_type, error_message, line FROM reject_errors").fetchall()
     if rejected:

@@ -81,6 +81,10 @@ class _Count:
     def fits_first_row(self) -> bool:
         return len(self.first_row) == self.num_cells
 
+    @property
+    def fit(self) -> float:
+        return self.fits_first_row + self.share
+
 
 def find_dialect(path: Path) -> Dialect | None:
     """The dialect of a file in UTF-8; None if it has no rows."""
@@ -165,8 +169,8 @@ def _with_best_quoting(text: str, is_whole: bool, delimiter: Delimiter) -> _Coun
     occurring = [_QUOTINGS[0], *(one for one in _QUOTINGS[1:] if one.escape in text)]
     counts = [_count(text, is_whole, delimiter, quoting) for quoting in occurring]
     known = [count for count in counts if count is not None]
-    best = max((count.share for count in known), default=0.0)
-    return next((count for count in known if count.share >= best - _ALIKE), None)
+    best = max((count.fit for count in known), default=0.0)
+    return next((count for count in known if count.fit >= best - _ALIKE), None)
 
 
 def _count(text: str, is_whole: bool, delimiter: Delimiter, quoting: Quoting) -> _Count | None:

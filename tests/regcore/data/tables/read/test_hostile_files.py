@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from numpy.lib import format as npy
 
 from regcore.data.tables.limits import MIN_BOMB_BYTES
 
-_MEMORY_BYTES = 1_200_000_000
+_MEMORY_BYTES = 1_000_000_000
 _READ = """
 import json, resource, sys
 from pathlib import Path
@@ -42,7 +43,7 @@ def _gzipped(content: bytes, num_times: int) -> bytes:
 
 
 def _wide_csv() -> bytes:
-    return b",".join(b"c%d" % number for number in range(1_000_000)) + b"\n" + b"1," * 999_999 + b"1\n"
+    return b",".join(b"c%d" % number for number in range(100_000)) + b"\n" + b"1," * 99_999 + b"1\n"
 
 
 def _wide_parquet() -> bytes:
@@ -77,7 +78,7 @@ def _varint(number: int) -> bytes:
 
 def _many_rows_parquet() -> bytes:
     sink = io.BytesIO()
-    gaps = pa.nulls(1_500_000, pa.float64())
+    gaps = pa.nulls(1_000_000, pa.float64())
     pq.write_table(pa.table({f"c{number}": gaps for number in range(100)}), sink)
     return sink.getvalue()
 
@@ -124,12 +125,16 @@ _HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "deep.jsonl": (lambda: b'{"a":' * 2_000_000, "nested too deeply"),
     "deep.parquet": (_deep_parquet, "Parquet file that cannot be read"),
     "huge-cell.jsonl.gz": (lambda: _gzipped(b"x" * 1_000_000, 20), "more than 16,000,000 bytes"),
-    "huge-cell.csv.gz": (lambda: b"".join((_gzipped(b'a,b\n1,"', 1), _gzipped(b"x" * 1_000_000, 20))), ""),
+    # How far DuckDB comes with it depends on the memory that is free.
+    "huge-cell.csv.gz": (
+        lambda: _gzipped(b'a,b\n1,"', 1) + _gzipped(b"x" * 1_000_000, 20),
+        "more memory than there is|unterminated quote",
+    ),
     "large-shape.npz": (_large_shape, "damaged"),
     "link.npz": (_linking_zip, "no array of NumPy's"),
     "many-rows.parquet": (_many_rows_parquet, "more memory than there is"),
     "repeating.parquet": (_repeating_parquet, "unpacks to more than"),
-    "wide.csv": (_wide_csv, "1,000,000 columns"),
+    "wide.csv": (_wide_csv, "100,000 columns"),
     "wide.jsonl": (lambda: json.dumps({f"c{number}": 1 for number in range(100_000)}).encode(), "100,000 columns"),
     "wide.parquet": (_wide_parquet, "more than 65,536 columns"),
 }
@@ -159,7 +164,7 @@ def test_a_hostile_file_is_refused_in_words(
     message, remedy = answers[0][name]
 
     assert message.startswith(f"{name}: ")
-    assert _HOSTILE[name][1] in message
+    assert re.search(_HOSTILE[name][1], message)
     assert remedy
 
 
