@@ -80,8 +80,8 @@ def _check_groups(
             both = sorted(known & set(groups[places]))
             if both:
                 message = (
-                    f"{len(both)} group(s) of data.group_column have rows in {other} and in {name}, such as {both[0]!r}. "
-                    "Hand in rows of other groups, or let fractions draw the splits."
+                    f"{len(both)} group(s) of data.group_column have rows in {other} and in {name}, such as "
+                    f"{both[0]!r}. Hand in rows of other groups, or let fractions draw the splits."
                 )
                 raise SpecError([FieldError("/data/group_column", "groups_straddle", message)])
         seen[name] = set(groups[places])

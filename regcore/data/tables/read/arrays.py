@@ -157,7 +157,7 @@ def _plain(value: Any) -> Any:
     """Tensors as arrays; everything else as it is."""
     if _is_from("torch", value) and hasattr(value, "detach"):
         held = value.detach().cpu()
-        return (held.float() if str(held.dtype) == "torch.bfloat16" else held).numpy()
+        return (held.double() if str(held.dtype) == "torch.bfloat16" else held).numpy()
     return value
 
 
