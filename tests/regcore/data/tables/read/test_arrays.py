@@ -97,6 +97,15 @@ def test_a_target_whose_name_is_taken_has_another():
     assert table.facts.default_target == "y_2"
 
 
+def test_a_target_that_x_holds_too_is_no_feature_of_itself():
+    frame = pd.DataFrame({"a": [1, 2], "label": ["x", "y"]})
+
+    table = table_of(frame, frame.label)
+
+    assert table.columns.column_names == ["a", "label"]
+    assert table.facts.default_target == "label"
+
+
 def test_dates_stay_dates():
     days = [datetime.date(2024, 1, 1), None, datetime.date(2024, 1, 3)]
     frame = pd.DataFrame({"at": pd.to_datetime(pd.Series(days))})
