@@ -104,9 +104,9 @@ def top_accuracy(labels: Labels, probabilities: Floats) -> Score:
 
 
 def log_loss(labels: Labels, probabilities: Floats) -> Score:
-    """The mean of −log p of the true class; infinite where p is 0."""
-    with np.errstate(divide="ignore"):
-        return Score.mean_of(-np.log(np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]))
+    """The mean of −log p of the true class; a p too small for a float counts as the smallest."""
+    own = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
+    return Score.mean_of(-np.log(np.maximum(own, np.finfo(np.float64).tiny)))
 
 
 def rmse(errors: Floats) -> Score:

@@ -231,11 +231,12 @@ def _warnings_of(facts: ColumnFacts, draft: ColumnDraft) -> list[TableWarning]:
 
 def _mixed(facts: ColumnFacts, type: ColumnType, reading: Reading) -> TableWarning:
     named = ", ".join(f"{cell.text!r} in row {cell.row:,}" for cell in reading.unreadable)
+    left_out = " and left out of the features" if facts.type == "text" else ""
     more = ", ..." if reading.num_unreadable > len(reading.unreadable) else ""
     return TableWarning(
         code="mixed_column",
-        message=f"Column {facts.name!r} is read as {facts.type}, because not every cell is a {type} as most are: "
-        f"{named}{more} ({reading.num_unreadable:,} in all).",
+        message=f"Column {facts.name!r} is read as {facts.type}{left_out}, because not every cell is a {type} as most "
+        f"are: {named}{more} ({reading.num_unreadable:,} in all).",
         remedy=f"Correct them, or ask for type {type}, by which they are gaps.",
         column=facts.name,
     )

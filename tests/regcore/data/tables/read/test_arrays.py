@@ -123,7 +123,7 @@ def test_dates_stay_dates():
         ({"a": [1], "b": [1, 2]}, "differ in length"),
         (pd.DataFrame({"a": [[1], [2]]}), "'a' holds list"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_no_table_is_refused_in_words(x, said):
     with pytest.raises(InvalidDataError, match=said):
