@@ -154,7 +154,7 @@ def try_file(
         "split_column": split_column and given_text(split_column),
     }
     fields = {name: value for name, value in fields.items() if value}
-    wanted = {
+    wanted: dict[str, Any] = {
         "model": read_model(model),
         "task": None if task is None else {"kind": task},
         "seeds": None if num_seeds is None else list(range(first_seed, first_seed + num_seeds)),
