@@ -178,8 +178,8 @@ class Sources:
         """The rows of a spec's `data`.
 
         Raises:
-            InvalidDataError: Its file is no table.
-            SpecError: There is no such file, or rows were handed in and it names others.
+            InvalidDataError: Its file cannot be read.
+            SpecError: Rows were handed in, and it names others.
         """
         if self._given is not None:
             if data.kind != "arrays":
@@ -191,11 +191,7 @@ class Sources:
         place = (data.path, data.header)
         if place not in self._files:
             path = Path(data.path)
-            try:
-                self._files[place] = TableSource(read_file(path, header=data.header), path.name)
-            except OSError as error:
-                message = f"data.path must name a file that can be read; received {data.path!r:.200}: {error.strerror}."
-                raise SpecError([FieldError("/data/path", "unreadable_file", message)]) from error
+            self._files[place] = TableSource(read_file(path, header=data.header), path.name)
         return self._files[place]
 
     def facts(self, spec: Any, /) -> DataFacts:
