@@ -41,6 +41,7 @@ class Ceilings:
         steps: Optimizer steps.
         hidden_layers: Widths in `model.hidden`.
         layers: Layers, surgery included.
+        data_bytes: Memory of all rows as the network gets them: a category takes many places.
     """
 
     epochs: int = 100_000
@@ -48,6 +49,7 @@ class Ceilings:
     steps: int = 10**8
     hidden_layers: int = 64
     layers: int = 512
+    data_bytes: int = 16 * 2**30
 
 
 class ParameterInfo(Immutable):
@@ -201,6 +203,7 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
         num_parameters = sum(map(math.prod, shapes.values()))
         num_layers = max(len(layers), len(getattr(resolved.model, "layers", [])))
         _hold_to(ceilings, resolved, num_parameters, num_layers, steps_per_epoch, problems)
+        _hold_data_to(ceilings, resolved, facts, rows, problems)
     run = _run_shape(resolved, rows, steps_per_epoch) if rows else None
     problems.errors += leaving_range(resolved, run) if run else []
     problems.stop_if_any()
@@ -417,3 +420,20 @@ def _hold_to(
                 "over_ceiling",
                 f"{what} may be at most {ceiling:,} on this server; received {value:,}. Lower it.",
             )
+
+
+def _hold_data_to(
+    ceilings: Ceilings, spec: JobSpec, facts: DataFacts, rows: RowCounts | None, problems: _Problems
+) -> None:
+    if rows is None:
+        return
+    num_rows, width = rows.train + rows.validation + rows.test, math.prod(facts.feature_shape)
+    needed_bytes = num_rows * width * (8 if spec.training.precision == "float64" else 4)
+    if needed_bytes > ceilings.data_bytes:
+        problems.add(
+            "/data",
+            "over_ceiling",
+            f"{num_rows:,} rows of {width:,} numbers need {needed_bytes:,} bytes of memory, and at most "
+            f"{ceilings.data_bytes:,} are allowed on this server. Lower it: exclude columns, or set "
+            "features.max_categories or train_limit.",
+        )

@@ -238,6 +238,7 @@ def test_every_wrong_place_is_told_at_once():
         (Ceilings(parameters=609), {}, "/model"),
         (Ceilings(hidden_layers=1), {"model": {"kind": "mlp", "hidden": [4, 4]}}, "/model/hidden"),
         (Ceilings(layers=3), {}, "/model"),
+        (Ceilings(data_bytes=10**5), {}, "/data"),
     ],
 )
 def test_a_job_beyond_a_ceiling_is_refused_with_the_ceiling(ceilings, parts, pointer):

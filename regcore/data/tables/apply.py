@@ -66,7 +66,12 @@ def apply_preprocessing(preprocessing: TablePreprocessing, raw_rows: Any, dtype:
 
 def _named_cells(preprocessing: TablePreprocessing, raw_rows: Any) -> tuple[pa.Table, list[str]]:
     if isinstance(raw_rows, str | Path):
-        raw_rows = read_file(Path(raw_rows))
+        try:
+            raw_rows = read_file(Path(raw_rows))
+        except OSError as error:
+            raise InvalidDataError(
+                f"the rows cannot be read from {str(raw_rows)!r:.200}: {error.strerror}", remedy="Give a file's path."
+            ) from error
     if isinstance(raw_rows, Table):
         given, named = raw_rows.columns, True
     else:

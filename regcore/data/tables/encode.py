@@ -273,7 +273,7 @@ def _fit_numbers(
 ) -> Iterator[EncodedColumn]:
     values = np.stack([floats(train[feature.name]) for feature in block], axis=1)
     fills = []
-    has_gaps: list[bool] = [bool(gaps) for gaps in np.isnan(values).any(axis=0)]
+    has_gaps = [bool(np.isnan(values[:, position]).any()) for position in range(len(block))]
     for position in range(len(block)):
         column = values[:, position]
         fills.append(_fill(column, missing))

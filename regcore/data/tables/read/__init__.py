@@ -48,6 +48,7 @@ def read_file(
     """
     said = said_format(format)
     name = name or path.name
+    _check_is_there(path)
     try:
         with TemporaryDirectory(prefix="regcore-") as folder:
             plain = _unpacked(path, Path(folder), limits)
@@ -60,6 +61,20 @@ def read_file(
         ) from None
     except InvalidDataError as error:
         raise InvalidDataError(f"{name}: {error.message}", remedy=error.remedy, details=error.details) from None
+
+
+def _check_is_there(path: Path) -> None:
+    if path.is_dir():
+        raise InvalidDataError(
+            f"{path} is a folder.",
+            remedy="Name a CSV, Parquet, JSONL or NPZ file in it; join the parts of a table first.",
+        )
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise InvalidDataError(
+            f"{path} cannot be opened: {error.strerror}.", remedy="Give the path of a file that this user may read."
+        ) from None
 
 
 def _unpacked(path: Path, folder: Path, limits: Limits) -> Path:

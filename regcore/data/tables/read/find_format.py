@@ -105,6 +105,8 @@ def find_format(path: Path, name: str, said: FileFormat | None) -> FileFormat:
         )
     expected = said or _SUFFIXES.get(_suffix(name))
     found = next((known for magic, known in _CONTENTS if start.startswith(magic)), None)
+    if expected == "parquet" and start.startswith(b"PAR1"):
+        return "parquet"  # damaged after the magic word, as its reader will say
     if found is None and expected in ("parquet", "npz"):
         raise _contradiction(f"begins with {start[:8]!r}", expected, said, "csv" if _is_text(start) else None)
     if found is None and expected is None:
@@ -128,5 +130,7 @@ def _contradiction(
     content: str, expected: FileFormat, said: FileFormat | None, better: FileFormat | None
 ) -> InvalidDataError:
     said_by = "is said to be" if said else "is named as"
-    advice = f"Say that it is {_WORDS[better]}, if it is" if better else f"Send a {_WORDS[expected]} file"
+    advice = (
+        f"Say that it is {_WORDS[better]}, or name it so, if it is" if better else f"Send a {_WORDS[expected]} file"
+    )
     return InvalidDataError(f"It {said_by} {_WORDS[expected]}, and its content {content}.", remedy=f"{advice}.")

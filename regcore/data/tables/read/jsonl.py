@@ -23,7 +23,9 @@ _ROWS_TOGETHER: Final = 10_000
 _BYTES_TOGETHER: Final = 16_000_000
 _NEAR_CHARACTERS: Final = 20
 _MAX_NAME_CHARACTERS: Final = 80
-_LINES_REMEDY: Final = 'Write one object a line, such as {"age": 31, "churn": "no"}.'
+_LINES_REMEDY: Final = (
+    'Write one object a line, such as {"age": 31, "churn": "no"}; pandas does by to_json(orient="records", lines=True).'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,7 @@ def _text(name: str, row: _Row) -> str | None:
     raise InvalidDataError(
         f"{row.place}: {_quoted(name)} holds {'an object' if isinstance(value, dict) else 'a list'}; "
         "a cell is a number, a text, true, false or null.",
-        remedy="Give each of its values a column of its own.",
+        remedy=f"Give each of its values a column of its own. {_LINES_REMEDY}",
         details=row.details | {"column": name},
     )
 

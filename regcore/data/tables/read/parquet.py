@@ -1,5 +1,6 @@
 """Parquet files, read batch by batch once their footer is found to be possible."""
 
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from regcore.data.tables.facts import TableWarning
 from regcore.data.tables.limits import Limits, check_size, check_unpacked
 from regcore.data.tables.read.rows import ReadRows
 from regcore.errors import InvalidDataError, shortened
@@ -18,6 +20,9 @@ ENCRYPTED_MAGIC: Final = b"PARE"
 _ROWS_TOGETHER: Final = 65_536
 _MAX_NAME_CHARACTERS: Final = 80
 _MAX_DEPTH: Final = 100
+_OPTIONS: Final = {"coerce_int96_timestamp_unit": "us"}  # nanoseconds would overflow outside of 1677 to 2262
+_INDEX: Final = re.compile(r"__index_level_\d+__")
+"""What pandas calls an index without a name, where it writes one as a column."""
 _AGAIN: Final = "Write it again, by pandas' to_parquet or by pyarrow.parquet.write_table, or send it as CSV."
 
 
@@ -37,7 +42,9 @@ def read_parquet(path: Path, limits: Limits, on_progress: Callable[[float], None
         _check_types(schema)
         # Text stays looked up until its size is known: a short file may repeat a long cell very often.
         texts = [field.name for field in schema if _is_text(field.type)]
-        with pq.ParquetFile(path, metadata=metadata, read_dictionary=texts, page_checksum_verification=True) as file:
+        with pq.ParquetFile(
+            path, metadata=metadata, read_dictionary=texts, page_checksum_verification=True, **_OPTIONS
+        ) as file:
             return _read(file, limits, on_progress)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
         raise _unreadable(str(error).strip(), limits) from None
@@ -162,7 +169,24 @@ def _read(file: pq.ParquetFile, limits: Limits, on_progress: Callable[[float], N
         on_progress(num_rows / file.metadata.num_rows)
     if num_rows != file.metadata.num_rows:
         raise _lying(f"{file.metadata.num_rows:,} rows, and which holds {num_rows:,}")
-    return ReadRows(names=names, columns=[pa.chunked_array(column) for column in chunks])
+    kept = [place for place, name in enumerate(names) if not _INDEX.fullmatch(name)]
+    return ReadRows(
+        names=[names[place] for place in kept],
+        columns=[pa.chunked_array(chunks[place]) for place in kept],
+        warnings=_said_of_index(len(names) - len(kept)),
+    )
+
+
+def _said_of_index(num_left_out: int) -> list[TableWarning]:
+    if not num_left_out:
+        return []
+    return [
+        TableWarning(
+            code="index_ignored",
+            message="The index of the data frame, which pandas wrote as a column without a name, was left out.",
+            remedy="Give it a name by DataFrame.reset_index if it is a feature.",
+        )
+    ]
 
 
 def _looked_up_bytes(cells: pa.Array) -> int:

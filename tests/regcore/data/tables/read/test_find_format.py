@@ -38,6 +38,7 @@ def _found(folder: Path, content: bytes, name: str = "upload", said: str | None 
         pytest.param(b"[id],{x}\n1,2\n", "rows.csv", None, "csv", id="brackets in a header"),
         pytest.param(b"PAR1,PAR2\n1,2\n", "rows.csv", None, "csv", id="a column named like the magic word"),
         pytest.param(b"PK,name\n1,2\n", "rows.csv", None, "csv", id="a column named like a ZIP archive"),
+        pytest.param(b"PAR1PAR1", "rows.parquet", None, "parquet", id="a damaged Parquet file, for its reader to say"),
         pytest.param(b"\xff\xfea\0,\0b\0\n\0", "upload", None, "csv", id="UTF-16"),
     ],
 )

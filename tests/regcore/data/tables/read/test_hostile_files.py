@@ -26,12 +26,12 @@ import json, resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]), int(sys.argv[2])))
 from regcore.data.tables.read import read_file
-from regcore.errors import InvalidDataError
+from regcore.errors import TrainingError
 answers = []
 for path in sorted(Path(sys.argv[1]).iterdir()):
     try:
         answers.append([path.name, "read", len(read_file(path).columns)])
-    except InvalidDataError as error:
+    except TrainingError as error:
         answers.append([path.name, error.message, error.remedy])
 print(json.dumps([answers, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024]))
 """

@@ -310,3 +310,20 @@ def _read_or_refused(path: Path) -> ReadRows | InvalidDataError:
         return _read(path)
     except InvalidDataError as error:
         return error
+
+
+def test_the_nameless_index_of_a_data_frame_is_left_out_and_said(tmp_path: Path) -> None:
+    frame = pandas.DataFrame({"a": [1, 2, 3]}, index=[7, 3, 1])
+    frame.to_parquet(tmp_path / "rows.parquet")
+
+    read = _read(tmp_path / "rows.parquet")
+
+    assert read.names == ["a"]
+    assert [warning.code for warning in read.warnings] == ["index_ignored"]
+
+
+def test_points_in_time_of_sparks_old_kind_are_read_in_any_year(tmp_path: Path) -> None:
+    cells = pa.array([dt.datetime(1500, 1, 1), dt.datetime(2024, 1, 31, 12)], pa.timestamp("us"))
+    path = _written(tmp_path, pa.table({"a": cells}), use_deprecated_int96_timestamps=True)
+
+    assert _read(path).columns[0].to_pylist() == [dt.datetime(1500, 1, 1), dt.datetime(2024, 1, 31, 12)]

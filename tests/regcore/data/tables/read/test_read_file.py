@@ -109,3 +109,10 @@ def test_nothing_unpacked_is_left_behind(tmp_path: Path, name: str, monkeypatch:
 def test_an_unknown_format_is_the_callers_fault(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="received 'excel'"):
         read_file(tmp_path / "rows.xls", format="excel")
+
+
+def test_a_path_without_a_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidDataError, match=r"rows\.csv cannot be opened: No such file"):
+        read_file(tmp_path / "rows.csv")
+    with pytest.raises(InvalidDataError, match="is a folder"):
+        read_file(tmp_path)
