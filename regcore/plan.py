@@ -22,7 +22,7 @@ from regcore.layers import AnyLayer, Shape, complete, label_layers, walk_shapes
 from regcore.lint import SpecWarning, lint
 from regcore.ranges import leaving_range
 from regcore.regularizers import Regularizer
-from regcore.spec.job import JobSpec
+from regcore.spec.job import JobSpec, Training
 from regcore.spec.mending import mend
 from regcore.spec.validation import parse_spec
 
@@ -188,14 +188,14 @@ def _further_problems(
 
 def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
     problems = _Problems()
-    resolved = _resolve(spec, facts, problems)
+    rows = _count_rows(spec, facts, problems)
+    resolved = _resolve(spec, facts, rows, problems)
     num_outputs = _num_outputs(resolved, facts)
     # A model above a ceiling is not built: 300,000 widths fit into a body.
     nothing: list[AnyLayer] = []
     is_too_deep = ceilings is not None and _is_too_deep(resolved, ceilings)
     layers = nothing if is_too_deep else _expand(resolved, facts.feature_shape, num_outputs, problems)
     shapes = _parameter_shapes(layers, facts.feature_shape)
-    rows = _count_rows(resolved, facts, problems)
     regularizers = _plan_regularizers(resolved, list(shapes), rows, len(facts.classes or ()), problems)
     batch_size = _batch_size(resolved, rows, problems)
     steps_per_epoch = math.ceil(rows.train / (batch_size * resolved.training.grad_accumulation)) if rows else 0
@@ -233,7 +233,7 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
     )
 
 
-def _resolve(spec: JobSpec, facts: DataFacts, problems: _Problems) -> JobSpec:
+def _resolve(spec: JobSpec, facts: DataFacts, rows: RowCounts | None, problems: _Problems) -> JobSpec:
     """Fill in every default that depends on the data."""
     task = facts.task
     if spec.task.kind not in ("auto", task):  # the rest is checked as if it were what the data allow
@@ -267,6 +267,7 @@ def _resolve(spec: JobSpec, facts: DataFacts, problems: _Problems) -> JobSpec:
         update={
             "task": spec.task.model_copy(update={"kind": task, "loss": loss}),
             "data": spec.data.model_copy(update={"standardize": standardize, "standardize_target": scales_target}),
+            "training": _fitting_training(spec.training, rows),
         }
     )
 
@@ -372,6 +373,14 @@ def _plan_regularizers(
 def _regularizer_plan(regularizer: Regularizer, ordinal: int, touched: list[str]) -> RegularizerPlan:
     name = regularizer.kind if ordinal == 1 else f"{regularizer.kind}_{ordinal}"
     return RegularizerPlan(name=name, kind=regularizer.kind, parameters=touched, note=regularizer.explain(touched))
+
+
+def _fitting_training(training: Training, rows: RowCounts | None) -> Training:
+    """With the default batch cut to a small train split; a batch that the user asked for stays as it is."""
+    too_few = rows is not None and training.batch_size != "full" and rows.train < training.batch_size
+    if rows is None or not too_few or "batch_size" in training.model_fields_set:
+        return training
+    return training.model_copy(update={"batch_size": rows.train})
 
 
 def _batch_size(spec: JobSpec, rows: RowCounts | None, problems: _Problems) -> int:
