@@ -18,6 +18,8 @@ from regcore.errors import FieldError, SpecError, shortened
 FindRow = Callable[[str, str | None], int | None]
 """Column and spelling, or None for a gap, to the first row that holds it, from 1; None if rows are not at hand."""
 _MAX_TOLD: Final = 10
+_TOLD_BY_FINDINGS: Final = ("identifier_column", "text_column")
+"""What the reader says of a column of text, as `from_facts` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +220,7 @@ def _of_the_file(chosen: Chosen, table: TableFacts, data: Any) -> list[Doubt]:
     return [
         Doubt("/data", warning.code, warning.message, warning.remedy)
         for warning in table.warnings
-        if warning.column is None or warning.column in used - {*data.types}
+        if warning.code not in _TOLD_BY_FINDINGS and (warning.column is None or warning.column in used - {*data.types})
     ]
 
 
