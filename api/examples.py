@@ -133,8 +133,21 @@ ARTIFACTS: dict[str, Any] = {
 
 REPORT: dict[str, Any] = {
     "metrics": {"test": {"accuracy": {"value": 0.923, "low": 0.905, "high": 0.938}}},
+    "baseline": {"kind": "majority_class", "label": "7", "metrics": {"test": {"accuracy": 0.112}}},
     "generalization_gap": {"value": 0.081, "low": 0.041, "high": 0.122},
     "regularizers": [{"kind": "l1", "touched": ["linear1.weight", "head.weight"]}],
+    "diagnosis": [
+        {
+            "verdict": "overfit",
+            "evidence": {
+                "message": "validation/loss 0.31 is 0.28 [0.19, 0.4] above train/loss 0.03.",
+                "values": {"split": "validation", "gap": 0.28, "gap_low": 0.19, "gap_high": 0.4},
+                "confidence": "firm",
+                "thin_because": [],
+            },
+            "suggestion": [{"op": "replace", "path": "/regularizers/0/strength", "value": 0.0001}],
+        }
+    ],
 }
 
 WORKERS: dict[str, Any] = {

@@ -138,9 +138,6 @@ datasets = Table(
     Column("finished_at", Double),
     Column("num_rows", BigInteger),
     Column("num_columns", Integer),
-    # Large for wide tables, so that only those who need them read them.
-    Column("facts", _json),
-    Column("preview", _json),
     # The following columns are internal, and not shown to users.
     Column("table_sha256", String(64)),
     Column("table_size_bytes", BigInteger),
@@ -150,6 +147,9 @@ datasets = Table(
     Column("worker_id", Text),
     Column("lease_until", Double),
     Column("claimable_at", Double, nullable=False),
+    # Last, because they may be large, and SQLite reads a row up to the column that is wanted.
+    Column("facts", _json),
+    Column("preview", _json),
     UniqueConstraint("tenant", "sha256", "header", "format"),
     Index(None, "tenant", "created_at", "id"),
     Index(None, "state", "claimable_at", "id"),

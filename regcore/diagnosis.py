@@ -6,10 +6,10 @@ baseline's, so that one rule holds for every loss and unit.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 from regcore.doubts import Doubt
+from regcore.fit_numbers import Fit, fit_of
 from regcore.regularizers.dropout import Dropout
 from regcore.remedy_patches import (
     Change,
@@ -40,7 +40,6 @@ _LARGE_DROPOUT: Final = 0.7
 _NEARLY_PERFECT: Final = {"accuracy": 0.99, "r2": 0.9995}
 """From these lower ends of an interval on, a column may hold the answer."""
 _LEAKS: Final = ("column_equals_target", "rows_in_train_and_test", "rows_in_train_and_validation")
-_FEW_ROWS: Final = 50
 _LARGE_MAJORITY: Final = 0.6
 _LITTLE_BALANCED: Final = 0.05
 """How far above the baseline's a balanced accuracy says that smaller classes are told."""
@@ -50,69 +49,6 @@ _LITTLE_SHRINKAGE: Final = 0.01
 """The same of a weight, over the whole run."""
 _SMALL_WEIGHT: Final = 0.1
 _LITTLE_DROPOUT: Final = 0.01
-
-
-@dataclass(frozen=True)
-class _Fit:
-    """The numbers that the verdicts are drawn from.
-
-    Attributes:
-        held: The split that judges, or None without one.
-        train: Train loss.
-        low: Lower end of its interval; `high` the upper one.
-        other: Loss of the split that judges, with `other_low` and `other_high`.
-        baseline: Loss of always saying the same, on the split that judges.
-        train_baseline: The same on the train split.
-        curve: Losses of the split that judges, by evaluation, up to the one whose weights are kept; `train_curve` those
-            of the train split. Evaluations without a value are left out.
-        is_last: Whether the weights are those of the last evaluation.
-        penalty: The share of penalties in the objective.
-        thin: Why the evidence is thin.
-    """
-
-    held: str | None
-    train: float
-    low: float
-    high: float
-    other: float
-    other_low: float
-    other_high: float
-    baseline: float
-    train_baseline: float
-    curve: Sequence[float]
-    train_curve: Sequence[float]
-    is_last: bool
-    penalty: float
-    thin: list[str] = field(default_factory=list)
-
-    @property
-    def gap(self) -> tuple[float, float, float]:
-        """The gap and its interval; the splits share no rows, so their errors add as squares do."""
-        gap = self.other - self.train
-        below = math.hypot(self.other - self.other_low, self.high - self.train)
-        above = math.hypot(self.other_high - self.other, self.train - self.low)
-        return gap, gap - below, gap + above
-
-    @property
-    def rise(self) -> float:
-        """How much the held-out loss has risen since its best evaluation, if the train loss fell meanwhile; else 0."""
-        if not self.curve:
-            return 0.0
-        best = min(range(len(self.curve)), key=self.curve.__getitem__)
-        return self.other - self.curve[best] if self.train < self.train_curve[best] else 0.0
-
-    @property
-    def learned(self) -> float:
-        """The share of the baseline's loss that training took away, on the train split."""
-        return 1 - self.train / self.train_baseline
-
-    @property
-    def fall(self) -> float:
-        """How much the losses of both splits still fell in the last fifth of the evaluations."""
-        if not self.is_last or len(self.curve) < 2:
-            return 0.0
-        place = -1 - max(1, len(self.curve) // 5)
-        return min(curve[max(place, -len(curve))] - curve[-1] for curve in (self.train_curve, self.curve))
 
 
 def diagnose(
@@ -141,7 +77,7 @@ def diagnose(
         `[{verdict, evidence: {message, values, confidence: firm | thin, thin_because}, suggestion}]`; a suggestion is a
         JSON Patch of the resolved spec, empty if there is none.
     """
-    fit = _fit_of(report, num_rows, selected_epoch)
+    fit = fit_of(report, num_rows, selected_epoch)
     if fit is None:
         return []
     return [
@@ -150,52 +86,6 @@ def diagnose(
         *_majority_only(report, fit, spec),
         *_without_effect(report, fit, spec, num_steps),
     ]
-
-
-def _fit_of(report: Mapping[str, Any], num_rows: Mapping[str, int], selected_epoch: int) -> _Fit | None:
-    """None if a loss is not finite."""
-    metrics, baseline = report["metrics"], (report["baseline"] or {}).get("metrics", {})
-    held = next((split for split in ("validation", "test") if split in metrics), None)
-    judge = held or "train"
-    own, other = metrics["train"]["loss"], metrics[judge]["loss"]
-    needed = [*own.values(), *other.values(), *(baseline.get(s, {}).get("loss") for s in ("train", judge))]
-    if any(value is None for value in needed) or min(needed[-2:]) <= 0:
-        return None
-    curve, train_curve, is_last = _curves(report["curves"], judge, selected_epoch)
-    thin = []
-    if held is None:
-        thin.append("there is neither a validation nor a test split")
-    elif num_rows[held] < _FEW_ROWS:
-        thin.append(f"the {held} split has {num_rows[held]} rows")
-    return _Fit(
-        held=held,
-        train=own["value"],
-        low=own["low"],
-        high=own["high"],
-        other=other["value"],
-        other_low=other["low"],
-        other_high=other["high"],
-        baseline=needed[-1],
-        train_baseline=needed[-2],
-        curve=curve,
-        train_curve=train_curve,
-        is_last=is_last,
-        penalty=sum(one["share_of_objective"] or 0.0 for one in report["regularizers"]),
-        thin=thin,
-    )
-
-
-def _curves(curves: Mapping[str, Any], judge: str, selected_epoch: int) -> tuple[list[float], list[float], bool]:
-    """The losses of both splits up to the selected epoch, and whether that is the last one."""
-    names = (f"{judge}/loss", "train/loss")
-    columns = [curves["values"].get(name, []) for name in names]
-    rows = [
-        (held, train)
-        for epoch, held, train in zip(curves["epoch"], *columns, strict=False)
-        if held is not None and train is not None and epoch <= selected_epoch
-    ]
-    is_last = not curves["epoch"] or selected_epoch >= curves["epoch"][-1]
-    return [held for held, _ in rows], [train for _, train in rows], is_last
 
 
 def _verdict(
@@ -210,7 +100,7 @@ def _verdict(
     return {"verdict": verdict, "evidence": evidence, "suggestion": list(suggestion)}
 
 
-def _fitted(fit: _Fit, spec: JobSpec, num_steps: int) -> dict[str, Any]:
+def _fitted(fit: Fit, spec: JobSpec, num_steps: int) -> dict[str, Any]:
     gap, low, high = fit.gap
     values = {
         "split": fit.held,
@@ -242,20 +132,20 @@ def _fitted(fit: _Fit, spec: JobSpec, num_steps: int) -> dict[str, Any]:
     return _verdict("well_fitted", message, values, thin)
 
 
-def _is_held_back(fit: _Fit, spec: JobSpec) -> bool:
+def _is_held_back(fit: Fit, spec: JobSpec) -> bool:
     """Whether regularizers are strong though there is no gap for them to close."""
     drops = any(isinstance(one, Dropout) and one.p >= _LARGE_DROPOUT for one in spec.regularizers)
     return fit.gap[1] <= 0 and (drops or fit.penalty > _LARGE_PENALTY)
 
 
-def _is_overfit(fit: _Fit) -> bool:
+def _is_overfit(fit: Fit) -> bool:
     """A gap beyond noise that is large, or a held-out loss that has risen again."""
     gap, low, _ = fit.gap
     is_apart = low > 0 and gap > _LARGE_GAP * fit.baseline
     return is_apart or (gap > 0 and fit.rise > _LARGE_RISE * fit.baseline)
 
 
-def _overfit(fit: _Fit, spec: JobSpec, num_steps: int, values: Mapping[str, Any]) -> dict[str, Any]:
+def _overfit(fit: Fit, spec: JobSpec, num_steps: int, values: Mapping[str, Any]) -> dict[str, Any]:
     gap, low, high = fit.gap
     thin = [*fit.thin, *(["the gap's interval reaches zero"] if low <= 0 else [])]
     message = f"{fit.held}/loss {fit.other:.4g} is {_between(gap, low, high)} above train/loss {fit.train:.4g}"
@@ -270,7 +160,7 @@ def _overfit(fit: _Fit, spec: JobSpec, num_steps: int, values: Mapping[str, Any]
     return _verdict("overfit", f"{message}. {change.words}", values, thin, change.patch)
 
 
-def _underfit(fit: _Fit, spec: JobSpec, values: Mapping[str, Any]) -> dict[str, Any]:
+def _underfit(fit: Fit, spec: JobSpec, values: Mapping[str, Any]) -> dict[str, Any]:
     thin = list(fit.thin)
     has_begun = fit.learned >= _LITTLE_LEARNED
     message = (
@@ -291,7 +181,7 @@ def _underfit(fit: _Fit, spec: JobSpec, values: Mapping[str, Any]) -> dict[str, 
     return _verdict("underfit", f"{message}. {change.words}", values, thin, change.patch)
 
 
-def _majority_only(report: Mapping[str, Any], fit: _Fit, spec: JobSpec) -> Iterator[dict[str, Any]]:
+def _majority_only(report: Mapping[str, Any], fit: Fit, spec: JobSpec) -> Iterator[dict[str, Any]]:
     """A classification whose accuracy is that of the largest class."""
     if fit.held is None or spec.task.class_weights is not None:
         return
@@ -311,7 +201,7 @@ def _majority_only(report: Mapping[str, Any], fit: _Fit, spec: JobSpec) -> Itera
     yield _verdict("majority_only", message, values, fit.thin, balanced().patch)
 
 
-def _leaks(report: Mapping[str, Any], fit: _Fit, findings: Sequence[Doubt]) -> Iterator[dict[str, Any]]:
+def _leaks(report: Mapping[str, Any], fit: Fit, findings: Sequence[Doubt]) -> Iterator[dict[str, Any]]:
     found = [one for one in findings if one.code in _LEAKS]
     for one in found:
         yield _verdict("leak_suspected", f"{one.message} {one.remedy}", {"finding": one.code}, [], one.patch)
@@ -328,7 +218,7 @@ def _leaks(report: Mapping[str, Any], fit: _Fit, findings: Sequence[Doubt]) -> I
             yield _verdict("leak_suspected", message, {"split": fit.held, name: cell["value"]}, [*fit.thin, *why])
 
 
-def _without_effect(report: Mapping[str, Any], fit: _Fit, spec: JobSpec, num_steps: int) -> Iterator[dict[str, Any]]:
+def _without_effect(report: Mapping[str, Any], fit: Fit, spec: JobSpec, num_steps: int) -> Iterator[dict[str, Any]]:
     """Regularizers that are too weak to move a weight by more than a trifle."""
     for place, (regularizer, effect) in enumerate(zip(spec.regularizers, report["regularizers"], strict=True)):
         share = effect["share_of_objective"]

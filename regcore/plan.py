@@ -22,7 +22,7 @@ from regcore.layers import AnyLayer, Shape, complete, label_layers, walk_shapes
 from regcore.lint import SpecWarning, lint
 from regcore.ranges import leaving_range
 from regcore.regularizers import Regularizer
-from regcore.spec.job import JobSpec
+from regcore.spec.job import JobSpec, Training
 from regcore.spec.mending import mend
 from regcore.spec.validation import parse_spec
 
@@ -41,6 +41,7 @@ class Ceilings:
         steps: Optimizer steps.
         hidden_layers: Widths in `model.hidden`.
         layers: Layers, surgery included.
+        data_bytes: Memory of all rows as the network gets them: a category takes many places.
     """
 
     epochs: int = 100_000
@@ -48,6 +49,7 @@ class Ceilings:
     steps: int = 10**8
     hidden_layers: int = 64
     layers: int = 512
+    data_bytes: int = 16 * 2**30
 
 
 class ParameterInfo(Immutable):
@@ -186,14 +188,14 @@ def _further_problems(
 
 def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
     problems = _Problems()
-    resolved = _resolve(spec, facts, problems)
+    rows = _count_rows(spec, facts, problems)
+    resolved = _resolve(spec, facts, rows, problems)
     num_outputs = _num_outputs(resolved, facts)
     # A model above a ceiling is not built: 300,000 widths fit into a body.
     nothing: list[AnyLayer] = []
     is_too_deep = ceilings is not None and _is_too_deep(resolved, ceilings)
     layers = nothing if is_too_deep else _expand(resolved, facts.feature_shape, num_outputs, problems)
     shapes = _parameter_shapes(layers, facts.feature_shape)
-    rows = _count_rows(resolved, facts, problems)
     regularizers = _plan_regularizers(resolved, list(shapes), rows, len(facts.classes or ()), problems)
     batch_size = _batch_size(resolved, rows, problems)
     steps_per_epoch = math.ceil(rows.train / (batch_size * resolved.training.grad_accumulation)) if rows else 0
@@ -201,6 +203,7 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
         num_parameters = sum(map(math.prod, shapes.values()))
         num_layers = max(len(layers), len(getattr(resolved.model, "layers", [])))
         _hold_to(ceilings, resolved, num_parameters, num_layers, steps_per_epoch, problems)
+        _hold_data_to(ceilings, resolved, facts, rows, problems)
     run = _run_shape(resolved, rows, steps_per_epoch) if rows else None
     problems.errors += leaving_range(resolved, run) if run else []
     problems.stop_if_any()
@@ -230,7 +233,7 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
     )
 
 
-def _resolve(spec: JobSpec, facts: DataFacts, problems: _Problems) -> JobSpec:
+def _resolve(spec: JobSpec, facts: DataFacts, rows: RowCounts | None, problems: _Problems) -> JobSpec:
     """Fill in every default that depends on the data."""
     task = facts.task
     if spec.task.kind not in ("auto", task):  # the rest is checked as if it were what the data allow
@@ -264,6 +267,7 @@ def _resolve(spec: JobSpec, facts: DataFacts, problems: _Problems) -> JobSpec:
         update={
             "task": spec.task.model_copy(update={"kind": task, "loss": loss}),
             "data": spec.data.model_copy(update={"standardize": standardize, "standardize_target": scales_target}),
+            "training": _fitting_training(spec.training, rows),
         }
     )
 
@@ -371,6 +375,14 @@ def _regularizer_plan(regularizer: Regularizer, ordinal: int, touched: list[str]
     return RegularizerPlan(name=name, kind=regularizer.kind, parameters=touched, note=regularizer.explain(touched))
 
 
+def _fitting_training(training: Training, rows: RowCounts | None) -> Training:
+    """With the default batch cut to a small train split; a batch that the user asked for stays as it is."""
+    too_few = rows is not None and training.batch_size != "full" and rows.train < training.batch_size
+    if rows is None or not too_few or "batch_size" in training.model_fields_set:
+        return training
+    return training.model_copy(update={"batch_size": rows.train})
+
+
 def _batch_size(spec: JobSpec, rows: RowCounts | None, problems: _Problems) -> int:
     asked = spec.training.batch_size
     if asked == "full":
@@ -417,3 +429,20 @@ def _hold_to(
                 "over_ceiling",
                 f"{what} may be at most {ceiling:,} on this server; received {value:,}. Lower it.",
             )
+
+
+def _hold_data_to(
+    ceilings: Ceilings, spec: JobSpec, facts: DataFacts, rows: RowCounts | None, problems: _Problems
+) -> None:
+    if rows is None:
+        return
+    num_rows, width = rows.train + rows.validation + rows.test, math.prod(facts.feature_shape)
+    needed_bytes = num_rows * width * (8 if spec.training.precision == "float64" else 4)
+    if needed_bytes > ceilings.data_bytes:
+        problems.add(
+            "/data",
+            "over_ceiling",
+            f"{num_rows:,} rows of {width:,} numbers need {needed_bytes:,} bytes of memory, and at most "
+            f"{ceilings.data_bytes:,} are allowed on this server. Lower it: exclude columns, or set "
+            "features.max_categories or train_limit.",
+        )

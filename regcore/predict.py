@@ -38,8 +38,8 @@ class Predictor:
         task: `classification` or `regression`.
         classes: Class names in label order, as strings; None for regression.
         target_scaling: The scaling of targets in training, which every answer reverses; None if they were not scaled.
-        notes: What the rows of the last call held that training did not: categories, gaps, columns. They are logged
-            too.
+        notes: What the rows of the last call held that training did not: categories, gaps, columns. Each is logged too,
+            once.
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class Predictor:
         self.classes = None if classes is None else tuple(classes)
         self._labels = None if self.classes is None or label_type is None else as_labels(self.classes, label_type)
         self.notes: list[str] = []
+        self._said: set[str] = set()
         self.target_scaling = target_scaling
 
     @own_state()
@@ -112,7 +113,9 @@ class Predictor:
         if isinstance(self.preprocessing, TablePreprocessing):
             rows, self.notes = apply_preprocessing(self.preprocessing, raw_rows, dtype)
             for note in self.notes:
-                _log.warning("predict: %s", note)
+                if note not in self._said:
+                    _log.warning("predict: %s", note)
+            self._said.update(self.notes)
         else:
             rows = prepare_images(raw_rows, self.preprocessing, dtype)
         x = torch.from_numpy(np.ascontiguousarray(rows)).to(device=parameter.device, dtype=parameter.dtype)

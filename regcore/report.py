@@ -76,11 +76,11 @@ def make_report(
 
 
 def _by_class(evaluations: Mapping[str, SplitEvaluation], classes: Sequence[str]) -> dict[str, Any]:
-    """What a classification has by class: `positive_class`, `confusion` and `classes` by split."""
+    """What a classification has by class: `positive_class`, `confusion_matrix` and `classes` by split."""
     found = {split: rows.by_class(classes) for split, rows in evaluations.items()}
     return {
         "positive_class": classes[1] if len(classes) == 2 else None,
-        "confusion": {split: one["confusion"] for split, one in found.items()},
+        "confusion_matrix": {split: one["confusion_matrix"] for split, one in found.items()},
         "classes": {split: one["classes"] for split, one in found.items()},
     }
 

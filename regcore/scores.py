@@ -4,13 +4,14 @@ The spread of these numbers over √N is the noise that the choice of rows adds 
 say nothing, and are left out of a mean over classes; where none is left, the value is NaN.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from regcore.metrics import METRICS
 
 _NUM_BEST: Final = 5
 
@@ -53,17 +54,17 @@ def classification_scores(
         names: Of `regcore.metrics`, `loss` left out.
     """
     num_classes = probabilities.shape[1]
-    rankings = cache(lambda: list(_rankings(labels, probabilities)))
+    ranked = [name for name in _OF_RANKINGS if name in names]
+    found = _over_classes(ranked, labels, probabilities) if ranked else {}
     compute: dict[str, Callable[[], Score]] = {
         "accuracy": lambda: Score.mean_of(labels == predictions),
         "balanced_accuracy": lambda: balanced_accuracy(labels, predictions, num_classes),
         "top5_accuracy": lambda: top_accuracy(labels, probabilities),
         "macro_f1": lambda: macro_f1(labels, predictions, num_classes),
-        "auroc": lambda: _over_classes(_auroc, rankings(), len(labels)),
-        "average_precision": lambda: _over_classes(_average_precision, rankings(), len(labels)),
         "log_loss": lambda: log_loss(labels, probabilities),
     }
-    return {name: score() for name, score in compute.items() if name in names}
+    found |= {name: score() for name, score in compute.items() if name in names}
+    return {name: found[name] for name in METRICS if name in found}
 
 
 def balanced_accuracy(labels: Labels, predictions: Labels, num_classes: int) -> Score:
@@ -104,9 +105,9 @@ def top_accuracy(labels: Labels, probabilities: Floats) -> Score:
 
 
 def log_loss(labels: Labels, probabilities: Floats) -> Score:
-    """The mean of −log p of the true class; infinite where p is 0."""
-    with np.errstate(divide="ignore"):
-        return Score.mean_of(-np.log(np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]))
+    """The mean of −log p of the true class; a p too small for a float counts as the smallest."""
+    own = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
+    return Score.mean_of(-np.log(np.maximum(own, np.finfo(np.float64).tiny)))
 
 
 def rmse(errors: Floats) -> Score:
@@ -160,15 +161,21 @@ def _rankings(labels: Labels, probabilities: Floats) -> Iterator[_Ranking]:
         yield _Ranking.of(labels == k, probabilities[:, k])
 
 
-def _over_classes(score: Callable[[_Ranking], Score | None], rankings: Sequence[_Ranking], num_rows: int) -> Score:
-    """The mean of a binary metric over the classes of which it has a value."""
-    defined = [one for one in map(score, rankings) if one is not None]
-    if not defined:
-        return Score.undefined(num_rows)
-    return Score(
-        float(np.mean([one.value for one in defined])),
-        np.sum([one.rows for one in defined], axis=0) / len(defined),
-    )
+def _over_classes(names: Collection[str], labels: Labels, probabilities: Floats) -> dict[str, Score]:
+    """The mean of binary metrics over the classes of which they have a value; one class at a time is in memory."""
+    num_rows = len(labels)
+    values: dict[str, list[float]] = {name: [] for name in names}
+    rows = {name: np.zeros(num_rows) for name in names}
+    for ranking in _rankings(labels, probabilities):
+        for name in names:
+            score = _OF_RANKINGS[name](ranking)
+            if score is not None:
+                values[name].append(score.value)
+                rows[name] += score.rows
+    return {
+        name: Score(float(np.mean(own)), rows[name] / len(own)) if own else Score.undefined(num_rows)
+        for name, own in values.items()
+    }
 
 
 def _auroc(ranking: _Ranking) -> Score | None:
@@ -206,6 +213,12 @@ def _average_precision(ranking: _Ranking) -> Score | None:
     lost = np.cumsum(hits * precision / reached)[ranking.end - 1]
     won = np.cumsum(hits / reached)[ranking.end - 1]
     return ranking.score(value, (hits * (precision - value + won) - lost) * (num_rows / num_positive))
+
+
+_OF_RANKINGS: Final[Mapping[str, Callable[[_Ranking], Score | None]]] = {
+    "auroc": _auroc,
+    "average_precision": _average_precision,
+}
 
 
 def class_table(confusion: Labels, labels: Any) -> list[dict[str, Any]]:

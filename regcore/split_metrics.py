@@ -106,11 +106,11 @@ class SplitEvaluation:
         return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
 
     def by_class(self, labels: Sequence[str]) -> dict[str, Any]:
-        """`{confusion: {labels, counts} or None, classes: [{label, precision, recall, f1, support, …}]}`."""
+        """`{confusion_matrix: {labels, counts} or None, classes: [{label, precision, recall, f1, support, …}]}`."""
         counts = self.confusion(len(labels))
         is_small = len(labels) <= MAX_CONFUSED_CLASSES
         return {
-            "confusion": {"labels": list(labels), "counts": counts.tolist()} if is_small else None,
+            "confusion_matrix": {"labels": list(labels), "counts": counts.tolist()} if is_small else None,
             "classes": class_table(counts, labels),
         }
 

@@ -2,6 +2,7 @@
 
 import sys
 from enum import StrEnum
+from functools import partial
 from itertools import islice
 from typing import Annotated, NoReturn
 
@@ -32,10 +33,11 @@ from regclient.cli.options import (
 from regclient.cli.spec_settings import change_spec, is_sweep_spec, patch_of_settings
 from regclient.cli.sweep_pages import show_or_follow_sweep
 from regclient.client import Client
-from regclient.display.job_tables import job_table, jobs_table
+from regclient.display.job_tables import details_table, job_table, jobs_table
 from regclient.display.output import err, out, print_error, print_json
 from regclient.display.progress import JobLines
 from regclient.display.terminal import given_text
+from regclient.display.warning_lines import as_rerun, warning_lines
 from regclient.errors import APIError
 from regclient.handle import Run
 from regclient.job import Job
@@ -257,6 +259,8 @@ def _show_or_follow(job: Job, *, follow: bool, timeout_s: float | None, as_json:
     if follow:
         follow_job(job, timeout_s=timeout_s, as_json=as_json)
     print_state(job, as_json=as_json)
+    if job.body.get("warnings") and not as_json:
+        err.print(details_table(warning_lines(job.warnings, partial(as_rerun, job.id))))
 
 
 def follow_job(job: Job, *, timeout_s: float | None, as_json: bool) -> NoReturn:

@@ -34,6 +34,7 @@ from regclient.display.job_tables import details_table, job_table, workers_table
 from regclient.display.output import err, event_line, format_number, out, print_json
 from regclient.display.report_tables import report_parts
 from regclient.display.spec_changes import changes_between, settings_of
+from regclient.display.warning_lines import as_settings, warning_lines
 from regclient.errors import IntegrityError, NotFoundError
 from regclient.job import Job
 
@@ -243,18 +244,11 @@ def _job_facts(spec: Mapping[str, Any], checked: Mapping[str, Any]) -> list[tupl
     facts += [(escape(one["name"]), escape(one.get("note") or "")) for one in plan.get("regularizers") or []]
     set_here = settings_of(spec)
     facts += [("" if index else "set", escape(f"{at}  {to}")) for index, (at, to) in enumerate(set_here.items())]
-    return facts + _warnings(checked)
+    return [*facts, *warning_lines(checked.get("warnings"), as_settings)]
 
 
 def _sweep_facts(checked: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = [("valid", "a sweep; none was submitted")]
     for title, field in {"combinations": "num_candidates", "jobs": "num_members"}.items():
         facts += [(title, format_number(checked[field]))] if field in checked else []
-    return facts + _warnings(checked)
-
-
-def _warnings(checked: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [
-        ("[yellow]warning[/]", escape(f"{one.get('pointer', '')} {one.get('message', '')}".strip()))
-        for one in checked.get("warnings") or []
-    ]
+    return [*facts, *warning_lines(checked.get("warnings"), as_settings)]

@@ -8,15 +8,24 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from regclient.cli.following import raising_signals, signal_number, uploading
 from regclient.cli.options import CLI_MAX_RETRIES, TRAIN, AsJSON
 from regclient.cli.sweeps import Plot
-from regclient.cli.trial_pages import as_json_object, best_spec, print_next_steps, print_seen, print_trial
+from regclient.cli.trial_pages import (
+    Left,
+    Subject,
+    as_json_object,
+    best_spec,
+    print_next_steps,
+    print_seen,
+    print_trial,
+    print_warning,
+)
 from regclient.cli.trial_run import Budget, Round, combine, run_round
 from regclient.datasets import Header
-from regclient.display.output import err, out, print_json
+from regclient.display.dataset_tables import columns_table
+from regclient.display.output import err, print_json
 from regclient.display.terminal import given_text
 from regclient.display.trial_plots import draw_trial
 from regclient.errors import InvalidRequestError
@@ -26,6 +35,8 @@ from regclient.uploads import regular_file
 
 BUILTIN = "builtin:"
 DEFAULT_BUDGET = "10m"
+MAX_COLUMNS_SHOWN = 30
+_HAS_OWN_TARGET = re.compile(r"\.npz(\.gz)?$", re.IGNORECASE)
 _BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h)?")
 _UNIT_S = {None: 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _STEM = re.compile(r"(\.(csv|tsv|txt|parquet|jsonl|ndjson|npz))?(\.gz)?$", re.IGNORECASE)
@@ -143,33 +154,37 @@ def try_file(
         "split_column": split_column and given_text(split_column),
     }
     fields = {name: value for name, value in fields.items() if value}
-    wanted = {
+    wanted: dict[str, Any] = {
         "model": read_model(model),
         "task": None if task is None else {"kind": task},
         "seeds": None if num_seeds is None else list(range(first_seed, first_seed + num_seeds)),
     }
-    stem = out_stem or stem_of(file)
     if not file.startswith(BUILTIN):
         _refuse_missing(file)
 
     def announce(part: str, line: str) -> None:
         if part == "api" and line.startswith("http") and not as_json:
-            err.print(
-                f"No server runs here; this one was started for the time: {line}", highlight=False, soft_wrap=True
-            )
+            err.print(f"No server runs here; one was started for the time: {line}", highlight=False, soft_wrap=True)
 
     with raising_signals(), borrowed_server(announce, max_retries=CLI_MAX_RETRIES) as server:
         data = _data_of(server, file, header, fields, as_json=as_json)
-        checked = _validated(server, data, wanted)
+        checked = server.client.jobs.validate(_probe(data, wanted["task"]))
+        subject = Subject(file, header, out_stem or stem_of(file), data, checked)
         if not as_json:
-            print_seen(checked, stem)
-        rounds = _run(server, data, wanted, asked, checked["plan"]["task"], as_json=as_json)
-        exit_code = _conclude(server, rounds, data, checked, file, header, stem, plot, as_json=as_json)
-    raise typer.Exit(exit_code)
+            print_seen(subject)
+        rounds = _run(server, subject, wanted, asked, as_json=as_json)
+        _conclude(server, rounds, subject, plot, as_json=as_json)
+    interrupted = next((one.cut for one in rounds if isinstance(one.cut, KeyboardInterrupt)), None)
+    if interrupted is not None:
+        raise typer.Exit(128 + signal_number(interrupted))
+    raise typer.Exit(0 if rounds[0].trial is not None else 1)
 
 
 def _refuse_missing(file: str) -> None:
-    with regular_file(given_text(file)):  # before a server is started
+    """Refuse a file that cannot be read, before a server is started."""
+    if file == "-":
+        raise typer.BadParameter("expected a file, which the best spec can name; received stdin.")
+    with regular_file(given_text(file)):
         return
 
 
@@ -179,26 +194,28 @@ def _data_of(server: Borrowed, file: str, header: Header, fields: dict[str, Any]
         return {"kind": "builtin", "name": file.removeprefix(BUILTIN)}
     with uploading():
         dataset = server.client.datasets.upload(given_text(file), header=header, progress=not as_json)
-    if "target" not in fields and not (dataset.body.get("default_target") or dataset.body.get("format") == "npz"):
+    if not as_json:
+        err.print(columns_table(dataset.columns[:MAX_COLUMNS_SHOWN]))
+        for warning in dataset.warnings:
+            print_warning(warning)
+    if "target" not in fields and not _HAS_OWN_TARGET.search(file):
         names = ", ".join(column["name"] for column in dataset.columns)
-        raise typer.BadParameter(f"say with --target which column to predict: {names}.", param_hint="'--target'")
+        raise typer.BadParameter(f"say which column to predict, one of: {names}.", param_hint="'--target'")
     return {"kind": "dataset", "id": dataset.id, **fields}
 
 
-def _validated(server: Borrowed, data: JSONObject, wanted: dict[str, Any]) -> JSONObject:
-    """Return what the server makes of the data: the plan of a linear model on them, and its findings."""
-    spec = {"data": data, "model": {"kind": "linear"}, **({"task": wanted["task"]} if wanted["task"] else {})}
-    return server.client.jobs.validate(spec)
+def _probe(data: JSONObject, task: JSONObject | None) -> JSONObject:
+    """Return the spec of a linear model that every table can train: the server says what it makes of the data."""
+    probe = {"data": data, "model": {"kind": "linear"}, "training": {"batch_size": "full"}}
+    return probe if task is None else probe | {"task": task}
 
 
-def _run(
-    server: Borrowed, data: JSONObject, wanted: dict[str, Any], budget: Budget, task: str, *, as_json: bool
-) -> list[Round]:
+def _run(server: Borrowed, subject: Subject, wanted: dict[str, Any], budget: Budget, *, as_json: bool) -> list[Round]:
     """Run the first sweep and, if there is time and something was learned, the one that follows it."""
-    suggestion = server.client.sweeps.suggest(data, budget_s=budget.of_first_round_s, **wanted)
+    suggestion = server.client.sweeps.suggest(subject.data, budget_s=budget.of_first_round_s, **wanted)
     if not as_json:
-        err.print(escape(suggestion["reason"]), highlight=False)
-    first = run_round(server, suggestion, budget, task, as_json=as_json)
+        err.print(suggestion["reason"], markup=False, highlight=False)
+    first = run_round(server, suggestion, budget, subject.task, as_json=as_json)
     if first.cut is not None or first.trial is None or not first.trial.beats_constant:
         return [first]
     try:
@@ -208,45 +225,24 @@ def _run(
     if suggestion["estimate_s"] > budget.left_s:
         return [first]
     if not as_json:
-        err.print(escape(suggestion["reason"]), highlight=False)
-    return [first, run_round(server, suggestion, budget, task, as_json=as_json)]
+        err.print(suggestion["reason"], markup=False, highlight=False)
+    return [first, run_round(server, suggestion, budget, subject.task, as_json=as_json)]
 
 
-def _conclude(
-    server: Borrowed,
-    rounds: list[Round],
-    data: JSONObject,
-    checked: JSONObject,
-    file: str,
-    header: Header,
-    stem: str,
-    plot: Path | None,
-    *,
-    as_json: bool,
-) -> int:
-    """Say what was found, and leave picture and spec. Returns the exit code."""
-    task, target = checked["plan"]["task"], data.get("target") or "the target"
-    first = rounds[0]
-    combination = combine(rounds)
-    spec_file = picture = None
-    winning_job = None
+def _conclude(server: Borrowed, rounds: list[Round], subject: Subject, plot: Path | None, *, as_json: bool) -> None:
+    """Say what was found, and leave picture and spec."""
+    first, combination = rounds[0], combine(rounds)
+    left: Left | None = None
     if first.trial is not None and first.trial.winner is not None:
-        winning_job = combination.job_id if combination is not None and combination.wins else first.job_id
-        spec = best_spec(server.client.jobs.get(winning_job).resolved_spec, file, header, stem)
-        spec_file = Path(f"{stem}-best.json")
-        spec_file.write_text(json.dumps(spec, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        picture = plot or Path(f"{stem}-try.png")
-        draw_trial(first.trial, picture, task=task, title=f"Which regularizer helps on {stem}?")
+        job_id = combination.job_id if combination is not None and combination.wins else first.job_id
+        left = Left(job_id, Path(f"{subject.stem}-best.json"), plot or Path(f"{subject.stem}-try.png"))
+        spec = best_spec(server.client.jobs.get(job_id).resolved_spec, subject)
+        left.spec_file.write_text(json.dumps(spec, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        title = f"Which regularizer helps on {subject.stem}?"
+        draw_trial(first.trial, left.picture, task=subject.task, title=title)
     if as_json:
-        print_json(as_json_object(rounds, combination, checked, data, winning_job, spec_file, picture))
-    else:
-        print_trial(rounds, combination, task, target)
-        if spec_file is not None and picture is not None and winning_job is not None:
-            print_next_steps(spec_file, picture, winning_job, file, is_own=server.is_own)
-    interrupted = next((one.cut for one in rounds if isinstance(one.cut, KeyboardInterrupt)), None)
-    if interrupted is not None:
-        return 128 + signal_number(interrupted)
-    if first.trial is None or first.trial.winner is None:
-        out.print("Nothing was trained to its end.", highlight=False) if not as_json else None
-        return 1
-    return 0
+        print_json(as_json_object(rounds, combination, subject, left))
+        return
+    print_trial(rounds, combination, subject)
+    if left is not None:
+        print_next_steps(left, subject.file, is_own=server.is_own)

@@ -1,7 +1,8 @@
 """What a trial prints: the data as they were read, the verdicts, and what to do next."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +19,78 @@ from regclient.http.answers import JSONObject
 MAX_CLASSES_SHOWN = 10
 
 
-def print_seen(checked: JSONObject, name: str) -> None:
+@dataclass(frozen=True)
+class Subject:
+    """What is tried.
+
+    Attributes:
+        file: As it was given.
+        header: Whether its first row has names.
+        stem: What its picture and spec are called.
+        data: The `data` of a spec.
+        checked: The server's answer to a linear model on it: `{resolved_spec, plan, warnings}`.
+    """
+
+    file: str
+    header: Header
+    stem: str
+    data: JSONObject
+    checked: JSONObject
+
+    @property
+    def task(self) -> str:
+        """`classification` or `regression`."""
+        return str(self.checked["plan"]["task"])
+
+    @property
+    def target(self) -> str:
+        """What is predicted, in words."""
+        return str(self.data.get("target") or "the target")
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a trial leaves.
+
+    Attributes:
+        job_id: The best model's job.
+        spec_file: Its spec.
+        picture: The verdicts, drawn.
+    """
+
+    job_id: str
+    spec_file: Path
+    picture: Path
+
+
+def print_seen(subject: Subject) -> None:
     """Print what the server makes of the data: rows, features, classes, findings."""
-    plan = checked["plan"]
-    rows = plan["num_rows"]
-    classes = plan.get("classes") or []
+    plan = subject.checked["plan"]
+    rows, classes = plan["num_rows"], plan.get("classes") or []
     shown = ", ".join(map(str, classes[:MAX_CLASSES_SHOWN])) + (", …" if len(classes) > MAX_CLASSES_SHOWN else "")
-    what = f"{len(classes)} classes: {shown}" if classes else "a regression"
-    width = plan["input_shape"][-1] if plan.get("input_shape") else "?"
     err.print(
-        f"{escape(name)}: {sum(rows.values()):,} rows ({rows['train']:,} train, {rows['validation']:,} validation, "
-        f"{rows['test']:,} test), {width} inputs, {escape(what)}",
+        f"{subject.stem}: {sum(rows.values()):,} rows ({rows['train']:,} train, {rows['validation']:,} validation, "
+        f"{rows['test']:,} test), {plan['input_shape'][-1]:,} inputs, "
+        + (f"{len(classes):,} classes: {shown}" if classes else "a regression"),
+        markup=False,
         highlight=False,
     )
-    for warning in checked["warnings"]:
+    for warning in subject.checked["warnings"]:
         if warning["code"] not in _OF_THE_PROBE:
-            err.print(f"[yellow]{escape(warning['message'])}[/] {escape(warning['remedy'])}", highlight=False)
+            print_warning(warning)
+
+
+def print_warning(warning: Mapping[str, Any]) -> None:
+    """Print a finding with its remedy."""
+    said = f"{warning.get('message', '')} {warning.get('remedy') or ''}".strip()
+    err.print(f"[yellow]Note:[/] {escape(said)}", highlight=False, soft_wrap=True)
 
 
 _OF_THE_PROBE = frozenset({"rate_too_small", "no_test_rows"})
 """Warnings that concern the linear model by which the data were checked, and not the data."""
 
 
-def print_trial(rounds: Sequence[Round], combination: Combination | None, task: str, target: str) -> None:
+def print_trial(rounds: Sequence[Round], combination: Combination | None, subject: Subject) -> None:
     """Print the verdict: in sentences, then as a table."""
     for one in rounds:
         if one.cut is not None:
@@ -53,68 +103,65 @@ def print_trial(rounds: Sequence[Round], combination: Combination | None, task: 
             )
     trial = rounds[0].trial
     if trial is None:
+        out.print("Too little was trained to its end for a verdict.", highlight=False)
         return
-    for sentence in summary(trial, combination, task, target):
+    for sentence in summary(trial, combination, subject):
         out.print(sentence, markup=False, highlight=False)
-    out.print(verdicts_table(trial, task))
+    out.print(verdicts_table(trial, subject.task))
 
 
-def summary(trial: Trial, combination: Combination | None, task: str, target: str) -> list[str]:
+def summary(trial: Trial, combination: Combination | None, subject: Subject) -> list[str]:
     """Return what was found, in sentences."""
-    said = trial_sentences(trial, task, target)
+    said = trial_sentences(trial, subject.task, subject.target)
     if combination is not None:
         how = {
             "helps": "do measurably better together than",
             "hurts": "do measurably worse together than",
         }.get(combination.verdict, "show no measurable difference together to")
         both = combination.name.replace(" + ", " and ").replace("_", " ")
-        said.append(f"{both.capitalize()} {how} {label_of(combination.alone, task)} alone.")
+        said.append(f"{both.capitalize()} {how} {label_of(combination.alone, subject.task)} alone.")
     return said
 
 
-def print_next_steps(spec_file: Path, picture: Path, job_id: str, file: str, *, is_own: bool) -> None:
+def print_next_steps(left: Left, file: str, *, is_own: bool) -> None:
     """Print where the picture and the spec are, and how to go on."""
     rows = "rows.csv" if file.startswith("builtin:") else shlex.quote(file)
-    out.print(f"Picture: {escape(str(picture))}   Spec: {escape(str(spec_file))}", highlight=False)
+    out.print(f"Picture: {escape(str(left.picture))}   Spec: {escape(str(left.spec_file))}", highlight=False)
     if is_own:
         out.print("Start a server, here and in a terminal of its own:  regcore up", highlight=False)
-    out.print(f"Predict with the best model:  regcore predict {job_id} {escape(rows)}", highlight=False, soft_wrap=True)
-    quoted = escape(shlex.quote(str(spec_file)))
+    out.print(
+        f"Predict with the best model:  regcore predict {left.job_id} {escape(rows)}", highlight=False, soft_wrap=True
+    )
+    quoted = escape(shlex.quote(str(left.spec_file)))
     out.print(f"Train it again, or change it:  regcore submit {quoted} --follow", highlight=False, soft_wrap=True)
 
 
-def best_spec(resolved: JSONObject, file: str, header: Header, stem: str) -> JSONObject:
+def best_spec(resolved: JSONObject, subject: Subject) -> JSONObject:
     """Return a job's spec, ready to be submitted again: with the file in place of the uploaded data set."""
     data = resolved["data"]
     if data["kind"] == "dataset":
-        place = {"kind": "file", "path": file, **({} if header == "auto" else {"header": header})}
+        header = {} if subject.header == "auto" else {"header": subject.header}
+        place = {"kind": "file", "path": subject.file, **header}
         data = {**place, **{name: value for name, value in data.items() if name not in ("kind", "id")}}
-    return {**resolved, "name": f"best on {stem}"[:200], "data": data}
+    return {**resolved, "name": f"best on {subject.stem}"[:200], "data": data}
 
 
 def as_json_object(
-    rounds: Sequence[Round],
-    combination: Combination | None,
-    checked: JSONObject,
-    data: JSONObject,
-    job_id: str | None,
-    spec_file: Path | None,
-    picture: Path | None,
+    rounds: Sequence[Round], combination: Combination | None, subject: Subject, left: Left | None
 ) -> JSONObject:
     """Return all of it for programs."""
-    plan, trial = checked["plan"], rounds[0].trial
-    target = data.get("target") or "the target"
+    plan, trial = subject.checked["plan"], rounds[0].trial
     winner = trial.winner if trial is not None else None
     return {
-        "data": data,
-        "task": plan["task"],
+        "data": subject.data,
+        "task": subject.task,
         "classes": plan.get("classes"),
         "num_rows": plan["num_rows"],
-        "warnings": checked["warnings"],
+        "warnings": subject.checked["warnings"],
         "sweep_ids": [one.sweep.id for one in rounds],
         "metric": trial.metric if trial is not None else None,
         "beats_baseline": trial.beats_constant if trial is not None else None,
-        "summary": summary(trial, combination, plan["task"], target) if trial is not None else [],
+        "summary": summary(trial, combination, subject) if trial is not None else [],
         "verdicts": [_verdict(one) for one in trial.verdicts] if trial is not None else [],
         "winner": winner.name if winner is not None else None,
         "combination": None
@@ -125,9 +172,9 @@ def as_json_object(
             "verdict": combination.verdict,
             "difference": dict(combination.difference),
         },
-        "job_id": job_id,
-        "spec_file": None if spec_file is None else str(spec_file),
-        "picture": None if picture is None else str(picture),
+        "job_id": None if left is None else left.job_id,
+        "spec_file": None if left is None else str(left.spec_file),
+        "picture": None if left is None else str(left.picture),
         "complete": all(one.cut is None for one in rounds),
     }
 

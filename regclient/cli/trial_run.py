@@ -17,6 +17,8 @@ from regclient.sweep import Sweep
 
 OVERTIME = 1.5
 """Of the budget; what has not ended by then is cancelled."""
+LEAST_S = 45.0
+"""Before that nothing is cancelled: a busy machine would end without any verdict."""
 FIRST_SHARE = 0.65
 TWO_ROUNDS_FROM_S = 60.0
 REPORT_S = 3.0
@@ -50,7 +52,8 @@ class Budget:
     @property
     def until_cut_s(self) -> float:
         """Until what runs is cancelled."""
-        return max(1.0, self.started_at + OVERTIME * self.budget_s - 2 * REPORT_S - time.monotonic())
+        allowed_s = max(OVERTIME * self.budget_s, LEAST_S) - 2 * REPORT_S
+        return max(1.0, self.started_at + allowed_s - time.monotonic())
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ def class_parts(report: Mapping[str, Any]) -> list[RenderableType]:
     parts: list[RenderableType] = [_class_table(rows, split, report.get("positive_class"))]
     if len(rows) > MAX_CLASSES:
         parts.append(f"The {MAX_CLASSES} of {len(rows):,} classes with the lowest F1.")
-    confusion = (report.get("confusion") or {}).get(split)
+    confusion = (report.get("confusion_matrix") or {}).get(split)
     if confusion and len(confusion["labels"]) <= MAX_CONFUSED:
         parts.append(_confusion_table(confusion, split))
     return parts

@@ -1,6 +1,7 @@
 """Jobs and workers on a terminal."""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from rich.markup import escape
@@ -8,6 +9,7 @@ from rich.markup import escape
 from regclient.display.output import format_number, styled_state
 from regclient.display.spec_changes import NOTHING, format_setting
 from regclient.display.tables import Column, Details, FittedTable
+from regclient.display.warning_lines import as_rerun, warning_lines
 from regclient.errors import explain_reason
 
 
@@ -48,14 +50,13 @@ def job_table(
         settings_title: The heading of these settings.
     """
     set_here = [escape(f"{pointer}  {setting}".strip()) for pointer, setting in (settings or {}).items()]
-    warnings = [f"{one.get('pointer', '')} {one.get('message', '')}".strip() for one in job.get("warnings") or []]
     return details_table(
         [
             *_what_it_is(job),
             *_how_it_goes(job),
             *(("" if index else settings_title, text) for index, text in enumerate(set_here)),
             *((escape(name), escape(format_number(value))) for name, value in _what_came_of_it(job)),
-            *(("[yellow]warning[/]", escape(text)) for text in warnings),
+            *warning_lines(job.get("warnings"), partial(as_rerun, job["id"])),
         ]
     )
 

@@ -12,6 +12,7 @@ from regclient.display.class_tables import class_parts
 from regclient.display.job_tables import details_table
 from regclient.display.output import format_number
 from regclient.display.sweep_views import SPLITS
+from regclient.display.warning_lines import as_rerun
 
 
 def report_parts(report: Mapping[str, Any], job_id: str) -> list[RenderableType]:
@@ -85,8 +86,7 @@ def _diagnosis(diagnosis: Mapping[str, Any], job_id: str) -> str:
     if thin:
         lines.append(escape(f"  The evidence is thin: {'; '.join(thin)}."))
     if diagnosis.get("suggestion"):
-        patch = json.dumps(diagnosis["suggestion"], ensure_ascii=False)
-        lines.append(escape(f"  regcore rerun {job_id} --patch '{patch}'"))
+        lines.append(escape(f"  {as_rerun(job_id, diagnosis['suggestion'])}"))
     return "\n".join(lines)
 
 

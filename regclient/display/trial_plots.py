@@ -27,4 +27,5 @@ def _labelled(one: Contrast, trial: Trial, task: str) -> Contrast:
     verdict = trial.of(one.label)
     settings = settings_text(verdict.values) if verdict is not None else ""
     label = label_of(one.label, task) + (f" ({settings})" if settings else "")
-    return Contrast(label, one.value, one.low, one.high, one.p_value, one.num_pairs, one.verdict, one.note)
+    # Without its note, which mostly counts members: --json has it.
+    return Contrast(label, one.value, one.low, one.high, one.p_value, one.num_pairs, one.verdict, None)

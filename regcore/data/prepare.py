@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from regcore.data.load import RawData, load
 from regcore.data.preprocessing import Preprocessing, TargetScaling, fit_preprocessing, fit_target_scaling
 from regcore.data.split import Splits, split
-from regcore.data.tables.encode import Columns, Missing, TablePreprocessing, fit_columns
+from regcore.data.tables.encode import Columns, Missing, TablePreprocessing
 from regcore.data.tables.facts import Reading
 from regcore.data.tables.features import Feature
+from regcore.data.tables.fit import fit_columns
 from regcore.data.tables.labels import LabelType
 from regcore.doubts import Doubt
 from regcore.errors import OutOfMemoryError

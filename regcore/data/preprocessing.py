@@ -1,7 +1,7 @@
 """The preprocessing of raw images and of targets: fitted on the train rows, kept in `model.json`."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ class Preprocessing:
     image_maximum: float
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    kind: Literal["image"] = field(default="image", init=False)
 
     @property
     def is_fitted(self) -> bool:
@@ -47,7 +48,7 @@ class Preprocessing:
     def to_json(self) -> dict[str, Any]:
         """As `preprocessing` in `model.json`."""
         return {
-            "kind": "image",
+            "kind": self.kind,
             "feature_shape": list(self.feature_shape),
             "columns": None,
             "image_maximum": self.image_maximum,

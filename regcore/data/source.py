@@ -17,7 +17,7 @@ from regcore.data.tables.facts import Reading
 from regcore.data.tables.handed import HandedRows
 from regcore.data.tables.labels import label_type_of
 from regcore.data.tables.read import read_file
-from regcore.data.tables.read_column import read_column
+from regcore.data.tables.read_column import gaps, read_column
 from regcore.data.tables.row_findings import SplitRows, from_rows
 from regcore.data.tables.settle import SettledRows, settle_rows
 from regcore.data.tables.split import sizes_of
@@ -133,9 +133,13 @@ class TableSource:
             self._settled = key, chosen, settle_rows(self._table.columns, chosen, spec.data, self._roles)
         return self._settled[1:]
 
-    def _find_row(self, column: str, text: str) -> int | None:
-        cells = pc.cast(read_column(self._table.columns[column], "category", _AS_SPELLED), pa.string())
-        place = pc.index(pc.fill_null(cells, ""), pa.scalar(text)).as_py()
+    def _find_row(self, column: str, text: str | None) -> int | None:
+        cells, facts = self._table.columns[column], self._table.facts.column(column)
+        if text is None:
+            is_there = gaps(cells, facts.type if facts is not None else "category")
+        else:
+            is_there = pc.equal(pc.cast(read_column(cells, "category", _AS_SPELLED), pa.string()), text)
+        place = pc.index(is_there, pa.scalar(True)).as_py()
         return place + 1 if place >= 0 else None
 
     def _doubts(

@@ -1,5 +1,6 @@
 """What always saying the same would give: the largest class with the shares of all, or the mean; of the train split."""
 
+import math
 from typing import Any
 
 import torch
@@ -33,7 +34,10 @@ def baseline_of(plan: Plan, data: PreparedData, losses: RowLosses) -> dict[str, 
             evaluation = Evaluation(
                 per_row * scaling.loss_unit, scaling.undone(outputs.double()), scaling.undone(split.y.double())
             )
-        metrics[name] = finite_or_null(split_evaluation(evaluation, 0, plan).values())
+        values = split_evaluation(evaluation, 0, plan).values()
+        if "log_loss" in values and math.isinf(values["loss"]):  # a class that the train split lacks
+            values["log_loss"] = math.inf
+        metrics[name] = finite_or_null(values)
     return {**said, "metrics": metrics}
 
 

@@ -11,6 +11,7 @@ from regcore.data.prepare import PreparedData
 from regcore.own_state import own_state
 from regcore.plan import Plan
 from regcore.predict import Predictor
+from regcore.spec.data import AnyData, ArraysData, BuiltinData, DatasetData, FileData, TorchvisionData
 
 _SPLITS = ("train", "validation", "test")
 _SCORES = ("accuracy", "r2", "mae")
@@ -67,7 +68,7 @@ class Result:
         splits = ((name, getattr(self.data, name)) for name in _SPLITS)
         score = next(name for name in _SCORES if f"train/{name}" in self.metrics)
         lines = {
-            "data": f"{getattr(data, 'name', data.kind)}: "
+            "data": f"{_name_of(data)}: "
             + ", ".join(f"{len(split):,} {name}" for name, split in splits if split is not None),
             "regularizers": ", ".join(regularizers) or "none",
             "epochs": f"{self.history[-1]['epoch']:,}; the weights are those of epoch {self.selected_epoch:,}",
@@ -138,6 +139,18 @@ class Result:
         from regcore.artifacts import write_artifacts
 
         write_artifacts(self, Path(directory))
+
+
+def _name_of(data: AnyData) -> str:
+    match data:
+        case BuiltinData() | TorchvisionData():
+            return data.name
+        case FileData():
+            return Path(data.path).name
+        case DatasetData():
+            return data.id
+        case ArraysData():
+            return "arrays"
 
 
 def _short(value: float | None) -> str:

@@ -62,7 +62,7 @@ class Training(Frozen):
     epochs: int = Field(default=10, ge=1, le=MAX_EPOCHS)
     """Passes over the train split."""
     batch_size: Annotated[int, Field(ge=1)] | Literal["full"] = 64
-    """Rows in a batch, or `full` for the whole train split."""
+    """Rows in a batch, or `full` for the whole train split. The default is at most the train split."""
     seed: int = Field(default=0, ge=0, lt=2**63)
     """Initial weights, order of rows and masks all follow from it."""
     precision: Literal["float32", "float64", "bfloat16"] = "float32"

@@ -18,7 +18,9 @@ _STAND_IN: Final = {"kind": "linear"}
 """Stands in for an unknown model."""
 
 _HELD_OUT: Final = ("/data/test_fraction", "/data/validation_fraction")
-_TRAIN_ROWS: Final = (*_HELD_OUT, "/data/train_limit")
+_TARGET: Final = ("/data/target", "/data/types")
+"""The fields of an own table on which its task and its classes depend."""
+_TRAIN_ROWS: Final = (*_HELD_OUT, *_TARGET, "/data/train_limit", "/data/split_column", "/data/group_column")
 _STEPS: Final = (*_TRAIN_ROWS, "/training/batch_size", "/training/grad_accumulation", "/training/epochs")
 """The fields on which rows and steps depend, besides the data set, without which no spec is mended."""
 _LAYERS: Final = ("/model/kind", "/model/hidden", "/model/layers", "/model/bias")
@@ -29,9 +31,11 @@ _RESTS_ON: Final = {
     "limit_too_large": _TRAIN_ROWS,
     "empty_split": _TRAIN_ROWS,
     "cannot_apply": ("{part}/kind", "{part}/metric", *_HELD_OUT),
-    "task_mismatch": ("{place}",),
-    "loss_mismatch": ("{place}",),
-    "wrong_length": ("{place}",),
+    "task_mismatch": ("{place}", *_TARGET),
+    "loss_mismatch": ("{place}", *_TARGET),
+    "wrong_length": ("{place}", *_TARGET),
+    "unknown_column": ("{place}",),
+    "unreadable_column": ("{place}",),
     "invalid_model": (*_LAYERS, "/task/loss"),
     "doubled": ("{part}/kind",),
     "out_of_range": ("{part}/schedule", *_STEPS),
@@ -43,7 +47,7 @@ Any other problem may depend on every field.
 _CEILINGS_REST_ON: Final = {
     "/training/epochs": _STEPS,
     "/model/hidden": ("/model/kind", "/model/hidden"),
-    "/model": (*_LAYERS, "/task/loss"),
+    "/model": (*_LAYERS, "/task/loss", *_TARGET, "/data/exclude", "/data/features"),
 }
 """The same for exceeded ceilings, by place."""
 _NO_FIELDS: Final = ("unknown_field", "invalid_key")

@@ -2,7 +2,7 @@
 
 The spread of such values over √N is the noise that the choice of rows adds to the metric. For a loss they are the
 losses, for accuracy 0 and 1, for mean absolute error the absolute errors. R² is a ratio of means, and the gap a
-difference of means over two splits; both are linearised (the delta method).
+difference of means over two splits; both are linearised (the delta method). So are the metrics of `regcore.scores`.
 """
 
 import numpy as np

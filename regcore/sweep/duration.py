@@ -1,7 +1,7 @@
 """About how long the training passes of a sweep take: an estimate, for choosing how much fits a budget.
 
-The constants were measured on two cores of a server CPU; `benchmarks/suggestion_estimates.py` compares estimate and
-truth. They assume one slot, and no other work.
+The constants were measured on two cores of a server CPU, with one slot and no other work;
+`benchmarks/try_verdicts.py` shows how long trials take beside their budget.
 """
 
 import math

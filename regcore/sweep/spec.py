@@ -17,6 +17,7 @@ VariantName = Annotated[str, StringConstraints(pattern=r"^\S(.{0,98}\S)?$")]
 
 RESERVED: Final = ("/training/seed", "/data/split_seed")
 """Pointers that `seeds` and `vary_split` set."""
+_KNOWN_METRICS: Final = [f"{split}/{name}" for split in ("validation", "train") for name in METRICS]
 
 
 class Range(Frozen):
@@ -226,8 +227,7 @@ def _objective_errors(objective: Objective) -> list[FieldError]:
         )
         return [FieldError("/objective/metric", "test_objective", message)]
     if not slash or split not in ("train", "validation"):
-        known = [f"{split}/{name}" for split in ("validation", "train") for name in METRICS]
-        hint = suggest(objective.metric, known) or " Correct it."
+        hint = suggest(objective.metric, _KNOWN_METRICS) or " Correct it."
         message = f"objective.metric must be such as validation/loss; received {objective.metric!r:.80}.{hint}"
         return [FieldError("/objective/metric", "unknown_value", message)]
     return []
@@ -241,8 +241,9 @@ def _with_mode(objective: Objective) -> Objective:
     try:
         return objective.model_copy(update={"mode": mode_of(objective.metric)})
     except SpecError as error:
+        hint = suggest(objective.metric, _KNOWN_METRICS)
         raise SpecError(
-            [FieldError("/objective" + one.pointer, one.code, one.message) for one in error.errors]
+            [FieldError("/objective" + one.pointer, one.code, one.message + hint) for one in error.errors]
         ) from None
 
 

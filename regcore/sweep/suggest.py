@@ -98,8 +98,9 @@ def _subject(
     data: Json, model: Json | None, task: Json | None, facts_of: FactsOf, ceilings: Ceilings | None
 ) -> _Subject:
     known = _once(facts_of)
-    # One epoch, which no ceiling forbids.
-    asked = {"data": data, **({} if task is None else {"task": task}), "training": {"epochs": 1}}
+    # One epoch of one batch, which no ceiling and no number of rows forbids.
+    training = {"epochs": 1, "batch_size": "full"}
+    asked = {"data": data, **({} if task is None else {"task": task}), "training": training}
     plan = make_plan({**asked, "model": model or {"kind": "linear"}}, ceilings, facts_of=known)
     if model is None:
         model = model_for(plan.num_rows.train + plan.num_rows.validation + plan.num_rows.test)

@@ -30,7 +30,8 @@ def test_no_operation_but_the_probes_answers_without_a_key(
 ) -> None:
     headers = {} if header is None else {"Authorization": header}
 
-    response = anyone.request(method, path.format(job_id="job_1", sweep_id="swp_1", name="log.txt"), headers=headers)
+    ids = {"job_id": "job_1", "sweep_id": "swp_1", "dataset_id": "ds_1", "name": "log.txt"}
+    response = anyone.request(method, path.format(**ids), headers=headers)
 
     if path in OPEN:
         assert response.status_code == 200

@@ -33,6 +33,21 @@ def test_a_set_is_looked_up_once_for_a_request(
     assert find(parsed) == first
 
 
+def test_what_facts_follow_from_is_looked_at_anew(services: Services, table_spec: dict[str, Any]) -> None:
+    find = facts_of(services, TENANT)
+    first = find(parse_spec(table_spec))
+
+    other_model = find(parse_spec(table_spec | {"model": {"kind": "linear"}}))
+    other_target = find(parse_spec(table_spec | {"data": table_spec["data"] | {"target": "city"}}))
+    regression = find(
+        parse_spec(table_spec | {"data": table_spec["data"] | {"target": "age"}, "task": {"kind": "regression"}})
+    )
+
+    assert other_model is first
+    assert other_target.classes == ("Bergen", "Oslo", "Rome")
+    assert regression.classes is None
+
+
 def test_another_tenants_set_is_missing_even_if_its_facts_are_kept(
     services: Services, table_spec: dict[str, Any]
 ) -> None:

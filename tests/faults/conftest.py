@@ -12,6 +12,7 @@ from live_stack import LiveStack, live_stack
 from regcore import parse_spec, train
 
 LEASE_S = 2
+SECOND_WORKER = "worker2"
 
 
 @pytest.fixture(scope="module")
@@ -22,24 +23,32 @@ def _shared(database_url: str | None, tmp_path_factory: pytest.TempPathFactory) 
 
 
 @pytest.fixture
-def stack(_shared: LiveStack) -> Iterator[LiveStack]:
+def stack(_shared: LiveStack, request: pytest.FixtureRequest) -> Iterator[LiveStack]:
     """The module's stack: Redis, api and one worker, all alive."""
+    # A second worker stays for the next test that wants one: to start it takes as long as many a test.
+    if "second_worker" not in request.fixturenames and (second := _shared.parts.get(SECOND_WORKER)):
+        second.stop()
+        _shared.wait_for(lambda: _shared.num_ready_workers() == 1)
     yield _shared
     _shared.parts["redis"].revive()
     _shared.await_redis()
     _shared.api.revive()
     _shared.await_api()
-    for name, part in _shared.parts.items():
-        if name.startswith("worker") and name != "worker":
-            part.stop()
     _shared.worker.revive()
-    _shared.wait_for(lambda: _shared.num_ready_workers() == 1)
+    _shared.wait_for(lambda: _shared.num_ready_workers() == num_alive(_shared))
+
+
+def num_alive(stack: LiveStack) -> int:
+    """The workers whose process lives."""
+    workers = [part for name, part in stack.parts.items() if name.startswith("worker")]
+    return sum(part.returncode is None for part in workers)
 
 
 @pytest.fixture
 def second_worker(stack: LiveStack) -> Any:
     """Another worker, ready to take over."""
-    worker = stack.add_worker(2).start()
+    worker = stack.parts.get(SECOND_WORKER) or stack.add_worker(2)
+    worker.revive()
     stack.wait_for(lambda: stack.num_ready_workers() == 2)
     return worker
 

@@ -21,6 +21,8 @@ from jobs.settings import Settings
 
 pytestmark = pytest.mark.timeout(240)
 
+ON_ONE_DATABASE = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+"""For faults of what lies beside the database: the claims that they end in are tested on both."""
 NUM_STEPS = 100 * 18  # of the specs that `make_spec` makes: 100 epochs of 1,150 rows in batches of 64
 
 
@@ -128,15 +130,17 @@ def test_a_worker_that_is_shut_down_saves_its_job_for_another(stack, second_work
     assert went_on(stack, job_id) == [saved["body"]["step"]]
 
 
+@ON_ONE_DATABASE
 def test_the_runner_has_no_secret_in_its_environment(stack, make_spec):
-    job_id = stack.submit(make_spec())
+    job_id = stack.submit(make_spec(epochs=5000))
     stack.wait_for_step(job_id, 1)
 
     environment = stack.worker.runners()[0].environ()
 
     assert not [name for name in environment if name.startswith("REGCORE_") and name != "REGCORE_ALLOW_DOWNLOADS"]
     assert not [value for value in environment.values() if "postgresql://" in value or "redis" in value]
-    stack.wait(job_id, "succeeded")
+    stack.act(job_id, "cancel")
+    stack.wait(job_id, "cancelled")
 
 
 # Pausing
@@ -177,6 +181,7 @@ def test_a_job_that_is_cancelled_while_paused_has_its_log_and_metrics(stack, mak
 # Redis
 
 
+@ON_ONE_DATABASE
 def test_jobs_outlive_a_redis_that_is_killed_in_the_middle(stack, make_spec, check_promise):
     running = stack.submit(make_spec())
     stack.wait_for_step(running, 100)
@@ -193,6 +198,7 @@ def test_jobs_outlive_a_redis_that_is_killed_in_the_middle(stack, make_spec, che
         assert job["attempt"] == 1
 
 
+@ON_ONE_DATABASE
 def test_jobs_that_wait_when_redis_is_wiped_still_end(stack, make_spec, check_promise):
     blocking = stack.submit(make_spec(epochs=5000))
     stack.wait_for_step(blocking, 1)
@@ -208,6 +214,7 @@ def test_jobs_that_wait_when_redis_is_wiped_still_end(stack, make_spec, check_pr
         assert job["attempt"] == 1
 
 
+@ON_ONE_DATABASE
 def test_dropped_connections_to_redis_start_nothing_twice(stack, make_spec, dice, check_promise):
     job_ids = [stack.submit(make_spec(epochs=60)) for _ in range(3)]
 
@@ -229,6 +236,7 @@ def publisher(stack):
     app.close()
 
 
+@ON_ONE_DATABASE
 def test_a_message_that_is_lost_before_the_claim_is_sent_again(stack, make_spec, check_promise):
     blocking = stack.submit(make_spec(epochs=5000))
     stack.wait_for_step(blocking, 1)
@@ -243,14 +251,13 @@ def test_a_message_that_is_lost_before_the_claim_is_sent_again(stack, make_spec,
     check_promise(stack.wait(job_id, "succeeded"))
 
 
-@pytest.mark.parametrize("num_messages", [2, 20])
 def test_a_message_that_comes_many_times_at_once_starts_one_run(
-    stack, second_worker, publisher, make_spec, check_promise, num_messages
+    stack, second_worker, publisher, make_spec, check_promise
 ):
     job_id = stack.submit(make_spec(epochs=20))
 
-    with ThreadPoolExecutor(num_messages) as pool:
-        assert all(pool.map(lambda _: publish(publisher, job_id), range(num_messages)))
+    with ThreadPoolExecutor(20) as pool:
+        assert all(pool.map(lambda _: publish(publisher, job_id), range(20)))
     stack.wait(job_id, "succeeded")
     stack.wait_for(lambda: stack.redis.llen(QUEUE_NAME) == 0)
 
@@ -263,10 +270,10 @@ def test_a_message_that_comes_many_times_at_once_starts_one_run(
 
 
 def test_an_api_that_is_killed_during_submits_keeps_what_it_accepted(stack, make_spec, dice, check_promise):
-    keys = [f"{dice.random()}" for _ in range(40)]
+    keys = [f"{dice.random()}" for _ in range(20)]
     spec = make_spec(epochs=1)
     accepted = {}
-    last = dice.randint(3, 30)
+    last = dice.randint(3, 12)
     once = threading.Lock()
 
     def submit(key):

@@ -3,7 +3,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from regclient import Client, ConflictError, NotFoundError, Sweep, SweepFailedError, WaitTimeoutError
+from regclient import (
+    Client,
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+    Sweep,
+    SweepFailedError,
+    WaitTimeoutError,
+)
 
 SPEC: dict[str, Any] = {
     "name": "strengths",
@@ -106,3 +114,19 @@ def test_a_script_may_write_a_sweep_with_numpys_numbers(server: Any, client: Cli
     assert server.bodies == [
         SPEC | {"axes": [{"pointer": "/optimizer/learning_rate", "values": [0.5, 0.25]}], "seeds": [0, 1, 2]}
     ]
+
+
+def test_a_suggestion_is_the_servers_for_data_or_after_a_sweep(real_client: Client) -> None:
+    said = real_client.sweeps.suggest({"kind": "builtin", "name": "wine"}, budget_s=20, seeds=[0, 1])
+
+    assert (said["sweep"]["seeds"], said["sweep"]["variants"][0]["name"]) == ([0, 1], "nothing")
+    sweep = real_client.sweeps.create(said["sweep"]).cancel()
+    sweep.wait(60, progress=False, check=False)
+    with pytest.raises(InvalidRequestError, match="after must name"):
+        real_client.sweeps.suggest(after=sweep, budget_s=20)
+
+
+def test_a_comparison_may_have_one_baseline(server: Any, sweep: Sweep) -> None:
+    sweep.comparison("test/accuracy", baseline="none")
+
+    assert server.queries[-1][1] == {"metric": "test/accuracy", "baseline": "none"}

@@ -1,5 +1,6 @@
 from typing import Any
 
+import numpy as np
 import pytest
 from jsonpatch import apply_patch
 
@@ -77,6 +78,47 @@ def test_each_verdict_is_found_where_it_is_made_and_its_patch_does_better(case: 
 
     assert found["suggestion"]
     assert again.metrics[metric] < 0.9 * result.metrics[metric]
+
+
+def test_what_a_linear_model_cannot_tell_is_underfit_and_a_hidden_layer_tells_it() -> None:
+    x = np.random.default_rng(0).normal(size=(400, 2))
+    y = np.where(x[:, 0] * x[:, 1] > 0, "same", "other")
+
+    result = train({"model": {"kind": "linear"}, "optimizer": ADAM, "training": {"epochs": 40}}, x, y)
+    (found,) = result.report["diagnosis"]
+    again = train(apply_patch(result.plan.resolved_spec.model_dump(mode="json"), found["suggestion"]), x, y)
+
+    assert (found["verdict"], found["evidence"]["confidence"]) == ("underfit", "thin")
+    assert again.metrics["test/accuracy"] > 0.9 > 0.65 > result.metrics["test/accuracy"]
+
+
+def test_a_network_that_says_the_largest_class_alone_tells_the_others_once_classes_count_alike() -> None:
+    rng = np.random.default_rng(1)
+    y = rng.random(1_000) < 0.05
+    x = rng.normal(size=(1_000, 3)) + 0.7 * y[:, None]
+
+    result = train({"model": {"kind": "linear"}, "training": {"epochs": 30}}, x, y)
+    (found,) = [one for one in result.report["diagnosis"] if one["verdict"] == "majority_only"]
+    again = train(apply_patch(result.plan.resolved_spec.model_dump(mode="json"), found["suggestion"]), x, y)
+
+    assert result.metrics["test/accuracy"] > 0.93
+    assert again.metrics["test/balanced_accuracy"] > result.metrics["test/balanced_accuracy"] + 0.15
+    assert all(one["verdict"] != "majority_only" for one in again.report["diagnosis"])
+
+
+def test_a_column_made_from_the_target_is_a_leak_until_the_patch_leaves_it_out() -> None:
+    rng = np.random.default_rng(2)
+    x = {"size": rng.normal(size=300), "paid": rng.integers(2, size=300).astype(float)}
+    y = np.where(x["paid"] > 0, "yes", "no")
+    rows = [dict(zip(x, values, strict=True)) for values in zip(*x.values(), strict=True)]
+
+    result = train({"model": {"kind": "linear"}}, rows, y)
+    found = result.report["diagnosis"][0]
+    again = train(apply_patch(result.plan.resolved_spec.model_dump(mode="json"), found["suggestion"]), rows, y)
+
+    assert (found["verdict"], found["evidence"]["confidence"]) == ("leak_suspected", "firm")
+    assert "paid" in found["evidence"]["message"]
+    assert all(one["verdict"] != "leak_suspected" for one in again.report["diagnosis"])
 
 
 @pytest.mark.parametrize("name", ["wine", "breast-cancer", "diabetes", "digits"])

@@ -1,8 +1,9 @@
 import pytest
 
+from regcore.errors import SpecError
 from regcore.metrics import METRICS, metrics_of
 from regcore.regularizers.early_stopping import EarlyStopping
-from regcore.sweep.spec import SweepSpec
+from regcore.sweep.spec import SweepSpec, parse_sweep
 
 BASE = {"data": {"kind": "builtin", "name": "wine"}, "model": {"kind": "linear"}}
 
@@ -25,3 +26,8 @@ def test_each_can_stop_early_and_be_an_objective_in_its_direction(name: str) -> 
 
     assert stopping.sign == (1 if METRICS[name].mode == "min" else -1)
     assert sweep.objective.metric == metric
+
+
+def test_other_names_of_a_metric_are_understood_in_an_objective() -> None:
+    with pytest.raises(SpecError, match="Did you mean 'validation/auroc'"):
+        parse_sweep({"base": BASE, "objective": {"metric": "validation/auc"}})

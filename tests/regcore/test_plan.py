@@ -238,6 +238,7 @@ def test_every_wrong_place_is_told_at_once():
         (Ceilings(parameters=609), {}, "/model"),
         (Ceilings(hidden_layers=1), {"model": {"kind": "mlp", "hidden": [4, 4]}}, "/model/hidden"),
         (Ceilings(layers=3), {}, "/model"),
+        (Ceilings(data_bytes=10**5), {}, "/data"),
     ],
 )
 def test_a_job_beyond_a_ceiling_is_refused_with_the_ceiling(ceilings, parts, pointer):
@@ -269,3 +270,11 @@ def test_doubtful_specs_carry_their_warnings():
     plan = plan_of(optimizer={"kind": "adam"}, regularizers=[{"kind": "l2", "strength": 0.1}])
 
     assert [warning.code for warning in plan.warnings] == ["l2_in_adaptive_optimizer"]
+
+
+def test_the_default_batch_is_at_most_the_train_split():
+    data = {"kind": "builtin", "name": "wine", "train_limit": 40}
+
+    plan = make_plan({"data": data, "model": {"kind": "linear"}})
+
+    assert (plan.batch_size, plan.resolved_spec.training.batch_size, plan.steps_per_epoch) == (40, 40, 1)

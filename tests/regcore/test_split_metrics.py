@@ -76,7 +76,7 @@ def test_the_confusion_counts_true_by_predicted() -> None:
     by_class = split.by_class(["a", "b", "c"])
 
     expected = metrics.confusion_matrix(split.targets, split.predictions)
-    assert by_class["confusion"] == {"labels": ["a", "b", "c"], "counts": expected.tolist()}
+    assert by_class["confusion_matrix"] == {"labels": ["a", "b", "c"], "counts": expected.tolist()}
     assert [row["support"] for row in by_class["classes"]] == expected.sum(axis=1).tolist()
 
 
@@ -85,7 +85,7 @@ def test_of_very_many_classes_only_the_table_is_given() -> None:
 
     by_class = classified(len(labels)).by_class(labels)
 
-    assert by_class["confusion"] is None
+    assert by_class["confusion_matrix"] is None
     assert len(by_class["classes"]) == len(labels)
 
 

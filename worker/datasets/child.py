@@ -20,7 +20,7 @@ from worker.datasets.request import ANSWER, TABLE, Header, Request
 
 PROGRAM = (sys.executable, "-P", "-m", "worker.datasets.parse")
 _OUTPUT = "output.txt"
-_MAX_ANSWER_BYTES = 64 << 20
+_MAX_ANSWER_BYTES = 128 << 20
 _MAX_TAIL_BYTES = 2_000
 
 

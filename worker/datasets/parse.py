@@ -27,11 +27,12 @@ def main() -> None:
     setproctitle.setproctitle("regcore-parser")
     request = Request.from_json(sys.argv[1])
     confine(request.confinement, request.parent_pid)
-    _write_answer(_answer(request))
+    _write_answer(find_answer(request))
     os._exit(os.EX_OK)  # at once: the interpreter's end would free a large table piece by piece
 
 
-def _answer(request: Request) -> dict[str, Any]:
+def find_answer(request: Request) -> dict[str, Any]:
+    """Read the file, and write its table; returns its facts and first rows, or the reason why it cannot be read."""
     try:
         table = read_file(Path(request.path), format=request.format, header=request.header, name=request.name)
         write_table(Path(TABLE), table)

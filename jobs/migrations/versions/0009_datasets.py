@@ -28,8 +28,6 @@ def upgrade() -> None:
         sa.Column("finished_at", sa.Double()),
         sa.Column("num_rows", sa.BigInteger()),
         sa.Column("num_columns", sa.Integer()),
-        sa.Column("facts", sa.JSON()),
-        sa.Column("preview", sa.JSON()),
         sa.Column("table_sha256", sa.String(64)),
         sa.Column("table_size_bytes", sa.BigInteger()),
         sa.Column("attempt", sa.Integer(), nullable=False),
@@ -37,6 +35,8 @@ def upgrade() -> None:
         sa.Column("worker_id", sa.Text()),
         sa.Column("lease_until", sa.Double()),
         sa.Column("claimable_at", sa.Double(), nullable=False),
+        sa.Column("facts", sa.JSON()),
+        sa.Column("preview", sa.JSON()),
         sa.PrimaryKeyConstraint("id", name="pk_datasets"),
         sa.UniqueConstraint("tenant", "sha256", "header", "format", name="uq_datasets_tenant_sha256_header_format"),
     )

@@ -1,8 +1,8 @@
 """From the facts of a table and a spec to the facts of a run: target, features, classes, width and rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from regcore.data.facts import DataFacts, FactsOf
 from regcore.data.split import SplitSizes, split_sizes
@@ -15,8 +15,9 @@ from regcore.data.tables.words import is_gap
 from regcore.doubts import Doubt
 from regcore.errors import FieldError, SpecError, shortened
 
-FindRow = Callable[[str, str], int | None]
-"""Column and spelling to the first row that holds it, from 1; None if rows are not at hand."""
+FindRow = Callable[[str, str | None], int | None]
+"""Column and spelling, or None for a gap, to the first row that holds it, from 1; None if rows are not at hand."""
+_MAX_TOLD: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ def facts_of_chosen(
         num_rows=chosen.target.num_rows if num_rows is None else num_rows,
         row_counts=row_counts,
         doubts=(
+            *_of_the_file(chosen, table, spec.data),
             *_rows_left_out(chosen, table, num_rows),
             *from_facts(
                 table, spec, target=chosen.target.name, is_classification=is_classification, width=chosen.width
@@ -112,6 +114,8 @@ def choose(
     target = choose_target(table, spec, errors)
     name = spec.data.target if target is None else target.name
     features = choose_features(table, spec.data, name or table.default_target, errors)
+    if spec.data.features.missing == "error":
+        _refuse_gaps(features, find_row, errors)
     names = [column.name for column in table.columns]
     for field in ("split_column", "group_column"):
         wanted = getattr(spec.data, field)
@@ -125,6 +129,18 @@ def choose(
     return Chosen(target, tuple(features))
 
 
+def _refuse_gaps(features: Sequence[Feature], find_row: FindRow, errors: list[FieldError]) -> None:
+    for feature in [one for one in features if one.has_gaps][:_MAX_TOLD]:
+        row = find_row(feature.name, None)
+        first = "" if row is None else f", the first in row {row:,}"
+        message = (
+            f'features.missing is "error", and {feature.name!r} has '
+            f"{feature.reading.num_missing + feature.reading.num_unreadable:,} gaps{first}. Use mean or median, or "
+            "exclude the column."
+        )
+        errors.append(FieldError("/data/features/missing", "gaps_refused", message))
+
+
 def _check_split_column(table: TableFacts, data: Any, find_row: FindRow, errors: list[FieldError]) -> None:
     column = None if data.split_column is None else table.column(data.split_column)
     if column is None:
@@ -135,7 +151,7 @@ def _check_split_column(table: TableFacts, data: Any, find_row: FindRow, errors:
     wrong = ["" for _ in range(column.readings["category"].num_missing > 0)]
     wrong += [text for text in column.values or {} if text not in SPLITS]
     if column.values is None or wrong:
-        held = [_in_row(text, find_row(column.name, text)) for text in (wrong or column.examples)[:3]]
+        held = [_in_row(text, find_row(column.name, text or None)) for text in (wrong or column.examples)[:3]]
         message = (
             f"data.split_column must hold train, validation or test in each row; {column.name!r} holds "
             f"{shortened(', '.join(held), 300)}. Correct these cells, or name another column."
@@ -193,6 +209,17 @@ def _group_sizes(column: ColumnFacts) -> dict[str, int]:
 def limited(sizes: SplitSizes, train_limit: int | None) -> SplitSizes:
     """The same with at most so many train rows."""
     return sizes if train_limit is None else sizes._replace(train=min(sizes.train, train_limit))
+
+
+def _of_the_file(chosen: Chosen, table: TableFacts, data: Any) -> list[Doubt]:
+    """What was noticed when the file was read, of the columns that are used."""
+    used = {feature.name for feature in chosen.features} | {chosen.target.name}
+    used |= {column.name for column in table.columns if column.type == "text"} - {*data.exclude, *data.types}
+    return [
+        Doubt("/data", warning.code, warning.message, warning.remedy)
+        for warning in table.warnings
+        if warning.column is None or warning.column in used - {*data.types}
+    ]
 
 
 def _rows_left_out(chosen: Chosen, table: TableFacts, num_rows: int | None) -> list[Doubt]:

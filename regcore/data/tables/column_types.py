@@ -12,7 +12,7 @@ from regcore.data.tables.attempts import AS_IT_IS, Attempt, Distinct, attempt, m
 from regcore.data.tables.dates import DateChoice, find_date_format
 from regcore.data.tables.facts import MAX_VALUES, ColumnType, Reading
 from regcore.data.tables.numbers import POINT, Choice, Convention, find_convention, loses_spelling, parse_numbers
-from regcore.data.tables.read_column import gaps, is_numeric, is_text, spelled
+from regcore.data.tables.read_column import gaps, is_moment, is_numeric, is_text, spelled
 from regcore.data.tables.words import INFINITY_WORDS, LETTERED_BOOLEANS
 
 _FEWEST_TEXTS: Final = 10
@@ -20,6 +20,9 @@ _FEWEST_TEXTS: Final = 10
 _DIGITS_ONLY: Final = "%Y%m%d"
 _MOST_SPELLINGS: Final = 16
 """More spellings than this are no two words in upper and lower case."""
+_DIGITS: Final = r"[+-]?[0-9][0-9.,' ]*"
+_UNITS: Final = r"(?:%|‰|[$€£¥]|°[CF]?|mm|cm|km|kg|mg|ml|USD|EUR|GBP|m|g|l|h|s)"
+_NUMBER_WITH_UNIT: Final = rf"^(?:[$€£¥] ?{_DIGITS}|{_DIGITS} ?{_UNITS})$"
 _INFINITIES: Final = pa.array(sorted(INFINITY_WORDS))
 
 
@@ -106,7 +109,7 @@ class _Case:
         if not is_text(self.distinct.cells.type):
             return ""
         words = self.distinct.cells.filter(gaps(self.distinct.cells, "number")).to_pylist()
-        return " and ".join(f"{word!r}" for word in words if word)
+        return ", ".join(f"{word!r}" for word in words if word)
 
 
 def _as_boolean(case: _Case) -> Verdict | None:
@@ -145,7 +148,7 @@ def _as_number(case: _Case) -> Verdict | None:
 
 def _as_date(case: _Case) -> Verdict | None:
     date, cells = case.tried.get("date"), case.valued.cells
-    if pa.types.is_temporal(cells.type):
+    if is_moment(cells.type):
         return Verdict("date")
     if date is None or is_numeric(cells.type) or not date.reads_all or case.dates.best == _DIGITS_ONLY:
         return None
@@ -165,12 +168,16 @@ def _as_date(case: _Case) -> Verdict | None:
 
 def _as_words(case: _Case) -> Verdict:
     num_distinct, num_cells = case.category.reading.num_distinct, case.category.num_values
-    why = f"{case.gap_words} is a category here, no gap." if case.gap_words else ""
+    why = f"Cells {case.gap_words} are no gaps here, but categories." if case.gap_words else ""
     if case.tried["number"].reads_all:
         why = f"{_first_that_loses(case)!r} would lose its spelling as a number. {why}".strip()
     if num_distinct < _FEWEST_TEXTS or num_distinct * 2 <= num_cells:
         return Verdict("category", why)
+    if (example := _first_with_unit(case)) is not None:
+        return Verdict("text", f"Its numbers have signs, such as {example!r}.", _with_units(example))
     said = f"{num_distinct:,} different texts in {num_cells:,} cells"
+    if any(made.reads_half and not made.reads_all for made in case.tried.values()):
+        return Verdict("text", f"There are {said}. {why}".strip())  # that some cells are wrong is said by their rows
     return Verdict(
         "text",
         f"There are {said}. {why}".strip(),
@@ -182,9 +189,26 @@ def _as_words(case: _Case) -> Verdict:
     )
 
 
+def _first_with_unit(case: _Case) -> str | None:
+    """The first of the cells, if most are numbers with a unit."""
+    cells, counts = case.valued.cells, case.valued.counts
+    if not is_text(cells.type):
+        return None
+    has_unit = mask_of(pc.match_substring_regex(cells, _NUMBER_WITH_UNIT))
+    return str(cells.filter(pa.array(has_unit))[0].as_py()) if counts[has_unit].sum() * 2 > counts.sum() else None
+
+
+def _with_units(example: str) -> ColumnDoubt:
+    return ColumnDoubt(
+        "numbers_with_units",
+        f"holds numbers with signs, such as {example!r}, which are no numbers; it is left out of the features",
+        "Write the numbers alone, and what they count into the column's name.",
+    )
+
+
 def _find_dates(valued: Distinct) -> DateChoice:
     kind = valued.cells.type
-    if pa.types.is_temporal(kind):
+    if is_moment(kind):
         return DateChoice(None, int(valued.counts.sum()))
     if pa.types.is_floating(kind) or pa.types.is_boolean(kind):
         return DateChoice(None, 0)
@@ -192,7 +216,7 @@ def _find_dates(valued: Distinct) -> DateChoice:
 
 
 def _gaps_said(case: _Case) -> str:
-    return f"{case.gap_words} is a gap here." if case.gap_words else ""
+    return f"Gaps are written {case.gap_words}." if case.gap_words else ""
 
 
 def _order(date_format: str | None) -> str:
@@ -210,7 +234,7 @@ def _first_that_loses(case: _Case) -> str:
 def _loses_spelling(case: _Case) -> Any:
     """Which of the valued cells are more than the number that they spell."""
     cells = case.valued.cells
-    if pa.types.is_floating(cells.type) or pa.types.is_boolean(cells.type) or pa.types.is_temporal(cells.type):
+    if pa.types.is_floating(cells.type) or pa.types.is_boolean(cells.type) or is_moment(cells.type):
         return pa.array(np.zeros(len(cells), bool))
     texts = spelled(cells)
     return loses_spelling(texts, parse_numbers(texts, case.written), case.written)

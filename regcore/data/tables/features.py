@@ -58,8 +58,6 @@ def choose_features(table: TableFacts, data: Any, target: str | None, errors: li
         left_out = ", ".join(f"{name!r}" for name in names[:_MAX_NAMES] if name not in taken)
         text = f" ({left_out} are text or ignored: say in data.types how to read them)" if left_out else ""
         errors.append(FieldError("/data", "no_features", f"no column is left to learn from{text}. Exclude fewer."))
-    if data.features.missing == "error":
-        _refuse_gaps(features, errors)
     return features
 
 
@@ -100,11 +98,3 @@ def _feature(column: ColumnFacts, data: Any, errors: list[FieldError]) -> Featur
     num_categories = min(reading.num_distinct, data.features.max_categories) if wanted == "category" else 0
     has_gaps = reading.num_missing + reading.num_unreadable > 0
     return Feature(column.name, wanted, reading, has_gaps, num_categories)
-
-
-def _refuse_gaps(features: list[Feature], errors: list[FieldError]) -> None:
-    gaps = {f.name: f.reading.num_missing + f.reading.num_unreadable for f in features if f.has_gaps}
-    if gaps:
-        listed = ", ".join(f"{name!r} has {count:,}" for name, count in list(gaps.items())[:_MAX_NAMES])
-        message = f'features.missing is "error" and there are gaps: {listed}. Use "mean" or "median", or exclude them.'
-        errors.append(FieldError("/data/features/missing", "gaps_refused", message))

@@ -106,9 +106,12 @@ def _find(cells: Any, most_values: int, convention: Convention | None = None) ->
     distinct = Distinct.of(cells)
     draft = draft_column(distinct, convention)
     is_value = pc.invert(gaps(distinct.cells, draft.verdict.type))
-    texts = spelled(distinct.cells.filter(is_value))
-    examples = [shortened(text, _MAX_CELL_CHARACTERS) for text in texts[:MAX_EXAMPLES].to_pylist()]
-    if len(texts) > most_values or (pc.sum(pc.utf8_length(texts)).as_py() or 0) > _MAX_VALUES_CHARACTERS:
+    cells = distinct.cells.filter(is_value)
+    examples = [shortened(text, _MAX_CELL_CHARACTERS) for text in spelled(cells[:MAX_EXAMPLES]).to_pylist()]
+    if len(cells) > most_values:
+        return _Found(draft, None, examples)
+    texts = spelled(cells)
+    if (pc.sum(pc.utf8_length(texts)).as_py() or 0) > _MAX_VALUES_CHARACTERS:
         return _Found(draft, None, examples)
     counts = distinct.counts[is_value.to_numpy(zero_copy_only=False)]
     return _Found(draft, _sorted(texts, counts.tolist(), draft.attempts.get("number")), examples)
@@ -231,11 +234,12 @@ def _warnings_of(facts: ColumnFacts, draft: ColumnDraft) -> list[TableWarning]:
 
 def _mixed(facts: ColumnFacts, type: ColumnType, reading: Reading) -> TableWarning:
     named = ", ".join(f"{cell.text!r} in row {cell.row:,}" for cell in reading.unreadable)
+    left_out = " and left out of the features" if facts.type == "text" else ""
     more = ", ..." if reading.num_unreadable > len(reading.unreadable) else ""
     return TableWarning(
         code="mixed_column",
-        message=f"Column {facts.name!r} is read as {facts.type}, because not every cell is a {type} as most are: "
-        f"{named}{more} ({reading.num_unreadable:,} in all).",
+        message=f"Column {facts.name!r} is read as {facts.type}{left_out}, because not every cell is a {type} as most "
+        f"are: {named}{more} ({reading.num_unreadable:,} in all).",
         remedy=f"Correct them, or ask for type {type}, by which they are gaps.",
         column=facts.name,
     )

@@ -6,6 +6,7 @@ What needs rows is in `row_findings`.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, Protocol
@@ -16,6 +17,8 @@ from regcore.errors import json_pointer, shortened
 
 MAX_TOLD: Final = 10
 """The most columns that are named one by one with the same finding."""
+MAX_PATCHED: Final = 1_000
+"""The most columns that one patch changes: a longer one would not fit into a request."""
 _LARGE_SHARE: Final = 0.8
 """Share of the rows from which one class makes accuracy a poor measure."""
 _LARGE_RATIO: Final = 10
@@ -53,7 +56,8 @@ def from_facts(table: TableFacts, spec: _Spec, *, target: str, is_classification
         is_classification: Whether it is predicted as classes.
         width: Numbers in a row as the network gets it.
     """
-    columns = [column for column in table.columns if column.name in _candidates(table, spec, target)]
+    taken = {target, spec.data.split_column, spec.data.group_column, *spec.data.exclude}
+    columns = [column for column in table.columns if column.name not in taken]
     types = {column.name: spec.data.types.get(column.name, column.type) for column in columns}
     features = [column for column in columns if types[column.name] not in ("text", "ignore")]
     numbers = [column for column in features if types[column.name] == "number"]
@@ -88,22 +92,25 @@ def _typed(name: str, column_type: ColumnType) -> tuple[dict[str, Any], ...]:
     return ({"op": "add", "path": json_pointer(["data", "types", name]), "value": column_type},)
 
 
-def _candidates(table: TableFacts, spec: _Spec, target: str) -> set[str]:
-    """The columns that may be features."""
-    data = spec.data
-    taken = {target, data.split_column, data.group_column, *data.exclude}
-    return {column.name for column in table.columns} - taken
-
-
 def _told(columns: Sequence[ColumnFacts], tell: Callable[[ColumnFacts], Doubt]) -> Iterator[Doubt]:
-    """The same finding for several columns: the first ones by themselves, the others together."""
-    yield from map(tell, columns[:MAX_TOLD])
-    others = columns[MAX_TOLD:]
+    """The same finding for several columns."""
+    return together([column.name for column in columns], (tell(column) for column in columns))
+
+
+def together(names: Sequence[str], doubts: Iterable[Doubt]) -> Iterator[Doubt]:
+    """The doubt of each of these columns: the first ones by themselves, the others as one.
+
+    Args:
+        names: The columns'.
+        doubts: One of each, all of one code.
+    """
+    found = list(doubts)
+    yield from found[:MAX_TOLD]
+    others = found[MAX_TOLD:]
     if others:
-        pattern = tell(others[0])
-        patch = tuple(step for column in others for step in tell(column).patch)
-        message = f"The same holds for {len(others)} other columns: {names_of(column.name for column in others)}."
-        yield Doubt(pattern.pointer, pattern.code, message, pattern.remedy, patch)
+        patch = tuple(step for doubt in others for step in doubt.patch) if len(others) <= MAX_PATCHED else ()
+        message = f"The same holds for {len(others):,} other columns: {names_of(names[MAX_TOLD:])}."
+        yield replace(others[0], message=message, patch=patch)
 
 
 def names_of(names: Iterable[str]) -> str:

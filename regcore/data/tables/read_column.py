@@ -29,10 +29,10 @@ def read_column(cells: Any, type: ColumnType, reading: Reading) -> Any:
     """
     cells = pa.chunked_array([cells]) if isinstance(cells, pa.Array) else cells
     if type == "number" and is_numeric(cells.type):
-        return _finite(pc.cast(cells, pa.float64(), safe=False))
+        return _finite(_as_floats(cells))
     if type == "boolean" and pa.types.is_boolean(cells.type):
         return cells
-    if type == "date" and pa.types.is_temporal(cells.type):
+    if type == "date" and is_moment(cells.type):
         return as_timestamps(cells)
     texts = spelled(cells)
     read = {"number": _numbers, "boolean": _booleans, "date": _dates}.get(type, _spellings)
@@ -64,12 +64,14 @@ def text_gaps(texts: Any, type: ColumnType) -> Any:
 def spelled(cells: Any) -> Any:
     """The cells as text without spaces at the ends; null stays null.
 
-    Floats are written as short as they can be (`1`, `0.5`), points in time in ISO 8601.
+    Floats are written as short as they can be (`1`, `0.5`), points in time in ISO 8601, spans of time in seconds.
     """
     if pa.types.is_dictionary(cells.type):
         cells = pc.cast(cells, cells.type.value_type)
     if is_text(cells.type):
         return pc.utf8_trim_whitespace(pc.cast(cells, pa.string()))
+    if _is_time_span(cells.type):
+        cells = _as_floats(cells)
     if pa.types.is_floating(cells.type):
         cells = pc.if_else(pc.is_nan(cells), None, cells)
     elif pa.types.is_timestamp(cells.type):
@@ -85,8 +87,15 @@ def is_text(type: Any) -> bool:
 
 
 def is_numeric(type: Any) -> bool:
-    """Whether cells of this Arrow type are numbers."""
-    return bool(pa.types.is_integer(type) or pa.types.is_floating(type) or pa.types.is_decimal(type))
+    """Whether cells of this Arrow type are numbers, or times of day or durations, which are read in seconds."""
+    return bool(
+        pa.types.is_integer(type) or pa.types.is_floating(type) or pa.types.is_decimal(type) or _is_time_span(type)
+    )
+
+
+def is_moment(type: Any) -> bool:
+    """Whether cells of this Arrow type are days or points in time."""
+    return bool(pa.types.is_timestamp(type) or pa.types.is_date(type))
 
 
 def as_timestamps(cells: Any) -> Any:
@@ -114,6 +123,23 @@ def _dates(texts: Any, reading: Reading) -> Any:
 
 def _spellings(texts: Any, reading: Reading) -> Any:
     return pc.if_else(text_gaps(texts, "category"), None, texts)
+
+
+def _is_time_span(type: Any) -> bool:
+    return bool(pa.types.is_time(type) or pa.types.is_duration(type))
+
+
+def _as_floats(cells: Any) -> Any:
+    if pa.types.is_decimal(cells.type):
+        # Arrow's own cast is wrong in the last bit of every third number.
+        return pc.cast(pc.cast(cells, pa.string()), pa.float64())
+    if _is_time_span(cells.type):
+        whole = pc.cast(cells, pa.int32() if pa.types.is_time32(cells.type) else pa.int64())
+        return pc.divide(pc.cast(whole, pa.float64(), safe=False), _UNITS_A_SECOND[cells.type.unit])
+    return pc.cast(cells, pa.float64(), safe=False)
+
+
+_UNITS_A_SECOND: Final = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
 
 def _finite(numbers: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from regcore.data.tables.findings import MAX_TOLD, excluding, names_of
+from regcore.data.tables.findings import excluding, names_of, together
 from regcore.data.tables.telling import Codes, codes_of, telling_alone
 from regcore.doubts import Doubt
 
@@ -95,38 +95,38 @@ def _classes_apart(splits: Mapping[str, SplitRows], classes: Sequence[str]) -> I
 def _leaks(train: SplitRows, classes: Sequence[str] | None, sampled: str) -> Iterator[Doubt]:
     """Columns that alone give the target away."""
     num_classes = None if classes is None else len(classes)
+    found: dict[str, Doubt] = {}
     for name in train.columns.column_names:
         said = telling_alone(train.columns[name], train.target, num_classes)
         if said is not None:
-            yield Doubt(
+            found[name] = Doubt(
                 "/data/exclude",
                 "column_equals_target",
                 f"{name!r} {said} on {len(train.target):,} train rows.{sampled}",
                 "If it is known only once the target is, leave it out: it will not be there when it is needed.",
                 excluding(name),
             )
+    return together([*found], found.values())
 
 
 def _copied_columns(rows: SplitRows, sampled: str) -> Iterator[Doubt]:
     """Columns that hold the same as an earlier one."""
     first: dict[tuple[str, bytes], str] = {}
-    copies: list[tuple[str, str]] = []
+    found: dict[str, Doubt] = {}
     for name in rows.columns.column_names:
         codes, values = codes_of(rows.columns[name])
         if codes.min() == codes.max():
             continue  # constant columns are alike, and are told as such
         original = first.setdefault((str(values.type), _digest(codes, values)), name)
         if original != name:
-            copies.append((original, name))
-    for original, copy in copies[:MAX_TOLD]:
-        message = f"{copy!r} holds the same as {original!r} in every row.{sampled}"
-        remedy = "Leave one of them out: together they count twice, and penalties share out between them."
-        yield Doubt("/data/exclude", "duplicate_column", message, remedy, excluding(copy))
-    others = [copy for _, copy in copies[MAX_TOLD:]]
-    if others:
-        patch = tuple(step for name in others for step in excluding(name))
-        message = f"{len(others)} other columns are copies too: {names_of(others)}.{sampled}"
-        yield Doubt("/data/exclude", "duplicate_column", message, "Leave them out.", patch)
+            found[name] = Doubt(
+                "/data/exclude",
+                "duplicate_column",
+                f"{name!r} holds the same as {original!r} in every row.{sampled}",
+                "Leave one of them out: together they count twice, and penalties share out between them.",
+                excluding(name),
+            )
+    return together([*found], found.values())
 
 
 def _digest(codes: Codes, values: pa.Array) -> bytes:

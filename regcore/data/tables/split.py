@@ -1,5 +1,6 @@
 """Which rows of the user's own table are in which split."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from regcore.data.split import Splits, SplitSizes, draw, split_sizes
 from regcore.data.tables.groups import SPLITS, assign_groups
+from regcore.errors import FieldError, SpecError
 
 DRAWN = "drawn"
 """What `roles` says of a row whose split is not fixed."""
@@ -35,7 +37,7 @@ def split_rows(
         groups: The group of each row; None if rows stand for themselves.
 
     Raises:
-        SpecError: There are too few groups.
+        SpecError: There are too few groups, or rows of one were handed in for several splits.
     """
     places = np.arange(len(y), dtype=np.int64)
     fixed = {name: places[:0] if roles is None else places[roles == name] for name in SPLITS}
@@ -46,6 +48,8 @@ def split_rows(
         data.split_seed,
         data.train_limit,
     )
+    if groups is not None:
+        _check_groups(groups, fixed, drawn)
     parts = _by_groups(drawn, groups, fractions) if groups is not None else _by_fractions(drawn, y, fractions)
     train, validation, test = (np.concatenate([fixed[name], parts[name]]) for name in SPLITS)
     if data.train_limit is not None and len(train) > data.train_limit:
@@ -64,6 +68,23 @@ def _by_fractions(drawn: NDArray[np.int64], y: NDArray[Any], fractions: Fraction
     rest, test = draw(drawn, y, sizes.test, fractions.split_seed)
     train, validation = draw(rest, y, sizes.validation, fractions.split_seed)
     return {"train": train, "validation": validation, "test": test}
+
+
+def _check_groups(
+    groups: NDArray[np.object_], fixed: Mapping[str, NDArray[np.int64]], drawn: NDArray[np.int64]
+) -> None:
+    """Rows that were handed in as validation or test rows must be of other groups than those that are split."""
+    seen = {"x": set(groups[drawn])}
+    for name, places in fixed.items():
+        for other, known in seen.items():
+            both = sorted(known & set(groups[places]))
+            if both:
+                message = (
+                    f"{len(both)} group(s) of data.group_column have rows in {other} and in {name}, such as "
+                    f"{both[0]!r}. Hand in rows of other groups, or let fractions draw the splits."
+                )
+                raise SpecError([FieldError("/data/group_column", "groups_straddle", message)])
+        seen[name] = set(groups[places])
 
 
 def _by_groups(

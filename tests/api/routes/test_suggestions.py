@@ -37,7 +37,8 @@ def ended(client: TestClient, end_jobs: Any) -> str:
     sweep = client.post("/v1/sweeps", json=body).json()
     page = client.get("/v1/jobs", params={"sweep_id": sweep["id"], "sort": "created_at", "limit": 1000}).json()
     costs = {"dropout": 0.1, "l2": 0.2, "nothing": 0.3, "constant": 1.0}
-    losses = [costs.get(job["sweep"]["variant"], 0.5) + 0.01 * job["sweep"]["seed"] for job in page["data"]]
+    in_turn = sorted(page["data"], key=lambda job: job["sweep"]["seed"])  # the first seed of every combination first
+    losses = [costs.get(job["sweep"]["variant"], 0.5) + 0.01 * job["sweep"]["seed"] for job in in_turn]
     end_jobs([{"metrics": {"validation/loss": loss, "test/loss": loss}} for loss in losses])
     sweep_id: str = sweep["id"]
     return sweep_id

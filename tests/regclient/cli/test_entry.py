@@ -178,7 +178,7 @@ def test_help_groups_every_command_and_fits_80_columns(commands: Regcore, monkey
 
 def test_the_help_of_each_command_fits_80_columns(commands: Regcore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    names = [command.callback.__name__ for command in app.registered_commands if command.callback]
+    names = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
     names += [f"datasets {command.name}" for command in datasets.app.registered_commands]
 
     texts = {name: commands(*name.split(), "--help").stdout for name in ["datasets", *names]}

@@ -47,6 +47,22 @@ def test_a_spec_comes_from_stdin_too_and_the_same_key_gives_the_same_job(
     assert answers[0] == answers[1]
 
 
+def test_submit_says_what_the_server_warns_of_and_how_to_change_it(
+    regcore: Regcore, short_spec: dict[str, Any], tmp_path: Path
+) -> None:
+    rows = [f"{number},{number % 7},{'b' if number % 2 else 'a'}" for number in range(100)]
+    (tmp_path / "rows.csv").write_text("\n".join(["id,size,label", *rows, ""]))
+    data = {"kind": "file", "path": "rows.csv", "target": "label"}
+    (tmp_path / "spec.json").write_text(json.dumps({**short_spec, "data": data}))
+
+    done = regcore("submit", str(tmp_path / "spec.json"))
+
+    job_id = done.stdout.split()[0]
+    assert done.returncode == 0
+    assert "'id'" in done.stderr
+    assert f"regcore rerun {job_id} --patch" in done.stderr
+
+
 def test_a_mistake_in_a_spec_is_5_and_names_field_and_remedy(regcore: Regcore, short_spec: dict[str, Any]) -> None:
     done = regcore("submit", "-", stdin=json.dumps({**short_spec, "model": {"kind": "mpl"}}))
 

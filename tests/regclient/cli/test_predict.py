@@ -135,17 +135,15 @@ def test_what_goes_wrong_has_its_code_and_leaves_no_file(
 
 
 def test_a_job_of_an_own_file_predicts_as_its_folder_does(
-    regcore: Regcore, stack: Any, real_client: Any, folder: Path, tmp_path: Path
+    commands: Regcore, stack: Any, real_client: Any, folder: Path, tmp_path: Path
 ) -> None:
     data = {"kind": "file", "path": str(folder / "rows.csv"), "target": "level"}
-    job = real_client.jobs.create(
-        {"data": data, "model": {"kind": "linear"}, "training": {"epochs": 3, "batch_size": 16}}
-    )
-    job.wait(120, progress=False)
-    job.download(tmp_path)
+    spec = {"data": data, "model": {"kind": "linear"}, "training": {"epochs": 3, "batch_size": 16}}
+    job = real_client.jobs.create(spec).wait(120, progress=False)
+    job.download(tmp_path, ["model.json", "model.safetensors"])
 
-    by_job = regcore("predict", job.id, str(folder / "rows.csv"))
-    by_folder = regcore("predict", str(tmp_path), str(folder / "rows.csv"))
+    by_job = commands("predict", job.id, str(folder / "rows.csv"))
 
-    assert (by_job.returncode, by_job.stdout) == (0, by_folder.stdout)
+    assert by_job.returncode == 0
+    assert by_job.stdout == commands("predict", str(tmp_path), str(folder / "rows.csv")).stdout
     assert [row[1] for row in rows_of(by_job.stdout)[1:]] == job.predict(folder / "rows.csv").tolist()

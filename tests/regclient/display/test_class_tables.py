@@ -15,7 +15,7 @@ def report(labels: list[str]) -> dict[str, Any]:
     counts = [[10 * k + j for j in range(len(labels))] for k in range(len(labels))]
     confusion = {"labels": labels, "counts": counts}
     classes = [row(label, k / 100) for k, label in enumerate(labels)]
-    return {"positive_class": "ye[s]", "classes": {"test": classes}, "confusion": {"test": confusion}}
+    return {"positive_class": "ye[s]", "classes": {"test": classes}, "confusion_matrix": {"test": confusion}}
 
 
 def printed(parts: Any) -> list[str]:

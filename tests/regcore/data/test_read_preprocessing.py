@@ -5,9 +5,9 @@ import pyarrow as pa
 
 from regcore.data.preprocessing import fit_preprocessing
 from regcore.data.read_preprocessing import read_preprocessing
-from regcore.data.tables.encode import fit_columns
 from regcore.data.tables.facts import Reading
 from regcore.data.tables.features import Feature
+from regcore.data.tables.fit import fit_columns
 
 
 def test_images_and_tables_are_read_back_as_what_they_were():

@@ -297,7 +297,7 @@ def test_rows_that_are_handed_in_exclude_those_of_a_spec():
 
 
 def test_gaps_are_refused_where_the_spec_says_so():
-    with pytest.raises(SpecError, match=r"/data/features/missing: .*'age' has 14"):
+    with pytest.raises(SpecError, match=r"/data/features/missing: .*'age' has 14 gaps, the first in row 1\."):
         train(with_data(features={"missing": "error"}), mixed())
 
 
@@ -308,3 +308,17 @@ def test_a_table_knows_its_facts_without_a_spec_of_its_kind():
 
     assert plan.task == "classification"
     assert plan.classes == ["leaves", "stays"]
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(InvalidDataError, match=r"none\.csv cannot be opened"):
+        train({**SPEC, "data": {"kind": "file", "path": str(tmp_path / "none.csv"), "target": "y"}})
+
+
+def test_what_was_noticed_when_the_file_was_read_is_a_warning_of_the_plan(tmp_path):
+    (tmp_path / "rows.csv").write_bytes(mixed().assign(city="Köln").to_csv(index=False).encode("latin-1"))
+    data = {"kind": "file", "path": str(tmp_path / "rows.csv"), "target": "label", "exclude": ["who"]}
+
+    codes = [warning.code for warning in train({**SPEC, "data": data}).plan.warnings]
+
+    assert "encoding_guessed" in codes

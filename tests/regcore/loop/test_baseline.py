@@ -64,7 +64,7 @@ def test_it_stands_in_the_report_beside_the_classes() -> None:
     report = result.report
     assert report["baseline"]["label"] == "benign"
     assert report["positive_class"] == "benign"
-    confusion = np.array(report["confusion"]["test"]["counts"])
+    confusion = np.array(report["confusion_matrix"]["test"]["counts"])
     assert confusion.sum() == len(result.data.test)
     assert confusion.trace() / confusion.sum() == result.metrics["test/accuracy"]
     assert [row["label"] for row in report["classes"]["test"]] == ["malignant", "benign"]

@@ -76,3 +76,15 @@ def test_it_is_shown_in_ten_lines_of_ascii(result):
     assert "classification" in lines[0]
     assert "l1, dropout" in repr(result)
     assert f"test {result.metrics['test/accuracy']:.4g}" in repr(result)
+
+
+def test_a_result_on_own_data_names_them(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("a,y\n" + "".join(f"{k / 7},{'yes' if k % 2 else 'no'}\n" for k in range(60)))
+    spec = {"model": {"kind": "linear"}, "training": {"epochs": 1, "batch_size": 8}, "resources": {"device": "cpu"}}
+
+    of_file = train({**spec, "data": {"kind": "file", "path": str(path), "target": "y"}})
+    of_arrays = train(spec, [[float(k)] for k in range(60)], [k % 2 for k in range(60)])
+
+    assert "rows.csv: 38 train, 10 validation, 12 test" in repr(of_file)
+    assert "arrays: 38 train, 10 validation, 12 test" in repr(of_arrays)

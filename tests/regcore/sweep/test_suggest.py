@@ -107,3 +107,9 @@ def test_ceilings_and_the_most_members_are_respected() -> None:
     assert len(plan_sweep(suggestion.sweep, ceilings, 60).members) <= 60
     with pytest.raises(SpecError, match="allows 10"):
         suggest_sweep(WINE, budget_s=3_600, max_members=10)
+
+
+def test_a_table_with_fewer_rows_than_a_usual_batch_has_a_suggestion() -> None:
+    few = {**WINE, "train_limit": 20}
+
+    assert plan_sweep(suggest_sweep(few, budget_s=60).sweep).members[0].plan.num_rows.train == 20

@@ -7,13 +7,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
+import worker.datasets.parse
 from regcore.data.tables.table import read_table
+from regcore.errors import OutOfMemoryError
 from worker.datasets.child import PROGRAM, Died, Parsed, ParserChild, Refused
 from worker.datasets.confinement import Confinement
-from worker.datasets.request import EXIT_DISK_FULL
+from worker.datasets.parse import find_answer
+from worker.datasets.request import EXIT_DISK_FULL, Request
 from worker.environment import parser_environment
 
 LIMITS = Confinement(memory_bytes=500 << 20, cpu_s=60, file_bytes=10 << 20)
@@ -80,9 +85,8 @@ def test_a_file_that_cannot_be_read_is_refused_by_its_own_name(parse: Callable[.
     [
         "def read(*_, **__): return bytearray(600 << 20)",
         "import pyarrow\ndef read(*_, **__): return pyarrow.allocate_buffer(600 << 20)",
-        "import duckdb\ndef read(*_, **__): raise duckdb.OutOfMemoryException('full')",
     ],
-    ids=["python", "arrow", "duckdb"],
+    ids=["python", "arrow"],
 )
 def test_a_file_that_wants_more_memory_than_a_reader_may_take_says_so(
     parse: Callable[..., Parsed | Refused | Died], code: str
@@ -95,16 +99,40 @@ def test_a_file_that_wants_more_memory_than_a_reader_may_take_says_so(
     assert "REGCORE_PARSER_MEMORY_BYTES" in answer.reason["remedy"]
 
 
-@pytest.mark.parametrize(
-    ("number", "returncode"), [(errno.ENOSPC, EXIT_DISK_FULL), (errno.EDQUOT, EXIT_DISK_FULL), (errno.EIO, 1)]
-)
-def test_a_disk_that_is_full_is_not_the_files_fault(
-    parse: Callable[..., Parsed | Refused | Died], number: int, returncode: int
-) -> None:
-    answer = parse(b"", "rows.csv", reading(f"def read(*_, **__): raise OSError({number}, 'it fails')"))
+@pytest.fixture
+def fail(monkeypatch: pytest.MonkeyPatch) -> Callable[[Exception], dict[str, Any]]:
+    """Have the reader fail, in this process; returns the answer."""
 
-    assert isinstance(answer, Died)
-    assert answer.returncode == returncode
+    def fail(error: Exception) -> dict[str, Any]:
+        def read_file(*_: object, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr(worker.datasets.parse, "read_file", read_file)
+        return find_answer(Request("/0af3", "rows.csv", None, "auto", LIMITS, os.getpid()))
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), duckdb.OutOfMemoryException("full"), OutOfMemoryError("full")], ids=str
+)
+def test_each_librarys_word_for_too_little_memory_is_understood(
+    fail: Callable[[Exception], dict[str, Any]], error: Exception
+) -> None:
+    assert fail(error)["reason"]["code"] == "out_of_memory"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_is_full_is_not_the_files_fault(fail: Callable[[Exception], dict[str, Any]], number: int) -> None:
+    with pytest.raises(SystemExit) as ended:
+        fail(OSError(number, "it is full"))
+
+    assert ended.value.code == EXIT_DISK_FULL
+
+
+def test_a_fault_of_ours_is_no_answer(fail: Callable[[Exception], dict[str, Any]]) -> None:
+    with pytest.raises(OSError, match="it fails"):
+        fail(OSError(errno.EIO, "it fails"))
 
 
 def test_it_loads_neither_torch_nor_a_database() -> None:

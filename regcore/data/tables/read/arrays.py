@@ -42,8 +42,11 @@ def table_of(x: Any, y: Any = None) -> Table:
                 "of y",
                 remedy="Give both of the same examples, in the same order.",
             )
-        target = _free_name(name, columns.column_names)
-        columns = columns.append_column(target, cells)
+        if name in columns.column_names and columns[name].equals(cells):
+            target = name  # x holds the target too: it must not be a feature of itself
+        else:
+            target = _free_name(name, columns.column_names)
+            columns = columns.append_column(target, cells)
     return Table(columns, find_facts(columns, format="arrays", default_target=target))
 
 
@@ -157,7 +160,7 @@ def _plain(value: Any) -> Any:
     """Tensors as arrays; everything else as it is."""
     if _is_from("torch", value) and hasattr(value, "detach"):
         held = value.detach().cpu()
-        return (held.float() if str(held.dtype) == "torch.bfloat16" else held).numpy()
+        return (held.double() if str(held.dtype) == "torch.bfloat16" else held).numpy()
     return value
 
 

@@ -154,7 +154,7 @@ def _read_cells(
     path: Path, folder: Path, layout: _Layout, limits: Limits, on_progress: Callable[[float], None]
 ) -> pa.Table:
     try:
-        return _read_by_duckdb(path, folder, layout, limits, on_progress)
+        return _read_by_duckdb(path, layout, limits, on_progress)
     except _UnreadableError as error:
         wrong = layout.rows.wrong_rows(len(layout.given_names), _NUM_NAMED)
         if wrong:
@@ -162,7 +162,7 @@ def _read_cells(
         if (alike := _with_alike_line_ends(path, folder)) is None:
             raise _unreadable(error) from None
     try:
-        return _read_by_duckdb(alike, folder, layout, limits, on_progress)
+        return _read_by_duckdb(alike, layout, limits, on_progress)
     except _UnreadableError as error:
         raise _unreadable(error) from None
 
@@ -171,16 +171,11 @@ class _UnreadableError(Exception):
     """DuckDB read no table, or not all rows of it."""
 
 
-def _read_by_duckdb(
-    path: Path, folder: Path, layout: _Layout, limits: Limits, on_progress: Callable[[float], None]
-) -> pa.Table:
-    # A name of our own: DuckDB would take signs such as * and [ in the file's for a pattern.
-    link = folder / f"{path.stat().st_ino}.csv"
-    link.symlink_to(path.resolve())
+def _read_by_duckdb(path: Path, layout: _Layout, limits: Limits, on_progress: Callable[[float], None]) -> pa.Table:
     names = [f"c{place}" for place in range(len(layout.given_names))]
     schema = pa.schema([(name, pa.string()) for name in names])
     dialect = layout.rows.dialect
-    size_bytes, num_rows, batches = max(1, path.stat().st_size), 0, []
+    size_bytes, num_rows, num_bytes, batches = max(1, path.stat().st_size), 0, 0, []
     with _connection(path.resolve()) as connection:
         try:
             relation = connection.sql(
@@ -188,7 +183,7 @@ def _read_by_duckdb(
                 "rejects_limit=$num_named, delim=$delimiter, quote=$quote, escape=$escape, comment='', skip=$skip, "
                 "max_line_size=$row_bytes, buffer_size=$buffer_bytes, columns=$columns)",
                 params={
-                    "path": str(link),
+                    "path": str(path.resolve()),
                     "num_named": _NUM_NAMED,
                     "delimiter": dialect.delimiter,
                     "quote": dialect.quoting.quote,
@@ -203,7 +198,8 @@ def _read_by_duckdb(
                 num_rows += batch.num_rows
                 check_size(num_rows, len(names), limits)
                 batches.append(batch.cast(schema))
-                on_progress(min(1.0, num_rows / size_bytes))
+                num_bytes += batch.nbytes
+                on_progress(min(1.0, num_bytes / size_bytes))
         except duckdb.OutOfMemoryException as error:
             raise MemoryError(str(error)) from error
         except (duckdb.Error, pa.ArrowException, OSError) as error:

@@ -15,6 +15,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, Literal
 
+from regcore.errors import InvalidDataError
+
 Delimiter = Literal[",", ";", "\t", "|"]
 
 _SAMPLE_CHARACTERS: Final = 1 << 18
@@ -87,12 +89,22 @@ class _Count:
 
 
 def find_dialect(path: Path) -> Dialect | None:
-    """The dialect of a file in UTF-8; None if it has no rows."""
+    """The dialect of a file in UTF-8; None if it has no rows.
+
+    Raises:
+        InvalidDataError: Its first row does not end.
+    """
     text, is_whole = _beginning(path)
     said, num_before, text = _without_blank_lines(text)
     comments = [line for line, _ in _leading(text, "#")]
     table = _after_lines(text, len(comments))
     found = _find(table or text, is_whole, said)
+    if found is None and text.strip():
+        raise InvalidDataError(
+            f"A quote in its first row, on line {num_before + len(comments) + 1:,}, is not closed.",
+            remedy="Close it, or double it if it is a part of the cell.",
+            details={"line": num_before + len(comments) + 1},
+        )
     if found is None:
         return None
     num_comments = _num_comments(comments, found) if table else 0

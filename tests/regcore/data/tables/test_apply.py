@@ -3,9 +3,9 @@ import pyarrow as pa
 import pytest
 
 from regcore.data.tables.apply import apply_preprocessing
-from regcore.data.tables.encode import fit_columns
 from regcore.data.tables.facts import Reading
 from regcore.data.tables.features import Feature
+from regcore.data.tables.fit import fit_columns
 from regcore.data.tables.read.arrays import table_of
 from regcore.errors import InvalidDataError
 

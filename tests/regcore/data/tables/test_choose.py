@@ -85,6 +85,7 @@ def test_rows_without_a_target_are_counted_in_a_warning():
         (spec(group_column="whom"), "/data/group_column", "Did you mean 'who'"),
         (spec(split_column="fold", group_column="who"), "/data/group_column", "Leave one of them out"),
         (spec("labl"), "/data/target", "Did you mean 'label'"),
+        (spec(features={"missing": "error"}), "/data/features/missing", "'city' has 15 gaps, the first in row 4"),
         (spec(test_fraction=0.0, validation_fraction=0.9, train_limit=50), "/data/train_limit", "at most the 6 rows"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

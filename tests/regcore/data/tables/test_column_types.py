@@ -1,6 +1,6 @@
 """The type of a column, and why."""
 
-from datetime import date
+from datetime import date, time, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -49,6 +49,8 @@ def draft_of(cells: list[Any], type: pa.DataType | None = None) -> ColumnDraft:
         ([1.5, float("nan"), float("inf")], "number"),
         ([True, None], "boolean"),
         ([date(2024, 1, 1)], "date"),
+        ([time(10, 30), None], "number"),
+        ([timedelta(days=1)], "number"),
         ([None, None], "ignore"),
     ],
     ids=str,
@@ -60,8 +62,8 @@ def test_a_column_is_what_all_its_cells_are(cells: list[Any], type: ColumnType) 
 @pytest.mark.parametrize(
     ("cells", "said"),
     [
-        (["1", "NA"], "'NA' is a gap"),
-        (["DE", "NA"], "'NA' is a category"),
+        (["1", "NA"], "Gaps are written 'NA'"),
+        (["DE", "NA"], "Cells 'NA' are no gaps"),
         (["01234", "5"], "'01234' would lose its spelling"),
         (["1,234,567", "5"], "'1,234,567' is read as 1,234,567"),
         (["1", "2"], ""),
@@ -82,6 +84,8 @@ def test_a_reading_that_may_surprise_is_said(cells: list[str], said: str) -> Non
         (["1", "inf"], "infinite_cells"),
         ([f"id-{number}" for number in range(20)], "identifier_column"),
         ([f"text {number // 2}" for number in range(19)], "text_column"),
+        ([f"$1,{number}" for number in range(100, 120)], "numbers_with_units"),
+        ([f"{number}.5 %" for number in range(20)], "numbers_with_units"),
     ],
 )
 def test_what_an_owner_should_decide_is_a_doubt(cells: list[str], code: str) -> None:

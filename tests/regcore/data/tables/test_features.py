@@ -77,7 +77,6 @@ def test_cells_that_cannot_be_read_as_asked_are_gaps():
         ({"types": {"a/b": "number"}}, "/data/types/a~1b", "no column 'a/b'; it has 'age', 'city'"),
         ({"types": {"city": "number"}}, "/data/types/city", "fewer than half of the cells of 'city'"),
         ({"exclude": ["age", "city"]}, "/data", "no column is left to learn from"),
-        ({"missing": "error"}, "/data/features/missing", "'age' has 2"),
     ],
     ids=str,
 )

@@ -4,7 +4,7 @@ import pytest
 from jsonpatch import apply_patch
 
 from regcore.data.tables.facts import Cell, ColumnFacts, ColumnType, Reading, TableFacts
-from regcore.data.tables.findings import MAX_TOLD, from_facts
+from regcore.data.tables.findings import MAX_PATCHED, MAX_TOLD, excluding, from_facts, together
 from regcore.doubts import Doubt
 from regcore.spec import parse_spec
 
@@ -122,3 +122,13 @@ def test_many_columns_of_one_finding_are_told_together() -> None:
     assert len(found) == MAX_TOLD + 1
     assert "3 other columns" in found[-1].message
     assert [step["value"] for step in found[-1].patch] == [one.name for one in many[MAX_TOLD:]]
+
+
+def test_a_patch_that_would_not_fit_into_a_request_is_left_out() -> None:
+    names = [str(k) for k in range(MAX_TOLD + MAX_PATCHED + 1)]
+    doubts = [Doubt("/data/exclude", "constant_column", "It is.", "Leave it out.", excluding(name)) for name in names]
+
+    last = [*together(names, doubts)][-1]
+
+    assert last.patch == ()
+    assert "1,001 other columns" in last.message

@@ -1,6 +1,6 @@
 """Cells to values: text and native cells alike."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -22,7 +22,9 @@ def reading(**how: Any) -> Reading:
         (["1.234,5", "2"], "number", {"decimal": ",", "thousands": "."}, [1234.5, 2.0]),
         ([1, None, 2**60], "number", {}, [1.0, None, float(2**60)]),
         ([1.5, float("nan"), float("inf")], "number", {}, [1.5, None, None]),
-        ([Decimal("1.25")], "number", {}, [1.25]),
+        ([Decimal("1.25"), Decimal("80531.79")], "number", {}, [1.25, 80531.79]),
+        ([time(1, 0, 0, 500_000), None], "number", {}, [3600.5, None]),
+        ([timedelta(hours=2)], "category", {}, ["7200"]),
         ([True, None], "number", {}, [None, None]),
         (["Yes", "no", "TRUE", "f", "1", "?", "perhaps"], "boolean", {}, [True, False, True, False, True, None, None]),
         ([True, None, False], "boolean", {}, [True, None, False]),

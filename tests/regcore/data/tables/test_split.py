@@ -5,6 +5,7 @@ import pytest
 
 from regcore.data.split import split
 from regcore.data.tables.split import DRAWN, sizes_of, split_rows
+from regcore.errors import SpecError
 
 
 def data(**changes):
@@ -59,3 +60,11 @@ def test_a_limit_holds_for_every_kind_of_split():
 
     for given in ({"roles": None, "groups": None}, {"roles": None, "groups": groups}, {"roles": roles, "groups": None}):
         assert len(split_rows(Y, data(train_limit=7), **given).train) == 7
+
+
+def test_a_group_that_was_handed_in_for_two_splits_is_refused():
+    groups = np.array([f"g{k % 13}" for k in range(100)], dtype=object)
+    roles = np.array([DRAWN] * 80 + ["test"] * 20, dtype=object)
+
+    with pytest.raises(SpecError, match=r"13 group\(s\) .* in x and in test, such as 'g0'"):
+        split_rows(Y, data(), roles=roles, groups=groups)

@@ -97,6 +97,15 @@ def test_a_target_whose_name_is_taken_has_another():
     assert table.facts.default_target == "y_2"
 
 
+def test_a_target_that_x_holds_too_is_no_feature_of_itself():
+    frame = pd.DataFrame({"a": [1, 2], "label": ["x", "y"]})
+
+    table = table_of(frame, frame.label)
+
+    assert table.columns.column_names == ["a", "label"]
+    assert table.facts.default_target == "label"
+
+
 def test_dates_stay_dates():
     days = [datetime.date(2024, 1, 1), None, datetime.date(2024, 1, 3)]
     frame = pd.DataFrame({"at": pd.to_datetime(pd.Series(days))})
@@ -123,7 +132,7 @@ def test_dates_stay_dates():
         ({"a": [1], "b": [1, 2]}, "differ in length"),
         (pd.DataFrame({"a": [[1], [2]]}), "'a' holds list"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_is_no_table_is_refused_in_words(x, said):
     with pytest.raises(InvalidDataError, match=said):

@@ -178,7 +178,7 @@ CELLS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_siz
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     rows=st.integers(2, 4).flatmap(
         lambda width: st.lists(st.lists(CELLS, min_size=width, max_size=width), min_size=1, max_size=8)
@@ -213,3 +213,14 @@ def test_quoted_line_ends_survive_the_edges_of_blocks(shift: int, tmp_path: Path
     columns = read(tmp_path, f"a,b\n{quoted}", limits=Limits(max_row_bytes=block_bytes)).columns
 
     assert list(zip(*columns.to_pydict().values(), strict=True)) == rows
+
+
+def test_progress_goes_up_to_the_end(tmp_path: Path) -> None:
+    path, shares = tmp_path / "rows.csv", list[float]()
+    path.write_text("a,b\n" + "1,some text\n" * 200_000)
+
+    read_csv(path, header="auto", limits=DEFAULT_LIMITS, on_progress=shares.append)
+
+    assert shares == sorted(shares)
+    assert len(shares) > 1
+    assert 0.5 < shares[-1] <= 1

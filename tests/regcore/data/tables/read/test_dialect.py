@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from regcore.data.tables.read.dialect import Dialect, Quoting, find_dialect
+from regcore.errors import InvalidDataError
 
 
 def dialect_of(folder: Path, text: str) -> Dialect:
@@ -86,3 +87,11 @@ def test_a_file_without_rows_has_no_dialect(tmp_path: Path) -> None:
     path.write_text("\n \n")
 
     assert find_dialect(path) is None
+
+
+def test_a_first_row_that_does_not_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text('\n"a,b\n1,2\n')
+
+    with pytest.raises(InvalidDataError, match="first row, on line 2"):
+        find_dialect(path)

@@ -1,0 +1,49 @@
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from regclient.errors import ServerUnreachableError
+from regclient.stack.borrowed import borrowed_server
+from regclient.stack.ports import free_port
+
+
+def test_the_server_that_is_there_is_used_and_left_running(stack: Any) -> None:
+    announced: list[str] = []
+
+    with borrowed_server(lambda part, line: announced.append(line), max_retries=0) as server:
+        assert not server.is_own
+        assert server.client.workers()
+
+    assert announced == []
+    assert stack.process.poll() is None
+
+
+def test_without_one_a_server_runs_for_the_time_and_keeps_its_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REGCORE_DATA_DIR", str(tmp_path / "data"))
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+
+    with suppress(ZeroDivisionError), borrowed_server(lambda *_: None, max_retries=0) as server:
+        assert server.is_own
+        assert server.client.workers()
+        server.look_after()
+        raise ZeroDivisionError
+
+    assert {child.pid for child in psutil.Process().children(recursive=True)} <= before
+    assert list((tmp_path / "data").glob("*.sqlite*")) or list((tmp_path / "data").glob("*.db*"))
+
+
+def test_a_server_that_was_named_must_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REGCORE_URL", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("REGCORE_API_KEY", "rc_test_secret")
+
+    with (
+        borrowed_server(lambda *_: None, max_retries=0) as server,
+        pytest.raises(ServerUnreachableError),
+    ):
+        server.client.workers()
