@@ -9,7 +9,7 @@ from rich.live import Live
 
 from regclient.display.output import err
 from regclient.display.trial_tables import trial_show
-from regclient.display.variant_verdicts import CONSTANT, LINEAR, NOTHING, Trial, judge_variants
+from regclient.display.variant_verdicts import CONSTANT, FEWEST_SEEDS, LINEAR, NOTHING, Trial, judge_variants
 from regclient.errors import WaitTimeoutError
 from regclient.http.answers import JSONObject
 from regclient.stack.borrowed import Borrowed
@@ -166,10 +166,28 @@ def _best_of_each(sweep: Sweep) -> list[JSONObject]:
 def _judge(server: Borrowed, sweep: Sweep, names: list[str], job_id: str) -> Trial:
     measured = server.client.jobs.get(job_id).result or {} if job_id else {}
     scores = [name for name in SCORES if measured.get("metrics", {}).get(f"test/{name}") is not None]
+    against_constant = sweep.comparison(baseline=CONSTANT) if CONSTANT in names else None
     return judge_variants(
         names,
         sweep.comparison(baseline=NOTHING),
-        sweep.comparison(baseline=CONSTANT) if CONSTANT in names else None,
+        against_constant,
         sweep.comparison(baseline=LINEAR) if LINEAR in names else None,
         {name: sweep.comparison(f"test/{name}", baseline=NOTHING) for name in scores},
+        rows_against_constant=_by_rows(server, against_constant) if against_constant is not None else [],
     )
+
+
+def _by_rows(server: Borrowed, against_constant: Mapping[str, Any]) -> list[JSONObject]:
+    """For each seed, a comparison of its jobs on its test rows; none if there are seeds enough to compare by these."""
+    groups = {group["name"]: group for group in against_constant["groups"]}
+    num_seeds = groups[CONSTANT]["num"]
+    if num_seeds >= FEWEST_SEEDS:
+        return []
+    # A sweep that was cut short has ended its first seeds; the jobs of each variant are in the order of the seeds.
+    others = [name for name in groups if name != CONSTANT]
+    return [
+        server.client.compare(
+            {name: [groups[name]["job_ids"][place]] for name in (CONSTANT, *others)}, against_constant["metric"]
+        )
+        for place in range(num_seeds)
+    ]
