@@ -143,7 +143,9 @@ class TrialBars(SweepBars):
             states = [state for one in leaders for state, num in one["states"].items() for _ in range(num)]
             num_ended = sum(state in ("succeeded", "failed", "cancelled") for state in states)
             best = next((one for one in leaders if one["objective"]["mean"] is not None), None)
-            result = "" if best is None else f"{best['objective']['mean']:.4g}  {settings_text(best['values'])}"
+            result = (
+                "" if best is None else f"{format_number(best['objective']['mean'])}  {settings_text(best['values'])}"
+            )
             grid.add_row(
                 Text(f"  {label_of(name, self._task)}"),
                 Text(f"{num_ended:,} of {len(states):,}", style="dim", justify="right"),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from regclient.display.output import format_number
 from regclient.display.variant_verdicts import (
     CONSTANT,
     FEWEST_SEEDS,
@@ -50,7 +51,8 @@ def trial_sentences(trial: Trial, task: str, target: str) -> list[str]:
     if constant is not None and not trial.beats_constant:
         said.append(
             f"Nothing here predicts {target} measurably better than {constant_words(task)} for every row "
-            f"(test loss {_number(constant.loss.mean)}; the best of the others has {_number(winner.loss.mean)})."
+            f"(test loss {format_number(constant.loss.mean)}; "
+            f"the best of the others has {format_number(winner.loss.mean)})."
         )
         said += _group_sentences(trial)
     else:
@@ -75,9 +77,9 @@ def _best_sentence(trial: Trial, winner: VariantVerdict, constant: VariantVerdic
     said += f", with a test loss of {_interval(winner.loss)}"
     nothing = trial.of(NOTHING)
     if winner.name != NOTHING and nothing is not None:
-        said += f" where the network alone has {_number(nothing.loss.mean)}"
+        said += f" where the network alone has {format_number(nothing.loss.mean)}"
     if constant is not None:
-        said += f" and predicting {constant_words(task)} for every row {_number(constant.loss.mean)}"
+        said += f" and predicting {constant_words(task)} for every row {format_number(constant.loss.mean)}"
     scores = [
         f"{shown} {_interval(score)}{_beside(constant, name, task)}"
         for name, shown in _SHOWN_SCORES.items()
@@ -96,14 +98,15 @@ def _barely_told_classes(winner: VariantVerdict, constant: VariantVerdict | None
         return []
     return [
         f"Its probabilities are better than the shares of the classes, but its answers are not: balanced accuracy is "
-        f"not measurably above {_number(of_constant.mean)}. task.class_weights 'balanced' makes each class count alike."
+        f"not measurably above {format_number(of_constant.mean)}. "
+        "task.class_weights 'balanced' makes each class count alike."
     ]
 
 
 def _beside(constant: VariantVerdict | None, score: str, task: str) -> str:
     """The same score of the plainest baseline, in brackets."""
     known = constant.scores.get(score) if constant is not None else None
-    return "" if known is None else f" (always {label_of(CONSTANT, task)}: {_number(known.mean)})"
+    return "" if known is None else f" (always {label_of(CONSTANT, task)}: {format_number(known.mean)})"
 
 
 def _group_sentences(trial: Trial) -> list[str]:
@@ -143,11 +146,7 @@ def _capitalized(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"
-
-
 def _interval(score: Score) -> str:
     if score.low is None or score.high is None or score.low == score.high:  # equal seeds do not show their noise
-        return _number(score.mean)
-    return f"{_number(score.mean)} [{_number(score.low)}, {_number(score.high)}]"
+        return format_number(score.mean)
+    return f"{format_number(score.mean)} [{format_number(score.low)}, {format_number(score.high)}]"
