@@ -1,4 +1,4 @@
-"""Starting weights that fit this run: another run's moved to its scaling, fresh ones tiny where nothing can be learned."""
+"""Starting weights that fit this run: another run's moved to its scaling, fresh ones faint where nothing is learned."""
 
 from collections.abc import Sequence
 from typing import Any, Final
