@@ -1,4 +1,4 @@
-"""Weights of another run, moved to this run's scaling of features and targets."""
+"""Starting weights that fit this run: another run's moved to its scaling, fresh ones faint where nothing is learned."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from regcore.data.prepare import PreparedData
 from regcore.data.preprocessing import TargetScaling
 from regcore.data.read_preprocessing import read_preprocessing
+from regcore.data.tables.encode import TablePreprocessing
 from regcore.errors import InvalidDataError
 from regcore.layers import AnyLayer, Dropout, Flatten, Linear
 from regcore.loop.between_scalings import Affine, are_of_one_kind, between, other_categories
@@ -17,6 +18,7 @@ from regcore.loop.network import StackedNetwork
 from regcore.plan import Plan
 from regcore.record import Record
 
+_NEXT_TO_NOTHING: Final = 1e-6
 _UNSCALED: Final = TargetScaling(mean=0.0, scale=1.0)
 
 TargetChange = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -64,6 +66,19 @@ def keep_predictions(
         _fold_target(target, plan, network, position)
     others = other_categories(theirs, data.preprocessing)
     return _of_other_categories(others) if others else None
+
+
+@torch.no_grad()
+def hush_unlearned(plan: Plan, data: PreparedData, network: StackedNetwork) -> None:
+    """Begin with next to no weight at each place of a row that no train row uses.
+
+    A fresh weight there would stay as it was drawn, and a new row of a category that training never saw would be scored
+    by that accident. It is not 0, because `sparsity` counts the zeros that a regularizer makes.
+    """
+    places = data.preprocessing.unlearned_places if isinstance(data.preprocessing, TablePreprocessing) else []
+    found = _outermost_linear(plan.layers, plan.layer_names)
+    if places and found is not None:
+        network.weights[f"{found[1]}.weight"][..., places] *= _NEXT_TO_NOTHING
 
 
 def _as_they_are(why: str) -> Record:
@@ -118,15 +133,23 @@ def _is_none(change: TargetChange) -> bool:
     return bool((factor == 1).all() and (offset == 0).all())
 
 
+def _outermost_linear(layers: Sequence[AnyLayer], names: Sequence[str]) -> tuple[Linear, str] | None:
+    """The first linear layer and its name, if nothing before it changes numbers when the network predicts."""
+    for layer, name in zip(layers, names, strict=True):
+        if isinstance(layer, Linear):
+            return layer, name
+        if not isinstance(layer, Dropout | Flatten):
+            break
+    return None
+
+
 def _layer(
     layers: Sequence[AnyLayer], names: Sequence[str], network: StackedNetwork, *, needs_bias: bool
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Weight and bias of the first linear layer, if nothing before it changes numbers when the network predicts."""
-    for layer, name in zip(layers, names, strict=True):
-        if isinstance(layer, Linear) and (layer.bias or not needs_bias):
-            return network.weights[f"{name}.weight"], network.weights.get(f"{name}.bias")
-        if not isinstance(layer, Dropout | Flatten):
-            break
+    """Weight and bias of the outermost linear layer."""
+    found = _outermost_linear(layers, names)
+    if found is not None and (found[0].bias or not needs_bias):
+        return network.weights[f"{found[1]}.weight"], network.weights.get(f"{found[1]}.bias")
     raise InvalidDataError(
         "the weights to start from were trained on features or targets with another mean and scale than this run's, "
         "and only a linear layer with a bias at the model's first and last place could make up for it",

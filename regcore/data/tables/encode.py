@@ -60,6 +60,11 @@ class EncodedColumn:
     pools_rare: bool = False
     calendar_fill: tuple[float, ...] = ()
 
+    @property
+    def pooled_place(self) -> int:
+        """Of categories: the place, counted from the column's first, of the rare and the never seen."""
+        return self.num_places - 1 - self.marks_gaps
+
     def to_json(self) -> dict[str, Any]:
         """As an item of `preprocessing.columns` in `model.json`."""
         reading = self.reading.model_dump(include={"decimal", "thousands", "date_format", "has_time"})
@@ -123,6 +128,16 @@ class TablePreprocessing:
     def feature_shape(self) -> tuple[int]:
         """(places,)."""
         return (sum(column.num_places for column in self.encoded),)
+
+    @property
+    def unlearned_places(self) -> list[int]:
+        """Places that are 0 in every train row and may be another number in a new one: those of categories never seen,
+        where the train rows have none that share them."""
+        return [
+            self.starts[column.name] + column.pooled_place
+            for column in self.encoded
+            if column.type == "category" and not column.pools_rare and (column.marks_gaps or not column.had_gaps)
+        ]
 
     @cached_property
     def starts(self) -> dict[str, int]:
@@ -239,7 +254,6 @@ def _write_date(column: EncodedColumn, values: Any, part: NDArray[Any], on_gap: 
 def _write_category(column: EncodedColumn, values: Any, part: NDArray[Any], on_gap: OnGap, on_unseen: OnUnseen) -> None:
     combined = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     is_gap = np.asarray(combined.is_null().to_numpy(zero_copy_only=False), bool)
-    pooled = column.num_places - 1 - column.marks_gaps
     found = pc.index_in(combined, value_set=pa.array(column.categories, pa.string()))
     codes = found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     is_unseen = (codes < 0) & ~is_gap
@@ -247,7 +261,7 @@ def _write_category(column: EncodedColumn, values: Any, part: NDArray[Any], on_g
         on_unseen(column, is_unseen)
     learned_gaps = column.marks_gaps and column.had_gaps
     pooled_rows = is_unseen if learned_gaps else codes < 0
-    codes[pooled_rows] = pooled
+    codes[pooled_rows] = column.pooled_place
     written = codes >= 0
     part[np.flatnonzero(written), codes[written]] = 1
     _mark(column, is_gap, part, on_gap)

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from safetensors.numpy import load_file
 from sklearn.datasets import load_diabetes, load_digits
@@ -195,3 +196,16 @@ def test_weights_and_their_description_may_lie_apart(start, tmp_path):
     model.rename(tmp_path / "parent" / "model.json")
     theirs, ours = (load_predictor(tmp_path / name).predict(PATIENTS) for name in ("parent", "apart"))
     np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+
+
+def test_what_training_never_saw_is_not_scored_by_the_weights_that_were_drawn():
+    frame = pd.DataFrame({"colour": ["red", "blue"] * 20, "size": np.arange(40.0), "grown": [True, False] * 20})
+    spec = {"model": {"kind": "mlp", "hidden": [4]}, "training": {"epochs": 2}}
+
+    result = train(spec, frame, frame["size"] * 2 + (frame["colour"] == "red"))
+
+    blue, red, never_seen = result.model[0].weight.detach().T[:3]
+    assert result.data.preprocessing.encoded[0].categories == ("blue", "red")
+    assert never_seen.abs().max() < 1e-5
+    assert min(blue.abs().max(), red.abs().max()) > 1e-2
+    assert result.sparsity == 0

@@ -20,7 +20,7 @@ def _packed(folder: Path, content: bytes) -> Path:
 
 @pytest.mark.parametrize(
     "packed",
-    [gzip.compress(CONTENT), gzip.compress(CONTENT[:100]) + gzip.compress(CONTENT[100:])],
+    [gzip.compress(CONTENT, mtime=0), gzip.compress(CONTENT[:100], mtime=0) + gzip.compress(CONTENT[100:], mtime=0)],
     ids=["one member", "two members"],
 )
 def test_the_content_is_unpacked(tmp_path: Path, packed: bytes) -> None:
