@@ -1,5 +1,6 @@
 """The sweeps of a trial: each is run within the budget, and judged by what has ended."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -107,7 +108,7 @@ def run_round(server: Borrowed, suggestion: JSONObject, budget: Budget, task: st
             sweep.cancel()
             sweep.wait(CANCEL_S, progress=False, check=False)
     sweep.refresh()
-    leaders = _best_of_each(sweep)
+    leaders = _best_of_each(sweep) if cut is None else by_shared_seeds(sweep)
     names = [leader["variant"] for leader in leaders]
     job_id = next((one["job_ids"][0] for one in leaders if one["variant"] != CONSTANT), "")
     trial = _judge(server, sweep, names, job_id) if len(names) > 1 else None
@@ -161,6 +162,24 @@ def _best_of_each(sweep: Sweep) -> list[JSONObject]:
         if leader["objective"]["mean"] is not None:
             first.setdefault(leader["variant"], leader)
     return list(first.values())
+
+
+def by_shared_seeds(sweep: Sweep) -> list[JSONObject]:
+    """The same for a sweep that was cut short, by the difference to the network alone over the seeds that both have.
+
+    Seeds draw their own splits, and a variant that has one seed less would be better or worse by that split alone.
+    """
+    leaders = _best_of_each(sweep)
+    if NOTHING not in (leader["variant"] for leader in leaders) or len(leaders) == 1:
+        return leaders
+    compared = sweep.comparison(sweep.spec["objective"]["metric"], baseline=NOTHING)
+    changes = {one["group"]: one["difference"]["value"] for one in compared["differences"]} | {NOTHING: 0.0}
+
+    def change(leader: JSONObject) -> float:
+        value = changes[leader["variant"]]
+        return math.inf if value is None else float(value)
+
+    return sorted(leaders, key=change)
 
 
 def _judge(server: Borrowed, sweep: Sweep, names: list[str], job_id: str) -> Trial:

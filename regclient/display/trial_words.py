@@ -65,6 +65,8 @@ def trial_sentences(trial: Trial, task: str, target: str) -> list[str]:
         said.append(f"The network is {than} a linear model with tuned L2, which is simpler.")
     elif winner.name == LINEAR and trial.beats_constant:
         said.append("A linear model is enough here: no network did better on the validation rows.")
+    if len({one.num_seeds for one in trial.verdicts}) > 1:
+        said.append("Some have fewer seeds than others: differences are over the seeds that both have, means are not.")
     if trial.num_seeds < FEWEST_SEEDS:
         seeds = "one seed" if trial.num_seeds == 1 else f"{trial.num_seeds} seeds"
         said.append(f"With {seeds} only large effects show; a larger --budget has more.")
