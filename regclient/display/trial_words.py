@@ -16,6 +16,8 @@ from regclient.display.variant_verdicts import (
 )
 
 LABELS = {NOTHING: "the network alone", LINEAR: "linear with L2", "l1": "L1", "l2": "L2"}
+_EFFECTS = {"helps": "helps", "hurts": "hurts", "no_measurable_effect": "not measurable"}
+_OF_BASELINES = {"helps": "better", "hurts": "worse", "no_measurable_effect": "no difference"}
 _SHOWN_SCORES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "r2": "R²", "mae": "mean error"}
 
 
@@ -24,6 +26,16 @@ def label_of(name: str, task: str) -> str:
     if name == CONSTANT:
         return "the largest class" if task == "classification" else "the mean"
     return " + ".join(LABELS.get(part, part.replace("_", " ")) for part in name.split(" + "))
+
+
+def effect_of(one: VariantVerdict) -> str:
+    """Its verdict in two words."""
+    if one.role == "reference":
+        return "the reference"
+    if one.note == NO_BETTER_THAN_CONSTANT:
+        return "only unlearns"
+    names = _OF_BASELINES if one.role == "baseline" else _EFFECTS
+    return names.get(one.verdict, one.verdict)
 
 
 def constant_words(task: str) -> str:
