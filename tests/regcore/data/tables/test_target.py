@@ -50,6 +50,13 @@ WHOLE = Reading(num_missing=0, num_distinct=3, is_whole=True)
         (table("number", {str(k): 5 for k in range(21)}, is_whole=True), spec(), None),
         (table("number", {str(k): 5 for k in range(20)}, is_whole=True), spec(), tuple(map(str, range(20)))),
         (table("category", INTEGERS, number=WHOLE), spec(types={"y": "number"}, kind="regression"), None),
+        (table("number", INTEGERS, is_whole=True), spec(types={"y": "number"}), None),
+        (
+            table("number", INTEGERS, is_whole=True),
+            spec(types={"y": "number"}, kind="classification"),
+            ("3", "7", "10"),
+        ),
+        (table("number", INTEGERS, is_whole=True), spec(types={"y": "category"}), ("3", "7", "10")),
     ],
     ids=str,
 )
