@@ -23,7 +23,10 @@ from regcore.data.tables.read.text_cells import clean_text
 from regcore.data.tables.table import Table
 from regcore.errors import InvalidDataError, shortened
 
-_ROWS_TOGETHER: Final = 1 << 16
+_MIN_ROWS_TOGETHER: Final = 1 << 11
+_MAX_ROWS_TOGETHER: Final = 1 << 16
+_CELLS_TOGETHER: Final = 1 << 24
+"""DuckDB reserves room for a whole batch in every column, which of 10,000 columns would be 2 GB."""
 _MEMORY_LIMIT: Final = "1GB"
 _NUM_THREADS: Final = 2
 _NUM_NAMED: Final = 5
@@ -194,7 +197,7 @@ def _read_by_duckdb(path: Path, layout: _Layout, limits: Limits, on_progress: Ca
                     "columns": dict.fromkeys(names, "VARCHAR"),
                 },
             )
-            for batch in relation.to_arrow_reader(_ROWS_TOGETHER):
+            for batch in relation.to_arrow_reader(_rows_together(len(names))):
                 num_rows += batch.num_rows
                 check_size(num_rows, len(names), limits)
                 batches.append(batch.cast(schema))
@@ -212,6 +215,10 @@ def _read_by_duckdb(path: Path, layout: _Layout, limits: Limits, on_progress: Ca
         raise _UnreadableError(f"{rejected[0][1]} Line: {rejected[0][2]}")
     table = pa.Table.from_batches(batches, schema=schema)
     return pa.table([pc.fill_null(cells, "") for cells in table.columns], names=names)
+
+
+def _rows_together(num_columns: int) -> int:
+    return max(_MIN_ROWS_TOGETHER, min(_MAX_ROWS_TOGETHER, _CELLS_TOGETHER // num_columns))
 
 
 def _connection(path: Path) -> duckdb.DuckDBPyConnection:

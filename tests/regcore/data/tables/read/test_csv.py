@@ -162,6 +162,20 @@ def test_a_wrong_cell_is_named_by_its_line_after_quoted_line_ends(tmp_path: Path
     assert (cell.row, cell.line, cell.text) == (41, 83, "oops")
 
 
+def test_a_wide_file_is_read_in_smaller_batches_to_the_same_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = "a,b\n" + "".join(f"{number},{'xy'[number % 2]}\n" for number in range(5_000))
+    whole = read(tmp_path, content)
+    monkeypatch.setattr("regcore.data.tables.read.csv._CELLS_TOGETHER", 2)
+
+    in_batches = read(tmp_path, content)
+
+    assert whole.columns.column("a").num_chunks < in_batches.columns.column("a").num_chunks
+    assert in_batches.columns.equals(whole.columns)
+    assert in_batches.facts == whole.facts
+
+
 def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
