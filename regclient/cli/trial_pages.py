@@ -83,7 +83,7 @@ def print_seen(subject: Subject) -> None:
 def print_warning(warning: Mapping[str, Any]) -> None:
     """Print a finding with its remedy."""
     said = f"{warning.get('message', '')} {warning.get('remedy') or ''}".strip()
-    err.print(f"[yellow]Note:[/] {escape(said)}", highlight=False, soft_wrap=True)
+    err.print(f"[yellow]Note:[/] {escape(said)}", highlight=False)
 
 
 _OF_THE_PROBE = frozenset({"rate_too_small", "no_test_rows"})
