@@ -7,7 +7,7 @@ from typing import Any, Final
 from regcore.data.facts import TaskKind
 from regcore.data.tables.facts import MAX_VALUES, ColumnFacts, ColumnType, Reading, TableFacts
 from regcore.data.tables.features import check_known, reading_of
-from regcore.data.tables.words import BOOLEAN_WORDS, is_gap
+from regcore.data.tables.words import BOOLEAN_WORDS, is_no_label
 from regcore.errors import FieldError, shortened
 
 MAX_NUMBER_CLASSES: Final = 20
@@ -150,7 +150,7 @@ def _class_counts(values: dict[str, int], type: ColumnType, reading: Reading) ->
     """Rows by class. Spellings of one number or truth value are one class, named as most rows spell it."""
     spellings: dict[Any, Counter[str]] = {}
     for text, count in values.items():
-        meaning = None if is_gap(text) else _meaning(text, type, reading)
+        meaning = None if is_no_label(text) else _meaning(text, type, reading)
         if meaning is not None:
             spellings.setdefault(meaning, Counter())[text] += count
     by_label = {counter.most_common(1)[0][0]: (key, counter.total()) for key, counter in spellings.items()}

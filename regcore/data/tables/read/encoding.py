@@ -22,8 +22,10 @@ _BOMS: Final = (
 )
 _NAMES: Final = {"utf-8-sig": "utf-8", "cp1252": "windows-1252", "utf-16-le": "utf-16", "utf-16-be": "utf-16"}
 _CONTROLS: Final = re.compile(rb"[\x01-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
-_MOST_CONTROLS: Final = 0.1
-_FEWEST_CONTROLS: Final = 32
+_MOST_CONTROLS: Final = 0.03
+"""Share of control characters from which bytes are not text: random ones have a tenth."""
+_FEWEST_CONTROLS: Final = 8
+"""As many can stand in a short text by mistake."""
 _UTF16_ZEROS: Final = 0.4
 """Share of the bytes at even or odd places that are zero in UTF-16 of mostly Latin letters; half of this in others."""
 
@@ -51,7 +53,7 @@ def as_utf8(path: Path, folder: Path) -> Utf8Text:
         folder: Where a copy may be written.
 
     Raises:
-        InvalidDataError: It is no text, or its encoding changes within it.
+        InvalidDataError: It is not text, or its encoding changes within it.
     """
     with path.open("rb") as stream:
         start = stream.read(_START_BYTES)
@@ -74,7 +76,7 @@ class _WrongByte:
 
 def _refuse_binary(start: bytes) -> None:
     if len(_CONTROLS.findall(start)) > max(_FEWEST_CONTROLS, _MOST_CONTROLS * len(start)):
-        raise InvalidDataError("It is no text: many of its bytes are control characters.", remedy=_BINARY_REMEDY)
+        raise InvalidDataError("It is not text: many of its bytes are control characters.", remedy=_BINARY_REMEDY)
 
 
 _BINARY_REMEDY: Final = "Save the table as CSV in UTF-8, or send Parquet, JSONL or NPZ under its own name."
@@ -125,7 +127,7 @@ def _first_wrong_byte(path: Path) -> _WrongByte | None:
 
 def _with_zero(line: int) -> InvalidDataError:
     return InvalidDataError(
-        f"It is no text: there is a zero byte in line {line:,}.", remedy=_BINARY_REMEDY, details={"line": line}
+        f"It is not text: there is a zero byte in line {line:,}.", remedy=_BINARY_REMEDY, details={"line": line}
     )
 
 

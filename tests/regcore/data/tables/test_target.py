@@ -68,8 +68,8 @@ def test_the_task_follows_from_the_target_unless_the_spec_decides(facts, given, 
     assert target.task == ("regression" if classes is None else "classification")
 
 
-def test_words_for_a_missing_value_are_no_class():
-    target, _ = choose(table("category", {**LABELS, "NA": 3, "?": 1, "none": 2}), spec())
+def test_words_for_a_missing_or_an_infinite_value_are_no_class():
+    target, _ = choose(table("category", {**LABELS, "NA": 3, "?": 1, "none": 2, "inf": 4, "-Infinity": 1}), spec())
 
     assert target.counts == LABELS
     assert target.num_rows == 100

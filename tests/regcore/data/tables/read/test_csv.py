@@ -118,7 +118,7 @@ def test_a_clean_file_has_no_warnings(tmp_path: Path) -> None:
         ('a,b\n1,"x\n2,y\n3,z\n', "Row 1 (line 2) has quotes that do not end", {"line": 2}),
         ("a,b\n1,x\ry\n2,z\n", "Row 2 (line 3) has 1 cell", {"row": 2}),
         (b"a,b\n1,\0\n", "zero byte in line 2", {"line": 2}),
-        (b"\x01\x02\x03\x04\x05\x06" * 100, "no text", {}),
+        (b"\x01\x02\x03\x04\x05\x06" * 100, "not text", {}),
         ("ä,b\n1,2\n".encode() + "é,2\n".encode("latin-1"), "UTF-8 up to line 3", {"line": 3}),
         ("a,b\n1,2\n".encode("utf-16") + b"\x00\xd8", "not from line", {}),
         ("a,b\n" + "x" * 101 + ",1\n", "Row 1, column 'a': the cell has 101 bytes", {"row": 1, "column": "a"}),
