@@ -103,7 +103,11 @@ def print_trial(rounds: Sequence[Round], combination: Combination | None, subjec
             )
     trial = rounds[0].trial
     if trial is None:
-        out.print("Too little was trained to its end for a verdict.", highlight=False)
+        out.print(
+            "Too little was trained to its end for a verdict. Give a larger --budget; if other jobs keep the server "
+            "busy (regcore jobs), wait until they have ended.",
+            highlight=False,
+        )
         return
     for sentence in summary(trial, combination, subject):
         out.print(sentence, markup=False, highlight=False)
