@@ -119,7 +119,7 @@ def test_programs_are_told_that_nothing_ended() -> None:
 def test_people_are_told_how_much_ended_and_what_to_do(capfd: pytest.CaptureFixture[str]) -> None:
     sweep: Any = SimpleNamespace(counts={"succeeded": 1, "cancelled": 10}, num_members=11)
 
-    print_trial([Round(sweep, None, WaitTimeoutError("late"), "")], None, SUBJECT)
+    print_trial([Round(sweep, None, WaitTimeoutError("late", "running", 60), "")], None, SUBJECT)
 
     said = " ".join(capfd.readouterr().out.split())
     assert said.startswith("The budget is used up: 1 of 11 trainings had ended")
