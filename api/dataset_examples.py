@@ -66,5 +66,5 @@ PAGE: dict[str, Any] = {"data": [SUMMARY], "next_after": None, "has_more": False
 
 PREVIEW: dict[str, Any] = {
     "columns": ["age", "city", "churn"],
-    "rows": [["41", "Oslo", "no"], ["", "Bergen", "yes"]],
+    "rows": [[41, "Oslo", False], [None, "Bergen", True]],
 }

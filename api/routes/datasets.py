@@ -169,7 +169,7 @@ def delete_dataset(services: TheServices, tenant: TheTenant, dataset_id: str, ve
 
 
 def _store(services: Services, tenant: str, new: NewDataset, key: IdempotencyKey | None) -> DatasetSubmission:
-    """Store a data set whose file is there. Workers look for new ones by themselves."""
+    """Store a data set, whose file is there; workers look for new ones by themselves."""
     submission = services.store.create_dataset(tenant, new, key)
     if submission.is_new and not submission.replayed:
         _logger.info("dataset_uploaded", dataset_id=submission.dataset.id, size_bytes=new.size_bytes)
