@@ -196,6 +196,9 @@ def _data_of(server: Borrowed, file: str, header: Header, fields: dict[str, Any]
         dataset = server.client.datasets.upload(given_text(file), header=header, progress=not as_json)
     if not as_json:
         err.print(columns_table(dataset.columns[:MAX_COLUMNS_SHOWN]))
+        left_out = len(dataset.columns) - MAX_COLUMNS_SHOWN
+        if left_out > 0:
+            err.print(f"and {left_out:,} more columns: regcore datasets show {dataset.id}", highlight=False)
         for warning in dataset.warnings:
             print_warning(warning)
     if "target" not in fields and not _HAS_OWN_TARGET.search(file):

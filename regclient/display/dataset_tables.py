@@ -114,8 +114,14 @@ def _gaps(column: Mapping[str, Any]) -> str:
 
 
 def _examples(column: Mapping[str, Any]) -> str:
-    # no commas: a cell may be 39,5
-    return " | ".join(_cut(str(example)) for example in column.get("examples") or [])
+    """The first examples, as many as a cell has room for."""
+    first, *others = [_cut(str(example)) for example in column.get("examples") or [""]]
+    for example in others:
+        longer = f"{first} | {example}"  # no commas: a cell may be 39,5
+        if len(longer) > MAX_CELL_LENGTH:
+            break
+        first = longer
+    return first
 
 
 def _remark(column: Mapping[str, Any]) -> str:

@@ -11,18 +11,20 @@ from rich.text import Text
 
 from regclient.display.output import format_number
 from regclient.display.progress import Show, SweepBars, SweepLines
-from regclient.display.sweep_tables import VERDICT_STYLES, interval_bar
-from regclient.display.sweep_views import VERDICTS, Contrast
+from regclient.display.sweep_tables import BAR_WIDTH, VERDICT_STYLES, interval_bar
+from regclient.display.sweep_views import Contrast
 from regclient.display.tables import Column, FittedTable
 from regclient.display.terminal import Console
 from regclient.display.trial_words import label_of, settings_text
-from regclient.display.variant_verdicts import NOTHING, Score, Trial, VariantVerdict
+from regclient.display.variant_verdicts import NO_BETTER_THAN_CONSTANT, NOTHING, Score, Trial, VariantVerdict
 
 _SCORES = {"accuracy": "accuracy", "balanced_accuracy": "balanced\naccuracy", "r2": "R²", "mae": "mean\nerror"}
 _CAPTION = (
-    "test loss, and its difference to the network alone in % of that, with 95 % intervals over seeds that draw their "
-    "own splits; below 0 is better; p is corrected for all rows. Settings were chosen on validation rows."
+    "%: difference in test loss to the network alone, with its 95 % interval over seeds; below 0 is better. p is "
+    "corrected for all rows of the table. Settings were chosen on validation rows."
 )
+_EFFECTS = {"helps": "helps", "hurts": "hurts", "no_measurable_effect": "not measurable"}
+_OF_BASELINES = {"helps": "better", "hurts": "worse", "no_measurable_effect": "no difference"}
 
 
 def verdicts_table(trial: Trial, task: str) -> FittedTable:
@@ -36,16 +38,21 @@ def verdicts_table(trial: Trial, task: str) -> FittedTable:
     return FittedTable(
         [
             Column("", [escape(label_of(one.name, task)) for one in rows], folds=True),
-            Column("setting", [escape(settings_text(one.values)) for one in rows], need=3),
+            Column("setting", [escape(settings_text(one.values).removeprefix("strength ")) for one in rows], need=2),
             *(
-                Column(_SCORES[name], [_mean(one.scores.get(name)) for one in rows], need=2, is_number=True)
+                Column(
+                    _SCORES[name],
+                    [_mean(one.scores.get(name)) for one in rows],
+                    need=2 + (name in ("accuracy", "mae")),
+                    is_number=True,
+                )
                 for name in shown_scores
             ),
-            Column("test loss", [format_number(one.loss.mean) for one in rows], is_number=True),
+            Column("test loss", [format_number(one.loss.mean) for one in rows], need=3, is_number=True),
             Column(escape("% [95 %]"), [_percent(one) for one in contrasts], need=1, is_number=True),
-            Column("0".center(17), [_bar(one, limit) for one in contrasts], need=5),
-            Column("p", [_p_value(one) for one in rows], need=4, is_number=True),
-            Column("verdict", [_verdict(one) for one in rows], folds=True),
+            Column("interval".center(BAR_WIDTH), [_bar(one, limit) for one in contrasts], need=4),
+            Column("p", [_p_value(one) for one in rows], need=5, is_number=True),
+            Column("effect", [_effect(one) for one in rows]),
         ],
         caption=escape(_CAPTION),
     )
@@ -87,8 +94,15 @@ def _bar(one: Contrast, limit: float) -> str:
 def _percent(one: Contrast) -> str:
     if one.value is None:
         return "–"
-    shown = f"{one.value:+.3g}"
-    return shown if one.low is None or one.high is None else f"{shown} [{one.low:.3g}, {one.high:.3g}]"
+    shown = _rounded(one.value, "+")
+    return shown if one.low is None or one.high is None else f"{shown} [{_rounded(one.low)}, {_rounded(one.high)}]"
+
+
+def _rounded(percent: float, sign: str = "-") -> str:
+    """Three digits, but neither an exponent nor more than two decimals: a hundredth of a percent is nothing."""
+    decimals = 0 if abs(percent) >= 100 else 1 if abs(percent) >= 10 else 2
+    shown = f"{percent:{sign}.{decimals}f}"
+    return shown if float(shown) else "0"
 
 
 def _mean(score: Score | None) -> str:
@@ -99,15 +113,15 @@ def _p_value(one: VariantVerdict) -> str:
     return "–" if one.p_value is None else f"{one.p_value:.2g}"
 
 
-def _verdict(one: VariantVerdict) -> str:
+def _effect(one: VariantVerdict) -> str:
     if one.role == "reference":
         return "[dim]the reference[/]"
-    said = VERDICTS.get(one.verdict, one.verdict)
     if one.role == "baseline":
-        how = {"helps": "better", "hurts": "worse"}.get(one.verdict, "no measurable difference")
-        return f"[dim]baseline: {how}[/]"
-    style = VERDICT_STYLES.get(one.verdict, "")
-    return f"[{style}]{said}[/]" if style else escape(said)
+        return f"[dim]{_OF_BASELINES.get(one.verdict, escape(one.verdict))}[/]"
+    if one.note == NO_BETTER_THAN_CONSTANT:
+        return "only unlearns"
+    style, said = VERDICT_STYLES.get(one.verdict, ""), _EFFECTS.get(one.verdict, escape(one.verdict))
+    return f"[{style}]{said}[/]" if style else said
 
 
 class TrialBars(SweepBars):
@@ -129,7 +143,9 @@ class TrialBars(SweepBars):
             states = [state for one in leaders for state, num in one["states"].items() for _ in range(num)]
             num_ended = sum(state in ("succeeded", "failed", "cancelled") for state in states)
             best = next((one for one in leaders if one["objective"]["mean"] is not None), None)
-            result = "" if best is None else f"{best['objective']['mean']:.4g}  {settings_text(best['values'])}"
+            result = (
+                "" if best is None else f"{format_number(best['objective']['mean'])}  {settings_text(best['values'])}"
+            )
             grid.add_row(
                 Text(f"  {label_of(name, self._task)}"),
                 Text(f"{num_ended:,} of {len(states):,}", style="dim", justify="right"),

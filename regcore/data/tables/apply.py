@@ -140,7 +140,7 @@ def _note_unreadable(column: EncodedColumn, given: Any, read: Any, notes: list[s
     rows = np.asarray(is_unreadable.to_numpy(), bool)
     if rows.any():
         text = str(given[int(np.flatnonzero(rows)[0])].as_py())
-        notes.append(f"{column.name!r} is no {column.type} in {_rows(rows, verb='')}, as {shortened(text, 60)!r}.")
+        notes.append(f"{column.name!r} is not a {column.type} in {_rows(rows, verb='')}, as {shortened(text, 60)!r}.")
 
 
 def _rows(chosen: NDArray[np.bool_], verb: str = " is| are") -> str:

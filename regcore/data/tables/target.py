@@ -54,9 +54,7 @@ def choose_target(table: TableFacts, spec: Any, errors: list[FieldError]) -> Tar
         message = f"{column.name!r} holds dates, which cannot be predicted. Name another target, or say in data.types "
         errors.append(FieldError("/data/target", "unfit_target", message + "that it is a category."))
         return None
-    is_asked = spec.data.types.get(column.name) == "number"
-    kind = _task(type, reading, column, "regression" if is_asked and spec.task.kind == "auto" else spec.task.kind)
-    if kind == "regression":
+    if _task(column, type, reading, spec) == "regression":
         return _regression(table, column, type, reading, errors)
     return _classification(column, type, reading, errors)
 
@@ -81,11 +79,14 @@ def _column(table: TableFacts, data: Any, errors: list[FieldError]) -> ColumnFac
     return table.column(name)
 
 
-def _task(type: ColumnType, reading: Reading, column: ColumnFacts, wanted: str) -> str:
+def _task(column: ColumnFacts, type: ColumnType, reading: Reading, spec: Any) -> str:
+    """What the spec asks for; by default, numbers are predicted as such unless they may be the numbers of classes."""
+    wanted: str = spec.task.kind
     if wanted in ("classification", "regression"):
         return wanted
     few = reading.is_whole and reading.num_distinct <= MAX_NUMBER_CLASSES and column.values is not None
-    return "regression" if type == "number" and not few else "classification"
+    is_amount = not few or column.name in spec.data.types
+    return "regression" if type == "number" and is_amount else "classification"
 
 
 def _regression(

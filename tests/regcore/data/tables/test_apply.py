@@ -62,7 +62,7 @@ def test_a_file_is_read(tmp_path):
         ({"city": "new"}, [2, 0, 0, 1, 1, 0], "'city' holds categories never seen in training, as 'new': row 2 is"),
         ({"city": None}, [2, 0, 0, 1, 1, 0], "'city' had no gap in training; row 2 is taken for a rare category"),
         ({"age": None}, PLACES, "'age' had no gap in training; row 2 is filled as training's mean says"),
-        ({"age": "old"}, PLACES, "'age' is no number in row 2, as 'old'"),
+        ({"age": "old"}, PLACES, "'age' is not a number in row 2, as 'old'"),
         ({"more": 1}, PLACES, "ignored: more"),
     ],
     ids=["unseen", "gap in a category", "gap", "unreadable", "more"],

@@ -56,6 +56,7 @@ WHOLE = Reading(num_missing=0, num_distinct=3, is_whole=True)
             spec(types={"y": "number"}, kind="classification"),
             ("3", "7", "10"),
         ),
+        (table("number", INTEGERS, is_whole=True), spec(types={"y": "category"}), ("3", "7", "10")),
     ],
     ids=str,
 )
