@@ -89,9 +89,9 @@ def _share_small_classes(
         return
     num_classes = int(y.max()) + 1
     staying, taken = (np.bincount(y[rows], minlength=num_classes) for rows in (stay, drawn))
-    for label in np.flatnonzero((taken == 0) & (staying > num_splits)):
+    for label in np.flatnonzero((taken == 0) & (staying > num_splits)).tolist():
         _exchange(stay, drawn, y, label)
-    for label in np.flatnonzero((staying < num_splits) & (taken > 1)):
+    for label in np.flatnonzero((staying < num_splits) & (taken > 1)).tolist():
         for _ in range(min(num_splits - staying[label], taken[label] - 1)):
             _exchange(drawn, stay, y, label)
 
