@@ -15,16 +15,14 @@ from regclient.display.sweep_tables import BAR_WIDTH, VERDICT_STYLES, interval_b
 from regclient.display.sweep_views import Contrast
 from regclient.display.tables import Column, FittedTable
 from regclient.display.terminal import Console
-from regclient.display.trial_words import label_of, settings_text
-from regclient.display.variant_verdicts import NO_BETTER_THAN_CONSTANT, NOTHING, Score, Trial, VariantVerdict
+from regclient.display.trial_words import effect_of, label_of, settings_text
+from regclient.display.variant_verdicts import CONSTANT, LINEAR, NOTHING, Score, Trial, VariantVerdict
 
 _SCORES = {"accuracy": "accuracy", "balanced_accuracy": "balanced\naccuracy", "r2": "R²", "mae": "mean\nerror"}
 _CAPTION = (
     "%: difference in test loss to the network alone, with its 95 % interval over seeds; below 0 is better. p is "
     "corrected for all rows of the table. Settings were chosen on validation rows."
 )
-_EFFECTS = {"helps": "helps", "hurts": "hurts", "no_measurable_effect": "not measurable"}
-_OF_BASELINES = {"helps": "better", "hurts": "worse", "no_measurable_effect": "no difference"}
 
 
 def verdicts_table(trial: Trial, task: str) -> FittedTable:
@@ -32,8 +30,7 @@ def verdicts_table(trial: Trial, task: str) -> FittedTable:
     rows, nothing = trial.verdicts, trial.of(NOTHING)
     unit = nothing.loss.mean if nothing is not None else None
     contrasts = [_in_percent(one, unit) for one in rows]
-    ends = [abs(end) for one in contrasts for end in (one.value, one.low, one.high) if end is not None]
-    limit = max(_most_shown(contrasts), default=max(ends, default=0.0))
+    limit = most_shown(contrasts)
     shown_scores = [name for name in _SCORES if any(name in one.scores for one in rows)]
     return FittedTable(
         [
@@ -65,6 +62,12 @@ def contrasts_in_percent(trial: Trial) -> list[Contrast]:
     return [_in_percent(one, unit) for one in trial.verdicts if one.name != NOTHING]
 
 
+def most_shown(contrasts: Sequence[Contrast]) -> float:
+    """How far an axis reaches: a baseline that is far off must not flatten what regularizers do."""
+    plain = [one for one in contrasts if one.label not in (CONSTANT, LINEAR)] or contrasts
+    return max((abs(end) for one in plain for end in (one.value, one.low, one.high) if end is not None), default=0.0)
+
+
 def _in_percent(one: VariantVerdict, unit: float | None) -> Contrast:
     def share(value: float | None) -> float | None:
         return None if value is None or not unit else 100 * value / abs(unit)
@@ -73,12 +76,6 @@ def _in_percent(one: VariantVerdict, unit: float | None) -> Contrast:
     return Contrast(
         one.name, share(found.mean), share(found.low), share(found.high), one.p_value, None, one.verdict, one.note
     )
-
-
-def _most_shown(contrasts: Sequence[Contrast]) -> list[float]:
-    """The differences of regularizers: a baseline that is far off must not flatten their bars."""
-    plain = [one for one in contrasts if one.label not in ("constant", "linear")]
-    return [abs(end) for one in plain for end in (one.value, one.low, one.high) if end is not None]
 
 
 def _bar(one: Contrast, limit: float) -> str:
@@ -114,13 +111,7 @@ def _p_value(one: VariantVerdict) -> str:
 
 
 def _effect(one: VariantVerdict) -> str:
-    if one.role == "reference":
-        return "[dim]the reference[/]"
-    if one.role == "baseline":
-        return f"[dim]{_OF_BASELINES.get(one.verdict, escape(one.verdict))}[/]"
-    if one.note == NO_BETTER_THAN_CONSTANT:
-        return "only unlearns"
-    style, said = VERDICT_STYLES.get(one.verdict, ""), _EFFECTS.get(one.verdict, escape(one.verdict))
+    style, said = VERDICT_STYLES.get(one.verdict, "") if one.role == "regularizer" else "dim", escape(effect_of(one))
     return f"[{style}]{said}[/]" if style else said
 
 

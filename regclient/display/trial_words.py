@@ -16,6 +16,8 @@ from regclient.display.variant_verdicts import (
 )
 
 LABELS = {NOTHING: "the network alone", LINEAR: "linear with L2", "l1": "L1", "l2": "L2"}
+_EFFECTS = {"helps": "helps", "hurts": "hurts", "no_measurable_effect": "not measurable"}
+_OF_BASELINES = {"helps": "better", "hurts": "worse", "no_measurable_effect": "no difference"}
 _SHOWN_SCORES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "r2": "R²", "mae": "mean error"}
 
 
@@ -24,6 +26,18 @@ def label_of(name: str, task: str) -> str:
     if name == CONSTANT:
         return "the largest class" if task == "classification" else "the mean"
     return " + ".join(LABELS.get(part, part.replace("_", " ")) for part in name.split(" + "))
+
+
+def effect_of(one: VariantVerdict) -> str:
+    """Its verdict in two words."""
+    if one.role == "reference":
+        return "the reference"
+    if one.note == NO_BETTER_THAN_CONSTANT:
+        return "only unlearns"
+    if one.role == "regularizer" and _is_undecided(one):
+        return "undecided"
+    names = _OF_BASELINES if one.role == "baseline" else _EFFECTS
+    return names.get(one.verdict, one.verdict)
 
 
 def constant_words(task: str) -> str:
@@ -113,23 +127,26 @@ def _beside(constant: VariantVerdict | None, score: str, task: str) -> str:
 
 def _group_sentences(trial: Trial) -> list[str]:
     said = []
+    regularizers = [one for one in trial.verdicts if one.role == "regularizer"]
     helping, hurting = trial.named("helps"), trial.named("hurts")
+    undecided = [one.name for one in regularizers if _is_undecided(one)]
+    rest = [name for name in trial.named("no_measurable_effect") if name not in undecided]
     if helping:
         said.append(f"Measurably better than the network alone: {_listed(helping)}.")
+    elif regularizers:
+        said.append("No regularizer helps measurably here.")
     if hurting:
         said.append(f"Measurably worse than the network alone: {_listed(hurting)}.")
-    rest = trial.named("no_measurable_effect")
     if rest and (helping or hurting):
         said.append(f"No measurable effect here: {_listed(rest)}.")
-    elif rest:
-        said.append("No regularizer helps measurably here.")
-    regularizers = [one for one in trial.verdicts if one.role == "regularizer"]
     unlearning = [one.name for one in regularizers if one.note == NO_BETTER_THAN_CONSTANT]
     if unlearning:
         said.append(f"{_capitalized(_listed(unlearning))}: {NO_BETTER_THAN_CONSTANT}.")
-    undecided = [one.name for one in regularizers if _is_undecided(one)]
     if undecided:
-        said.append(f"Undecided: {_listed(undecided)}. As one of several it does not count; more seeds would tell.")
+        said.append(
+            f"Undecided: {_listed(undecided)}. Alone such a difference would count, as one of several it does not; "
+            "more seeds would tell."
+        )
     return said
 
 

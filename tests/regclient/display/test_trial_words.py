@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from regclient.display.trial_words import label_of, settings_text, trial_sentences
+from regclient.display.trial_words import effect_of, label_of, settings_text, trial_sentences
 from regclient.display.variant_verdicts import NO_BETTER_THAN_CONSTANT, Score, Trial, VariantVerdict
 
 
@@ -43,6 +43,7 @@ def test_an_interval_that_leaves_zero_out_without_a_verdict_is_undecided(
     said = trial_sentences(Trial("test/loss", [l1]), "regression", "price")
 
     assert any(one.startswith("Undecided: L1.") for one in said)
+    assert effect_of(l1) == "undecided"
     assert not any("Undecided" in one for one in trial_sentences(_with(l1, beats_constant=False), "regression", "y"))
 
 
@@ -56,6 +57,21 @@ def test_better_probabilities_without_better_answers_are_called_that(
     said = " ".join(trial_sentences(Trial("test/loss", [linear, constant]), "classification", "fraud"))
 
     assert ("not measurably above 0.5" not in said) is is_told
+
+
+def test_if_all_others_hurt_it_is_said_first_that_none_helps(verdict_of: Callable[..., VariantVerdict]) -> None:
+    said = trial_sentences(_with(verdict_of("l2", 0.7, 0.2, "hurts")), "regression", "y")
+
+    assert said[:2] == [
+        "No regularizer helps measurably here.",
+        "Measurably worse than the network alone: L2.",
+    ]
+
+
+def test_without_a_regularizer_nothing_is_said_of_any(verdict_of: Callable[..., VariantVerdict]) -> None:
+    said = trial_sentences(_with(verdict_of("linear", 0.7, 0.2, "no_measurable_effect")), "regression", "y")
+
+    assert not any("regularizer" in one for one in said)
 
 
 def test_few_seeds_are_mentioned(trial: Trial) -> None:
