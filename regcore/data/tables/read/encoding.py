@@ -51,7 +51,7 @@ def as_utf8(path: Path, folder: Path) -> Utf8Text:
         folder: Where a copy may be written.
 
     Raises:
-        InvalidDataError: It is no text, or its encoding changes within it.
+        InvalidDataError: It is not text, or its encoding changes within it.
     """
     with path.open("rb") as stream:
         start = stream.read(_START_BYTES)
@@ -74,7 +74,7 @@ class _WrongByte:
 
 def _refuse_binary(start: bytes) -> None:
     if len(_CONTROLS.findall(start)) > max(_FEWEST_CONTROLS, _MOST_CONTROLS * len(start)):
-        raise InvalidDataError("It is no text: many of its bytes are control characters.", remedy=_BINARY_REMEDY)
+        raise InvalidDataError("It is not text: many of its bytes are control characters.", remedy=_BINARY_REMEDY)
 
 
 _BINARY_REMEDY: Final = "Save the table as CSV in UTF-8, or send Parquet, JSONL or NPZ under its own name."
@@ -125,7 +125,7 @@ def _first_wrong_byte(path: Path) -> _WrongByte | None:
 
 def _with_zero(line: int) -> InvalidDataError:
     return InvalidDataError(
-        f"It is no text: there is a zero byte in line {line:,}.", remedy=_BINARY_REMEDY, details={"line": line}
+        f"It is not text: there is a zero byte in line {line:,}.", remedy=_BINARY_REMEDY, details={"line": line}
     )
 
 
