@@ -51,7 +51,7 @@ class DatasetSummaryView(View):
     size_bytes: int
     header: Literal["auto", "yes", "no"]
     format: str | None
-    """`csv`, `parquet`, `jsonl` or `npz`; null until it was found, if the media type did not tell."""
+    """`csv`, `parquet`, `jsonl` or `npz`. If the media type did not tell: null in lists, and until it was found."""
     state: DatasetState
     state_reason: Json | None
     """Why it is invalid: `{code, message, remedy, retryable, details}`; `details` has `line`, `row` and `column` where

@@ -56,7 +56,7 @@ def format_of(request: Request) -> str:
         raise ProblemError("unsupported_media_type", detail, headers={"Accept": known})
     coding = request.headers.get("content-encoding", "").strip().lower()
     if coding not in _CODINGS:
-        detail = f"A file may be sent as it is, or in gzip; received Content-Encoding {coding!r:.40}. Send it so."
+        detail = f"A file may be sent as it is, or in gzip; received Content-Encoding {coding!r:.40}."
         raise ProblemError("unsupported_media_type", detail, headers={"Accept-Encoding": "gzip, identity"})
     return FORMATS[media_type]
 
@@ -103,7 +103,7 @@ async def _write(request: Request, incoming: Incoming, max_bytes: int, patience_
     except TimeoutError:
         received = incoming.size_bytes + len(waiting)
         detail = (
-            f"Of the body came {received:,} bytes, and then fewer than {LEAST_PACE_BYTES:,} in {patience_s:g} s. "
+            f"In {patience_s:g} s fewer than {LEAST_PACE_BYTES:,} bytes of the body arrived, {received:,} so far. "
             "Nothing of it was kept. Send it again over a faster connection, or compressed by gzip."
         )
         raise ProblemError("body_too_slow", detail, headers={"Connection": "close"}) from None

@@ -93,7 +93,8 @@ class JobSummaryView(View):
     finished_at: Time | None
     heartbeat_at: Time | None
     warnings: list[Json]
-    """Doubts about the spec: `{code, pointer, message, remedy}`."""
+    """Doubts about the spec: `{code, pointer, message, remedy, patch}`. What only the rows of its data show is added
+    when it trains."""
     result: Json | None
     """After a success: `{metrics, selected_epoch, generalization_gap, sparsity, num_parameters, …}`."""
     usage: Json

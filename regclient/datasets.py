@@ -107,7 +107,7 @@ class Datasets:
 
             dataset = client.datasets.upload("rows.csv")
             data = {"kind": "dataset", "id": dataset.id, "target": "label"}
-            client.jobs.create({"data": data, "model": {"kind": "mlp"}})
+            client.jobs.create({"data": data, "model": {"kind": "mlp", "hidden": [32]}})
 
         Args:
             source: The path of a CSV, Parquet, JSON lines or NPZ file, perhaps compressed by gzip; `-` for stdin; a

@@ -86,7 +86,6 @@ def reconcile(store: Store, celery: Celery, notifier: Notifier) -> None:
         notifier.notify(job_id)
     for dataset_id in store.expire_dataset_leases():
         _log.warning("the lease of the data set's reader has expired", dataset_id=dataset_id)
-        notifier.notify(dataset_id)
     for job_id in store.due_jobs():
         if not publish(celery, job_id):
             return

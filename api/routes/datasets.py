@@ -161,7 +161,6 @@ def preview_dataset(services: TheServices, tenant: TheTenant, dataset_id: str) -
 def delete_dataset(services: TheServices, tenant: TheTenant, dataset_id: str, versions: TheVersions) -> None:
     """Delete a data set with its file. Refused while a job that has not ended trains on it."""
     hashes = services.store.delete_dataset(tenant, dataset_id, versions)
-    services.notifier.notify(dataset_id)
     try:
         services.artifacts.delete_unreferenced(services.store.referenced, among=hashes)
     except OSError:
@@ -170,9 +169,8 @@ def delete_dataset(services: TheServices, tenant: TheTenant, dataset_id: str, ve
 
 
 def _store(services: Services, tenant: str, new: NewDataset, key: IdempotencyKey | None) -> DatasetSubmission:
-    """Store a data set whose file is there, and tell the workers."""
+    """Store a data set whose file is there. Workers look for new ones by themselves."""
     submission = services.store.create_dataset(tenant, new, key)
     if submission.is_new and not submission.replayed:
-        services.notifier.notify(submission.dataset.id)
         _logger.info("dataset_uploaded", dataset_id=submission.dataset.id, size_bytes=new.size_bytes)
     return submission

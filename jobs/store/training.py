@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
+from sqlalchemy import Connection, select
+
 from jobs.clock import read_clock
 from jobs.model import Json, NewRecord
 from jobs.states import JobState
 from jobs.store.base import Concern
 from jobs.store.log import Change, LockedJob, to_state, write_changes
 from jobs.store.runs import lock_fenced
+from jobs.tables import jobs
 
 
 class Training(Concern):
@@ -35,7 +38,7 @@ class Training(Concern):
         """Append records to the logs of several jobs of a run, in one transaction: everything or nothing.
 
         A record whose kind and key are in the job's log already is dropped. The last ``progress`` and ``checkpoint`` of
-        each job become the job's.
+        each job become the job's, and so do warnings about places of its spec, which only the rows of its data showed.
 
         A checkpoint is usable only with all records before it, so it must come after them, in this call or a later one.
         If it is further than any before, the job makes progress, and its lost attempts are reset.
@@ -47,6 +50,7 @@ class Training(Concern):
             locked = lock_fenced(connection, run_id, new_records)
             at = read_clock(connection)
             changes = [_appended(run_id, locked[job_id], new) for job_id, new in new_records.items()]
+            _add_warnings(connection, changes)
             write_changes(connection, changes, at=at)
 
 
@@ -58,6 +62,23 @@ def _appended(run_id: int, job: LockedJob, new_records: Sequence[NewRecord]) -> 
     if "checkpoint" in latest:
         values |= _saved(run_id, job, latest["checkpoint"])
     return Change(job, new_records, values)
+
+
+def _add_warnings(connection: Connection, changes: Sequence[Change]) -> None:
+    """Add warnings about places of a job's spec to those that it was submitted with, each once: runs repeat them."""
+    found = {
+        change.job.id: [one.body for one in change.new_records if one.kind == "warning" and "pointer" in one.body]
+        for change in changes
+    }
+    ids = [job_id for job_id, warnings in found.items() if warnings]
+    if not ids:
+        return
+    query = select(jobs.c.id, jobs.c.warnings).where(jobs.c.id.in_(ids))
+    known: dict[str, list[Json]] = {row.id: row.warnings for row in connection.execute(query)}
+    for change in changes:
+        before = known.get(change.job.id, [])
+        if new := [warning for warning in found[change.job.id] if warning not in before]:
+            change.values["warnings"] = [*before, *new]
 
 
 def _saved(run_id: int, job: LockedJob, saved: Json) -> Json:

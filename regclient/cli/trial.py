@@ -39,6 +39,13 @@ MAX_COLUMNS_SHOWN = 30
 _HAS_OWN_TARGET = re.compile(r"\.npz(\.gz)?$", re.IGNORECASE)
 _BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h)?")
 _UNIT_S = {None: 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+_OPTION_OF = {
+    "target": "--target",
+    "exclude": "--exclude",
+    "types": "--types",
+    "group_column": "--group",
+    "split_column": "--split",
+}
 _STEM = re.compile(r"(\.(csv|tsv|txt|parquet|jsonl|ndjson|npz))?(\.gz)?$", re.IGNORECASE)
 
 
@@ -159,7 +166,9 @@ def try_file(
         "task": None if task is None else {"kind": task},
         "seeds": None if num_seeds is None else list(range(first_seed, first_seed + num_seeds)),
     }
-    if not file.startswith(BUILTIN):
+    if file.startswith(BUILTIN):
+        _refuse_columns(file, fields)
+    else:
         _refuse_missing(file)
 
     def announce(part: str, line: str) -> None:
@@ -180,6 +189,14 @@ def try_file(
     raise typer.Exit(0 if rounds[0].trial is not None else 1)
 
 
+def _refuse_columns(file: str, fields: dict[str, Any]) -> None:
+    """Refuse what only a table of one's own has."""
+    if fields:
+        raise typer.BadParameter(
+            f"{file} has its own target and features; leave out {', '.join(_OPTION_OF[name] for name in fields)}."
+        )
+
+
 def _refuse_missing(file: str) -> None:
     """Refuse a file that cannot be read, before a server is started."""
     if file == "-":
@@ -196,6 +213,9 @@ def _data_of(server: Borrowed, file: str, header: Header, fields: dict[str, Any]
         dataset = server.client.datasets.upload(given_text(file), header=header, progress=not as_json)
     if not as_json:
         err.print(columns_table(dataset.columns[:MAX_COLUMNS_SHOWN]))
+        left_out = len(dataset.columns) - MAX_COLUMNS_SHOWN
+        if left_out > 0:
+            err.print(f"and {left_out:,} more columns: regcore datasets show {dataset.id}", highlight=False)
         for warning in dataset.warnings:
             print_warning(warning)
     if "target" not in fields and not _HAS_OWN_TARGET.search(file):

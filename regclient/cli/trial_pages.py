@@ -114,12 +114,10 @@ def summary(trial: Trial, combination: Combination | None, subject: Subject) -> 
     """Return what was found, in sentences."""
     said = trial_sentences(trial, subject.task, subject.target)
     if combination is not None:
-        how = {
-            "helps": "do measurably better together than",
-            "hurts": "do measurably worse together than",
-        }.get(combination.verdict, "show no measurable difference together to")
-        both = combination.name.replace(" + ", " and ").replace("_", " ")
-        said.append(f"{both.capitalize()} {how} {label_of(combination.alone, subject.task)} alone.")
+        how = {"helps": "measurably better than", "hurts": "measurably worse than"}
+        than = how.get(combination.verdict, "not measurably better or worse than")
+        both = label_of(combination.name, subject.task).replace(" + ", " and ")
+        said.append(f"Together, {both} are {than} {label_of(combination.alone, subject.task)} alone.")
     return said
 
 

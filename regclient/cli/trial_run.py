@@ -1,5 +1,6 @@
 """The sweeps of a trial: each is run within the budget, and judged by what has ended."""
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from rich.live import Live
 
 from regclient.display.output import err
 from regclient.display.trial_tables import trial_show
-from regclient.display.variant_verdicts import CONSTANT, LINEAR, NOTHING, Trial, judge_variants
+from regclient.display.variant_verdicts import CONSTANT, FEWEST_SEEDS, LINEAR, NOTHING, Trial, judge_variants
 from regclient.errors import WaitTimeoutError
 from regclient.http.answers import JSONObject
 from regclient.stack.borrowed import Borrowed
@@ -107,7 +108,7 @@ def run_round(server: Borrowed, suggestion: JSONObject, budget: Budget, task: st
             sweep.cancel()
             sweep.wait(CANCEL_S, progress=False, check=False)
     sweep.refresh()
-    leaders = _best_of_each(sweep)
+    leaders = _best_of_each(sweep) if cut is None else by_shared_seeds(sweep)
     names = [leader["variant"] for leader in leaders]
     job_id = next((one["job_ids"][0] for one in leaders if one["variant"] != CONSTANT), "")
     trial = _judge(server, sweep, names, job_id) if len(names) > 1 else None
@@ -163,13 +164,49 @@ def _best_of_each(sweep: Sweep) -> list[JSONObject]:
     return list(first.values())
 
 
+def by_shared_seeds(sweep: Sweep) -> list[JSONObject]:
+    """The same for a sweep that was cut short, by the difference to the network alone over the seeds that both have.
+
+    Seeds draw their own splits, and a variant that has one seed less would be better or worse by that split alone.
+    """
+    leaders = _best_of_each(sweep)
+    if NOTHING not in (leader["variant"] for leader in leaders) or len(leaders) == 1:
+        return leaders
+    compared = sweep.comparison(sweep.spec["objective"]["metric"], baseline=NOTHING)
+    changes = {one["group"]: one["difference"]["value"] for one in compared["differences"]} | {NOTHING: 0.0}
+
+    def change(leader: JSONObject) -> float:
+        value = changes[leader["variant"]]
+        return math.inf if value is None else float(value)
+
+    return sorted(leaders, key=change)
+
+
 def _judge(server: Borrowed, sweep: Sweep, names: list[str], job_id: str) -> Trial:
     measured = server.client.jobs.get(job_id).result or {} if job_id else {}
     scores = [name for name in SCORES if measured.get("metrics", {}).get(f"test/{name}") is not None]
+    against_constant = sweep.comparison(baseline=CONSTANT) if CONSTANT in names else None
     return judge_variants(
         names,
         sweep.comparison(baseline=NOTHING),
-        sweep.comparison(baseline=CONSTANT) if CONSTANT in names else None,
+        against_constant,
         sweep.comparison(baseline=LINEAR) if LINEAR in names else None,
         {name: sweep.comparison(f"test/{name}", baseline=NOTHING) for name in scores},
+        rows_against_constant=_by_rows(server, against_constant) if against_constant is not None else [],
     )
+
+
+def _by_rows(server: Borrowed, against_constant: Mapping[str, Any]) -> list[JSONObject]:
+    """For each seed, a comparison of its jobs on its test rows; none if there are seeds enough to compare by these."""
+    groups = {group["name"]: group for group in against_constant["groups"]}
+    num_seeds = groups[CONSTANT]["num"]
+    if num_seeds >= FEWEST_SEEDS:
+        return []
+    # A sweep that was cut short has ended its first seeds; the jobs of each variant are in the order of the seeds.
+    others = [name for name in groups if name != CONSTANT]
+    return [
+        server.client.compare(
+            {name: [groups[name]["job_ids"][place]] for name in (CONSTANT, *others)}, against_constant["metric"]
+        )
+        for place in range(num_seeds)
+    ]

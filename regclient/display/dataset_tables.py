@@ -12,6 +12,7 @@ from regclient.display.tables import Column, Details, FittedTable
 from regclient.errors import explain_reason, place_of_reason
 
 MAX_CELL_LENGTH = 40
+MAX_EXAMPLES_LENGTH = 44
 MAX_PREVIEW_COLUMNS = 40
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
@@ -114,8 +115,14 @@ def _gaps(column: Mapping[str, Any]) -> str:
 
 
 def _examples(column: Mapping[str, Any]) -> str:
-    # no commas: a cell may be 39,5
-    return " | ".join(_cut(str(example)) for example in column.get("examples") or [])
+    """The first examples, as many as a cell has room for."""
+    first, *others = [_cut(str(example)) for example in column.get("examples") or [""]]
+    for example in others:
+        longer = f"{first} | {example}"  # no commas: a cell may be 39,5
+        if len(longer) > MAX_EXAMPLES_LENGTH:
+            break
+        first = longer
+    return first
 
 
 def _remark(column: Mapping[str, Any]) -> str:

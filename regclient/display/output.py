@@ -13,6 +13,7 @@ from regclient.display.terminal import OutputError, make_console, visible
 from regclient.errors import APIError, DatasetInvalidError
 
 WIDE_TABLE_WIDTH = 100
+_LEAST_WITH_EXPONENT = 1e9
 
 # The same pattern as in the servers' logs.
 _KEYS = re.compile(r"\brc_([0-9A-Za-z]{4,36})_[0-9A-Za-z_-]{8,}")
@@ -73,13 +74,18 @@ def styled_state(state: str) -> str:
     return f"[{style}]{escape(state)}[/]" if style else escape(state)
 
 
-def format_number(value: Any) -> str:
-    """Return a float with four significant digits, an integer with commas, and a dash for None."""
+def format_number(value: Any, num_digits: int = 4) -> str:
+    """Return a float with so many significant digits, an integer with commas, and a dash for None.
+
+    A float of more digits before its point, as a price has, is shown as an integer rather than with an exponent.
+    """
     if value is None:
         return "–"
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.0f}" if 10**num_digits - 0.5 <= abs(value) < _LEAST_WITH_EXPONENT else f"{value:.{num_digits}g}"
 
 
 def event_line(event: Mapping[str, Any]) -> str:

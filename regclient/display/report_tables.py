@@ -102,7 +102,7 @@ def _with_interval(cell: Mapping[str, Any] | None) -> str:
         return format_number(None)
     value, low, high = (cell.get(name) for name in ("value", "low", "high"))
     shown = format_number(value)
-    return shown if low is None or high is None else f"{shown} [{low:.3g}, {high:.3g}]"
+    return shown if low is None or high is None else f"{shown} [{format_number(low, 3)}, {format_number(high, 3)}]"
 
 
 def _percent(share: float | None) -> str:

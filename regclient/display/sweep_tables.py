@@ -169,9 +169,11 @@ def _finite(mean: float) -> str:
 
 
 def _with_interval(value: Any, low: Any, high: Any, *, signed: bool = False, width: int = WIDE_TABLE_WIDTH) -> str:
-    shown = f"{value:+.3g}" if signed and value is not None else format_number(value)
+    shown = format_number(value, 3 if signed else 4)
+    if signed and value is not None and value >= 0:
+        shown = f"+{shown}"
     gap = " " if width >= _NARROW_WIDTH else "\n"
-    return shown if low is None or high is None else f"{shown}{gap}[{low:.3g}, {high:.3g}]"
+    return shown if low is None or high is None else f"{shown}{gap}[{format_number(low, 3)}, {format_number(high, 3)}]"
 
 
 def _heading(name: str) -> str:

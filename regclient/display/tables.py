@@ -64,7 +64,7 @@ class FittedTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         kept = fitted(self.columns, options.max_width)
-        left_out = [_plain(column.header).replace("\n", " ") for column in self.columns if column not in kept]
+        left_out = [" ".join(_plain(column.header).split()) for column in self.columns if column not in kept]
         below = [self.caption] if self.caption else []
         if left_out:
             below.append(escape(f"No room here for: {', '.join(left_out)}."))

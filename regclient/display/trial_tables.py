@@ -11,17 +11,17 @@ from rich.text import Text
 
 from regclient.display.output import format_number
 from regclient.display.progress import Show, SweepBars, SweepLines
-from regclient.display.sweep_tables import VERDICT_STYLES, interval_bar
-from regclient.display.sweep_views import VERDICTS, Contrast
+from regclient.display.sweep_tables import BAR_WIDTH, VERDICT_STYLES, interval_bar
+from regclient.display.sweep_views import Contrast
 from regclient.display.tables import Column, FittedTable
 from regclient.display.terminal import Console
-from regclient.display.trial_words import label_of, settings_text
-from regclient.display.variant_verdicts import NOTHING, Score, Trial, VariantVerdict
+from regclient.display.trial_words import effect_of, label_of, settings_text
+from regclient.display.variant_verdicts import CONSTANT, LINEAR, NOTHING, Score, Trial, VariantVerdict
 
 _SCORES = {"accuracy": "accuracy", "balanced_accuracy": "balanced\naccuracy", "r2": "R²", "mae": "mean\nerror"}
 _CAPTION = (
-    "test loss, and its difference to the network alone in % of that, with 95 % intervals over seeds that draw their "
-    "own splits; below 0 is better; p is corrected for all rows. Settings were chosen on validation rows."
+    "%: difference in test loss to the network alone, with its 95 % interval over seeds; below 0 is better. p is "
+    "corrected for all rows of the table. Settings were chosen on validation rows."
 )
 
 
@@ -30,22 +30,26 @@ def verdicts_table(trial: Trial, task: str) -> FittedTable:
     rows, nothing = trial.verdicts, trial.of(NOTHING)
     unit = nothing.loss.mean if nothing is not None else None
     contrasts = [_in_percent(one, unit) for one in rows]
-    ends = [abs(end) for one in contrasts for end in (one.value, one.low, one.high) if end is not None]
-    limit = max(_most_shown(contrasts), default=max(ends, default=0.0))
+    limit = most_shown(contrasts)
     shown_scores = [name for name in _SCORES if any(name in one.scores for one in rows)]
     return FittedTable(
         [
             Column("", [escape(label_of(one.name, task)) for one in rows], folds=True),
-            Column("setting", [escape(settings_text(one.values)) for one in rows], need=3),
+            Column("setting", [escape(settings_text(one.values).removeprefix("strength ")) for one in rows], need=2),
             *(
-                Column(_SCORES[name], [_mean(one.scores.get(name)) for one in rows], need=2, is_number=True)
+                Column(
+                    _SCORES[name],
+                    [_mean(one.scores.get(name)) for one in rows],
+                    need=2 + (name in ("accuracy", "mae")),
+                    is_number=True,
+                )
                 for name in shown_scores
             ),
-            Column("test loss", [format_number(one.loss.mean) for one in rows], is_number=True),
+            Column("test loss", [format_number(one.loss.mean) for one in rows], need=3, is_number=True),
             Column(escape("% [95 %]"), [_percent(one) for one in contrasts], need=1, is_number=True),
-            Column("0".center(17), [_bar(one, limit) for one in contrasts], need=5),
-            Column("p", [_p_value(one) for one in rows], need=4, is_number=True),
-            Column("verdict", [_verdict(one) for one in rows], folds=True),
+            Column("interval".center(BAR_WIDTH), [_bar(one, limit) for one in contrasts], need=4),
+            Column("p", [_p_value(one) for one in rows], need=5, is_number=True),
+            Column("effect", [_effect(one) for one in rows]),
         ],
         caption=escape(_CAPTION),
     )
@@ -58,6 +62,12 @@ def contrasts_in_percent(trial: Trial) -> list[Contrast]:
     return [_in_percent(one, unit) for one in trial.verdicts if one.name != NOTHING]
 
 
+def most_shown(contrasts: Sequence[Contrast]) -> float:
+    """How far an axis reaches: a baseline that is far off must not flatten what regularizers do."""
+    plain = [one for one in contrasts if one.label not in (CONSTANT, LINEAR)] or contrasts
+    return max((abs(end) for one in plain for end in (one.value, one.low, one.high) if end is not None), default=0.0)
+
+
 def _in_percent(one: VariantVerdict, unit: float | None) -> Contrast:
     def share(value: float | None) -> float | None:
         return None if value is None or not unit else 100 * value / abs(unit)
@@ -66,12 +76,6 @@ def _in_percent(one: VariantVerdict, unit: float | None) -> Contrast:
     return Contrast(
         one.name, share(found.mean), share(found.low), share(found.high), one.p_value, None, one.verdict, one.note
     )
-
-
-def _most_shown(contrasts: Sequence[Contrast]) -> list[float]:
-    """The differences of regularizers: a baseline that is far off must not flatten their bars."""
-    plain = [one for one in contrasts if one.label not in ("constant", "linear")]
-    return [abs(end) for one in plain for end in (one.value, one.low, one.high) if end is not None]
 
 
 def _bar(one: Contrast, limit: float) -> str:
@@ -87,8 +91,15 @@ def _bar(one: Contrast, limit: float) -> str:
 def _percent(one: Contrast) -> str:
     if one.value is None:
         return "–"
-    shown = f"{one.value:+.3g}"
-    return shown if one.low is None or one.high is None else f"{shown} [{one.low:.3g}, {one.high:.3g}]"
+    shown = _rounded(one.value, "+")
+    return shown if one.low is None or one.high is None else f"{shown} [{_rounded(one.low)}, {_rounded(one.high)}]"
+
+
+def _rounded(percent: float, sign: str = "-") -> str:
+    """Three digits, but neither an exponent nor more than two decimals: a hundredth of a percent is nothing."""
+    decimals = 0 if abs(percent) >= 100 else 1 if abs(percent) >= 10 else 2
+    shown = f"{percent:{sign}.{decimals}f}"
+    return shown if float(shown) else "0"
 
 
 def _mean(score: Score | None) -> str:
@@ -99,15 +110,9 @@ def _p_value(one: VariantVerdict) -> str:
     return "–" if one.p_value is None else f"{one.p_value:.2g}"
 
 
-def _verdict(one: VariantVerdict) -> str:
-    if one.role == "reference":
-        return "[dim]the reference[/]"
-    said = VERDICTS.get(one.verdict, one.verdict)
-    if one.role == "baseline":
-        how = {"helps": "better", "hurts": "worse"}.get(one.verdict, "no measurable difference")
-        return f"[dim]baseline: {how}[/]"
-    style = VERDICT_STYLES.get(one.verdict, "")
-    return f"[{style}]{said}[/]" if style else escape(said)
+def _effect(one: VariantVerdict) -> str:
+    style, said = VERDICT_STYLES.get(one.verdict, "") if one.role == "regularizer" else "dim", escape(effect_of(one))
+    return f"[{style}]{said}[/]" if style else said
 
 
 class TrialBars(SweepBars):
@@ -129,7 +134,9 @@ class TrialBars(SweepBars):
             states = [state for one in leaders for state, num in one["states"].items() for _ in range(num)]
             num_ended = sum(state in ("succeeded", "failed", "cancelled") for state in states)
             best = next((one for one in leaders if one["objective"]["mean"] is not None), None)
-            result = "" if best is None else f"{best['objective']['mean']:.4g}  {settings_text(best['values'])}"
+            result = (
+                "" if best is None else f"{format_number(best['objective']['mean'])}  {settings_text(best['values'])}"
+            )
             grid.add_row(
                 Text(f"  {label_of(name, self._task)}"),
                 Text(f"{num_ended:,} of {len(states):,}", style="dim", justify="right"),

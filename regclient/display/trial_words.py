@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from regclient.display.output import format_number
 from regclient.display.variant_verdicts import (
     CONSTANT,
     FEWEST_SEEDS,
@@ -14,15 +15,29 @@ from regclient.display.variant_verdicts import (
     VariantVerdict,
 )
 
-LABELS = {NOTHING: "the network alone", LINEAR: "linear with tuned L2"}
+LABELS = {NOTHING: "the network alone", LINEAR: "linear with L2", "l1": "L1", "l2": "L2"}
+_EFFECTS = {"helps": "helps", "hurts": "hurts", "no_measurable_effect": "not measurable"}
+_OF_BASELINES = {"helps": "better", "hurts": "worse", "no_measurable_effect": "no difference"}
 _SHOWN_SCORES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "r2": "R²", "mae": "mean error"}
 
 
 def label_of(name: str, task: str) -> str:
     """What a variant is called for people."""
     if name == CONSTANT:
-        return "always the largest class" if task == "classification" else "always the mean"
-    return LABELS.get(name, name.replace("_", " "))
+        return "the largest class" if task == "classification" else "the mean"
+    return " + ".join(LABELS.get(part, part.replace("_", " ")) for part in name.split(" + "))
+
+
+def effect_of(one: VariantVerdict) -> str:
+    """Its verdict in two words."""
+    if one.role == "reference":
+        return "the reference"
+    if one.note == NO_BETTER_THAN_CONSTANT:
+        return "only unlearns"
+    if one.role == "regularizer" and _is_undecided(one):
+        return "undecided"
+    names = _OF_BASELINES if one.role == "baseline" else _EFFECTS
+    return names.get(one.verdict, one.verdict)
 
 
 def constant_words(task: str) -> str:
@@ -50,21 +65,25 @@ def trial_sentences(trial: Trial, task: str, target: str) -> list[str]:
     if constant is not None and not trial.beats_constant:
         said.append(
             f"Nothing here predicts {target} measurably better than {constant_words(task)} for every row "
-            f"(test loss {_number(constant.loss.mean)}; the best of the others has {_number(winner.loss.mean)})."
+            f"(test loss {format_number(constant.loss.mean)}; "
+            f"the best of the others has {format_number(winner.loss.mean)})."
         )
+        said += _group_sentences(trial)
     else:
+        said += _group_sentences(trial)
         said.append(_best_sentence(trial, winner, constant, task))
-    said += _group_sentences(trial)
+        said += _barely_told_classes(winner, constant)
     if winner.name != LINEAR and trial.against_linear is not None and trial.beats_constant:
-        how = {
-            "helps": "The network is measurably better than",
-            "hurts": "The network is measurably worse than",
-        }.get(trial.against_linear, "There is no measurable difference to")
-        said.append(f"{how} linear with tuned L2, which is simpler.")
+        how = {"helps": "measurably better than", "hurts": "measurably worse than"}
+        than = how.get(trial.against_linear, "not measurably better or worse than")
+        said.append(f"The network is {than} a linear model with tuned L2, which is simpler.")
     elif winner.name == LINEAR and trial.beats_constant:
         said.append("A linear model is enough here: no network did better on the validation rows.")
+    if len({one.num_seeds for one in trial.verdicts}) > 1:
+        said.append("Some have fewer seeds than others: differences are over the seeds that both have, means are not.")
     if trial.num_seeds < FEWEST_SEEDS:
-        said.append(f"With {trial.num_seeds} seed(s) only large effects show; a larger --budget has more.")
+        seeds = "one seed" if trial.num_seeds == 1 else f"{trial.num_seeds} seeds"
+        said.append(f"With {seeds} only large effects show; a larger --budget has more.")
     return said
 
 
@@ -74,42 +93,60 @@ def _best_sentence(trial: Trial, winner: VariantVerdict, constant: VariantVerdic
     said += f", with a test loss of {_interval(winner.loss)}"
     nothing = trial.of(NOTHING)
     if winner.name != NOTHING and nothing is not None:
-        said += f" where the network alone has {_number(nothing.loss.mean)}"
+        said += f" where the network alone has {format_number(nothing.loss.mean)}"
     if constant is not None:
-        said += f" and {label_of(CONSTANT, task)} {_number(constant.loss.mean)}"
+        said += f" and predicting {constant_words(task)} for every row {format_number(constant.loss.mean)}"
     scores = [
         f"{shown} {_interval(score)}{_beside(constant, name, task)}"
         for name, shown in _SHOWN_SCORES.items()
         if (score := winner.scores.get(name)) is not None and score.mean is not None
     ]
-    return f"{said}. {'; '.join(scores).capitalize()}." if scores else f"{said}."
+    return f"{said}. {_capitalized('; '.join(scores))}." if scores else f"{said}."
+
+
+def _barely_told_classes(winner: VariantVerdict, constant: VariantVerdict | None) -> list[str]:
+    """A loss below the constant's shows better probabilities; with few rows of a class, hardly ever better answers."""
+    of_winner = winner.scores.get("balanced_accuracy")
+    of_constant = constant.scores.get("balanced_accuracy") if constant is not None else None
+    if of_winner is None or of_constant is None or of_winner.low is None or of_constant.mean is None:
+        return []
+    if of_winner.low > of_constant.mean:
+        return []
+    return [
+        f"Its probabilities are better than the shares of the classes, but its answers are not: balanced accuracy is "
+        f"not measurably above {format_number(of_constant.mean)}. "
+        "task.class_weights 'balanced' makes each class count alike."
+    ]
 
 
 def _beside(constant: VariantVerdict | None, score: str, task: str) -> str:
     """The same score of the plainest baseline, in brackets."""
     known = constant.scores.get(score) if constant is not None else None
-    return "" if known is None else f" ({label_of(CONSTANT, task)}: {_number(known.mean)})"
+    return "" if known is None else f" (always {label_of(CONSTANT, task)}: {format_number(known.mean)})"
 
 
 def _group_sentences(trial: Trial) -> list[str]:
     said = []
+    regularizers = [one for one in trial.verdicts if one.role == "regularizer"]
     helping, hurting = trial.named("helps"), trial.named("hurts")
+    undecided = [one.name for one in regularizers if _is_undecided(one)]
+    rest = [name for name in trial.named("no_measurable_effect") if name not in undecided]
     if helping:
         said.append(f"Measurably better than the network alone: {_listed(helping)}.")
+    elif regularizers:
+        said.append("No regularizer helps measurably here.")
     if hurting:
         said.append(f"Measurably worse than the network alone: {_listed(hurting)}.")
-    rest = trial.named("no_measurable_effect")
     if rest and (helping or hurting):
         said.append(f"No measurable effect here: {_listed(rest)}.")
-    elif rest:
-        said.append("No regularizer helps measurably here.")
-    regularizers = [one for one in trial.verdicts if one.role == "regularizer"]
     unlearning = [one.name for one in regularizers if one.note == NO_BETTER_THAN_CONSTANT]
     if unlearning:
-        said.append(f"{_listed(unlearning).capitalize()}: {NO_BETTER_THAN_CONSTANT}.")
-    undecided = [one.name for one in regularizers if _is_undecided(one)]
+        said.append(f"{_capitalized(_listed(unlearning))}: {NO_BETTER_THAN_CONSTANT}.")
     if undecided:
-        said.append(f"Undecided: {_listed(undecided)}. As one of several it does not count; more seeds would tell.")
+        said.append(
+            f"Undecided: {_listed(undecided)}. Alone such a difference would count, as one of several it does not; "
+            "more seeds would tell."
+        )
     return said
 
 
@@ -121,14 +158,14 @@ def _is_undecided(one: VariantVerdict) -> bool:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(name.replace("_", " ") for name in names)
+    return ", ".join(label_of(name, "") for name in names)
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _interval(score: Score) -> str:
-    if score.low is None or score.high is None:
-        return _number(score.mean)
-    return f"{_number(score.mean)} [{_number(score.low)}, {_number(score.high)}]"
+    if score.low is None or score.high is None or score.low == score.high:  # equal seeds do not show their noise
+        return format_number(score.mean)
+    return f"{format_number(score.mean)} [{format_number(score.low)}, {format_number(score.high)}]"

@@ -1,5 +1,6 @@
 """The verdict on each variant of a suggested sweep: against the network alone, and against two plain baselines."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,9 @@ LINEAR = "linear"
 
 NO_BETTER_THAN_CONSTANT = "better than the network alone, but no better than the same answer for every row"
 FEWEST_SEEDS = 5
+_LEVEL = 0.05
+_BOUNDS = {"r2": (-math.inf, 1.0), "accuracy": (0.0, 1.0), "balanced_accuracy": (0.0, 1.0)}
+"""Of the scores that have other bounds than a loss, which is 0 or more."""
 
 Comparison = Mapping[str, Any]
 
@@ -106,6 +110,8 @@ def judge_variants(
     against_constant: Comparison | None,
     against_linear: Comparison | None = None,
     scores: Mapping[str, Comparison] | None = None,
+    *,
+    rows_against_constant: Sequence[Comparison] = (),
 ) -> Trial:
     """Return the verdicts of a suggested sweep that has ended.
 
@@ -115,22 +121,31 @@ def judge_variants(
         against_constant: The same with the baseline `constant`; None if the sweep has none.
         against_linear: The same with the baseline `linear`.
         scores: Comparisons by other metrics, by the metric's name without the split.
+        rows_against_constant: Of a sweep with few seeds, for each of them its jobs compared on its test rows.
     """
     groups = {group["name"]: group for group in against_nothing["groups"]}
     differences = _by_group(against_nothing)
     constants = _by_group(against_constant)
     others = {
-        metric: {group["name"]: _score(group) for group in comparison["groups"]}
+        metric: {group["name"]: _score(group, metric) for group in comparison["groups"]}
         for metric, comparison in (scores or {}).items()
     }
+
+    def beats_constant(name: str) -> bool:
+        by_seeds = constants.get(name, {}).get("verdict") == "helps"
+        return by_seeds or _is_better_by_rows(name, rows_against_constant)
+
     verdicts = []
     for name in order:
         judged = differences.get(name, {})
-        beats = constants.get(name, {}).get("verdict") == "helps"
+        beats = beats_constant(name)
         verdict = judged.get("verdict", "no_measurable_effect")
         note = judged.get("note")
-        if verdict == "helps" and against_constant is not None and not beats:
-            verdict, note = "no_measurable_effect", None if name == CONSTANT else NO_BETTER_THAN_CONSTANT
+        is_baseline = name in (CONSTANT, LINEAR)
+        if verdict == "helps" and against_constant is not None and not beats and not is_baseline:
+            verdict, note = "no_measurable_effect", NO_BETTER_THAN_CONSTANT
+        elif name == CONSTANT and beats_constant(NOTHING):
+            verdict = "hurts"
         difference = judged.get("difference") or {}
         verdicts.append(
             VariantVerdict(
@@ -138,7 +153,7 @@ def judge_variants(
                 verdict=verdict,
                 difference=Score(*(difference.get(end) for end in ("value", "low", "high"))),
                 p_value=judged.get("p_value_corrected"),
-                loss=_score(groups[name]),
+                loss=_score(groups[name], "loss"),
                 scores={metric: known[name] for metric, known in others.items() if name in known},
                 values=groups[name].get("values") or {},
                 num_seeds=groups[name]["num"],
@@ -157,5 +172,26 @@ def _by_group(comparison: Comparison | None) -> dict[str, Mapping[str, Any]]:
     return {one["group"]: one for one in comparison["differences"]} if comparison else {}
 
 
-def _score(group: Mapping[str, Any]) -> Score:
-    return Score(*(group.get(end) for end in ("mean", "low", "high")))
+def _is_better_by_rows(name: str, rows_against_constant: Sequence[Comparison]) -> bool:
+    """Whether the rows of any one seed show it, corrected (Bonferroni) for all seeds and variants.
+
+    Two seeds have no power to tell even a perfect model from a constant; but the test rows of each do, which no
+    training has seen.
+    """
+    found = [
+        one
+        for comparison in rows_against_constant
+        for one in comparison["differences"]
+        if one["baseline"] == CONSTANT and one["p_value"] is not None
+    ]
+    return any(
+        one["group"] == name and one["difference"]["value"] < 0 and one["p_value"] * len(found) < _LEVEL
+        for one in found
+    )
+
+
+def _score(group: Mapping[str, Any], metric: str) -> Score:
+    """A group's mean, and its interval as far as the metric has values."""
+    least, most = _BOUNDS.get(metric, (0.0, math.inf))
+    ends = (group.get(end) for end in ("low", "high"))
+    return Score(group.get("mean"), *(None if end is None else min(max(end, least), most) for end in ends))

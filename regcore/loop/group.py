@@ -19,7 +19,7 @@ from regcore.loop.control import Control
 from regcore.loop.identity import continue_as, identify
 from regcore.loop.losses import RowLosses, balanced_class_weights, row_losses
 from regcore.loop.network import StackedNetwork
-from regcore.loop.rescaling import forget_unlearned, keep_predictions
+from regcore.loop.rescaling import hush_unlearned, keep_predictions
 from regcore.loop.result import Result
 from regcore.loop.saved_members import select_saved
 from regcore.loop.starting_weights import describe_starting_weights, load_starting_weights
@@ -194,7 +194,7 @@ def _set_up(
         device=choose_device(newcomers[0].plan.resolved_spec.resources.device),
         autocast=newcomers[0].plan.resolved_spec.training.precision == "bfloat16",
     )
-    forget_unlearned(members[0].plan, data, network)
+    hush_unlearned(members[0].plan, data, network)
 
     def tell(record: Record) -> None:
         for member in trainer.members:

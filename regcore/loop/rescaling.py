@@ -1,4 +1,4 @@
-"""Starting weights that fit this run: another run's moved to its scaling, fresh ones 0 where nothing can be learned."""
+"""Starting weights that fit this run: another run's moved to its scaling, fresh ones faint where nothing is learned."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -18,6 +18,7 @@ from regcore.loop.network import StackedNetwork
 from regcore.plan import Plan
 from regcore.record import Record
 
+_NEXT_TO_NOTHING: Final = 1e-6
 _UNSCALED: Final = TargetScaling(mean=0.0, scale=1.0)
 
 TargetChange = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -68,16 +69,16 @@ def keep_predictions(
 
 
 @torch.no_grad()
-def forget_unlearned(plan: Plan, data: PreparedData, network: StackedNetwork) -> None:
-    """Begin with weight 0 at each place of a row that no train row uses.
+def hush_unlearned(plan: Plan, data: PreparedData, network: StackedNetwork) -> None:
+    """Begin with next to no weight at each place of a row that no train row uses.
 
     A fresh weight there would stay as it was drawn, and a new row of a category that training never saw would be scored
-    by that accident.
+    by that accident. It is not 0, because `sparsity` counts the zeros that a regularizer makes.
     """
     places = data.preprocessing.unlearned_places if isinstance(data.preprocessing, TablePreprocessing) else []
     found = _outermost_linear(plan.layers, plan.layer_names)
     if places and found is not None:
-        network.weights[f"{found[1]}.weight"][..., places] = 0
+        network.weights[f"{found[1]}.weight"][..., places] *= _NEXT_TO_NOTHING
 
 
 def _as_they_are(why: str) -> Record:

@@ -92,7 +92,8 @@ def estimate_text(lasts_s: float, budget_s: float) -> str:
     """A sentence about the estimate."""
     about = f"About {lasts_s:.0f} s on two cores"
     if lasts_s > budget_s:
-        return f"{about}, more than the {budget_s:g} s of the budget: this is the least that can tell anything."
+        budget = f"{budget_s:,.1f}".removesuffix(".0")
+        return f"{about}, more than the {budget} s of the budget: this is the least that can tell anything."
     return f"{about}."
 
 

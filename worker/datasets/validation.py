@@ -66,7 +66,6 @@ class Validator:
             lease = _Lease(self._store, claim, self._around.settings.lease_s, claimed_at)
             try:
                 self._read(claim, lease)
-                self._around.notifier.notify(claim.id)
             except (_ClaimLostError, StoreUnavailableError) as error:
                 _log.warning("the data set is no longer ours", dataset_id=claim.id, why=str(error))
             except Exception as error:

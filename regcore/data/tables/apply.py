@@ -1,6 +1,9 @@
 """Raw rows to the rows of a trained network, with notes about what they hold that training did not see."""
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,12 +64,14 @@ def apply_preprocessing(preprocessing: TablePreprocessing, raw_rows: Any, dtype:
             "taken together with the rare ones."
         )
 
-    return preprocessing.encode(columns, dtype, on_gap=on_gap, on_unseen=on_unseen), notes
+    rows = preprocessing.encode(columns, dtype, on_gap=on_gap, on_unseen=on_unseen)
+    _refuse_infinite(preprocessing, cells, rows)
+    return rows, notes
 
 
 def _named_cells(preprocessing: TablePreprocessing, raw_rows: Any) -> tuple[pa.Table, list[str]]:
     if isinstance(raw_rows, str | Path):
-        raw_rows = read_file(Path(raw_rows))
+        raw_rows = _read_rows(preprocessing, Path(raw_rows))
     if isinstance(raw_rows, Table):
         given, named = raw_rows.columns, True
     else:
@@ -87,6 +92,22 @@ def _named_cells(preprocessing: TablePreprocessing, raw_rows: Any) -> tuple[pa.T
     return given, [f"columns that training did not have are ignored: {_listed(unknown)}."] if unknown else []
 
 
+def _read_rows(preprocessing: TablePreprocessing, path: Path) -> Table:
+    """A file's rows. One that has no header is told by its places, if training knew its columns by theirs."""
+    if not all(re.fullmatch(r"column_[0-9]+", name) for name in preprocessing.columns):
+        return read_file(path)
+    with suppress(InvalidDataError):
+        table = read_file(path)
+        if set(preprocessing.columns) <= set(table.columns.column_names):
+            return table
+    table = read_file(path, header="no")
+    if table.columns.num_columns > len(preprocessing.given):  # the target is among them
+        return table
+    return replace(
+        table, columns=table.columns.rename_columns(_names_by_place(preprocessing, table.columns.num_columns))
+    )
+
+
 def _names_by_place(preprocessing: TablePreprocessing, num_columns: int) -> Sequence[str]:
     for names in (preprocessing.columns, preprocessing.given):
         if len(names) == num_columns:
@@ -94,6 +115,21 @@ def _names_by_place(preprocessing: TablePreprocessing, num_columns: int) -> Sequ
     raise InvalidDataError(
         f"Expected rows of shape (N, {len(preprocessing.columns)}); received an array of {num_columns} columns",
         remedy=f"Give a column for each of {_listed(preprocessing.columns)}, in this order, or rows with names.",
+    )
+
+
+def _refuse_infinite(preprocessing: TablePreprocessing, cells: pa.Table, rows: NDArray[Any]) -> None:
+    """Numbers so large that the network's precision has none for them would make its answer NaN."""
+    is_finite = np.isfinite(rows)
+    if is_finite.all():
+        return
+    row, place = np.argwhere(~is_finite)[0].tolist()
+    name = next(name for name, start in reversed(preprocessing.starts.items()) if start <= place)
+    held = shortened(str(cells[name][row].as_py()), 60)
+    raise InvalidDataError(
+        f"numbers must fit into {rows.dtype} once they are scaled; row {row + 1:,} of column {name!r} holds {held}",
+        remedy="Correct it, or leave it empty for a gap.",
+        details={"row": row + 1, "column": name},
     )
 
 

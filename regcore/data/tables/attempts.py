@@ -98,7 +98,7 @@ def _extent(type: ColumnType, values: Any) -> dict[str, Any]:
         return found
     if type == "date":
         found["has_time"] = bool(pc.any(pc.not_equal(values, pc.floor_temporal(values, unit="day"))).as_py())
-        values = pc.divide(pc.cast(pc.cast(values, pa.int64()), pa.float64()), 1e6)
+        values = pc.divide(pc.cast(pc.cast(values, pa.int64()), pa.float64(), safe=False), 1e6)
     else:
         found["is_whole"] = bool(pc.all(pc.equal(values, pc.floor(values))).as_py())
     least, most = pc.min_max(values).as_py().values()

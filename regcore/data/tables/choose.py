@@ -11,7 +11,7 @@ from regcore.data.tables.features import Feature, check_known, choose_features
 from regcore.data.tables.findings import from_facts
 from regcore.data.tables.groups import SPLITS, assign_groups
 from regcore.data.tables.target import Target, choose_target
-from regcore.data.tables.words import is_gap
+from regcore.data.tables.words import is_no_label
 from regcore.doubts import Doubt
 from regcore.errors import FieldError, SpecError, shortened
 
@@ -79,7 +79,6 @@ def facts_of_chosen(
         row_counts: Rows of each split where fractions do not decide it.
         num_rows: Rows with a target, where they were counted; None for what the facts say.
     """
-    is_classification = chosen.target.task == "classification"
     return DataFacts(
         name=name,
         modality="table",
@@ -91,9 +90,7 @@ def facts_of_chosen(
         doubts=(
             *_of_the_file(chosen, table, spec.data),
             *_rows_left_out(chosen, table, num_rows),
-            *from_facts(
-                table, spec, target=chosen.target.name, is_classification=is_classification, width=chosen.width
-            ),
+            *from_facts(table, spec, target=chosen.target.name, class_counts=chosen.target.counts, width=chosen.width),
         ),
     )
 
@@ -230,7 +227,7 @@ def _rows_left_out(chosen: Chosen, table: TableFacts, num_rows: int | None) -> l
         return []
     column = table.column(chosen.target.name)
     values = {} if column is None else column.values or {}
-    words = [repr(text) for text in values if is_gap(text)]
+    words = [repr(text) for text in values if is_no_label(text)]
     held = f" ({', '.join(words[:5])} or empty)" if words else ""
     return [
         Doubt(

@@ -68,7 +68,9 @@ def check_known(name: str, names: Collection[str], pointer: str, errors: list[Fi
     folded = {known.strip().casefold(): known for known in names}
     near = [folded[key] for key in get_close_matches(name.strip().casefold(), folded, n=3, cutoff=0.6)]
     known = list(names)
-    listed = ", ".join(repr(one) for one in known[:_MAX_NAMES]) + (", ..." if len(known) > _MAX_NAMES else "")
+    listed = ", ".join(repr(one) for one in known[:_MAX_NAMES]) + (
+        f" and {len(known) - _MAX_NAMES:,} more" if len(known) > _MAX_NAMES else ""
+    )
     hint = f" Did you mean {' or '.join(repr(one) for one in near)}?" if near else ""
     message = f"the table has no column {shortened(name, 200)!r}; it has {shortened(listed, 500)}.{hint}"
     errors.append(FieldError(pointer, "unknown_column", message))

@@ -5,7 +5,7 @@ What needs rows is in `row_findings`.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -46,14 +46,16 @@ class _Spec(Protocol):
     def task(self) -> Any: ...
 
 
-def from_facts(table: TableFacts, spec: _Spec, *, target: str, is_classification: bool, width: int) -> list[Doubt]:
+def from_facts(
+    table: TableFacts, spec: _Spec, *, target: str, class_counts: Mapping[str, int] | None, width: int
+) -> list[Doubt]:
     """What is doubtful about training on this table.
 
     Args:
         table: Its facts.
         spec: A job spec whose data are this table.
         target: The column to predict.
-        is_classification: Whether it is predicted as classes.
+        class_counts: Rows of each of its classes; None if it is predicted as a number.
         width: Numbers in a row as the network gets it.
     """
     taken = {target, spec.data.split_column, spec.data.group_column, *spec.data.exclude}
@@ -62,11 +64,11 @@ def from_facts(table: TableFacts, spec: _Spec, *, target: str, is_classification
     features = [column for column in columns if types[column.name] not in ("text", "ignore")]
     numbers = [column for column in features if types[column.name] == "number"]
     found = [column for column in columns if column.name not in spec.data.types]
-    target_facts = table.column(target)
     return [
-        *(_about_classes(target_facts, spec) if is_classification and target_facts is not None else []),
+        *(_about_classes(target, Counter(class_counts), spec) if class_counts is not None else []),
         *_slips(found, table.num_rows),
         *_unreadable(columns, spec),
+        *_told([c for c in found if _is_empty(c, table)], _constant),
         *_told([c for c in features if _is_constant(c)], _constant),
         *_told([c for c in numbers if _is_identifier(c, table)], _identifier),
         *_told([c for c in numbers if c.name not in spec.data.types and _says_category(c, table)], _number_as_category),
@@ -118,8 +120,7 @@ def names_of(names: Iterable[str]) -> str:
     return shortened(", ".join(map(repr, names)), 200)
 
 
-def _about_classes(target: ColumnFacts, spec: _Spec) -> Iterator[Doubt]:
-    counts = Counter(target.values or {})
+def _about_classes(target: str, counts: Counter[str], spec: _Spec) -> Iterator[Doubt]:
     if len(counts) < 2:  # which is refused elsewhere
         return
     spellings = Counter(label.casefold() for label in counts)
@@ -128,7 +129,7 @@ def _about_classes(target: ColumnFacts, spec: _Spec) -> Iterator[Doubt]:
         yield Doubt(
             "/data/target",
             "classes_alike",
-            f"Classes of {target.name!r} differ in upper and lower case alone: {names_of(alike)}.",
+            f"Classes of {target!r} differ in upper and lower case alone: {names_of(alike)}.",
             "If they are the same class, spell them alike in the file.",
         )
     (largest, most), (smallest, fewest) = counts.most_common()[0], counts.most_common()[-1]
@@ -188,6 +189,11 @@ def _unreadable(columns: Sequence[ColumnFacts], spec: _Spec) -> Iterator[Doubt]:
                 f"{_places(reading.unreadable)}.",
                 "Correct them, or leave the column's type as it was found.",
             )
+
+
+def _is_empty(column: ColumnFacts, table: TableFacts) -> bool:
+    """Whether the reader ignores it because no row has a value."""
+    return column.type == "ignore" and column.num_missing == table.num_rows
 
 
 def _is_constant(column: ColumnFacts) -> bool:

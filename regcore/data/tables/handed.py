@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from regcore.data.tables.find_types import find_facts
-from regcore.data.tables.read.arrays import table_of
+from regcore.data.tables.read.arrays import has_names, table_of
 from regcore.data.tables.split import DRAWN
 from regcore.data.tables.table import Table
 from regcore.errors import InvalidDataError
@@ -44,7 +44,11 @@ def handed_rows(x: Any, y: Any = None, *, validation: Pair | None = None, test: 
     parts = {DRAWN: drawn.columns}
     for name, pair in (("validation", validation), ("test", test)):
         if pair is not None:
-            parts[name] = _like(drawn, table_of(*_pair(pair, name, has_y=y is not None)), name)
+            its_x, its_y = _pair(pair, name, has_y=y is not None)
+            part = table_of(its_x, its_y)
+            if not has_names(its_x):
+                _check_width(drawn, part, name)
+            parts[name] = _like(drawn, part, name)
     try:
         columns = pa.concat_tables(list(parts.values()), promote_options="permissive")
     except pa.ArrowException as error:
@@ -64,6 +68,17 @@ def _pair(pair: Pair, name: str, *, has_y: bool) -> tuple[Any, Any]:
     if not isinstance(pair, tuple | list) or len(pair) != 2:
         raise InvalidDataError(f"{name} must be (x, y); received {type(pair).__name__}", remedy=f"Give {name}=(x, y).")
     return pair[0], pair[1]
+
+
+def _check_width(drawn: Table, part: Table, name: str) -> None:
+    """Columns without names are told by their places alone, so there must be as many."""
+    expected, found = drawn.columns.num_columns, part.columns.num_columns
+    if found != expected:
+        has_target = drawn.facts.default_target is not None
+        raise InvalidDataError(
+            f"the {name} rows have {found - has_target} columns and x has {expected - has_target}",
+            remedy="Give them the same columns as x.",
+        )
 
 
 def _like(drawn: Table, part: Table, name: str) -> pa.Table:

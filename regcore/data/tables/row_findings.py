@@ -179,18 +179,27 @@ def _sample_copies(train: SplitRows, rows: SplitRows) -> tuple[list[SplitRows], 
 def _fingerprints(parts: Sequence[SplitRows], names: Sequence[str]) -> tuple[NDArray[np.uint64], float]:
     """A number for each row that is equal for rows that agree in these columns and the target, and chance's part.
 
-    That is the share of pairs of rows that agree in a column, multiplied over the columns as if these were independent.
+    That is the share of pairs of different rows that agree in a column, multiplied over the columns as if these were
+    independent. Pairs that agree in all of them are left out: copies must not pass for chance.
     """
     columns = pa.concat_tables([part.columns.select(names) for part in parts], promote_options="permissive")
     prints = np.zeros(columns.num_rows, np.uint64)
-    chance = 1.0
+    agreeing = []
     target = pa.chunked_array([pa.array(np.concatenate([part.target for part in parts]))])
     for column in [*columns.columns, target]:
         codes, values = codes_of(column)
-        counts = np.bincount(codes + 1, minlength=len(values) + 1).astype(np.float64)
-        chance *= float((counts * (counts - 1)).sum()) / max(1, len(codes) * (len(codes) - 1))
+        agreeing.append(_num_pairs(np.bincount(codes + 1, minlength=len(values) + 1)))
         prints = _mixed(prints ^ _mixed(codes.astype(np.uint64)))
-    return prints, chance
+    copies = _num_pairs(np.unique(prints, return_counts=True)[1])
+    different = len(prints) * (len(prints) - 1) - copies
+    if different <= 0:
+        return prints, 1.0
+    return prints, float(np.prod([(pairs - copies) / different for pairs in agreeing]))
+
+
+def _num_pairs(counts: NDArray[np.int64]) -> float:
+    """Ordered pairs of rows of one value, of so many rows for each value."""
+    return float((counts.astype(np.float64) * (counts - 1)).sum())
 
 
 def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:

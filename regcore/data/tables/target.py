@@ -7,7 +7,7 @@ from typing import Any, Final
 from regcore.data.facts import TaskKind
 from regcore.data.tables.facts import MAX_VALUES, ColumnFacts, ColumnType, Reading, TableFacts
 from regcore.data.tables.features import check_known, reading_of
-from regcore.data.tables.words import BOOLEAN_WORDS, is_gap
+from regcore.data.tables.words import BOOLEAN_WORDS, is_no_label
 from regcore.errors import FieldError, shortened
 
 MAX_NUMBER_CLASSES: Final = 20
@@ -54,8 +54,7 @@ def choose_target(table: TableFacts, spec: Any, errors: list[FieldError]) -> Tar
         message = f"{column.name!r} holds dates, which cannot be predicted. Name another target, or say in data.types "
         errors.append(FieldError("/data/target", "unfit_target", message + "that it is a category."))
         return None
-    kind = _task(type, reading, column, spec.task.kind)
-    if kind == "regression":
+    if _task(column, type, reading, spec) == "regression":
         return _regression(table, column, type, reading, errors)
     return _classification(column, type, reading, errors)
 
@@ -80,11 +79,14 @@ def _column(table: TableFacts, data: Any, errors: list[FieldError]) -> ColumnFac
     return table.column(name)
 
 
-def _task(type: ColumnType, reading: Reading, column: ColumnFacts, wanted: str) -> str:
+def _task(column: ColumnFacts, type: ColumnType, reading: Reading, spec: Any) -> str:
+    """What the spec asks for; by default, numbers are predicted as such unless they may be the numbers of classes."""
+    wanted: str = spec.task.kind
     if wanted in ("classification", "regression"):
         return wanted
     few = reading.is_whole and reading.num_distinct <= MAX_NUMBER_CLASSES and column.values is not None
-    return "regression" if type == "number" and not few else "classification"
+    is_amount = not few or column.name in spec.data.types
+    return "regression" if type == "number" and is_amount else "classification"
 
 
 def _regression(
@@ -148,7 +150,7 @@ def _class_counts(values: dict[str, int], type: ColumnType, reading: Reading) ->
     """Rows by class. Spellings of one number or truth value are one class, named as most rows spell it."""
     spellings: dict[Any, Counter[str]] = {}
     for text, count in values.items():
-        meaning = None if is_gap(text) else _meaning(text, type, reading)
+        meaning = None if is_no_label(text) else _meaning(text, type, reading)
         if meaning is not None:
             spellings.setdefault(meaning, Counter())[text] += count
     by_label = {counter.most_common(1)[0][0]: (key, counter.total()) for key, counter in spellings.items()}

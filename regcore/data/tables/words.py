@@ -21,3 +21,8 @@ BOOLEAN_WORDS: Final = (*LETTERED_BOOLEANS, ("0", "1"))
 def is_gap(text: str) -> bool:
     """Whether a cell of numbers, dates, booleans, or of a target has no value."""
     return text.strip().lower() in GAP_WORDS
+
+
+def is_no_label(text: str) -> bool:
+    """Whether a cell of a target names no class: it is a gap, or infinite."""
+    return is_gap(text) or text.strip().lower() in INFINITY_WORDS

@@ -110,6 +110,24 @@ def test_progress_becomes_the_jobs(store: Store, tenant: str, running: Callable[
     assert job.version > before
 
 
+def test_a_warning_about_the_spec_becomes_the_jobs_once(
+    store: Store, tenant: str, running: Callable[..., ClaimedRun], cpu: Capabilities
+) -> None:
+    run = running()
+    job_id = run.jobs[0].id
+    before = store.get(tenant, job_id).warnings
+    found = {"code": "class_in_one_split", "pointer": "/data/target", "message": "-", "remedy": "-", "patch": []}
+    of_the_run = {"code": "checkpoint_failed", "message": "the disk is full"}
+
+    append(store, run.run_id, job_id, [NewRecord("warning", body, 1.0, body["code"]) for body in (found, of_the_run)])
+    requeue(store, run.run_id, job_id)
+    again = store.claim("wrk_1", cpu)
+    assert again is not None
+    append(store, again.run_id, job_id, [NewRecord("warning", found, 2.0, found["code"])])
+
+    assert store.get(tenant, job_id).warnings == [*before, found]
+
+
 def test_appending_nothing_changes_nothing(store: Store, tenant: str, running: Callable[..., ClaimedRun]) -> None:
     run = running()
     before = store.get(tenant, run.jobs[0].id)

@@ -155,6 +155,13 @@ def test_a_file_that_is_no_table_is_refused_with_its_reason(tmp_path: Path, comm
     assert not (tmp_path / "ragged-best.json").exists()
 
 
+def test_built_in_data_have_no_columns_to_choose(commands: Regcore) -> None:
+    done = commands("try", "builtin:wine", "--target", "class", "--types", "hue=number")
+
+    assert done.returncode == 2
+    assert "leave out --target, --types" in " ".join(done.stderr.split())
+
+
 @pytest.mark.parametrize("file", ["-", "missing.csv"])
 def test_what_cannot_be_read_is_refused_before_a_server_is_started(file: str, commands: Regcore) -> None:
     done = commands("try", file, "--target", "y")

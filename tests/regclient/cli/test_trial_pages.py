@@ -58,9 +58,9 @@ def test_builtin_data_stay_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("verdict", "expected"),
     [
-        ("helps", "L1 and weight decay do measurably better together than l1 alone."),
-        ("hurts", "L1 and weight decay do measurably worse together than l1 alone."),
-        ("no_measurable_effect", "L1 and weight decay show no measurable difference together to l1 alone."),
+        ("helps", "Together, L1 and weight decay are measurably better than L1 alone."),
+        ("hurts", "Together, L1 and weight decay are measurably worse than L1 alone."),
+        ("no_measurable_effect", "Together, L1 and weight decay are not measurably better or worse than L1 alone."),
     ],
 )
 def test_the_two_together_have_a_sentence(verdict: str, expected: str) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from regclient.cli.trial_run import LEAST_S, OVERTIME, Budget, Combination, Round, combine
+from regclient.cli.trial_run import LEAST_S, OVERTIME, Budget, Combination, Round, by_shared_seeds, combine
 from regclient.display.variant_verdicts import Trial
 
 TOGETHER = "l1 + dropout"
@@ -44,6 +44,28 @@ def second_round(losses: dict[str, float | None], verdict: str = "helps") -> Any
     spec = {"variants": [{"name": name} for name in ("nothing", "l1", "dropout", TOGETHER)]}
     sweep: Any = SimpleNamespace(leaderboard=leaders, spec=spec, comparison=comparison, asked=asked)
     return Round(sweep, Trial("test/loss", []), None, "")
+
+
+def cut_short(changes: dict[str, float | None], seed_of_nothing: float | None = 0.5) -> Any:
+    """A sweep whose variants have these paired differences, and whose means say the opposite."""
+    names = [*changes, "nothing"]
+    means = {name: float(place) for place, name in enumerate(names)} | {"nothing": seed_of_nothing}
+    leaders = [{"variant": name, "objective": {"mean": means[name]}} for name in names]
+    differences = [{"group": name, "difference": {"value": value}} for name, value in changes.items()]
+    spec = {"objective": {"metric": "validation/loss"}}
+    return SimpleNamespace(leaderboard=leaders, spec=spec, comparison=lambda *_, **__: {"differences": differences})
+
+
+def test_a_sweep_that_was_cut_short_is_ranked_by_the_seeds_that_all_have() -> None:
+    ranked = by_shared_seeds(cut_short({"l1": 0.3, "l2": None, "dropout": -0.2}))
+
+    assert [leader["variant"] for leader in ranked] == ["dropout", "nothing", "l1", "l2"]
+
+
+def test_without_the_network_alone_means_are_all_there_is() -> None:
+    ranked = by_shared_seeds(cut_short({"l1": 0.3, "dropout": -0.2}, seed_of_nothing=None))
+
+    assert [leader["variant"] for leader in ranked] == ["l1", "dropout"]
 
 
 FIRST: Any = Round(SimpleNamespace(), Trial("test/loss", []), None, "")  # type: ignore[arg-type] # it is not looked at

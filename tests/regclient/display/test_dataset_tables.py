@@ -67,6 +67,14 @@ def test_columns_show_types_gaps_examples_and_that_one_was_renamed() -> None:
     assert "named ' city [x]'" in " ".join(printed(columns_table(COLUMNS), 200).split())
 
 
+def test_examples_are_shown_as_far_as_there_is_room() -> None:
+    column = {**COLUMNS[0], "examples": ["0.1257302210933933", "-0.7037354068369926", "1.54", "2.5"]}
+
+    (row,) = printed(columns_table([column]), 80).splitlines()[1:]
+
+    assert row.rstrip().endswith("1,030  0.1257302210933933 | -0.7037354068369926")
+
+
 def test_a_preview_cuts_long_cells_and_leaves_out_columns_that_have_no_room() -> None:
     preview = {
         "columns": [f"column {number}" for number in range(50)],

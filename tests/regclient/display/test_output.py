@@ -7,7 +7,19 @@ from regclient.display.terminal import ReaderGoneError
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(None, "–"), (12345, "12,345"), (0.123456, "0.1235"), ("ab", "ab"), (True, "True")]
+    ("value", "text"),
+    [
+        (None, "–"),
+        (12345, "12,345"),
+        (0.123456, "0.1235"),
+        (-15_230.4, "-15,230"),
+        (9_999.5, "10,000"),
+        (5.768e8, "576,800,000"),
+        (6.237e9, "6.237e+09"),
+        (float("inf"), "inf"),
+        ("ab", "ab"),
+        (True, "True"),
+    ],
 )
 def test_numbers_are_short(value: Any, text: str) -> None:
     assert format_number(value) == text

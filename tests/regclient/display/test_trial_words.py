@@ -2,21 +2,23 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from regclient.display.trial_words import label_of, settings_text, trial_sentences
+import pytest
+
+from regclient.display.trial_words import effect_of, label_of, settings_text, trial_sentences
 from regclient.display.variant_verdicts import NO_BETTER_THAN_CONSTANT, Score, Trial, VariantVerdict
 
 
-def test_the_best_comes_first_with_its_figures_beside_the_baseline(trial: Trial) -> None:
+def test_what_helps_comes_first_and_then_the_best_with_its_figures_beside_the_baseline(trial: Trial) -> None:
     said = trial_sentences(trial, "classification", "churn")
 
-    assert said[0].startswith("Best on the validation rows: dropout (p 0.35), with a test loss of 0.4 [0.3, 0.5]")
-    assert "Accuracy 0.8 [0.7, 0.9] (always the largest class: 0.6)." in said[0]
-    assert said[1:] == [
+    assert said[:3] == [
         "Measurably better than the network alone: dropout.",
-        "Measurably worse than the network alone: l2.",
-        "No measurable effect here: l1.",
-        "The network is measurably better than linear with tuned L2, which is simpler.",
+        "Measurably worse than the network alone: L2.",
+        "No measurable effect here: L1.",
     ]
+    assert said[3].startswith("Best on the validation rows: dropout (p 0.35), with a test loss of 0.4 [0.3, 0.5]")
+    assert "Accuracy 0.8 [0.7, 0.9] (always the largest class: 0.6)." in said[3]
+    assert said[4] == "The network is measurably better than a linear model with tuned L2, which is simpler."
 
 
 def test_where_nothing_beats_the_constant_that_is_said_first(
@@ -40,14 +42,42 @@ def test_an_interval_that_leaves_zero_out_without_a_verdict_is_undecided(
 
     said = trial_sentences(Trial("test/loss", [l1]), "regression", "price")
 
-    assert any(one.startswith("Undecided: l1.") for one in said)
+    assert any(one.startswith("Undecided: L1.") for one in said)
+    assert effect_of(l1) == "undecided"
     assert not any("Undecided" in one for one in trial_sentences(_with(l1, beats_constant=False), "regression", "y"))
+
+
+@pytest.mark.parametrize(("low", "is_told"), [(0.45, False), (0.55, True)])
+def test_better_probabilities_without_better_answers_are_called_that(
+    verdict_of: Callable[..., VariantVerdict], low: float, is_told: bool
+) -> None:
+    linear = verdict_of("linear", 0.13, -0.1, "helps", scores={"balanced_accuracy": Score(0.6, low, 0.7)})
+    constant = verdict_of("constant", 0.2, 0.0, "hurts", scores={"balanced_accuracy": Score(0.5, 0.5, 0.5)})
+
+    said = " ".join(trial_sentences(Trial("test/loss", [linear, constant]), "classification", "fraud"))
+
+    assert ("not measurably above 0.5" not in said) is is_told
+
+
+def test_if_all_others_hurt_it_is_said_first_that_none_helps(verdict_of: Callable[..., VariantVerdict]) -> None:
+    said = trial_sentences(_with(verdict_of("l2", 0.7, 0.2, "hurts")), "regression", "y")
+
+    assert said[:2] == [
+        "No regularizer helps measurably here.",
+        "Measurably worse than the network alone: L2.",
+    ]
+
+
+def test_without_a_regularizer_nothing_is_said_of_any(verdict_of: Callable[..., VariantVerdict]) -> None:
+    said = trial_sentences(_with(verdict_of("linear", 0.7, 0.2, "no_measurable_effect")), "regression", "y")
+
+    assert not any("regularizer" in one for one in said)
 
 
 def test_few_seeds_are_mentioned(trial: Trial) -> None:
     few = Trial(trial.metric, [replace(one, num_seeds=3) for one in trial.verdicts])
 
-    assert trial_sentences(few, "classification", "y")[-1].startswith("With 3 seed(s) only large effects show")
+    assert trial_sentences(few, "classification", "y")[-1].startswith("With 3 seeds only large effects show")
 
 
 def test_a_linear_winner_is_called_enough(verdict_of: Callable[..., VariantVerdict]) -> None:
@@ -65,11 +95,11 @@ def test_unknown_figures_are_dashes(verdict_of: Callable[..., VariantVerdict]) -
 
     said = trial_sentences(_with(replace(l1, loss=Score())), "regression", "y")
 
-    assert "test loss of –" in said[0]
+    assert any("test loss of –" in one for one in said)
 
 
 def test_labels_and_settings_are_in_words() -> None:
-    assert label_of("constant", "regression") == "always the mean"
+    assert label_of("constant", "regression") == "the mean"
     assert label_of("weight_decay", "regression") == "weight decay"
     assert settings_text({"/regularizers/0/strength": 0.01, "/regularizers/1/p": 0.5}) == "strength 0.01, p 0.5"
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from regclient.display.variant_verdicts import NO_BETTER_THAN_CONSTANT, Trial, judge_variants
+from regclient.display.variant_verdicts import NO_BETTER_THAN_CONSTANT, Score, Trial, judge_variants
 
 Json = dict[str, Any]
 
@@ -58,9 +58,50 @@ def test_what_is_better_than_the_network_alone_and_than_the_constant_helps() -> 
 def test_what_only_unlearns_a_useless_network_does_not_help() -> None:
     trial = trial_of(dict.fromkeys(LOSSES, "helps"), {})
 
-    assert {one.verdict for one in trial.verdicts} == {"no_measurable_effect"}
+    verdicts = {one.name: one.verdict for one in trial.verdicts}
+    assert {verdicts["l2"], verdicts["dropout"]} == {"no_measurable_effect"}
+    assert {verdicts["linear"], verdicts["constant"]} == {"helps"}  # a baseline is only compared
     assert trial.of("l2").note == NO_BETTER_THAN_CONSTANT  # type: ignore[union-attr] # it was judged
     assert not trial.beats_constant
+
+
+def by_rows(p_values: dict[str, float]) -> Json:
+    """The server's comparison of one seed's jobs, all of them with a loss 0.5 below the constant's."""
+    differences = [
+        {"group": name, "baseline": "constant", "difference": {"value": -0.5}, "p_value": p_value}
+        for name, p_value in p_values.items()
+    ]
+    among_others = {"group": "l2", "baseline": "nothing", "difference": {"value": -0.1}, "p_value": 1e-9}
+    return {"differences": [*differences, among_others]}
+
+
+def test_with_few_seeds_the_test_rows_of_one_show_that_something_was_learned() -> None:
+    rows = [by_rows({"l2": 1e-6, "nothing": 1e-6, "dropout": 0.01}), by_rows({"l2": 0.9, "nothing": 0.9})]
+
+    trial = trial_of({}, {}, rows_against_constant=rows)
+
+    # 0.01 as one of five tests is 0.05.
+    assert {one.name for one in trial.verdicts if one.beats_constant} == {"l2", "nothing"}
+    assert trial.of("constant").verdict == "hurts"  # type: ignore[union-attr] # it was judged
+
+
+def test_rows_on_which_it_is_worse_or_that_are_unknown_show_nothing() -> None:
+    comparison_of_seed = by_rows({"l2": 1e-6, "nothing": 1e-6})
+    comparison_of_seed["differences"][0]["difference"] = {"value": 0.5}
+    comparison_of_seed["differences"][1] |= {"difference": {"value": None}, "p_value": None}
+
+    assert not trial_of({}, {}, rows_against_constant=[comparison_of_seed]).beats_constant
+
+
+@pytest.mark.parametrize(
+    ("metric", "low", "high"), [("accuracy", 0.95, 1.0), ("balanced_accuracy", 0.95, 1.0), ("mae", 0.0, 1.02)]
+)
+def test_an_interval_ends_where_the_metric_does(metric: str, low: float, high: float) -> None:
+    group = {"name": "nothing", "mean": 0.98, "low": low if metric != "mae" else -0.2, "high": 1.02}
+
+    trial = judge_variants(["nothing"], comparison("nothing", LOSSES, {}), None, scores={metric: {"groups": [group]}})
+
+    assert trial.verdicts[0].scores[metric] == Score(0.98, low, high)
 
 
 def test_the_constant_is_never_the_winner() -> None:

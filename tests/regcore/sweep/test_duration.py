@@ -41,4 +41,5 @@ def test_the_last_epoch_is_always_evaluated() -> None:
 
 def test_an_estimate_above_the_budget_says_so() -> None:
     assert "more than the 10 s of the budget" in estimate_text(20, 10)
+    assert "more than the 1.6 s of the budget" in estimate_text(20, 1.55987)
     assert "more than" not in estimate_text(5, 10)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from regcore.data.tables.facts import TableWarning
 from regcore.data.tables.find_types import find_facts
 from regcore.data.tables.names import final_names
 from regcore.data.tables.table import Table
@@ -32,7 +33,7 @@ def table_of(x: Any, y: Any = None) -> Table:
     Raises:
         InvalidDataError: They are no table of one value a cell, x and y differ in length, or a number is infinite.
     """
-    columns = columns_of(x)
+    columns, given_names, warnings = _read_columns(x)
     target = None
     if y is not None:
         name, cells = _target(y)
@@ -47,15 +48,22 @@ def table_of(x: Any, y: Any = None) -> Table:
         else:
             target = _free_name(name, columns.column_names)
             columns = columns.append_column(target, cells)
-    return Table(columns, find_facts(columns, format="arrays", default_target=target))
+    facts = find_facts(columns, format="arrays", default_target=target, given_names=given_names, warnings=warnings)
+    return Table(columns, facts)
 
 
 def columns_of(x: Any, *, may_be_empty: bool = False) -> pa.Table:
     """The rows as Arrow columns with final names; those of rows without names are `column_1`, `column_2`, ..."""
+    return _read_columns(x, may_be_empty=may_be_empty)[0]
+
+
+def _read_columns(x: Any, *, may_be_empty: bool = False) -> tuple[pa.Table, dict[str, str], list[TableWarning]]:
+    """The columns, the given names of those that were renamed, and what to say about that."""
     named = _named_columns(x)
     if not named:
         raise InvalidDataError("the rows have no columns", remedy=_HOW)
-    names, _ = final_names([str(name) for name, _ in named])
+    given = [str(name) for name, _ in named]
+    names, renamed = final_names(given)
     columns = pa.table(
         [_one_value_a_cell(cells, name) for (_, cells), name in zip(named, names, strict=True)], names=names
     )
@@ -63,7 +71,7 @@ def columns_of(x: Any, *, may_be_empty: bool = False) -> pa.Table:
         raise InvalidDataError("there are no rows", remedy="Give at least one row.")
     for name in names:
         _check_finite(columns[name], name)
-    return columns
+    return columns, {new: old for new, old in zip(names, given, strict=True) if new != old}, renamed
 
 
 def has_names(x: Any) -> bool:
@@ -85,8 +93,9 @@ def _named_columns(x: Any) -> list[tuple[Any, Any]]:
     if _is_from("polars", x) and not hasattr(x, "name"):
         found = (x.collect() if hasattr(x, "collect") else x).to_arrow()
         return list(zip(found.column_names, found.columns, strict=True))
-    if _is_series(x):
-        return [(x.name if x.name not in (None, "") else "column_1", _array_of(x, x.name))]
+    if _is_series(x) or (_is_from("pandas", x) and hasattr(x, "dtype")):
+        name = getattr(x, "name", None)  # pandas' own arrays have none
+        return [(name if name not in (None, "") else "column_1", _array_of(x, name))]
     if isinstance(x, Mapping):
         if all(not isinstance(cells, str) and isinstance(cells, Iterable) for cells in x.values()):
             lengths = {name: len(list(cells)) for name, cells in x.items()}
@@ -101,6 +110,7 @@ def _unnamed_columns(x: Any) -> list[tuple[Any, Any]]:
     if isinstance(x, str | bytes) or not isinstance(x, np.ndarray | Sequence):
         raise InvalidDataError(f"rows cannot be read from a {type(x).__name__}", remedy=_HOW)
     if isinstance(x, np.ndarray):
+        x = np.asarray(x) if isinstance(x, np.matrix) else x  # whose columns would have two dimensions
         if x.ndim > 2:
             raise InvalidDataError(
                 f"expected rows of numbers, an array of 2 dimensions; received one of shape {x.shape}",
@@ -182,8 +192,8 @@ def _array_of(cells: Any, name: Any) -> Any:
         if isinstance(plain, np.ndarray):
             return _from_numpy(plain)
         if _is_from("pandas", plain):
-            return pa.Array.from_pandas(plain)
-        return pa.array([_cell(cell) for cell in plain], from_pandas=True)
+            return _from_cells(plain) if plain.dtype == object else pa.Array.from_pandas(plain)
+        return _from_cells(plain)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise InvalidDataError(
             f"the column {shortened(repr(name), 100)} does not hold values of one kind: {shortened(str(error), 200)}",
@@ -196,14 +206,26 @@ def _from_numpy(cells: NDArray[Any]) -> Any:
     if kind in _PLAIN_KINDS:
         native = np.ascontiguousarray(cells.astype(cells.dtype.newbyteorder("="), copy=False))
         native = native.astype(np.float64) if native.dtype.itemsize > 8 or native.dtype == np.float16 else native
-        return pa.array(native, from_pandas=True)
+        mask = np.ma.getmaskarray(cells) if isinstance(cells, np.ma.MaskedArray) else None
+        return pa.array(np.asarray(native), mask=mask, from_pandas=True)
     if kind in _TEXT_KINDS:
         return pa.array(cells.astype(str).tolist())
     if kind == "M":
         return pa.array(cells.astype("datetime64[us]"))
     if kind == "O":
-        return pa.array([_cell(cell) for cell in cells], from_pandas=True)
+        return _from_cells(cells)
     raise TypeError(f"values of type {cells.dtype} are not supported")
+
+
+def _from_cells(cells: Iterable[Any]) -> Any:
+    """Python's values as an Arrow array; whole numbers beyond 64 bits keep their digits, as text."""
+    plain = [_cell(cell) for cell in cells]
+    try:
+        return pa.array(plain, from_pandas=True)
+    except (pa.ArrowInvalid, OverflowError):
+        if not all(isinstance(cell, int | None) for cell in plain):
+            raise
+        return pa.array([None if cell is None else str(cell) for cell in plain])
 
 
 def _cell(cell: Any) -> Any:
@@ -218,7 +240,7 @@ def _one_value_a_cell(cells: Any, name: str) -> pa.ChunkedArray:
         chunked = pc.cast(chunked, kind.value_type)
     if pa.types.is_null(chunked.type):
         return pc.cast(chunked, pa.string())
-    if pa.types.is_nested(chunked.type) or pa.types.is_binary(chunked.type) or pa.types.is_duration(chunked.type):
+    if _holds_no_values(chunked.type):
         raise InvalidDataError(
             f"the column {name!r} holds {chunked.type} in its cells",
             remedy="Give numbers, text, truth values or dates: one value a cell.",
@@ -228,6 +250,12 @@ def _one_value_a_cell(cells: Any, name: str) -> pa.ChunkedArray:
     elif pa.types.is_large_string(chunked.type) or pa.types.is_string_view(chunked.type):
         chunked = pc.cast(chunked, pa.string())
     return chunked
+
+
+def _holds_no_values(kind: pa.DataType) -> bool:
+    """Whether cells of this type are no numbers, text, truth values or dates."""
+    is_extended = isinstance(kind, pa.BaseExtensionType)  # such as periods of pandas
+    return bool(is_extended or pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_duration(kind))
 
 
 def _check_finite(cells: pa.ChunkedArray, name: str) -> None:

@@ -147,7 +147,7 @@ def _comments_said(dialect: Dialect) -> list[TableWarning]:
     return [
         TableWarning(
             code="comments_skipped",
-            message=f"{dialect.num_comments:,} lines that begin with # were skipped before the header.",
+            message=f"Lines that begin with # were skipped before the header: {dialect.num_comments:,}.",
             remedy="Remove the sign if they are rows.",
         )
     ]
@@ -261,7 +261,7 @@ def _wrong_rows(wrong: list[CsvRow], layout: _Layout) -> InvalidDataError:
         details["found"] = len(wrong[0].cells)
     rows = [{"row": row.row, "line": row.line, "found": row.cells and len(row.cells)} for row in wrong]
     return InvalidDataError(
-        f"{said[0].upper()}{said[1:]}{more}; {source} has {expected:,} cells.",
+        f"{said[0].upper()}{said[1:]}{more}; {source} has {_cells(expected)}.",
         remedy="Put cells with separators in quotes, double the quotes within them, and write empty cells too.",
         details=details | {"rows": rows},
     )
@@ -271,7 +271,11 @@ def _said(row: CsvRow) -> str:
     place = f"row {row.row:,} (line {row.line:,})"
     if row.cells is None:
         return f"{place} has quotes that do not end where the cell ends"
-    return f"{place} has {len(row.cells):,} cells"
+    return f"{place} has {_cells(len(row.cells))}"
+
+
+def _cells(number: int) -> str:
+    return "1 cell" if number == 1 else f"{number:,} cells"
 
 
 def _unreadable(error: _UnreadableError) -> InvalidDataError:

@@ -13,9 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from regcore.errors import InvalidDataError
+
+if TYPE_CHECKING:
+    from _csv import Reader  # the only name that it has
 
 Delimiter = Literal[",", ";", "\t", "|"]
 
@@ -221,7 +224,7 @@ def _rows(text: str, delimiter: Delimiter, quoting: Quoting, *, is_whole: bool =
             yield row
 
 
-def reader_of(lines: Iterator[str] | io.TextIOBase, delimiter: Delimiter, quoting: Quoting) -> Iterator[list[str]]:
+def reader_of(lines: Iterator[str] | io.TextIOBase, delimiter: Delimiter, quoting: Quoting) -> "Reader":
     """Python's reader of this dialect, which raises `csv.Error` where quotes are wrong."""
     return csv.reader(
         lines,

@@ -22,8 +22,10 @@ _BOMS: Final = (
 )
 _NAMES: Final = {"utf-8-sig": "utf-8", "cp1252": "windows-1252", "utf-16-le": "utf-16", "utf-16-be": "utf-16"}
 _CONTROLS: Final = re.compile(rb"[\x01-\x08\x0b\x0e-\x1a\x1c-\x1f\x7f]")
-_MOST_CONTROLS: Final = 0.1
-_FEWEST_CONTROLS: Final = 32
+_MOST_CONTROLS: Final = 0.03
+"""Share of control characters from which bytes are not text: random ones have a tenth."""
+_FEWEST_CONTROLS: Final = 8
+"""As many can stand in a short text by mistake."""
 _UTF16_ZEROS: Final = 0.4
 """Share of the bytes at even or odd places that are zero in UTF-16 of mostly Latin letters; half of this in others."""
 

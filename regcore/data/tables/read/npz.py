@@ -255,7 +255,7 @@ def _arrow(block: NDArray[Any]) -> pa.Array:
             return pa.array(np.char.decode(block, "utf-8"), pa.string())
         except UnicodeDecodeError:
             raise InvalidDataError(
-                "The array y holds bytes that are not text in UTF-8.", remedy="Save it as text: y.astype(str)."
+                "The array y holds bytes that are not UTF-8 text.", remedy="Save it as text: y.astype(str)."
             ) from None
     if block.dtype.kind == "U":
         return pa.array(block.astype(_plain(block.dtype)), pa.string())

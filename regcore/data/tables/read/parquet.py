@@ -209,7 +209,7 @@ def _plain(name: str, cells: pa.Array) -> pa.Array:
             return cells.cast(pa.string())
         except pa.ArrowInvalid:
             raise InvalidDataError(
-                f"Column {shortened(name, _MAX_NAME_CHARACTERS)!r} holds bytes that are not text in UTF-8.",
+                f"Column {shortened(name, _MAX_NAME_CHARACTERS)!r} holds bytes that are not UTF-8 text.",
                 remedy="Write it as text, or leave it out.",
                 details={"column": name},
             ) from None

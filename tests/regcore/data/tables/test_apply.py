@@ -96,3 +96,32 @@ def test_rows_without_names_need_all_columns():
 def test_gaps_are_refused_where_training_refused_them():
     with pytest.raises(InvalidDataError, match="'age' has a gap in row 2"):
         apply_preprocessing(fit("error"), [ROW, {**ROW, "age": None}], "float32")
+
+
+def test_numbers_beyond_the_precision_of_the_network_are_refused_by_row():
+    with pytest.raises(InvalidDataError, match=r"fit into float32.*row 2 of column 'age' holds 1e\+300"):
+        apply_preprocessing(fit(), pd.DataFrame([ROW, {**ROW, "age": 1e300}]), "float32")
+
+    assert apply_preprocessing(fit(), [{**ROW, "age": 1e300}], "float64")[0][0, 0] == 1e300
+
+
+@pytest.mark.parametrize(
+    "rows", ["column_1,column_2\n3,2\n", "3,2\n", "2\n", "9,2\n3,2\n"], ids=["header", "all", "features", "two rows"]
+)
+def test_a_file_without_a_header_is_read_by_place_as_in_training(rows, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text(rows)
+    train = {"column_2": pa.chunked_array([pa.array([1.0, 3.0])])}
+    by_place = fit_columns(
+        [Feature("column_2", "number", READING)],
+        train,
+        missing="mean",
+        standardize=False,
+        given=["column_2"],
+        target="column_1",
+    )
+
+    encoded, notes = apply_preprocessing(by_place, path, "float32")
+
+    assert encoded.tolist() == [[2]] * (2 if rows.startswith("9") else 1)
+    assert notes == []

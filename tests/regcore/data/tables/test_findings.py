@@ -28,7 +28,8 @@ TARGET = column("bought", "category", {"num_distinct": 2}, {"no": 60, "yes": 40}
 def findings(*columns: ColumnFacts, data: dict[str, Any] | None = None, width: int = 5, **settings: Any) -> list[Doubt]:
     spec = parse_spec(a_spec(data, **settings))
     table = TableFacts(format="csv", num_rows=NUM_ROWS, columns=[*columns])
-    return from_facts(table, spec, target="bought", is_classification=True, width=width)
+    counts = table.column("bought").values
+    return from_facts(table, spec, target="bought", class_counts=counts, width=width)
 
 
 def a_spec(data: dict[str, Any] | None = None, **settings: Any) -> dict[str, Any]:
@@ -72,6 +73,17 @@ def test_each_doubt_is_found_alone_and_its_patch_ends_it(code: str) -> None:
         settings = {name: patched[name] for name in ("model", "task")}
         left = findings(*columns, data=patched["data"], **settings)
         assert [one.code for one in left if one.code != "cells_unreadable"] == []
+
+
+def test_a_column_of_gaps_alone_is_told() -> None:
+    empty = ColumnFacts(
+        name="fax", type="ignore", readings={"ignore": reading(0, num_missing=NUM_ROWS)}, values={}, examples=[]
+    )
+
+    (found,) = findings(HEIGHT, TARGET, empty)
+
+    assert (found.code, found.patch) == ("constant_column", excluding("fax"))
+    assert "'fax' has gaps alone" in found.message
 
 
 def test_bad_cells_are_named_by_row() -> None:

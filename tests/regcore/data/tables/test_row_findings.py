@@ -79,6 +79,16 @@ def test_the_same_rows_in_train_and_test_are_counted_and_named() -> None:
     assert "row 248 is row 12, row 249 is row 31, row 250 is row 5" in found.message
 
 
+def test_copies_of_every_row_do_not_pass_for_chance() -> None:
+    rng = np.random.default_rng(4)
+    values, target = rng.normal(size=60), rng.integers(2, size=60)
+    splits = {name: rows(first, target, a=values) for name, first in (("train", 1), ("test", 61))}
+
+    (found,) = from_rows(splits, LABELS)
+
+    assert "60 of 60 test rows" in found.message
+
+
 def test_rows_of_a_coarse_table_are_alike_by_chance() -> None:
     rng = np.random.default_rng(3)
     splits = {

@@ -50,6 +50,13 @@ WHOLE = Reading(num_missing=0, num_distinct=3, is_whole=True)
         (table("number", {str(k): 5 for k in range(21)}, is_whole=True), spec(), None),
         (table("number", {str(k): 5 for k in range(20)}, is_whole=True), spec(), tuple(map(str, range(20)))),
         (table("category", INTEGERS, number=WHOLE), spec(types={"y": "number"}, kind="regression"), None),
+        (table("number", INTEGERS, is_whole=True), spec(types={"y": "number"}), None),
+        (
+            table("number", INTEGERS, is_whole=True),
+            spec(types={"y": "number"}, kind="classification"),
+            ("3", "7", "10"),
+        ),
+        (table("number", INTEGERS, is_whole=True), spec(types={"y": "category"}), ("3", "7", "10")),
     ],
     ids=str,
 )
@@ -61,8 +68,8 @@ def test_the_task_follows_from_the_target_unless_the_spec_decides(facts, given, 
     assert target.task == ("regression" if classes is None else "classification")
 
 
-def test_words_for_a_missing_value_are_no_class():
-    target, _ = choose(table("category", {**LABELS, "NA": 3, "?": 1, "none": 2}), spec())
+def test_words_for_a_missing_or_an_infinite_value_are_no_class():
+    target, _ = choose(table("category", {**LABELS, "NA": 3, "?": 1, "none": 2, "inf": 4, "-Infinity": 1}), spec())
 
     assert target.counts == LABELS
     assert target.num_rows == 100

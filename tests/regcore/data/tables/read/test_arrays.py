@@ -131,6 +131,7 @@ def test_dates_stay_dates():
         ({"a": 1.0}, "expected a list of rows; received one dict"),
         ({"a": [1], "b": [1, 2]}, "differ in length"),
         (pd.DataFrame({"a": [[1], [2]]}), "'a' holds list"),
+        (pd.DataFrame({"a": pd.period_range("2020", periods=2, freq="D")}), "'a' holds extension<pandas.period"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -146,3 +147,35 @@ def test_what_is_no_table_is_refused_in_words(x, said):
 def test_targets_of_another_shape_are_refused(y, said):
     with pytest.raises(InvalidDataError, match=said):
         table_of(NUMBERS, y)
+
+
+def test_renamed_columns_of_a_frame_are_said():
+    facts = table_of(pd.DataFrame([[1, 2, 3], [4, 5, 6]], columns=["a", "a", " b "])).facts
+
+    assert [(one.name, one.given_name) for one in facts.columns] == [("a", None), ("a_2", "a"), ("b", " b ")]
+    assert [warning.code for warning in facts.warnings] == ["columns_renamed"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ([10**30, None, 10**30 + 1], [str(10**30), None, str(10**30 + 1)]),
+        (np.array([10**30, 1], object), [str(10**30), "1"]),
+        (pd.Series([10**30, 1]), [str(10**30), "1"]),
+        (pd.array([1, None, 2], dtype="Int64"), [1, None, 2]),
+        (pd.Categorical(["u", None, "v"]), ["u", None, "v"]),
+        (np.ma.masked_array([1, 2, 3], [0, 1, 0]), [1, None, 3]),
+        (np.array([[1.0], [2.0]]).view(np.matrix), [1.0, 2.0]),
+    ],
+    ids=["large", "large objects", "large in pandas", "pandas' array", "categorical", "masked", "matrix"],
+)
+def test_one_column_of_an_unusual_kind_keeps_its_values(cells, expected):
+    assert columns_of(cells)["column_1"].to_pylist() == expected
+
+
+def test_dates_from_the_first_year_to_the_last_are_read():
+    moments = np.array(["0001-01-01", "9999-12-31"], "datetime64[s]")
+
+    (column,) = table_of({"at": moments}).facts.columns
+
+    assert column.type == "date"

@@ -1,5 +1,6 @@
 """Text files of any encoding, decoded to UTF-8."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,18 @@ def test_what_is_no_text_of_one_encoding_is_refused_by_line(content: bytes, mess
         return
     with pytest.raises(InvalidDataError, match=message):
         as_utf8(write(tmp_path, content), tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_few_random_bytes_are_not_text(seed: int, tmp_path: Path) -> None:
+    generator = random.Random(seed)
+    content = bytes(generator.choices(range(1, 256), k=300))
+
+    with pytest.raises(InvalidDataError, match="not text"):
+        as_utf8(write(tmp_path, content), tmp_path)
+
+
+def test_a_few_control_characters_are_kept_in_text(tmp_path: Path) -> None:
+    content = b"a\x01b,c\x7f\n1,\x02\n"
+
+    assert as_utf8(write(tmp_path, content), tmp_path).path.read_bytes() == content

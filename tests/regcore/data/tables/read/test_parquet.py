@@ -160,7 +160,7 @@ def test_what_pandas_wrote_is_read(tmp_path: Path) -> None:
         (pa.array([{"x": 1}]), "Column 'bad' is nested: struct"),
         (pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int64())), "Column 'bad' is nested: map"),
         (pa.array([b"ab"], pa.binary(2)), "Column 'bad' is of type fixed_size_binary"),
-        (pa.array([b"\xff\xd8\xff"]), "Column 'bad' holds bytes that are not text"),
+        (pa.array([b"\xff\xd8\xff"]), "Column 'bad' holds bytes that are not UTF-8 text"),
     ],
     ids=["list", "structure", "map", "fixed bytes", "bytes"],
 )
