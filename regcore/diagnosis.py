@@ -163,8 +163,9 @@ def _overfit(fit: Fit, spec: JobSpec, num_steps: int, values: Mapping[str, Any])
 def _underfit(fit: Fit, spec: JobSpec, values: Mapping[str, Any]) -> dict[str, Any]:
     thin = list(fit.thin)
     has_begun = fit.learned >= _LITTLE_LEARNED
+    side = "below" if fit.learned >= 0 else "above"
     message = (
-        f"train/loss {fit.train:.4g} is {_percent(fit.learned)} below that of always saying the same "
+        f"train/loss {fit.train:.4g} is {_percent(abs(fit.learned))} {side} that of always saying the same "
         f"({fit.train_baseline:.4g})"
     )
     change: Change | None = None

@@ -83,7 +83,7 @@ def print_seen(subject: Subject) -> None:
 def print_warning(warning: Mapping[str, Any]) -> None:
     """Print a finding with its remedy."""
     said = f"{warning.get('message', '')} {warning.get('remedy') or ''}".strip()
-    err.print(f"[yellow]Note:[/] {escape(said)}", highlight=False, soft_wrap=True)
+    err.print(f"[yellow]Note:[/] {escape(said)}", highlight=False)
 
 
 _OF_THE_PROBE = frozenset({"rate_too_small", "no_test_rows"})
@@ -103,7 +103,11 @@ def print_trial(rounds: Sequence[Round], combination: Combination | None, subjec
             )
     trial = rounds[0].trial
     if trial is None:
-        out.print("Too little was trained to its end for a verdict.", highlight=False)
+        out.print(
+            "Too little was trained to its end for a verdict. Give a larger --budget; if other jobs keep the server "
+            "busy (regcore jobs), wait until they have ended.",
+            highlight=False,
+        )
         return
     for sentence in summary(trial, combination, subject):
         out.print(sentence, markup=False, highlight=False)

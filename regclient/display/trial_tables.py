@@ -49,7 +49,7 @@ def verdicts_table(trial: Trial, task: str) -> FittedTable:
             Column(escape("% [95 %]"), [_percent(one) for one in contrasts], need=1, is_number=True),
             Column("interval".center(BAR_WIDTH), [_bar(one, limit) for one in contrasts], need=4),
             Column("p", [_p_value(one) for one in rows], need=5, is_number=True),
-            Column("effect", [_effect(one) for one in rows]),
+            Column("verdict", [_effect(one) for one in rows]),
         ],
         caption=escape(_CAPTION),
     )

@@ -71,7 +71,7 @@ def measure(evaluation: Evaluation, loss: str, also: Sequence[Collection[str]] |
     if is_of_classes(loss):
         is_correct = _is_correct(evaluation.outputs, evaluation.targets).double()
         columns["accuracy"] = is_correct.mean(1)
-        columns["balanced_accuracy"] = is_correct @ _weights_by_class(evaluation.targets)
+        columns["balanced_accuracy"] = _mean_recall(is_correct, evaluation.targets)
     else:
         targets = evaluation.targets.double()
         errors = evaluation.outputs.squeeze(-1) - targets
@@ -103,10 +103,14 @@ def judged_rows(evaluation: Evaluation, position: int) -> tuple[NDArray[Any], ND
     return labels, predicted_labels(outputs).numpy(), probabilities(outputs).numpy()
 
 
-def _weights_by_class(targets: Tensor) -> Tensor:
-    """The weight of each row by which every class that has rows counts alike; they add up to 1."""
+def _mean_recall(is_correct: Tensor, targets: Tensor) -> Tensor:
+    """The mean over the classes that have rows of the share of right ones, (K, N) to (K,).
+
+    Right rows are counted first: a sum of weighted rows would make 0.9999999999999998 of a perfect split.
+    """
     counts = targets.bincount()
-    return 1 / (counts[targets] * (counts > 0).sum()).double()
+    num_right = is_correct.new_zeros(len(is_correct), len(counts)).index_add_(1, targets.long(), is_correct)
+    return (num_right / counts)[:, counts > 0].mean(1)
 
 
 def _is_correct(outputs: Tensor, targets: Tensor) -> Tensor:

@@ -207,6 +207,14 @@ def test_an_accuracy_of_the_largest_class_alone_is_no_success() -> None:
     assert [one["verdict"] for one in weighted] == ["well_fitted"]
 
 
+@pytest.mark.parametrize(("train_loss", "said"), [(0.98, "2 % below"), (1.02, "2 % above")])
+def test_a_network_that_has_not_begun_to_learn_is_underfit(train_loss: float, said: str) -> None:
+    (found,) = verdicts(a_report(train_loss, 1.0))
+
+    assert found["verdict"] == "underfit"
+    assert f"is {said} that of always saying the same" in found["evidence"]["message"]
+
+
 def test_a_gap_within_noise_is_not_overfitting() -> None:
     noisy = {"loss": {"value": 0.6, "low": 0.1, "high": 1.1}}
 

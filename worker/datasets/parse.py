@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import setproctitle
 
+from regcore.data.tables.limits import Limits
 from regcore.data.tables.read import read_file
 from regcore.data.tables.table import write_table
 from regcore.errors import OutOfMemoryError, TrainingError
@@ -34,7 +35,13 @@ def main() -> None:
 def find_answer(request: Request) -> dict[str, Any]:
     """Read the file, and write its table; returns its facts and first rows, or the reason why it cannot be read."""
     try:
-        table = read_file(Path(request.path), format=request.format, header=request.header, name=request.name)
+        table = read_file(
+            Path(request.path),
+            format=request.format,
+            header=request.header,
+            limits=Limits(max_duckdb_bytes=request.confinement.memory_bytes // 2),
+            name=request.name,
+        )
         write_table(Path(TABLE), table)
         return {"facts": table.facts.model_dump(mode="json"), "preview": preview_of(table)}
     except (OutOfMemoryError, MemoryError, duckdb.OutOfMemoryException):

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from regcore.data.tables.encode import EncodedColumn, TablePreprocessing
+from regcore.data.tables.features import near_names
 from regcore.data.tables.read import read_file
 from regcore.data.tables.read.arrays import columns_of, has_names
 from regcore.data.tables.read_column import gaps, read_column
@@ -86,10 +87,17 @@ def _named_cells(preprocessing: TablePreprocessing, raw_rows: Any) -> tuple[pa.T
         raise InvalidDataError(
             f"Rows must have the columns {_listed(wanted)}; missing: {_listed(missing)}; "
             f"unknown: {_listed(unknown) or 'none'}",
-            remedy="Name each column as in training; the order does not matter.",
+            remedy=f"Name each column as in training; the order does not matter.{_meant(missing, unknown)}",
             details={"missing": missing[:_MAX_NAMES], "unknown": unknown[:_MAX_NAMES]},
         )
     return given, [f"columns that training did not have are ignored: {_listed(unknown)}."] if unknown else []
+
+
+def _meant(missing: Sequence[str], unknown: Sequence[str]) -> str:
+    """Which of the unknown names may be missing ones."""
+    pairs = [(name, near_names(name, unknown)) for name in missing[:_MAX_NAMES]]
+    said = ", ".join(f"{near[0]!r} is {name!r}" for name, near in pairs if near)
+    return f" Perhaps {said}." if said else ""
 
 
 def _read_rows(preprocessing: TablePreprocessing, path: Path) -> Table:
@@ -98,7 +106,8 @@ def _read_rows(preprocessing: TablePreprocessing, path: Path) -> Table:
         return read_file(path)
     with suppress(InvalidDataError):
         table = read_file(path)
-        if set(preprocessing.columns) <= set(table.columns.column_names):
+        is_doubtful = any(warning.code == "doubtful_header" for warning in table.facts.warnings)
+        if not is_doubtful or set(preprocessing.columns) <= set(table.columns.column_names):
             return table
     table = read_file(path, header="no")
     if table.columns.num_columns > len(preprocessing.given):  # the target is among them
@@ -140,7 +149,7 @@ def _note_unreadable(column: EncodedColumn, given: Any, read: Any, notes: list[s
     rows = np.asarray(is_unreadable.to_numpy(), bool)
     if rows.any():
         text = str(given[int(np.flatnonzero(rows)[0])].as_py())
-        notes.append(f"{column.name!r} is no {column.type} in {_rows(rows, verb='')}, as {shortened(text, 60)!r}.")
+        notes.append(f"{column.name!r} is not a {column.type} in {_rows(rows, verb='')}, as {shortened(text, 60)!r}.")
 
 
 def _rows(chosen: NDArray[np.bool_], verb: str = " is| are") -> str:

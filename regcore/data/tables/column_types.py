@@ -13,7 +13,7 @@ from regcore.data.tables.dates import DateChoice, find_date_format
 from regcore.data.tables.facts import MAX_VALUES, ColumnType, Reading
 from regcore.data.tables.numbers import POINT, Choice, Convention, find_convention, loses_spelling, parse_numbers
 from regcore.data.tables.read_column import gaps, is_moment, is_numeric, is_text, spelled
-from regcore.data.tables.words import INFINITY_WORDS, LETTERED_BOOLEANS
+from regcore.data.tables.words import BOOLEAN_WORDS, INFINITY_WORDS, LETTERED_BOOLEANS
 
 _FEWEST_TEXTS: Final = 10
 """Fewer different texts than this are categories, even if all differ."""
@@ -23,6 +23,7 @@ _MOST_SPELLINGS: Final = 16
 _DIGITS: Final = r"[+-]?[0-9][0-9.,' ]*"
 _UNITS: Final = r"(?:%|‰|[$€£¥]|°[CF]?|mm|cm|km|kg|mg|ml|USD|EUR|GBP|m|g|l|h|s)"
 _NUMBER_WITH_UNIT: Final = rf"^(?:[$€£¥] ?{_DIGITS}|{_DIGITS} ?{_UNITS})$"
+_BOOLEANS: Final = pa.array([word for pair in BOOLEAN_WORDS for word in pair])
 _INFINITIES: Final = pa.array(sorted(INFINITY_WORDS))
 
 
@@ -82,7 +83,7 @@ def draft_column(distinct: Distinct, convention: Convention | None = None) -> Co
     dates = _find_dates(valued)
     how = _how(decimal=written.decimal, thousands=written.thousands)
     tried: dict[ColumnType, Attempt] = {"number": attempt(distinct, "number", how)}
-    if len(distinct.cells) <= MAX_VALUES:
+    if _may_be_boolean(valued):
         tried["boolean"] = attempt(distinct, "boolean", AS_IT_IS)
     if dates.num_read:
         tried["date"] = attempt(distinct, "date", _how(date_format=dates.best))
@@ -90,6 +91,16 @@ def draft_column(distinct: Distinct, convention: Convention | None = None) -> Co
     verdict = _as_boolean(case) or _as_number(case) or _as_date(case) or _as_words(case)
     attempts = {"category": category, **{name: made for name, made in tried.items() if made.reads_half}}
     return ColumnDraft(verdict, attempts | ({"text": category} if verdict.type == "text" else {}), choice)
+
+
+def _may_be_boolean(valued: Distinct) -> bool:
+    """Whether at least half of the cells are words for yes or no."""
+    if len(valued.cells) > MAX_VALUES:
+        return False
+    if pa.types.is_boolean(valued.cells.type):
+        return True
+    is_word = mask_of(pc.is_in(pc.utf8_lower(spelled(valued.cells)), value_set=_BOOLEANS))
+    return bool(valued.counts[is_word].sum() * 2 >= valued.counts.sum())
 
 
 @dataclass(frozen=True, slots=True, eq=False)

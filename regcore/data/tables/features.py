@@ -65,8 +65,7 @@ def check_known(name: str, names: Collection[str], pointer: str, errors: list[Fi
     """Whether there is such a column; if not, say which ones there are."""
     if name in names:
         return True
-    folded = {known.strip().casefold(): known for known in names}
-    near = [folded[key] for key in get_close_matches(name.strip().casefold(), folded, n=3, cutoff=0.6)]
+    near = near_names(name, names)
     known = list(names)
     listed = ", ".join(repr(one) for one in known[:_MAX_NAMES]) + (
         f" and {len(known) - _MAX_NAMES:,} more" if len(known) > _MAX_NAMES else ""
@@ -75,6 +74,12 @@ def check_known(name: str, names: Collection[str], pointer: str, errors: list[Fi
     message = f"the table has no column {shortened(name, 200)!r}; it has {shortened(listed, 500)}.{hint}"
     errors.append(FieldError(pointer, "unknown_column", message))
     return False
+
+
+def near_names(name: str, names: Collection[str]) -> list[str]:
+    """At most three that may have been meant."""
+    folded = {known.strip().casefold(): known for known in names}
+    return [folded[key] for key in get_close_matches(name.strip().casefold(), folded, n=3, cutoff=0.6)]
 
 
 def reading_of(column: ColumnFacts, data: Any, errors: list[FieldError]) -> tuple[ColumnType, Reading | None]:

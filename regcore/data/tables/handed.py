@@ -76,7 +76,7 @@ def _check_width(drawn: Table, part: Table, name: str) -> None:
     if found != expected:
         has_target = drawn.facts.default_target is not None
         raise InvalidDataError(
-            f"the {name} rows have {found - has_target} columns and x has {expected - has_target}",
+            f"the {name} rows have {found - has_target} column(s) and x has {expected - has_target}",
             remedy="Give them the same columns as x.",
         )
 

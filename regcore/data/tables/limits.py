@@ -19,6 +19,7 @@ class Limits:
         max_ratio: Unpacked bytes for each packed one, in a file of more than `MIN_BOMB_BYTES`. Rows of real tables
             shrink to a twentieth or a fiftieth; a file made to fill a disk, to a thousandth.
         max_footer_bytes: Bytes of the part of a Parquet file that describes the others.
+        max_duckdb_bytes: Memory of the library that reads CSV; the table that it hands over is not counted.
     """
 
     max_rows: int = 100_000_000
@@ -29,6 +30,7 @@ class Limits:
     max_unpacked_bytes: int = 20_000_000_000
     max_ratio: int = 200
     max_footer_bytes: int = 64_000_000
+    max_duckdb_bytes: int = 1_000_000_000
 
 
 MIN_BOMB_BYTES = 100_000_000

@@ -45,11 +45,12 @@ def _said(given: Sequence[str], names: Sequence[str]) -> list[TableWarning]:
     shown = ", ".join(
         f"{old[:_SHOWN_CHARACTERS]!r} is {new[:_SHOWN_CHARACTERS]!r}" for old, new in renamed[:_NUM_SHOWN]
     )
+    were = "was" if len(renamed) == 1 else "were"
     more = f", and {len(renamed) - _NUM_SHOWN:,} more" if len(renamed) > _NUM_SHOWN else ""
     return [
         TableWarning(
             code="columns_renamed",
-            message=f"{len(renamed):,} of {len(names):,} columns were renamed: {shown}{more}.",
+            message=f"{len(renamed):,} of {len(names):,} columns {were} renamed: {shown}{more}.",
             remedy="Use the new names in specs, or give the columns unique names without spaces at their ends.",
         )
     ]

@@ -1,7 +1,6 @@
 """Numbers as people write them: with a decimal point or comma, and with or without separated thousands."""
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, Literal
@@ -116,27 +115,19 @@ def find_convention(texts: Any, counts: Any) -> Choice:
     if num_read[0] < counts.sum():
         num_read += [_num_read(texts, counts, convention) for convention in CONVENTIONS[1:]]
     best = CONVENTIONS[int(np.argmax(num_read))]
-    return Choice(best, _other(texts, best, num_read), _shows_decimals(texts, best))
+    signed = texts.filter(pc.match_substring(texts, best.decimal))
+    signed = signed.filter(pc.match_substring_regex(signed, best.pattern))
+    return Choice(best, _other(signed, best), shows_decimals=len(signed) > 0)
 
 
-def _other(texts: Any, best: Convention, num_read: Sequence[int]) -> Convention | None:
-    """`1,234` and `1.234` are grouped or fractions; if every cell with the sign has that form, both readings hold."""
-    if best not in (POINT, COMMA):
+def _other(signed: Any, best: Convention) -> Convention | None:
+    """`1,234` and `1.234` are grouped or fractions; if every number with the sign has that form, both readings hold."""
+    if best not in (POINT, COMMA) or not len(signed):
         return None
-    sign = re.escape(best.decimal)
-    signed = pc.match_substring_regex(texts, sign)
-    grouped = pc.match_substring_regex(texts, rf"^[+-]?[1-9]\d{{0,2}}{sign}\d{{3}}$")
-    readable = pc.match_substring_regex(texts, best.pattern)
-    signed = pc.and_(signed, readable)
-    if not pc.any(signed).as_py() or pc.any(pc.and_not(signed, grouped)).as_py():
+    grouped = rf"^[+-]?[1-9]\d{{0,2}}{re.escape(best.decimal)}\d{{3}}$"
+    if not pc.all(pc.match_substring_regex(signed, grouped)).as_py():
         return None
     return COMMA_AND_POINTS if best == POINT else POINT_AND_COMMAS
-
-
-def _shows_decimals(texts: Any, best: Convention) -> bool:
-    sign = re.escape(best.decimal)
-    readable = pc.match_substring_regex(texts, best.pattern)
-    return bool(pc.any(pc.and_(readable, pc.match_substring_regex(texts, sign))).as_py())
 
 
 def _num_read(texts: Any, counts: Any, convention: Convention) -> int:

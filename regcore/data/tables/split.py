@@ -66,8 +66,44 @@ def sizes_of(splits: Splits) -> SplitSizes:
 def _by_fractions(drawn: NDArray[np.int64], y: NDArray[Any], fractions: Fractions) -> dict[str, NDArray[np.int64]]:
     sizes = split_sizes(len(drawn), fractions)
     rest, test = draw(drawn, y, sizes.test, fractions.split_seed)
+    _share_small_classes(rest, test, y, num_splits=1 + (sizes.validation > 0))
     train, validation = draw(rest, y, sizes.validation, fractions.split_seed)
+    _share_small_classes(train, validation, y, num_splits=1)
     return {"train": train, "validation": validation, "test": test}
+
+
+def _share_small_classes(
+    stay: NDArray[np.int64], drawn: NDArray[np.int64], y: NDArray[Any], *, num_splits: int
+) -> None:
+    """Exchange rows, in place, until every class that has rows enough is on both sides.
+
+    A stratified draw rounds, and so may take no row of a small class, or all.
+
+    Args:
+        stay: Places of the rows that were not drawn.
+        drawn: Those that were.
+        y: Class numbers, or numbers, which have no classes.
+        num_splits: What `stay` is for: so many of a class's rows should be there.
+    """
+    if not len(drawn) or not len(stay) or not np.issubdtype(y.dtype, np.integer):
+        return
+    num_classes = int(y.max()) + 1
+    staying, taken = (np.bincount(y[rows], minlength=num_classes) for rows in (stay, drawn))
+    for label in np.flatnonzero((taken == 0) & (staying > num_splits)).tolist():
+        _exchange(stay, drawn, y, label)
+    for label in np.flatnonzero((staying < num_splits) & (taken > 1)).tolist():
+        for _ in range(min(num_splits - staying[label], taken[label] - 1)):
+            _exchange(drawn, stay, y, label)
+
+
+def _exchange(source: NDArray[np.int64], target: NDArray[np.int64], y: NDArray[Any], label: int) -> None:
+    """Swap a row of this class for one of the class that is the most frequent in the target, if that has several."""
+    counts = np.bincount(y[target])
+    if counts.max() < 2:
+        return
+    own = np.flatnonzero(y[source] == label)[0]
+    other = np.flatnonzero(y[target] == counts.argmax())[0]
+    source[own], target[other] = target[other], source[own]
 
 
 def _check_groups(

@@ -46,7 +46,7 @@ def read_table(path: Path) -> Table:
         raise InvalidDataError(f"the table {path.name} cannot be read: {error}", remedy=_REMEDY) from error
     facts = (columns.schema.metadata or {}).get(_FACTS)
     if facts is None:
-        raise InvalidDataError(f"{path.name} is no table that RegCore wrote", remedy=_REMEDY)
+        raise InvalidDataError(f"{path.name} is not a table that RegCore wrote", remedy=_REMEDY)
     return Table(columns.replace_schema_metadata(None), TableFacts.model_validate_json(facts))
 
 

@@ -4,9 +4,19 @@ from typing import Any
 
 import pytest
 
-from regclient.cli.trial_pages import Left, Subject, as_json_object, best_spec, print_next_steps, print_seen, summary
+from regclient.cli.trial_pages import (
+    Left,
+    Subject,
+    as_json_object,
+    best_spec,
+    print_next_steps,
+    print_seen,
+    print_trial,
+    summary,
+)
 from regclient.cli.trial_run import Combination, Round
 from regclient.display.variant_verdicts import Score, Trial, VariantVerdict
+from regclient.errors import WaitTimeoutError
 
 PLAN = {
     "task": "classification",
@@ -104,3 +114,13 @@ def test_programs_are_told_that_nothing_ended() -> None:
     said = as_json_object([Round(sweep, None, cut, "")], None, SUBJECT, None)
 
     assert (said["winner"], said["verdicts"], said["summary"], said["complete"]) == (None, [], [], False)
+
+
+def test_people_are_told_how_much_ended_and_what_to_do(capfd: pytest.CaptureFixture[str]) -> None:
+    sweep: Any = SimpleNamespace(counts={"succeeded": 1, "cancelled": 10}, num_members=11)
+
+    print_trial([Round(sweep, None, WaitTimeoutError("late", "running", 60), "")], None, SUBJECT)
+
+    said = " ".join(capfd.readouterr().out.split())
+    assert said.startswith("The budget is used up: 1 of 11 trainings had ended")
+    assert "a larger --budget" in said

@@ -42,6 +42,16 @@ def test_further_metrics_are_measured_for_the_members_that_ask() -> None:
     assert second["auroc"] == pytest.approx(roc_auc_score(labels, outputs[1].softmax(-1), multi_class="ovr"))
 
 
+@pytest.mark.parametrize("counts", [(8, 8, 8), (1, 7, 13), (3, 0, 5), (11,)])
+def test_a_perfect_split_has_a_balanced_accuracy_of_exactly_1(counts: tuple[int, ...]) -> None:
+    labels = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
+    outputs = torch.nn.functional.one_hot(labels, 4).double().unsqueeze(0)
+
+    (values,) = measure(Evaluation(torch.zeros(1, len(labels)), outputs, labels), "cross_entropy")
+
+    assert values["balanced_accuracy"] == 1.0
+
+
 def test_where_outputs_tie_the_first_class_is_the_answer():
     outputs = torch.tensor([[[1.0, 1.0, 0.0], [0.0, 2.0, 2.0], [0.0, 0.0, 0.0], [0.0, 3.0, 1.0]]])
     labels = torch.tensor([1, 1, 0, 1])

@@ -1,7 +1,7 @@
 """CSV files: DuckDB reads every cell as text, in the dialect found; types are found over whole columns."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,11 +23,11 @@ from regcore.data.tables.read.text_cells import clean_text
 from regcore.data.tables.table import Table
 from regcore.errors import InvalidDataError, shortened
 
-_MIN_ROWS_TOGETHER: Final = 1 << 11
-_MAX_ROWS_TOGETHER: Final = 1 << 16
-_CELLS_TOGETHER: Final = 1 << 24
-"""DuckDB reserves room for a whole batch in every column, which of 10,000 columns would be 2 GB."""
-_MEMORY_LIMIT: Final = "1GB"
+_COLUMNS_TOGETHER: Final = 2_000
+"""DuckDB reserves memory for blocks of all columns that it reads, however few the rows are."""
+_ROWS_TOGETHER: Final = 1 << 16
+_FEWEST_ROWS_TOGETHER: Final = 1 << 11
+_CELLS_TOGETHER: Final = 1 << 22
 _NUM_THREADS: Final = 2
 _NUM_NAMED: Final = 5
 _COPY_BYTES: Final = 1 << 20
@@ -176,58 +176,69 @@ class _UnreadableError(Exception):
 
 def _read_by_duckdb(path: Path, layout: _Layout, limits: Limits, on_progress: Callable[[float], None]) -> pa.Table:
     names = [f"c{place}" for place in range(len(layout.given_names))]
-    schema = pa.schema([(name, pa.string()) for name in names])
-    dialect = layout.rows.dialect
-    size_bytes, num_rows, num_bytes, batches = max(1, path.stat().st_size), 0, 0, []
-    with _connection(path.resolve()) as connection:
-        try:
-            relation = connection.sql(
-                "SELECT * FROM read_csv($path, auto_detect=false, header=false, strict_mode=true, store_rejects=true, "
-                "rejects_limit=$num_named, delim=$delimiter, quote=$quote, escape=$escape, comment='', skip=$skip, "
-                "max_line_size=$row_bytes, buffer_size=$buffer_bytes, columns=$columns)",
-                params={
-                    "path": str(path.resolve()),
-                    "num_named": _NUM_NAMED,
-                    "delimiter": dialect.delimiter,
-                    "quote": dialect.quoting.quote,
-                    "escape": dialect.quoting.escape,
-                    "skip": dialect.num_lines_before + layout.rows.has_header,
-                    "row_bytes": limits.max_row_bytes,
-                    "buffer_bytes": 2 * limits.max_row_bytes,
-                    "columns": dict.fromkeys(names, "VARCHAR"),
-                },
-            )
-            for batch in relation.to_arrow_reader(_rows_together(len(names))):
+    size_bytes, num_bytes, columns = max(1, path.stat().st_size), 0, []
+    with _connection(path.resolve(), limits) as connection:
+        for start in range(0, len(names), _COLUMNS_TOGETHER):
+            wanted = names[start : start + _COLUMNS_TOGETHER]
+            schema, num_rows, batches = pa.schema([(name, pa.string()) for name in wanted]), 0, []
+            for batch in _batches(connection, path.resolve(), layout, limits, names, wanted):
                 num_rows += batch.num_rows
                 check_size(num_rows, len(names), limits)
                 batches.append(batch.cast(schema))
                 num_bytes += batch.nbytes
                 on_progress(min(1.0, num_bytes / size_bytes))
-        except duckdb.OutOfMemoryException as error:
-            raise MemoryError(str(error)) from error
-        except (duckdb.Error, pa.ArrowException, OSError) as error:
-            # Arrow's reader passes on DuckDB's words alone, not the kind of its error.
-            if "Out of Memory Error" in str(error):
-                raise MemoryError from error
-            raise _UnreadableError(str(error)) from error
-        rejected = connection.execute("SELECT error_type, error_message, line FROM reject_errors").fetchall()
+            columns += pa.Table.from_batches(batches, schema=schema).columns
+    return pa.table([pc.fill_null(cells, "") for cells in columns], names=names)
+
+
+def _batches(
+    connection: duckdb.DuckDBPyConnection,
+    path: Path,
+    layout: _Layout,
+    limits: Limits,
+    names: list[str],
+    wanted: list[str],
+) -> Iterator[pa.RecordBatch]:
+    """Some of the columns, block by block; what is wrong anywhere in a row is found whichever these are."""
+    dialect = layout.rows.dialect
+    try:
+        relation = connection.sql(
+            "SELECT * FROM read_csv($path, auto_detect=false, header=false, strict_mode=true, store_rejects=true, "
+            "rejects_limit=$num_named, delim=$delimiter, quote=$quote, escape=$escape, comment='', skip=$skip, "
+            "max_line_size=$row_bytes, buffer_size=$buffer_bytes, columns=$columns)",
+            params={
+                "path": str(path),
+                "num_named": _NUM_NAMED,
+                "delimiter": dialect.delimiter,
+                "quote": dialect.quoting.quote,
+                "escape": dialect.quoting.escape,
+                "skip": dialect.num_lines_before + layout.rows.has_header,
+                "row_bytes": limits.max_row_bytes,
+                "buffer_bytes": 2 * limits.max_row_bytes,
+                "columns": dict.fromkeys(names, "VARCHAR"),
+            },
+        )
+        num_rows = min(_ROWS_TOGETHER, max(_FEWEST_ROWS_TOGETHER, _CELLS_TOGETHER // len(wanted)))
+        yield from relation.select(*wanted).to_arrow_reader(num_rows)
+        rejected = connection.execute("SELECT error_message, line FROM reject_errors LIMIT 1").fetchone()
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryError(str(error)) from error
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        # Arrow's reader passes on DuckDB's words alone, not the kind of its error.
+        if "Out of Memory Error" in str(error):
+            raise MemoryError from error
+        raise _UnreadableError(str(error)) from error
     if rejected:
-        raise _UnreadableError(f"{rejected[0][1]} Line: {rejected[0][2]}")
-    table = pa.Table.from_batches(batches, schema=schema)
-    return pa.table([pc.fill_null(cells, "") for cells in table.columns], names=names)
+        raise _UnreadableError(f"{rejected[0]} Line: {rejected[1]}")
 
 
-def _rows_together(num_columns: int) -> int:
-    return max(_MIN_ROWS_TOGETHER, min(_MAX_ROWS_TOGETHER, _CELLS_TOGETHER // num_columns))
-
-
-def _connection(path: Path) -> duckdb.DuckDBPyConnection:
+def _connection(path: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
     """A database that reads this file alone, loads nothing, and spills nothing to disk."""
     connection = duckdb.connect(
         ":memory:",
         config={
             "threads": _NUM_THREADS,
-            "memory_limit": _MEMORY_LIMIT,
+            "memory_limit": f"{limits.max_duckdb_bytes}B",
             "temp_directory": "",
             "autoload_known_extensions": False,
             "autoinstall_known_extensions": False,

@@ -135,7 +135,7 @@ def _texts(name: str, rows: list[_Row], values: list[Any]) -> pa.Array:
     except UnicodeEncodeError:
         row = next(row for row, value in zip(rows, values, strict=True) if value is not None and not _is_text(value))
         raise InvalidDataError(
-            f"{row.place}: {_quoted(name)} holds half of a surrogate pair, which is no character.",
+            f"{row.place}: {_quoted(name)} holds half of a surrogate pair, which is not a character.",
             remedy="Remove it, or write the whole pair.",
             details=row.details | {"column": name},
         ) from None
@@ -234,7 +234,7 @@ def _too_long(place: str, details: dict[str, Any], limits: Limits) -> InvalidDat
 
 
 def _no_object(place: str, details: dict[str, Any]) -> InvalidDataError:
-    return InvalidDataError(f"{place} is JSON, and no object.", remedy=_LINES_REMEDY, details=details)
+    return InvalidDataError(f"{place} is JSON but not an object.", remedy=_LINES_REMEDY, details=details)
 
 
 def _not_json(error: ValueError | RecursionError, place: str, details: dict[str, Any]) -> InvalidDataError:

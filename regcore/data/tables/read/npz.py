@@ -134,7 +134,7 @@ def _open_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits)
 def _read_header(stream: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     start = stream.read(npy.MAGIC_LEN + 4)
     if not start.startswith(npy.MAGIC_PREFIX) or len(start) < npy.MAGIC_LEN + 4:
-        raise InvalidDataError(f"{name}.npy in it is no array of NumPy's.", remedy=_HOW_TO_SAVE)
+        raise InvalidDataError(f"{name}.npy in it is not a NumPy array.", remedy=_HOW_TO_SAVE)
     version = (start[6], start[7])
     if version not in ((1, 0), (2, 0)):  # (3, 0) is for structured arrays alone
         raise InvalidDataError(

@@ -140,7 +140,7 @@ def _check_types(schema: pa.Schema) -> None:
             )
         if pa.types.is_fixed_size_binary(kind) or pa.types.is_interval(kind):
             raise InvalidDataError(
-                f"Column {name} is of type {kind}, which is no number, text, boolean or date.",
+                f"Column {name} is of type {kind}, which is not a number, text, boolean or date.",
                 remedy="Write it as one of these, or leave it out.",
                 details={"column": field.name},
             )

@@ -62,7 +62,7 @@ def test_a_file_is_read(tmp_path):
         ({"city": "new"}, [2, 0, 0, 1, 1, 0], "'city' holds categories never seen in training, as 'new': row 2 is"),
         ({"city": None}, [2, 0, 0, 1, 1, 0], "'city' had no gap in training; row 2 is taken for a rare category"),
         ({"age": None}, PLACES, "'age' had no gap in training; row 2 is filled as training's mean says"),
-        ({"age": "old"}, PLACES, "'age' is no number in row 2, as 'old'"),
+        ({"age": "old"}, PLACES, "'age' is not a number in row 2, as 'old'"),
         ({"more": 1}, PLACES, "ignored: more"),
     ],
     ids=["unseen", "gap in a category", "gap", "unreadable", "more"],
@@ -86,6 +86,24 @@ def test_a_missing_column_is_named_with_those_that_are_unknown():
         apply_preprocessing(fit(), [{"age": 1, "town": "a", "member": True}], "float32")
 
     assert caught.value.details == {"missing": ["city"], "unknown": ["town"]}
+
+
+def test_a_name_that_is_nearly_a_missing_one_is_offered():
+    with pytest.raises(InvalidDataError) as caught:
+        apply_preprocessing(fit(), [{"Age ": 1, "city": "a", "member": True}], "float32")
+
+    assert caught.value.remedy.endswith("Perhaps 'Age' is 'age'.")
+
+
+def test_a_header_of_other_names_is_not_a_row(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("a\n2\n")
+    train = {"column_1": pa.chunked_array([pa.array([1.0, 3.0])])}
+    features = [Feature("column_1", "number", READING)]
+    unnamed = fit_columns(features, train, missing="mean", standardize=False, given=["column_1"])
+
+    with pytest.raises(InvalidDataError, match="missing: column_1; unknown: a"):
+        apply_preprocessing(unnamed, path, "float32")
 
 
 def test_rows_without_names_need_all_columns():

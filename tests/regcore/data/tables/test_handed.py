@@ -38,8 +38,8 @@ def test_rows_that_hold_their_target_need_no_y():
     ("pair", "said"),
     [
         (X, r"validation must be \(x, y\)"),
-        ((X[:, :1], Y), "the validation rows have 1 columns and x has 2"),
-        ((np.hstack([X, X]), Y), "the validation rows have 4 columns and x has 2"),
+        ((X[:, :1], Y), r"the validation rows have 1 column\(s\) and x has 2"),
+        ((np.hstack([X, X]), Y), r"the validation rows have 4 column\(s\) and x has 2"),
         ((pd.DataFrame({"column_1": X[:, 0]}), Y), "the validation rows lack 'column_2'"),
         ((X.astype(str), Y), "columns of the same kinds"),
         ((X, Y[:2]), "6 rows of x and 2 of y"),

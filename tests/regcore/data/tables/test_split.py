@@ -26,6 +26,20 @@ def test_fractions_split_as_they_split_a_built_in_set():
     assert parts(split_rows(Y, data(), roles=None, groups=None)) == parts(split(raw, data()))
 
 
+@pytest.mark.parametrize("test_fraction", [0.2, 0.6])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_class_of_as_many_rows_as_splits_is_in_each(seed, test_fraction):
+    y = np.array([0] * 3 + [1] * 60 + [2] * 37)
+
+    splits = split_rows(y, data(split_seed=seed, test_fraction=test_fraction), roles=None, groups=None)
+
+    assert [np.count_nonzero(y[rows] == 0) for rows in (splits.train, splits.validation, splits.test)] == [1, 1, 1]
+    assert sorted([*splits.train, *splits.validation, *splits.test]) == list(range(100))
+    assert sizes_of(splits) == sizes_of(
+        split(SimpleNamespace(y=y, official_test=None), data(test_fraction=test_fraction))
+    )
+
+
 def test_fixed_splits_are_kept_and_the_others_are_drawn():
     roles = np.array([DRAWN] * 80 + ["test"] * 20, dtype=object)
 

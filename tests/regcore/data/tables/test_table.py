@@ -32,7 +32,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
 def test_another_file_is_refused(tmp_path: Path) -> None:
     pq.write_table(table().columns, tmp_path / "others.parquet")
 
-    with pytest.raises(InvalidDataError, match="no table that RegCore wrote"):
+    with pytest.raises(InvalidDataError, match="not a table that RegCore wrote"):
         read_table(tmp_path / "others.parquet")
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from regcore.data.tables.limits import Limits
+from regcore.data.tables.read import csv as reader
 from regcore.data.tables.read.csv import read_csv
 from regcore.data.tables.table import Table
 from regcore.errors import InvalidDataError
@@ -118,7 +119,7 @@ def test_a_clean_file_has_no_warnings(tmp_path: Path) -> None:
         ('a,b\n1,"x\n2,y\n3,z\n', "Row 1 (line 2) has quotes that do not end", {"line": 2}),
         ("a,b\n1,x\ry\n2,z\n", "Row 2 (line 3) has 1 cell", {"row": 2}),
         (b"a,b\n1,\0\n", "zero byte in line 2", {"line": 2}),
-        (b"\x01\x02\x03\x04\x05\x06" * 100, "not text", {}),
+        pytest.param(b"\x01\x02\x03\x04\x05\x06" * 100, "not text", {}, id="control characters"),
         ("ä,b\n1,2\n".encode() + "é,2\n".encode("latin-1"), "UTF-8 up to line 3", {"line": 3}),
         ("a,b\n1,2\n".encode("utf-16") + b"\x00\xd8", "not from line", {}),
         ("a,b\n" + "x" * 101 + ",1\n", "Row 1, column 'a': the cell has 101 bytes", {"row": 1, "column": "a"}),
@@ -160,20 +161,6 @@ def test_a_wrong_cell_is_named_by_its_line_after_quoted_line_ends(tmp_path: Path
 
     (cell,) = column.readings["number"].unreadable
     assert (cell.row, cell.line, cell.text) == (41, 83, "oops")
-
-
-def test_a_wide_file_is_read_in_smaller_batches_to_the_same_table(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    content = "a,b\n" + "".join(f"{number},{'xy'[number % 2]}\n" for number in range(5_000))
-    whole = read(tmp_path, content)
-    monkeypatch.setattr("regcore.data.tables.read.csv._CELLS_TOGETHER", 2)
-
-    in_batches = read(tmp_path, content)
-
-    assert whole.columns.column("a").num_chunks < in_batches.columns.column("a").num_chunks
-    assert in_batches.columns.equals(whole.columns)
-    assert in_batches.facts == whole.facts
 
 
 def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,6 +214,35 @@ def test_quoted_line_ends_survive_the_edges_of_blocks(shift: int, tmp_path: Path
     columns = read(tmp_path, f"a,b\n{quoted}", limits=Limits(max_row_bytes=block_bytes)).columns
 
     assert list(zip(*columns.to_pydict().values(), strict=True)) == rows
+
+
+@pytest.mark.parametrize("num_together", [1, 2, 5])
+def test_columns_that_are_read_in_parts_stand_side_by_side(
+    num_together: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_COLUMNS_TOGETHER", num_together)
+    rows = "".join(f'{k},"{k}\n{k}",x{k},,{-k}\n' for k in range(5_000))
+
+    columns = read(tmp_path, f"a,b,c,d,e\n{rows}").columns.to_pydict()
+
+    cells = [(f"{k}", f"{k}\n{k}", f"x{k}", "", f"{-k}") for k in range(5_000)]
+    assert list(zip(*columns.values(), strict=True)) == cells
+    with pytest.raises(InvalidDataError, match=r"[Rr]ow 2 \(line 3\) has 4 cells"):
+        read(tmp_path, "a,b,c,d,e\n1,2,3,4,5\n1,2,3,4\n")
+
+
+def test_memory_does_not_grow_with_the_number_of_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = Limits(max_duckdb_bytes=14_000_000, max_row_bytes=10_000)
+    names = [f"c{place}" for place in range(300)]
+    content = "\n".join(",".join(cells) for cells in (names, *([["1"] * len(names)] * 20)))
+
+    monkeypatch.setattr(reader, "_COLUMNS_TOGETHER", len(names))
+    with pytest.raises(MemoryError):
+        read(tmp_path, content, limits=limits)
+    monkeypatch.setattr(reader, "_COLUMNS_TOGETHER", len(names) // 10)
+    columns = read(tmp_path, content, limits=limits).columns
+
+    assert (columns.column_names, columns.num_rows) == (names, 20)
 
 
 def test_progress_goes_up_to_the_end(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ _HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
         "more memory than there is|unterminated quote",
     ),
     "large-shape.npz": (_large_shape, "damaged"),
-    "link.npz": (_linking_zip, "no array of NumPy's"),
+    "link.npz": (_linking_zip, "not a NumPy array"),
     "many-rows.parquet": (_many_rows_parquet, "more memory than there is"),
     "repeating.parquet": (_repeating_parquet, "unpacks to more than"),
     "wide.csv": (_wide_csv, "100,000 columns"),
