@@ -172,9 +172,10 @@ def _check_smallest_class(target: Target, data: Any, errors: list[FieldError]) -
     num_splits = 1 + (data.test_fraction > 0) + (data.validation_fraction > 0)
     small = [f"{label!r} ({count})" for label, count in target.counts.items() if count < num_splits]
     if small:
+        amount = ' If it is an amount, set task.kind to "regression".' if target.type == "number" else ""
         message = (
             f"each class of {target.name!r} needs a row for each of {num_splits} splits; these have fewer: "
-            f"{shortened(', '.join(small), 300)}. Leave their rows out, pool them, or set a fraction to 0."
+            f"{shortened(', '.join(small), 300)}. Leave their rows out, pool them, or set a fraction to 0.{amount}"
         )
         errors.append(FieldError("/data/target", "class_too_small", message))
 

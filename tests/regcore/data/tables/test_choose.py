@@ -107,6 +107,11 @@ def test_a_class_with_fewer_rows_than_splits_is_refused_where_splits_are_drawn()
     make_plan(SPECS["split column"], facts_of=facts_of)
 
 
+def test_an_amount_that_was_asked_for_as_classes_is_told_of_regression():
+    with pytest.raises(SpecError, match=r'needs a row for each of 3 splits.*set task.kind to "regression"'):
+        make_plan({**spec("age"), "task": {"kind": "classification"}}, facts_of=table_facts_of(FACTS, "rows.csv"))
+
+
 def test_planning_loads_neither_torch_nor_numpy_nor_arrow():
     code = (
         "import sys, regcore.plan, regcore.data.tables.choose; "
