@@ -19,7 +19,7 @@ from regcore.data.tables.numbers import CONVENTIONS
 from regcore.data.tables.read.csv_rows import CsvRow, CsvRows
 from regcore.data.tables.read.dialect import Dialect, find_dialect
 from regcore.data.tables.read.encoding import as_utf8
-from regcore.data.tables.read.text_cells import clean_text
+from regcore.data.tables.read.text_cells import check_text
 from regcore.data.tables.table import Table
 from regcore.errors import InvalidDataError, shortened
 
@@ -58,8 +58,9 @@ def read_csv(
         check_size(columns.num_rows, columns.num_columns, limits)
         columns, layout = _without_empty_end(columns, layout)
         names, renamed = final_names(layout.given_names)
-        cells = [clean_text(name, cells, limits) for name, cells in zip(names, columns.columns, strict=True)]
-        table = pa.table(cells, names=names)
+        table = columns.rename_columns(names)
+        for name in names:
+            check_text(name, table[name], limits)
         facts = find_facts(
             table,
             format="csv",
@@ -184,11 +185,17 @@ def _read_by_duckdb(path: Path, layout: _Layout, limits: Limits, on_progress: Ca
             for batch in _batches(connection, path.resolve(), layout, limits, names, wanted):
                 num_rows += batch.num_rows
                 check_size(num_rows, len(names), limits)
-                batches.append(batch.cast(schema))
+                batches.append(_trimmed(batch.cast(schema)))
                 num_bytes += batch.nbytes
                 on_progress(min(1.0, num_bytes / size_bytes))
             columns += pa.Table.from_batches(batches, schema=schema).columns
-    return pa.table([pc.fill_null(cells, "") for cells in columns], names=names)
+    return pa.table(columns, names=names)
+
+
+def _trimmed(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """A copy without spaces at the ends of cells: DuckDB's own buffers, larger than what they hold, are freed."""
+    cells = [pc.utf8_trim_whitespace(pc.fill_null(column, "")) for column in batch.columns]
+    return pa.RecordBatch.from_arrays(cells, schema=batch.schema)
 
 
 def _batches(
@@ -302,7 +309,7 @@ def _without_empty_end(columns: pa.Table, layout: _Layout) -> tuple[pa.Table, _L
     is_named = layout.rows.has_header and bool(layout.given_names[-1].strip())
     if is_named or not dialect.has_empty_end or columns.num_columns == 1:
         return columns, layout
-    if pc.any(pc.not_equal(pc.utf8_trim_whitespace(last), "")).as_py():
+    if pc.any(pc.not_equal(last, "")).as_py():
         return columns, layout
     kept = replace(layout, given_names=layout.given_names[:-1], warnings=[*layout.warnings, _EMPTY_END])
     return columns.select(columns.column_names[:-1]), kept

@@ -10,13 +10,23 @@ from regcore.errors import InvalidDataError, shortened
 
 
 def clean_text(name: str, cells: pa.ChunkedArray, limits: Limits) -> pa.ChunkedArray:
-    """The cells of a column, trimmed if they are text.
+    """The cells of a column, checked and trimmed if they are text.
 
     Raises:
         InvalidDataError: A cell is too long, or holds the character NUL.
     """
     if not pa.types.is_string(cells.type):
         return cells
+    check_text(name, cells, limits)
+    return pc.utf8_trim_whitespace(cells)
+
+
+def check_text(name: str, cells: pa.ChunkedArray, limits: Limits) -> None:
+    """Refuse cells of text that are too long, or hold the character NUL.
+
+    Raises:
+        InvalidDataError: There is one.
+    """
     lengths = pc.binary_length(cells)
     if (pc.max(lengths).as_py() or 0) > limits.max_cell_bytes:
         row, length = _first(pc.greater(lengths, limits.max_cell_bytes)), pc.max(lengths).as_py()
@@ -26,7 +36,6 @@ def clean_text(name: str, cells: pa.ChunkedArray, limits: Limits) -> pa.ChunkedA
     with_nul = pc.match_substring(cells, "\0")
     if pc.any(with_nul).as_py():
         raise _refused(name, _first(with_nul), "holds the character NUL", "Remove it, or leave the column out.")
-    return pc.utf8_trim_whitespace(cells)
 
 
 def _first(is_wrong: Any) -> int:
