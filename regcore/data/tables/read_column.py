@@ -30,6 +30,8 @@ def read_column(cells: Any, type: ColumnType, reading: Reading) -> Any:
     cells = pa.chunked_array([cells]) if isinstance(cells, pa.Array) else cells
     if type == "number" and is_numeric(cells.type):
         return _finite(_as_floats(cells))
+    if type == "number" and pa.types.is_boolean(cells.type):  # a column of 0 and 1, as the caller's program holds it
+        return pc.cast(cells, pa.float64())
     if type == "boolean" and pa.types.is_boolean(cells.type):
         return cells
     if type == "date" and is_moment(cells.type):

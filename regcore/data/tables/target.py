@@ -95,7 +95,7 @@ def _regression(
     if type != "number":
         number = column.readings.get("number")
         instead = (
-            f"data.types can say that it is a number, which leaves out {number.num_unreadable:,} cells that are none"
+            f"data.types can say that it is a number{_left_out(number)}"
             if number is not None
             else "Leave task.kind out for a classification"
         )
@@ -107,6 +107,10 @@ def _regression(
         _no_values(column, errors)
         return None
     return Target(column.name, type, reading, None, num_rows)
+
+
+def _left_out(number: Reading) -> str:
+    return f", which leaves out {number.num_unreadable:,} cells that are none" if number.num_unreadable else ""
 
 
 def _no_values(column: ColumnFacts, errors: list[FieldError]) -> None:

@@ -25,7 +25,7 @@ def reading(**how: Any) -> Reading:
         ([Decimal("1.25"), Decimal("80531.79")], "number", {}, [1.25, 80531.79]),
         ([time(1, 0, 0, 500_000), None], "number", {}, [3600.5, None]),
         ([timedelta(hours=2)], "category", {}, ["7200"]),
-        ([True, None], "number", {}, [None, None]),
+        ([True, None, False], "number", {}, [1.0, None, 0.0]),
         (["Yes", "no", "TRUE", "f", "1", "?", "perhaps"], "boolean", {}, [True, False, True, False, True, None, None]),
         ([True, None, False], "boolean", {}, [True, None, False]),
         ([1, 0, 2], "boolean", {}, [True, False, None]),
