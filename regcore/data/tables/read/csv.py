@@ -23,7 +23,7 @@ from regcore.data.tables.read.text_cells import check_text
 from regcore.data.tables.table import Table
 from regcore.errors import InvalidDataError, shortened
 
-_COLUMNS_TOGETHER: Final = 2_000
+_COLUMNS_TOGETHER: Final = 1_000
 """DuckDB reserves memory for blocks of all columns that it reads, however few the rows are."""
 _ROWS_TOGETHER: Final = 1 << 16
 _FEWEST_ROWS_TOGETHER: Final = 1 << 11
