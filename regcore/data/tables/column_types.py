@@ -13,7 +13,7 @@ from regcore.data.tables.dates import DateChoice, find_date_format
 from regcore.data.tables.facts import MAX_VALUES, ColumnType, Reading
 from regcore.data.tables.numbers import POINT, Choice, Convention, find_convention, loses_spelling, parse_numbers
 from regcore.data.tables.read_column import gaps, is_moment, is_numeric, is_text, spelled
-from regcore.data.tables.words import BOOLEAN_WORDS, INFINITY_WORDS, LETTERED_BOOLEANS
+from regcore.data.tables.words import BOOLEAN_WORDS, INFINITY_WORDS
 
 _FEWEST_TEXTS: Final = 10
 """Fewer different texts than this are categories, even if all differ."""
@@ -130,8 +130,8 @@ def _as_boolean(case: _Case) -> Verdict | None:
     if not is_text(cells.type) or len(cells) > _MOST_SPELLINGS:
         return None
     words = set(pc.utf8_lower(cells).to_pylist())
-    for pair in LETTERED_BOOLEANS:
-        # A column of `F` alone may be of women.
+    for pair in BOOLEAN_WORDS:
+        # A column of `F` alone may be of women, and one of `0` alone of amounts.
         if words <= set(pair) and (len(words) == 2 or len(pair[0]) > 1):
             return Verdict("boolean", _gaps_said(case))
     return None

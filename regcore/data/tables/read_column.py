@@ -34,6 +34,8 @@ def read_column(cells: Any, type: ColumnType, reading: Reading) -> Any:
         return pc.cast(cells, pa.float64())
     if type == "boolean" and pa.types.is_boolean(cells.type):
         return cells
+    if type == "boolean" and is_numeric(cells.type):  # 0 and 1, perhaps as floats beside a gap
+        return _truths(_as_floats(cells))
     if type == "date" and is_moment(cells.type):
         return as_timestamps(cells)
     texts = spelled(cells)
@@ -112,8 +114,14 @@ def _numbers(texts: Any, reading: Reading) -> Any:
     return parse_numbers(valued, Convention(reading.decimal, reading.thousands))
 
 
+def _truths(numbers: Any) -> Any:
+    is_one = pc.equal(numbers, 1.0)
+    return pc.if_else(pc.or_(is_one, pc.equal(numbers, 0.0)), is_one, None)
+
+
 def _booleans(texts: Any, reading: Reading) -> Any:
-    words = pc.utf8_lower(texts)
+    # Programs write 0 and 1 as `0.0` and `1.0` once the column has a gap.
+    words = pc.replace_substring_regex(pc.utf8_lower(texts), pattern=r"^([01])\.0$", replacement=r"\1")
     yes, no = pc.is_in(words, value_set=_YES), pc.is_in(words, value_set=_NO)
     return pc.if_else(pc.or_(yes, no), yes, None)
 

@@ -92,8 +92,10 @@ def _task(column: ColumnFacts, type: ColumnType, reading: Reading, spec: Any) ->
 def _regression(
     table: TableFacts, column: ColumnFacts, type: ColumnType, reading: Reading, errors: list[FieldError]
 ) -> Target | None:
+    number = column.readings.get("number")
+    if type == "boolean" and number is not None and not number.num_unreadable:  # a column of 0 and 1
+        type, reading = "number", number
     if type != "number":
-        number = column.readings.get("number")
         instead = (
             f"data.types can say that it is a number{_left_out(number)}"
             if number is not None

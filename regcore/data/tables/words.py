@@ -11,11 +11,8 @@ Namibia there."""
 INFINITY_WORDS: Final = frozenset({sign + word for sign in ("", "+", "-") for word in ("inf", "infinity", "∞")})
 """In lower case. They are written where numbers are, but are none."""
 
-LETTERED_BOOLEANS: Final = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"), ("off", "on"))
-"""Words for no and yes, in lower case. A column with words of one pair alone is found to be a boolean."""
-
-BOOLEAN_WORDS: Final = (*LETTERED_BOOLEANS, ("0", "1"))
-"""All that are read where a boolean is asked for. A column of 0 and 1 alone is found to be a number: it may count."""
+BOOLEAN_WORDS: Final = (("false", "true"), ("no", "yes"), ("f", "t"), ("n", "y"), ("off", "on"), ("0", "1"))
+"""Words for no and yes, in lower case. A column of text with words of one pair alone is found to be a boolean."""
 
 
 def is_gap(text: str) -> bool:

@@ -21,7 +21,8 @@ def draft_of(cells: list[Any], type: pa.DataType | None = None) -> ColumnDraft:
     [
         (["1", "2.5", "-3e2", "+4"], "number"),
         (["1", "NA", "n/a", "null", "None", "?", "-", ""], "number"),
-        (["0", "1"], "number"),
+        (["0", "0"], "number"),
+        (["0", "1", "2"], "number"),
         (["1", "inf"], "number"),
         (["20240131", "20240201"], "number"),
         (["01234", "94110"], "category"),
@@ -30,6 +31,7 @@ def draft_of(cells: list[Any], type: pa.DataType | None = None) -> ColumnDraft:
         (["1_000", "0x1F"], "category"),
         (["1.5", "2,5"], "category"),
         (["Yes", "no", "?"], "boolean"),
+        (["0", "1", ""], "boolean"),
         (["TRUE", "false"], "boolean"),
         (["yes", ""], "boolean"),
         (["F", "F"], "category"),

@@ -29,6 +29,8 @@ def reading(**how: Any) -> Reading:
         (["Yes", "no", "TRUE", "f", "1", "?", "perhaps"], "boolean", {}, [True, False, True, False, True, None, None]),
         ([True, None, False], "boolean", {}, [True, None, False]),
         ([1, 0, 2], "boolean", {}, [True, False, None]),
+        ([1.0, 0.0, None], "boolean", {}, [True, False, None]),
+        (["1.0", "0.0", "0.5", "NA"], "boolean", {}, [True, False, None, None]),
         (["31.12.2024", "-", "2024"], "date", {"date_format": "%d.%m.%Y"}, [datetime(2024, 12, 31), None, None]),
         ([date(2024, 1, 2)], "date", {}, [datetime(2024, 1, 2)]),
         ([20240131], "date", {"date_format": "%Y%m%d"}, [datetime(2024, 1, 31)]),

@@ -43,6 +43,8 @@ WHOLE = Reading(num_missing=0, num_distinct=3, is_whole=True)
     [
         (table("category", LABELS), spec(), ("no", "yes")),
         (table("boolean", {"false": 5, "true": 5}), spec(), ("false", "true")),
+        (table("boolean", {"0": 5, "1": 5}, number=WHOLE), spec(), ("0", "1")),
+        (table("boolean", {"0": 5, "1": 5}, number=WHOLE), spec(kind="regression"), None),
         (table("number", INTEGERS, is_whole=True), spec(), ("3", "7", "10")),
         (table("number", INTEGERS, is_whole=True), spec(kind="regression"), None),
         (table("number", {"0.5": 50, "1.5": 50}), spec(), None),
