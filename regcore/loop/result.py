@@ -1,6 +1,7 @@
 """The result of a finished run."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +87,12 @@ class Result:
         return "   ".join(f"{split} {_short(self.metrics[key])}" for split, key in known if key in self.metrics)
 
     def predictor(self) -> Predictor:
-        """The model for raw rows, as `load_predictor` reads it from the files of `save`."""
+        """The model for raw rows, as `load_predictor` reads it from the files of `save`. Its `notes` say what the last
+        rows held that training never saw, those of `predict` too."""
+        return self._predictor
+
+    @cached_property
+    def _predictor(self) -> Predictor:
         return Predictor(
             self.model,
             self.data.preprocessing,

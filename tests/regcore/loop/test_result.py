@@ -1,6 +1,7 @@
 import hashlib
 import json
 
+import pandas as pd
 import pytest
 import torch
 
@@ -88,3 +89,16 @@ def test_a_result_on_own_data_names_them(tmp_path):
 
     assert "rows.csv: 38 train, 10 validation, 12 test" in repr(of_file)
     assert "arrays: 38 train, 10 validation, 12 test" in repr(of_arrays)
+
+
+def test_what_was_unusual_in_the_rows_of_predict_is_kept():
+    frame = pd.DataFrame({"colour": ["red", "blue"] * 20, "size": range(40)})
+    result = train(
+        {"model": {"kind": "linear"}, "training": {"epochs": 1}},
+        frame,
+        ["yes" if size > 20 else "no" for size in range(40)],
+    )
+
+    result.predict([{"colour": "green", "size": 3}])
+
+    assert any("green" in note for note in result.predictor().notes)
