@@ -54,6 +54,7 @@ def runner_environment(
         "MKL_NUM_THREADS": threads,
         # NumPy's and SciPy's BLAS starts its threads on import, in the template; they do not survive the fork.
         "OPENBLAS_NUM_THREADS": "1",
+        "JE_ARROW_MALLOC_CONF": "background_thread:false",  # the same of pyarrow's allocator
     }
 
 

@@ -101,7 +101,7 @@ class Supervisor:
         live.take_over()
         if isinstance(table, JobsError):
             for member in live.members.values():
-                member.outcome = JobOutcome(JobState.FAILED, _without_table(table))
+                member.outcome = JobOutcome(JobState.FAILED, _without_table(self._run.jobs[0].dataset_id, table))
         else:
             self._send_run(live, table)
         endings = Endings(live)
@@ -270,7 +270,7 @@ class Supervisor:
             member.judge(Crash(returncode, tail, oom_killed, live.is_started), len(self._run.jobs))
 
 
-def _without_table(error: JobsError) -> dict[str, Any]:
-    message = f"The rows to train on cannot be had. {error}"
+def _without_table(dataset_id: str | None, error: JobsError) -> dict[str, Any]:
+    message = f"The rows of {dataset_id} cannot be had. {error}"
     remedy = "Delete the data set, upload its file again, and submit the job with the new data set."
     return make_reason(Reason.INVALID_DATA, message, remedy=remedy)

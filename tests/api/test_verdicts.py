@@ -347,10 +347,10 @@ def test_jobs_that_drew_their_own_splits_are_compared_as_in_their_sweep(
 ) -> None:
     variants = [{"name": "a"}, {"name": "b", "patch": [{"op": "remove", "path": "/regularizers/0"}]}]
     sweep = submit(client, sweep_spec, axes=[], variants=variants, seeds=[0, 1, 2], vary_split=True)
-    ids = end_jobs([result(loss) for loss in (0.5, 0.51, 0.52, 0.4, 0.42, 0.41)])
+    ids = end_jobs([result(loss) for loss in (0.5, 0.4, 0.51, 0.42, 0.52, 0.41)])  # seed by seed, as they are claimed
 
     of_sweep = client.get(f"/v1/sweeps/{sweep['id']}/comparison").json()
-    of_jobs = compare(client, {"a": ids[:3], "b": ids[3:]}).json()
+    of_jobs = compare(client, {"a": ids[::2], "b": ids[1::2]}).json()
 
     assert of_jobs["differences"] == of_sweep["differences"]
     assert of_jobs["groups"][0]["low"] == of_sweep["groups"][0]["low"]
@@ -389,7 +389,8 @@ def test_official_test_rows_count_row_by_row_whatever_the_split(
     base = {**sweep_spec["base"], "data": {"kind": "torchvision", "name": "FashionMNIST"}}
     variants = [{"name": "a"}, {"name": "b", "patch": [{"op": "remove", "path": "/regularizers/0"}]}]
     sweep = submit(client, sweep_spec, base=base, axes=[], variants=variants, seeds=[0, 1, 2], vary_split=True)
-    end_jobs([result(loss, seed=k) for k, loss in enumerate((0.5, 0.51, 0.52, 0.1, 0.12, 0.11))])
+    losses = {0: 0.5, 3: 0.1, 1: 0.51, 4: 0.12, 2: 0.52, 5: 0.11}  # by the seed of the rows' noise, as they are claimed
+    end_jobs([result(loss, seed=seed) for seed, loss in losses.items()])
     url = f"/v1/sweeps/{sweep['id']}/comparison"
 
     (of_test,) = client.get(url).json()["differences"]

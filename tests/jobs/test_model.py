@@ -8,10 +8,10 @@ created_at updated_at started_at finished_at heartbeat_at transitions spec resol
 result usage"""
 
 
-def test_a_job_has_the_contracts_fields_and_three_of_our_own() -> None:
+def test_a_job_has_the_contracts_fields_and_four_of_our_own() -> None:
     names = {field.name for field in dataclasses.fields(Job)}
 
-    assert names == {*CONTRACT.split(), "tenant", "version", "checkpoint"}
+    assert names == {*CONTRACT.split(), "tenant", "version", "checkpoint", "dataset_id"}
 
 
 def test_priorities_rank_from_low_to_high() -> None:
