@@ -1,4 +1,4 @@
-"""Faults that meet jobs which train in one pass, with real processes, on both databases.
+"""Faults that meet jobs which train in one pass, with real processes, on PostgreSQL: `test_many.py` has SQLite's.
 
 What is promised to a job alone is promised to each of them; and a group whose run is lost is taken up again as the same
 group, so that its hashes are those of a pass that nobody disturbed. Where the company of a job changes, its last bits
@@ -13,7 +13,7 @@ import pytest
 from regcore import make_plan, parse_spec, train
 from regcore.loop.group import Newcomer, train_group
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.timeout(240), pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)]
 
 NUM_EPOCHS = 100
 FIRST_HALF = (200, 900)  # of 100 epochs of 18 steps

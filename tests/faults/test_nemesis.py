@@ -18,6 +18,7 @@ SHA256 = "a" * 64
 
 
 @pytest.mark.timeout(480)
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # `make nemesis` has SQLite
 def test_random_kills_lose_and_double_nothing(database_url: str | None) -> None:
     database = [] if database_url is None else ["--database", database_url]
 
