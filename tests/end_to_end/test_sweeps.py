@@ -36,6 +36,7 @@ def jobs_of(stack, sweep_id):
     return page["data"]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # its statements are tested on both
 def test_a_path_is_of_members_that_equal_their_solo_runs(stack):
     sweep_id = submit(stack, axes=[{"pointer": STRENGTH, "values": [1e-4, 1e-2]}], seeds=[0, 1])
 

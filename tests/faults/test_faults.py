@@ -1,4 +1,4 @@
-"""Each row of the table of faults, with real processes, on both databases; each at a random but seeded moment.
+"""Each row of the table of faults, with real processes; each at a random but seeded moment.
 
 The reference is the same spec trained in one go, in the test's own process: equal hashes mean that nothing was lost,
 and nothing done twice.
@@ -22,7 +22,8 @@ from jobs.settings import Settings
 pytestmark = pytest.mark.timeout(240)
 
 ON_ONE_DATABASE = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-"""For faults of what lies beside the database: the claims that they end in are tested on both."""
+"""For most faults: the claims, leases and writes that they end in are tested on both, by the store's tests and the other
+faults here."""
 NUM_STEPS = 100 * 18  # of the specs that `make_spec` makes: 100 epochs of 1,150 rows in batches of 64
 
 
@@ -55,6 +56,7 @@ def test_a_killed_runner_is_taken_up_from_its_checkpoint(stack, make_spec, dice,
     assert stack.worker.returncode is None
 
 
+@ON_ONE_DATABASE
 def test_a_killed_template_costs_no_job_anything(stack, make_spec, check_promise):
     first, second = (stack.submit(make_spec(num_epochs)) for num_epochs in (100, 60))
     stack.wait_for_step(first, 1)
@@ -82,6 +84,7 @@ def test_a_killed_worker_loses_its_job_to_another(stack, second_worker, make_spe
     assert not any(runner.is_running() and runner.status() != psutil.STATUS_ZOMBIE for runner in runners)
 
 
+@ON_ONE_DATABASE
 def test_a_supervisor_that_was_stopped_past_its_lease_is_refused(stack, second_worker, make_spec, dice, check_promise):
     job_id = stack.submit(make_spec())
     stack.wait_for_step(job_id, moment(dice))
@@ -115,6 +118,7 @@ def stop_between_writes(stack, part):
                 part.send(signal.SIGCONT)
 
 
+@ON_ONE_DATABASE
 def test_a_worker_that_is_shut_down_saves_its_job_for_another(stack, second_worker, make_spec, dice, check_promise):
     job_id = stack.submit(make_spec(checkpoint_every_s=3600))
     stack.wait_for_step(job_id, moment(dice))
@@ -146,6 +150,7 @@ def test_the_runner_has_no_secret_in_its_environment(stack, make_spec):
 # Pausing
 
 
+@ON_ONE_DATABASE
 def test_a_paused_job_frees_its_worker_and_goes_on_where_it_was(stack, make_spec, dice, check_promise):
     job_id = stack.submit(make_spec(checkpoint_every_s=3600))
     stack.wait_for_step(job_id, moment(dice))
@@ -163,6 +168,7 @@ def test_a_paused_job_frees_its_worker_and_goes_on_where_it_was(stack, make_spec
     assert went_on(stack, job_id) == [paused["progress"]["step"]]
 
 
+@ON_ONE_DATABASE
 def test_a_job_that_is_cancelled_while_paused_has_its_log_and_metrics(stack, make_spec):
     job_id = stack.submit(make_spec())
     stack.wait_for_step(job_id, 300)
@@ -251,6 +257,7 @@ def test_a_message_that_is_lost_before_the_claim_is_sent_again(stack, make_spec,
     check_promise(stack.wait(job_id, "succeeded"))
 
 
+@ON_ONE_DATABASE
 def test_a_message_that_comes_many_times_at_once_starts_one_run(
     stack, second_worker, publisher, make_spec, check_promise
 ):
@@ -301,6 +308,7 @@ def test_an_api_that_is_killed_during_submits_keeps_what_it_accepted(stack, make
 # The disk
 
 
+@ON_ONE_DATABASE
 def test_a_full_disk_leaves_the_checkpoint_before_valid(stack, make_spec):
     # On a slow disk checkpoints are far apart, for they may take 3 % of the time: so the job has no end of its own.
     training = {"epochs": 100_000, "eval_every_epochs": 1000, "checkpoint_every_s": 0.1}
