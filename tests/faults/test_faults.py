@@ -22,8 +22,7 @@ from jobs.settings import Settings
 pytestmark = pytest.mark.timeout(240)
 
 ON_ONE_DATABASE = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-"""For most faults: the claims, leases and writes that they end in are tested on both, by the store's tests and the other
-faults here."""
+"""For most faults: the claims, leases and writes that they end in are tested on both, by the store's own tests too."""
 NUM_STEPS = 100 * 18  # of the specs that `make_spec` makes: 100 epochs of 1,150 rows in batches of 64
 
 
