@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from safetensors.numpy import load_file
 
 README = Path(__file__).parents[2] / "README.md"
@@ -34,6 +35,7 @@ def demo_spec(name, epochs=3):
 LONG = demo_spec("none", epochs=10_000)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # as `make demo` has it
 def test_the_four_demo_jobs_train_and_show_what_each_regularizer_does(stack):
     job_ids = {name: stack.submit(demo_spec(name)) for name in DEMO}
 

@@ -68,6 +68,7 @@ def test_a_killed_template_costs_no_job_anything(stack, make_spec, check_promise
     assert [job["attempt"] for job in jobs] == [1, 1]
 
 
+@ON_ONE_DATABASE
 def test_a_killed_worker_loses_its_job_to_another(stack, second_worker, make_spec, dice, check_promise):
     job_id = stack.submit(make_spec())
     stack.wait_for_step(job_id, moment(dice))

@@ -35,11 +35,15 @@ def spec_of(number, fusion="auto"):
 def kill_a_group(stack):
     """Kill the runner in the middle of a pass of several jobs."""
 
-    def training():
-        return [job for job in stack.get("/v1/jobs?state=running")["data"] if job["progress"]["step"] > 0]
+    def kills():
+        training = [job for job in stack.get("/v1/jobs?state=running")["data"] if job["progress"]["step"] > 0]
+        runners = stack.worker.runners()  # none for a moment, if the pass has just ended
+        if len(training) < 2 or not runners:
+            return False
+        runners[0].kill()
+        return True
 
-    stack.wait_for(lambda: len(training()) > 1)
-    stack.worker.runners()[0].kill()
+    stack.wait_for(kills)
 
 
 def test_64_jobs_posted_one_by_one_train_together_and_give_what_each_gives_alone(stack, check_whole):
