@@ -85,8 +85,8 @@ def _named_cells(preprocessing: TablePreprocessing, raw_rows: Any) -> tuple[pa.T
     unknown = [name for name in given.column_names if name not in known]
     if missing:
         raise InvalidDataError(
-            f"Rows must have the columns {_listed(wanted)}; missing: {_listed(missing)}; "
-            f"unknown: {_listed(unknown) or 'none'}",
+            f"Rows lack columns; missing: {_listed(missing)}; unknown: {_listed(unknown) or 'none'}; "
+            f"needed: {_listed(wanted)}",
             remedy=f"Name each column as in training; the order does not matter.{_meant(missing, unknown)}",
             details={"missing": missing[:_MAX_NAMES], "unknown": unknown[:_MAX_NAMES]},
         )

@@ -100,7 +100,10 @@ def test_a_file_ends_in_a_verdict_a_picture_and_a_spec_that_can_be_submitted(
     assert (spec["data"]["kind"], spec["data"]["path"], spec["data"]["target"]) == ("file", "rows.csv", "bought")
     again = real_client.jobs.create(spec).wait(60, progress=False)
     first = real_client.jobs.get(said["job_id"])
-    assert again.result["weights_sha256"] == first.result["weights_sha256"] or first.result["fused_with"]  # type: ignore[index] # both have ended
+    # Not its hash: the winner of a sweep trained in one pass with others, which rounds sums otherwise.
+    assert again.result is not None
+    assert first.result is not None
+    assert again.result["metrics"]["test/loss"] == pytest.approx(first.result["metrics"]["test/loss"], rel=1e-2)
     assert again.resolved_spec["data"]["id"] == first.resolved_spec["data"]["id"]  # nothing was sent twice
 
 

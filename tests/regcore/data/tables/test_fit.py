@@ -54,12 +54,12 @@ def test_numbers_and_categories_are_scikit_learns():
 def test_a_table_of_numbers_is_standardized_as_scikit_learn_does():
     x = load_wine().data
     columns = [f"c{k}" for k in range(x.shape[1])]
-    of = lambda rows: arrow(**{name: rows[:, k] for k, name in enumerate(columns)})  # noqa: E731 # used twice, here
+    train, new = (arrow(**dict(zip(columns, rows.T, strict=True))) for rows in (x[:100], x[100:]))
 
-    fitted = fit([number(name) for name in columns], of(x[:100]))
+    fitted = fit([number(name) for name in columns], train)
 
     expected = StandardScaler().fit(x[:100]).transform(x[100:])
-    np.testing.assert_allclose(fitted.encode(of(x[100:]), np.float64), expected, rtol=1e-12)
+    np.testing.assert_allclose(fitted.encode(new, np.float64), expected, rtol=1e-12)
 
 
 def test_many_columns_are_scaled_as_few_are():
