@@ -1,7 +1,7 @@
 """Responses in the OpenAPI document: the problems of each operation, and examples."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from api.errors import PROBLEM_MEDIA_TYPE, PROBLEMS
 from api.views import Problem
@@ -17,6 +17,18 @@ _EVERYWHERE = (
     "unavailable",
     "disk_full",
 )
+
+JSON_BODY: Final = (
+    "invalid_json",
+    "idempotency_busy",
+    "precondition_failed",
+    "body_too_large",
+    "unsupported_media_type",
+    "invalid_spec",
+    "invalid_body",
+    "idempotency_mismatch",
+)
+"""The problems of an operation that takes a spec as JSON and may be repeated under a key."""
 
 
 def problems(*codes: str, everywhere: Iterable[str] = _EVERYWHERE) -> Responses:

@@ -9,7 +9,7 @@ from fastapi.types import DecoratedCallable
 from api import examples
 from api.auth import TheTenant
 from api.bodies import TheJson, TheJsonOrNothing, read_nothing
-from api.documents import example, problems
+from api.documents import JSON_BODY, example, problems
 from api.etags import TheVersions, etag_of, is_known
 from api.idempotency import idempotency_key
 from api.negotiation import json_only
@@ -41,17 +41,7 @@ _RERUN_DOCUMENT: dict[str, Any] = {
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Rerun"}, "example": examples.RERUN}},
     },
 }
-_SUBMIT_PROBLEMS = (
-    "invalid_json",
-    "dataset_not_ready",
-    "idempotency_busy",
-    "precondition_failed",
-    "body_too_large",
-    "unsupported_media_type",
-    "invalid_spec",
-    "invalid_body",
-    "idempotency_mismatch",
-)
+_SUBMIT_PROBLEMS = (*JSON_BODY, "dataset_not_ready")
 _ACTION_PROBLEMS = (
     "job_not_found",
     "illegal_action",

@@ -8,7 +8,7 @@ from pydantic import Field
 from api import sweep_examples as examples
 from api.auth import TheTenant
 from api.bodies import TheJson
-from api.documents import example, problems
+from api.documents import JSON_BODY, example, problems
 from api.idempotency import REPLAYED_HEADER, idempotency_key
 from api.negotiation import json_only
 from api.queries import NO_QUERY
@@ -48,17 +48,7 @@ class SuggestionView(View):
         },
     },
     responses={
-        **problems(
-            "invalid_json",
-            "idempotency_busy",
-            "precondition_failed",
-            "body_too_large",
-            "unsupported_media_type",
-            "invalid_spec",
-            "invalid_body",
-            "idempotency_mismatch",
-            "dataset_not_ready",
-        ),
+        **problems(*JSON_BODY, "dataset_not_ready"),
         **example(200, examples.SUGGESTION),
     },
 )

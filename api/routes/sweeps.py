@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from api import sweep_examples as examples
 from api.auth import TheTenant
 from api.bodies import TheJson, read_nothing
-from api.documents import example, problems
+from api.documents import JSON_BODY, example, problems
 from api.errors import ProblemError
 from api.idempotency import REPLAYED_HEADER, idempotency_key
 from api.negotiation import json_only
@@ -38,17 +38,6 @@ router = APIRouter(prefix="/v1", tags=["sweeps"], dependencies=[Depends(json_onl
 
 _logger = get_logger(__name__)
 
-_BODY_PROBLEMS = (
-    "invalid_json",
-    "idempotency_busy",
-    "precondition_failed",
-    "body_too_large",
-    "unsupported_media_type",
-    "invalid_spec",
-    "invalid_body",
-    "idempotency_mismatch",
-)
-
 
 def _body(schema: str, value: Any) -> dict[str, Any]:
     content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}, "example": value}}
@@ -61,7 +50,7 @@ def _body(schema: str, value: Any) -> dict[str, Any]:
     response_model=SweepView,
     openapi_extra=_body("SweepSpec", examples.SPEC),
     responses={
-        **problems(*_BODY_PROBLEMS, "dataset_not_ready"),
+        **problems(*JSON_BODY, "dataset_not_ready"),
         **example(200, examples.VALIDATION, "`validate_only`: what the sweep would be", model=SweepValidation),
         **example(
             201,
@@ -232,7 +221,7 @@ def delete_sweep(services: TheServices, tenant: TheTenant, sweep_id: str) -> Non
     response_model=ComparisonView,
     dependencies=[NO_QUERY],
     openapi_extra=_body("Comparison", examples.COMPARISON_BODY),
-    responses={**problems(*_BODY_PROBLEMS, "artifact_damaged"), **example(200, examples.COMPARISON)},
+    responses={**problems(*JSON_BODY, "artifact_damaged"), **example(200, examples.COMPARISON)},
 )
 def compare(request: Request, response: Response, services: TheServices, tenant: TheTenant, body: TheJson) -> Any:
     """Compare groups of jobs: by how much they differ, and whether that is more than chance. Nothing is stored."""
