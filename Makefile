@@ -30,7 +30,7 @@ test: $(STAMP)          ## all tests, two at a time, because many wait for a pro
 # `test-quick` leaves out these searches, which take long. The folders that it does not name run processes, or train until
 # the minimum that another library finds.
 LONG := tests/api/test_properties.py tests/jobs/store/test_state_machine.py tests/regcore/test_defaults.py \
-        tests/regcore/loop/test_member_equals_solo.py tests/regcore/statistics/test_comparisons.py
+        tests/regcore/loop/test_member_equals_solo.py tests/regcore/study/statistics/test_comparisons.py
 
 test-quick: $(STAMP)    ## while you write: tests without processes and long searches
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --no-processes -r fE $(addprefix --ignore=,$(LONG)) \

@@ -17,7 +17,7 @@ from api.reruns import Rerun
 from api.suggestions import SuggestionRequest
 from api.verdicts import Comparison
 from regcore.spec import JobSpec
-from regcore.sweep import SweepSpec
+from regcore.study.sweep import SweepSpec
 
 BODIES: tuple[type[BaseModel], ...] = (JobSpec, Rerun, SweepSpec, Comparison, SuggestionRequest)
 VERSION = "1"

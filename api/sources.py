@@ -11,7 +11,7 @@ from jobs.errors import ArtifactDamagedError, ArtifactNotFoundError, DatasetNotF
 from jobs.states import JobState
 from regcore.errors import FieldError, SpecError
 from regcore.plan import Check, Plan
-from regcore.sweep import Candidate
+from regcore.study.sweep import Candidate
 
 WEIGHTS = "model.safetensors"
 POINTER = "/init_from/job_id"

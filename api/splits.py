@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from jobs.model import Job
 
 if TYPE_CHECKING:
-    from regcore.statistics import Resplits
+    from regcore.study.statistics import Resplits
 
 _SCALING: Final = {"standardize", "standardize_target", "features", "exclude"}
 _DRAWING: Final = {"split_seed", "test_fraction", "validation_fraction"}
@@ -35,7 +35,7 @@ def resplits_of(job: Job) -> "Resplits | None":
     """The sizes of the splits that such a job draws with each split seed; None if a column of its data holds them."""
     if not _draws_splits(job.resolved_spec["data"]):
         return None
-    from regcore.statistics import Resplits  # imports NumPy
+    from regcore.study.statistics import Resplits  # imports NumPy
 
     rows = job.plan["num_rows"]
     return Resplits(rows["train"], rows["validation"], rows["test"], draws_test=_draws_test(job.resolved_spec["data"]))

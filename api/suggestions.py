@@ -14,8 +14,8 @@ from regcore.errors import FieldError, SpecError
 from regcore.plan import make_plan
 from regcore.spec import parse_as
 from regcore.spec.validation import shown
-from regcore.sweep import Suggestion, suggest_next, suggest_sweep
-from regcore.sweep.spec import Seed
+from regcore.study.sweep import Suggestion, suggest_next, suggest_sweep
+from regcore.study.sweep.spec import Seed
 
 MAX_BUDGET_S = 31_536_000
 

@@ -11,7 +11,7 @@ from api.times import Time
 from api.views import Json, View
 from jobs.model import Sweep, SweepMember, SweepSummary
 from jobs.states import SweepState
-from regcore.sweep import SweepPlan
+from regcore.study.sweep import SweepPlan
 
 Verdict = Literal["helps", "hurts", "no_measurable_effect"]
 Mode = Literal["min", "max"]

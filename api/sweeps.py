@@ -13,7 +13,7 @@ from api.submissions import new_job
 from api.tables import facts_of
 from jobs.model import Json, NewJob, NewSweep, Sweep, SweepMember
 from jobs.states import TERMINAL
-from regcore.sweep import (
+from regcore.study.sweep import (
     PlannedMember,
     SweepPlan,
     SweepSpec,
@@ -25,7 +25,7 @@ from regcore.sweep import (
 )
 
 if TYPE_CHECKING:
-    from regcore.statistics import Resplits, Standing
+    from regcore.study.statistics import Resplits, Standing
 
 MAX_LEADERS = 1000
 """Entries of a leaderboard; a sweep may have more combinations."""
@@ -106,7 +106,7 @@ def by_candidate(members: Sequence[SweepMember]) -> dict[str, list[SweepMember]]
 
 def leaderboard(spec: SweepSpec, members: Sequence[SweepMember], resplits: "Resplits | None" = None) -> list[Json]:
     """Every combination from best to worst, by its members so far."""
-    from regcore.statistics import rank  # imports NumPy
+    from regcore.study.statistics import rank  # imports NumPy
 
     candidates = by_candidate(members)
     standings = {name: _standing(same) for name, same in candidates.items()}
@@ -129,7 +129,7 @@ def leaderboard(spec: SweepSpec, members: Sequence[SweepMember], resplits: "Resp
 
 
 def _standing(same: Sequence[SweepMember]) -> "Standing":
-    from regcore.statistics import Standing
+    from regcore.study.statistics import Standing
 
     is_lost = any(one.state in TERMINAL and one.objective is None and not one.was_halved for one in same)
     epoch = max(one.rung for one in same)
@@ -183,7 +183,7 @@ def path_along(
     resplits: "Resplits | None" = None,
 ) -> Json:
     """The path of members whose results were read; see `regularization_path`."""
-    from regcore.statistics import PathPoint, regularization_path
+    from regcore.study.statistics import PathPoint, regularization_path
 
     assert spec.path_axis is not None, "the caller has looked"
     points: dict[float, PathPoint] = {}

@@ -17,10 +17,10 @@ from jobs.states import TERMINAL, JobState
 from regcore.errors import FieldError, SpecError
 from regcore.spec import parse_as
 from regcore.spec.subject import subject_of
-from regcore.sweep import FULL, WITHOUT, SweepSpec
+from regcore.study.sweep import FULL, WITHOUT, SweepSpec
 
 if TYPE_CHECKING:
-    from regcore.statistics import Group, GroupMember
+    from regcore.study.statistics import Group, GroupMember
 
 ROWS = "rows.safetensors"
 GAP = "generalization_gap"
@@ -66,7 +66,7 @@ def compare_jobs(services: Services, tenant: str, body: Any) -> Json:
     Raises:
         SpecError: The body is wrong, or names jobs that cannot be compared.
     """
-    from regcore.statistics import compare
+    from regcore.study.statistics import compare
 
     asked = parse_as(Comparison, body)
     groups = _find(services, tenant, asked)
@@ -108,7 +108,7 @@ def compare_variants(
         ProblemError: No job has the metric, or the variants have different data sets or losses.
         SpecError: The metric has no better end.
     """
-    from regcore.statistics import compare
+    from regcore.study.statistics import compare
 
     metric = metric or _on_test(spec.metric)
     leaders = leaderboard(spec, members)
@@ -144,7 +144,7 @@ def contributions(
         ProblemError: No job has the metric.
         SpecError: The metric has no better end.
     """
-    from regcore.statistics import Group, ablate
+    from regcore.study.statistics import Group, ablate
 
     metric = metric or _on_test(spec.metric)
     candidates = {same[0].variant: same for same in by_candidate(members).values()}
@@ -241,13 +241,13 @@ def _refuse_unknown(metric: str, jobs: Iterable[Job], pointer: str | None = None
 
 
 def _group(services: Services, tenant: str, name: str, jobs: Sequence[Job], metric: str) -> "Group":
-    from regcore.statistics import Group
+    from regcore.study.statistics import Group
 
     return Group(name, [_member(services, tenant, job, metric) for job in jobs])
 
 
 def _member(services: Services, tenant: str, job: Job, metric: str) -> "GroupMember":
-    from regcore.statistics import GroupMember
+    from regcore.study.statistics import GroupMember
 
     result = job.result or {}
     value = result.get(GAP) if metric == GAP else result.get("metrics", {}).get(metric)
@@ -263,7 +263,7 @@ def _rows(services: Services, tenant: str, job: Job, metric: str) -> Any:
     """
     from safetensors.numpy import load
 
-    from regcore.statistics import gap_rows
+    from regcore.study.statistics import gap_rows
 
     try:
         kept = load(read_file(services, tenant, job.id, ROWS))

@@ -17,7 +17,7 @@ import pytest
 from jobs.settings import PREFIX, Settings
 from regcore.plan import make_plan
 from regcore.spec import parse_spec
-from regcore.sweep import plan_sweep
+from regcore.study.sweep import plan_sweep
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("api", "jobs", "worker", "regcore", "regclient")

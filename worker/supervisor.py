@@ -22,7 +22,7 @@ from jobs.errors import (
 from jobs.logs import get_logger
 from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job
 from jobs.states import JobState, Reason, make_reason
-from regcore.sweep import decide
+from regcore.study.sweep import decide
 from worker.companions import Companions
 from worker.devices import Slot
 from worker.endings import Endings

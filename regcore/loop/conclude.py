@@ -23,7 +23,7 @@ from regcore.plan import Plan
 from regcore.record import finite_or_null
 from regcore.report import RegularizerEffect, l1_norm, l2_norm, make_report
 from regcore.split_metrics import SplitEvaluation
-from regcore.statistics import r2_rows
+from regcore.study.statistics import r2_rows
 
 
 def conclude(

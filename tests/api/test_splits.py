@@ -6,7 +6,7 @@ import pytest
 from api.splits import resplit_ratio, resplits_of, rows_id
 from jobs.model import Job
 from regcore import make_plan, parse_spec
-from regcore.statistics import Resplits
+from regcore.study.statistics import Resplits
 
 OFFICIAL = {"kind": "torchvision", "name": "FashionMNIST"}
 

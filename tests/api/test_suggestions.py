@@ -6,7 +6,7 @@ from api.services import Services
 from api.suggestions import show, suggest
 from regcore.errors import SpecError
 from regcore.plan import make_plan
-from regcore.sweep import Suggestion, suggest_sweep
+from regcore.study.sweep import Suggestion, suggest_sweep
 
 Json = dict[str, Any]
 WINE: Json = {"kind": "builtin", "name": "wine"}

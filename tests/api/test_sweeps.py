@@ -7,8 +7,8 @@ from api.services import Services
 from api.sweeps import by_candidate, leaderboard, new_sweep, path_along, plan_members
 from jobs.model import SweepMember
 from jobs.states import JobState
-from regcore.statistics import Resplits
-from regcore.sweep import parse_sweep
+from regcore.study.statistics import Resplits
+from regcore.study.sweep import parse_sweep
 
 Json = dict[str, Any]
 STRENGTH = "/regularizers/0/strength"

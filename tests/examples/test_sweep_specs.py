@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import fmean
 
 from regcore import JobSpec, Result, train_many
-from regcore.statistics import Group, GroupMember, compare
-from regcore.sweep import Candidate, plan_sweep
+from regcore.study.statistics import Group, GroupMember, compare
+from regcore.study.sweep import Candidate, plan_sweep
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 STRENGTH = "/regularizers/0/strength"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from regcore import Result, train_many
 from regcore.data.catalogue import BUILTIN, DatasetInfo
 from regcore.data.load import RawData
-from regcore.statistics import Group, GroupMember, ablate
+from regcore.study.statistics import Group, GroupMember, ablate
 
 NUM_ROWS, NUM_FEATURES = 400, 100
 SEEDS = range(5)

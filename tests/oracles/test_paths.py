@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, enet_path, lasso_path
 
 from regcore import Result, train_many
-from regcore.statistics import PathPoint, regularization_path
+from regcore.study.statistics import PathPoint, regularization_path
 
 
 def path_job(data: str, penalty: dict[str, Any], *, loss: str, rate: float, epochs: int) -> dict[str, Any]:

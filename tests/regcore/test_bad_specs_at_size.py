@@ -9,7 +9,7 @@ import pytest
 from regcore import JobSpec, make_plan
 from regcore.errors import MAX_ERRORS, SpecError
 from regcore.plan import Ceilings
-from regcore.sweep import plan_sweep
+from regcore.study.sweep import plan_sweep
 
 SPEC: dict[str, Any] = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "mlp", "hidden": [8]}}
 MAX_CHARACTERS = 100_000

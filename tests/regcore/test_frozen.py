@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from pydantic import Field, ValidationError
 
-import regcore.sweep  # noqa: F401 - so that every part of a spec is known
+import regcore.study.sweep  # noqa: F401 - so that every part of a spec is known
 from regcore.frozen import Frozen, Fusible
 from regcore.layers import LAYERS
 from regcore.optim import OPTIMIZERS

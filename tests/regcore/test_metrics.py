@@ -3,7 +3,7 @@ import pytest
 from regcore.errors import SpecError
 from regcore.metrics import METRICS, metrics_of
 from regcore.regularizers.early_stopping import EarlyStopping
-from regcore.sweep.spec import SweepSpec, parse_sweep
+from regcore.study.sweep.spec import SweepSpec, parse_sweep
 
 BASE = {"data": {"kind": "builtin", "name": "wine"}, "model": {"kind": "linear"}}
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from regcore.statistics import Group, GroupMember
+from regcore.study.statistics import Group, GroupMember
 
 
 def group_of(
