@@ -70,6 +70,10 @@ class Layer(Fusible):
         """Its own tensors, without those of its children."""
         return []
 
+    def least_rows(self, seen: RowInfo) -> int:
+        """How many rows a batch must have for it to train; its children have their own say."""
+        return 1
+
     def children(self) -> Sequence[Layer]:
         """The layers inside it, from input to output; most have none."""
         return ()
@@ -126,10 +130,16 @@ def apart(stacked: Tensor) -> Sequence[Tensor]:
 
 
 def _all_at_once(x: Tensor, here: Here) -> Tensor:
+    """The members' rows as rows of one batch, in the order that they have in memory, so that nothing is copied."""
     module, lengths = here.module, here.taken_lengths(len(x))
+    is_by_row = x.stride(0) < x.stride(1)
+    x = x.transpose(0, 1) if is_by_row else x
     rows = x.flatten(0, 1)
-    outputs: Tensor = module(rows) if lengths is None else module(rows, lengths.flatten(0, 1))
-    return outputs.reshape(*x.shape[:2], *outputs.shape[1:])
+    if lengths is not None:
+        lengths = (lengths.mT if is_by_row else lengths).flatten(0, 1)
+    outputs: Tensor = module(rows) if lengths is None else module(rows, lengths)
+    outputs = outputs.reshape(*x.shape[:2], *outputs.shape[1:])
+    return outputs.transpose(0, 1) if is_by_row else outputs
 
 
 def _one_by_one(x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:

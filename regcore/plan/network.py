@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from regcore.errors import shortened
-from regcore.layers import Layer, complete, label_layers, output_of
+from regcore.layers import Layer, complete, label_layers, output_of, walk_all
 from regcore.plan.problems import Problems
 from regcore.shapes import RowInfo
 from regcore.spec.job import JobSpec
@@ -36,6 +36,29 @@ def expand(spec: JobSpec, row: RowInfo, num_outputs: int, problems: Problems) ->
         message = f"layer names must differ; received {shortened(', '.join(doubled), 200)} twice. Rename one."
         problems.add("/model", "invalid_model", message)
     return list(layers)
+
+
+def hold_batches_to(
+    layers: Sequence[Layer], row: RowInfo, num_train_rows: int, batch_size: int, problems: Problems
+) -> None:
+    """Refuse batches with too few rows for a layer, such as a last one of a single row under batch normalization."""
+    needed = {label: layer.least_rows(seen) for label, layer, seen in walk_all(layers, row)}
+    label = max(needed, key=needed.__getitem__, default="")
+    last = num_train_rows % batch_size or batch_size
+    if not needed or needed[label] <= last:
+        return
+    near = (size for away in range(num_train_rows) for size in (batch_size + away, batch_size - away))
+    closest = next(
+        (s for s in near if 1 <= s <= num_train_rows and (num_train_rows % s or s) >= needed[label]),
+        None,
+    )
+    remedy = "Give it more rows to train on" if closest is None else f"Take {closest}"
+    problems.add(
+        "/training/batch_size",
+        "batch_too_small",
+        f"{label} needs at least {needed[label]} rows in every batch; of {num_train_rows} train rows in batches of "
+        f"{batch_size} the last one has {last}. {remedy}.",
+    )
 
 
 def _doubled(layers: Sequence[Layer], *, inside: bool = False) -> list[str]:
