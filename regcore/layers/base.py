@@ -38,6 +38,8 @@ class Layer(Fusible):
     """Whether it is what hidden units are counted behind."""
     only_in_training: ClassVar[bool] = False
     """Whether it leaves rows as they are when a finished model predicts."""
+    is_whole: ClassVar[bool] = False
+    """Whether it is a model of its own, opaque, which stands alone and whose tensors keep their names."""
     draws: ClassVar[bool] = False
     """Whether its module draws from torch's global generator while training."""
 
@@ -73,6 +75,10 @@ class Layer(Fusible):
     def least_rows(self, seen: RowInfo) -> int:
         """How many rows a batch must have for it to train; its children have their own say."""
         return 1
+
+    def num_values(self, seen: RowInfo) -> int:
+        """How many numbers it computes for one row, without its children's; an estimate of memory and time."""
+        return self.output(seen).num_values
 
     def children(self) -> Sequence[Layer]:
         """The layers inside it, from input to output; most have none."""

@@ -113,5 +113,5 @@ def _as_members(channels: Tensor, x: Tensor) -> Tensor:
     if len(x) == 1:
         return channels.unsqueeze(0)
     if x.dim() == 3:
-        return channels.squeeze(0).unflatten(0, (len(x), -1)).mT
-    return channels.unflatten(1, (len(x), -1)).transpose(0, 1)
+        return channels.view(len(x), x.shape[2], x.shape[1]).mT
+    return channels.view(x.shape[1], len(x), *x.shape[2:]).transpose(0, 1)

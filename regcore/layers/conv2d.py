@@ -5,6 +5,7 @@ Source: LeCun et al. 1989, Backpropagation applied to handwritten zip code recog
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
@@ -105,8 +106,8 @@ class Conv2d(Layer):
         import torch
 
         num_members = len(weight)
-        rows = apart(x) if len(x) == num_members else apart(x) * num_members
-        biases = (None,) * num_members if bias is None else apart(bias)
+        rows = apart(x.expand(num_members, *x.shape[1:]))
+        biases = itertools.repeat(None, num_members) if bias is None else apart(bias)
         each = [self._convolved(*parts, groups=1) for parts in zip(rows, apart(weight), biases, strict=True)]
         return torch.stack(each) if num_members > 1 else each[0].unsqueeze(0)
 
@@ -115,7 +116,7 @@ class Conv2d(Layer):
         groups = len(weight) if len(x) > 1 else 1
         rows = x.transpose(0, 1).flatten(1, 2)
         filters = self._convolved(rows, weight.flatten(0, 1), None if bias is None else bias.flatten(), groups=groups)
-        return filters.unflatten(1, (len(weight), -1)).transpose(0, 1)
+        return filters.view(x.shape[1], len(weight), self.channels, *filters.shape[2:]).transpose(0, 1)
 
     def _convolved(self, x: Tensor, weight: Tensor, bias: Tensor | None, *, groups: int) -> Tensor:
         from torch.nn import functional
