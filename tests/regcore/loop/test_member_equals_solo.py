@@ -17,14 +17,12 @@ from regcore import make_plan, parse_spec, train
 from regcore.data import source
 from regcore.data.prepare import prepare
 from regcore.errors import DivergedError, TrainingHalved, TrainingStopped
-from regcore.layers import LAYERS
 from regcore.layers.activation import ActivationName
 from regcore.loop.control import Control, Rungs
 from regcore.loop.group import Newcomer, losses_of, train_group
 from regcore.loop.network import StackedNetwork
 from regcore.loop.trainer import Member, Trainer
-from regcore.optim import OPTIMIZERS
-from regcore.regularizers import REGULARIZERS
+from regcore.spec.kinds import LAYERS, OPTIMIZERS, REGULARIZERS
 
 COSINE = {"kind": "cosine", "warmup_epochs": 0.5}
 STEPS = {"kind": "step", "every_epochs": 2, "gamma": 0.5}
@@ -91,9 +89,9 @@ LAYER_EXAMPLES: dict[str, list[dict[str, Any]]] = {
 }
 
 PARTS = {
-    **{f"optimizer {part.model_fields['kind'].default}": (part, OPTIMIZER_EXAMPLES) for part in OPTIMIZERS},
+    **{f"optimizer {part.model_fields['kind'].default}": (part, OPTIMIZER_EXAMPLES) for part in OPTIMIZERS.values()},
     **{f"regularizer {kind}": (part, REGULARIZER_EXAMPLES) for kind, part in REGULARIZERS.items()},
-    **{f"layer {part.model_fields['kind'].default}": (part, LAYER_EXAMPLES) for part in LAYERS},
+    **{f"layer {part.model_fields['kind'].default}": (part, LAYER_EXAMPLES) for part in LAYERS.values()},
 }
 BASE_DATA = {"kind": "builtin", "name": "digits", "train_limit": 100}
 PERCEPTRON = {"kind": "mlp", "hidden": [8], "activation": "tanh"}

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from regcore.spec.model import MODELS, AnyModel
+from regcore.spec.kinds import MODELS, AnyModel
 
 read = TypeAdapter(AnyModel).validate_python
 
@@ -45,6 +45,6 @@ def test_a_list_of_layers_is_not_empty():
         read({"kind": "layers", "layers": []})
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", MODELS.values())
 def test_every_model_ends_in_its_output_layer(model):
     assert read(model.example).expand()[-1].kind == "linear"

@@ -1,32 +1,33 @@
 import pytest
 import torch
 
-from regcore.layers import Activation, Dropout, Flatten, Linear, build_module, complete, label_layers, walk_shapes
+from regcore.layers import Activation, Dropout, Flatten, Linear, build_module, complete, label_layers, walk
+from regcore.shapes import RowInfo
 
 
 def test_the_last_linear_gets_the_tasks_outputs():
-    layers = complete([Linear(features=4), Linear()], (3,), 10)
+    layers = complete([Linear(features=4), Linear()], RowInfo((3,)), 10)
 
     assert [layer.features for layer in layers] == [4, 10]
 
 
 def test_the_last_linear_may_say_its_outputs():
-    assert complete([Linear(features=7)], (3,), 10)[-1].features == 7
+    assert complete([Linear(features=7)], RowInfo((3,)), 10)[-1].features == 7
 
 
 def test_a_linear_that_sees_more_than_a_vector_is_given_a_flatten():
-    layers = complete([Linear(features=4), Activation(), Linear()], (1, 8, 8), 10)
+    layers = complete([Linear(features=4), Activation(), Linear()], RowInfo((1, 8, 8)), 10)
 
     assert [layer.kind for layer in layers] == ["flatten", "linear", "activation", "linear"]
 
 
 def test_a_flatten_that_is_there_is_enough():
-    assert [layer.kind for layer in complete([Flatten(), Linear()], (1, 8, 8), 10)] == ["flatten", "linear"]
+    assert [layer.kind for layer in complete([Flatten(), Linear()], RowInfo((1, 8, 8)), 10)] == ["flatten", "linear"]
 
 
 def test_a_linear_without_outputs_before_the_last_is_refused():
     with pytest.raises(ValueError, match="last linear layer only"):
-        complete([Linear(), Linear()], (3,), 10)
+        complete([Linear(), Linear()], RowInfo((3,)), 10)
 
 
 @pytest.mark.parametrize(
@@ -49,14 +50,14 @@ def test_a_layer_is_called_by_its_name_or_its_kind_and_ordinal_and_the_output_he
 def test_each_layer_sees_what_the_one_before_it_gives():
     layers = [Flatten(), Linear(features=4), Activation(), Linear(features=2)]
 
-    walk = [(label, shape) for label, _, shape in walk_shapes(layers, (1, 2, 3))]
+    seen = [(label, row.shape) for label, _, row in walk(layers, RowInfo((1, 2, 3)))]
 
-    assert walk == [("flatten1", (1, 2, 3)), ("linear1", (6,)), ("activation1", (4,)), ("head", (4,))]
+    assert seen == [("flatten1", (1, 2, 3)), ("linear1", (6,)), ("activation1", (4,)), ("head", (4,))]
 
 
 def test_the_plain_module_has_the_plans_parameter_names_and_runs_the_layers_in_order():
     layers = [Flatten(), Linear(features=4), Activation(name="tanh"), Dropout(), Linear(features=2)]
-    module = build_module(layers, (1, 2, 3)).eval()
+    module = build_module(layers, RowInfo((1, 2, 3))).eval()
     x = torch.randn(5, 1, 2, 3)
 
     y = module(x)

@@ -2,8 +2,7 @@ import pytest
 import torch
 
 from regcore import make_plan, parse_spec, train
-from regcore.optim import OPTIMIZERS
-from regcore.regularizers import REGULARIZERS
+from regcore.spec.kinds import OPTIMIZERS, REGULARIZERS
 
 
 def warnings_of(make_job, **parts):
@@ -317,7 +316,7 @@ def test_the_share_of_the_rate_that_a_warm_up_reaches_is_named(make_job):
 
 def test_every_field_that_a_schedule_multiplies_is_declared():
     """A new kind that has a schedule and does not say what it multiplies would be held to no range."""
-    for part in (*OPTIMIZERS, *REGULARIZERS.values()):
+    for part in (*OPTIMIZERS.values(), *REGULARIZERS.values()):
         has_schedule = "schedule" in part.model_fields
         assert bool(part.scheduled) == has_schedule, part
         assert {*part.scheduled} <= {*part.model_fields}

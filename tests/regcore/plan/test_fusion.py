@@ -1,7 +1,7 @@
 import pytest
 
 from regcore import make_plan, parse_spec
-from regcore.fusion import fusion_key, member_bytes
+from regcore.plan.fusion import fusion_key, member_bytes
 from regcore.regularizers.l2 import L2
 
 L1 = {"kind": "l1", "strength": 1e-3}
