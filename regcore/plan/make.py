@@ -12,7 +12,7 @@ from regcore.kinds import plugins_among
 from regcore.layers import label_layers, tensors_of, walk_all
 from regcore.plan.ceilings import Ceilings, hold_data_to, hold_to, is_too_deep
 from regcore.plan.lint import SpecWarning, lint
-from regcore.plan.network import expand
+from regcore.plan.network import expand, hold_batches_to
 from regcore.plan.objective import resolve_task
 from regcore.plan.plan import ParameterInfo, Plan, RowCounts
 from regcore.plan.problems import Problems
@@ -74,10 +74,12 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
     labelled = [label for label, _, _ in walk_all(layers, facts.row)]
     regularizers = plan_regularizers(resolved, tensors, labelled, rows, len(facts.classes or ()), problems)
     batch_size = _batch_size(resolved, rows, problems)
+    if rows and batch_size:
+        hold_batches_to(layers, facts.row, rows.train, batch_size, problems)
     steps_per_epoch = math.ceil(rows.train / (batch_size * resolved.training.grad_accumulation)) if rows else 0
     if ceilings:
         num_parameters = sum(tensor.num_elements for tensor in tensors)
-        num_layers = max(len(labelled), len(resolved.model.written_layers))
+        num_layers = max(len(labelled), resolved.model.num_written if resolved.model.written_layers else 0)
         hold_to(ceilings, resolved, num_parameters, num_layers, steps_per_epoch, problems)
         hold_data_to(ceilings, resolved, facts, rows, problems)
     run = _run_shape(resolved, rows, steps_per_epoch) if rows else None
