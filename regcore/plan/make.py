@@ -6,7 +6,7 @@ from typing import Any
 
 from regcore.data.facts import DataFacts, FactsOf, known_facts
 from regcore.data.split import split_sizes
-from regcore.doubts import RunShape
+from regcore.doubts import Beside, RunShape
 from regcore.errors import FieldError, SpecError
 from regcore.kinds import plugins_among
 from regcore.layers import label_layers, tensors_of, walk_all
@@ -14,7 +14,7 @@ from regcore.plan.ceilings import Ceilings, hold_data_to, hold_to, is_too_deep
 from regcore.plan.lint import SpecWarning, lint
 from regcore.plan.network import expand
 from regcore.plan.objective import resolve_task
-from regcore.plan.plan import ParameterInfo, Plan, RowCounts
+from regcore.plan.plan import ParameterInfo, Plan, RegularizerPlan, RowCounts
 from regcore.plan.problems import Problems
 from regcore.plan.ranges import leaving_range
 from regcore.plan.regularizers import plan_regularizers
@@ -80,7 +80,7 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
         num_layers = max(len(labelled), len(resolved.model.written_layers))
         hold_to(ceilings, resolved, num_parameters, num_layers, steps_per_epoch, problems)
         hold_data_to(ceilings, resolved, facts, rows, problems)
-    run = _run_shape(resolved, rows, steps_per_epoch) if rows else None
+    run = _run_shape(resolved, rows, steps_per_epoch, regularizers) if rows else None
     problems.errors += leaving_range(resolved, run) if run else []
     problems.stop_if_any()
     assert rows is not None, "a failed split has been reported"
@@ -172,10 +172,17 @@ def _batch_size(spec: JobSpec, rows: RowCounts | None, problems: Problems) -> in
     return asked
 
 
-def _run_shape(spec: JobSpec, rows: RowCounts, steps_per_epoch: int) -> RunShape:
+def _run_shape(
+    spec: JobSpec, rows: RowCounts, steps_per_epoch: int, regularizers: Sequence[RegularizerPlan]
+) -> RunShape:
     return RunShape(
         num_epochs=spec.training.epochs,
         steps_per_epoch=steps_per_epoch,
         num_evaluations=-(-spec.training.epochs // spec.training.eval_every_epochs),
         num_validation_rows=rows.validation,
+        grad_accumulation=spec.training.grad_accumulation,
+        regularizers=tuple(
+            Beside(planned.kind, tuple(planned.parameters), regularizer.shrinks_weights)
+            for regularizer, planned in zip(spec.regularizers, regularizers, strict=True)
+        ),
     )

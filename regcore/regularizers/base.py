@@ -133,6 +133,19 @@ class Regularizer(Fusible):
         """The jobs whose weights it needs, by what it calls them."""
         return {}
 
+    def num_extra(self, tensors: Sequence[TensorInfo]) -> int:
+        """How many numbers a member's training holds for it, besides the model's own: averages, gates, second gradients.
+
+        Args:
+            tensors: The model's, buffers too.
+        """
+        return 0
+
+    @property
+    def shrinks_weights(self) -> bool:
+        """Whether it makes the weights that it touches smaller."""
+        return bool(self.decays or self.thresholds or self.adds_to_objective)
+
     @property
     def thresholds_by_gradient(self) -> bool:
         """Whether that happens by a gradient λ·sign(w), which may move a weight past zero."""
