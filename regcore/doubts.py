@@ -30,6 +30,7 @@ class RunShape:
         num_validation_rows: Rows of the validation split.
         grad_accumulation: Batches of a step.
         regularizers: All of them, in the spec's order.
+        is_random: Whether two passes of a step over the same rows may differ, as with dropout.
     """
 
     num_epochs: int
@@ -38,6 +39,7 @@ class RunShape:
     num_validation_rows: int
     grad_accumulation: int = 1
     regularizers: tuple[Beside, ...] = ()
+    is_random: bool = True
 
     @property
     def num_steps(self) -> int:

@@ -25,6 +25,7 @@ from regcore.layers.chain import (
 from regcore.layers.dropout import Dropout
 from regcore.layers.flatten import Flatten
 from regcore.layers.linear import Linear
+from regcore.layers.residual import Residual
 
 import_modules(__name__)
 
@@ -34,6 +35,7 @@ __all__ = [
     "Flatten",
     "Layer",
     "Linear",
+    "Residual",
     "build_module",
     "complete",
     "label_layers",

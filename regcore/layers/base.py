@@ -38,6 +38,8 @@ class Layer(Fusible):
     """Whether it is what hidden units are counted behind."""
     only_in_training: ClassVar[bool] = False
     """Whether it leaves rows as they are when a finished model predicts."""
+    removes_scale: ClassVar[bool] = False
+    """Whether its outputs stay the same where its inputs are multiplied by a number, as behind a normalization."""
     draws: ClassVar[bool] = False
     """Whether its module draws from torch's global generator while training."""
 
@@ -69,6 +71,11 @@ class Layer(Fusible):
     def tensors(self, seen: RowInfo) -> list[TensorInfo]:
         """Its own tensors, without those of its children."""
         return []
+
+    @property
+    def is_random(self) -> bool:
+        """Whether two passes over the same rows may differ while training."""
+        return self.draws or any(layer.is_random for layer in self.children())
 
     def children(self) -> Sequence[Layer]:
         """The layers inside it, from input to output; most have none."""
