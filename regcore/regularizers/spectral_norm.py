@@ -1,7 +1,7 @@
 """Spectral normalization: each matrix is divided by its largest singular value, so that no layer stretches its rows.
 
-While training, σ₁ is estimated by one power iteration a step, as in the paper; what is evaluated and finished is divided
-by the exact one.
+While training, σ₁ is estimated by one power iteration a step, as in the paper; what is evaluated and finished is
+divided by the exact one.
 
 Source: Miyato et al. 2018, Spectral normalization for generative adversarial networks.
 """
