@@ -127,12 +127,12 @@ def _penalties_before_norms(
     for position, regularizer in enumerate(spec.regularizers):
         names = [name for name in touch[position] if name.startswith(before)]
         if names and (regularizer.decays or regularizer.thresholds):
-            yield SpecWarning(
-                code="penalty_before_norm",
-                pointer=f"/regularizers/{position}",
-                message=f"behind {', '.join(names)} a normalization divides their scale out: {regularizer.kind} changes "
-                "no output there, only how far a step of the optimizer turns them.",
-                remedy="Exclude them by select, unless that is meant.",
+            yield _warning(
+                "penalty_before_norm",
+                f"/regularizers/{position}",
+                f"a normalization divides the scale of {', '.join(names)} out: {regularizer.kind} changes no output there, "
+                "only how far a step of the optimizer turns them.",
+                "Exclude them by select, unless that is meant.",
             )
 
 
