@@ -76,12 +76,13 @@ class GroupLasso(WeightRegularizer):
         return f"{self.summary} A group: {_WHAT[self.groups]}. On: {', '.join(touched)}."
 
     def remark(self, touched: Sequence[TensorInfo], tensors: Mapping[str, Tensor]) -> str:
-        parts = []
+        zero = {}
         for info in touched:
             norms = group_norms(tensors[info.name].unsqueeze(0), axes_within(info, _ALONG[self.groups]))
-            parts.append(f"{int((norms == 0).sum())} of {norms.numel()} in {info.name}")
-        remark = f"Groups that are zero: {', '.join(parts)}."
-        if self.groups == "input":
+            zero[info.name] = int((norms == 0).sum()), norms.numel()
+        counts = ", ".join(f"{count} of {size} in {name}" for name, (count, size) in zero.items())
+        remark = f"Groups that are zero: {counts}."
+        if self.groups == "input" or not any(count for count, _ in zero.values()):
             return remark
         return f"{remark} Such a unit still gives φ(bias), which is the same for every row."
 
