@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import Any, Final
 
 from pydantic import Field
@@ -127,19 +127,19 @@ def _penalties_before_norms(
     for position, regularizer in enumerate(spec.regularizers):
         names = [name for name in touch[position] if name.startswith(before)]
         if names and (regularizer.decays or regularizer.thresholds):
-            yield SpecWarning(
-                code="penalty_before_norm",
-                pointer=f"/regularizers/{position}",
-                message=f"behind {', '.join(names)} a normalization divides their scale out: {regularizer.kind} changes "
-                "no output there, only how far a step of the optimizer turns them.",
-                remedy="Exclude them by select, unless that is meant.",
+            yield _warning(
+                "penalty_before_norm",
+                f"/regularizers/{position}",
+                f"a normalization divides the scale of {', '.join(names)} out: {regularizer.kind} changes no output, "
+                "only how far a step of the optimizer turns them.",
+                "Exclude them by select, unless that is meant.",
             )
 
 
 def _before_norms(layers: Sequence[Layer], prefix: str = "") -> Iterator[str]:
     """What the names of tensors begin with whose scale the next layer removes."""
     labels = label_layers(layers, inside=bool(prefix))
-    for label, layer, following in zip(labels, layers, [*layers, None][1:], strict=True):
+    for label, layer, following in zip_longest(labels, layers, layers[1:]):
         if layer.is_affine and following is not None and following.removes_scale:
             yield f"{prefix}{label}."
         yield from _before_norms(layer.children(), f"{prefix}{label}.")

@@ -186,7 +186,7 @@ def _run_shape(
         num_evaluations=-(-spec.training.epochs // spec.training.eval_every_epochs),
         num_validation_rows=rows.validation,
         grad_accumulation=spec.training.grad_accumulation,
-        is_random=any([*(layer.is_random for layer in layers), *(one.is_random for one in spec.regularizers)]),
+        is_random=any(layer.is_random for layer in layers),
         regularizers=tuple(
             Beside(planned.kind, tuple(planned.parameters), regularizer.shrinks_weights)
             for regularizer, planned in zip(spec.regularizers, regularizers, strict=True)

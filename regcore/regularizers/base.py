@@ -93,8 +93,6 @@ class Regularizer(Fusible):
     """The model of that job."""
     adds_to_objective: ClassVar[bool] = False
     """Whether it has a penalty that is recorded as `objective/penalty.{name}`."""
-    is_random: ClassVar[bool] = False
-    """Whether it lets two passes of a step over the same rows differ; what it does to layers, these say themselves."""
     only_once: ClassVar[bool] = False
     """Whether a spec may hold it once only."""
     twice: ClassVar[str | None] = None
