@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from regcore.groups import axes_of
 from regcore.members import coefficient
 from regcore.optim.base import MAX_STRENGTH, Scheduled
 from regcore.regularizers.base import Effect, Setting, Stronger, WeightRegularizer
@@ -39,6 +40,8 @@ _SHIFT: Final = _TEMPERATURE * math.log(-_HIGH / _LOW)
 """P(z ≠ 0) = sigmoid(log α + this)."""
 _COPIES_OF_GATES: Final = 6
 """log α, its gradient, two moments, the drawn numbers and z."""
+_ALONG: Final = {"output": "o", "input": "i"}
+"""The axis along which groups of a kind lie."""
 
 
 class L0(WeightRegularizer):
@@ -64,6 +67,17 @@ class L0(WeightRegularizer):
     dropout_rate: float = Field(default=0.2, gt=0, lt=1)
     """δ: the gates begin at log α = log((1 − δ)/δ)."""
 
+    def touched(self, tensors: Sequence[TensorInfo]) -> list[str]:
+        names = super().touched(tensors)
+        known = {tensor.name: axes_of(tensor) for tensor in tensors}
+        without = [name for name in names if self.groups != "weight" and _ALONG[self.groups] not in known[name]]
+        if without:
+            raise ValueError(
+                f"groups={self.groups!r} needs tensors with such an axis; received {', '.join(without)}, which have "
+                "none. Exclude them by select"
+            )
+        return names
+
     @property
     def shrinks_weights(self) -> bool:
         """Gates are closed, and the weights behind them are as they were."""
@@ -80,9 +94,8 @@ class L0(WeightRegularizer):
         """The shape of a tensor's gates, which broadcasts over it."""
         if self.groups == "weight":
             return tensor.shape
-        axes = tensor.axes or "oi".ljust(len(tensor.shape), "k")[: len(tensor.shape)]
-        own = self.groups[0]
-        return tuple(size if axis == own else 1 for size, axis in zip(tensor.shape, axes, strict=True))
+        pairs = zip(tensor.shape, axes_of(tensor), strict=True)
+        return tuple(size if axis == _ALONG[self.groups] else 1 for size, axis in pairs)
 
     @classmethod
     def bind(cls, members: Sequence[L0], setting: Setting) -> Effect:
