@@ -145,7 +145,7 @@ class Regularizer(Fusible):
         return {}
 
     def num_extra(self, tensors: Sequence[TensorInfo]) -> int:
-        """How many numbers a member's training holds for it, besides the model's own: averages, gates, second gradients.
+        """How many numbers it holds for a member, besides the model's own: averages, gates, second gradients.
 
         Args:
             tensors: The model's, buffers too.
