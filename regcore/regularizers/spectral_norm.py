@@ -1,7 +1,7 @@
 """Spectral normalization: each matrix is divided by its largest singular value, so that no layer stretches its rows.
 
-While training, σ₁ is estimated by one power iteration a step, as in the paper; what is evaluated and finished is divided
-by the exact one.
+While training, σ₁ is estimated by one power iteration a step, as in the paper; what is evaluated and finished is
+divided by the exact one.
 
 Source: Miyato et al. 2018, Spectral normalization for generative adversarial networks.
 """
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from regcore.doubts import Doubt, RunShape
+from regcore.groups import axes_of
 from regcore.members import per_member
 from regcore.regularizers.base import Effect, SelectingRegularizer, Setting
 from regcore.shapes import TensorInfo
@@ -37,11 +38,12 @@ class SpectralNorm(SelectingRegularizer):
 
     def touched(self, tensors: Sequence[TensorInfo]) -> list[str]:
         names = super().touched(tensors)
-        vectors = [tensor.name for tensor in tensors if tensor.name in names and len(tensor.shape) < 2]
-        if vectors:
+        chosen = [tensor for tensor in tensors if tensor.name in names]
+        others = [tensor.name for tensor in chosen if len(tensor.shape) < 2 or "o" not in axes_of(tensor)]
+        if others:
             raise ValueError(
-                f"spectral_norm expects matrices, or tensors of more axes; select takes {', '.join(vectors)} too. "
-                "Exclude them"
+                f"spectral_norm expects tensors with an axis of units and others; received {', '.join(others)}, which "
+                "lack them. Exclude them by select"
             )
         return names
 
@@ -113,9 +115,7 @@ class _SpectralNormEffect(Effect):
 
     def _matrix(self, name: str, weight: Tensor) -> Tensor:
         """(K, units, all that a unit sees)."""
-        axes = self.setting.tensors[name].axes
-        unit = 1 + max(0, axes.find("o"))
-        return weight.movedim(unit, 1).flatten(2)
+        return weight.movedim(1 + axes_of(self.setting.tensors[name]).index("o"), 1).flatten(2)
 
     @property
     def _vectors(self) -> dict[str, Tensor]:
