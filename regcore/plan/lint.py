@@ -3,7 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 from typing import Any, Final
 
 from pydantic import Field
@@ -139,7 +139,7 @@ def _penalties_before_norms(
 def _before_norms(layers: Sequence[Layer], prefix: str = "") -> Iterator[str]:
     """What the names of tensors begin with whose scale the next layer removes."""
     labels = label_layers(layers, inside=bool(prefix))
-    for label, layer, following in zip_longest(labels, layers, layers[1:]):
+    for label, layer, following in zip(labels, layers, [*layers, None][1:], strict=True):
         if layer.is_affine and following is not None and following.removes_scale:
             yield f"{prefix}{label}."
         yield from _before_norms(layer.children(), f"{prefix}{label}.")

@@ -12,7 +12,7 @@ from regcore.kinds import plugins_among
 from regcore.layers import Layer, label_layers, tensors_of, walk_all
 from regcore.plan.ceilings import Ceilings, hold_data_to, hold_to, is_too_deep
 from regcore.plan.lint import SpecWarning, lint
-from regcore.plan.network import expand
+from regcore.plan.network import expand, hold_batches_to
 from regcore.plan.objective import resolve_task
 from regcore.plan.plan import ParameterInfo, Plan, RegularizerPlan, RowCounts
 from regcore.plan.problems import Problems
@@ -75,6 +75,8 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
     num_classes = len(facts.classes or ())
     regularizers = plan_regularizers(resolved, tensors, labelled, facts.row, rows, num_classes, problems)
     batch_size = _batch_size(resolved, rows, problems)
+    if rows and batch_size:
+        hold_batches_to(layers, facts.row, rows.train, batch_size, problems)
     steps_per_epoch = math.ceil(rows.train / (batch_size * resolved.training.grad_accumulation)) if rows else 0
     if ceilings:
         num_parameters = sum(tensor.num_elements for tensor in tensors)
