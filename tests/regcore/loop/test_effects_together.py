@@ -11,6 +11,7 @@ RESIDUAL = {
     "kind": "layers",
     "layers": [
         {"kind": "linear", "features": 8},
+        {"kind": "batch_norm"},
         {"kind": "residual", "layers": [{"kind": "activation"}, {"kind": "linear", "features": 8}]},
         {"kind": "activation"},
         {"kind": "dropout", "p": 0.1},
