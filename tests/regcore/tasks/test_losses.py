@@ -5,7 +5,16 @@ from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.utils.class_weight import compute_class_weight
 from torch import nn
 
-from regcore.loop.losses import balanced_class_weights, row_losses
+from regcore.spec.kinds import TASKS
+from regcore.tasks.classification import balanced_class_weights
+
+
+
+def row_losses(loss, class_weights=None):
+    """The losses of the task that has this one."""
+    (task,) = (task for task in TASKS.values() if loss in task.losses)
+    return task(loss, 3, class_weights).row_losses
+
 
 LABELS = torch.tensor([0, 2, 1, 1, 0, 2, 2])
 
