@@ -13,30 +13,38 @@ from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from setproctitle import setproctitle
 
-from api.auth import authenticate
-from api.etags import refuse_versions
-from api.guard import Guard
-from api.handlers import install_handlers
-from api.hosts import HostRules
+from api.http.auth import authenticate
+from api.http.etags import refuse_versions
+from api.http.guard import Guard
+from api.http.handlers import install_handlers
+from api.http.hosts import HostRules
+from api.http.protocol import ProblemProtocol
 from api.openapi import document_of
-from api.protocol import ProblemProtocol
 from api.queries import refuse_repeats
-from api.routes import artifacts, catalogue, datasets, events, jobs, metrics, operations, suggestions, sweeps
+from api.routes import artifacts as artifacts_routes
+from api.routes import catalogue as catalogue_routes
+from api.routes import datasets as dataset_routes
+from api.routes import events as events_routes
+from api.routes import jobs as job_routes
+from api.routes import metrics as metrics_routes
+from api.routes import operations as operations_routes
+from api.routes import suggestions as suggestions_routes
+from api.routes import sweeps as sweep_routes
 from api.services import Shutdown, open_services
 from jobs.logs import configure_logging, get_logger
 from jobs.settings import Settings, load_settings
 from jobs.startup import CANNOT_START, begin, reason_of
 
 ROUTERS = [
-    jobs.router,
-    metrics.router,
-    events.router,
-    artifacts.router,
-    sweeps.router,
-    suggestions.router,
-    datasets.router,
-    catalogue.router,
-    operations.router,
+    job_routes.router,
+    metrics_routes.router,
+    events_routes.router,
+    artifacts_routes.router,
+    sweep_routes.router,
+    suggestions_routes.router,
+    dataset_routes.router,
+    catalogue_routes.router,
+    operations_routes.router,
 ]
 SHUTDOWN_GRACE_S = 3
 COLLECT_AFTER_OBJECTS = 50_000

@@ -11,8 +11,8 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
-from api.auth import open_endpoints
-from api.errors import PROBLEM_MEDIA_TYPE
+from api.http.auth import open_endpoints
+from api.http.errors import PROBLEM_MEDIA_TYPE
 from api.reruns import Rerun
 from api.suggestions import SuggestionRequest
 from api.verdicts import Comparison

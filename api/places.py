@@ -1,6 +1,6 @@
 """A reader's place in a job's log: `after`, or where an event stream resumes."""
 
-from api.errors import parameter_problem
+from api.http.errors import parameter_problem
 from jobs.states import TERMINAL, JobState
 from jobs.store import Store
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Query, Request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 
-from api.errors import ParameterError, ProblemError, WrongParameterError, suggest
+from api.http.errors import ParameterError, ProblemError, WrongParameterError, suggest
+from api.http.times import GivenTime
 from api.places import MAX_SEQ
-from api.times import GivenTime
 from jobs.errors import InvalidCursorError
 from jobs.model import DatasetFilter, JobFilter, SweepFilter
 from jobs.states import DatasetState, JobState

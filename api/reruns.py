@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from api.errors import ProblemError
+from api.http.errors import ProblemError
 from api.services import Services
 from api.submissions import plan_job
 from api.tables import facts_of

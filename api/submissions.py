@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import Response
 
-from api.idempotency import HEADER, REPLAYED_HEADER
+from api.http.idempotency import HEADER, REPLAYED_HEADER
 from api.placement import placed
 from api.services import Services
 from api.sources import source_check, sources_refused

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from api.http.times import Time
 from api.services import Services
 from api.sweeps import MAX_LEADERS, best, find_resplits, leaderboard, spec_of, sweep_warnings
-from api.times import Time
 from api.views import Json, View
 from jobs.model import Sweep, SweepMember, SweepSummary
 from jobs.states import SweepState

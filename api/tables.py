@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.errors import NOT_READY
+from api.http.errors import NOT_READY
 from api.services import Services
 from jobs.errors import DatasetNotFoundError
 from jobs.model import Dataset, Json

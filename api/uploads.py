@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
-from api.errors import RETRY_AFTER_S, ProblemError
+from api.http.errors import RETRY_AFTER_S, ProblemError
 from api.services import Services
 from jobs.incoming import Incoming
 from regcore.errors import FieldError

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.errors import ParameterError, ProblemError, parameter_problem
 from api.files import read_file
+from api.http.errors import ParameterError, ProblemError, parameter_problem
 from api.services import Services
 from api.splits import resplit_ratio, rows_id
 from api.sweeps import by_candidate, leaderboard

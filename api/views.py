@@ -5,8 +5,8 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.http.times import Time
 from api.services import Services
-from api.times import Time
 from jobs.model import ArtifactRow, Job, JobSummary, RecordRow
 from jobs.states import JobState
 from regcore.errors import MAX_ERRORS

@@ -6,8 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Response
 
-from api.documents import example, problems
-from api.negotiation import json_only
+from api.http.negotiation import json_only
+from api.http.responses import example, problems
 from api.queries import NO_QUERY
 from api.views import Catalogue
 from regcore.spec import FAMILIES, catalogue

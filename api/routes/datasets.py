@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api import dataset_examples as examples
-from api.auth import TheTenant
 from api.dataset_views import (
     DatasetPage,
     DatasetView,
@@ -14,11 +13,12 @@ from api.dataset_views import (
     show_dataset,
     show_dataset_summary,
 )
-from api.documents import example, problems
-from api.errors import NOT_READY, RETRY_AFTER_S, ProblemError
-from api.etags import TheVersions, etag_of, is_known
-from api.idempotency import REPLAYED_HEADER, idempotency_key
-from api.negotiation import json_only
+from api.http.auth import TheTenant
+from api.http.errors import NOT_READY, RETRY_AFTER_S, ProblemError
+from api.http.etags import TheVersions, etag_of, is_known
+from api.http.idempotency import REPLAYED_HEADER, idempotency_key
+from api.http.negotiation import json_only
+from api.http.responses import example, problems
 from api.queries import NO_QUERY, DatasetListQuery, UploadQuery, make_dataset_filter
 from api.services import Services, TheServices
 from api.submissions import KEY_PARAMETER

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse
 
 from api import examples
-from api.auth import TheTenant
-from api.documents import problems
-from api.negotiation import JSON, negotiate
+from api.http.auth import TheTenant
+from api.http.negotiation import JSON, negotiate
+from api.http.responses import problems
 from api.places import LAST_EVENT_ID, read_last_event_id, state_behind
 from api.queries import EventsQuery
 from api.services import TheServices

@@ -7,12 +7,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.types import DecoratedCallable
 
 from api import examples
-from api.auth import TheTenant
-from api.bodies import TheJson, TheJsonOrNothing, read_nothing
-from api.documents import JSON_BODY, example, problems
-from api.etags import TheVersions, etag_of, is_known
-from api.idempotency import idempotency_key
-from api.negotiation import json_only
+from api.http.auth import TheTenant
+from api.http.bodies import TheJson, TheJsonOrNothing, read_nothing
+from api.http.etags import TheVersions, etag_of, is_known
+from api.http.idempotency import idempotency_key
+from api.http.negotiation import json_only
+from api.http.responses import JSON_BODY, example, problems
 from api.queries import NO_QUERY, ListQuery, SubmitQuery, make_filter
 from api.reruns import plan_rerun
 from api.services import Services, TheServices

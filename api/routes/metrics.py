@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from api import examples
-from api.auth import TheTenant
-from api.documents import problems
-from api.negotiation import JSON, negotiate
+from api.http.auth import TheTenant
+from api.http.negotiation import JSON, negotiate
+from api.http.responses import problems
 from api.queries import MetricsQuery
 from api.series import Series, write_csv
 from api.services import TheServices

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
 from api import examples
-from api.auth import needs_no_key
-from api.documents import example, problems
-from api.negotiation import json_only
+from api.http.auth import needs_no_key
+from api.http.negotiation import json_only
+from api.http.responses import example, problems
 from api.queries import NO_QUERY
 from api.services import TheServices
 from api.views import Health, WorkerList, WorkerView

@@ -6,11 +6,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
 from api import sweep_examples as examples
-from api.auth import TheTenant
-from api.bodies import TheJson
-from api.documents import JSON_BODY, example, problems
-from api.idempotency import REPLAYED_HEADER, idempotency_key
-from api.negotiation import json_only
+from api.http.auth import TheTenant
+from api.http.bodies import TheJson
+from api.http.idempotency import REPLAYED_HEADER, idempotency_key
+from api.http.negotiation import json_only
+from api.http.responses import JSON_BODY, example, problems
 from api.queries import NO_QUERY
 from api.services import TheServices
 from api.submissions import KEY_PARAMETER

@@ -6,12 +6,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from api import sweep_examples as examples
-from api.auth import TheTenant
-from api.bodies import TheJson, read_nothing
-from api.documents import JSON_BODY, example, problems
-from api.errors import ProblemError
-from api.idempotency import REPLAYED_HEADER, idempotency_key
-from api.negotiation import json_only
+from api.http.auth import TheTenant
+from api.http.bodies import TheJson, read_nothing
+from api.http.errors import ProblemError
+from api.http.idempotency import REPLAYED_HEADER, idempotency_key
+from api.http.negotiation import json_only
+from api.http.responses import JSON_BODY, example, problems
 from api.queries import NO_QUERY, ComparisonQuery, SubmitQuery, SweepListQuery, VerdictQuery, make_sweep_filter
 from api.services import Services, TheServices
 from api.sources import sources_refused

@@ -1,6 +1,6 @@
 import pytest
 
-from api.errors import ProblemError
+from api.http.errors import ProblemError
 from api.places import MAX_SEQ, read_last_event_id, state_behind
 from api.services import Services
 from jobs.errors import JobNotFoundError

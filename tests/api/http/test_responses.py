@@ -1,5 +1,5 @@
-from api.documents import example, problems
-from api.errors import PROBLEM_MEDIA_TYPE
+from api.http.errors import PROBLEM_MEDIA_TYPE
+from api.http.responses import example, problems
 from api.views import Problem
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.errors import ParameterError, ProblemError
+from api.http.errors import ParameterError, ProblemError
 from jobs.model import Dataset, Job
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -5,8 +5,8 @@ from typing import cast
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-from api.errors import ProblemError, problem_response
-from api.guard import HEADER
+from api.http.errors import ProblemError, problem_response
+from api.http.guard import HEADER
 from jobs.ids import new_id
 from jobs.logs import get_logger
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 
-from api.errors import ProblemError, from_spec_error
+from api.http.errors import ProblemError, from_spec_error
 from api.services import TheServices
 from regcore.errors import FieldError, JsonSyntaxError, JsonValueError, json_pointer
 from regcore.json_text import read_json as read_text

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from fastapi import Request
 
-from api.errors import ParameterError, ProblemError
+from api.http.errors import ParameterError, ProblemError
 
 JSON = "application/json"
 

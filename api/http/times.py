@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
-from api.errors import WrongParameterError
+from api.http.errors import WrongParameterError
 
 _EXAMPLE = "2026-11-23T07:41:09.123Z"
 _SCHEMA = {"type": "string", "format": "date-time", "examples": [_EXAMPLE]}

@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from starlette.types import Scope
 
-from api.errors import ParameterError, ProblemError
+from api.http.errors import ParameterError, ProblemError
 
 _LISTS = frozenset({b"accept", b"content-encoding", b"if-match", b"if-none-match"})
 """Fields that may come on several lines, which are one list (RFC 9110, §5.3)."""

@@ -1,8 +1,8 @@
 import pytest
 from starlette.requests import Request
 
-from api.errors import ProblemError
-from api.negotiation import json_only, negotiate
+from api.http.errors import ProblemError
+from api.http.negotiation import json_only, negotiate
 
 OFFERS = ["application/json", "text/csv"]
 

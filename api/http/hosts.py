@@ -5,7 +5,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers
 
-from api.errors import ProblemError
+from api.http.errors import ProblemError
 from jobs.settings import Settings
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from api.errors import WrongParameterError
-from api.times import Time, read_time, show_time
+from api.http.errors import WrongParameterError
+from api.http.times import Time, read_time, show_time
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import pytest
 from fastapi.testclient import TestClient
 from starlette.requests import Request
 
-from api.errors import ProblemError
-from api.etags import is_known
+from api.http.errors import ProblemError
+from api.http.etags import is_known
 from api.services import Services
 from jobs.model import Job
 

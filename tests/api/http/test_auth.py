@@ -6,7 +6,7 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from starlette.routing import BaseRoute
 
-from api.auth import open_endpoints
+from api.http.auth import open_endpoints
 from api.main import ROUTERS
 from jobs.keys import Token
 

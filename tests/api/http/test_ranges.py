@@ -1,8 +1,8 @@
 import pytest
 from starlette.requests import Request
 
-from api.errors import ProblemError
-from api.ranges import settle_range
+from api.http.errors import ProblemError
+from api.http.ranges import settle_range
 
 
 def settle(header: str, size_bytes: int = 10) -> str | None:

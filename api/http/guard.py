@@ -9,9 +9,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import ProblemError, problem_response
-from api.fields import in_one_form, refuse_doubled
-from api.hosts import HostRules
+from api.http.errors import ProblemError, problem_response
+from api.http.fields import in_one_form, refuse_doubled
+from api.http.hosts import HostRules
 from jobs.ids import new_id
 from jobs.logs import get_logger
 

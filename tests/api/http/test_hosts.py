@@ -1,7 +1,7 @@
 import pytest
 from starlette.datastructures import Headers
 
-from api.hosts import HostRules
+from api.http.hosts import HostRules
 from jobs.settings import Settings
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import Request
 
-from api.errors import parameter_problem
+from api.http.errors import parameter_problem
 from jobs.model import IdempotencyKey
 from regcore.json_values import canonical
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.fields import in_one_form
+from api.http.fields import in_one_form
 from jobs.settings import Settings
 
 SINGLE = {

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from api.errors import ProblemError
-from api.idempotency import idempotency_key
+from api.http.errors import ProblemError
+from api.http.idempotency import idempotency_key
 
 
 def make_request(key: str | None, method: str = "POST", path: str = "/v1/jobs") -> Request:

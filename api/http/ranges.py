@@ -4,7 +4,7 @@ import re
 
 from fastapi import Request
 
-from api.errors import ParameterError, ProblemError
+from api.http.errors import ParameterError, ProblemError
 
 _HEADER = "range"
 _UNIT = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*=")

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from api.errors import (
+from api.http.errors import (
     ParameterError,
     ProblemError,
     WrongParameterError,

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 from structlog.testing import capture_logs
 
-from api.guard import Guard
-from api.hosts import HostRules
+from api.http.guard import Guard
+from api.http.hosts import HostRules
 from api.services import Services
 
 
@@ -75,7 +75,7 @@ def test_only_what_an_operator_wants_to_read_is_logged_as_information(client: Te
 
 
 def test_a_slow_answer_is_told(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.guard._SLOW_S", 0.0)
+    monkeypatch.setattr("api.http.guard._SLOW_S", 0.0)
 
     with capture_logs() as logged:
         client.get("/v1/jobs")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from api.errors import PROBLEM_MEDIA_TYPE, PROBLEMS
+from api.http.errors import PROBLEM_MEDIA_TYPE, PROBLEMS
 from api.views import Problem
 
 Responses = dict[int | str, dict[str, Any]]

@@ -3,7 +3,7 @@ from http import HTTPStatus
 
 import pytest
 
-from api.errors import (
+from api.http.errors import (
     PROBLEMS,
     ParameterError,
     ProblemError,
