@@ -13,6 +13,7 @@ from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from setproctitle import setproctitle
 
+from api.datasets import routes as dataset_routes
 from api.http.auth import authenticate
 from api.http.etags import refuse_versions
 from api.http.guard import Guard
@@ -23,7 +24,6 @@ from api.openapi import document_of
 from api.queries import refuse_repeats
 from api.routes import artifacts as artifacts_routes
 from api.routes import catalogue as catalogue_routes
-from api.routes import datasets as dataset_routes
 from api.routes import events as events_routes
 from api.routes import jobs as job_routes
 from api.routes import metrics as metrics_routes

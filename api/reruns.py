@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from api.datasets.tables import facts_of
 from api.http.errors import ProblemError
 from api.services import Services
 from api.submissions import plan_job
-from api.tables import facts_of
 from jobs.model import Job, Json
 from jobs.states import TERMINAL, JobState
 from regcore.errors import FieldError, SpecError

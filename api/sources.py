@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from api.datasets.tables import refuse_missing
 from api.files import find_file
 from api.services import Services
-from api.tables import refuse_missing
 from jobs.errors import ArtifactDamagedError, ArtifactNotFoundError, DatasetNotFoundError, JobNotFoundError
 from jobs.states import JobState
 from regcore.errors import FieldError, SpecError

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.datasets.tables import facts_of
 from api.services import Services
 from api.sweeps import leaderboard, spec_of
-from api.tables import facts_of
 from jobs.errors import SweepNotFoundError
 from jobs.model import Json, Sweep
 from jobs.states import SWEEP_TERMINAL

@@ -2,8 +2,8 @@ from pathlib import Path
 
 from fastapi.testclient import TestClient
 
-from api import dataset_examples
-from api.dataset_views import ColumnView
+from api.datasets import examples as dataset_examples
+from api.datasets.schemas import ColumnView
 from regcore.data.tables.read import read_file
 from worker.datasets.preview import preview_of
 

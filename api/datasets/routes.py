@@ -5,14 +5,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from api import dataset_examples as examples
-from api.dataset_views import (
+from api.datasets import examples
+from api.datasets.schemas import (
     DatasetPage,
     DatasetView,
     PreviewView,
     show_dataset,
     show_dataset_summary,
 )
+from api.datasets.uploads import FORMATS, format_of, receive_file
 from api.http.auth import TheTenant
 from api.http.errors import NOT_READY, RETRY_AFTER_S, ProblemError
 from api.http.etags import TheVersions, etag_of, is_known
@@ -22,7 +23,6 @@ from api.http.responses import example, problems
 from api.queries import NO_QUERY, DatasetListQuery, UploadQuery, make_dataset_filter
 from api.services import Services, TheServices
 from api.submissions import KEY_PARAMETER
-from api.uploads import FORMATS, format_of, receive_file
 from jobs.logs import get_logger
 from jobs.model import DatasetSubmission, IdempotencyKey, NewDataset
 from jobs.states import DatasetState

@@ -1,6 +1,6 @@
 from fastapi.testclient import TestClient
 
-from api.dataset_views import show_dataset, show_dataset_summary
+from api.datasets.schemas import show_dataset, show_dataset_summary
 from api.services import Services
 
 

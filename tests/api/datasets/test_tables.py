@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from api.datasets.tables import facts_of, facts_of_dataset, refuse_missing
 from api.services import Services
-from api.tables import facts_of, facts_of_dataset, refuse_missing
 from jobs.errors import DatasetNotFoundError
 from regcore.errors import SpecError
 from regcore.spec import parse_spec

@@ -4,9 +4,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from api.datasets.tables import facts_of_dataset
 from api.http.times import Time
 from api.services import Services
-from api.tables import facts_of_dataset
 from api.views import Json, View
 from jobs.model import Dataset
 from jobs.states import DatasetState
