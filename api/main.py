@@ -20,13 +20,11 @@ from api.http.guard import Guard
 from api.http.handlers import install_handlers
 from api.http.hosts import HostRules
 from api.http.protocol import ProblemProtocol
+from api.jobs import artifacts_routes, events_routes, metrics_routes
+from api.jobs import routes as job_routes
+from api.jobs.queries import refuse_repeats
 from api.openapi import document_of
-from api.queries import refuse_repeats
-from api.routes import artifacts as artifacts_routes
 from api.routes import catalogue as catalogue_routes
-from api.routes import events as events_routes
-from api.routes import jobs as job_routes
-from api.routes import metrics as metrics_routes
 from api.routes import operations as operations_routes
 from api.routes import suggestions as suggestions_routes
 from api.routes import sweeps as sweep_routes

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from api.http.auth import open_endpoints
 from api.http.errors import PROBLEM_MEDIA_TYPE
-from api.reruns import Rerun
+from api.jobs.reruns import Rerun
 from api.suggestions import SuggestionRequest
 from api.verdicts import Comparison
 from regcore.spec import JobSpec

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from api import examples
-from api.examples import JOB_ID
+from api.jobs import examples
+from api.jobs.examples import JOB_ID
 from api.suggestions import show
 from regcore.study.sweep import plan_sweep, suggest_sweep
 

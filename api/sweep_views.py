@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from api.http.times import Time
+from api.jobs.schemas import Json, View
 from api.services import Services
 from api.sweeps import MAX_LEADERS, best, find_resplits, leaderboard, spec_of, sweep_warnings
-from api.views import Json, View
 from jobs.model import Sweep, SweepMember, SweepSummary
 from jobs.states import SweepState
 from regcore.study.sweep import SweepPlan

@@ -6,11 +6,11 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from api.datasets.tables import facts_of
-from api.placement import placement_warnings
+from api.jobs.inputs import source_check
+from api.jobs.placement import placement_warnings
+from api.jobs.splits import resplits_of
+from api.jobs.submissions import new_job
 from api.services import Services
-from api.sources import source_check
-from api.splits import resplits_of
-from api.submissions import new_job
 from jobs.model import Json, NewJob, NewSweep, Sweep, SweepMember
 from jobs.states import TERMINAL
 from regcore.study.sweep import (

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.files import read_file
 from api.http.errors import ParameterError, ProblemError, parameter_problem
+from api.jobs.artifacts import read_file
+from api.jobs.splits import resplit_ratio, rows_id
 from api.services import Services
-from api.splits import resplit_ratio, rows_id
 from api.sweeps import by_candidate, leaderboard
 from jobs.errors import ArtifactNotFoundError, JobNotFoundError
 from jobs.model import Job, Json, SweepMember

@@ -20,9 +20,9 @@ from api.http.etags import TheVersions, etag_of, is_known
 from api.http.idempotency import REPLAYED_HEADER, idempotency_key
 from api.http.negotiation import json_only
 from api.http.responses import example, problems
-from api.queries import NO_QUERY, DatasetListQuery, UploadQuery, make_dataset_filter
+from api.jobs.queries import NO_QUERY, DatasetListQuery, UploadQuery, make_dataset_filter
+from api.jobs.submissions import KEY_PARAMETER
 from api.services import Services, TheServices
-from api.submissions import KEY_PARAMETER
 from jobs.logs import get_logger
 from jobs.model import DatasetSubmission, IdempotencyKey, NewDataset
 from jobs.states import DatasetState

@@ -6,8 +6,8 @@ from pydantic import Field
 
 from api.datasets.tables import facts_of_dataset
 from api.http.times import Time
+from api.jobs.schemas import Json, View
 from api.services import Services
-from api.views import Json, View
 from jobs.model import Dataset
 from jobs.states import DatasetState
 from regcore.data.tables.facts import ColumnType

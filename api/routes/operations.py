@@ -5,13 +5,13 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
-from api import examples
 from api.http.auth import needs_no_key
 from api.http.negotiation import json_only
 from api.http.responses import example, problems
-from api.queries import NO_QUERY
+from api.jobs import examples
+from api.jobs.queries import NO_QUERY
+from api.jobs.schemas import Health, WorkerList, WorkerView
 from api.services import TheServices
-from api.views import Health, WorkerList, WorkerView
 
 router = APIRouter(tags=["operations"], dependencies=[NO_QUERY])
 

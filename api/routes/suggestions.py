@@ -11,11 +11,11 @@ from api.http.bodies import TheJson
 from api.http.idempotency import REPLAYED_HEADER, idempotency_key
 from api.http.negotiation import json_only
 from api.http.responses import JSON_BODY, example, problems
-from api.queries import NO_QUERY
+from api.jobs.queries import NO_QUERY
+from api.jobs.schemas import Json, View
+from api.jobs.submissions import KEY_PARAMETER
 from api.services import TheServices
-from api.submissions import KEY_PARAMETER
 from api.suggestions import show, suggest
-from api.views import Json, View
 
 router = APIRouter(prefix="/v1", tags=["sweeps"], dependencies=[Depends(json_only)])
 

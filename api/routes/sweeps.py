@@ -12,10 +12,10 @@ from api.http.errors import ProblemError
 from api.http.idempotency import REPLAYED_HEADER, idempotency_key
 from api.http.negotiation import json_only
 from api.http.responses import JSON_BODY, example, problems
-from api.queries import NO_QUERY, ComparisonQuery, SubmitQuery, SweepListQuery, VerdictQuery, make_sweep_filter
+from api.jobs.inputs import sources_refused
+from api.jobs.queries import NO_QUERY, ComparisonQuery, SubmitQuery, SweepListQuery, VerdictQuery, make_sweep_filter
+from api.jobs.submissions import KEY_PARAMETER
 from api.services import Services, TheServices
-from api.sources import sources_refused
-from api.submissions import KEY_PARAMETER
 from api.sweep_views import (
     AblationView,
     ComparisonView,

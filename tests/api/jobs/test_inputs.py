@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from api.jobs.inputs import source_check
 from api.services import Services
-from api.sources import source_check
 from regcore.errors import FieldError
 from regcore.plan import make_plan
 

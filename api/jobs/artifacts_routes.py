@@ -6,17 +6,17 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import FileResponse
 
-from api import examples
-from api.files import find_file, read_file
 from api.http.auth import TheTenant
 from api.http.errors import ProblemError
 from api.http.etags import is_known
 from api.http.negotiation import json_only
 from api.http.ranges import settle_range
 from api.http.responses import example, problems
-from api.queries import NO_QUERY
+from api.jobs import examples
+from api.jobs.artifacts import find_file, read_file
+from api.jobs.queries import NO_QUERY
+from api.jobs.schemas import ArtifactList, Json, show_artifact
 from api.services import TheServices
-from api.views import ArtifactList, Json, show_artifact
 from jobs.artifacts import MEDIA_TYPES
 from jobs.errors import ArtifactNotFoundError
 

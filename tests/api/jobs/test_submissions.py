@@ -2,9 +2,9 @@ from typing import Any
 
 from fastapi import Response
 
+from api.jobs.schemas import Validation
+from api.jobs.submissions import created, new_job, plan_job, store_job, validated
 from api.services import Services
-from api.submissions import created, new_job, plan_job, store_job, validated
-from api.views import Validation
 from jobs.model import IdempotencyKey
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from api.http.errors import ProblemError
-from api.places import MAX_SEQ, read_last_event_id, state_behind
+from api.jobs.log_places import MAX_SEQ, read_last_event_id, state_behind
 from api.services import Services
 from jobs.errors import JobNotFoundError
 from jobs.states import JobState

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from api.datasets.tables import facts_of
 from api.http.errors import ProblemError
+from api.jobs.submissions import plan_job
 from api.services import Services
-from api.submissions import plan_job
 from jobs.model import Job, Json
 from jobs.states import TERMINAL, JobState
 from regcore.errors import FieldError, SpecError

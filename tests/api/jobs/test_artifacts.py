@@ -1,6 +1,6 @@
 import pytest
 
-from api.files import find_file, read_file
+from api.jobs.artifacts import find_file, read_file
 from api.services import Services
 from jobs.errors import ArtifactDamagedError, ArtifactNotFoundError, JobNotFoundError
 

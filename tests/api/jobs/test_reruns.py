@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.reruns import plan_rerun
+from api.jobs.reruns import plan_rerun
 from api.services import Services
 from jobs.model import Capabilities
 

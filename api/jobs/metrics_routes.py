@@ -4,14 +4,14 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api import examples
 from api.http.auth import TheTenant
 from api.http.negotiation import JSON, negotiate
 from api.http.responses import problems
-from api.queries import MetricsQuery
-from api.series import Series, write_csv
+from api.jobs import examples
+from api.jobs.metrics import Series, write_csv
+from api.jobs.queries import MetricsQuery
+from api.jobs.schemas import MetricsPage
 from api.services import TheServices
-from api.views import MetricsPage
 
 CSV = "text/csv"
 

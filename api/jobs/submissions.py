@@ -6,10 +6,10 @@ from fastapi import Response
 
 from api.datasets.tables import facts_of
 from api.http.idempotency import HEADER, REPLAYED_HEADER
-from api.placement import placed
+from api.jobs.inputs import source_check, sources_refused
+from api.jobs.placement import placed
+from api.jobs.schemas import JobView, show_job, show_validation
 from api.services import Services
-from api.sources import source_check, sources_refused
-from api.views import JobView, show_job, show_validation
 from jobs.logs import get_logger
 from jobs.model import IdempotencyKey, Job, Json, NewJob
 from regcore.errors import SpecError

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import api.series
-from api.queries import MetricsQuery
-from api.series import Series, thin_out, write_csv
+import api.jobs.metrics
+from api.jobs.metrics import Series, thin_out, write_csv
+from api.jobs.queries import MetricsQuery
+from api.jobs.schemas import MetricsPage, MetricsRow
 from api.services import Services
-from api.views import MetricsPage, MetricsRow
 from jobs.errors import JobNotFoundError
 from jobs.states import JobState
 
@@ -38,7 +38,7 @@ def test_a_page_is_the_same_however_many_rows_are_read_at_once(
     series = Series(services.store, "default", finished)
     expected = series.page(MetricsQuery(limit=7))
 
-    monkeypatch.setattr(api.series, "_READ_AT_ONCE", read_at_once)
+    monkeypatch.setattr(api.jobs.metrics, "_READ_AT_ONCE", read_at_once)
 
     assert series.page(MetricsQuery(limit=7)) == expected
 

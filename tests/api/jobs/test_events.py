@@ -8,9 +8,9 @@ import pytest
 from fastapi.testclient import TestClient
 from one_job import append
 
-import api.sse
+import api.jobs.events
+from api.jobs.events import EventStream
 from api.services import Services
-from api.sse import EventStream
 from jobs.errors import JobNotFoundError, StoreUnavailableError
 from jobs.model import NewRecord, RecordRow
 
@@ -73,7 +73,7 @@ def test_text_with_line_breaks_stays_one_event(
 def test_a_long_log_comes_whole_however_it_is_read(
     read_at_once: int, client: TestClient, services: Services, finished: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api.sse, "_READ_AT_ONCE", read_at_once)
+    monkeypatch.setattr(api.jobs.events, "_READ_AT_ONCE", read_at_once)
     seqs = [row.seq for row in services.store.records("default", finished, 0, 1000)]
 
     lines = collect(client, EventStream(services, "default", finished, 0))[1:]
@@ -104,7 +104,7 @@ def test_a_database_that_is_away_for_a_while_does_not_end_the_stream(
         return read(*arguments)
 
     monkeypatch.setattr(type(services.store), "records", read_at_the_second_try)
-    monkeypatch.setattr(api.sse, "_POLL_S", 0.01)
+    monkeypatch.setattr(api.jobs.events, "_POLL_S", 0.01)
 
     lines = collect(client, EventStream(services, "default", finished, 0))
 

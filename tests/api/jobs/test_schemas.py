@@ -4,8 +4,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.services import Services
-from api.views import (
+from api.jobs.schemas import (
     ArtifactView,
     JobSummaryView,
     JobView,
@@ -16,6 +15,7 @@ from api.views import (
     show_summary,
     show_validation,
 )
+from api.services import Services
 from jobs.model import ArtifactRow, Job, JobSummary, WorkerRow
 from regcore.plan import make_plan
 from regcore.spec import parse_spec

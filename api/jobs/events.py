@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fastapi.concurrency import run_in_threadpool
 from fastapi.sse import format_sse_event
 
+from api.jobs.schemas import show_event
 from api.services import Services
-from api.views import show_event
 from jobs.errors import JobNotFoundError, StoreUnavailableError
 from jobs.model import RecordRow
 from jobs.states import TERMINAL

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from api.http.times import show_time
-from api.places import state_behind
-from api.queries import MetricsQuery, split_commas
-from api.views import MetricsPage, MetricsRow
+from api.jobs.log_places import state_behind
+from api.jobs.queries import MetricsQuery, split_commas
+from api.jobs.schemas import MetricsPage, MetricsRow
 from jobs.model import RecordRow
 from jobs.store import Store
 from regcore.record import metrics_csv

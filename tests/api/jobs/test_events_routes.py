@@ -8,7 +8,7 @@ import pytest
 from fastapi.testclient import TestClient
 from one_job import append, finish
 
-import api.sse
+import api.jobs.events
 from api.services import Services
 from jobs.model import NewRecord
 from jobs.settings import Settings
@@ -138,7 +138,7 @@ def test_a_stream_stays_silent_no_longer_than_its_comments(
     client: TestClient, services: Services, running: tuple[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id, run_id = running
-    monkeypatch.setattr(api.sse, "COMMENT_EVERY_S", 0.1)
+    monkeypatch.setattr(api.jobs.events, "COMMENT_EVERY_S", 0.1)
 
     def finish_later() -> None:
         time.sleep(0.5)

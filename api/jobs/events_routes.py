@@ -5,15 +5,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse
 
-from api import examples
 from api.http.auth import TheTenant
 from api.http.negotiation import JSON, negotiate
 from api.http.responses import problems
-from api.places import LAST_EVENT_ID, read_last_event_id, state_behind
-from api.queries import EventsQuery
+from api.jobs import examples
+from api.jobs.events import EventStream
+from api.jobs.log_places import LAST_EVENT_ID, read_last_event_id, state_behind
+from api.jobs.queries import EventsQuery
+from api.jobs.schemas import EventPage, show_event
 from api.services import TheServices
-from api.sse import EventStream
-from api.views import EventPage, show_event
 
 STREAM = "text/event-stream"
 

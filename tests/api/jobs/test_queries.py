@@ -5,7 +5,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import ValidationError
 
-from api.queries import EventsQuery, ListQuery, MetricsQuery, NoQuery, SubmitQuery, make_filter, split_commas
+from api.jobs.queries import EventsQuery, ListQuery, MetricsQuery, NoQuery, SubmitQuery, make_filter, split_commas
 from jobs.model import JobFilter
 from jobs.states import JobState
 from jobs.store.listing import SORTS

@@ -3,7 +3,7 @@ from typing import Any, cast
 
 import pytest
 
-from api.splits import resplit_ratio, resplits_of, rows_id
+from api.jobs.splits import resplit_ratio, resplits_of, rows_id
 from jobs.model import Job
 from regcore import make_plan, parse_spec
 from regcore.study.statistics import Resplits

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from api.datasets.tables import refuse_missing
-from api.files import find_file
+from api.jobs.artifacts import find_file
 from api.services import Services
 from jobs.errors import ArtifactDamagedError, ArtifactNotFoundError, DatasetNotFoundError, JobNotFoundError
 from jobs.states import JobState

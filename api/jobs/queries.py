@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from api.http.errors import ParameterError, ProblemError, WrongParameterError, suggest
 from api.http.times import GivenTime
-from api.places import MAX_SEQ
+from api.jobs.log_places import MAX_SEQ
 from jobs.errors import InvalidCursorError
 from jobs.model import DatasetFilter, JobFilter, SweepFilter
 from jobs.states import DatasetState, JobState

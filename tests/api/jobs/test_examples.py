@@ -1,8 +1,8 @@
 import csv
 import io
 
-from api import examples
-from api.views import (
+from api.jobs import examples
+from api.jobs.schemas import (
     ArtifactList,
     EventPage,
     JobPage,
