@@ -26,9 +26,9 @@ from api.jobs.queries import refuse_repeats
 from api.openapi import document_of
 from api.routes import catalogue as catalogue_routes
 from api.routes import operations as operations_routes
-from api.routes import suggestions as suggestions_routes
-from api.routes import sweeps as sweep_routes
 from api.services import Shutdown, open_services
+from api.sweeps import routes as sweep_routes
+from api.sweeps import suggestions_routes
 from jobs.logs import configure_logging, get_logger
 from jobs.settings import Settings, load_settings
 from jobs.startup import CANNOT_START, begin, reason_of

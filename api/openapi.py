@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from api.http.auth import open_endpoints
 from api.http.errors import PROBLEM_MEDIA_TYPE
 from api.jobs.reruns import Rerun
-from api.suggestions import SuggestionRequest
-from api.verdicts import Comparison
+from api.sweeps.comparisons import Comparison
+from api.sweeps.suggestions import SuggestionRequest
 from regcore.spec import JobSpec
 from regcore.study.sweep import SweepSpec
 

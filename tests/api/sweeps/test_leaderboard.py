@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from api.services import Services
-from api.sweeps import by_candidate, leaderboard, new_sweep, path_along, plan_members
+from api.sweeps.leaderboard import by_candidate, leaderboard, new_sweep, path_along, plan_members
 from jobs.model import SweepMember
 from jobs.states import JobState
 from regcore.study.statistics import Resplits

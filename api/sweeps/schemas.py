@@ -8,7 +8,7 @@ from pydantic import Field
 from api.http.times import Time
 from api.jobs.schemas import Json, View
 from api.services import Services
-from api.sweeps import MAX_LEADERS, best, find_resplits, leaderboard, spec_of, sweep_warnings
+from api.sweeps.leaderboard import MAX_LEADERS, best, find_resplits, leaderboard, spec_of, sweep_warnings
 from jobs.model import Sweep, SweepMember, SweepSummary
 from jobs.states import SweepState
 from regcore.study.sweep import SweepPlan

@@ -4,7 +4,7 @@ from typing import Any
 
 from api.jobs import examples
 from api.jobs.examples import JOB_ID
-from api.suggestions import show
+from api.sweeps.suggestions import show
 from regcore.study.sweep import plan_sweep, suggest_sweep
 
 SWEEP_ID = "swp_01KAR4JQ4Z2V7M3X9D5T8H6B1C"

@@ -5,7 +5,6 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
-from api import sweep_examples as examples
 from api.http.auth import TheTenant
 from api.http.bodies import TheJson
 from api.http.idempotency import REPLAYED_HEADER, idempotency_key
@@ -15,7 +14,8 @@ from api.jobs.queries import NO_QUERY
 from api.jobs.schemas import Json, View
 from api.jobs.submissions import KEY_PARAMETER
 from api.services import TheServices
-from api.suggestions import show, suggest
+from api.sweeps import examples
+from api.sweeps.suggestions import show, suggest
 
 router = APIRouter(prefix="/v1", tags=["sweeps"], dependencies=[Depends(json_only)])
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.datasets.tables import facts_of
 from api.services import Services
-from api.sweeps import leaderboard, spec_of
+from api.sweeps.leaderboard import leaderboard, spec_of
 from jobs.errors import SweepNotFoundError
 from jobs.model import Json, Sweep
 from jobs.states import SWEEP_TERMINAL

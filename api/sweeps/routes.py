@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from api import sweep_examples as examples
 from api.http.auth import TheTenant
 from api.http.bodies import TheJson, read_nothing
 from api.http.errors import ProblemError
@@ -16,7 +15,10 @@ from api.jobs.inputs import sources_refused
 from api.jobs.queries import NO_QUERY, ComparisonQuery, SubmitQuery, SweepListQuery, VerdictQuery, make_sweep_filter
 from api.jobs.submissions import KEY_PARAMETER
 from api.services import Services, TheServices
-from api.sweep_views import (
+from api.sweeps import examples
+from api.sweeps.comparisons import compare_jobs, compare_variants, contributions
+from api.sweeps.leaderboard import MAX_HINTS, new_sweep, path, placed_sweep, plan_members, spec_of
+from api.sweeps.schemas import (
     AblationView,
     ComparisonView,
     PathView,
@@ -28,8 +30,6 @@ from api.sweep_views import (
     show_sweep_summary,
     show_sweep_validation,
 )
-from api.sweeps import MAX_HINTS, new_sweep, path, placed_sweep, plan_members, spec_of
-from api.verdicts import compare_jobs, compare_variants, contributions
 from jobs.logs import get_logger
 from jobs.model import Sweep, SweepSubmission
 from jobs.states import SWEEP_TERMINAL

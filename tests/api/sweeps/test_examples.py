@@ -1,6 +1,6 @@
 from fastapi.testclient import TestClient
 
-from api import sweep_examples
+from api.sweeps import examples as sweep_examples
 
 
 def test_the_example_is_accepted_as_it_is_shown(client: TestClient) -> None:

@@ -10,7 +10,7 @@ from api.http.errors import ParameterError, ProblemError, parameter_problem
 from api.jobs.artifacts import read_file
 from api.jobs.splits import resplit_ratio, rows_id
 from api.services import Services
-from api.sweeps import by_candidate, leaderboard
+from api.sweeps.leaderboard import by_candidate, leaderboard
 from jobs.errors import ArtifactNotFoundError, JobNotFoundError
 from jobs.model import Job, Json, SweepMember
 from jobs.states import TERMINAL, JobState

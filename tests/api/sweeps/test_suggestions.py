@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from api.services import Services
-from api.suggestions import show, suggest
+from api.sweeps.suggestions import show, suggest
 from regcore.errors import SpecError
 from regcore.plan import make_plan
 from regcore.study.sweep import Suggestion, suggest_sweep
