@@ -13,6 +13,7 @@ from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from setproctitle import setproctitle
 
+from api.catalogue import routes as catalogue_routes
 from api.datasets import routes as dataset_routes
 from api.http.auth import authenticate
 from api.http.etags import refuse_versions
@@ -24,8 +25,7 @@ from api.jobs import artifacts_routes, events_routes, metrics_routes
 from api.jobs import routes as job_routes
 from api.jobs.queries import refuse_repeats
 from api.openapi import document_of
-from api.routes import catalogue as catalogue_routes
-from api.routes import operations as operations_routes
+from api.operations import routes as operations_routes
 from api.services import Shutdown, open_services
 from api.sweeps import routes as sweep_routes
 from api.sweeps import suggestions_routes
