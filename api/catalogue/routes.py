@@ -6,10 +6,10 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Response
 
+from api.catalogue.schemas import Catalogue
 from api.http.negotiation import json_only
 from api.http.responses import example, problems
 from api.jobs.queries import NO_QUERY
-from api.jobs.schemas import Catalogue
 from regcore.spec import FAMILIES, catalogue
 
 router = APIRouter(prefix="/v1", tags=["catalogue"], dependencies=[Depends(json_only), NO_QUERY])

@@ -17,11 +17,10 @@ from api.datasets.uploads import FORMATS, format_of, receive_file
 from api.http.auth import TheTenant
 from api.http.errors import NOT_READY, RETRY_AFTER_S, ProblemError
 from api.http.etags import TheVersions, etag_of, is_known
-from api.http.idempotency import REPLAYED_HEADER, idempotency_key
+from api.http.idempotency import KEY_PARAMETER, REPLAYED_HEADER, idempotency_key
 from api.http.negotiation import json_only
 from api.http.responses import example, problems
 from api.jobs.queries import NO_QUERY, DatasetListQuery, UploadQuery, make_dataset_filter
-from api.jobs.submissions import KEY_PARAMETER
 from api.services import Services, TheServices
 from jobs.logs import get_logger
 from jobs.model import DatasetSubmission, IdempotencyKey, NewDataset

@@ -5,10 +5,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from api.datasets.tables import facts_of_dataset
+from api.http.schemas import View
 from api.http.times import Time
-from api.jobs.schemas import Json, View
 from api.services import Services
-from jobs.model import Dataset
+from jobs.model import Dataset, Json
 from jobs.states import DatasetState
 from regcore.data.tables.facts import ColumnType
 

@@ -7,13 +7,22 @@ from typing import Any
 from fastapi import Request
 
 from api.http.errors import parameter_problem
-from jobs.model import IdempotencyKey
+from jobs.model import IdempotencyKey, Json
 from regcore.json_values import canonical
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
 
 _MAX_CHARACTERS = 255
+
+KEY_PARAMETER: Json = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": _MAX_CHARACTERS, "pattern": r"^[ -~]+$"},
+    "description": "Makes the call safe to repeat: for 24 h the same request gets the first answer again.",
+    "example": "8f14e45f-ceea-467f-9575-2f3c1c1c6a1b",
+}
 
 
 def idempotency_key(request: Request, body: Any = None) -> IdempotencyKey | None:

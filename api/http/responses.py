@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from api.http.errors import PROBLEM_MEDIA_TYPE, PROBLEMS
-from api.jobs.schemas import Problem
+from api.http.schemas import Problem
 
 Responses = dict[int | str, dict[str, Any]]
 

@@ -15,10 +15,11 @@ from api.http.responses import example, problems
 from api.jobs import examples
 from api.jobs.artifacts import find_file, read_file
 from api.jobs.queries import NO_QUERY
-from api.jobs.schemas import ArtifactList, Json, show_artifact
+from api.jobs.schemas import ArtifactList, show_artifact
 from api.services import TheServices
 from jobs.artifacts import MEDIA_TYPES
 from jobs.errors import ArtifactNotFoundError
+from jobs.model import Json
 
 REPORT = "report.json"
 

@@ -9,14 +9,14 @@ from fastapi.types import DecoratedCallable
 from api.http.auth import TheTenant
 from api.http.bodies import TheJson, TheJsonOrNothing, read_nothing
 from api.http.etags import TheVersions, etag_of, is_known
-from api.http.idempotency import idempotency_key
+from api.http.idempotency import KEY_PARAMETER, idempotency_key
 from api.http.negotiation import json_only
 from api.http.responses import JSON_BODY, example, problems
 from api.jobs import examples
 from api.jobs.queries import NO_QUERY, ListQuery, SubmitQuery, make_filter
 from api.jobs.reruns import plan_rerun
 from api.jobs.schemas import JobPage, JobView, Validation, show_job, show_summary
-from api.jobs.submissions import KEY_PARAMETER, LOCATION, created, new_job, plan_job, store_job, validated
+from api.jobs.submissions import LOCATION, created, new_job, plan_job, store_job, validated
 from api.services import Services, TheServices
 from jobs.errors import VersionChangedError
 from jobs.logs import get_logger

@@ -1,51 +1,16 @@
-"""Response schemas: the public names, with times as users see them."""
+"""A job, its metrics, log and artifacts as users see them."""
 
-from typing import Annotated, Any, Literal
+from typing import Literal
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from api.http.schemas import View
 from api.http.times import Time
 from api.services import Services
-from jobs.model import ArtifactRow, Job, JobSummary, RecordRow
+from jobs.model import ArtifactRow, Job, JobSummary, Json, RecordRow
 from jobs.states import JobState
-from regcore.errors import MAX_ERRORS
 from regcore.plan import Plan
-
-Json = dict[str, Any]
-
-
-class View(BaseModel):
-    """The base of all responses; made from the store's dataclasses by attribute."""
-
-    model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
-
-
-class FieldProblem(View):
-    """One wrong place: `pointer` into the body, or the `parameter`'s or header's name."""
-
-    pointer: str | None = None
-    parameter: str | None = None
-    code: str
-    message: str
-
-
-class Problem(View):
-    """An error, as RFC 9457 writes it."""
-
-    type: str
-    """`urn:regcore:problem:<code>`: for programs."""
-    title: str
-    status: int
-    detail: str
-    """What was expected, what came, what to do."""
-    instance: str
-    request_id: str
-    """By this the operator finds the request in the logs."""
-    errors: Annotated[list[FieldProblem], Field(max_length=MAX_ERRORS)]
-    """Every wrong place; of very many the first."""
-    num_errors_left_off: Annotated[int, Field(ge=1)] | None = None
-    """How many more there are; absent where all are listed."""
 
 
 class TransitionView(View):
@@ -98,7 +63,7 @@ class JobSummaryView(View):
     result: Json | None
     """After a success: `{metrics, selected_epoch, generalization_gap, sparsity, num_parameters, …}`."""
     usage: Json
-    links: dict[str, str] = {}
+    links: dict[str, str] = Field(default={})
 
 
 class JobView(JobSummaryView):
@@ -185,56 +150,6 @@ class ArtifactList(View):
     """A job's files."""
 
     data: list[ArtifactView]
-
-
-class CatalogueEntryView(View):
-    """One kind that a spec may name."""
-
-    kind: str
-    summary: str
-    formula: str
-    source: str
-    schema_: Annotated[Json, Field(alias="schema")]
-    """JSON Schema of its fields."""
-    example_job: Json
-    """A whole job spec with it, which trains offline in seconds."""
-
-
-class Catalogue(View):
-    """Every kind of one family."""
-
-    data: list[CatalogueEntryView]
-
-
-class Slot(View):
-    """A place where a worker runs one job at a time."""
-
-    device: str
-    job_ids: list[str]
-
-
-class WorkerView(View):
-    """A worker."""
-
-    id: str
-    node: str
-    pool: str | None
-    state: Literal["ready", "draining", "drained", "lost"]
-    slots: list[Slot]
-    versions: dict[str, str]
-    heartbeat_at: Time
-
-
-class WorkerList(View):
-    """The workers."""
-
-    data: list[WorkerView]
-
-
-class Health(View):
-    """The server's own state."""
-
-    status: Literal["ok"] = "ok"
 
 
 def show_job(services: Services, job: Job) -> JobView:

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import Response
 
 from api.datasets.tables import facts_of
-from api.http.idempotency import HEADER, REPLAYED_HEADER
+from api.http.idempotency import REPLAYED_HEADER
 from api.jobs.inputs import source_check, sources_refused
 from api.jobs.placement import placed
 from api.jobs.schemas import JobView, show_job, show_validation
@@ -15,14 +15,6 @@ from jobs.model import IdempotencyKey, Job, Json, NewJob
 from regcore.errors import SpecError
 from regcore.plan import Plan, make_plan
 
-KEY_PARAMETER: Json = {
-    "name": HEADER,
-    "in": "header",
-    "required": False,
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": r"^[ -~]+$"},
-    "description": "Makes the call safe to repeat: for 24 h the same request gets the first answer again.",
-    "example": "8f14e45f-ceea-467f-9575-2f3c1c1c6a1b",
-}
 LOCATION: Json = {"Location": {"schema": {"type": "string"}, "description": "The job's address."}}
 
 _logger = get_logger(__name__)

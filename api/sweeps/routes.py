@@ -8,12 +8,11 @@ from fastapi.responses import JSONResponse
 from api.http.auth import TheTenant
 from api.http.bodies import TheJson, read_nothing
 from api.http.errors import ProblemError
-from api.http.idempotency import REPLAYED_HEADER, idempotency_key
+from api.http.idempotency import KEY_PARAMETER, REPLAYED_HEADER, idempotency_key
 from api.http.negotiation import json_only
 from api.http.responses import JSON_BODY, example, problems
 from api.jobs.inputs import sources_refused
 from api.jobs.queries import NO_QUERY, ComparisonQuery, SubmitQuery, SweepListQuery, VerdictQuery, make_sweep_filter
-from api.jobs.submissions import KEY_PARAMETER
 from api.services import Services, TheServices
 from api.sweeps import examples
 from api.sweeps.comparisons import compare_jobs, compare_variants, contributions

@@ -5,11 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from api.http.schemas import View
 from api.http.times import Time
-from api.jobs.schemas import Json, View
 from api.services import Services
 from api.sweeps.leaderboard import MAX_LEADERS, best, find_resplits, leaderboard, spec_of, sweep_warnings
-from jobs.model import Sweep, SweepMember, SweepSummary
+from jobs.model import Json, Sweep, SweepMember, SweepSummary
 from jobs.states import SweepState
 from regcore.study.sweep import SweepPlan
 

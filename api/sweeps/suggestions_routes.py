@@ -7,15 +7,15 @@ from pydantic import Field
 
 from api.http.auth import TheTenant
 from api.http.bodies import TheJson
-from api.http.idempotency import REPLAYED_HEADER, idempotency_key
+from api.http.idempotency import KEY_PARAMETER, REPLAYED_HEADER, idempotency_key
 from api.http.negotiation import json_only
 from api.http.responses import JSON_BODY, example, problems
+from api.http.schemas import View
 from api.jobs.queries import NO_QUERY
-from api.jobs.schemas import Json, View
-from api.jobs.submissions import KEY_PARAMETER
 from api.services import TheServices
 from api.sweeps import examples
 from api.sweeps.suggestions import show, suggest
+from jobs.model import Json
 
 router = APIRouter(prefix="/v1", tags=["sweeps"], dependencies=[Depends(json_only)])
 

@@ -1,6 +1,6 @@
 from api.http.errors import PROBLEM_MEDIA_TYPE
 from api.http.responses import example, problems
-from api.jobs.schemas import Problem
+from api.http.schemas import Problem
 
 
 def test_problems_of_one_status_share_a_response() -> None:

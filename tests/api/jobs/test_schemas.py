@@ -4,19 +4,18 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from api.http.schemas import View
 from api.jobs.schemas import (
     ArtifactView,
     JobSummaryView,
     JobView,
-    View,
-    WorkerView,
     show_artifact,
     show_job,
     show_summary,
     show_validation,
 )
 from api.services import Services
-from jobs.model import ArtifactRow, Job, JobSummary, WorkerRow
+from jobs.model import ArtifactRow, Job, JobSummary
 from regcore.plan import make_plan
 from regcore.spec import parse_spec
 
@@ -27,7 +26,6 @@ from regcore.spec import parse_spec
         (JobView, Job, {"links"}, {"tenant", "version", "checkpoint"}),
         (JobSummaryView, JobSummary, {"links"}, {"tenant", "version"}),
         (ArtifactView, ArtifactRow, {"url"}, set()),
-        (WorkerView, WorkerRow, set(), {"devices", "started_at"}),
     ],
 )
 def test_a_response_shows_what_the_store_has(view: type[View], row: Any, added: set[str], hidden: set[str]) -> None:
