@@ -21,9 +21,9 @@ from api.http.guard import Guard
 from api.http.handlers import install_handlers
 from api.http.hosts import HostRules
 from api.http.protocol import ProblemProtocol
+from api.http.queries import refuse_repeats
 from api.jobs import artifacts_routes, events_routes, metrics_routes
 from api.jobs import routes as job_routes
-from api.jobs.queries import refuse_repeats
 from api.openapi import document_of
 from api.operations import routes as operations_routes
 from api.services import Shutdown, open_services

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Response
 
 from api.catalogue.schemas import Catalogue
 from api.http.negotiation import json_only
+from api.http.queries import NO_QUERY
 from api.http.responses import example, problems
-from api.jobs.queries import NO_QUERY
 from regcore.spec import FAMILIES, catalogue
 
 router = APIRouter(prefix="/v1", tags=["catalogue"], dependencies=[Depends(json_only), NO_QUERY])

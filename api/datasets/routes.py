@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.datasets import examples
+from api.datasets.queries import DatasetListQuery, UploadQuery, make_dataset_filter
 from api.datasets.schemas import (
     DatasetPage,
     DatasetView,
@@ -19,8 +20,8 @@ from api.http.errors import NOT_READY, RETRY_AFTER_S, ProblemError
 from api.http.etags import TheVersions, etag_of, is_known
 from api.http.idempotency import KEY_PARAMETER, REPLAYED_HEADER, idempotency_key
 from api.http.negotiation import json_only
+from api.http.queries import NO_QUERY
 from api.http.responses import example, problems
-from api.jobs.queries import NO_QUERY, DatasetListQuery, UploadQuery, make_dataset_filter
 from api.services import Services, TheServices
 from jobs.logs import get_logger
 from jobs.model import DatasetSubmission, IdempotencyKey, NewDataset

@@ -10,11 +10,11 @@ from api.http.auth import TheTenant
 from api.http.errors import ProblemError
 from api.http.etags import is_known
 from api.http.negotiation import json_only
+from api.http.queries import NO_QUERY
 from api.http.ranges import settle_range
 from api.http.responses import example, problems
 from api.jobs import examples
 from api.jobs.artifacts import find_file, read_file
-from api.jobs.queries import NO_QUERY
 from api.jobs.schemas import ArtifactList, show_artifact
 from api.services import TheServices
 from jobs.artifacts import MEDIA_TYPES

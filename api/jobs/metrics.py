@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from api.http.queries import split_commas
 from api.http.times import show_time
 from api.jobs.log_places import state_behind
-from api.jobs.queries import MetricsQuery, split_commas
+from api.jobs.queries import MetricsQuery
 from api.jobs.schemas import MetricsPage, MetricsRow
 from jobs.model import RecordRow
 from jobs.store import Store

@@ -11,9 +11,10 @@ from api.http.bodies import TheJson, TheJsonOrNothing, read_nothing
 from api.http.etags import TheVersions, etag_of, is_known
 from api.http.idempotency import KEY_PARAMETER, idempotency_key
 from api.http.negotiation import json_only
+from api.http.queries import NO_QUERY
 from api.http.responses import JSON_BODY, example, problems
 from api.jobs import examples
-from api.jobs.queries import NO_QUERY, ListQuery, SubmitQuery, make_filter
+from api.jobs.queries import JobListQuery, SubmitQuery, make_job_filter
 from api.jobs.reruns import plan_rerun
 from api.jobs.schemas import JobPage, JobView, Validation, show_job, show_summary
 from api.jobs.submissions import LOCATION, created, new_job, plan_job, store_job, validated
@@ -86,14 +87,14 @@ def submit_job(
 
 
 @router.get("", responses={**problems(), **example(200, examples.JOB_PAGE)})
-def list_jobs(services: TheServices, tenant: TheTenant, query: Annotated[ListQuery, Query()]) -> JobPage:
+def list_jobs(services: TheServices, tenant: TheTenant, query: Annotated[JobListQuery, Query()]) -> JobPage:
     """List jobs as summaries, without spec, resolved_spec, plan and transitions.
 
     Every job that met the filter when the first page was read is on exactly one page, whatever ends meanwhile. With a
     filter by `state` or an order by `finished_at`, all pages list the jobs that met the filter then, in their order at
     that time; each job is shown as it is now.
     """
-    page = services.store.list(tenant, make_filter(query), query.sort, query.after, query.limit)
+    page = services.store.list(tenant, make_job_filter(query), query.sort, query.after, query.limit)
     summaries = [show_summary(services, job) for job in page.data]
     return JobPage(data=summaries, next_after=page.next_after, has_more=page.has_more)
 

@@ -7,8 +7,8 @@ from fastapi.responses import JSONResponse
 
 from api.http.auth import needs_no_key
 from api.http.negotiation import json_only
+from api.http.queries import NO_QUERY
 from api.http.responses import example, problems
-from api.jobs.queries import NO_QUERY
 from api.operations import examples
 from api.operations.schemas import Health, WorkerList, WorkerView
 from api.services import TheServices

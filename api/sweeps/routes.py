@@ -10,13 +10,15 @@ from api.http.bodies import TheJson, read_nothing
 from api.http.errors import ProblemError
 from api.http.idempotency import KEY_PARAMETER, REPLAYED_HEADER, idempotency_key
 from api.http.negotiation import json_only
+from api.http.queries import NO_QUERY
 from api.http.responses import JSON_BODY, example, problems
 from api.jobs.inputs import sources_refused
-from api.jobs.queries import NO_QUERY, ComparisonQuery, SubmitQuery, SweepListQuery, VerdictQuery, make_sweep_filter
+from api.jobs.queries import SubmitQuery
 from api.services import Services, TheServices
 from api.sweeps import examples
 from api.sweeps.comparisons import compare_jobs, compare_variants, contributions
 from api.sweeps.leaderboard import MAX_HINTS, new_sweep, path, placed_sweep, plan_members, spec_of
+from api.sweeps.queries import AblationQuery, ComparisonQuery, SweepListQuery, make_sweep_filter
 from api.sweeps.schemas import (
     AblationView,
     ComparisonView,
@@ -147,7 +149,7 @@ def show_comparison(
     },
 )
 def show_ablation(
-    services: TheServices, tenant: TheTenant, sweep_id: str, query: Annotated[VerdictQuery, Query()]
+    services: TheServices, tenant: TheTenant, sweep_id: str, query: Annotated[AblationQuery, Query()]
 ) -> Any:
     """Show what each regularizer contributes, from an ablation that has ended."""
     spec = spec_of(_ended(services, tenant, sweep_id))

@@ -9,9 +9,9 @@ from api.http.auth import TheTenant
 from api.http.bodies import TheJson
 from api.http.idempotency import KEY_PARAMETER, REPLAYED_HEADER, idempotency_key
 from api.http.negotiation import json_only
+from api.http.queries import NO_QUERY
 from api.http.responses import JSON_BODY, example, problems
 from api.http.schemas import View
-from api.jobs.queries import NO_QUERY
 from api.services import TheServices
 from api.sweeps import examples
 from api.sweeps.suggestions import show, suggest
