@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from api.main import create_app
+from api.app import create_app
 from api.services import Services
 from jobs.incoming import Incoming
 from jobs.settings import Settings

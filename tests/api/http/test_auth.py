@@ -6,8 +6,8 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from starlette.routing import BaseRoute
 
+from api.app import ROUTERS
 from api.http.auth import open_endpoints
-from api.main import ROUTERS
 from jobs.keys import Token
 
 OPEN = {"/healthz", "/readyz"}
