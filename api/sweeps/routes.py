@@ -17,7 +17,8 @@ from api.jobs.queries import SubmitQuery
 from api.services import Services, TheServices
 from api.sweeps import examples
 from api.sweeps.comparisons import compare_jobs, compare_variants, contributions
-from api.sweeps.leaderboard import MAX_HINTS, new_sweep, path, placed_sweep, plan_members, spec_of
+from api.sweeps.leaderboard import spec_of
+from api.sweeps.paths import path
 from api.sweeps.queries import AblationQuery, ComparisonQuery, SweepListQuery, make_sweep_filter
 from api.sweeps.schemas import (
     AblationView,
@@ -31,6 +32,7 @@ from api.sweeps.schemas import (
     show_sweep_summary,
     show_sweep_validation,
 )
+from api.sweeps.submissions import MAX_HINTS, new_sweep, placed_sweep, plan_members
 from jobs.logs import get_logger
 from jobs.model import Sweep, SweepSubmission
 from jobs.states import SWEEP_TERMINAL

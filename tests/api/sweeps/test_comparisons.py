@@ -5,7 +5,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from api.services import Services
-from api.sweeps.leaderboard import new_sweep, plan_members
+from api.sweeps.submissions import new_sweep, plan_members
 
 Json = dict[str, Any]
 NUM_ROWS = 40

@@ -3,8 +3,8 @@ from typing import Any
 from fastapi.testclient import TestClient
 
 from api.services import Services
-from api.sweeps.leaderboard import plan_members
 from api.sweeps.schemas import show_sweep, show_sweep_summary, show_sweep_validation
+from api.sweeps.submissions import plan_members
 
 
 def test_links_lead_to_what_there_is(services: Services, client: TestClient, sweep_spec: dict[str, Any]) -> None:
