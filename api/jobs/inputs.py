@@ -1,4 +1,4 @@
-"""Checks of `init_from`: the other job's weights must exist and fit. And what was deleted after a check."""
+"""Checks of a job's inputs: the weights that `init_from` names must exist and fit. And what was deleted after a check."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ WEIGHTS = "model.safetensors"
 POINTER = "/init_from/job_id"
 
 
-def source_check(services: Services, tenant: str) -> Check:
+def input_check(services: Services, tenant: str) -> Check:
     """Return a function that checks whether a spec with `init_from` can begin with those weights now.
 
     It takes a spec, valid or not, and its plan, if there is one, whose parameters must match. Its errors point into the
@@ -45,7 +45,7 @@ def source_check(services: Services, tenant: str) -> Check:
 
 
 @contextmanager
-def sources_refused(*, but_for: str | None = None, candidates: Sequence[Candidate] = ()) -> Iterator[None]:
+def deleted_inputs_refused(*, but_for: str | None = None, candidates: Sequence[Candidate] = ()) -> Iterator[None]:
     """Report a job or data set that was deleted after it was looked up like a missing one.
 
     Args:

@@ -16,7 +16,7 @@ _READ_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class MetricsLog:
     """One job's metrics."""
 
     store: Store

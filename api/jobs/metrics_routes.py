@@ -8,7 +8,7 @@ from api.http.auth import TheTenant
 from api.http.negotiation import JSON, negotiate
 from api.http.responses import problems
 from api.jobs import examples
-from api.jobs.metrics import Series, write_csv
+from api.jobs.metrics import MetricsLog, write_csv
 from api.jobs.queries import MetricsQuery
 from api.jobs.schemas import MetricsPage
 from api.services import TheServices
@@ -38,7 +38,7 @@ def job_metrics(
 ) -> Any:
     """Show a job's metrics: a page, or a curve thinned out for a chart. As CSV with `Accept: text/csv`."""
     media_type = negotiate(request, [JSON, CSV])
-    page = Series(services.store, tenant, job_id).page(query)
+    page = MetricsLog(services.store, tenant, job_id).page(query)
     if media_type == CSV:
         return Response(write_csv(page), media_type=CSV, headers={"Vary": "Accept"})
     response.headers["Vary"] = "Accept"

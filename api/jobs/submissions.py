@@ -6,7 +6,7 @@ from fastapi import Response
 
 from api.datasets.tables import facts_of
 from api.http.idempotency import REPLAYED_HEADER
-from api.jobs.inputs import source_check, sources_refused
+from api.jobs.inputs import deleted_inputs_refused, input_check
 from api.jobs.placement import placed
 from api.jobs.schemas import JobView, show_job, show_validation
 from api.services import Services
@@ -26,7 +26,7 @@ def plan_job(services: Services, tenant: str, spec: Any) -> Plan:
     Raises:
         SpecError: The server does not accept it; every wrong place is named.
     """
-    check = source_check(services, tenant)
+    check = input_check(services, tenant)
     try:
         plan = make_plan(spec, services.ceilings, facts_of=facts_of(services, tenant))
     except SpecError as error:
@@ -72,7 +72,7 @@ def store_job(services: Services, response: Response, tenant: str, job: NewJob, 
         SpecError: Its data set, or the job of its starting weights, was deleted a moment ago.
         JobNotFoundError: The job that it is a rerun of was deleted a moment ago.
     """
-    with sources_refused(but_for=job.parent_job_id):
+    with deleted_inputs_refused(but_for=job.parent_job_id):
         submission = services.store.submit(tenant, job, key)
     if not submission.replayed:
         services.publish(submission.job.id)

@@ -12,7 +12,7 @@ from api.http.idempotency import KEY_PARAMETER, REPLAYED_HEADER, idempotency_key
 from api.http.negotiation import json_only
 from api.http.queries import NO_QUERY
 from api.http.responses import JSON_BODY, example, problems
-from api.jobs.inputs import sources_refused
+from api.jobs.inputs import deleted_inputs_refused
 from api.jobs.queries import SubmitQuery
 from api.services import Services, TheServices
 from api.sweeps import examples
@@ -80,7 +80,7 @@ def submit_sweep(
     if query.validate_only:
         validation = show_sweep_validation(placed_sweep(services, plan))
         return Response(validation.model_dump_json(), media_type="application/json")
-    with sources_refused(candidates=plan.candidates):
+    with deleted_inputs_refused(candidates=plan.candidates):
         submission = services.store.submit_sweep(tenant, new_sweep(plan), key)
     # If Redis is away, stop after one attempt; the reconciler finds the jobs.
     if not submission.replayed:

@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from api.datasets.tables import facts_of
-from api.jobs.inputs import source_check
+from api.jobs.inputs import input_check
 from api.jobs.placement import placement_warnings
 from api.jobs.submissions import new_job
 from api.services import Services
@@ -22,7 +22,7 @@ def plan_members(services: Services, tenant: str, body: Any) -> SweepPlan:
         SpecError: The server does not accept it; every wrong place is named.
     """
     limits = services.settings
-    check = source_check(services, tenant)
+    check = input_check(services, tenant)
     return plan_sweep(
         body,
         services.ceilings,

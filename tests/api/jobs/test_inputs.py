@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from api.jobs.inputs import source_check
+from api.jobs.inputs import input_check
 from api.services import Services
 from regcore.errors import FieldError
 from regcore.plan import make_plan
@@ -16,7 +16,7 @@ def wrong_with(
 ) -> list[FieldError]:
     """What is wrong with a spec that begins with a job's weights."""
     body = {**spec, **changes, "init_from": {"job_id": job_id} if job_id else None}
-    return source_check(services, tenant)(body, make_plan(body))
+    return input_check(services, tenant)(body, make_plan(body))
 
 
 def test_weights_that_fit_are_accepted_whatever_else_differs(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import api.jobs.metrics
-from api.jobs.metrics import Series, thin_out, write_csv
+from api.jobs.metrics import MetricsLog, thin_out, write_csv
 from api.jobs.queries import MetricsQuery
 from api.jobs.schemas import MetricsPage, MetricsRow
 from api.services import Services
@@ -35,23 +35,23 @@ def test_thinned_rows_are_evenly_spread_between_both_ends(num_rows: int, max_poi
 def test_a_page_is_the_same_however_many_rows_are_read_at_once(
     read_at_once: int, services: Services, finished: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    series = Series(services.store, "default", finished)
-    expected = series.page(MetricsQuery(limit=7))
+    log = MetricsLog(services.store, "default", finished)
+    expected = log.page(MetricsQuery(limit=7))
 
     monkeypatch.setattr(api.jobs.metrics, "_READ_AT_ONCE", read_at_once)
 
-    assert series.page(MetricsQuery(limit=7)) == expected
+    assert log.page(MetricsQuery(limit=7)) == expected
 
 
 @pytest.mark.parametrize(("limit", "has_more"), [(9, True), (10, False), (11, False)])
 def test_a_page_knows_whether_another_follows(limit: int, has_more: bool, services: Services, finished: str) -> None:
-    page = Series(services.store, "default", finished).page(MetricsQuery(limit=limit))
+    page = MetricsLog(services.store, "default", finished).page(MetricsQuery(limit=limit))
 
     assert page.has_more is has_more
 
 
 def test_a_name_that_was_not_asked_for_is_not_called_non_finite(services: Services, finished: str) -> None:
-    page = Series(services.store, "default", finished).page(MetricsQuery(names=["train/loss"]))
+    page = MetricsLog(services.store, "default", finished).page(MetricsQuery(names=["train/loss"]))
 
     assert page.data[-1].non_finite == []
 
@@ -60,18 +60,18 @@ def test_a_running_jobs_page_can_be_continued_from_where_it_ended(
     services: Services, running: tuple[str, int], add_metrics: Any
 ) -> None:
     job_id, run_id = running
-    series = Series(services.store, "default", job_id)
+    log = MetricsLog(services.store, "default", job_id)
     add_metrics(services, run_id, job_id, 3)
 
-    page = series.page(MetricsQuery())
-    rest = series.page(MetricsQuery(after=page.next_after))
+    page = log.page(MetricsQuery())
+    rest = log.page(MetricsQuery(after=page.next_after))
 
     assert (rest.data, rest.next_after, rest.state) == ([], page.next_after, JobState.RUNNING)
 
 
 def test_another_tenants_series_is_not_found(services: Services, finished: str) -> None:
     with pytest.raises(JobNotFoundError):
-        Series(services.store, "other", finished).page(MetricsQuery())
+        MetricsLog(services.store, "other", finished).page(MetricsQuery())
 
 
 def test_csv_has_a_column_for_each_metric_of_the_page() -> None:
