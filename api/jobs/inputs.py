@@ -1,4 +1,4 @@
-"""Checks of a job's inputs: the weights that `init_from` names must exist and fit. And what was deleted after a check."""
+"""Checks of a job's inputs: the weights of `init_from` must exist and fit. And what was deleted after a check."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -11,9 +11,9 @@ from api.services import Services
 from api.sweeps.leaderboard import MAX_LEADERS, best, find_resplits, leaderboard, spec_of, sweep_warnings
 from jobs.model import Json, Sweep, SweepMember, SweepSummary
 from jobs.states import SweepState
+from regcore.study import Verdict
 from regcore.study.sweep import SweepPlan
 
-Verdict = Literal["helps", "hurts", "no_measurable_effect"]
 Mode = Literal["min", "max"]
 
 

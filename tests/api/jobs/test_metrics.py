@@ -69,7 +69,7 @@ def test_a_running_jobs_page_can_be_continued_from_where_it_ended(
     assert (rest.data, rest.next_after, rest.state) == ([], page.next_after, JobState.RUNNING)
 
 
-def test_another_tenants_series_is_not_found(services: Services, finished: str) -> None:
+def test_another_tenants_metrics_are_not_found(services: Services, finished: str) -> None:
     with pytest.raises(JobNotFoundError):
         MetricsLog(services.store, "other", finished).page(MetricsQuery())
 

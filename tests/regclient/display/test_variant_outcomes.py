@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from regclient.display.variant_verdicts import NO_BETTER_THAN_CONSTANT, Score, Trial, judge_variants
+from regclient.display.variant_outcomes import NO_BETTER_THAN_CONSTANT, Score, Trial, judge_variants
 
 Json = dict[str, Any]
 
@@ -47,7 +47,7 @@ def trial_of(against_nothing: dict[str, str], against_constant: dict[str, str], 
 def test_what_is_better_than_the_network_alone_and_than_the_constant_helps() -> None:
     trial = trial_of({"l2": "helps", "dropout": "hurts"}, BETTER)
 
-    assert {one.name: one.verdict for one in trial.verdicts if one.role == "regularizer"} == {
+    assert {one.name: one.verdict for one in trial.outcomes if one.role == "regularizer"} == {
         "l2": "helps",
         "dropout": "hurts",
     }
@@ -58,7 +58,7 @@ def test_what_is_better_than_the_network_alone_and_than_the_constant_helps() -> 
 def test_what_only_unlearns_a_useless_network_does_not_help() -> None:
     trial = trial_of(dict.fromkeys(LOSSES, "helps"), {})
 
-    verdicts = {one.name: one.verdict for one in trial.verdicts}
+    verdicts = {one.name: one.verdict for one in trial.outcomes}
     assert {verdicts["l2"], verdicts["dropout"]} == {"no_measurable_effect"}
     assert {verdicts["linear"], verdicts["constant"]} == {"helps"}  # a baseline is only compared
     assert trial.of("l2").note == NO_BETTER_THAN_CONSTANT  # type: ignore[union-attr] # it was judged
@@ -81,7 +81,7 @@ def test_with_few_seeds_the_test_rows_of_one_show_that_something_was_learned() -
     trial = trial_of({}, {}, rows_against_constant=rows)
 
     # 0.01 as one of five tests is 0.05.
-    assert {one.name for one in trial.verdicts if one.beats_constant} == {"l2", "nothing"}
+    assert {one.name for one in trial.outcomes if one.beats_constant} == {"l2", "nothing"}
     assert trial.of("constant").verdict == "hurts"  # type: ignore[union-attr] # it was judged
 
 
@@ -101,7 +101,7 @@ def test_an_interval_ends_where_the_metric_does(metric: str, low: float, high: f
 
     trial = judge_variants(["nothing"], comparison("nothing", LOSSES, {}), None, scores={metric: {"groups": [group]}})
 
-    assert trial.verdicts[0].scores[metric] == Score(0.98, low, high)
+    assert trial.outcomes[0].scores[metric] == Score(0.98, low, high)
 
 
 def test_the_constant_is_never_the_winner() -> None:
@@ -110,7 +110,7 @@ def test_the_constant_is_never_the_winner() -> None:
     trial = judge_variants(order, comparison("nothing", LOSSES, {}), comparison("constant", LOSSES, {}))
 
     assert trial.winner == trial.of("nothing")
-    assert [one.role for one in trial.verdicts] == ["baseline", "reference"]
+    assert [one.role for one in trial.outcomes] == ["baseline", "reference"]
 
 
 @pytest.mark.parametrize("verdict", ["helps", "hurts", "no_measurable_effect"])
@@ -125,11 +125,11 @@ def test_other_scores_stand_beside_the_loss() -> None:
 
     trial = trial_of({}, BETTER, scores={"accuracy": accuracy})
 
-    assert [one.scores["accuracy"].mean for one in trial.verdicts] == [0.8, 0.75, 0.7, 0.65, 0.5]
+    assert [one.scores["accuracy"].mean for one in trial.outcomes] == [0.8, 0.75, 0.7, 0.65, 0.5]
 
 
 def test_a_sweep_that_was_cut_short_is_judged_by_what_there_is() -> None:
     trial = judge_variants(["l2", "nothing"], comparison("nothing", LOSSES, {"l2": "helps"}), None)
 
-    assert [one.verdict for one in trial.verdicts] == ["helps", "no_measurable_effect"]
+    assert [one.verdict for one in trial.outcomes] == ["helps", "no_measurable_effect"]
     assert trial.of("dropout") is None

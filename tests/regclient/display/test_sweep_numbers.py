@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from regclient.display.sweep_views import (
+from regclient.display.sweep_numbers import (
     contrasts_of_ablation,
     contrasts_of_comparison,
     curves_of,

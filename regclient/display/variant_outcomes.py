@@ -1,4 +1,4 @@
-"""The verdict on each variant of a suggested sweep: against the network alone, and against two plain baselines."""
+"""The outcome of each variant of a suggested sweep: against the network alone, and against two plain baselines."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ class Score:
 
 
 @dataclass(frozen=True)
-class VariantVerdict:
+class VariantOutcome:
     """One way to train, at its best values.
 
     Attributes:
@@ -64,44 +64,44 @@ class VariantVerdict:
 
 @dataclass(frozen=True)
 class Trial:
-    """The verdicts of one suggested sweep.
+    """The outcomes of one suggested sweep.
 
     Attributes:
         metric: What is compared, on test rows.
-        verdicts: From the best to the last by the objective, on validation rows.
+        outcomes: From the best to the last by the objective, on validation rows.
         against_linear: The verdict on the winner against `linear`; None if they are the same, or there is none.
     """
 
     metric: str
-    verdicts: Sequence[VariantVerdict]
+    outcomes: Sequence[VariantOutcome]
     against_linear: str | None = None
-    _by_name: Mapping[str, VariantVerdict] = field(init=False, repr=False)
+    _by_name: Mapping[str, VariantOutcome] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_by_name", {one.name: one for one in self.verdicts})
+        object.__setattr__(self, "_by_name", {one.name: one for one in self.outcomes})
 
-    def of(self, name: str) -> VariantVerdict | None:
-        """The verdict on a variant; None if it has no result."""
+    def of(self, name: str) -> VariantOutcome | None:
+        """The outcome of a variant; None if it has no result."""
         return self._by_name.get(name)
 
     @property
-    def winner(self) -> VariantVerdict | None:
+    def winner(self) -> VariantOutcome | None:
         """The best by the objective, `constant` left out."""
-        return next((one for one in self.verdicts if one.name != CONSTANT), None)
+        return next((one for one in self.outcomes if one.name != CONSTANT), None)
 
     @property
     def beats_constant(self) -> bool:
         """Whether any is measurably better than the same answer for every row."""
-        return any(one.beats_constant for one in self.verdicts)
+        return any(one.beats_constant for one in self.outcomes)
 
     @property
     def num_seeds(self) -> int:
         """The most seeds that a variant has."""
-        return max((one.num_seeds for one in self.verdicts), default=0)
+        return max((one.num_seeds for one in self.outcomes), default=0)
 
     def named(self, verdict: str) -> list[str]:
         """The regularizers with this verdict."""
-        return [one.name for one in self.verdicts if one.role == "regularizer" and one.verdict == verdict]
+        return [one.name for one in self.outcomes if one.role == "regularizer" and one.verdict == verdict]
 
 
 def judge_variants(
@@ -113,7 +113,7 @@ def judge_variants(
     *,
     rows_against_constant: Sequence[Comparison] = (),
 ) -> Trial:
-    """Return the verdicts of a suggested sweep that has ended.
+    """Return the outcomes of a suggested sweep that has ended.
 
     Args:
         order: The variants with a result, from the best by the objective to the last.
@@ -135,7 +135,7 @@ def judge_variants(
         by_seeds = constants.get(name, {}).get("verdict") == "helps"
         return by_seeds or _is_better_by_rows(name, rows_against_constant)
 
-    verdicts = []
+    outcomes = []
     for name in order:
         judged = differences.get(name, {})
         beats = beats_constant(name)
@@ -147,8 +147,8 @@ def judge_variants(
         elif name == CONSTANT and beats_constant(NOTHING):
             verdict = "hurts"
         difference = judged.get("difference") or {}
-        verdicts.append(
-            VariantVerdict(
+        outcomes.append(
+            VariantOutcome(
                 name=name,
                 verdict=verdict,
                 difference=Score(*(difference.get(end) for end in ("value", "low", "high"))),
@@ -161,11 +161,11 @@ def judge_variants(
                 note=note,
             )
         )
-    trial = Trial(against_nothing["metric"], verdicts)
+    trial = Trial(against_nothing["metric"], outcomes)
     winner = trial.winner
     if winner is None or winner.name == LINEAR:
         return trial
-    return Trial(trial.metric, verdicts, _by_group(against_linear).get(winner.name, {}).get("verdict"))
+    return Trial(trial.metric, outcomes, _by_group(against_linear).get(winner.name, {}).get("verdict"))
 
 
 def _by_group(comparison: Comparison | None) -> dict[str, Mapping[str, Any]]:
