@@ -7,6 +7,6 @@
     http/                 what is HTTP and of no resource: keys, hosts, headers, bodies, problems
     services.py           the store, the files and the hints, opened once for the process
 
-Imports run down this list; `jobs` takes from `datasets`, and `sweeps` from both. Does not live here: SQL, Celery, torch,
-or any decision about a job's life; those are the packages `jobs` and `worker`.
+Imports run down this list; `jobs` takes from `datasets`, and `sweeps` from both. Does not live here: SQL, Celery,
+torch, or any decision about a job's life; those are the packages `jobs` and `worker`.
 """

@@ -256,6 +256,17 @@ class AblationView(View):
     correction: Literal["holm"]
 
 
+class SuggestionView(View):
+    """A sweep to submit."""
+
+    sweep: Json
+    """The body of `POST /v1/sweeps`."""
+    reason: str
+    """What it compares, and what was left out to fit the budget."""
+    estimate_s: float = Field(ge=0)
+    """About how long it takes on two cores and one slot with nothing else to do: an estimate."""
+
+
 def show_sweep(services: Services, sweep: Sweep, members: Sequence[SweepMember] | None = None) -> SweepView:
     """Return a sweep as users see it, with the results of these members."""
     spec = spec_of(sweep)

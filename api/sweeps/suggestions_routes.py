@@ -3,7 +3,6 @@
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import Field
 
 from api.http.auth import TheTenant
 from api.http.bodies import TheJson
@@ -11,24 +10,12 @@ from api.http.idempotency import KEY_PARAMETER, REPLAYED_HEADER, idempotency_key
 from api.http.negotiation import json_only
 from api.http.queries import NO_QUERY
 from api.http.responses import JSON_BODY, example, problems
-from api.http.schemas import View
 from api.services import TheServices
 from api.sweeps import examples
+from api.sweeps.schemas import SuggestionView
 from api.sweeps.suggestions import show, suggest
-from jobs.model import Json
 
 router = APIRouter(prefix="/v1", tags=["sweeps"], dependencies=[Depends(json_only)])
-
-
-class SuggestionView(View):
-    """A sweep to submit."""
-
-    sweep: Json
-    """The body of `POST /v1/sweeps`."""
-    reason: str
-    """What it compares, and what was left out to fit the budget."""
-    estimate_s: float = Field(ge=0)
-    """About how long it takes on two cores and one slot with nothing else to do: an estimate."""
 
 
 @router.post(
