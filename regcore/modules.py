@@ -33,6 +33,21 @@ class ResidualChain(Chain):
         return x + super().forward(x, lengths)
 
 
+class DropPath(nn.Module):
+    """Zeroes whole rows with probability p while training, and scales the others by 1/(1 − p)."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, ...) to the same shape."""
+        if not self.training or self.p == 0:
+            return x
+        kept = torch.rand(len(x), *[1] * (x.dim() - 1), device=x.device) >= self.p
+        return x * kept / (1 - self.p)
+
+
 def in_use(lengths: Tensor, num_steps: int) -> Tensor:
     """Which steps of each row are in use: (..., B) to (..., B, num_steps)."""
     return torch.arange(num_steps, device=lengths.device) < lengths.unsqueeze(-1)
