@@ -37,6 +37,7 @@ class LayerNorm(Layer):
         ],
     }
     member_fields: ClassVar[frozenset[str] | None] = frozenset()
+    removes_scale: ClassVar[bool] = True
 
     kind: Literal["layer_norm"] = "layer_norm"
     eps: float = Field(default=1e-5, gt=0, le=1)

@@ -77,9 +77,6 @@ class TransformerBlock(Layer):
             )
         return seen
 
-    def num_values(self, seen: RowInfo) -> int:
-        return 0
-
     def children(self) -> Sequence[Layer]:
         return self.layers or ()
 
