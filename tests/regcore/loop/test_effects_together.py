@@ -2,8 +2,8 @@
 
 import pytest
 import torch
+from part_way import hashes_of, leaves_of, train_steps
 
-from regcore.artifacts import weights_sha256
 from regcore.checkpoint import load_newest, save_checkpoint
 from regcore.plan import make_plan
 
@@ -65,25 +65,6 @@ def test_a_member_ends_as_its_solo_run_does(make_job, train_members, kinds, opti
             assert row["values"] == pytest.approx(expected["values"], rel=1e-8, abs=1e-8)
 
 
-def ended(trainer):
-    """The hash of each member's finished weights."""
-    return {
-        member.key: weights_sha256(ending.network.member_state(k))
-        for ending in trainer.run()
-        for k, member in enumerate(ending.members)
-    }
-
-
-def train_steps(trainer, num_steps):
-    """Train from the beginning to the middle of an epoch, with the evaluations on the way."""
-    steps_per_epoch = trainer.members[0].plan.steps_per_epoch
-    for step in range(num_steps):
-        trainer.stack.advance(trainer.stack.rows(*divmod(step, steps_per_epoch)))
-        if (step + 1) % steps_per_epoch == 0:
-            list(trainer._evaluate((step + 1) // steps_per_epoch, {}, is_due=True))
-    return trainer
-
-
 def test_a_run_that_goes_on_from_the_middle_of_an_epoch_has_the_same_bits(make_job, make_trainer, tmp_path):
     jobs = jobs_of(tuple(EFFECTS), make_job, ADAM)
     stopped = train_steps(make_trainer(*jobs), 8)
@@ -94,7 +75,7 @@ def test_a_run_that_goes_on_from_the_middle_of_an_epoch_has_the_same_bits(make_j
     resumed.resume(checkpoint.step, checkpoint.state)
 
     assert stopped.step % stopped.members[0].plan.steps_per_epoch != 0
-    assert ended(resumed) == ended(make_trainer(*jobs))
+    assert hashes_of(resumed) == hashes_of(make_trainer(*jobs))
 
 
 def test_a_member_that_leaves_changes_no_bit_of_what_the_other_remembers(make_job, make_trainer):
@@ -102,15 +83,7 @@ def test_a_member_that_leaves_changes_no_bit_of_what_the_other_remembers(make_jo
 
     left = trainer.select([1])
 
-    before, after = dict(_leaves(trainer.stack.tree)), dict(_leaves(left.stack.tree))
+    before, after = dict(leaves_of(trainer.stack.tree)), dict(leaves_of(left.stack.tree))
     assert before.keys() == after.keys()
     assert any(name.startswith("tensors/l0.log_alpha.") for name in before)
     assert all(torch.equal(after[name], before[name][1:]) for name in before)
-
-
-def _leaves(tree, path=""):
-    for name, node in tree.items():
-        if isinstance(node, dict):
-            yield from _leaves(node, f"{path}{name}/")
-        else:
-            yield f"{path}{name}", node
