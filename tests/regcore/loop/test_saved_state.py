@@ -34,7 +34,7 @@ def make_trainer(make_job):
         trainer = Trainer(members, network, data, task_of(plans[0], data))
         # It yields when a first member stops; the rest are whole between two steps.
         next(trainer.run())
-        return trainer, [member.plan for member in trainer.members]
+        return trainer
 
     return make
 
@@ -49,10 +49,10 @@ def leaves(node):
 @pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=["sgd", "adam"])
 @pytest.mark.parametrize("positions", [[1], [0, 2], [2, 1]])
 def test_what_is_selected_is_what_a_trainer_of_these_members_would_save(make_trainer, tmp_path, optimizer, positions):
-    trainer, plans = make_trainer(optimizer)
+    trainer = make_trainer(optimizer)
     save_checkpoint(tmp_path, trainer.step, trainer.state())
 
-    selected = leaves(select_saved(load_newest(tmp_path).state, positions))
+    selected = leaves(saved_state(load_newest(tmp_path).state, positions))
 
     expected = leaves(trainer.select(positions).state())
     assert selected.keys() == expected.keys()
@@ -64,10 +64,10 @@ def test_what_is_selected_is_what_a_trainer_of_these_members_would_save(make_tra
 
 
 def test_what_is_selected_keeps_nothing_of_the_others_in_memory(make_trainer, tmp_path):
-    trainer, plans = make_trainer(OPTIMIZERS[1])
+    trainer = make_trainer(OPTIMIZERS[1])
     save_checkpoint(tmp_path, trainer.step, trainer.state())
 
-    selected = leaves(select_saved(load_newest(tmp_path).state, [1]))
+    selected = leaves(saved_state(load_newest(tmp_path).state, [1]))
 
     tensors = [value for value in selected.values() if isinstance(value, torch.Tensor)]
     assert tensors
