@@ -25,13 +25,13 @@ from worker.datasets.cache import TableCache
 from worker.datasets.validation import Validator
 from worker.devices import find_slots, threads_per_slot
 from worker.environment import runner_environment
-from worker.files import make_temporary, temporary_dir, temporary_files_in
-from worker.forking import RunnerTemplate
-from worker.live_run import Surroundings
-from worker.presence import Presence
 from worker.reconciler import Periodic, beat, bury, pay_files, reconcile, tidy, wake_idle
-from worker.spare import WarmRunners
-from worker.task import Claimer, register_task
+from worker.supervise.files import make_temporary, temporary_dir, temporary_files_in
+from worker.supervise.forking import RunnerTemplate
+from worker.supervise.live_run import Surroundings
+from worker.supervise.presence import Presence
+from worker.supervise.spare import WarmRunners
+from worker.supervise.task import Claimer, register_task
 
 _log = get_logger(__name__)
 

@@ -13,6 +13,9 @@ from typing import Any, Literal
 
 from regcore.record import RecordKind
 
+EXIT_LEASE_LOST = 75
+"""The exit status of a runner whose lease has expired: EX_TEMPFAIL of sysexits.h."""
+
 
 @dataclass(frozen=True)
 class RunMember:

@@ -19,11 +19,11 @@ from jobs.store import Store, open_store
 from worker.datasets.cache import TableCache
 from worker.devices import Slot
 from worker.environment import runner_environment
-from worker.forking import RunnerTemplate
-from worker.live_run import Surroundings
-from worker.orphans import adopt_orphans
-from worker.process import RunnerProcess
-from worker.supervisor import Supervisor
+from worker.supervise.forking import RunnerTemplate
+from worker.supervise.live_run import Surroundings
+from worker.supervise.orphans import adopt_orphans
+from worker.supervise.process import RunnerProcess
+from worker.supervise.supervisor import Supervisor
 
 SCRIPTED = (sys.executable, str(Path(__file__).with_name("scripted_runner.py")))
 

@@ -29,7 +29,7 @@ from worker.protocol import (
     decode,
     encode,
 )
-from worker.template import become_runner
+from worker.run.template import become_runner
 
 DIVERGED = {"code": "diverged", "message": "NaN", "remedy": "", "retryable": False, "details": {}}
 PAUSE_S = 0.3

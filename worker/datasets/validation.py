@@ -15,8 +15,8 @@ from worker.datasets.confinement import Confinement
 from worker.datasets.reasons import damaged, failed, killed, too_slow
 from worker.devices import available_cores
 from worker.environment import parser_environment
-from worker.live_run import Surroundings
-from worker.outbox import insist
+from worker.supervise.live_run import Surroundings
+from worker.supervise.outbox import insist
 
 _TICK_S = 0.1
 _MAX_THREADS = 4

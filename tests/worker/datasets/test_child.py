@@ -13,7 +13,7 @@ from worker.datasets.child import Died, Parsed, ParserChild, Refused
 from worker.datasets.confinement import Confinement
 from worker.datasets.request import EXIT_DISK_FULL
 from worker.environment import parser_environment
-from worker.orphans import adopt_orphans, collect_orphans
+from worker.supervise.orphans import adopt_orphans, collect_orphans
 
 SCRIPTED = (sys.executable, str(Path(__file__).with_name("scripted_parser.py")))
 LIMITS = Confinement(memory_bytes=500 << 20, cpu_s=1, file_bytes=10 << 20)

@@ -1,0 +1,285 @@
+"""How a runner trains a run, with everything that is printed meanwhile in its log.
+
+The only module of the worker that imports torch.
+"""
+
+import gc
+import logging
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from jobs.states import Reason, make_reason
+from regcore import Record, Result, make_plan, parse_spec, train
+from regcore.data.source import KnownSource, Source, TableSource
+from regcore.data.tables.table import read_table
+from regcore.errors import (
+    CheckpointError,
+    ComputationError,
+    InvalidDataError,
+    OutOfMemoryError,
+    SpecError,
+    TrainingError,
+    TrainingHalved,
+    TrainingStopped,
+)
+from regcore.loop.computing import computing, is_disk_full
+from regcore.loop.control import Control, Rungs
+from regcore.loop.fitting import fitting_size, room_bytes
+from regcore.loop.group import Checkpoints, Newcomer, train_group
+from regcore.record import finite_or_null
+from worker.protocol import Ended, Finished, Fit, Fitting, Judging, Run, RunMember, Started
+from worker.run.pipes import Commands, Events
+
+_WARM_UP_SPEC = {
+    "data": {"kind": "builtin", "name": "digits"},
+    "model": {"kind": "mlp", "hidden": [8]},
+    "training": {"epochs": 1, "batch_size": 512},
+    "resources": {"device": "cpu"},  # Not CUDA: an idle spare must hold no context on a GPU.
+}
+_log = logging.getLogger("regcore.runner")
+Outcome = Literal["succeeded", "stopped", "halved", "failed"]
+
+
+def warm_up() -> None:
+    """Train something tiny, so that everything is imported and set up before the first job."""
+    train(parse_spec(_WARM_UP_SPEC))
+
+
+def find_fitting(fit: Fit) -> Fitting:
+    """Return how many members like this one to train in one pass: 1 if it cannot be measured."""
+    _take_device(fit)
+    try:
+        source = _open_source(fit)
+        plan = make_plan(fit.spec, facts_of=source.facts)
+        with computing("timing a step"):
+            size = fitting_size(plan, fit.num_members, source=source)
+        return Fitting(size, room_bytes(plan))
+    except (TrainingError, SpecError, MemoryError, RuntimeError):
+        # The run itself will fail in the same way, and report it.
+        _log.exception("no size could be found")
+        return Fitting(1, 0)
+
+
+def execute(run: Run, commands: Commands, events: Events) -> Finished:
+    """Train the jobs of a run, with everything that is printed meanwhile in its log."""
+    with _output_to(Path(run.output)):
+        _reset_peak_memory()
+        _take_device(run)
+        events.send(Started(run.run_id))
+        _log.info("torch %s on %s, %d threads, run %d", torch.__version__, run.device, run.num_threads, run.run_id)
+        clean = _Pass(run, commands, events).run()
+        gc.collect()
+    return Finished(clean, _peak_memory_bytes())
+
+
+def _open_source(work: Run | Fit) -> Source:
+    """Where the rows come from. Raises InvalidDataError."""
+    data = (work.spec if isinstance(work, Fit) else work.members[0].spec)["data"]
+    if work.table is None:
+        _read_own_table.cache_clear()
+        return KnownSource(Path(work.data_dir))
+    return _read_own_table(work.table, data["id"])
+
+
+@lru_cache(maxsize=1)  # a table is asked for its fitting size and then trained on, often by run after run
+def _read_own_table(path: str, name: str) -> Source:
+    return TableSource(read_table(Path(path)), name)
+
+
+def _take_device(work: Run | Fit) -> None:
+    torch.set_num_threads(work.num_threads)
+    spec = work.spec if isinstance(work, Fit) else work.members[0].spec
+    # A job on the CPU must not make a context on its slot's GPU.
+    if work.device != "cpu" and spec["resources"]["device"] != "cpu":
+        torch.cuda.set_device(work.device)
+
+
+class _Surroundings(Control):
+    """Passes the training pass's questions on to the supervisor."""
+
+    def __init__(self, run: Run, commands: Commands, events: Events) -> None:
+        self._members = {member.key: member for member in run.members}
+        self._keys = {member.job_id: member.key for member in run.members}
+        self._commands = commands
+        self._events = events
+
+    def should_stop(self) -> bool:
+        return self._commands.should_stop()
+
+    def leaving(self) -> Mapping[str, Path | None]:
+        return {self._keys[job_id]: root for job_id, root in self._commands.leaving().items()}
+
+    def accepted_step(self) -> int:
+        return self._commands.accepted_step()
+
+    def rungs(self, key: str) -> Rungs:
+        member = self._members[key]
+        return Rungs(frozenset(member.rungs), member.rung_metric)
+
+    def judge(self, epoch: int, values: Mapping[str, float]) -> Collection[str]:
+        by_job = {self._members[key].job_id: value for key, value in values.items()}
+        self._events.send(Judging(epoch, finite_or_null(by_job)))
+        return [self._keys[job_id] for job_id in self._commands.wait_for_judgement(epoch)]
+
+
+class _Pass:
+    """One training pass, and the reports about each of its jobs."""
+
+    def __init__(self, run: Run, commands: Commands, events: Events) -> None:
+        self._run = run
+        self._events = events
+        self._surroundings = _Surroundings(run, commands, events)
+        self._members = {member.key: member for member in run.members}
+        self._recorders = {member.key: events.recorder(member) for member in run.members}
+
+    def run(self) -> bool:
+        """Train, and report how each job ended; returns whether this process can be used again."""
+        try:
+            try:
+                self._train()
+            except CheckpointError as error:
+                # The data or the meaning of the spec has changed since the checkpoint: begin anew, instead of failing
+                # the job.
+                message = f"The job begins anew: {error.message}."
+                self._warn("checkpoint_refused", message)
+                shutil.rmtree(self._run.checkpoints)
+                self._train()
+        except TrainingStopped:
+            _log.info("stopped on request")
+            self._end_all("stopped")
+        except ComputationError as error:
+            _log.exception("internal error")
+            self._end_all("failed", error.reason())
+            return False
+        except TrainingError as error:
+            # The fault of the user or the machine, explained in a sentence; a traceback would not help.
+            _log.error("%s: %s %s", error.code, error.message, error.remedy)
+            self._end_all("failed", error.reason())
+            return not isinstance(error, OutOfMemoryError)
+        except MemoryError:
+            _log.exception("out of memory")
+            exhausted = OutOfMemoryError(
+                "The host's memory is exhausted.", remedy="Use a smaller model or batch, or a larger machine."
+            )
+            self._end_all("failed", exhausted.reason())
+            return False
+        except SpecError as error:
+            self._end_all("failed", self._refusal(error))
+            return False
+        except Exception as error:
+            _log.exception("internal error")
+            message = f"Unexpected {type(error).__name__} while training: {error}"
+            self._end_all("failed", make_reason(Reason.DISK_FULL) if is_disk_full(error) else _internal_error(message))
+            return False
+        return True
+
+    def _train(self) -> None:
+        source = _open_source(self._run)
+        ended = train_group(
+            [self._newcomer(member, source) for member in self._members.values()],
+            control=self._surroundings,
+            source=source,
+            checkpoints=Checkpoints(Path(self._run.checkpoints), self._run.max_checkpoint_bytes),
+            companions=self._run.companions,
+        )
+        for key, outcome in ended:
+            if isinstance(outcome, Result):
+                self._succeed(key, outcome)
+            else:
+                self._fail(key, outcome)
+
+    def _newcomer(self, member: RunMember, source: Source) -> Newcomer:
+        weights = None if member.starting_weights is None else Path(member.starting_weights)
+        model = None if member.starting_model is None else Path(member.starting_model)
+        plan = make_plan(member.spec, facts_of=source.facts)
+        return Newcomer(member.key, plan, self._recorders[member.key], weights, model)
+
+    def _succeed(self, key: str, result: Result) -> None:
+        try:
+            with computing("writing the artifacts"):
+                result.save(Path(self._members[key].directory))
+        except ComputationError as error:
+            _log.exception("internal error")
+            self._fail(key, error)
+            return
+        self._recorders[key](Record("log", {"message": "succeeded"}))
+        self._end(key, "succeeded", result=result.summary())
+
+    def _fail(self, key: str, error: TrainingError) -> None:
+        self._recorders[key](Record("log", {"message": f"{error.code}: {error.message}"}))
+        if isinstance(error, TrainingStopped):
+            is_halved = isinstance(error, TrainingHalved)
+            self._end(key, "halved" if is_halved else "stopped", reason=error.reason() if is_halved else None)
+        else:
+            self._end(key, "failed", reason=error.reason())
+
+    def _end(self, key: str, outcome: Outcome, **more: Any) -> None:
+        job_id = self._members.pop(key).job_id
+        self._events.end_records(job_id)
+        self._events.send(Ended(job_id, outcome, **more))
+
+    def _end_all(self, outcome: Outcome, reason: dict[str, Any] | None = None) -> None:
+        for key in list(self._members):
+            self._end(key, outcome, reason=reason, of_the_pass=reason is not None)
+
+    def _refusal(self, error: SpecError) -> dict[str, Any]:
+        """Why a spec that the api accepted is refused here."""
+        if self._run.table is None:  # their versions differ
+            return _internal_error(f"The worker refuses this spec: {error}")
+        # The api knows the facts of the columns, and only who reads the rows knows them all.
+        remedy = "Change the data set or the spec so that they fit each other, and submit again."
+        return InvalidDataError(f"The rows do not fit the spec. {error}", remedy=remedy).reason()
+
+    def _warn(self, code: str, message: str) -> None:
+        for recorder in self._recorders.values():
+            recorder(Record("warning", {"code": code, "message": message}))
+
+
+def _internal_error(message: str) -> dict[str, Any]:
+    return TrainingError(message, remedy="This is a fault of RegCore's: see log.txt, and report it.").reason()
+
+
+def versions() -> dict[str, str]:
+    """The versions that a worker reports."""
+    return {"python": platform.python_version(), "torch": str(torch.__version__)}
+
+
+@contextmanager
+def _output_to(path: Path) -> Iterator[None]:
+    """Point file descriptors 1 and 2 at a file, so that messages of native code go there too."""
+    saved = [os.dup(descriptor) for descriptor in (1, 2)]
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        for descriptor in (1, 2):
+            os.dup2(log, descriptor)
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for descriptor, original in zip((1, 2), saved, strict=True):
+            os.dup2(original, descriptor)
+            os.close(original)
+        os.close(log)
+
+
+def _reset_peak_memory() -> None:
+    """Reset VmHWM, so that a reused runner does not report an earlier job's peak."""
+    clear_refs = Path("/proc/self/clear_refs")
+    if os.access(clear_refs, os.W_OK):
+        clear_refs.write_text("5")
+
+
+def _peak_memory_bytes() -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0
