@@ -3,17 +3,15 @@
 import os
 import platform
 import sys
-import threading
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import setproctitle
 from celery import Celery, signals
 
-from jobs.artifacts import ArtifactStore
 from jobs.folders import check_folders
 from jobs.ids import new_id
-from jobs.live import Notifier
 from jobs.logs import configure_logging, get_logger
 from jobs.migrate import migrate_embedded
 from jobs.model import WorkerInfo
@@ -21,17 +19,17 @@ from jobs.queue import make_celery, make_publisher
 from jobs.settings import Settings
 from jobs.startup import CANNOT_START, begin, reason_of
 from jobs.store import open_store
-from worker.datasets.cache import TableCache
 from worker.datasets.validation import Validator
 from worker.devices import find_slots, threads_per_slot
 from worker.environment import runner_environment
 from worker.reconciler import Periodic, beat, bury, pay_files, reconcile, tidy, wake_idle
 from worker.supervise.files import make_temporary, temporary_dir, temporary_files_in
 from worker.supervise.forking import RunnerTemplate
-from worker.supervise.live_run import Surroundings
 from worker.supervise.presence import Presence
+from worker.supervise.process import RunnerProcess
 from worker.supervise.spare import WarmRunners
 from worker.supervise.task import Claimer, register_task
+from worker.surroundings import Surroundings
 
 _log = get_logger(__name__)
 
@@ -60,20 +58,8 @@ class Worker:
         self._presence = Presence(settings.data_dir, self.id)
         make_temporary(self._temporary_dir)  # now, while a folder that cannot be made is still told in one line
         self._template = RunnerTemplate(environment, inherited=[self._presence.descriptor])
-        self._runners = WarmRunners(self._template.start_runner)
-        self._draining = threading.Event()
-        self._notifier = Notifier(settings)
-        self._artifacts = ArtifactStore(settings.artifacts_dir)
-        surroundings = Surroundings(
-            store=self._store,
-            artifacts=self._artifacts,
-            notifier=self._notifier,
-            settings=settings,
-            draining=self._draining,
-            num_threads=num_threads,
-            tables=TableCache(settings.data_dir / "tables", self._artifacts, settings.max_tables_bytes),
-        )
-        self._tables = surroundings.tables
+        self._runners = WarmRunners(partial(RunnerProcess, self._template))
+        self._around = surroundings = Surroundings.of(settings, self._store, num_threads)
         validator = Validator(self.id, surroundings, self._temporary_dir)
         self._claimer = Claimer(self.id, surroundings, slots, self._runners)
         self._num_slots = len(slots)
@@ -112,14 +98,14 @@ class Worker:
                 self._stop()
 
     def _stop(self) -> None:
-        self._draining.set()
+        self._around.draining.set()
         for thread in self._threads:
             thread.stop()
         self._runners.close()
         self._template.close()
         self._store.retire_worker(self.id)
         self._presence.close()
-        self._notifier.close()
+        self._around.notifier.close()
         self._store.close()
         _log.info("worker stopped", worker_id=self.id)
 
@@ -144,18 +130,18 @@ class Worker:
     def _drain(self, **_: Any) -> None:
         """Tell the running tasks to end: Celery's thread pool waits for them."""
         _log.info("draining", worker_id=self.id)
-        self._draining.set()
+        self._around.draining.set()
 
     def _reconcile(self) -> None:
         bury(self._store, self._presence, self._settings.data_dir)
-        reconcile(self._store, self._publisher, self._notifier)
-        if self._claimer.is_idle and not self._draining.is_set():
+        reconcile(self._store, self._publisher, self._around.notifier)
+        if self._claimer.is_idle and not self._around.draining.is_set():
             wake_idle(self._store, self._publisher, self._claimer.capabilities)
-        pay_files(self._store, self._artifacts)
+        pay_files(self._store, self._around.artifacts)
 
     def _tidy(self) -> None:
-        tidy(self._store, self._artifacts, self._settings, self.id)
-        self._tables.keep_only(self._store.referenced)
+        tidy(self._store, self._around.artifacts, self._settings, self.id)
+        self._around.tables.keep_only(self._store.referenced)
         self._presence.keep_only({worker.id for worker in self._store.workers()})
 
     def _beat(self) -> None:
@@ -166,7 +152,7 @@ class Worker:
             # The versions are known only once a runner has imported torch.
             self._info = info
             self._store.register_worker(info)
-        beat(self._store, info, info.slots, draining=self._draining.is_set())
+        beat(self._store, info, info.slots, draining=self._around.draining.is_set())
 
 
 def _keep_logging(**_: Any) -> None:

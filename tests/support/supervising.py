@@ -10,7 +10,7 @@ import pytest
 from jobs.model import Job, JobEnd
 from jobs.states import JobState
 from jobs.store import Store
-from worker.supervise.live_run import Surroundings
+from worker.surroundings import Surroundings
 
 _PATIENCE_S = 30.0
 

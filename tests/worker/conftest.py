@@ -2,7 +2,6 @@
 
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,19 +10,16 @@ from typing import Any
 import pytest
 from supervising import wait_for
 
-from jobs.artifacts import ArtifactStore
-from jobs.live import Notifier
 from jobs.model import Capabilities, Job, NewDataset, NewJob, ParsedTable
 from jobs.settings import Settings
 from jobs.store import Store, open_store
-from worker.datasets.cache import TableCache
 from worker.devices import Slot
 from worker.environment import runner_environment
 from worker.supervise.forking import RunnerTemplate
-from worker.supervise.live_run import Surroundings
 from worker.supervise.orphans import adopt_orphans
 from worker.supervise.process import RunnerProcess
 from worker.supervise.supervisor import Supervisor
+from worker.surroundings import Surroundings
 
 SCRIPTED = (sys.executable, str(Path(__file__).with_name("scripted_runner.py")))
 
@@ -37,18 +33,9 @@ def store(with_tables: Settings) -> Iterator[Store]:
 
 @pytest.fixture
 def surroundings(settings: Settings, store: Store) -> Iterator[Surroundings]:
-    notifier = Notifier(settings)
-    artifacts = ArtifactStore(settings.artifacts_dir)
-    yield Surroundings(
-        store=store,
-        artifacts=artifacts,
-        notifier=notifier,
-        settings=settings,
-        draining=threading.Event(),
-        num_threads=1,
-        tables=TableCache(settings.data_dir / "tables", artifacts, settings.max_tables_bytes),
-    )
-    notifier.close()
+    around = Surroundings.of(settings, store, num_threads=1)
+    yield around
+    around.notifier.close()
 
 
 @pytest.fixture
@@ -157,7 +144,7 @@ def start_scripted(make_template: Callable[..., RunnerTemplate]) -> Iterator[Cal
     started: list[RunnerProcess] = []
 
     def start(warm_up_s: float = 0.0) -> RunnerProcess:
-        runner = make_template(*SCRIPTED, str(warm_up_s)).start_runner()
+        runner = RunnerProcess(make_template(*SCRIPTED, str(warm_up_s)))
         started.append(runner)
         wait_for(lambda: runner.returncode is not None or runner.pid is not None)
         return runner

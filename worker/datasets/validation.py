@@ -10,13 +10,13 @@ from jobs.logs import get_logger
 from jobs.model import ArtifactRow, ClaimedDataset, ParsedTable
 from jobs.store import Store
 from regcore.data.tables.limits import Limits
-from worker.datasets.child import PROGRAM, Died, Parsed, ParserChild, Refused
 from worker.datasets.confinement import Confinement
+from worker.datasets.process import PROGRAM, Died, Parsed, ParserProcess, Refused
 from worker.datasets.reasons import damaged, failed, killed, too_slow
 from worker.devices import available_cores
 from worker.environment import parser_environment
-from worker.supervise.live_run import Surroundings
-from worker.supervise.outbox import insist
+from worker.retrying import insist
+from worker.surroundings import Surroundings
 
 _TICK_S = 0.1
 _MAX_THREADS = 4
@@ -79,7 +79,7 @@ class Validator:
         except ArtifactDamagedError as error:
             self._settle(claim, lease, Refused(damaged(error.how)))
             return
-        child = ParserChild(
+        child = ParserProcess(
             self._folder / claim.id,
             raw,
             claim.name or claim.id,
@@ -95,7 +95,7 @@ class Validator:
         finally:
             child.close()
 
-    def _watch(self, child: ParserChild, lease: "_Lease") -> Parsed | Refused | Died | None:
+    def _watch(self, child: ParserProcess, lease: "_Lease") -> Parsed | Refused | Died | None:
         """Wait for the child's answer; None if the worker shuts down before."""
         kill_at = time.monotonic() + self._around.settings.parser_timeout_s
         while not child.wait(_TICK_S):

@@ -8,8 +8,8 @@ from jobs.model import Capabilities, ClaimedRun, Job
 from worker.devices import Slot
 from worker.protocol import Fit, Fitting
 from worker.supervise.lease import Lease
-from worker.supervise.live_run import Surroundings
 from worker.supervise.process import TICK_S, WARM_UP_TIMEOUT_S, RunnerProcess
+from worker.surroundings import Surroundings
 
 _log = get_logger(__name__)
 

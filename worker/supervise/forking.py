@@ -9,7 +9,6 @@ import threading
 from collections.abc import Mapping, Sequence
 
 from worker.supervise.orphans import adopt_orphans, collect_orphans
-from worker.supervise.process import RunnerProcess
 
 
 class RunnerTemplate:
@@ -37,10 +36,6 @@ class RunnerTemplate:
         self._requests: socket.socket | None = None
         self._runner_pids: set[int] = set()
         adopt_orphans(True)
-
-    def start_runner(self) -> RunnerProcess:
-        """Ask for a runner and return at once, even while the template still imports torch."""
-        return RunnerProcess(self)
 
     def request(self) -> tuple[subprocess.Popen[bytes], int, int]:
         """Request a fork. Returns the template, the pipe to write commands to and the pipe to read events from."""

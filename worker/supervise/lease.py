@@ -7,7 +7,7 @@ from typing import TypeVar
 from jobs.errors import StaleRunError, StoreUnavailableError
 from jobs.store import Store
 from worker.protocol import Renew
-from worker.supervise.outbox import insist
+from worker.retrying import insist
 from worker.supervise.process import RunnerProcess
 
 T = TypeVar("T")
@@ -67,5 +67,5 @@ class Lease:
         self._runner.send(Renew(self._deadline))
 
     def insist(self, write: Callable[[], T]) -> T:
-        """Call `outbox.insist` for as long as the lease lasts."""
+        """Call `retrying.insist` for as long as the lease lasts."""
         return insist(write, self._deadline)

@@ -1,17 +1,10 @@
 """A run while its jobs train: the state that the parts of its supervisor share, and its writes to the store."""
 
-import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
-from jobs.artifacts import ArtifactStore
 from jobs.errors import StoreUnavailableError
-from jobs.live import Notifier
 from jobs.model import ClaimedRun
-from jobs.settings import Settings
-from jobs.store import Store
-from worker.datasets.cache import TableCache
 from worker.protocol import Accepted
 from worker.supervise.archive import logged_lines
 from worker.supervise.checkpoints import RunCheckpoints
@@ -20,25 +13,7 @@ from worker.supervise.lease import Lease
 from worker.supervise.member import Member
 from worker.supervise.outbox import Outbox
 from worker.supervise.process import RunnerProcess
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What every supervisor of a worker shares.
-
-    Attributes:
-        draining: Set when the worker is told to shut down: runs go back to the queue.
-        num_threads: For torch, in each runner.
-        tables: This node's copies of uploaded tables.
-    """
-
-    store: Store
-    artifacts: ArtifactStore
-    notifier: Notifier
-    settings: Settings
-    draining: threading.Event
-    num_threads: int
-    tables: TableCache
+from worker.surroundings import Surroundings
 
 
 class LiveRun:

@@ -1,18 +1,17 @@
 """A run's writes to the store: in order, in batches, and kept while the database is away."""
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 from jobs.errors import StoreUnavailableError
 from jobs.logs import get_logger
 from jobs.model import NewRecord
 from jobs.store import Store
 from worker.protocol import Saved, Wrote
+from worker.retrying import RETRY_S
 
-_RETRY_S = 0.5
 _log = get_logger(__name__)
-T = TypeVar("T")
 
 
 class Outbox:
@@ -84,7 +83,7 @@ class Outbox:
         try:
             self._store.append_all(self._run_id, self._waiting)
         except StoreUnavailableError as error:
-            self._retry_at = time.monotonic() + _RETRY_S
+            self._retry_at = time.monotonic() + RETRY_S
             _log.warning("the database cannot be used; the records wait", num_jobs=len(self._waiting), why=error.outage)
             return []
         written, self._waiting = self._waiting, {}
@@ -94,22 +93,3 @@ class Outbox:
     @property
     def empty(self) -> bool:
         return not self._waiting
-
-
-def insist(write: Callable[[], T], until: float) -> T:
-    """Do a write that must not be lost, and repeat it while the database is away.
-
-    Args:
-        write: The write; safe to repeat if a commit got no answer.
-        until: On the monotonic clock; beyond it the run's lease has passed, and another run may own the job.
-
-    Raises:
-        StoreUnavailableError: The database was away until then.
-    """
-    while True:
-        try:
-            return write()
-        except StoreUnavailableError:
-            if time.monotonic() >= until:
-                raise
-            time.sleep(_RETRY_S)

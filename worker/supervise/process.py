@@ -7,14 +7,11 @@ import signal
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import psutil
 
 from worker.protocol import Born, Command, Event, Fit, Ready, Renew, Run, decode, encode
-
-if TYPE_CHECKING:
-    from worker.supervise.forking import RunnerTemplate
+from worker.supervise.forking import RunnerTemplate
 
 TICK_S = 0.1
 """How long a supervisor waits for an event before it does its other work."""
@@ -29,7 +26,7 @@ _READ_BYTES = 1 << 16
 
 
 class RunnerProcess:
-    """One runner, from the moment that it is requested.
+    """One runner, from the moment that it is requested, even while the template still imports torch.
 
     Nothing is written to it before it reports its birth: until then another template can still fork it instead.
 
@@ -37,7 +34,7 @@ class RunnerProcess:
         template: What forks it.
     """
 
-    def __init__(self, template: "RunnerTemplate") -> None:
+    def __init__(self, template: RunnerTemplate) -> None:
         self._template = template
         self._lock = threading.Lock()
         self._pid: int | None = None

@@ -29,12 +29,13 @@ from worker.supervise.companions import Companions
 from worker.supervise.endings import Endings
 from worker.supervise.files import remove_run
 from worker.supervise.lease import Lease, LeaseLostError
-from worker.supervise.live_run import LiveRun, Surroundings
+from worker.supervise.live_run import LiveRun
 from worker.supervise.member import Member
 from worker.supervise.oom import count_oom_kills
 from worker.supervise.outcome import Crash, JobOutcome
 from worker.supervise.process import TICK_S, RunnerProcess
 from worker.supervise.stopping import Stopping
+from worker.surroundings import Surroundings
 
 _POLL_S = 0.3
 """The time between two checks of logs, limits and requests, and between two writes of records.

@@ -20,9 +20,9 @@ from jobs.queue import TASK_NAME
 from jobs.states import JobState, Reason, make_reason
 from worker.devices import Slot
 from worker.supervise.lease import LeaseLostError
-from worker.supervise.live_run import Surroundings
 from worker.supervise.spare import WarmRunners
 from worker.supervise.supervisor import Supervisor
+from worker.surroundings import Surroundings
 
 _BLIND_S = 1.0
 """How long Celery may take after a run to fetch messages again. It fetches none while every slot is taken."""

@@ -22,6 +22,7 @@ from worker.protocol import (
     Stop,
     Wrote,
 )
+from worker.supervise.process import RunnerProcess
 
 LONG = 100_000
 
@@ -35,7 +36,7 @@ def template(make_template):
 @pytest.fixture(scope="module")
 def warm(template):
     """One runner for the tests that leave it clean."""
-    runner = template.start_runner()
+    runner = RunnerProcess(template)
     assert runner.wait_ready(120)
     yield runner
     runner.close()
@@ -44,7 +45,7 @@ def warm(template):
 @pytest.fixture
 def own(template):
     """A runner for a test that ends it."""
-    runner = template.start_runner()
+    runner = RunnerProcess(template)
     assert runner.wait_ready(120)
     yield runner
     runner.close()
@@ -272,7 +273,7 @@ def test_sigterm_ends_an_idle_runner(own):
 
 
 def test_a_runner_whose_supervisor_dies_while_it_warms_up_ends_too(template):
-    cold = template.start_runner()
+    cold = RunnerProcess(template)
 
     os.close(cold._commands)
     cold._commands = os.open(os.devnull, os.O_WRONLY)

@@ -13,7 +13,7 @@ from supervising import in_background, wait_for
 
 from worker.environment import runner_environment
 from worker.protocol import Finished, Renew, Run, Started
-from worker.supervise.process import EXIT_UNBORN
+from worker.supervise.process import EXIT_UNBORN, RunnerProcess
 
 BECOME_RUNNER = "import os, socket, subprocess, sys, time; from worker.run.template import become_runner; "
 BECOME_RUNNER += "commands, events = become_runner(socket.socket(fileno=int(sys.argv[1]))); "
@@ -34,7 +34,7 @@ def start():
     started = []
 
     def start_runner(template):
-        runner = template.start_runner()
+        runner = RunnerProcess(template)
         started.append(runner)
         wait_for(lambda: runner.returncode is not None or runner.pid is not None)
         return runner
@@ -147,7 +147,7 @@ def test_what_a_killed_runner_had_started_is_killed_and_collected_too(make_templ
 
 def test_killing_one_unborn_runner_leaves_the_others_alone(gated):
     template, let = gated
-    first, second = template.start_runner(), template.start_runner()
+    first, second = RunnerProcess(template), RunnerProcess(template)
     second.send(LARGE)
 
     first.close()
@@ -162,7 +162,7 @@ def test_killing_one_unborn_runner_leaves_the_others_alone(gated):
 def test_what_was_given_up_before_its_birth_ends_as_soon_as_it_is_born_and_is_collected(gated):
     template, let = gated
     before = psutil.Process().children()
-    first, second = template.start_runner(), template.start_runner()
+    first, second = RunnerProcess(template), RunnerProcess(template)
 
     first.close()
     let()
@@ -175,7 +175,7 @@ def test_what_was_given_up_before_its_birth_ends_as_soon_as_it_is_born_and_is_co
 
 def test_runners_that_wait_for_a_template_that_is_killed_come_from_another_and_lose_nothing(gated):
     template, let = gated
-    runners = [template.start_runner() for _ in range(2)]
+    runners = [RunnerProcess(template) for _ in range(2)]
     for runner in runners:
         runner.send(LARGE)
 
@@ -193,7 +193,7 @@ def test_runners_that_wait_for_a_template_that_is_killed_come_from_another_and_l
 
 def test_a_command_that_no_pipe_can_hold_waits_for_the_runner_and_its_sender_for_nobody(gated):
     template, let = gated
-    runner = template.start_runner()
+    runner = RunnerProcess(template)
 
     sending = in_background(runner.send, LARGE)
     sending.join(10)
@@ -222,7 +222,7 @@ def test_a_lease_that_was_renewed_before_the_birth_is_the_one_that_the_runner_he
     recite = "read, write = os.fdopen(commands, 'rb'), os.fdopen(events, 'wb', buffering=0); line = read.readline(); "
     recite += "from worker.protocol import *; write.write(encode(Ready({'until': decode(line).lease_until})))"
     template = make_template(sys.executable, "-c", f"time = __import__('time'); time.sleep(1); {BECOME_RUNNER}{recite}")
-    runner = template.start_runner()
+    runner = RunnerProcess(template)
 
     runner.send(replace(LARGE, lease_until=1.5))
     runner.send(Renew(2.5))
@@ -234,7 +234,7 @@ def test_a_lease_that_was_renewed_before_the_birth_is_the_one_that_the_runner_he
 
 def test_a_template_ends_with_its_supervisor_though_it_is_importing_torch(make_template):
     template = make_template()
-    runner = template.start_runner()
+    runner = RunnerProcess(template)
     wait_for(lambda: len(os.listdir(f"/proc/{template._process.pid}/task")) > 1)
 
     template._requests.close()
@@ -255,7 +255,7 @@ def test_an_idle_template_ends_with_its_supervisor(idle, start):
 def test_a_template_that_cannot_import_ends_and_says_so(make_template):
     template = make_template(sys.executable, "-c", "import nothing_of_that_name")
 
-    runner = template.start_runner()
+    runner = RunnerProcess(template)
     wait_for(lambda: runner.returncode is not None)
 
     assert runner.returncode == EXIT_UNBORN

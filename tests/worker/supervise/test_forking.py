@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from worker.protocol import Stop
-from worker.supervise.process import EXIT_UNBORN
+from worker.supervise.process import EXIT_UNBORN, RunnerProcess
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def stuck(make_template):
 
 
 def test_a_runner_that_is_killed_before_its_birth_is_given_up_and_its_template_imports_on(stuck):
-    runner = stuck.start_runner()
+    runner = RunnerProcess(stuck)
     runner.send(Stop(save=False))  # waits
     before = runner.returncode
 
@@ -31,12 +31,12 @@ def test_a_runner_that_is_killed_before_its_birth_is_given_up_and_its_template_i
 
 def test_a_template_that_forks_nothing_for_too_long_is_replaced(stuck, monkeypatch):
     monkeypatch.setattr("worker.supervise.process.WARM_UP_TIMEOUT_S", 0.0)
-    runner = stuck.start_runner()
+    runner = RunnerProcess(stuck)
     template = stuck._process
 
     runner.close()
     exit_status = template.wait(5)
-    stuck.start_runner().close()
+    RunnerProcess(stuck).close()
 
     assert exit_status == -signal.SIGKILL
     assert stuck._process.pid != template.pid
@@ -45,7 +45,7 @@ def test_a_template_that_forks_nothing_for_too_long_is_replaced(stuck, monkeypat
 @pytest.mark.parametrize("fault", ["socket.send_fds", "os.pipe", "subprocess.Popen"])
 def test_a_request_that_fails_leaves_no_descriptor_open(make_template, monkeypatch, fault):
     template = make_template("sleep", "601")
-    template.start_runner().close()
+    RunnerProcess(template).close()
     if fault == "subprocess.Popen":
         template.close()
     called = []
@@ -62,6 +62,6 @@ def test_a_request_that_fails_leaves_no_descriptor_open(make_template, monkeypat
     open_before = os.listdir("/proc/self/fd")
     for _ in range(5):
         with pytest.raises(OSError, match="Too many"):
-            template.start_runner()
+            RunnerProcess(template)
 
     assert len(os.listdir("/proc/self/fd")) - len(open_before) in (0, 1)  # the socket to a template that did not start

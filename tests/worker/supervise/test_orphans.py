@@ -6,6 +6,7 @@ import pytest
 from supervising import wait_for
 
 from worker.supervise.orphans import collect_orphans
+from worker.supervise.process import RunnerProcess
 
 BECOME_RUNNER = "import os, socket, subprocess, sys, time; from worker.run.template import become_runner; "
 BECOME_RUNNER += "commands, events = become_runner(socket.socket(fileno=int(sys.argv[1]))); "
@@ -22,7 +23,7 @@ def template(make_template):
 
 
 def test_what_a_runner_had_started_in_another_session_is_collected_with_it(template):
-    runner = template.start_runner()
+    runner = RunnerProcess(template)
     wait_for(lambda: runner.returncode is None and runner.pid is not None and zombies())
 
     runner.close()

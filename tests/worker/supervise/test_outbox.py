@@ -6,7 +6,7 @@ from one_job import requeue
 from jobs.errors import StaleRunError, StoreUnavailableError
 from jobs.model import Capabilities
 from worker.protocol import Saved, Wrote
-from worker.supervise.outbox import Outbox, insist
+from worker.supervise.outbox import Outbox
 
 
 class FlakyStore:
@@ -185,23 +185,3 @@ def test_one_job_that_is_no_longer_the_runs_keeps_all_from_being_written(store, 
         outbox.flush()
 
     assert bodies(store, second, "metrics") == []
-
-
-def test_insisting_outlasts_a_short_absence():
-    answers = iter([StoreUnavailableError(), "written"])
-
-    def write():
-        answer = next(answers)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    assert insist(write, time.monotonic() + 10) == "written"
-
-
-def test_insisting_ends_with_the_lease():
-    def write():
-        raise StoreUnavailableError
-
-    with pytest.raises(StoreUnavailableError):
-        insist(write, time.monotonic() - 1)

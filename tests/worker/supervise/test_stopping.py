@@ -7,6 +7,7 @@ from supervising import group_ids, in_background, is_alone, reasons, states, wai
 
 from jobs.model import Capabilities
 from jobs.states import JobState
+from worker.supervise.process import RunnerProcess
 
 CPU = Capabilities(frozenset({"cpu"}))
 
@@ -288,9 +289,9 @@ def test_a_wish_waits_for_no_runner_that_is_yet_to_come_and_costs_no_neighbour_i
     store, submit, supervise, surroundings, gated, wish
 ):
     template, let = gated
-    neighbour = template.start_runner()
+    neighbour = RunnerProcess(template)
     job = submit("succeed", spec={"ballast": "x" * 100_000})
-    thread = in_background(supervise, surroundings, template.start_runner())
+    thread = in_background(supervise, surroundings, RunnerProcess(template))
     wait_for_state(store, job, "starting")
 
     getattr(store, wish)("t", job.id)
@@ -313,7 +314,7 @@ def test_a_template_that_never_comes_up_costs_a_job_one_attempt_and_its_worker_n
     monkeypatch.setattr("worker.supervise.process.WARM_UP_TIMEOUT_S", 0.0)
     template, let = gated
     job = submit("succeed", spec={"ballast": "x" * 100_000})
-    thread = in_background(supervise, surroundings, template.start_runner())
+    thread = in_background(supervise, surroundings, RunnerProcess(template))
     stuck = template._process
 
     thread.join(20)
@@ -331,7 +332,7 @@ def test_a_template_that_is_killed_while_jobs_wait_for_its_runners_costs_none_an
 ):
     template, let = gated
     jobs = [submit("succeed") for _ in range(2)]
-    threads = [in_background(supervise, surroundings, template.start_runner()) for _ in jobs]
+    threads = [in_background(supervise, surroundings, RunnerProcess(template)) for _ in jobs]
     for job in jobs:
         wait_for_state(store, job, "starting")
 

@@ -11,8 +11,8 @@ from supervising import (
     wait_for_state,
 )
 
-from worker.datasets.cache import TableCache
 from worker.protocol import Fit, Run
+from worker.table_cache import TableCache
 
 
 def test_a_success_has_its_records_result_usage_and_artifacts(store, submit, supervise, surroundings):

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from supervising import wait_for
 
-from worker.datasets.child import Died, Parsed, ParserChild, Refused
 from worker.datasets.confinement import Confinement
+from worker.datasets.process import Died, Parsed, ParserProcess, Refused
 from worker.datasets.request import EXIT_DISK_FULL
 from worker.environment import parser_environment
 from worker.supervise.orphans import adopt_orphans, collect_orphans
@@ -20,14 +20,14 @@ LIMITS = Confinement(memory_bytes=500 << 20, cpu_s=1, file_bytes=10 << 20)
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., ParserChild]]:
+def start(tmp_path: Path) -> Iterator[Callable[..., ParserProcess]]:
     """Start a child that does what the script says."""
-    children: list[ParserChild] = []
+    children: list[ParserProcess] = []
 
-    def start(script: str, name: str = "rows.csv") -> ParserChild:
+    def start(script: str, name: str = "rows.csv") -> ParserProcess:
         raw = tmp_path / "0af3"
         raw.write_text(script, "utf-8")
-        child = ParserChild(
+        child = ParserProcess(
             tmp_path / "scratch",
             raw,
             name,
@@ -45,7 +45,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., ParserChild]]:
         child.close()
 
 
-def test_what_was_read_is_there_until_the_child_is_closed(start: Callable[..., ParserChild], tmp_path: Path) -> None:
+def test_what_was_read_is_there_until_the_child_is_closed(start: Callable[..., ParserProcess], tmp_path: Path) -> None:
     child = start("ready")
 
     answer = child.answer()
@@ -57,7 +57,7 @@ def test_what_was_read_is_there_until_the_child_is_closed(start: Callable[..., P
     assert [path.name for path in tmp_path.iterdir()] == ["0af3"]
 
 
-def test_a_refusal_names_the_file_as_its_owner_does(start: Callable[..., ParserChild]) -> None:
+def test_a_refusal_names_the_file_as_its_owner_does(start: Callable[..., ParserProcess]) -> None:
     answer = start("invalid", "räume 🙂.csv").answer()
 
     assert isinstance(answer, Refused)
@@ -78,7 +78,7 @@ def test_a_refusal_names_the_file_as_its_owner_does(start: Callable[..., ParserC
     ],
 )
 def test_a_child_without_an_answer_that_can_be_used_has_died(
-    start: Callable[..., ParserChild], script: str, returncode: int, words: str
+    start: Callable[..., ParserProcess], script: str, returncode: int, words: str
 ) -> None:
     answer = start(script).answer()
 
@@ -87,7 +87,7 @@ def test_a_child_without_an_answer_that_can_be_used_has_died(
     assert words in answer.tail
 
 
-def test_a_child_that_still_reads_can_be_killed(start: Callable[..., ParserChild], tmp_path: Path) -> None:
+def test_a_child_that_still_reads_can_be_killed(start: Callable[..., ParserProcess], tmp_path: Path) -> None:
     child = start("sleep")
 
     still_reads = not child.wait(0.05)
@@ -99,7 +99,7 @@ def test_a_child_that_still_reads_can_be_killed(start: Callable[..., ParserChild
 
 
 def test_no_credential_reaches_the_child(
-    start: Callable[..., ParserChild], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    start: Callable[..., ParserProcess], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("REGCORE_DATABASE_URL", "postgresql://user:password@host/name")
 
@@ -112,7 +112,7 @@ def test_no_credential_reaches_the_child(
 
 
 def test_a_worker_that_collects_orphans_leaves_the_childs_end_to_who_waits_for_it(
-    start: Callable[..., ParserChild],
+    start: Callable[..., ParserProcess],
 ) -> None:
     adopt_orphans(True)
     child = start("killed")

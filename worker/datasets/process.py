@@ -1,4 +1,4 @@
-"""The child that reads a file, as the worker sees it: started, watched, killed, and its answer checked."""
+"""The process that reads a file, as the worker sees it: started, watched, killed, and its answer checked."""
 
 import contextlib
 import json
@@ -59,7 +59,7 @@ class Died:
     tail: str
 
 
-class ParserChild:
+class ParserProcess:
     """One child that reads one file in a folder of its own, which is there until `close`.
 
     Args:

@@ -13,7 +13,7 @@ import pytest
 from jobs.artifacts import ArtifactStore
 from jobs.errors import ArtifactDamagedError
 from jobs.model import ArtifactRow
-from worker.datasets.cache import TableCache
+from worker.table_cache import TableCache
 
 
 def quietly() -> None:
@@ -146,7 +146,7 @@ import os, signal
 from pathlib import Path
 from jobs.artifacts import ArtifactStore
 from jobs.model import ArtifactRow
-from worker.datasets.cache import TableCache
+from worker.table_cache import TableCache
 cache = TableCache(Path({str(tmp_path / "tables")!r}), ArtifactStore(Path({str(tmp_path / "artifacts")!r})), 100)
 with cache.holding({table!r}, lambda: os.kill(os.getpid(), signal.SIGKILL)):
     pass
