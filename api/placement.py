@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from api.services import Services
 from jobs.model import Capabilities
-from regcore.lint import SpecWarning
-from regcore.plan import Plan
+from regcore.plan import Plan, SpecWarning
 
 
 def placed(services: Services, plan: Plan) -> Plan:

@@ -18,10 +18,8 @@ from api.openapi import render
 from jobs.settings import SECRETS, VARIABLES, Settings
 from jobs.states import markdown_table
 from regcore.frozen import Fusible
-from regcore.layers import LAYERS
-from regcore.optim import OPTIMIZERS
-from regcore.regularizers import REGULARIZERS
 from regcore.spec.catalogue import CatalogueEntry, catalogue
+from regcore.spec.kinds import LAYERS, OPTIMIZERS, REGULARIZERS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = Path("docs/regularizers")
@@ -63,8 +61,8 @@ def settings_table() -> str:
 def fusion_table() -> str:
     """Return the table of what each part allows the members of one pass to differ in."""
     parts: list[tuple[str, type[Fusible]]] = [
-        *(("layer", layer) for layer in LAYERS),
-        *(("optimizer", optimizer) for optimizer in OPTIMIZERS),
+        *(("layer", layer) for layer in LAYERS.values()),
+        *(("optimizer", optimizer) for optimizer in OPTIMIZERS.values()),
         *(("regularizer", regularizer) for regularizer in REGULARIZERS.values()),
     ]
     rows = ["| part | kind | members may differ in |", "| --- | --- | --- |"]

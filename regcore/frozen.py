@@ -52,6 +52,26 @@ class Fusible(Frozen):
     member_fields: ClassVar[frozenset[str] | None] = None
     """Fields in which the members of one training pass may differ; None if a job with this part trains alone."""
 
+    @property
+    def is_fusible(self) -> bool:
+        """Whether it, and every part inside it, can act on several members."""
+        return self.member_fields is not None and all(part.is_fusible for part in self._parts())
+
+    def structure(self) -> dict[str, Any]:
+        """What all members of a training pass share of it, as JSON."""
+        shared = self.model_dump(mode="json", exclude=set(self.member_fields or ()))
+        for name in shared:
+            value = getattr(self, name)
+            if isinstance(value, list | tuple) and any(isinstance(item, Fusible) for item in value):
+                shared[name] = [item.structure() for item in value]
+        return shared
+
+    def _parts(self) -> "list[Fusible]":
+        values = [getattr(self, name) for name in type(self).model_fields]
+        return [
+            item for value in values if isinstance(value, list | tuple) for item in value if isinstance(item, Fusible)
+        ]
+
 
 @cache
 def _fields_of_integers(model: type[BaseModel]) -> frozenset[str]:

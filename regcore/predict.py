@@ -21,9 +21,11 @@ from regcore.data.tables.apply import apply_preprocessing
 from regcore.data.tables.encode import TablePreprocessing
 from regcore.data.tables.labels import LabelType, as_labels
 from regcore.errors import InvalidDataError
-from regcore.layers import AnyLayer, build_module
+from regcore.layers import build_module
 from regcore.own_state import own_state
 from regcore.scoring import RowScorer
+from regcore.shapes import RowInfo
+from regcore.spec.kinds import AnyLayer
 
 _log: Final = logging.getLogger(__name__)
 _LAYERS: Final[TypeAdapter[list[AnyLayer]]] = TypeAdapter(list[AnyLayer])
@@ -161,7 +163,7 @@ def read_predictor(read: Callable[[str], bytes], where: str, *, device: torch.de
             remedy="Give the folder that holds a run's model.json and model.safetensors.",
         ) from error
     with torch.device("meta"):  # otherwise initial weights would be drawn from the caller's generator
-        module = build_module(_LAYERS.validate_python(described["layers"]), tuple(described["input_shape"]))
+        module = build_module(_LAYERS.validate_python(described["layers"]), RowInfo(tuple(described["input_shape"])))
     module.load_state_dict(state, assign=True)
     scaling = described.get("target_scaling")  # older models have none
     return Predictor(

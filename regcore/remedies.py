@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from regcore.at import At
 from regcore.parts import decays_of, parts_of, thresholds_of
-from regcore.schedule import Moment
 from regcore.spec.job import JobSpec
 
 _LARGE_CLASS_WEIGHT: Final = 10.0
@@ -24,21 +24,21 @@ class Remedy:
     advice: str
 
 
-def remedies(spec: JobSpec, moment: Moment) -> list[Remedy]:
+def remedies(spec: JobSpec, at: At) -> list[Remedy]:
     """Each cause that the parts declare and that was active at this step; the learning rate always is one."""
     return [
-        *_growing_decays(spec, moment),
-        *_overshooting_thresholds(spec, moment),
-        *_grown_schedules(spec, moment),
+        *_growing_decays(spec, at),
+        *_overshooting_thresholds(spec, at),
+        *_grown_schedules(spec, at),
         *_class_weights(spec),
         _rate(spec),
     ]
 
 
-def _growing_decays(spec: JobSpec, moment: Moment) -> Iterator[Remedy]:
-    rate = spec.optimizer.rate(moment)
+def _growing_decays(spec: JobSpec, at: At) -> Iterator[Remedy]:
+    rate = spec.optimizer.rate(at)
     for decay in decays_of(spec):
-        product = rate * decay.strength * decay.schedule.factor(moment)
+        product = rate * decay.strength * decay.schedule.factor(at)
         if product > decay.growth_limit:
             yield Remedy(
                 decay.pointer,
@@ -47,12 +47,12 @@ def _growing_decays(spec: JobSpec, moment: Moment) -> Iterator[Remedy]:
             )
 
 
-def _overshooting_thresholds(spec: JobSpec, moment: Moment) -> Iterator[Remedy]:
+def _overshooting_thresholds(spec: JobSpec, at: At) -> Iterator[Remedy]:
     """Not under an adaptive optimizer, which divides by the gradient's size; a proximal one stops at zero."""
     optimizer = spec.optimizer
-    reach = optimizer.rate(moment) * optimizer.gain(moment.step + 1)
+    reach = optimizer.rate(at) * optimizer.gain(at.step + 1)
     for threshold in thresholds_of(spec):
-        taken = reach * threshold.strength * threshold.schedule.factor(moment)
+        taken = reach * threshold.strength * threshold.schedule.factor(at)
         if threshold.by_gradient and not optimizer.is_adaptive and taken > 1:
             yield Remedy(
                 threshold.pointer,
@@ -61,10 +61,10 @@ def _overshooting_thresholds(spec: JobSpec, moment: Moment) -> Iterator[Remedy]:
             )
 
 
-def _grown_schedules(spec: JobSpec, moment: Moment) -> Iterator[Remedy]:
+def _grown_schedules(spec: JobSpec, at: At) -> Iterator[Remedy]:
     for part in parts_of(spec):
         schedule = part.schedule
-        factor = schedule.factor(moment)
+        factor = schedule.factor(at)
         if schedule.growth_field is not None and factor > 1:
             pointer = f"{part.pointer}/schedule/{schedule.growth_field}"
             value = getattr(schedule, schedule.growth_field)

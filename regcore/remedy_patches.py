@@ -4,11 +4,11 @@ import math
 from dataclasses import dataclass
 from typing import Any, Final
 
+from regcore.models import LinearModel, MLPModel
 from regcore.regularizers import Regularizer
 from regcore.regularizers.dropout import Dropout
 from regcore.schedule import MAX_EPOCHS
 from regcore.spec.job import JobSpec
-from regcore.spec.model import LinearModel, MLPModel
 
 _STEP: Final = 10
 """Strengths have an effect over powers of ten."""

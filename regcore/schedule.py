@@ -6,11 +6,11 @@ Every kind may warm up: over `warmup_epochs` the factor rises in equal parts, an
 import math
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from regcore.at import At
 from regcore.doubts import Doubt, RunShape
 from regcore.frozen import Frozen
 
@@ -19,26 +19,6 @@ MAX_EPOCHS = 10**15
 _NOTHING: Final = 1e-9
 """A share of a rate too small to move a float32 weight, whose relative precision is 6e-8."""
 _MOST_STEPS_LOOKED_AT: Final = 1000
-
-
-@dataclass(frozen=True)
-class Moment:
-    """The position in a run at which a step is taken.
-
-    Attributes:
-        step: Optimizer steps already taken, from 0.
-        steps_per_epoch: Optimizer steps in an epoch.
-        num_steps: Optimizer steps in the whole run.
-    """
-
-    step: int
-    steps_per_epoch: int
-    num_steps: int
-
-    @property
-    def epoch(self) -> int:
-        """Epochs completed."""
-        return self.step // self.steps_per_epoch
 
 
 class _Schedule(Frozen):
@@ -52,23 +32,28 @@ class _Schedule(Frozen):
     warmup_epochs: float = Field(default=0.0, ge=0)
     """Epochs over which the factor rises linearly to its full value; the first step is already above 0."""
 
-    def factor(self, moment: Moment) -> float:
-        """The factor of the base value at this step: min(1, (step + 1) / warm-up steps) · shape."""
-        warmup_steps = self._warmup_steps(moment.steps_per_epoch)
-        rise = min(1.0, (moment.step + 1) / warmup_steps) if warmup_steps else 1.0
-        return rise * self.shape(moment, warmup_steps)
+    @property
+    def is_constant(self) -> bool:
+        """Whether every step has the base value."""
+        return not self.has_shape and self.warmup_epochs == 0
 
-    def shape(self, moment: Moment, warmup_steps: float) -> float:
+    def factor(self, at: At) -> float:
+        """The factor of the base value at this step: min(1, (step + 1) / warm-up steps) · shape."""
+        warmup_steps = self._warmup_steps(at.steps_per_epoch)
+        rise = min(1.0, (at.step + 1) / warmup_steps) if warmup_steps else 1.0
+        return rise * self.shape(at, warmup_steps)
+
+    def shape(self, at: At, warmup_steps: float) -> float:
         """The factor without warm-up; infinite if a float cannot hold it."""
         raise NotImplementedError
 
     def peak(self, run: RunShape) -> float:
         """The largest factor of any step of a run."""
-        return max(self.factor(_moment(run, step)) for step in self.turning_steps(run))
+        return max(self.factor(_place(run, step)) for step in self.turning_steps(run))
 
     def last(self, run: RunShape) -> float:
         """The factor of the last step of a run."""
-        return self.factor(_moment(run, run.num_steps - 1))
+        return self.factor(_place(run, run.num_steps - 1))
 
     def turning_steps(self, run: RunShape) -> set[int]:
         """Steps of a run, one of which has the largest factor."""
@@ -112,7 +97,7 @@ class ConstantSchedule(_Schedule):
 
     kind: Literal["constant"] = "constant"
 
-    def shape(self, moment: Moment, warmup_steps: float) -> float:
+    def shape(self, at: At, warmup_steps: float) -> float:
         return 1.0
 
 
@@ -132,10 +117,10 @@ class CosineSchedule(_Schedule):
     final_factor: float = Field(default=0.0, ge=0)
     """Share of the base value at the last step, if it comes after warm-up."""
 
-    def shape(self, moment: Moment, warmup_steps: float) -> float:
+    def shape(self, at: At, warmup_steps: float) -> float:
         first = max(0.0, warmup_steps - 1)
-        length = moment.num_steps - 1 - first
-        done = min(1.0, max(0.0, (moment.step - first) / length)) if length > 0 else 0.0
+        length = at.num_steps - 1 - first
+        done = min(1.0, max(0.0, (at.step - first) / length)) if length > 0 else 0.0
         cosine = (1 + math.cos(math.pi * done)) / 2
         return self.final_factor * (1 - cosine) + cosine
 
@@ -151,9 +136,9 @@ class StepSchedule(_Schedule):
     gamma: float = Field(default=0.1, gt=0)
     """What the value is multiplied by at each change."""
 
-    def shape(self, moment: Moment, warmup_steps: float) -> float:
+    def shape(self, at: At, warmup_steps: float) -> float:
         try:
-            return self.gamma ** (moment.epoch // self.every_epochs)
+            return self.gamma ** (at.epoch // self.every_epochs)
         except OverflowError:
             return math.inf
 
@@ -201,8 +186,8 @@ def joint_peak(run: RunShape, schedules: Sequence[Schedule]) -> float:
         return math.prod(one.peak(run) for one in schedules)
     stride = math.ceil(run.num_steps / _MOST_STEPS_LOOKED_AT)
     steps = set(range(0, run.num_steps, stride)).union(*(one.turning_steps(run) for one in schedules))
-    return max(math.prod(one.factor(_moment(run, step)) for one in schedules) for step in steps)
+    return max(math.prod(one.factor(_place(run, step)) for one in schedules) for step in steps)
 
 
-def _moment(run: RunShape, step: int) -> Moment:
-    return Moment(step, run.steps_per_epoch, run.num_steps)
+def _place(run: RunShape, step: int) -> At:
+    return At(step, run.steps_per_epoch, run.num_steps)

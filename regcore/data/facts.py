@@ -7,6 +7,7 @@ from regcore.data.catalogue import BUILTIN, TORCHVISION, DatasetInfo
 from regcore.data.split import SplitSizes
 from regcore.doubts import Doubt
 from regcore.errors import FieldError, SpecError
+from regcore.shapes import RowInfo
 
 TaskKind = Literal["classification", "regression"]
 
@@ -26,6 +27,8 @@ class DataFacts:
         row_counts: Rows of each split where fractions do not decide it: a split column, groups, or splits handed in.
             None where fractions do.
         doubts: What is unlikely to be meant, as far as the facts tell; pointers are into the spec.
+        tokens: Size of the vocabulary of integer rows; None for rows of numbers.
+        varies: Whether rows are sequences that may use less than `feature_shape[0]` steps.
     """
 
     name: str
@@ -37,6 +40,13 @@ class DataFacts:
     num_test_rows: int | None = None
     row_counts: SplitSizes | None = None
     doubts: tuple[Doubt, ...] = ()
+    tokens: int | None = None
+    varies: bool = False
+
+    @property
+    def row(self) -> RowInfo:
+        """One row as the network gets it."""
+        return RowInfo(self.feature_shape, self.tokens, self.varies)
 
 
 class _Spec(Protocol):

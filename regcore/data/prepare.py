@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from regcore.data.load import RawData, load
 from regcore.data.preprocessing import Preprocessing, TargetScaling, fit_preprocessing, fit_target_scaling
+from regcore.data.rows import Batch
 from regcore.data.split import Splits, split
 from regcore.data.tables.encode import Columns, Missing, TablePreprocessing
 from regcore.data.tables.facts import Reading
@@ -21,6 +22,7 @@ from regcore.data.tables.fit import fit_columns
 from regcore.data.tables.labels import LabelType
 from regcore.doubts import Doubt
 from regcore.errors import OutOfMemoryError
+from regcore.shapes import RowInfo
 
 
 class _TaskSpec(Protocol):
@@ -56,14 +58,34 @@ class Split:
         y: Class labels as int64, or regression targets in x's dtype, scaled if the run scales them, (N,).
         rows: Their places, from 0, in the data set, the file or the arrays that they come from, (N,); None for those of
             an official test split.
+        lengths: How much of each row is in use, (N,), int64; None where rows do not vary.
+        tokens: Size of the vocabulary of integer rows; None for rows of numbers.
     """
 
     x: torch.Tensor
     y: torch.Tensor
     rows: NDArray[np.int64] | None = None
+    lengths: torch.Tensor | None = None
+    tokens: int | None = None
 
     def __len__(self) -> int:
         return len(self.y)
+
+    @property
+    def info(self) -> RowInfo:
+        """One row."""
+        return RowInfo(tuple(self.x.shape[1:]), self.tokens, varies=self.lengths is not None)
+
+    def fetch(self, numbers: torch.Tensor) -> Batch:
+        """These rows, for row numbers (K, B): one gather."""
+        flat = numbers.flatten()
+        x, y, lengths = (
+            None if part is None else part.index_select(0, flat).view(*numbers.shape, *part.shape[1:])
+            for part in (self.x, self.y, self.lengths)
+        )
+        assert x is not None, "a split has rows"
+        assert y is not None, "a split has targets"
+        return Batch(x, y, lengths)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal, cast
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from pydantic import Field
 
-from regcore.layers.base import Layer, LayerContext, Shape
+from regcore.layers.base import Layer
+from regcore.shapes import RowInfo
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from regcore.layers.forward import Here
 
 ActivationName = Literal["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid"]
 
@@ -31,7 +35,12 @@ class Activation(Layer):
     summary: ClassVar[str] = "Elementwise non-linearity."
     formula: ClassVar[str] = "y = φ(x)"
     source: ClassVar[str] = "torch.nn, by the function's name there"
+    example: ClassVar[dict[str, Any]] = {
+        "kind": "layers",
+        "layers": [{"kind": "linear", "features": 32}, {"kind": "activation", "name": "tanh"}, {"kind": "linear"}],
+    }
     member_fields: ClassVar[frozenset[str] | None] = frozenset()
+    is_nonlinearity: ClassVar[bool] = True
 
     kind: Literal["activation"] = "activation"
     name: ActivationName = Field(default="relu")
@@ -41,12 +50,13 @@ class Activation(Layer):
     def given_label(self) -> None:
         """None: an activation's `name` is its function, not a label."""
 
-    def module(self, input_shape: Shape) -> nn.Module:
+    def module(self, seen: RowInfo) -> nn.Module:
         from torch import nn
 
         return cast("nn.Module", getattr(nn, _MODULES[self.name])())
 
-    def forward(self, x: Tensor, parameters: dict[str, Tensor], context: LayerContext) -> Tensor:
+    def forward(self, x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
+        """One call for all members."""
         from torch.nn import functional
 
         return cast("Tensor", getattr(functional, self.name)(x))

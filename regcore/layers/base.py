@@ -1,21 +1,25 @@
-"""The base of layers. Shapes and parameters are known without torch; the computation needs it."""
+"""The base of layers: shapes and tensors are known without torch; the computation needs it.
+
+To add a layer, add its file: `output`, `tensors` and `module`. It then trains, alone or stacked, by the default
+`forward`. Override that where a computation of all members at once was measured to be faster, and say so there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field
 
 from regcore.doubts import Doubt, RunShape
 from regcore.frozen import Fusible
-from regcore.streams import stream_seed
+from regcore.shapes import RowInfo, TensorInfo
 
 if TYPE_CHECKING:
-    from torch import Generator, Tensor, nn
+    from torch import Tensor, nn
 
-Shape = tuple[int, ...]
+    from regcore.layers.forward import Here
 
 
 class Layer(Fusible):
@@ -24,70 +28,124 @@ class Layer(Fusible):
     summary: ClassVar[str]
     formula: ClassVar[str]
     source: ClassVar[str]
+    example: ClassVar[dict[str, Any]]
+    """A model in which it trains on images or tables, as JSON."""
+    gives_outputs: ClassVar[bool] = False
+    """Whether it can be the output layer, which is called `head`."""
+    is_affine: ClassVar[bool] = False
+    """Whether its outputs are an affine function of its inputs, and linear in its own tensors."""
+    is_nonlinearity: ClassVar[bool] = False
+    """Whether it is what hidden units are counted behind."""
+    only_in_training: ClassVar[bool] = False
+    """Whether it leaves rows as they are when a finished model predicts."""
+    draws: ClassVar[bool] = False
+    """Whether its module draws from torch's global generator while training."""
 
     kind: str
     name: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")
-    """Prefix of its parameters' names, `{name}.weight`; by default kind and ordinal, `head` for the output layer."""
+    """Prefix of its tensors' names, `{name}.weight`; by default kind and ordinal, `head` for the output layer."""
 
     @property
     def given_label(self) -> str | None:
         """The label that the user gave, if any."""
         return self.name
 
-    def output_shape(self, input_shape: Shape) -> Shape:
-        """Shape of one output row, for an input row of this shape. Raises ValueError if the shape does not fit."""
-        return input_shape
+    def completed(self, seen: RowInfo, num_outputs: int | None) -> Sequence[Layer]:
+        """What stands in its place once it is known which rows it sees.
 
-    def parameter_shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        """Its parameters and their shapes, without a member axis."""
-        return {}
+        Args:
+            seen: The rows.
+            num_outputs: Of the task, for the last layer of a model; else None.
+
+        Raises:
+            ValueError: The rows do not fit.
+        """
+        return (self,)
+
+    def output(self, seen: RowInfo) -> RowInfo:
+        """What it gives for such rows. Raises ValueError if they do not fit."""
+        return seen
+
+    def tensors(self, seen: RowInfo) -> list[TensorInfo]:
+        """Its own tensors, without those of its children."""
+        return []
+
+    def children(self) -> Sequence[Layer]:
+        """The layers inside it, from input to output; most have none."""
+        return ()
+
+    def with_children(self, children: Sequence[Layer]) -> Self:
+        """The same with other layers inside."""
+        raise NotImplementedError
 
     def doubts(self, run: RunShape) -> Iterator[Doubt]:
         """What is doubtful about this layer in such a run."""
         yield from ()
 
-    def initialise(self, parameter: str, input_shape: Shape, stream: Generator) -> Tensor:
-        """Initial values of one parameter of one member, float64, without a member axis."""
-        raise NotImplementedError
+    def doubts_before(self, following: Layer) -> Iterator[Doubt]:
+        """What is doubtful about this layer in front of another one; pointers are not used."""
+        yield from ()
 
-    def module(self, input_shape: Shape) -> nn.Module:
-        """The same layer as a plain torch module, for the finished model."""
-        raise NotImplementedError
+    def module(self, seen: RowInfo) -> nn.Module:
+        """The same layer as a plain torch module: its definition, and what a finished model is made of."""
+        from regcore.layers.chain import build_module
 
-    def forward(self, x: Tensor, parameters: dict[str, Tensor], context: LayerContext) -> Tensor:
+        return build_module(self.children(), seen, inside=True)
+
+    def lengths(self, lengths: Tensor, here: Here) -> Tensor | None:
+        """How much of each row is in use behind it, (K, B); None if rows no longer vary."""
+        return lengths if here.gives.varies else None
+
+    def forward(self, x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
         """Compute K members at once.
 
+        The default needs only `module`. Without tensors the members are more rows of one batch; with tensors they go
+        through the module one by one. (`torch.func.vmap` was slower for every layer, and has no rule for some.)
+
         Args:
-            x: (K, B, *input_shape).
-            parameters: Stacked, (K, *shape).
-            context: The values that differ from call to call.
+            x: (K, B, *seen.shape), or (1, B, ...) if all members see the same.
+            own: Its tensors by their names inside the layer, each (K, *shape).
+            here: Its place, and the pass.
 
         Returns:
-            (K, B, *output_shape).
+            (K, B, *output.shape), in any memory layout; K may be 1 if x's was and there are no tensors.
         """
-        raise NotImplementedError
+        if here.children:
+            return here.inner(x)
+        if not own and not self.draws:
+            return _all_at_once(x, here)
+        return _one_by_one(x, own, here)
 
 
-@dataclass(frozen=True)
-class LayerContext:
-    """The circumstances of one call of a layer.
+def apart(stacked: Tensor) -> Sequence[Tensor]:
+    """The members one by one.
 
-    Attributes:
-        label: This layer's own.
-        training: Whether stochastic layers act.
-        members: This layer's spec in each of the K members.
-        seeds: Each member's seed.
-        step: The optimizer's step, for which the masks are drawn.
-        micro_batch: The index within an accumulated step.
+    The gradient of x[k] is a tensor of zeros for all members, that of `unbind` one copy, and that of `squeeze` none.
     """
+    return (stacked.squeeze(0),) if len(stacked) == 1 else stacked.unbind()
 
-    label: str
-    training: bool
-    members: Sequence[Any] = ()
-    seeds: Sequence[int] = ()
-    step: int = 0
-    micro_batch: int = 0
 
-    def mask_seeds(self) -> list[int]:
-        """The seed of each member's masks at this step."""
-        return [stream_seed(seed, "mask", self.label, self.step, self.micro_batch) for seed in self.seeds]
+def _all_at_once(x: Tensor, here: Here) -> Tensor:
+    module, lengths = here.module, here.taken_lengths(len(x))
+    rows = x.flatten(0, 1)
+    outputs: Tensor = module(rows) if lengths is None else module(rows, lengths.flatten(0, 1))
+    return outputs.reshape(*x.shape[:2], *outputs.shape[1:])
+
+
+def _one_by_one(x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
+    import torch
+
+    num_members, lengths = len(here.members), here.taken_lengths(len(here.members))
+    # The module changes buffers in place, and a pass must not.
+    own = {name: tensor.clone() if here.is_buffer(name) else tensor for name, tensor in own.items()}
+    rows = apart(x if len(x) == num_members else x.expand(num_members, *x.shape[1:]))
+    by_member = zip(*(apart(tensor) for tensor in own.values()), strict=True) if own else ((),) * num_members
+    outputs = []
+    for k, tensors in enumerate(by_member):
+        arguments = (rows[k],) if lengths is None else (rows[k], lengths[k])
+        with here.at.seeded(k, "module", here.label) if here.layer.draws and here.at.training else nullcontext():
+            state = dict(zip(own, tensors, strict=True))
+            outputs.append(torch.func.functional_call(here.module, state, arguments))
+    for name in filter(here.is_buffer, own):
+        here.update_buffer(name, own[name])
+    return torch.stack(outputs) if len(outputs) > 1 else outputs[0].unsqueeze(0)

@@ -5,17 +5,19 @@ Source: Srivastava et al. 2014, Dropout: a simple way to prevent neural networks
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, ClassVar, Final, Literal
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
 from regcore.doubts import Doubt, RunShape
-from regcore.layers.base import Layer, LayerContext, Shape
+from regcore.layers.base import Layer
+from regcore.shapes import RowInfo
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from regcore.layers.forward import Here
 
 _LARGE_SHARE: Final = 0.95
 """A p from which 32 hidden units are reduced to one or two."""
@@ -27,7 +29,18 @@ class Dropout(Layer):
     summary: ClassVar[str] = "Zeroes each value with probability p while training; identity in evaluation."
     formula: ClassVar[str] = "y = x · m/(1 − p),  m ~ Bernoulli(1 − p)"
     source: ClassVar[str] = "Srivastava et al. 2014"
+    example: ClassVar[dict[str, Any]] = {
+        "kind": "layers",
+        "layers": [
+            {"kind": "linear", "features": 32},
+            {"kind": "activation"},
+            {"kind": "dropout", "p": 0.2},
+            {"kind": "linear"},
+        ],
+    }
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"p"})
+
+    only_in_training: ClassVar[bool] = True
 
     kind: Literal["dropout"] = "dropout"
     p: float = Field(default=0.5, ge=0, lt=1)
@@ -43,36 +56,22 @@ class Dropout(Layer):
                 "Lower p, e.g. to 0.5.",
             )
 
-    def module(self, input_shape: Shape) -> nn.Module:
+    def doubts_before(self, following: Layer) -> Iterator[Doubt]:
+        if isinstance(following, Dropout):
+            yield Doubt(
+                "",
+                "dropout_twice",
+                "Two dropout layers follow each other: together they drop more than either says.",
+                "Keep one of them.",
+            )
+
+    def module(self, seen: RowInfo) -> nn.Module:
         from torch import nn
 
         return nn.Dropout(self.p)
 
-    def forward(self, x: Tensor, parameters: dict[str, Tensor], context: LayerContext) -> Tensor:
-        if not context.training:
+    def forward(self, x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
+        """Each member's masks are drawn from its own stream, so that they do not depend on the others."""
+        if not here.at.training:
             return x
-        return x * dropout_mask(x, [member.p for member in context.members], context)
-
-
-def dropout_mask(x: Tensor, p: list[float], context: LayerContext) -> Tensor:
-    """m/(1 − p) for each member, drawn from its own stream, so that a member's masks do not depend on the others.
-
-    A value is kept if 32 random bits, as an integer, reach p · 2³²; this is several times faster than `bernoulli_`.
-
-    Returns:
-        (K, *x.shape[1:]); x may have a leading axis of 1 that all members share.
-    """
-    import torch
-
-    rows, features = x.shape[1], x.shape[2:]
-    num_values = x[0].numel()
-    bits = torch.empty(len(p), -(-num_values // 2), dtype=torch.int64, device=x.device)
-    stream = torch.Generator(x.device)
-    for member, seed in zip(bits, context.mask_seeds(), strict=True):
-        member.random_(-(2**63), None, generator=stream.manual_seed(seed))
-    drawn = bits.view(torch.int32)[:, :num_values]
-    reach = torch.tensor([[min(round(each * 2**32), 2**32 - 1) - 2**31] for each in p], dtype=torch.int32)
-    mask = (drawn >= reach.to(x.device)).to(x.dtype)
-    mask.mul_(mask.new_tensor([[1 / (1 - each)] for each in p]))
-    # Rows last, as a stacked linear layer has them in memory.
-    return mask.view(len(p), *features, rows).movedim(-1, 1)
+        return x * here.at.kept([member.p for member in here.members], x.shape[1:], x, "mask", here.label)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, ClassVar, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from regcore.layers.base import Layer, LayerContext, Shape
+from regcore.layers.base import Layer
+from regcore.shapes import RowInfo
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+    from regcore.layers.forward import Here
 
 
 class Flatten(Layer):
@@ -17,17 +20,20 @@ class Flatten(Layer):
     summary: ClassVar[str] = "Puts all values of a row into one vector."
     formula: ClassVar[str] = "(d₁, d₂, …) → (d₁·d₂·…)"
     source: ClassVar[str] = "torch.nn.Flatten"
+    example: ClassVar[dict[str, Any]] = {"kind": "layers", "layers": [{"kind": "flatten"}, {"kind": "linear"}]}
     member_fields: ClassVar[frozenset[str] | None] = frozenset()
+    is_affine: ClassVar[bool] = True
 
     kind: Literal["flatten"] = "flatten"
 
-    def output_shape(self, input_shape: Shape) -> Shape:
-        return (math.prod(input_shape),)
+    def output(self, seen: RowInfo) -> RowInfo:
+        return RowInfo((seen.num_values,), seen.tokens)
 
-    def module(self, input_shape: Shape) -> nn.Module:
+    def module(self, seen: RowInfo) -> nn.Module:
         from torch import nn
 
         return nn.Flatten()
 
-    def forward(self, x: Tensor, parameters: dict[str, Tensor], context: LayerContext) -> Tensor:
+    def forward(self, x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
+        """A view."""
         return x.flatten(2)

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from regcore.record import Record
 
 
-def compiled(forward: Callable[..., Tensor], on_record: Callable[[Record], None]) -> Callable[..., Tensor]:
+def compiled(forward: Callable[..., Any], on_record: Callable[[Record], None]) -> Callable[..., Any]:
     """The compiled forward pass; if the compiler fails, a warning says so and the plain one is used.
 
     The compiler's caches are emptied, so other compiled functions of this process are compiled again.
@@ -20,9 +19,9 @@ def compiled(forward: Callable[..., Tensor], on_record: Callable[[Record], None]
     fast = torch.compile(forward)
     # Beyond that limit torch stops compiling, and only its own log says so.
     loudly = torch._dynamo.config.patch(fail_on_recompile_limit_hit=True)
-    working: list[Callable[..., Tensor]] = [fast]
+    working: list[Callable[..., Any]] = [fast]
 
-    def call(*args: Any, **kwargs: Any) -> Tensor:
+    def call(*args: Any, **kwargs: Any) -> Any:
         if working[0] is forward:
             return forward(*args, **kwargs)
         try:

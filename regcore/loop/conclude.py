@@ -15,7 +15,6 @@ from regcore.loop.baseline import baseline_of, split_evaluation
 from regcore.loop.constant_units import ConstantUnits
 from regcore.loop.convex import Optimality, optimality
 from regcore.loop.evaluate import evaluate, measure
-from regcore.loop.losses import RowLosses
 from regcore.loop.network import StackedNetwork
 from regcore.loop.result import Result
 from regcore.loop.trainer import Member
@@ -24,13 +23,14 @@ from regcore.record import finite_or_null
 from regcore.report import RegularizerEffect, l1_norm, l2_norm, make_report
 from regcore.split_metrics import SplitEvaluation
 from regcore.study.statistics import r2_rows
+from regcore.tasks import Task
 
 
 def conclude(
     members: Sequence[Member],
     network: StackedNetwork,
     data: PreparedData,
-    losses: RowLosses,
+    task: Task,
     *,
     is_exact: bool,
     companions: Sequence[str] = (),
@@ -41,15 +41,15 @@ def conclude(
         members: Those that have ended.
         network: A network of these members only, with their selected weights.
         data: The splits.
-        losses: Loss per row.
+        task: What outputs mean.
         is_exact: Whether an uninterrupted run gives the same bits.
         companions: Keys of all members of the training pass, their own included.
     """
     units = ConstantUnits()
     plan = members[0].plan
-    evaluations, metrics = _evaluate(plan, network, data, losses, units)
-    baseline = baseline_of(plan, data, losses)
-    optima = optimality([member.plan for member in members], network, data, losses)
+    evaluations, metrics = _evaluate(network, data, task, units)
+    baseline = baseline_of(plan, data, task)
+    optima = optimality([member.plan for member in members], network, data, task)
     return [
         _conclude(
             member,
@@ -61,6 +61,7 @@ def conclude(
             units.count(position),
             optima[position],
             baseline,
+            task,
             is_exact=is_exact,
             fused_with=[key for key in companions if key != member.key],
         )
@@ -69,7 +70,7 @@ def conclude(
 
 
 def _evaluate(
-    plan: Plan, network: StackedNetwork, data: PreparedData, losses: RowLosses, units: ConstantUnits
+    network: StackedNetwork, data: PreparedData, task: Task, units: ConstantUnits
 ) -> tuple[list[dict[str, SplitEvaluation]], list[dict[str, float]]]:
     """Each member's evaluation of each split, by row and in total."""
     evaluations: list[dict[str, SplitEvaluation]] = [{} for _ in network.seeds]
@@ -79,9 +80,9 @@ def _evaluate(
         if split is None:
             continue
         look = units.look if name == "train" else None
-        evaluation = evaluate(network, split, losses, look, scaling=data.target_scaling)
-        for k, measured in enumerate(measure(evaluation, plan.loss)):
-            evaluations[k][name] = split_evaluation(evaluation, k, plan)
+        evaluation = evaluate(network, split, task, look, scaling=data.target_scaling)
+        for k, measured in enumerate(measure(evaluation, task)):
+            evaluations[k][name] = split_evaluation(evaluation, k, task)
             # Those that the records have too are the same to the last digit.
             values = evaluations[k][name].values() | measured
             metrics[k] |= {f"{name}/{key}": value for key, value in values.items()}
@@ -98,6 +99,7 @@ def _conclude(
     dead_units: Mapping[str, int],
     optimum: Optimality,
     baseline: Mapping[str, Any],
+    task: Task,
     *,
     is_exact: bool,
     fused_with: list[str],
@@ -108,7 +110,7 @@ def _conclude(
         task=plan.task,
         evaluations=evaluations,
         history=member.history,
-        parameters=state,
+        parameters={parameter.name: state[parameter.name] for parameter in plan.parameters},
         regularizers=_regularizer_effects(plan, selected),
         data_loss=selected["objective/data"] or 0.0,
         dead_units=dead_units,
@@ -132,30 +134,31 @@ def _conclude(
         selected_epoch=member.selected_epoch,
         generalization_gap=_generalization_gap(metrics),
         sparsity=report["sparsity"]["overall"],
-        norms=_norms(state),
+        norms=_norms(plan, state),
         kkt_residual=optimum.kkt_residual,
         l1_max=optimum.l1_max,
         weights_sha256=weights_sha256(state),
         is_exact=is_exact,
         fused_with=fused_with,
-        rows=_rows(plan, evaluations),
+        rows=_rows(task, evaluations),
         report=report,
     )
 
 
-def _norms(state: Mapping[str, Tensor]) -> dict[str, float | None]:
+def _norms(plan: Plan, state: Mapping[str, Tensor]) -> dict[str, float | None]:
     """The share of zeros over all tensors of two or more dimensions."""
-    weights = [tensor for tensor in state.values() if tensor.dim() > 1]
+    learned = {parameter.name for parameter in plan.parameters}
+    weights = [tensor for name, tensor in state.items() if name in learned and tensor.dim() > 1]
     return finite_or_null({"l1": l1_norm(weights), "l2": l2_norm(weights)})
 
 
-def _rows(plan: Plan, evaluations: Mapping[str, SplitEvaluation]) -> dict[str, NDArray[Any]]:
+def _rows(task: Task, evaluations: Mapping[str, SplitEvaluation]) -> dict[str, NDArray[Any]]:
     """What each row adds to each metric, to compare jobs row by row. float32 is enough to measure noise."""
     rows: dict[str, NDArray[Any]] = {}
     for name, split in evaluations.items():
         columns = {"loss": split.per_row_loss}
         with np.errstate(over="ignore", invalid="ignore"):  # the noise of a loss of 1e200 cannot be measured
-            if plan.task == "classification":
+            if task.has_classes:
                 rows[f"{name}/accuracy"] = split.predictions == split.targets
                 scores = {metric: score for metric, score in split.scores.items() if metric != "accuracy"}
                 columns |= {metric: score.rows for metric, score in scores.items() if not math.isnan(score.value)}

@@ -14,14 +14,9 @@ import torch
 from torch import Tensor
 
 from regcore.data.prepare import PreparedData
-from regcore.layers import Flatten, Linear
-from regcore.loop.losses import RowLosses
 from regcore.loop.network import StackedNetwork
 from regcore.plan import Plan
-from regcore.regularizers import Regularizer
-from regcore.regularizers.elastic_net import ElasticNet
-from regcore.regularizers.l1 import L1
-from regcore.regularizers.l2 import L2
+from regcore.tasks import Task
 
 _MAX_NEWTON_STEPS: Final = 100
 
@@ -42,34 +37,29 @@ class Optimality:
 
 def is_convex(plan: Plan) -> bool:
     """Whether the objective is convex in the weights, and the same at every step."""
-    penalties = plan.resolved_spec.regularizers
-    return all(isinstance(layer, Flatten | Linear) for layer in plan.layers) and (
-        sum(isinstance(layer, Linear) for layer in plan.layers) == 1
-        and all(isinstance(penalty, L1 | L2 | ElasticNet) and _is_constant(penalty) for penalty in penalties)
-        and getattr(plan.resolved_spec.optimizer, "weight_decay", 0) == 0
+    optimizer = plan.resolved_spec.optimizer
+    num_weights = sum(parameter.role == "weight" for parameter in plan.parameters)
+    return (
+        all(layer.is_affine for layer in plan.layers)
+        and num_weights == 1
+        and all(penalty.strengths is not None for penalty in plan.resolved_spec.regularizers)
+        and all(getattr(optimizer, name) == 0 for name in optimizer.decays)
     )
 
 
-def optimality(
-    plans: Sequence[Plan], network: StackedNetwork, data: PreparedData, losses: RowLosses
-) -> list[Optimality]:
+def optimality(plans: Sequence[Plan], network: StackedNetwork, data: PreparedData, task: Task) -> list[Optimality]:
     """The optimality of each member's weights for the whole train split."""
     if not any(is_convex(plan) for plan in plans):
         return [Optimality() for _ in plans]
     x, y = data.train.x.flatten(1).double(), data.train.y
     # It depends only on the data, so members share it.
-    l1_max = _l1_max(network, x, y, losses) if any(_has_l1_max(plan) for plan in plans) else None
+    l1_max = _l1_max(network, x, y, task) if any(_has_l1_max(plan) for plan in plans) else None
     found = []
     for k, plan in enumerate(plans):
-        parameters = {name: weight.detach()[k].double() for name, weight in network.weights.items()}
-        residual = _kkt_residual(parameters, plan, x, y, losses) if is_convex(plan) else None
+        parameters = {name: weight.detach()[k].double() for name, weight in network.tensors.items()}
+        residual = _kkt_residual(parameters, plan, x, y, task) if is_convex(plan) else None
         found.append(Optimality(residual, l1_max if _has_l1_max(plan) else None))
     return found
-
-
-def _is_constant(penalty: Regularizer) -> bool:
-    schedule = getattr(penalty, "schedule", None)
-    return schedule is None or (schedule.kind == "constant" and schedule.warmup_epochs == 0)
 
 
 def _strengths(plan: Plan) -> tuple[dict[str, float], dict[str, float]]:
@@ -77,22 +67,20 @@ def _strengths(plan: Plan) -> tuple[dict[str, float], dict[str, float]]:
     l1 = dict.fromkeys([parameter.name for parameter in plan.parameters], 0.0)
     l2 = dict(l1)
     for penalty, planned in zip(plan.resolved_spec.regularizers, plan.regularizers, strict=True):
+        strengths = penalty.strengths
+        assert strengths is not None, "the penalties of a convex problem are known"
         for name in planned.parameters:
-            match penalty:
-                case L1():
-                    l1[name] += penalty.strength
-                case L2():
-                    l2[name] += penalty.strength
-                case ElasticNet():
-                    l1[name] += penalty.l1
-                    l2[name] += penalty.l2
+            l1[name] += strengths.l1
+            l2[name] += strengths.l2
     return l1, l2
 
 
 def _has_l1_max(plan: Plan) -> bool:
     """Whether a convex problem has an ℓ₁ penalty on all weights, and an intercept that nothing shrinks."""
+    if not is_convex(plan) or not _has_l1_on_weights(plan):
+        return False
     _, l2 = _strengths(plan)
-    return is_convex(plan) and _has_l1_on_weights(plan) and not any(l2[name] for name in l2 if name.endswith(".bias"))
+    return not any(l2[name] for name in l2 if name.endswith(".bias"))
 
 
 def _has_l1_on_weights(plan: Plan) -> bool:
@@ -101,24 +89,22 @@ def _has_l1_on_weights(plan: Plan) -> bool:
         name
         for penalty, planned in zip(plan.resolved_spec.regularizers, plan.regularizers, strict=True)
         for name in planned.parameters
-        if isinstance(penalty, L1 | ElasticNet)
+        if penalty.thresholds
     }
     return touched == {parameter.name for parameter in plan.parameters if parameter.name.endswith(".weight")}
 
 
-def _mean_loss(parameters: Mapping[str, Tensor], x: Tensor, y: Tensor, losses: RowLosses) -> Tensor:
+def _mean_loss(parameters: Mapping[str, Tensor], x: Tensor, y: Tensor, task: Task) -> Tensor:
     (weight,) = (value for name, value in parameters.items() if name.endswith(".weight"))
     outputs = x @ weight.mT + sum(value for name, value in parameters.items() if name.endswith(".bias"))
-    return losses(outputs.unsqueeze(0), y.unsqueeze(0)).mean()
+    return task.row_losses(outputs.unsqueeze(0), y.unsqueeze(0)).mean()
 
 
-def _kkt_residual(
-    parameters: Mapping[str, Tensor], plan: Plan, x: Tensor, y: Tensor, losses: RowLosses
-) -> float | None:
+def _kkt_residual(parameters: Mapping[str, Tensor], plan: Plan, x: Tensor, y: Tensor, task: Task) -> float | None:
     l1, l2 = _strengths(plan)
     leaves = {name: value.clone().requires_grad_() for name, value in parameters.items()}
     with torch.enable_grad():
-        gradients = torch.autograd.grad(_mean_loss(leaves, x, y, losses), list(leaves.values()))
+        gradients = torch.autograd.grad(_mean_loss(leaves, x, y, task), list(leaves.values()))
     worst = 0.0
     for (name, value), gradient in zip(parameters.items(), gradients, strict=True):
         smooth = gradient + l2[name] * value
@@ -130,21 +116,21 @@ def _kkt_residual(
     return worst
 
 
-def _l1_max(network: StackedNetwork, x: Tensor, y: Tensor, losses: RowLosses) -> float | None:
+def _l1_max(network: StackedNetwork, x: Tensor, y: Tensor, task: Task) -> float | None:
     """‖∇ mean loss‖_∞ at zero weights and the best intercept for these."""
-    parameters = {name: torch.zeros_like(weight.detach()[0]).double() for name, weight in network.weights.items()}
+    parameters = {name: torch.zeros_like(weight.detach()[0]).double() for name, weight in network.tensors.items()}
     for name in parameters:
         if not name.endswith(".bias"):
             continue
-        parameters[name] = _best_intercept(parameters, name, x, y, losses)
+        parameters[name] = _best_intercept(parameters, name, x, y, task)
     (name,) = (name for name in parameters if name.endswith(".weight"))
     parameters[name].requires_grad_()
     with torch.enable_grad():
-        (gradient,) = torch.autograd.grad(_mean_loss(parameters, x, y, losses), [parameters[name]])
+        (gradient,) = torch.autograd.grad(_mean_loss(parameters, x, y, task), [parameters[name]])
     return float(gradient.abs().max()) if torch.isfinite(gradient).all() else None
 
 
-def _best_intercept(parameters: Mapping[str, Tensor], name: str, x: Tensor, y: Tensor, losses: RowLosses) -> Tensor:
+def _best_intercept(parameters: Mapping[str, Tensor], name: str, x: Tensor, y: Tensor, task: Task) -> Tensor:
     """The minimum over the intercept alone: a small smooth convex problem."""
     intercept = parameters[name].clone().requires_grad_()
     solver = torch.optim.LBFGS(
@@ -153,7 +139,7 @@ def _best_intercept(parameters: Mapping[str, Tensor], name: str, x: Tensor, y: T
 
     def objective() -> Tensor:
         solver.zero_grad()
-        loss = _mean_loss({**parameters, name: intercept}, x, y, losses)
+        loss = _mean_loss({**parameters, name: intercept}, x, y, task)
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without annotations
         return loss
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from regcore.at import At
 from regcore.errors import DivergedError
 from regcore.parts import parts_of
 from regcore.plan import Plan
 from regcore.remedies import remedies
-from regcore.schedule import Moment
 
 
 def diverged(
@@ -24,7 +24,7 @@ def diverged(
     """
     good = [row for row in history if not row["non_finite"]]
     epoch = (step - 1) // plan.steps_per_epoch + 1
-    last_update = Moment(max(0, num_updates - 1), plan.steps_per_epoch, plan.num_steps)
+    last_update = At(max(0, num_updates - 1), plan.steps_per_epoch, plan.num_steps)
     causes = remedies(plan.resolved_spec, last_update)
     best = _best_epoch(plan, history, selected_epoch)
     return DivergedError(

@@ -14,11 +14,10 @@ from typing import Final
 import psutil
 import torch
 
-from regcore.data.prepare import PreparedData
+from regcore.data.prepare import PreparedData, dtype_of
 from regcore.data.source import KnownSource, Source
-from regcore.fusion import fusion_key
 from regcore.loop.computing import is_out_of_memory
-from regcore.loop.group import SMALL_STEP_PRODUCTS, choose_device, losses_of
+from regcore.loop.group import SMALL_STEP_PRODUCTS, choose_device, task_of
 from regcore.loop.network import StackedNetwork
 from regcore.loop.stack import Stack
 from regcore.own_state import own_state
@@ -50,7 +49,7 @@ def fitting_size(plan: Plan, num_members: int, *, source: Source | None = None) 
         num_members: How many there are.
         source: Where their rows come from; None for the built-in sets.
     """
-    if num_members == 1 or fusion_key(plan.resolved_spec) is None:
+    if num_members == 1 or plan.fusion_key is None:
         return 1
     most = max(1, room_bytes(plan) // max(1, plan.member_bytes))
     if most == 1:
@@ -98,11 +97,11 @@ def _step_s(plans: Sequence[Plan], data: PreparedData) -> float:
     """Seconds of one step of a stack: the minimum of several, because the machine may be busy."""
     network = StackedNetwork(
         plans,
-        dtype=data.train.x.dtype,
+        dtype=dtype_of(plans[0].resolved_spec),
         device=data.train.x.device,
         autocast=plans[0].resolved_spec.training.precision == "bfloat16",
     )
-    stack = Stack(plans, network, data, losses_of(plans[0], data))
+    stack = Stack(plans, network, data, task_of(plans[0], data))
     times: list[float] = []
     began_at = time.perf_counter()
     for _ in stack.first_steps():

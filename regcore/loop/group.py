@@ -9,7 +9,7 @@ from typing import Final
 import torch
 
 from regcore.checkpoint import LoadedCheckpoint, State, load_newest, tensor_bytes
-from regcore.data.prepare import PreparedData
+from regcore.data.prepare import PreparedData, dtype_of
 from regcore.data.source import KnownSource, Source
 from regcore.errors import CheckpointError, ComputationError, InvalidDataError, OutOfMemoryError, TrainingError
 from regcore.loop.checkpointer import Checkpointer
@@ -17,16 +17,18 @@ from regcore.loop.computing import computing, is_out_of_memory
 from regcore.loop.conclude import conclude
 from regcore.loop.control import Control
 from regcore.loop.identity import continue_as, identify
-from regcore.loop.losses import RowLosses, balanced_class_weights, row_losses
 from regcore.loop.network import StackedNetwork
 from regcore.loop.rescaling import hush_unlearned, keep_predictions
 from regcore.loop.result import Result
-from regcore.loop.saved_members import select_saved
 from regcore.loop.starting_weights import describe_starting_weights, load_starting_weights
 from regcore.loop.trainer import Member, Trainer
 from regcore.own_state import each_in_own_state, own_state
 from regcore.plan import Plan
 from regcore.record import Record
+from regcore.spec.kinds import TASKS
+from regcore.tasks import Task
+from regcore.tasks.classification import balanced_class_weights
+from regcore.trees import select
 
 SMALL_STEP_PRODUCTS: Final = 10**8
 """Members × weights × rows of a batch: below this a step is too short for several threads."""
@@ -128,8 +130,8 @@ def _train(
     _check_rows(lead, data)
     for newcomer in newcomers:
         _tell_doubts(newcomer, data)
-    losses = losses_of(lead, data)
-    trainer, checkpointer = _set_up(newcomers, control, data, losses, checkpoints)
+    task = task_of(lead, data)
+    trainer, checkpointer = _set_up(newcomers, control, data, task, checkpoints)
     everybody = companions if companions is not None else [newcomer.key for newcomer in newcomers]
     for ending in trainer.run():
         if ending.network is None:
@@ -137,7 +139,7 @@ def _train(
             yield [(member.key, ending.error) for member in ending.members]
             continue
         is_exact = checkpointer is None or checkpointer.is_exact
-        report = partial(conclude, data=data, losses=losses, is_exact=is_exact, companions=everybody)
+        report = partial(conclude, data=data, task=task, is_exact=is_exact, companions=everybody)
         results = _conclude_each(ending.members, ending.network, report)
         for member, result in zip(ending.members, results, strict=True):
             _warn_of_missing_values(member, result)
@@ -178,7 +180,7 @@ def _set_up(
     newcomers: Sequence[Newcomer],
     control: Control,
     data: PreparedData,
-    losses: RowLosses,
+    task: Task,
     checkpoints: Checkpoints | None,
 ) -> tuple[Trainer, Checkpointer | None]:
     """A trainer at its first step, or at the step of its checkpoint."""
@@ -190,7 +192,7 @@ def _set_up(
     members = [Member(key, by_key[key].plan, by_key[key].on_record) for key in keys]
     network = StackedNetwork(
         [member.plan for member in members],
-        dtype=data.train.x.dtype,
+        dtype=dtype_of(newcomers[0].plan.resolved_spec),
         device=choose_device(newcomers[0].plan.resolved_spec.resources.device),
         autocast=newcomers[0].plan.resolved_spec.training.precision == "bfloat16",
     )
@@ -203,7 +205,7 @@ def _set_up(
     checkpointer = None
     if checkpoints is not None:
         checkpointer = _checkpointer(newcomers, network, data, checkpoints, control, tell)
-    trainer = Trainer(members, network, data, losses, control=control, checkpointer=checkpointer)
+    trainer = Trainer(members, network, data, task, control=control, checkpointer=checkpointer)
     if checkpoints is None or checkpoints.newest.state is None:
         for position, key in enumerate(keys):
             newcomer = by_key[key]
@@ -231,9 +233,8 @@ def _saved_state(state: State, by_key: Mapping[str, Newcomer]) -> State:
     positions = [position for position, key in enumerate(state["keys"]) if key in by_key]
     if len(positions) == len(state["keys"]):
         return state
-    stand_in = next(iter(by_key.values()))
-    plans = [by_key.get(key, stand_in).plan for key in state["keys"]]
-    return select_saved(state, plans, positions)
+    per_member = {name: [state[name][k] for k in positions] for name in ("keys", "history", "selected_epochs")}
+    return {**state, **per_member, "tree": select(state["tree"], positions)}
 
 
 def _check_members(keys: Sequence[str], saved_keys: Sequence[str]) -> None:
@@ -269,7 +270,7 @@ def _checkpointer(
         checkpoints.root,
         identity,
         every_s=min(spec.training.checkpoint_every_s for spec in specs.values()),
-        expected_bytes=3 * tensor_bytes(network.weights),  # also a momentum and the selected weights
+        expected_bytes=3 * tensor_bytes(network.tensors),  # also a momentum and the selected weights
         max_bytes=None if checkpoints.max_bytes is None else checkpoints.max_bytes * len(newcomers),
         on_record=on_record,
         accepted_step=control.accepted_step,
@@ -306,9 +307,9 @@ def _check_rows(plan: Plan, data: PreparedData) -> None:
         )
 
 
-def losses_of(plan: Plan, data: PreparedData) -> RowLosses:
-    """The loss of each row, weighted by its class if the plan says so."""
-    return row_losses(plan.loss, _class_weights(plan, data))
+def task_of(plan: Plan, data: PreparedData) -> Task:
+    """The run's task; rows are weighted by their classes if the plan says so."""
+    return TASKS[plan.task](plan.loss, len(plan.classes or ()), _class_weights(plan, data))
 
 
 def _class_weights(plan: Plan, data: PreparedData) -> torch.Tensor | None:

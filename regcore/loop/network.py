@@ -1,148 +1,170 @@
-"""K networks of one shape as one: every parameter has a leading member axis."""
+"""The network of K members: every tensor has a leading member axis."""
 
-import copy
-from collections.abc import Callable, Sequence
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from regcore.layers import Activation, AnyLayer, LayerContext, build_module, walk_shapes
+from regcore.at import At
+from regcore.layers import Layer, build_module
+from regcore.layers.forward import ForwardPass, Node, bind
 from regcore.plan import Plan
-from regcore.streams import generator
+from regcore.shapes import RowInfo, TensorInfo
+from regcore.streams import generator, stream_seed
+from regcore.trees import select
 
 EVAL_CHUNK_ROWS = 8192
 
-OnActivation = Callable[[str, Tensor], None]
-"""Called with the label of a layer with parameters and the output of the non-linearity after it, (K, B, ...)."""
-
-
-@dataclass(frozen=True, eq=False)
-class _Stage:
-    """One layer of all members, with its weights. The tensors change only in place, so this is made once.
-
-    Attributes:
-        fed_by: For a non-linearity, the label of the layer with parameters before it.
-    """
-
-    label: str
-    layer: AnyLayer
-    members: Sequence[AnyLayer]
-    weights: dict[str, Tensor]
-    fed_by: str | None
-
 
 class StackedNetwork:
-    """The stacked weights of K members, and their forward pass.
+    """The stacked tensors of K members, and their forward pass.
 
     Args:
         plans: One per member; their layers agree in kinds and shapes.
         dtype: Of the weights.
-        device: Where the weights are.
+        device: Where the tensors are.
         autocast: Whether matrix products run in bfloat16.
+        tensors: Those to go on with; None for first ones, which follow from the seeds.
 
     Attributes:
-        weights: By name, `{layer}.{parameter}`, each (K, *shape); leaves that require gradients.
+        tensors: By name, each (K, *shape): the model's, and those that regularizers add. Learned ones require
+            gradients. They change in place alone, so that whoever holds one sees its present value.
+        infos: The model's tensors, by name.
+        nodes: The layers, bound to the members.
     """
 
-    def __init__(self, plans: Sequence[Plan], *, dtype: torch.dtype, device: torch.device, autocast: bool) -> None:
-        self.seeds = [plan.resolved_spec.training.seed for plan in plans]
-        self.input_shape = plans[0].input_shape
+    def __init__(
+        self,
+        plans: Sequence[Plan],
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+        autocast: bool,
+        tensors: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        self.plans = plans
+        self.seeds = tuple(plan.resolved_spec.training.seed for plan in plans)
+        self.dtype = dtype
         self.device = device
-        self._autocast = autocast
-        walk = list(walk_shapes(plans[0].layers, self.input_shape))
-        self._members = list(zip(*(plan.layers for plan in plans), strict=True))
-        self.weights: dict[str, Tensor] = {}
-        for label, layer, seen in walk:
-            for parameter in layer.parameter_shapes(seen):
-                first = [
-                    layer.initialise(parameter, seen, generator(seed, "initialisation", label, parameter))
-                    for seed in self.seeds
-                ]
-                stacked = torch.stack(first).to(device=device, dtype=dtype)
-                self.weights[f"{label}.{parameter}"] = stacked.requires_grad_()
-        self._walk = walk
-        self._stages = self._make_stages()
+        self.autocast = autocast
+        self.row = plans[0].row
+        self.infos: dict[str, TensorInfo] = {info.name: info for info in plans[0].tensors()}
+        self.nodes: list[Node] = bind([plan.layers for plan in plans], self.row)
+        self.tensors: dict[str, Tensor] = {}
+        self.add(self._first() if tensors is None else tensors)
 
-    def _make_stages(self) -> list[_Stage]:
-        stages: list[_Stage] = []
-        last: str | None = None
-        for (label, layer, seen), members in zip(self._walk, self._members, strict=True):
-            weights = {name: self.weights[f"{label}.{name}"] for name in layer.parameter_shapes(seen)}
-            last = label if weights else last
-            stages.append(_Stage(label, layer, members, weights, last if isinstance(layer, Activation) else None))
-        return stages
+    def add(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take these tensors, (K, ...), as its own; learned ones are to require gradients."""
+        for name, tensor in tensors.items():
+            is_learned = self.infos[name].is_learned if name in self.infos else True
+            self.tensors[name] = tensor.requires_grad_() if is_learned else tensor
 
     @property
     def num_members(self) -> int:
         """K."""
         return len(self.seeds)
 
-    def select(self, positions: Sequence[int]) -> "StackedNetwork":
-        """A network of some of the members, with copies of their weights."""
-        part = copy.copy(self)
-        rows = torch.tensor(list(positions), dtype=torch.int64, device=self.device)
-        part.seeds = [self.seeds[position] for position in positions]
-        part._members = [tuple(members[position] for position in positions) for members in self._members]
-        part.weights = {
-            name: weight.detach().index_select(0, rows).requires_grad_() for name, weight in self.weights.items()
-        }
-        part._stages = part._make_stages()
-        return part
+    def learned(self) -> dict[str, Tensor]:
+        """The tensors that the optimizer moves."""
+        return {name: tensor for name, tensor in self.tensors.items() if tensor.requires_grad}
+
+    def select(self, positions: Sequence[int]) -> StackedNetwork:
+        """A network of some of the members, with copies of their tensors."""
+        tensors: Any = select(self.tensors, positions)
+        return self.having(tensors, [self.plans[position] for position in positions])
+
+    def having(self, tensors: Mapping[str, Tensor], plans: Sequence[Plan] | None = None) -> StackedNetwork:
+        """A network of these tensors, of the same members if no plans are given."""
+        return StackedNetwork(
+            self.plans if plans is None else plans,
+            dtype=self.dtype,
+            device=self.device,
+            autocast=self.autocast,
+            tensors=tensors,
+        )
 
     def forward(
         self,
+        tensors: Mapping[str, Tensor],
         x: Tensor,
-        *,
-        training: bool,
-        step: int = 0,
-        micro_batch: int = 0,
-        on_activation: OnActivation | None = None,
-    ) -> Tensor:
-        """Outputs of every member.
+        at: At,
+        lengths: Tensor | None = None,
+        watched: frozenset[str] = frozenset(),
+    ) -> tuple[Tensor, ForwardPass]:
+        """Outputs of every member, in the weights' dtype, and what the pass left behind.
 
         Args:
-            x: (K, B, *input_shape), or (1, B, *input_shape) if all members see the same rows.
-            training: Whether stochastic layers act.
-            step: Which step's masks to draw.
-            micro_batch: Which part of an accumulated step this is.
-            on_activation: Called with activations; None for no call.
+            tensors: What to compute with, by name: `self.tensors`, or what regularizers made of them.
+            x: (K, B, *shape), or (1, B, *shape) if all members see the same rows.
+            at: The place in the run.
+            lengths: (K, B) or (1, B); None if rows do not vary.
+            watched: Labels of the layers whose outputs are wanted.
 
         Returns:
-            (K, B, outputs).
+            (K, B, ...), and the pass.
         """
+        way = ForwardPass(tensors, at, lengths, watched)
         with self._precision():
-            for stage in self._stages:
-                context = LayerContext(stage.label, training, stage.members, self.seeds, step, micro_batch)
-                x = stage.layer.forward(x, stage.weights, context)
-                if on_activation is not None and stage.fed_by is not None:
-                    on_activation(stage.fed_by, x)
-        return x
-
-    @torch.no_grad()
-    def predict(self, x: Tensor, on_activation: OnActivation | None = None) -> Tensor:
-        """Outputs in evaluation mode for all rows, (K, N, outputs), in chunks that bound the memory."""
-        num_rows = max(1, EVAL_CHUNK_ROWS // self.num_members)
-        return torch.cat(
-            [
-                self.forward(rows.unsqueeze(0), training=False, on_activation=on_activation)
-                for rows in torch.split(x, num_rows)
-            ],
-            dim=1,
-        )
+            outputs = way.run(self.nodes, x)
+        return outputs.to(self.dtype).expand(self.num_members, *outputs.shape[1:]), way
 
     def member_state(self, member: int) -> dict[str, Tensor]:
-        """One member's parameters, without the member axis, on the CPU."""
-        return {name: weight.detach()[member].cpu().clone() for name, weight in self.weights.items()}
+        """One member's tensors of the model, buffers too, without the member axis, on the CPU."""
+        return {name: self.tensors[name].detach()[member].cpu().clone() for name in self.infos}
 
-    def module(self, member: int) -> nn.Sequential:
+    def module(self, member: int) -> nn.Module:
         """One member as a plain torch module, in evaluation mode."""
-        layers = [members[member] for members in self._members]
         with torch.device("meta"):  # without drawing initial weights
-            module = build_module(layers, self.input_shape)
+            module = build_module(self.plans[member].layers, self.row)
         module.load_state_dict(self.member_state(member), assign=True)
         return module.eval()
 
+    def _first(self) -> dict[str, Tensor]:
+        each = [first_tensors(plan.layers, self.row, seed) for plan, seed in zip(self.plans, self.seeds, strict=True)]
+        return {
+            name: torch.stack([own[name] for own in each]).to(
+                device=self.device, dtype=self.dtype if info.dtype == "float" else torch.int64
+            )
+            for name, info in self.infos.items()
+        }
+
     def _precision(self) -> AbstractContextManager[object]:
-        return torch.autocast(self.device.type, dtype=torch.bfloat16) if self._autocast else nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16) if self.autocast else nullcontext()
+
+
+def first_tensors(layers: Sequence[Layer], row: RowInfo, seed: int) -> dict[str, Tensor]:
+    """One member's tensors before the first step, each from a stream of its own; numbers are float64."""
+    from regcore.layers import tensors_of
+
+    infos = tensors_of(layers, row)
+    found = {info.name: _first(info, seed) for info in infos if info.first is not None}
+    if len(found) < len(infos):
+        # Modules of other libraries draw their own first values, all from one stream.
+        with torch.random.fork_rng(devices=[]):
+            torch.random.manual_seed(stream_seed(seed, "initialisation"))
+            drawn = build_module(layers, row).state_dict()
+        found |= {
+            info.name: drawn[info.name].double() if info.dtype == "float" else drawn[info.name]
+            for info in infos
+            if info.first is None
+        }
+    return found
+
+
+def _first(info: TensorInfo, seed: int) -> Tensor:
+    assert info.first is not None, "drawn by its module otherwise"
+    law, size = info.first
+    values = torch.empty(info.shape, dtype=torch.float64)
+    layer, _, tensor = info.name.rpartition(".")
+    stream = generator(seed, "initialisation", layer, tensor)
+    if law == "uniform":
+        values.uniform_(-size, size, generator=stream)
+    elif law == "normal":
+        values.normal_(0, size, generator=stream)
+    else:
+        values.fill_(size)
+    return values.to(torch.float64 if info.dtype == "float" else torch.int64)

@@ -12,7 +12,7 @@ from regcore.data.preprocessing import TargetScaling
 from regcore.data.read_preprocessing import read_preprocessing
 from regcore.data.tables.encode import TablePreprocessing
 from regcore.errors import InvalidDataError
-from regcore.layers import AnyLayer, Dropout, Flatten, Linear
+from regcore.layers import Layer
 from regcore.loop.between_scalings import Affine, are_of_one_kind, between, other_categories
 from regcore.loop.network import StackedNetwork
 from regcore.plan import Plan
@@ -76,9 +76,9 @@ def hush_unlearned(plan: Plan, data: PreparedData, network: StackedNetwork) -> N
     by that accident. It is not 0, because `sparsity` counts the zeros that a regularizer makes.
     """
     places = data.preprocessing.unlearned_places if isinstance(data.preprocessing, TablePreprocessing) else []
-    found = _outermost_linear(plan.layers, plan.layer_names)
+    found = _outermost_linear(plan.layers, plan.layer_names, network)
     if places and found is not None:
-        network.weights[f"{found[1]}.weight"][..., places] *= _NEXT_TO_NOTHING
+        network.tensors[f"{found}.weight"][..., places] *= _NEXT_TO_NOTHING
 
 
 def _as_they_are(why: str) -> Record:
@@ -133,23 +133,25 @@ def _is_none(change: TargetChange) -> bool:
     return bool((factor == 1).all() and (offset == 0).all())
 
 
-def _outermost_linear(layers: Sequence[AnyLayer], names: Sequence[str]) -> tuple[Linear, str] | None:
-    """The first linear layer and its name, if nothing before it changes numbers when the network predicts."""
+def _outermost_linear(layers: Sequence[Layer], names: Sequence[str], network: StackedNetwork) -> str | None:
+    """The first affine layer with a matrix, if nothing before it changes numbers when the network predicts."""
     for layer, name in zip(layers, names, strict=True):
-        if isinstance(layer, Linear):
-            return layer, name
-        if not isinstance(layer, Dropout | Flatten):
+        matrix = network.infos.get(f"{name}.weight")
+        if layer.is_affine and matrix is not None:
+            return name if len(matrix.shape) == 2 else None
+        if not layer.only_in_training and not layer.is_affine:
             break
     return None
 
 
 def _layer(
-    layers: Sequence[AnyLayer], names: Sequence[str], network: StackedNetwork, *, needs_bias: bool
+    layers: Sequence[Layer], names: Sequence[str], network: StackedNetwork, *, needs_bias: bool
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Weight and bias of the outermost linear layer."""
-    found = _outermost_linear(layers, names)
-    if found is not None and (found[0].bias or not needs_bias):
-        return network.weights[f"{found[1]}.weight"], network.weights.get(f"{found[1]}.bias")
+    found = _outermost_linear(layers, names, network)
+    bias = network.tensors.get(f"{found}.bias")
+    if found is not None and (bias is not None or not needs_bias):
+        return network.tensors[f"{found}.weight"], bias
     raise InvalidDataError(
         "the weights to start from were trained on features or targets with another mean and scale than this run's, "
         "and only a linear layer with a bias at the model's first and last place could make up for it",

@@ -1,24 +1,33 @@
-"""K members as numbers: their weights, their updates and the losses of each step. It does not know of jobs."""
+"""K members as numbers: their tensors, the optimizer's state, the losses of each step. It does not know of jobs.
 
-import copy
+All that a run remembers is one tree of tensors (K, ...), which is selected, saved and restored as a whole.
+"""
+
+from __future__ import annotations
+
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from regcore.checkpoint import State
-from regcore.data.prepare import PreparedData, Split
+from regcore.at import At
+from regcore.data.order import Order
+from regcore.data.prepare import PreparedData
 from regcore.loop.compiled import compiled
 from regcore.loop.evaluate import evaluate, measure
-from regcore.loop.losses import RowLosses
 from regcore.loop.network import StackedNetwork
+from regcore.loop.step import Step
 from regcore.plan import Plan
 from regcore.record import Record
-from regcore.regularizers import Effect, EpochChoice
-from regcore.schedule import Moment
-from regcore.streams import generator
+from regcore.regularizers import Effect, EpochChoice, Setting
+from regcore.tasks import Task
+from regcore.trees import Tree, put_, select, to_device
+
+Inputs = Sequence[Mapping[str, Mapping[str, Path]]]
+"""For each member, by the regularizer's name in the plan, the files of the jobs that it needs."""
 
 
 class Stack:
@@ -26,109 +35,164 @@ class Stack:
 
     Args:
         plans: One per member; they agree in everything but numbers.
-        network: Their stacked weights, updated in place.
+        network: Their stacked tensors, updated in place.
         data: The splits that all members share.
-        losses: Loss per row.
+        task: What outputs mean.
+        inputs: The files that regularizers need.
+        tree: What another stack of these members remembered, `tree`; None to begin.
+        step: Optimizer steps taken.
 
     Attributes:
+        tree: `tensors`, the optimizer's `update`, the regularizers' `effects`, `kept` tensors of selected evaluations,
+            and the `objective` of each step of this epoch, times its rows: each (K, ...).
         step: Optimizer steps taken.
     """
 
-    def __init__(self, plans: Sequence[Plan], network: StackedNetwork, data: PreparedData, losses: RowLosses) -> None:
+    def __init__(
+        self,
+        plans: Sequence[Plan],
+        network: StackedNetwork,
+        data: PreparedData,
+        task: Task,
+        *,
+        inputs: Inputs = (),
+        tree: Tree | None = None,
+        step: int = 0,
+    ) -> None:
         self.network = network
         self.data = data
-        self.step = 0
-        self._losses = losses
+        self.task = task
+        self.step = step
+        self._plans = plans
         self._lead = plans[0]
+        self._inputs = inputs
         optimizers: list[Any] = [plan.resolved_spec.optimizer for plan in plans]
-        self._update = type(optimizers[0]).bind(optimizers, network.weights)
-        self._effects = bind_effects(plans)
-        # The data loss of each step of this epoch, times its rows. Kept by step, so that the first bad one can be
-        # found.
-        self._objective = torch.zeros(
-            self._lead.steps_per_epoch, len(plans), dtype=torch.float64, device=network.device
+        self._update = type(optimizers[0]).bind(optimizers)
+        self._effects = bind_effects(plans, network, task, inputs)
+        self.tree = self._begin() if tree is None else self._go_on(tree)
+        self._learned = network.learned()
+        batch_size, training = self._lead.batch_size, self._lead.resolved_spec.training
+        self._step = Step(network, task, data.train, self._update, list(self._effects.values()), batch_size)
+        self._order = Order(data.train, batch_size * training.grad_accumulation)
+
+    def _begin(self) -> Tree:
+        network = self.network
+        for effect in self._effects.values():
+            network.add(effect.adds(network.tensors))
+        num_steps = self._lead.steps_per_epoch
+        zeros = torch.zeros(network.num_members, num_steps, dtype=torch.float64, device=network.device)
+        return self._tie(
+            {
+                "update": self._update.start(network.learned()),
+                "effects": {name: effect.start(network.tensors) for name, effect in self._effects.items()},
+                "kept": {},
+                "objective": {"data": zeros},
+            }
         )
-        self._kept: dict[str, Tensor] = {}
-        self._forward: Callable[..., Tensor] = network.forward
+
+    def _go_on(self, tree: Tree) -> Tree:
+        tensors: Any = tree["tensors"]
+        self.network.add(tensors)
+        return self._tie(
+            to_device({name: node for name, node in tree.items() if name != "tensors"}, self.network.device)
+        )
+
+    def _tie(self, tree: Tree) -> Tree:
+        """Let the optimizer and the regularizers work on the tree's tensors."""
+        of: Any = tree
+        self._update.state = of["update"]
+        for name, effect in self._effects.items():
+            effect.state = of["effects"][name]
+        return {**tree, "tensors": dict(self.network.tensors)}
 
     def compile(self, on_record: Callable[[Record], None]) -> None:
         """Compile the forward pass from now on; if that fails, a warning says so."""
-        self._forward = compiled(self.network.forward, on_record)
+        self._step.forward = compiled(self.network.forward, on_record)
 
-    def state(self) -> State:
-        """Everything needed to resume, except what follows from the plans and from `step`."""
-        return {
-            "weights": dict(self.network.weights),
-            "kept": self._kept,
-            "update": self._update.state,
-            "effects": {name: effect.state() for name, effect in self._effects.items()},
-            "objective": self._objective[: self.step % self._lead.steps_per_epoch].clone(),
-        }
-
-    @torch.no_grad()
-    def resume(self, step: int, state: Mapping[str, Any]) -> None:
-        """Resume from a state of the same members after this many steps."""
-        self.step = step
-        for name, weight in self.network.weights.items():
-            weight.copy_(state["weights"][name])
-        self._kept = {name: kept.to(self.network.device) for name, kept in state["kept"].items()}
-        self._update.load_state(state["update"])
-        for name, effect in self._effects.items():
-            effect.load_state(state["effects"][name])
-        self._objective[: len(state["objective"])].copy_(state["objective"])
-
-    def select(self, positions: Sequence[int]) -> "Stack":
+    def select(self, positions: Sequence[int]) -> Stack:
         """A copy with some of the members, at the same step."""
-        part = copy.copy(self)
-        rows = torch.tensor(list(positions), dtype=torch.int64, device=self.network.device)
-        part.network = self.network.select(positions)
-        part._update = self._update.select(positions, part.network.weights)
-        part._effects = {name: effect.select(positions) for name, effect in self._effects.items()}
-        part._objective = self._objective.index_select(1, rows)
-        part._kept = {name: kept.index_select(0, rows) for name, kept in self._kept.items()}
-        part._forward = part.network.forward
-        return part
+        tree: Any = select(self.tree, positions)
+        plans = [self._plans[position] for position in positions]
+        return Stack(
+            plans,
+            self.network.having(tree["tensors"], plans),
+            self.data,
+            self.task,
+            inputs=[self._inputs[position] for position in positions] if self._inputs else (),
+            tree=tree,
+            step=self.step,
+        )
+
+    def resumed(self, step: int, tree: Tree) -> Stack:
+        """The same members after this many steps, as they were saved."""
+        tensors: Any = to_device(tree, self.network.device)["tensors"]
+        return Stack(
+            self._plans,
+            self.network.having(tensors),
+            self.data,
+            self.task,
+            inputs=self._inputs,
+            tree=tree,
+            step=step,
+        )
 
     def first_steps(self) -> Iterator[None]:
         """Take one step for each item, without end, for timing."""
-        for rows in itertools.cycle(self.batches(0)):
-            self.advance(rows)
+        for position in itertools.cycle(range(self._lead.steps_per_epoch)):
+            self.advance(self.rows(0, position))
             yield
 
-    def batches(self, epoch: int) -> list[Tensor]:
-        """Row numbers of each step, (K, B): every member has its own order."""
-        num_rows = len(self.data.train)
-        size = self._lead.batch_size * self._lead.resolved_spec.training.grad_accumulation
-        orders = [torch.randperm(num_rows, generator=generator(s, "order", epoch)) for s in self.network.seeds]
-        return list(torch.split(torch.stack(orders).to(self.network.device), size, dim=1))
+    def rows(self, epoch: int, position: int) -> Tensor:
+        """Row numbers of one step, (K, B): every member has its own order."""
+        return self._order.rows(self.network.seeds, epoch, position).to(self.network.device)
 
     def advance(self, rows: Tensor) -> None:
         """Take one step over these rows, (K, B)."""
-        moment = self._moment(self.step)
-        if moment.step % self._lead.steps_per_epoch == 0:
-            self._objective.zero_()
-        weights, gradients = self.network.weights, self._gradients(rows, moment)
-        with torch.no_grad():
-            for effect in self._effects.values():
-                effect.on_gradients(weights, gradients, moment)
-            for effect in self._effects.values():
-                effect.before_step(weights, self._update, moment)
-            self._update.step(gradients, moment)
-            for effect in self._effects.values():
-                effect.after_step(weights, self._update, moment)
+        at = self._at(self.step)
+        losses = self._step.advance(self._learned, rows, at)
+        self._note(losses, at, rows.shape[1])
         self.step += 1
+
+    def _note(self, losses: Mapping[str, Tensor], at: At, num_rows: int) -> None:
+        """Remember a step's losses by its place in the epoch, so that the first bad one can be found."""
+        place = at.step % self._lead.steps_per_epoch
+        objective = self._objective
+        for name, values in losses.items():
+            if name not in objective:
+                objective[name] = torch.zeros_like(objective["data"])
+            if place == 0:
+                objective[name].zero_()
+            objective[name][:, place] = values.double() * num_rows
+
+    @property
+    def _objective(self) -> dict[str, Tensor]:
+        of: Any = self.tree["objective"]
+        objective: dict[str, Tensor] = of
+        return objective
 
     def lost(self) -> list[int]:
         """Places of the members that had a non-finite loss in this epoch."""
-        found: list[int] = (~torch.isfinite(self._objective).all(0)).nonzero().flatten().tolist()
+        found: list[int] = (~torch.isfinite(self._objective["data"]).all(1)).nonzero().flatten().tolist()
         return found
 
     def first_bad_step(self, position: int) -> int | None:
         """The first step of this epoch with a non-finite loss, counted from 1; None if there is none."""
-        bad = (~torch.isfinite(self._objective[:, position])).nonzero()
+        bad = (~torch.isfinite(self._objective["data"][position])).nonzero()
         if not len(bad):
             return None
         return (self.step - 1) // self._lead.steps_per_epoch * self._lead.steps_per_epoch + int(bad[0]) + 1
+
+    @torch.no_grad()
+    def deployed(self) -> StackedNetwork:
+        """The network as it would be finished now: averaged, reparametrized, without noise."""
+        acting = self._step.chain("weights")
+        if not acting:
+            return self.network
+        at, tensors = self._at(max(0, self.step - 1), training=False), self.network.tensors
+        found: Mapping[str, Tensor] = tensors
+        for effect in acting:
+            found = effect.weights(found, at)
+        return self.network.having({name: found[name].detach() for name in self.network.infos})
 
     @torch.no_grad()
     def measure(self, also: Sequence[Collection[str]] | None = None) -> list[dict[str, float]]:
@@ -137,17 +201,18 @@ class Stack:
         Args:
             also: For each member further metrics, such as `validation/auroc`.
         """
-        table = self._measure_objective(self._moment(self.step - 1))
+        network = self.deployed()
+        table = self._measure_objective(network, self._at(self.step - 1))
         for name in ("train", "validation", "test"):
             split = getattr(self.data, name)
             if split is None:
                 continue
-            evaluation = evaluate(self.network, split, self._losses, scaling=self.data.target_scaling)
+            evaluation = evaluate(network, split, self.task, scaling=self.data.target_scaling)
             asked = [
                 sorted(metric.removeprefix(f"{name}/") for metric in names if metric.startswith(f"{name}/"))
                 for names in also or ()
             ]
-            measured = measure(evaluation, self._lead.loss, asked)
+            measured = measure(evaluation, self.task, asked)
             for values, own in zip(table, measured, strict=True):
                 values.update({f"{name}/{metric}": value for metric, value in own.items()})
         for values in table:
@@ -161,11 +226,7 @@ class Stack:
         Returns:
             Which members' weights were remembered, and which can stop; None if no effect selects among epochs.
         """
-        verdicts = [
-            effect.on_evaluation(table)
-            for effect in self._effects.values()
-            if type(effect).on_evaluation is not Effect.on_evaluation
-        ]
+        verdicts = [effect.on_evaluation(table) for effect in self._step.chain("on_evaluation")]
         if not verdicts:
             return None
         heard = EpochChoice(
@@ -173,73 +234,82 @@ class Stack:
             stop=frozenset().union(*(verdict.stop for verdict in verdicts)),
             undefined={k: metric for verdict in verdicts for k, metric in verdict.undefined.items()},
         )
-        for position in heard.keep:
-            self._keep(position)
+        if heard.keep:
+            self._keep(sorted(heard.keep))
         return heard
 
+    @property
+    def selects(self) -> bool:
+        """Whether an effect selects among evaluations."""
+        return bool(self._step.chain("on_evaluation"))
+
     @torch.no_grad()
-    def restore(self, positions: Sequence[int]) -> None:
-        """Give these members the weights that were last remembered for each."""
-        for name, kept in self._kept.items():
-            self.network.weights[name][positions] = kept[positions]
+    def finished(self, positions: Sequence[int]) -> StackedNetwork:
+        """The finished network; these members have the tensors that were last remembered for each."""
+        network = self.deployed()
+        model = {name: network.tensors[name].detach() for name in network.infos}
+        if positions:
+            model = {name: tensor.clone() for name, tensor in model.items()}
+            put_(model, self._kept, positions)
+        return network.having(model)
 
-    def _keep(self, member: int) -> None:
-        for name, weight in self.network.weights.items():
-            if name not in self._kept:
-                self._kept[name] = torch.zeros_like(weight)
-            self._kept[name][member] = weight.detach()[member]
+    @property
+    def _kept(self) -> dict[str, Tensor]:
+        of: Any = self.tree["kept"]
+        kept: dict[str, Tensor] = of
+        return kept
 
-    def _gradients(self, rows: Tensor, moment: Moment) -> dict[str, Tensor]:
-        """Gradients of the mean data loss over the step's rows. Members are independent, so one backward serves all."""
-        names, leaves = list(self.network.weights), list(self.network.weights.values())
-        total: list[Tensor] = []
-        objective = self._objective[moment.step % self._lead.steps_per_epoch]
-        for part, chosen in enumerate(torch.split(rows, self._lead.batch_size, dim=1)):
-            x, y = _gather(self.data.train, chosen)
-            outputs = self._forward(x, training=True, step=moment.step, micro_batch=part)
-            data_loss = self._losses(outputs.to(self.data.train.x.dtype), y).sum(1) / rows.shape[1]
-            objective.add_(data_loss.detach(), alpha=rows.shape[1])
-            gradients = torch.autograd.grad(data_loss.sum(), leaves)
-            total = [a.add_(b) for a, b in zip(total, gradients, strict=True)] if total else list(gradients)
-        return dict(zip(names, total, strict=True))
+    @torch.no_grad()
+    def _keep(self, positions: Sequence[int]) -> None:
+        network, kept = self.deployed(), self._kept
+        for name in network.infos:
+            kept.setdefault(name, torch.zeros_like(network.tensors[name].detach()))
+        put_(kept, network.tensors, positions)
 
-    def _measure_objective(self, moment: Moment) -> list[dict[str, float]]:
+    def _measure_objective(self, network: StackedNetwork, at: At) -> list[dict[str, float]]:
         """The objective, each penalty by its name, the learning rate and the zeros."""
-        weights = self.network.weights
-        columns = {"objective/data": self._objective.sum(0) / len(self.data.train)}
+        columns = {
+            "objective/data" if name == "data" else f"objective/penalty.{name}": values.sum(1) / len(self.data.train)
+            for name, values in self._objective.items()
+        }
         for name, effect in self._effects.items():
-            if effect.members[0].adds_to_objective:
-                columns[f"objective/penalty.{name}"] = effect.penalty(weights, moment)
+            penalty = effect.penalty(self.network.tensors, at)
+            if penalty is not None:
+                columns[f"objective/penalty.{name}"] = penalty.double()
         columns["objective/total"] = torch.stack(list(columns.values())).sum(0)
+        matrices = [network.tensors[n] for n, info in network.infos.items() if info.is_learned and len(info.shape) > 1]
         columns["num_zeros"] = sum(
-            ((weight == 0).flatten(1).sum(1).double() for weight in weights.values() if weight.dim() > 2),
-            torch.zeros_like(self._objective[0]),
+            ((weight == 0).flatten(1).sum(1).double() for weight in matrices),
+            torch.zeros_like(columns["objective/data"]),
         )
-        sizes = sum(weight[0].numel() for weight in weights.values() if weight.dim() > 2)
-        columns["sparsity"] = columns["num_zeros"] / max(1, sizes)
-        table = torch.stack(list(columns.values())).T.tolist()
+        columns["sparsity"] = columns["num_zeros"] / max(1, sum(weight[0].numel() for weight in matrices))
+        table = torch.stack([column.detach() for column in columns.values()]).T.tolist()
         named = [dict(zip(columns, row, strict=True)) for row in table]
-        for values, rate in zip(named, self._update.rates(moment), strict=True):
+        for values, rate in zip(named, self._update.rates(at), strict=True):
             values["learning_rate"] = rate
         return named
 
-    def _moment(self, step: int) -> Moment:
-        return Moment(step, self._lead.steps_per_epoch, self._lead.num_steps)
+    def _at(self, step: int, *, training: bool = True) -> At:
+        return At(step, self._lead.steps_per_epoch, self._lead.num_steps, self.network.seeds, training)
 
 
-def bind_effects(plans: Sequence[Plan]) -> dict[str, Effect]:
+def bind_effects(plans: Sequence[Plan], network: StackedNetwork, task: Task, inputs: Inputs = ()) -> dict[str, Effect]:
     """Each regularizer's effect for all members, by the regularizer's name in the plan."""
     effects: dict[str, Effect] = {}
+    layers = plans[0].layer_kinds()
     for position, planned in enumerate(plans[0].regularizers):
         members = [plan.resolved_spec.regularizers[position] for plan in plans]
-        effect = type(members[0]).bind(members, planned.parameters)
+        setting = Setting(
+            name=planned.name,
+            touched=planned.parameters,
+            tensors=network.infos,
+            layers=layers,
+            task=task,
+            dtype=network.dtype,
+            device=network.device,
+            inputs=[own.get(planned.name, {}) for own in inputs],
+        )
+        effect = type(members[0]).bind(members, setting)
         if effect is not None:
             effects[planned.name] = effect
     return effects
-
-
-def _gather(split: Split, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """(K, B, ...) rows of a split, for row numbers (K, B)."""
-    flat = rows.flatten()
-    x, y = split.x.index_select(0, flat), split.y.index_select(0, flat)
-    return x.view(*rows.shape, *x.shape[1:]), y.view(rows.shape)

@@ -29,7 +29,7 @@ def load_starting_weights(path: Path | None, network: StackedNetwork, position: 
         saved = load_file(path)
     except (OSError, SafetensorError) as error:
         raise InvalidDataError(f"the weights to start from cannot be read: {error}", remedy=_FROM_ELSEWHERE) from error
-    wanted = {name: tuple(weight.shape[1:]) for name, weight in network.weights.items()}
+    wanted = {name: info.shape for name, info in network.infos.items()}
     found = {name: tuple(tensor.shape) for name, tensor in saved.items()}
     if wanted != found:
         differing = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
@@ -38,8 +38,8 @@ def load_starting_weights(path: Path | None, network: StackedNetwork, position: 
             remedy="Start from a job with the same layers, or from scratch.",
             details={"differing": differing},
         )
-    for name, weight in network.weights.items():
-        weight[position] = saved[name].to(weight)
+    for name in network.infos:
+        network.tensors[name][position] = saved[name].to(network.tensors[name])
 
 
 def describe_starting_weights(weights: Path, description: Path | None = None) -> dict[str, Any] | None:

@@ -14,12 +14,12 @@ from regcore.loop.checkpointer import Checkpointer
 from regcore.loop.computing import computing
 from regcore.loop.control import Control
 from regcore.loop.divergence import diverged
-from regcore.loop.losses import RowLosses
 from regcore.loop.network import StackedNetwork
 from regcore.loop.stack import Stack
 from regcore.metrics import METRICS
 from regcore.plan import Plan
 from regcore.record import Record, finite_or_null, metrics_body
+from regcore.tasks import Task
 
 PROGRESS_EVERY_S = 0.5
 
@@ -74,7 +74,7 @@ class Trainer:
         members: Their plans agree in everything but numbers.
         network: Their stacked weights, updated in place.
         data: The splits that all members share.
-        losses: Loss per row.
+        task: What outputs mean.
         control: Asked between two steps.
         checkpointer: Saves the run when due, and before it stops; None to save nothing.
 
@@ -88,13 +88,13 @@ class Trainer:
         members: Sequence[Member],
         network: StackedNetwork,
         data: PreparedData,
-        losses: RowLosses,
+        task: Task,
         *,
         control: Control | None = None,
         checkpointer: Checkpointer | None = None,
     ) -> None:
         self.members = list(members)
-        self.stack = Stack([member.plan for member in members], network, data, losses)
+        self.stack = Stack([member.plan for member in members], network, data, task)
         self._control = control or Control()
         self._checkpointer = checkpointer
         self._lead = members[0].plan
@@ -130,7 +130,7 @@ class Trainer:
     def state(self) -> State:
         """Everything needed to resume, except what follows from the specs and from `step`."""
         return {
-            **self.stack.state(),
+            "tree": self.stack.tree,
             "keys": [member.key for member in self.members],
             "history": [member.history for member in self.members],
             "selected_epochs": [member.selected_epoch for member in self.members],
@@ -139,7 +139,7 @@ class Trainer:
 
     def resume(self, step: int, state: Mapping[str, Any]) -> None:
         """Resume from a state of the same members after this many steps."""
-        self.stack.resume(step, state)
+        self.stack = self.stack.resumed(step, state["tree"])
         for member, history, epoch in zip(self.members, state["history"], state["selected_epochs"], strict=True):
             member.history, member.selected_epoch = history, epoch
         self._started_at -= state["elapsed_s"]
@@ -167,8 +167,7 @@ class Trainer:
         network = None
         if error is None:
             ended = self if len(members) == len(self.members) else self.select(positions)
-            ended._restore()
-            network = ended.stack.network
+            network = ended._finished()
         rest = [position for position in range(len(self.members)) if position not in set(positions)]
         if rest:
             vars(self).update(vars(self.select(rest)))
@@ -177,16 +176,13 @@ class Trainer:
         return EndedMembers(members, network, error)
 
     def _train_epoch(self, epoch: int) -> Iterator[EndedMembers]:
-        batches = self.stack.batches(epoch)
-        for start in range(self.step % self._lead.steps_per_epoch, self._lead.steps_per_epoch):
+        for position in range(self.step % self._lead.steps_per_epoch, self._lead.steps_per_epoch):
             self._stop_or_save(epoch)
-            for ending in self._let_leave(epoch):
-                yield ending
-                batches = self.stack.batches(epoch)
+            yield from self._let_leave(epoch)
             if not self.members:
                 return
             with computing(f"step {self.step + 1}"):
-                self.stack.advance(batches[start])
+                self.stack.advance(self.stack.rows(epoch, position))
             self._tell_progress()
         yield from self._end_diverged(self.stack.lost())
 
@@ -291,11 +287,14 @@ class Trainer:
             self.members[position].on_record(_undefined(metric, epoch, self.step))
         return verdict.stop
 
-    def _restore(self) -> None:
-        """Give each member its selected weights; one whose metric was never finite keeps its last weights."""
-        self.stack.restore([k for k, member in enumerate(self.members) if member.selected_epoch])
+    def _finished(self) -> StackedNetwork:
+        """A network with each member's selected weights; one whose metric was never finite keeps its last weights."""
+        selects = self.stack.selects
+        chosen = [k for k, member in enumerate(self.members) if selects and member.selected_epoch]
+        network = self.stack.finished(chosen)
         for member in self.members:
             member.selected_epoch = member.selected_epoch or member.history[-1]["epoch"]
+        return network
 
     def _tell(self, record: Record) -> None:
         for member in self.members:

@@ -6,15 +6,16 @@ Source: Kingma & Ba 2015, Adam; Loshchilov & Hutter 2019, Decoupled Weight Decay
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from regcore.at import At
 from regcore.doubts import Doubt, RunShape
 from regcore.members import add_scaled_product_, add_scaled_quotient_, coefficient
 from regcore.optim.base import MAX_EPS, MAX_LEARNING_RATE, MAX_STRENGTH, MIN_EPS, Optimizer, Update
-from regcore.schedule import Moment
+from regcore.optim.elementwise import Elementwise, Numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,8 +62,8 @@ class Adam(Optimizer):
             )
 
     @classmethod
-    def bind(cls, members: Sequence[Adam], weights: Mapping[str, Tensor]) -> Update:
-        return _AdamUpdate(members, weights)
+    def bind(cls, members: Sequence[Adam]) -> Update:
+        return _AdamUpdate(members)
 
 
 class AdamW(Adam):
@@ -81,46 +82,41 @@ class AdamW(Adam):
     """λ, on every parameter, biases too. The regularizer `weight_decay` does the same for selected weights."""
 
     @classmethod
-    def bind(cls, members: Sequence[Adam], weights: Mapping[str, Tensor]) -> Update:
-        return _AdamWUpdate(members, weights)
+    def bind(cls, members: Sequence[Adam]) -> Update:
+        return _AdamWUpdate(members)
 
 
 class _AdamUpdate(Update):
     members: Sequence[Adam]
 
-    def step(self, gradients: Mapping[str, Tensor], moment: Moment) -> None:
-        corrections = [1 - member.beta1 ** (moment.step + 1) for member in self.members]
-        descent = [-(rate / correction) for rate, correction in zip(self.rates(moment), corrections, strict=True)]
-        for name, weight in self.weights.items():
-            self._accumulate(name, gradients[name])
-            mean, denominator = self.state[name]["mean"], self._denominator(name, moment)
-            add_scaled_quotient_(weight, mean, denominator, descent)
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("mean", "square")
 
-    def _accumulate(self, name: str, gradient: Tensor) -> None:
-        state = self.state[name]
-        if not state:
-            state.update(mean=gradient.new_zeros(gradient.shape), square=gradient.new_zeros(gradient.shape))
-        state["mean"].lerp_(gradient, coefficient([1 - member.beta1 for member in self.members], gradient))
-        state["square"].mul_(coefficient([member.beta2 for member in self.members], gradient))
-        add_scaled_product_(state["square"], gradient, gradient, [1 - member.beta2 for member in self.members])
+    def descend(self, name: str, weight: Tensor, gradient: Tensor, rates: Numbers, at: At) -> None:
+        mean, square = self.tensors_of("mean")[name], self.tensors_of("square")[name]
+        mean.lerp_(gradient, coefficient([1 - member.beta1 for member in self.members], gradient))
+        square.mul_(coefficient([member.beta2 for member in self.members], gradient))
+        add_scaled_product_(square, gradient, gradient, [1 - member.beta2 for member in self.members])
+        corrections = [1 - member.beta1 ** (at.step + 1) for member in self.members]
+        descent = [-(rate / correction) for rate, correction in zip(rates, corrections, strict=True)]
+        add_scaled_quotient_(weight, mean, self._denominator(name, at), descent)
 
-    def _denominator(self, name: str, moment: Moment) -> Tensor:
-        corrections = [(1 - member.beta2 ** (moment.step + 1)) ** 0.5 for member in self.members]
-        root: Tensor = self.state[name]["square"].sqrt()
+    def _denominator(self, name: str, at: At) -> Tensor:
+        corrections = [(1 - member.beta2 ** (at.step + 1)) ** 0.5 for member in self.members]
+        root: Tensor = self.tensors_of("square")[name].sqrt()
         root.div_(coefficient(corrections, root))
         return root.add_(coefficient([member.eps for member in self.members], root))
 
-    def reach(self, name: str, moment: Moment) -> Tensor:
-        denominator = self._denominator(name, moment)
-        reach: Tensor = coefficient(self.rates(moment), denominator) / denominator
+    def reach(self, name: str, at: At) -> Tensor:
+        denominator = self._denominator(name, at)
+        reach: Tensor = coefficient(self.rates(at), denominator) / denominator
         return reach
 
 
 class _AdamWUpdate(_AdamUpdate):
     members: Sequence[AdamW]
 
-    def step(self, gradients: Mapping[str, Tensor], moment: Moment) -> None:
-        keep = [1 - rate * m.weight_decay for rate, m in zip(self.rates(moment), self.members, strict=True)]
-        for weight in self.weights.values():
-            weight.mul_(coefficient(keep, weight))
-        super().step(gradients, moment)
+    def move(self, name: str, weight: Tensor, gradient: Tensor, effects: Elementwise, at: At) -> None:
+        keep = tuple(1 - rate * m.weight_decay for rate, m in zip(self.rates(at), self.members, strict=True))
+        super().move(name, weight, gradient, effects & Elementwise(keep=keep), at)

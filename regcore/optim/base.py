@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from pydantic import Field
 
+from regcore.at import At
 from regcore.doubts import Doubt, RunShape
 from regcore.frozen import Fusible
-from regcore.schedule import ConstantSchedule, Moment, Schedule
+from regcore.members import add_scaled_, coefficient
+from regcore.optim.elementwise import NOTHING, Elementwise, Numbers, times
+from regcore.schedule import ConstantSchedule, Schedule
+from regcore.shrinkage import shrink_
+from regcore.trees import Tree
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,9 +50,9 @@ class Scheduled:
         self._factors: list[float] = []
         self._last: tuple[float, ...] = ()
 
-    def at(self, moment: Moment) -> tuple[float, ...]:
+    def at(self, at: At) -> tuple[float, ...]:
         """The numbers at this step."""
-        factors = [schedule.factor(moment) for schedule in self._distinct]
+        factors = [schedule.factor(at) for schedule in self._distinct]
         if factors != self._factors:
             self._last = tuple(value * factors[place] for value, place in zip(self._values, self._places, strict=True))
             self._factors = factors
@@ -78,9 +82,9 @@ class Optimizer(Fusible):
     schedule: Schedule = ConstantSchedule()
     """How the learning rate changes over the run."""
 
-    def rate(self, moment: Moment) -> float:
+    def rate(self, at: At) -> float:
         """The scheduled learning rate."""
-        return self.learning_rate * self.schedule.factor(moment)
+        return self.learning_rate * self.schedule.factor(at)
 
     @property
     def stability(self) -> float | None:
@@ -128,58 +132,87 @@ class Optimizer(Fusible):
             )
 
     @classmethod
-    def bind(cls, members: Sequence[Any], weights: Mapping[str, Tensor]) -> Update:
+    def bind(cls, members: Sequence[Any]) -> Update:
         """The update for K members of one kind.
 
         Args:
             members: One spec of this class per member.
-            weights: Stacked parameters by name, each (K, ...); updated in place.
         """
         raise NotImplementedError
 
 
 class Update(ABC):
-    """An optimizer at work on stacked weights."""
+    """An optimizer at work on the stacked weights of K members, in one pass over each tensor.
 
-    def __init__(self, members: Sequence[Any], weights: Mapping[str, Tensor]) -> None:
-        self.weights = weights
-        self.state: dict[str, dict[str, Tensor]] = {name: {} for name in weights}
-        self.take(members)
+    Args:
+        members: One spec per member.
 
-    def take(self, members: Sequence[Any]) -> None:
-        """Precompute what each step needs of these specs."""
+    Attributes:
+        state: {slot: {tensor: (K, ...)}}; it belongs to the run, which selects, saves and restores it.
+    """
+
+    def __init__(self, members: Sequence[Any]) -> None:
         self.members = members
+        self.state: Tree = {}
         self._rates = Scheduled([m.learning_rate for m in members], [m.schedule for m in members])
 
-    def select(self, positions: Sequence[int], weights: Mapping[str, Tensor]) -> Self:
-        """The update of some of the members, with these weights."""
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """What it remembers of each weight, by name."""
+        return ()
+
+    def start(self, weights: Mapping[str, Tensor]) -> Tree:
+        """The state before the first step: zeros."""
         import torch
 
-        part = copy.copy(self)
-        part.take([self.members[position] for position in positions])
-        part.weights = weights
-        rows = torch.tensor(list(positions), dtype=torch.int64)
-        part.state = {
-            name: {key: tensor.index_select(0, rows.to(tensor.device)) for key, tensor in state.items()}
-            for name, state in self.state.items()
-        }
-        return part
+        return {slot: {name: torch.zeros_like(w.detach()) for name, w in weights.items()} for slot in self.slots}
 
-    def load_state(self, state: Mapping[str, Mapping[str, Tensor]]) -> None:
-        """Restore the result of `state`, from any device."""
-        for name, weight in self.weights.items():
-            self.state[name] = {key: tensor.to(weight.device) for key, tensor in state[name].items()}
-
-    def rates(self, moment: Moment) -> tuple[float, ...]:
+    def rates(self, at: At) -> Numbers:
         """Scheduled learning rates, one per member."""
-        return self._rates.at(moment)
+        return self._rates.at(at)
+
+    def step(
+        self,
+        weights: Mapping[str, Tensor],
+        gradients: Mapping[str, Tensor],
+        elementwise: Mapping[str, Elementwise],
+        at: At,
+    ) -> None:
+        """Move every weight once, in place.
+
+        Args:
+            weights: By name, each (K, ...).
+            gradients: The same; they may be changed.
+            elementwise: What regularizers do to these weights; a tensor may be missing.
+            at: The place in the run.
+        """
+        for name, weight in weights.items():
+            self.move(name, weight, gradients[name], elementwise.get(name, NOTHING), at)
+
+    def move(self, name: str, weight: Tensor, gradient: Tensor, effects: Elementwise, at: At) -> None:
+        """Move one weight: the reference, by torch's own operations one after the other."""
+        if effects.push is not None:
+            add_scaled_(gradient, weight.sign(), effects.push)
+        if effects.pull is not None:
+            add_scaled_(gradient, weight, effects.pull)
+        if effects.keep is not None:
+            weight.mul_(coefficient(effects.keep, weight))
+        rates = self.rates(at) if effects.rate is None else times(self.rates(at), effects.rate)
+        self.descend(name, weight, gradient, rates, at)
+        if effects.shrink is not None:
+            shrink_(weight, effects.shrink, self.reach(name, at))
+        if effects.floor is not None:
+            floor = coefficient(effects.floor, weight)
+            weight.clamp_(min=floor)
+        if effects.mask is not None:
+            weight.mul_(effects.mask)
 
     @abstractmethod
-    def step(self, gradients: Mapping[str, Tensor], moment: Moment) -> None:
-        """Move every weight once, in place."""
+    def descend(self, name: str, weight: Tensor, gradient: Tensor, rates: Numbers, at: At) -> None:
+        """Take the step of one weight along its gradient, in place, and update its state."""
 
     @abstractmethod
-    def reach(self, name: str, moment: Moment) -> Sequence[float] | Tensor:
+    def reach(self, name: str, at: At) -> Sequence[float] | Tensor:
         """How far a unit gradient that stays constant moves this weight in one step, in the long run.
 
         With the threshold strength × reach, a proximal operator's fixed point is the minimum of the stated objective.
@@ -188,3 +221,8 @@ class Update(ABC):
         Returns:
             One number per member, or a tensor (K, ...) if coordinates differ.
         """
+
+    def tensors_of(self, slot: str) -> dict[str, Tensor]:
+        """One slot of the state, by the weight's name."""
+        found: Any = self.state[slot]
+        return cast("dict[str, Tensor]", found)

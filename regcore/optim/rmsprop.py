@@ -6,14 +6,15 @@ Source: Tieleman & Hinton 2012, Lecture 6.5, Neural Networks for Machine Learnin
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from regcore.at import At
 from regcore.members import add_scaled_, add_scaled_product_, add_scaled_quotient_, coefficient
 from regcore.optim.base import MAX_EPS, MIN_EPS, Optimizer, Update
-from regcore.schedule import Moment
+from regcore.optim.elementwise import Numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,34 +46,38 @@ class RMSprop(Optimizer):
         return divided * (1 - math.pow(self.momentum, num_steps)) / (1 - self.momentum)
 
     @classmethod
-    def bind(cls, members: Sequence[RMSprop], weights: Mapping[str, Tensor]) -> Update:
-        return _RMSpropUpdate(members, weights)
+    def bind(cls, members: Sequence[RMSprop]) -> Update:
+        return _RMSpropUpdate(members)
 
 
 class _RMSpropUpdate(Update):
     members: Sequence[RMSprop]
 
-    def step(self, gradients: Mapping[str, Tensor], moment: Moment) -> None:
-        momenta = [member.momentum for member in self.members]
-        descent = [-rate for rate in self.rates(moment)]
-        for name, weight in self.weights.items():
-            gradient, state = gradients[name], self.state[name]
-            if not state:
-                state.update(square=gradient.new_zeros(gradient.shape), velocity=gradient.new_zeros(gradient.shape))
-            state["square"].mul_(coefficient([member.alpha for member in self.members], gradient))
-            add_scaled_product_(state["square"], gradient, gradient, [1 - member.alpha for member in self.members])
-            if any(momenta):
-                state["velocity"].mul_(coefficient(momenta, gradient)).addcdiv_(gradient, self._denominator(name))
-                add_scaled_(weight, state["velocity"], descent)
-            else:  # one rounding less, as in torch.optim
-                add_scaled_quotient_(weight, gradient, self._denominator(name), descent)
+    def __init__(self, members: Sequence[RMSprop]) -> None:
+        super().__init__(members)
+        self._momenta = tuple(member.momentum for member in members)
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("square", "velocity") if any(self._momenta) else ("square",)
+
+    def descend(self, name: str, weight: Tensor, gradient: Tensor, rates: Numbers, at: At) -> None:
+        square, descent = self.tensors_of("square")[name], [-rate for rate in rates]
+        square.mul_(coefficient([member.alpha for member in self.members], gradient))
+        add_scaled_product_(square, gradient, gradient, [1 - member.alpha for member in self.members])
+        if any(self._momenta):
+            velocity = self.tensors_of("velocity")[name]
+            velocity.mul_(coefficient(self._momenta, gradient)).addcdiv_(gradient, self._denominator(name))
+            add_scaled_(weight, velocity, descent)
+        else:  # one rounding less, as in torch.optim
+            add_scaled_quotient_(weight, gradient, self._denominator(name), descent)
 
     def _denominator(self, name: str) -> Tensor:
-        root = self.state[name]["square"].sqrt()
+        root = self.tensors_of("square")[name].sqrt()
         return root.add_(coefficient([member.eps for member in self.members], root))
 
-    def reach(self, name: str, moment: Moment) -> Tensor:
+    def reach(self, name: str, at: At) -> Tensor:
         denominator = self._denominator(name)
-        reach = [rate / (1 - m.momentum) for rate, m in zip(self.rates(moment), self.members, strict=True)]
+        reach = [rate / (1 - momentum) for rate, momentum in zip(self.rates(at), self._momenta, strict=True)]
         per_coordinate: Tensor = coefficient(reach, denominator) / denominator
         return per_coordinate

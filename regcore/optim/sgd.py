@@ -6,14 +6,15 @@ Source: Polyak 1964; Sutskever et al. 2013, On the importance of initialization 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from regcore.at import At
 from regcore.members import add_scaled_, coefficient
 from regcore.optim.base import Optimizer, Update
-from regcore.schedule import Moment
+from regcore.optim.elementwise import Numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,35 +52,33 @@ class SGD(Optimizer):
         return gradient * (1 - math.pow(self.momentum, num_steps + self.nesterov)) / (1 - self.momentum)
 
     @classmethod
-    def bind(cls, members: Sequence[SGD], weights: Mapping[str, Tensor]) -> Update:
-        return _SGDUpdate(members, weights)
+    def bind(cls, members: Sequence[SGD]) -> Update:
+        return _SGDUpdate(members)
 
 
 class _SGDUpdate(Update):
     members: Sequence[SGD]
 
-    def take(self, members: Sequence[SGD]) -> None:
-        super().take(members)
+    def __init__(self, members: Sequence[SGD]) -> None:
+        super().__init__(members)
         self._momenta = tuple(member.momentum for member in members)
 
-    def step(self, gradients: Mapping[str, Tensor], moment: Moment) -> None:
-        descent = [-rate for rate in self.rates(moment)]
-        for name, weight in self.weights.items():
-            add_scaled_(weight, self._direction(name, gradients[name]), descent)
+    @property
+    def slots(self) -> tuple[str, ...]:
+        return ("velocity",) if any(self._momenta) else ()
+
+    def descend(self, name: str, weight: Tensor, gradient: Tensor, rates: Numbers, at: At) -> None:
+        add_scaled_(weight, self._direction(name, gradient), [-rate for rate in rates])
 
     def _direction(self, name: str, gradient: Tensor) -> Tensor:
         if not any(self._momenta):
             return gradient
-        state = self.state[name]
-        if "velocity" not in state:
-            state["velocity"] = gradient.clone()
-        else:
-            state["velocity"].mul_(coefficient(self._momenta, gradient)).add_(gradient)
+        velocity = self.tensors_of("velocity")[name]
+        velocity.mul_(coefficient(self._momenta, gradient)).add_(gradient)
         if not self.members[0].nesterov:
-            return state["velocity"]
-        ahead = gradient.clone()
-        add_scaled_(ahead, state["velocity"], self._momenta)
-        return ahead
+            return velocity
+        add_scaled_(gradient, velocity, self._momenta)  # look ahead
+        return gradient
 
-    def reach(self, name: str, moment: Moment) -> list[float]:
-        return [rate / (1 - momentum) for rate, momentum in zip(self.rates(moment), self._momenta, strict=True)]
+    def reach(self, name: str, at: At) -> list[float]:
+        return [rate / (1 - momentum) for rate, momentum in zip(self.rates(at), self._momenta, strict=True)]

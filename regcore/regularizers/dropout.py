@@ -5,14 +5,14 @@ Source: Srivastava et al. 2014, Dropout: a simple way to prevent neural networks
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from regcore.doubts import Doubt, RunShape
-from regcore.layers import Activation, AnyLayer, label_layers
 from regcore.layers import Dropout as DropoutLayer
+from regcore.layers import Layer, label_layers, rewritten
 from regcore.regularizers.base import Regularizer, Stronger
 
 
@@ -35,24 +35,29 @@ class Dropout(Regularizer):
     def doubts(self, run: RunShape) -> Iterator[Doubt]:
         yield from DropoutLayer(p=self.p).doubts(run)
 
-    def rewrite(self, layers: list[AnyLayer]) -> list[AnyLayer]:
+    def rewrite(self, layers: Sequence[Layer]) -> Sequence[Layer]:
         layer = DropoutLayer(p=self.p)
         if self.where == "input":
             return [layer, *layers]
-        labels = label_layers(layers)
-        chosen = [
-            isinstance(existing, Activation) if self.where == "hidden" else label in self.where
-            for existing, label in zip(layers, labels, strict=True)
-        ]
-        missing = [] if isinstance(self.where, str) else [name for name in self.where if name not in labels]
-        if missing or not any(chosen):
+        places: list[str] = []
+        found: list[str] = []
+
+        def insert(some: Sequence[Layer]) -> Sequence[Layer]:
+            changed: list[Layer] = []
+            for label, existing in zip(label_layers(some, inside=some is not layers), some, strict=True):
+                places.append(label)
+                is_chosen = existing.is_nonlinearity if self.where == "hidden" else label in self.where
+                found.extend([label] if is_chosen else [])
+                changed += [existing, layer] if is_chosen else [existing]
+            return changed
+
+        changed = rewritten(layers, insert)
+        missing = [] if isinstance(self.where, str) else [name for name in self.where if name not in places]
+        if missing or not found:
             what = ", ".join(missing) or "no hidden activation"
             raise ValueError(
-                f"where must name a place that the model has: hidden, input or layers of {', '.join(labels)}; "
+                f"where must name a place that the model has: hidden, input or layers of {', '.join(places)}; "
                 f'received {self.where!r}, which finds {"no " if missing else ""}{what}. Use where="input", or a model '
                 "with a hidden layer"
             )
-        rewritten: list[AnyLayer] = []
-        for existing, here in zip(layers, chosen, strict=True):
-            rewritten += [existing, layer] if here else [existing]
-        return rewritten
+        return changed

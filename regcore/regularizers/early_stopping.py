@@ -9,14 +9,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from regcore.doubts import Doubt, RunShape
 from regcore.metrics import METRICS, metrics_of
-from regcore.regularizers.base import Effect, EpochChoice, Regularizer, Stronger
+from regcore.regularizers.base import Effect, EpochChoice, Regularizer, Setting, Stronger
 from regcore.schedule import MAX_EPOCHS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from regcore.tasks import Task
+    from regcore.trees import Tree
 
 MAX_MIN_DELTA = 1e12
 
@@ -33,6 +39,7 @@ class EarlyStopping(Regularizer):
     source: ClassVar[str] = "Prechelt 1998"
     example: ClassVar[dict[str, Any]] = {"kind": "early_stopping", "patience": 1}
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"metric", "patience", "min_delta"})
+    only_once: ClassVar[bool] = True
     stronger: ClassVar[Stronger] = {"patience": "smaller", "min_delta": "larger"}
 
     kind: Literal["early_stopping"] = "early_stopping"
@@ -68,13 +75,15 @@ class EarlyStopping(Regularizer):
     def watches(self) -> str:
         return self.metric
 
-    def needs(self, *, task: str, num_validation_rows: int, num_classes: int = 0) -> str | None:
+    def needs(
+        self, *, task: type[Task], num_validation_rows: int, num_classes: int = 0, layers: Sequence[str] = ()
+    ) -> str | None:
         if num_validation_rows == 0:
             return "early_stopping needs validation data; set data.validation_fraction above 0, e.g. 0.2."
-        measured = metrics_of(task, num_classes)
+        measured = metrics_of(task.kind, num_classes)
         if self._name not in measured:
             known = ", ".join(f"validation/{name}" for name in measured)
-            return f"metric must be one of {known} for {task}; received {self.metric}."
+            return f"metric must be one of {known} for {task.kind}; received {self.metric}."
         min_rows = METRICS[self._name].min_rows
         if num_validation_rows < min_rows:
             return (
@@ -109,8 +118,8 @@ class EarlyStopping(Regularizer):
             )
 
     @classmethod
-    def bind(cls, members: Sequence[EarlyStopping], touched: Sequence[str]) -> Effect:
-        return _EarlyStoppingEffect(members, touched)
+    def bind(cls, members: Sequence[EarlyStopping], setting: Setting) -> Effect:
+        return _EarlyStoppingEffect(members, setting)
 
 
 class _EarlyStoppingEffect(Effect):
@@ -118,50 +127,43 @@ class _EarlyStoppingEffect(Effect):
 
     members: Sequence[EarlyStopping]
 
-    def __init__(self, members: Sequence[EarlyStopping], touched: Sequence[str]) -> None:
-        super().__init__(members, touched)
-        self.best = [math.inf] * len(members)
-        self.reference = [math.inf] * len(members)
-        self.waited = [0] * len(members)
-        self.stopped: set[int] = set()
-        self.without_value: set[int] = set()
+    def start(self, tensors: Mapping[str, Tensor]) -> Tree:
+        import torch
+
+        num_members = len(self.members)
+        return {
+            "best": torch.full((num_members,), math.inf, dtype=torch.float64),
+            "reference": torch.full((num_members,), math.inf, dtype=torch.float64),
+            "waited": torch.zeros(num_members, dtype=torch.int64),
+            "stopped": torch.zeros(num_members, dtype=torch.bool),
+            "without_value": torch.zeros(num_members, dtype=torch.bool),
+        }
 
     def on_evaluation(self, metrics: Sequence[Mapping[str, float]]) -> EpochChoice:
-        values = [member.sign * own[member.metric] for member, own in zip(self.members, metrics, strict=True)]
-        without_value = {k for k, value in enumerate(values) if math.isnan(value)} - self.stopped
-        newly = without_value - self.without_value
-        self.without_value |= newly
-        keep = frozenset(
-            k for k in range(len(values)) if k not in self.stopped | without_value and self._hear(k, values[k])
-        )
-        return EpochChoice(keep, frozenset(self.stopped), {k: self.members[k].metric for k in newly})
+        keep: set[int] = set()
+        undefined: dict[int, str] = {}
+        state: dict[str, Any] = dict(self.state)
+        for k, (member, own) in enumerate(zip(self.members, metrics, strict=True)):
+            if state["stopped"][k]:
+                continue
+            value = member.sign * own[member.metric]
+            if not math.isnan(value):
+                keep |= {k} if self._hear(k, value) else set()
+            elif not state["without_value"][k]:
+                state["without_value"][k] = True
+                undefined[k] = member.metric
+        stopped = state["stopped"].nonzero().flatten().tolist()
+        return EpochChoice(frozenset(keep), frozenset(stopped), undefined)
 
     def _hear(self, k: int, value: float) -> bool:
         """Whether a member's value is its best so far; lower is better."""
-        member = self.members[k]
-        if value < self.reference[k] - member.min_delta:
-            self.reference[k], self.waited[k] = value, 0
+        member, state = self.members[k], dict[str, Any](self.state)
+        if value < float(state["reference"][k]) - member.min_delta:
+            state["reference"][k], state["waited"][k] = value, 0
         else:
-            self.waited[k] += 1
-        if self.waited[k] >= member.patience:
-            self.stopped.add(k)
-        is_best = value < self.best[k]
-        self.best[k] = min(value, self.best[k])
+            state["waited"][k] += 1
+        if state["waited"][k] >= member.patience:
+            state["stopped"][k] = True
+        is_best = value < float(state["best"][k])
+        state["best"][k] = min(value, float(state["best"][k]))
         return is_best
-
-    def select(self, positions: Sequence[int]) -> Self:
-        part = super().select(positions)
-        for name in ("best", "reference", "waited"):
-            setattr(part, name, [getattr(self, name)[position] for position in positions])
-        for name in ("stopped", "without_value"):
-            setattr(part, name, {new for new, position in enumerate(positions) if position in getattr(self, name)})
-        return part
-
-    def state(self) -> dict[str, Any]:
-        lists = {"best": self.best, "reference": self.reference, "waited": self.waited}
-        return lists | {"stopped": sorted(self.stopped), "without_value": sorted(self.without_value)}
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        self.best, self.reference = list(state["best"]), list(state["reference"])
-        self.waited = list(state["waited"])
-        self.stopped, self.without_value = set(state["stopped"]), set(state["without_value"])

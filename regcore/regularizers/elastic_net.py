@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from regcore.members import add_scaled_
+from regcore.at import At
 from regcore.optim.base import MAX_STRENGTH, Scheduled
-from regcore.regularizers.base import Effect, Stronger, WeightRegularizer
-from regcore.schedule import Moment
-from regcore.shrinkage import l1_norms, shrink_, squared_norms
+from regcore.optim.elementwise import Elementwise
+from regcore.regularizers.base import Effect, PenaltyStrengths, Setting, Stronger, WeightRegularizer
+from regcore.shrinkage import l1_norms, squared_norms
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,30 +43,28 @@ class ElasticNet(WeightRegularizer):
     l2: float = Field(ge=0, le=MAX_STRENGTH)
     """λ₂, by the gradient."""
 
+    @property
+    def strengths(self) -> PenaltyStrengths | None:
+        return PenaltyStrengths(self.l1, self.l2) if self.schedule.is_constant else None
+
     @classmethod
-    def bind(cls, members: Sequence[ElasticNet], touched: Sequence[str]) -> Effect:
-        return _ElasticNetEffect(members, touched)
+    def bind(cls, members: Sequence[ElasticNet], setting: Setting) -> Effect:
+        return _ElasticNetEffect(members, setting)
 
 
 class _ElasticNetEffect(Effect):
     members: Sequence[ElasticNet]
 
-    def take(self, members: Sequence[ElasticNet]) -> None:
-        super().take(members)
-        schedules = [member.schedule for member in members]
-        self._l1 = Scheduled([m.l1 for m in members], schedules)
-        self._l2 = Scheduled([m.l2 for m in members], schedules)
+    def setup(self) -> None:
+        schedules = [member.schedule for member in self.members]
+        self._l1 = Scheduled([m.l1 for m in self.members], schedules)
+        self._l2 = Scheduled([m.l2 for m in self.members], schedules)
 
-    def penalty(self, weights: Mapping[str, Tensor], moment: Moment) -> Tensor:
-        absolute = l1_norms([weights[name] for name in self.touched])
-        squared = squared_norms([weights[name] for name in self.touched])
-        l1, l2 = self._l1.at(moment), self._l2.at(moment)
+    def penalty(self, tensors: Mapping[str, Tensor], at: At) -> Tensor:
+        absolute = l1_norms([tensors[name] for name in self.touched])
+        squared = squared_norms([tensors[name] for name in self.touched])
+        l1, l2 = self._l1.at(at), self._l2.at(at)
         return absolute * absolute.new_tensor(l1) + squared * squared.new_tensor(l2) / 2
 
-    def on_gradients(self, weights: Mapping[str, Tensor], gradients: dict[str, Tensor], moment: Moment) -> None:
-        for name in self.touched:
-            add_scaled_(gradients[name], weights[name], self._l2.at(moment))
-
-    def after_step(self, weights: Mapping[str, Tensor], update: Update, moment: Moment) -> None:
-        for name in self.touched:
-            shrink_(weights[name], self._l1.at(moment), update.reach(name, moment))
+    def elementwise(self, update: Update, at: At) -> Mapping[str, Elementwise]:
+        return self.on_touched(Elementwise(pull=self._l2.at(at), shrink=self._l1.at(at)))

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from regcore.members import add_scaled_
+from regcore.at import At
 from regcore.optim.base import MAX_STRENGTH, Scheduled
-from regcore.regularizers.base import Effect, Stronger, WeightRegularizer
-from regcore.schedule import Moment
-from regcore.shrinkage import l1_norms, shrink_
+from regcore.optim.elementwise import Elementwise
+from regcore.regularizers.base import Effect, PenaltyStrengths, Setting, Stronger, WeightRegularizer
+from regcore.shrinkage import l1_norms
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -48,33 +48,28 @@ class L1(WeightRegularizer):
     def thresholds_by_gradient(self) -> bool:
         return self.method == "subgradient"
 
+    @property
+    def strengths(self) -> PenaltyStrengths | None:
+        return PenaltyStrengths(l1=self.strength) if self.schedule.is_constant else None
+
     @classmethod
-    def bind(cls, members: Sequence[L1], touched: Sequence[str]) -> Effect:
-        return _L1Effect(members, touched)
+    def bind(cls, members: Sequence[L1], setting: Setting) -> Effect:
+        return _L1Effect(members, setting)
 
 
 class _L1Effect(Effect):
     members: Sequence[L1]
 
-    def take(self, members: Sequence[L1]) -> None:
-        super().take(members)
-        schedules = [member.schedule for member in members]
-        self._strengths = Scheduled([m.strength for m in members], schedules)
-        self._proximal = Scheduled([m.strength * (m.method == "proximal") for m in members], schedules)
-        self._subgradient = Scheduled([m.strength * (m.method == "subgradient") for m in members], schedules)
+    def setup(self) -> None:
+        schedules = [member.schedule for member in self.members]
+        self._strengths = Scheduled([m.strength for m in self.members], schedules)
+        self._proximal = Scheduled([m.strength * (m.method == "proximal") for m in self.members], schedules)
+        self._subgradient = Scheduled([m.strength * (m.method == "subgradient") for m in self.members], schedules)
 
-    def penalty(self, weights: Mapping[str, Tensor], moment: Moment) -> Tensor:
-        norms = l1_norms([weights[name] for name in self.touched])
-        return norms * norms.new_tensor(self._strengths.at(moment))
+    def penalty(self, tensors: Mapping[str, Tensor], at: At) -> Tensor:
+        norms = l1_norms([tensors[name] for name in self.touched])
+        return norms * norms.new_tensor(self._strengths.at(at))
 
-    def on_gradients(self, weights: Mapping[str, Tensor], gradients: dict[str, Tensor], moment: Moment) -> None:
-        strengths = self._subgradient.at(moment)
-        if any(strengths):
-            for name in self.touched:
-                add_scaled_(gradients[name], weights[name].sign(), strengths)
-
-    def after_step(self, weights: Mapping[str, Tensor], update: Update, moment: Moment) -> None:
-        strengths = self._proximal.at(moment)
-        if any(strengths):
-            for name in self.touched:
-                shrink_(weights[name], strengths, update.reach(name, moment))
+    def elementwise(self, update: Update, at: At) -> Mapping[str, Elementwise]:
+        push, shrink = self._subgradient.at(at), self._proximal.at(at)
+        return self.on_touched(Elementwise(push=push if any(push) else None, shrink=shrink if any(shrink) else None))

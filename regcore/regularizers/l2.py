@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from regcore.members import add_scaled_
+from regcore.at import At
 from regcore.optim.base import MAX_STRENGTH, Scheduled
-from regcore.regularizers.base import Effect, Stronger, WeightRegularizer
-from regcore.schedule import Moment
+from regcore.optim.elementwise import Elementwise
+from regcore.regularizers.base import Effect, PenaltyStrengths, Setting, Stronger, WeightRegularizer
 from regcore.shrinkage import squared_norms
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from regcore.optim import Update
 
 
 class L2(WeightRegularizer):
@@ -40,23 +42,24 @@ class L2(WeightRegularizer):
     strength: float = Field(ge=0, le=MAX_STRENGTH)
     """λ₂."""
 
+    @property
+    def strengths(self) -> PenaltyStrengths | None:
+        return PenaltyStrengths(l2=self.strength) if self.schedule.is_constant else None
+
     @classmethod
-    def bind(cls, members: Sequence[L2], touched: Sequence[str]) -> Effect:
-        return _L2Effect(members, touched)
+    def bind(cls, members: Sequence[L2], setting: Setting) -> Effect:
+        return _L2Effect(members, setting)
 
 
 class _L2Effect(Effect):
     members: Sequence[L2]
 
-    def take(self, members: Sequence[L2]) -> None:
-        super().take(members)
-        self._strengths = Scheduled([m.strength for m in members], [m.schedule for m in members])
+    def setup(self) -> None:
+        self._strengths = Scheduled([m.strength for m in self.members], [m.schedule for m in self.members])
 
-    def penalty(self, weights: Mapping[str, Tensor], moment: Moment) -> Tensor:
-        norms = squared_norms([weights[name] for name in self.touched])
-        return norms * norms.new_tensor(self._strengths.at(moment)) / 2
+    def penalty(self, tensors: Mapping[str, Tensor], at: At) -> Tensor:
+        norms = squared_norms([tensors[name] for name in self.touched])
+        return norms * norms.new_tensor(self._strengths.at(at)) / 2
 
-    def on_gradients(self, weights: Mapping[str, Tensor], gradients: dict[str, Tensor], moment: Moment) -> None:
-        strengths = self._strengths.at(moment)
-        for name in self.touched:
-            add_scaled_(gradients[name], weights[name], strengths)
+    def elementwise(self, update: Update, at: At) -> Mapping[str, Elementwise]:
+        return self.on_touched(Elementwise(pull=self._strengths.at(at)))

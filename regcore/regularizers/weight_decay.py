@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from regcore.members import coefficient
+from regcore.at import At
 from regcore.optim.base import MAX_STRENGTH, Scheduled
-from regcore.regularizers.base import Effect, Stronger, WeightRegularizer
-from regcore.schedule import Moment
+from regcore.optim.elementwise import Elementwise
+from regcore.regularizers.base import Effect, Setting, Stronger, WeightRegularizer
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from regcore.optim import Update
 
 
@@ -38,19 +36,17 @@ class WeightDecay(WeightRegularizer):
     """λ."""
 
     @classmethod
-    def bind(cls, members: Sequence[WeightDecay], touched: Sequence[str]) -> Effect:
-        return _WeightDecayEffect(members, touched)
+    def bind(cls, members: Sequence[WeightDecay], setting: Setting) -> Effect:
+        return _WeightDecayEffect(members, setting)
 
 
 class _WeightDecayEffect(Effect):
     members: Sequence[WeightDecay]
 
-    def take(self, members: Sequence[WeightDecay]) -> None:
-        super().take(members)
-        self._strengths = Scheduled([m.strength for m in members], [m.schedule for m in members])
+    def setup(self) -> None:
+        self._strengths = Scheduled([m.strength for m in self.members], [m.schedule for m in self.members])
 
-    def before_step(self, weights: Mapping[str, Tensor], update: Update, moment: Moment) -> None:
-        rates, strengths = update.rates(moment), self._strengths.at(moment)
-        keep = [1 - rate * strength for rate, strength in zip(rates, strengths, strict=True)]
-        for name in self.touched:
-            weights[name].mul_(coefficient(keep, weights[name]))
+    def elementwise(self, update: Update, at: At) -> Mapping[str, Elementwise]:
+        rates, strengths = update.rates(at), self._strengths.at(at)
+        keep = tuple(1 - rate * strength for rate, strength in zip(rates, strengths, strict=True))
+        return self.on_touched(Elementwise(keep=keep))

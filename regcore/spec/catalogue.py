@@ -6,11 +6,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from regcore.data.catalogue import BUILTIN
-from regcore.layers import LAYERS
-from regcore.optim import OPTIMIZERS
-from regcore.regularizers import REGULARIZERS
 from regcore.spec.data import BuiltinData
-from regcore.spec.model import MODELS, LayersModel
+from regcore.spec.kinds import LAYERS, MODELS, OPTIMIZERS, REGULARIZERS
 
 
 class CatalogueEntry(BaseModel):
@@ -54,19 +51,23 @@ def _entry(spec: Any, example_job: Mapping[str, Any]) -> CatalogueEntry:
 
 
 def _regularizers() -> list[CatalogueEntry]:
-    return [_entry(spec, _example(regularizers=[spec.example])) for spec in REGULARIZERS.values()]
+    return [
+        _entry(spec, _example(model=spec.example_model, regularizers=[spec.example])) for spec in REGULARIZERS.values()
+    ]
 
 
 def _models() -> list[CatalogueEntry]:
-    return [_entry(spec, _example(model=spec.example)) for spec in MODELS]
+    return [_entry(spec, _example(model=spec.example)) for spec in MODELS.values()]
 
 
 def _layers() -> list[CatalogueEntry]:
-    return [_entry(spec, _example(model=LayersModel.example)) for spec in LAYERS]
+    return [_entry(spec, _example(model=spec.example)) for spec in LAYERS.values()]
 
 
 def _optimizers() -> list[CatalogueEntry]:
-    return [_entry(spec, _example(optimizer={"kind": spec.model_fields["kind"].default})) for spec in OPTIMIZERS]
+    return [
+        _entry(spec, _example(optimizer={"kind": spec.model_fields["kind"].default})) for spec in OPTIMIZERS.values()
+    ]
 
 
 def _builtin_datasets() -> list[CatalogueEntry]:

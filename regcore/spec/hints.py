@@ -9,11 +9,8 @@ from itertools import islice
 from typing import Any, Final
 
 from regcore.data.catalogue import BUILTIN, TORCHVISION
-from regcore.layers import LAYERS
 from regcore.metrics import METRICS
-from regcore.optim import OPTIMIZERS
-from regcore.regularizers import REGULARIZERS
-from regcore.spec.model import MODELS
+from regcore.spec.kinds import LAYERS, MODELS, OPTIMIZERS, REGULARIZERS
 
 _MAX_WORDS: Final = 100
 """The most words to compare: an object with more of them is not a misspelling."""
@@ -159,11 +156,11 @@ _EXAMPLES: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
         *({"kind": "builtin", "name": name} for name in BUILTIN),
         *({"kind": "torchvision", "name": name} for name in TORCHVISION),
     ],
-    "model": [part.example for part in MODELS],
-    "optimizer": [{"kind": part.model_fields["kind"].default} for part in OPTIMIZERS],
+    "model": [part.example for part in MODELS.values()],
+    "optimizer": [{"kind": part.model_fields["kind"].default} for part in OPTIMIZERS.values()],
     "regularizers": [part.example for part in REGULARIZERS.values()],
     "schedule": [{"kind": kind} for kind in ("constant", "cosine", "step")],
-    "layers": [{"kind": part.model_fields["kind"].default} for part in LAYERS],
+    "layers": [{"kind": part.model_fields["kind"].default} for part in LAYERS.values()],
     "task": [{"kind": "classification"}, {"kind": "regression"}],
     "resources": [{"device": "cpu"}, {"device": "cuda"}],
     "strategy": [{"kind": "grid"}, {"kind": "random", "num_trials": 20}, {"kind": "halving"}, {"kind": "ablation"}],

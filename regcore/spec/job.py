@@ -1,6 +1,6 @@
 """The job spec: the request body, the stored record and the engine's input, one object."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from unicodedata import category
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
@@ -8,11 +8,10 @@ from pydantic_core import PydanticKnownError
 
 from regcore.frozen import Frozen
 from regcore.json_values import plain
-from regcore.optim import SGD, AnyOptimizer
-from regcore.regularizers import AnyRegularizer
+from regcore.optim import SGD
 from regcore.schedule import MAX_EPOCHS
 from regcore.spec.data import AnyData
-from regcore.spec.model import AnyModel
+from regcore.spec.kinds import TASKS, AnyModel, AnyOptimizer, AnyRegularizer
 
 MAX_LABELS = 16
 MAX_CLASS_WEIGHT = 1e12
@@ -39,15 +38,20 @@ Labels = Annotated[dict[LabelKey, LabelValue], Field(max_length=MAX_LABELS)]
 
 ClassWeights = Annotated[list[Annotated[float, Field(gt=0, le=MAX_CLASS_WEIGHT)]], Field(max_length=MAX_CLASSES)]
 
-Loss = Literal["cross_entropy", "mse", "half_mse", "binary_cross_entropy", "huber"]
+if TYPE_CHECKING:
+    TaskKind = str
+    Loss = str
+else:
+    TaskKind = Literal[tuple(TASKS)]
+    Loss = Literal[tuple(loss for task in TASKS.values() for loss in task.losses)]
 
 JobName = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_without_controls)]
 
 
-class Task(Frozen):
+class TaskSpec(Frozen):
     """What is predicted, and how a wrong prediction counts."""
 
-    kind: Literal["auto", "classification", "regression"] = "auto"
+    kind: Literal["auto"] | TaskKind = "auto"
     """`auto`: what the data set is for."""
     loss: Loss | Literal["auto"] = "auto"
     """`auto`: cross_entropy or mse. `mse` is the plain mean of squares over elements; `huber` has δ = 1, in the
@@ -109,7 +113,7 @@ class JobSpec(Frozen):
     labels: Labels = Field(default={})
     """For filters; at most 16 pairs."""
     data: AnyData
-    task: Task = Task()
+    task: TaskSpec = TaskSpec()
     model: AnyModel
     optimizer: AnyOptimizer = SGD()
     regularizers: list[AnyRegularizer] = Field(default=[], max_length=32)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from regcore.regularizers import REGULARIZERS
+from regcore.spec.kinds import REGULARIZERS
 
 
 def stronger_end(pointer: str, resolved_spec: Mapping[str, Any]) -> Literal["larger", "smaller"] | None:

@@ -7,6 +7,7 @@ The constants were measured on two cores of a server CPU, with one slot and no o
 import math
 from typing import Any, Final
 
+from regcore.layers import walk_all
 from regcore.plan import Plan
 
 Json = dict[str, Any]
@@ -99,8 +100,4 @@ def estimate_text(lasts_s: float, budget_s: float) -> str:
 
 def _widths(plan: Plan) -> int:
     """Values that the layers compute for one row."""
-    shape, total = plan.input_shape, 0
-    for layer in plan.layers:
-        shape = layer.output_shape(shape)
-        total += math.prod(shape)
-    return total
+    return sum(layer.output(seen).num_values for _, layer, seen in walk_all(plan.layers, plan.row))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from regcore.json_values import canonical
-from regcore.lint import SpecWarning
+from regcore.plan import SpecWarning
 from regcore.study.sweep.spec import Axis, Random, SweepSpec
 
 Combination = tuple[str | None, Mapping[str, Any]]

@@ -7,9 +7,8 @@ from typing import Any, Final
 
 from regcore.data.facts import FactsOf, known_facts
 from regcore.errors import FieldError, SpecError
-from regcore.lint import SpecWarning
 from regcore.metrics import METRICS
-from regcore.plan import Ceilings, Check, Plan, make_plan
+from regcore.plan import Ceilings, Check, Plan, SpecWarning, make_plan
 from regcore.spec.subject import subject_of
 from regcore.spec.validation import shown
 from regcore.study.sweep.candidate import Candidate

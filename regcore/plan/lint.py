@@ -10,12 +10,12 @@ from pydantic import Field
 
 from regcore.doubts import Doubt, RunShape
 from regcore.frozen import Immutable
-from regcore.layers import AnyLayer
+from regcore.layers import Layer
 from regcore.optim.base import LARGE_ADAPTIVE_STEP, LARGE_STEP, SMALL_DISTANCE
 from regcore.parts import Threshold, decays_of, parts_of, thresholds_of
 from regcore.schedule import joint_peak
 from regcore.spec.job import JobSpec
-from regcore.spec.model import LayersModel
+from regcore.spec.kinds import TASKS
 
 _SMALL_SHARE: Final = 0.5
 _LARGE_DECAY: Final = 10.0
@@ -48,7 +48,7 @@ class SpecWarning(Immutable):
 
 
 def lint(
-    spec: JobSpec, layers: Sequence[AnyLayer], run: RunShape, *, regularizers_touch: Sequence[Sequence[str]]
+    spec: JobSpec, layers: Sequence[Layer], run: RunShape, *, regularizers_touch: Sequence[Sequence[str]]
 ) -> list[SpecWarning]:
     """Return what is doubtful in a resolved spec.
 
@@ -65,7 +65,7 @@ def lint(
         *_class_weights(spec, run),
         *_large_decays(spec, run),
         *_large_thresholds(spec, run),
-        *_dropout_twice(layers),
+        *_in_a_row(layers),
         *_no_test_rows(spec),
     ]
 
@@ -73,8 +73,7 @@ def lint(
 def _own_doubts(spec: JobSpec, run: RunShape) -> list[SpecWarning]:
     """The doubts that each part reports about itself."""
     found = [(part.pointer, doubt) for part in parts_of(spec) for doubt in part.spec.doubts(run)]
-    layers = spec.model.layers if isinstance(spec.model, LayersModel) else []
-    for position, layer in enumerate(layers):
+    for position, layer in enumerate(spec.model.written_layers):
         found += [(f"/model/layers/{position}", doubt) for doubt in layer.doubts(run)]
     return [SpecWarning.of(one, pointer) for pointer, one in found]
 
@@ -161,7 +160,7 @@ def _large_decays(spec: JobSpec, run: RunShape) -> Iterator[SpecWarning]:
 
 
 def _large_thresholds(spec: JobSpec, run: RunShape) -> Iterator[SpecWarning]:
-    if spec.optimizer.is_adaptive and spec.task.kind == "regression" and not spec.data.standardize_target:
+    if spec.optimizer.is_adaptive and TASKS[spec.task.kind].has_numbers and not spec.data.standardize_target:
         # gradients are in the targets' unit, and under an adaptive optimizer the effect of λ depends on their size
         return
     for threshold in thresholds_of(spec):
@@ -212,18 +211,16 @@ def _warning(code: str, pointer: str, message: str, remedy: str) -> SpecWarning:
     return SpecWarning(code=code, pointer=pointer, message=message, remedy=remedy)
 
 
-def _dropout_twice(layers: Sequence[AnyLayer]) -> list[SpecWarning]:
-    kinds = [layer.kind for layer in layers]
-    if ("dropout", "dropout") not in pairwise(kinds):
-        return []
-    return [
-        SpecWarning(
-            code="dropout_twice",
-            pointer="/regularizers",
-            message="Two dropout layers follow each other: together they drop more than either says.",
-            remedy="Keep one of them.",
-        )
-    ]
+def _in_a_row(layers: Sequence[Layer]) -> Iterator[SpecWarning]:
+    """What layers say of the layer behind them, once for each code."""
+    told: set[str] = set()
+    for layer, following in pairwise(layers):
+        for doubt in layer.doubts_before(following):
+            if doubt.code not in told:
+                told.add(doubt.code)
+                yield _warning(doubt.code, "/regularizers", doubt.message, doubt.remedy)
+    for layer in layers:
+        yield from (warning for warning in _in_a_row(layer.children()) if warning.code not in told)
 
 
 def _no_test_rows(spec: JobSpec) -> list[SpecWarning]:

@@ -28,15 +28,13 @@ def fusion_key(spec: JobSpec) -> str | None:
 
     A digest: 64 hexadecimal digits.
     """
-    layers = getattr(spec.model, "layers", [])
-    varying: list[Fusible] = [spec.optimizer, *spec.regularizers, *layers]
-    if spec.fusion == "off" or any(part.member_fields is None for part in varying):
+    varying: list[Fusible] = [spec.model, spec.optimizer, *spec.regularizers]
+    if spec.fusion == "off" or not all(part.is_fusible for part in varying):
         return None
     shared = spec.model_dump(mode="json", exclude=_FREE)
-    shared["optimizer"] = _structure(spec.optimizer)
-    shared["regularizers"] = [_structure(regularizer) for regularizer in spec.regularizers]
-    if layers:
-        shared["model"]["layers"] = [_structure(layer) for layer in layers]
+    shared["model"] = spec.model.structure()
+    shared["optimizer"] = spec.optimizer.structure()
+    shared["regularizers"] = [regularizer.structure() for regularizer in spec.regularizers]
     return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
 
 
@@ -46,7 +44,7 @@ def member_bytes(
     """Estimate the memory that one more member takes.
 
     Args:
-        num_parameters: Of one member.
+        num_parameters: Of one member, buffers too.
         widths: Values in one row, at each layer's output.
         batch_size: Rows of a batch.
         num_rows: Rows of all splits, which are evaluated in double precision.
@@ -56,8 +54,3 @@ def member_bytes(
     weights = _COPIES_OF_WEIGHTS * num_parameters * itemsize
     activations = _COPIES_OF_ACTIVATIONS * batch_size * sum(widths) * itemsize
     return weights + activations + _COPIES_OF_OUTPUTS * num_rows * num_outputs * 8
-
-
-def _structure(part: Fusible) -> dict[str, Any]:
-    """The fields of one optimizer, regularizer or layer that all members of a group share."""
-    return part.model_dump(mode="json", exclude=set(part.member_fields or ()))

@@ -1,0 +1,102 @@
+"""Where in a run a computation stands. All randomness is drawn from here, and has no state."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from regcore.streams import stream_seed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class At:
+    """A step of a run of K members.
+
+    A stream of random numbers starts from a hash of the member's seed, the purpose and this place, so that no generator
+    has a state to save, and no member's numbers depend on the others.
+
+    Attributes:
+        step: Optimizer steps already taken, from 0.
+        steps_per_epoch: Optimizer steps in an epoch.
+        num_steps: Optimizer steps in the whole run.
+        seeds: Each member's seed.
+        training: Whether stochastic parts act.
+        micro: Which part of an accumulated step, from 0.
+        draws: Which of several forward passes over the same rows; empty for the first.
+    """
+
+    step: int
+    steps_per_epoch: int
+    num_steps: int
+    seeds: tuple[int, ...] = ()
+    training: bool = True
+    micro: int = 0
+    draws: tuple[str | int, ...] = ()
+
+    @property
+    def epoch(self) -> int:
+        """Epochs completed."""
+        return self.step // self.steps_per_epoch
+
+    def again(self, *words: str | int) -> At:
+        """The same place, with draws of its own: for another pass over the same rows."""
+        return replace(self, draws=self.draws + words)
+
+    def streams(self, *purpose: str | int) -> list[int]:
+        """The seed of each member's stream for one purpose, here."""
+        return [stream_seed(seed, *purpose, self.step, self.micro, *self.draws) for seed in self.seeds]
+
+    def uniform(self, shape: Sequence[int], like: Tensor, *purpose: str | int) -> Tensor:
+        """(K, *shape) in [0, 1), in float64 on the device of `like`, each member from its own stream."""
+        import torch
+
+        drawn = torch.empty(len(self.seeds), *shape, dtype=torch.float64, device=like.device)
+        stream = torch.Generator(like.device)
+        for member, seed in zip(drawn, self.streams(*purpose), strict=True):
+            member.uniform_(generator=stream.manual_seed(seed))
+        return drawn
+
+    def kept(self, p: Sequence[float], shape: Sequence[int], like: Tensor, *purpose: str | int) -> Tensor:
+        """m/(1 − p) with m ~ Bernoulli(1 − p), each member from its own stream.
+
+        A value is kept if 32 random bits, as an integer, reach p · 2³²; this is several times faster than `bernoulli_`.
+
+        Args:
+            p: The probability of a zero, for each member.
+            shape: Without the member axis; its first axis is of rows.
+            like: Gives the dtype and the device.
+            purpose: Names the stream.
+
+        Returns:
+            (K, *shape), with the rows last in memory, as a stacked linear layer has them.
+        """
+        import torch
+
+        rows, num_values = shape[0], math.prod(shape)
+        bits = torch.empty(len(p), -(-num_values // 2), dtype=torch.int64, device=like.device)
+        stream = torch.Generator(like.device)
+        for member, seed in zip(bits, self.streams(*purpose), strict=True):
+            member.random_(-(2**63), None, generator=stream.manual_seed(seed))
+        drawn = bits.view(torch.int32)[:, :num_values]
+        reach = torch.tensor([[min(round(each * 2**32), 2**32 - 1) - 2**31] for each in p], dtype=torch.int32)
+        mask = (drawn >= reach.to(like.device)).to(like.dtype)
+        mask.mul_(mask.new_tensor([[1 / (1 - each)] for each in p]))
+        return mask.view(len(p), *shape[1:], rows).movedim(-1, 1)
+
+    @contextlib.contextmanager
+    def seeded(self, member: int, *purpose: str | int) -> Iterator[None]:
+        """torch's global generator at the start of a member's stream, for modules that can draw from no other.
+
+        It takes 0.2 ms: only for modules that draw.
+        """
+        import torch
+
+        with torch.random.fork_rng(devices=[]):
+            torch.random.manual_seed(self.streams(*purpose)[member])
+            yield

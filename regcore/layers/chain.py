@@ -1,0 +1,140 @@
+"""Lists of layers: their labels, the rows that each sees, their tensors, and the plain module that they make.
+
+Layers may hold layers, as residual blocks do: a label is then a path, `residual1.conv2d2`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from regcore.layers.base import Layer
+from regcore.shapes import RowInfo, TensorInfo
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Rewrite = Callable[[Sequence[Layer]], Sequence[Layer]]
+
+
+def complete(layers: Sequence[Layer], seen: RowInfo, num_outputs: int | None) -> list[Layer]:
+    """Fill in what users may omit, such as the output's `features`, or a `flatten` before a linear that needs one.
+
+    Args:
+        layers: As they were written.
+        seen: The rows of the first one.
+        num_outputs: Of the task; None for layers that are not the model's last ones.
+
+    Raises:
+        ValueError: A layer does not fit the rows that it sees; the message names it.
+    """
+    completed: list[Layer] = []
+    for position, layer in enumerate(layers):
+        with_outputs = num_outputs if position == len(layers) - 1 else None
+        try:
+            parts = layer.completed(seen, with_outputs)
+            for part in parts:
+                seen = part.output(seen)
+        except ValueError as error:
+            raise ValueError(_misfit(layers, position, error)) from error
+        completed += parts
+    return completed
+
+
+def label_layers(layers: Sequence[Layer], *, inside: bool = False) -> list[str]:
+    """Each layer's label: the name it was given, `head` for the output layer, else its kind and ordinal (`linear1`).
+
+    Args:
+        layers: One list, without the layers inside them.
+        inside: Whether the list is inside another layer, and so has no output layer.
+    """
+    ordinals: dict[str, int] = {}
+    labels: list[str] = []
+    # Layers without tensors may follow the output layer, such as a dropout.
+    candidates = [] if inside else [place for place, layer in enumerate(layers) if layer.gives_outputs]
+    for position, layer in enumerate(layers):
+        if candidates and position == candidates[-1]:
+            labels.append("head" if layer.given_label is None else layer.given_label)
+            continue
+        ordinals[layer.kind] = ordinals.get(layer.kind, 0) + 1
+        labels.append(f"{layer.kind}{ordinals[layer.kind]}" if layer.given_label is None else layer.given_label)
+    return labels
+
+
+def walk(layers: Sequence[Layer], seen: RowInfo, prefix: str = "") -> Iterator[tuple[str, Layer, RowInfo]]:
+    """Each layer of one list with its label and the rows that it sees."""
+    for label, layer in zip(label_layers(layers, inside=bool(prefix)), layers, strict=True):
+        yield prefix + label, layer, seen
+        seen = layer.output(seen)
+
+
+def walk_all(layers: Sequence[Layer], seen: RowInfo, prefix: str = "") -> Iterator[tuple[str, Layer, RowInfo]]:
+    """The same, each layer followed by those inside it."""
+    for label, layer, each in walk(layers, seen, prefix):
+        yield label, layer, each
+        yield from walk_all(layer.children(), each, _path(label))
+
+
+def output_of(layers: Sequence[Layer], seen: RowInfo) -> RowInfo:
+    """What the last layer gives."""
+    for layer in layers:
+        seen = layer.output(seen)
+    return seen
+
+
+def tensors_of(layers: Sequence[Layer], seen: RowInfo) -> list[TensorInfo]:
+    """Every tensor of a model, by its full name; without torch."""
+    return [
+        replace(tensor, name=_path(label) + tensor.name)
+        for label, layer, each in walk_all(layers, seen)
+        for tensor in layer.tensors(each)
+    ]
+
+
+def rewritten(layers: Sequence[Layer], rewrite: Rewrite) -> list[Layer]:
+    """Surgery: every list of a model, the inner ones first, as `rewrite` returns it."""
+    return list(
+        rewrite(
+            [
+                layer.with_children(rewritten(layer.children(), rewrite)) if layer.children() else layer
+                for layer in layers
+            ]
+        )
+    )
+
+
+def build_module(
+    layers: Sequence[Layer], seen: RowInfo, chain: nn.Sequential | None = None, *, inside: bool = False
+) -> nn.Module:
+    """The layers as a plain torch module; the keys of its state are the names of `tensors_of`.
+
+    Args:
+        layers: One list.
+        seen: The rows of the first one.
+        chain: Where to add them; None for a new one.
+        inside: Whether the list is inside another layer.
+    """
+    from regcore.modules import Chain
+
+    built: nn.Sequential = Chain() if chain is None else chain
+    for label, layer in zip(label_layers(layers, inside=inside), layers, strict=True):
+        if not label:  # an opaque model is the whole
+            return layer.module(seen)
+        built.add_module(label, layer.module(seen))
+        seen = layer.output(seen)
+    return built
+
+
+def _path(label: str) -> str:
+    return f"{label}." if label else ""
+
+
+def _misfit(layers: Sequence[Layer], position: int, error: ValueError) -> str:
+    """The message with the layer's place, and the layer before it."""
+    kind = layers[position].kind
+    text = str(error)
+    if text.startswith("layers["):  # a layer inside: its own place follows
+        return f"layers[{position}] {kind}: {text}"
+    source = "the data" if position == 0 else f"layers[{position - 1}] {layers[position - 1].kind}"
+    return f"layers[{position}] {text} from {source}" if "; it gets" in text else f"layers[{position}] {kind}: {text}"

@@ -1,0 +1,204 @@
+"""A model's layers bound to K members, and one pass of theirs over a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from regcore.at import At
+from regcore.layers.base import Layer
+from regcore.layers.chain import walk
+from regcore.shapes import RowInfo
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(eq=False)
+class Node:
+    """A layer in its place, for K members. It is made once for a run.
+
+    Attributes:
+        label: Its path in the model.
+        layer: The first member's.
+        members: Every member's: they differ in numbers alone.
+        seen: The rows that it sees.
+        gives: The rows that it gives.
+        names: The full name of each of its tensors, by the name inside the layer.
+        buffers: Those of its tensors that are not learned, by their names inside the layer.
+        children: The layers inside it.
+        fed_by: For a non-linearity, the label of the layer with tensors before it.
+    """
+
+    label: str
+    layer: Layer
+    members: Sequence[Layer]
+    seen: RowInfo
+    gives: RowInfo
+    names: dict[str, str]
+    buffers: frozenset[str]
+    children: list[Node]
+    fed_by: str | None
+    _own: tuple[object, dict[str, Tensor]] = field(default=(None, {}), repr=False)
+
+    @cached_property
+    def module(self) -> nn.Module:
+        """The plain module, without tensors: they are handed in."""
+        import torch
+
+        with torch.device("meta"):
+            return self.layer.module(self.seen)
+
+    def own(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Its tensors among all. Those of the last call are found again, because most passes have the same mapping."""
+        known, own = self._own
+        if known is not tensors:
+            own = {short: tensors[full] for short, full in self.names.items()}
+            self._own = tensors, own
+        return own
+
+
+def bind(members: Sequence[Sequence[Layer]], seen: RowInfo, prefix: str = "") -> list[Node]:
+    """The layers of K members, which agree in kinds and shapes."""
+    nodes: list[Node] = []
+    last: str | None = None
+    for (label, layer, each), own in zip(walk(members[0], seen, prefix), zip(*members, strict=True), strict=True):
+        path = f"{label}." if label else ""
+        infos = layer.tensors(each)
+        children = bind([member.children() for member in own], each, path) if layer.children() else []
+        last = label if infos or children else last
+        nodes.append(
+            Node(
+                label=label,
+                layer=layer,
+                members=own,
+                seen=each,
+                gives=layer.output(each),
+                names={info.name: path + info.name for info in infos},
+                buffers=frozenset(info.name for info in infos if not info.is_learned),
+                children=children,
+                fed_by=last if layer.is_nonlinearity else None,
+            )
+        )
+    return nodes
+
+
+class ForwardPass:
+    """One way through the layers.
+
+    Args:
+        tensors: All that the network computes with, by full name, each (K, *shape).
+        at: The place in the run.
+        lengths: (K, B) or (1, B); None where all rows are as long as they can be.
+        watched: The labels of the layers whose outputs are wanted; "*" for those of every non-linearity.
+
+    Attributes:
+        buffers: By full name, as they are to be after the step.
+        outputs: Of the watched layers, by label.
+    """
+
+    def __init__(
+        self,
+        tensors: Mapping[str, Tensor],
+        at: At,
+        lengths: Tensor | None = None,
+        watched: frozenset[str] = frozenset(),
+    ) -> None:
+        self.tensors = tensors
+        self.at = at
+        self.lengths = lengths
+        self.watched = watched
+        self.buffers: dict[str, Tensor] = {}
+        self.outputs: dict[str, Tensor] = {}
+
+    def run(self, nodes: Sequence[Node], x: Tensor) -> Tensor:
+        """The outputs of the last of these layers."""
+        for node in nodes:
+            here = Here(node, self)
+            x = node.layer.forward(x, node.own(self.tensors), here)
+            if self.lengths is not None:
+                self.lengths = node.layer.lengths(self.lengths, here)
+            if self.watched and node.label in self.watched:
+                self.outputs[node.label] = x
+        return x
+
+
+class Here:
+    """A layer in a pass: its place, and what it may ask for and leave behind."""
+
+    __slots__ = ("at", "node", "way")
+
+    def __init__(self, node: Node, way: ForwardPass) -> None:
+        self.node = node
+        self.way = way
+        self.at = way.at
+
+    @property
+    def label(self) -> str:
+        """Its path in the model."""
+        return self.node.label
+
+    @property
+    def layer(self) -> Layer:
+        """The first member's layer."""
+        return self.node.layer
+
+    @property
+    def members(self) -> Sequence[Any]:
+        """Every member's layer."""
+        return self.node.members
+
+    @property
+    def seen(self) -> RowInfo:
+        """The rows that it sees."""
+        return self.node.seen
+
+    @property
+    def gives(self) -> RowInfo:
+        """The rows that it gives."""
+        return self.node.gives
+
+    @property
+    def children(self) -> Sequence[Node]:
+        """The layers inside it."""
+        return self.node.children
+
+    @property
+    def module(self) -> nn.Module:
+        """Its plain module without tensors, in the pass's mode."""
+        return self.node.module.train(self.at.training)
+
+    def inner(self, x: Tensor) -> Tensor:
+        """The outputs of the layers inside it."""
+        return self.way.run(self.node.children, x)
+
+    def is_buffer(self, name: str) -> bool:
+        """Whether this tensor of its is not learned."""
+        return name in self.node.buffers
+
+    def update_buffer(self, name: str, value: Tensor) -> None:
+        """Say what a buffer is to be after this step."""
+        self.way.buffers[self.node.names[name]] = value.detach()
+
+    @property
+    def lengths(self) -> Tensor | None:
+        """How much of each row is in use, (K, B) or (1, B); None where rows do not vary."""
+        return self.way.lengths if self.node.seen.varies else None
+
+    def taken_lengths(self, num_members: int) -> Tensor | None:
+        """The lengths, (num_members, B), if there are any and its module takes them."""
+        lengths = self.lengths
+        if lengths is None or not getattr(self.module, "takes_lengths", False):
+            return None
+        return lengths.expand(num_members, -1)
+
+    def in_use(self, num_steps: int) -> Tensor | None:
+        """Which steps of each row are in use, (K, B, num_steps) or (1, B, num_steps); None where all are."""
+        import torch
+
+        lengths = self.lengths
+        if lengths is None:
+            return None
+        return torch.arange(num_steps, device=lengths.device) < lengths.unsqueeze(2)

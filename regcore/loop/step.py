@@ -1,0 +1,131 @@
+"""One step of K members, with every hook in its place; see `regcore.loop` for the order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial, reduce
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from regcore.at import At
+from regcore.data.rows import Batch, Rows
+from regcore.loop.network import StackedNetwork
+from regcore.optim import Elementwise, Update
+from regcore.passes import Pass, Slope
+from regcore.regularizers import Effect
+from regcore.tasks import Task
+
+if TYPE_CHECKING:
+    from regcore.regularizers.base import Compute, Slopes
+
+
+class Step:
+    """What all steps of a run share; it holds no state.
+
+    Args:
+        network: The members' tensors and their forward pass.
+        task: What outputs mean.
+        rows: What is learned from.
+        update: The optimizer at work.
+        effects: The regularizers at work, in the spec's order.
+        batch_size: Rows of a micro-batch.
+    """
+
+    def __init__(
+        self,
+        network: StackedNetwork,
+        task: Task,
+        rows: Rows,
+        update: Update,
+        effects: Sequence[Effect],
+        batch_size: int,
+    ) -> None:
+        self.network = network
+        self._task = task
+        self._rows = rows
+        self._update = update
+        self._batch_size = batch_size
+        self._effects = effects
+        self._chains: dict[str, list[Effect]] = {}
+        self._watched: frozenset[str] = frozenset().union(*(effect.watched_layers for effect in effects))
+        self._merged: tuple[list[Mapping[str, Elementwise]], dict[str, Elementwise]] = ([], {})
+        self.forward = network.forward
+
+    def chain(self, hook: str) -> list[Effect]:
+        """The effects that act at a hook, by their ranks there; among equals in the spec's order."""
+        if hook not in self._chains:
+            acting = [effect for effect in self._effects if getattr(type(effect), hook) is not getattr(Effect, hook)]
+            self._chains[hook] = sorted(acting, key=lambda effect: effect.ranks.get(hook, 0))
+        return self._chains[hook]
+
+    def advance(self, learned: Mapping[str, Tensor], rows: Tensor, at: At) -> Mapping[str, Tensor]:
+        """Take one step over these rows, (K, B), in place.
+
+        Returns:
+            The mean over the rows of the data loss, `data`, and of each term that regularizers add, (K,).
+        """
+        slope: Slopes = partial(self._slope, rows, learned)
+        for effect in self.chain("gradients"):
+            slope = partial(effect.gradients, slope)
+        found = slope(learned, at)
+        tensors = self.network.tensors
+        with torch.no_grad():
+            self._update.step(learned, found.gradients, self._elementwise(at), at)
+            for name, buffer in found.buffers.items():
+                tensors[name].copy_(buffer)
+            for effect in self.chain("after_step"):
+                effect.after_step(tensors, self._update, at)
+        return found.losses
+
+    def compute(self, tensors: Mapping[str, Tensor], batch: Batch, at: At) -> Pass:
+        """The innermost: what the network says, and how wrong that is, row by row."""
+        outputs, way = self.forward(tensors, batch.x, at, batch.lengths, self._watched)
+        return Pass(outputs, self._task.row_losses(outputs, batch.y), {}, way.buffers, way.outputs)
+
+    def _slope(self, rows: Tensor, learned: Mapping[str, Tensor], weights: Mapping[str, Tensor], at: At) -> Slope:
+        """The gradient of the mean objective over the step's rows. Members do not meet, so one backward serves all."""
+        leaves, tensors = weights, self.network.tensors
+        if weights is not learned:  # somewhere else than where the weights are
+            leaves = {name: weight.detach().requires_grad_() for name, weight in weights.items()}
+            tensors = {**tensors, **leaves}
+        total: list[Tensor] = []
+        losses: dict[str, Tensor] = {}
+        buffers: Mapping[str, Tensor] = {}
+        for micro, part in enumerate(torch.split(rows, self._batch_size, dim=1)):
+            here = replace(at, micro=micro) if micro else at
+            found = self._pass({**tensors, **buffers} if buffers else tensors, part, here)
+            objective = {"data": found.losses, **found.terms}
+            means = {name: values.sum(1) / rows.shape[1] for name, values in objective.items()}
+            whole = reduce(torch.add, means.values()) if found.terms else means["data"]
+            gradients = torch.autograd.grad(whole.sum(), list(leaves.values()))
+            total = [a.add_(b) for a, b in zip(total, gradients, strict=True)] if total else list(gradients)
+            losses = {name: losses[name] + m.detach() if losses else m.detach() for name, m in means.items()}
+            buffers = found.buffers
+        return Slope(dict(zip(leaves, total, strict=True)), losses, buffers)
+
+    def _pass(self, tensors: Mapping[str, Tensor], rows: Tensor, at: At) -> Pass:
+        """One pass over some rows, as the regularizers want it."""
+        batch = self._task.targets(self._rows.fetch(rows))
+        for effect in self.chain("on_batch"):
+            batch = effect.on_batch(batch, at)
+        for effect in self.chain("weights"):
+            tensors = effect.weights(tensors, at)
+        compute: Compute = partial(self.compute, tensors)
+        for effect in self.chain("loss"):
+            compute = partial(effect.loss, compute)
+        return compute(batch, at)
+
+    def _elementwise(self, at: At) -> Mapping[str, Elementwise]:
+        """What all effects do to each weight, merged; found again while no effect changes its part."""
+        parts = [effect.elementwise(self._update, at) for effect in self.chain("elementwise")]
+        known, merged = self._merged
+        if len(known) != len(parts) or any(a is not b for a, b in zip(parts, known, strict=True)):
+            merged = {}
+            for part in parts:
+                for name, does in part.items():
+                    merged[name] = merged[name] & does if name in merged else does
+            self._merged = parts, merged
+        return merged

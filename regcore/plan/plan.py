@@ -1,0 +1,107 @@
+"""What a plan holds."""
+
+import math
+from typing import Any
+
+from pydantic import Field
+
+from regcore.frozen import Immutable
+from regcore.layers import tensors_of, walk_all
+from regcore.plan.fusion import fusion_key, member_bytes
+from regcore.plan.lint import SpecWarning
+from regcore.shapes import Role, RowInfo, TensorInfo
+from regcore.spec.job import JobSpec
+from regcore.spec.kinds import AnyLayer
+
+
+class ParameterInfo(Immutable):
+    """One learned tensor of the model, without a member axis."""
+
+    name: str
+    shape: tuple[int, ...]
+    num_elements: int
+    role: Role = "weight"
+    """What it is for: `weight embedding bias norm`. By default regularizers act on weights."""
+
+
+class RowCounts(Immutable):
+    """Rows in each split."""
+
+    train: int
+    validation: int
+    test: int
+
+
+class RegularizerPlan(Immutable):
+    """The targets of one regularizer."""
+
+    name: str
+    """Its kind, with an ordinal from the second of a kind on: `l1`, `l1_2`. Used in `objective/penalty.{name}`."""
+    kind: str
+    parameters: list[str]
+    note: str
+
+
+class Plan(Immutable):
+    """A spec that can be trained, with everything that follows from it."""
+
+    resolved_spec: JobSpec
+    warnings: list[SpecWarning]
+    layers: list[AnyLayer]
+    """The model's expansion, after surgery."""
+    layer_names: list[str]
+    """Of `layers`; a layer inside one has a path below its name."""
+    parameters: list[ParameterInfo]
+    num_parameters: int
+    num_rows: RowCounts
+    input_shape: tuple[int, ...]
+    tokens: int | None = None
+    """Size of the vocabulary of integer rows; null for rows of numbers."""
+    varies: bool = False
+    """Whether rows are sequences of varying length."""
+    num_outputs: int
+    classes: list[str] | None
+    task: str
+    loss: str
+    batch_size: int = Field(description="Rows in a batch; a step sees `grad_accumulation` of them.")
+    steps_per_epoch: int
+    num_steps: int
+    num_epochs: int
+    regularizers: list[RegularizerPlan]
+    plugins: list[str] = Field(default=[], description="Installed packages whose kinds it needs.")
+
+    @property
+    def row(self) -> RowInfo:
+        """One row as the network gets it."""
+        return RowInfo(self.input_shape, self.tokens, self.varies)
+
+    def tensors(self) -> list[TensorInfo]:
+        """Every tensor of the model, buffers too."""
+        return tensors_of(self.layers, self.row)
+
+    def layer_kinds(self) -> dict[str, str]:
+        """The kind of every layer by its label, those inside others too."""
+        return {label: layer.kind for label, layer, _ in walk_all(self.layers, self.row)}
+
+    @property
+    def fusion_key(self) -> str | None:
+        """Equal for jobs that may train in one pass; None if the job trains alone."""
+        return fusion_key(self.resolved_spec)
+
+    @property
+    def member_bytes(self) -> int:
+        """Estimated memory as one more member of a training pass."""
+        widths = [math.prod(self.input_shape)]
+        widths += [layer.output(seen).num_values for _, layer, seen in walk_all(self.layers, self.row)]
+        return member_bytes(
+            num_parameters=sum(tensor.num_elements for tensor in self.tensors()),
+            widths=widths,
+            batch_size=self.batch_size,
+            num_rows=self.num_rows.train + self.num_rows.validation + self.num_rows.test,
+            num_outputs=self.num_outputs,
+            itemsize=8 if self.resolved_spec.training.precision == "float64" else 4,
+        )
+
+    def public(self) -> dict[str, Any]:
+        """The job's `plan`, without what the job shows elsewhere."""
+        return self.model_dump(mode="json", exclude={"resolved_spec", "warnings"})

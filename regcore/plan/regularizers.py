@@ -1,0 +1,57 @@
+"""What each regularizer of a job acts on."""
+
+from collections.abc import Sequence
+from functools import partial
+
+from regcore.plan.plan import RegularizerPlan, RowCounts
+from regcore.plan.problems import Problems
+from regcore.regularizers import Regularizer
+from regcore.shapes import TensorInfo
+from regcore.spec.job import JobSpec
+from regcore.spec.kinds import TASKS
+
+
+def plan_regularizers(
+    spec: JobSpec,
+    tensors: Sequence[TensorInfo],
+    layers: Sequence[str],
+    rows: RowCounts | None,
+    num_classes: int,
+    problems: Problems,
+) -> list[RegularizerPlan]:
+    """The plan of each regularizer.
+
+    Args:
+        spec: Resolved.
+        tensors: The model's learned ones; none if the model is wrong.
+        layers: The labels of all layers.
+        rows: In each split; None if there are none to train on.
+        num_classes: Of a classification; else 0.
+        problems: Takes what is wrong.
+    """
+    ordinals: dict[str, int] = {}
+    plans: list[RegularizerPlan] = []
+    for position, regularizer in enumerate(spec.regularizers):
+        pointer = f"/regularizers/{position}"
+        ordinal = ordinals[regularizer.kind] = ordinals.get(regularizer.kind, 0) + 1
+        nothing: list[str] = []
+        look = partial(regularizer.touched, tensors)
+        # Without a model there are no tensors, and every selector would fail.
+        touched = problems.attempt(f"{pointer}/select", "matches_nothing", look, nothing) if tensors else nothing
+        problem = rows and regularizer.needs(
+            task=TASKS[spec.task.kind],
+            num_validation_rows=rows.validation,
+            num_classes=num_classes,
+            layers=layers,
+        )
+        if problem:
+            problems.add(pointer, "cannot_apply", problem)
+        if regularizer.only_once and ordinal > 1:
+            problems.add(pointer, "doubled", f"{regularizer.kind} may be given once; remove the second.")
+        plans.append(_regularizer_plan(regularizer, ordinal, touched))
+    return plans
+
+
+def _regularizer_plan(regularizer: Regularizer, ordinal: int, touched: list[str]) -> RegularizerPlan:
+    name = regularizer.kind if ordinal == 1 else f"{regularizer.kind}_{ordinal}"
+    return RegularizerPlan(name=name, kind=regularizer.kind, parameters=touched, note=regularizer.explain(touched))

@@ -1,0 +1,47 @@
+"""Every kind that a spec may name: regcore's own, and those that installed packages offer.
+
+Each registry is by kind, in alphabetical order. The types of the spec's fields are built from them here, once all kinds
+are known.
+"""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import BaseModel
+
+from regcore.kinds import kinds_of, load_plugins, union_of
+from regcore.layers import Layer
+from regcore.models import Model
+from regcore.optim import Optimizer
+from regcore.regularizers import Regularizer
+from regcore.tasks import Task
+
+load_plugins()
+
+LAYERS: Final = kinds_of(Layer)
+MODELS: Final = kinds_of(Model)
+OPTIMIZERS: Final = kinds_of(Optimizer)
+REGULARIZERS: Final = kinds_of(Regularizer)
+TASKS: Final = kinds_of(Task)
+
+if TYPE_CHECKING:
+    AnyLayer = Layer
+    AnyModel = Model
+    AnyOptimizer = Optimizer
+    AnyRegularizer = Regularizer
+else:
+    AnyLayer = union_of(Layer)
+    AnyModel = union_of(Model)
+    AnyOptimizer = union_of(Optimizer)
+    AnyRegularizer = union_of(Regularizer)
+
+
+def _complete() -> None:
+    """Resolve the fields that hold other kinds: a residual block holds layers, a model too."""
+    names: dict[str, Any] = {"AnyLayer": AnyLayer, "AnyModel": AnyModel}
+    for registry in (LAYERS, MODELS, REGULARIZERS):
+        for kind in registry.values():
+            if issubclass(kind, BaseModel):
+                kind.model_rebuild(_types_namespace=names)
+
+
+_complete()
