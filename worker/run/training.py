@@ -3,7 +3,6 @@
 The only module of the worker that imports torch.
 """
 
-import gc
 import logging
 import os
 import platform
@@ -37,6 +36,7 @@ from regcore.loop.fitting import fitting_size, room_bytes
 from regcore.loop.group import Checkpoints, Newcomer, train_group
 from regcore.record import finite_or_null
 from worker.protocol import Ended, Finished, Fit, Fitting, Judging, Run, RunMember, Started
+from worker.run.memory import give_memory_back, peak_memory_bytes, reset_peak_memory
 from worker.run.pipes import Commands, Events
 
 _WARM_UP_SPEC = {
@@ -72,13 +72,14 @@ def find_fitting(fit: Fit) -> Fitting:
 def execute(run: Run, commands: Commands, events: Events) -> Finished:
     """Train the jobs of a run, with everything that is printed meanwhile in its log."""
     with _output_to(Path(run.output)):
-        _reset_peak_memory()
+        reset_peak_memory()
         _take_device(run)
         events.send(Started(run.run_id))
         _log.info("torch %s on %s, %d threads, run %d", torch.__version__, run.device, run.num_threads, run.run_id)
         clean = _Pass(run, commands, events).run()
-        gc.collect()
-    return Finished(clean, _peak_memory_bytes())
+        peak_bytes = peak_memory_bytes()
+        give_memory_back()
+    return Finished(clean, peak_bytes)
 
 
 def _open_source(work: Run | Fit) -> Source:
@@ -269,17 +270,3 @@ def _output_to(path: Path) -> Iterator[None]:
             os.dup2(original, descriptor)
             os.close(original)
         os.close(log)
-
-
-def _reset_peak_memory() -> None:
-    """Reset VmHWM, so that a reused runner does not report an earlier job's peak."""
-    clear_refs = Path("/proc/self/clear_refs")
-    if os.access(clear_refs, os.W_OK):
-        clear_refs.write_text("5")
-
-
-def _peak_memory_bytes() -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return 0
