@@ -19,9 +19,11 @@ from jobs.queue import make_celery, make_publisher
 from jobs.settings import Settings
 from jobs.startup import CANNOT_START, begin, reason_of
 from jobs.store import open_store
+from regcore.kinds import PluginError
 from worker.datasets.validation import Validator
 from worker.devices import find_slots, threads_per_slot
 from worker.environment import runner_environment
+from worker.plugins import installed_plugins
 from worker.reconciler import Periodic, beat, bury, pay_files, reconcile, tidy, wake_idle
 from worker.supervise.files import make_temporary, temporary_dir, temporary_files_in
 from worker.supervise.forking import RunnerTemplate
@@ -48,6 +50,7 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         self.id = new_id("wrk")
         self._settings = settings
+        plugins = installed_plugins()  # first, while one that cannot be imported is still told in one line
         self._temporary_dir = temporary_dir(settings.data_dir, self.id)
         self._store = open_store(settings)
         slots = find_slots(settings.slots)
@@ -61,14 +64,14 @@ class Worker:
         self._runners = WarmRunners(partial(RunnerProcess, self._template))
         self._around = surroundings = Surroundings.of(settings, self._store, num_threads)
         validator = Validator(self.id, surroundings, self._temporary_dir)
-        self._claimer = Claimer(self.id, surroundings, slots, self._runners)
+        self._claimer = Claimer(self.id, surroundings, slots, self._runners, plugins)
         self._num_slots = len(slots)
         self._info = WorkerInfo(
             id=self.id,
             node=platform.node(),
             capabilities=self._claimer.capabilities,
             slots=self._claimer.occupancy(),
-            versions={"python": platform.python_version()},
+            versions={"python": platform.python_version(), **plugins},
         )
         # Connections of its own: a publish that waits for Redis must not block the consumer.
         self._publisher = make_publisher(settings)
@@ -174,7 +177,7 @@ def main() -> None:
         # The embedded stack starts api and worker at the same time; both migrate, one after the other.
         migrate_embedded(settings)
         worker = Worker(settings)
-    except CANNOT_START as error:
+    except (*CANNOT_START, PluginError) as error:
         _log.error("worker_cannot_start", reason=reason_of(error, settings))
         sys.exit(1)
     worker.run()

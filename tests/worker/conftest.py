@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,7 @@ def submit(store: Store) -> Callable[..., Job]:
         checkpoint: dict[str, Any] | None = None,
         spec: dict[str, Any] | None = None,
         dataset_id: str | None = None,
+        plugins: Sequence[str] = (),
         **resources: Any,
     ) -> Job:
         defaults = {"device": "auto", "pool": None, "max_runtime_s": 86400, "max_memory_bytes": None}
@@ -66,6 +67,7 @@ def submit(store: Store) -> Callable[..., Job]:
             member_bytes=1,
             checkpoint=checkpoint,
             dataset_id=dataset_id,
+            plugins=plugins,
         )
         return store.submit(tenant, new).job
 

@@ -7,7 +7,7 @@ or for an ended job finds nothing to do.
 import errno
 import queue
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from celery import Celery
@@ -38,6 +38,7 @@ class Claimer:
         surroundings: Shared with every supervisor.
         slots: As many as there are threads.
         runners: Warm processes.
+        plugins: Names of the plugins that are installed here.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Claimer:
         surroundings: Surroundings,
         slots: list[Slot],
         runners: WarmRunners,
+        plugins: Collection[str] = (),
     ) -> None:
         self._worker_id = worker_id
         self._around = surroundings
@@ -56,7 +58,7 @@ class Claimer:
         self._busy: dict[int, Supervisor] = {}
         self._slots = slots
         devices = {"cpu"} | {slot.device.split(":")[0] for slot in slots}
-        self.capabilities = Capabilities(frozenset(devices), surroundings.settings.pool)
+        self.capabilities = Capabilities(frozenset(devices), surroundings.settings.pool, frozenset(plugins))
 
     def occupancy(self) -> list[dict[str, object]]:
         """Each slot as `/v1/workers` shows it."""

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from one_job import append, requeue
 
@@ -152,6 +153,43 @@ def test_a_job_that_no_live_worker_can_take_says_so_until_one_can(
     assert waiting.version == 2
     assert still_waiting == waiting
     assert store.get(tenant, job_id).state_reason is None
+
+
+def test_a_job_that_waits_for_a_plugin_names_it_until_a_worker_has_it(
+    store: Store, tenant: str, submit: Callable[..., Job], cpu: Capabilities, rewind: Callable[..., None]
+) -> None:
+    store.register_worker(WorkerInfo("wrk_1", "node", cpu))
+    gpu = Capabilities(frozenset({"cuda"}), plugins=frozenset({"acme"}))
+    store.register_worker(WorkerInfo("wrk_2", "node", gpu))
+    job_id = submit(device="cpu", plugins=["acme"]).id
+
+    store.due_jobs()
+    waiting = store.get(tenant, job_id).state_reason
+    store.register_worker(WorkerInfo("wrk_1", "node", replace(cpu, plugins=frozenset({"acme", "zeta"}))))
+    rewind("jobs", "publish_at")
+    store.due_jobs()
+
+    assert waiting is not None
+    assert waiting["code"] == "waiting_for_plugin"
+    assert waiting["details"] == {"plugins": ["acme"]}
+    assert "acme" in waiting["message"]
+    assert store.get(tenant, job_id).state_reason is None
+
+
+def test_a_job_waits_for_its_device_before_it_waits_for_its_plugin(
+    store: Store, tenant: str, submit: Callable[..., Job], cpu: Capabilities, rewind: Callable[..., None]
+) -> None:
+    store.register_worker(WorkerInfo("wrk_1", "node", cpu))
+    job_id = submit(device="cuda", plugins=["acme"]).id
+
+    store.due_jobs()
+    first = store.get(tenant, job_id).state_reason
+    store.register_worker(WorkerInfo("wrk_2", "node", Capabilities(frozenset({"cuda"}))))
+    rewind("jobs", "publish_at")
+    store.due_jobs()
+    then = store.get(tenant, job_id).state_reason
+
+    assert [reason and reason["code"] for reason in (first, then)] == ["waiting_for_device", "waiting_for_plugin"]
 
 
 def test_a_lost_or_draining_worker_can_take_nothing(

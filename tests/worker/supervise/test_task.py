@@ -36,6 +36,16 @@ def test_one_hint_runs_all_that_waits_best_first(store, submit, claimer):
     assert high.finished_at <= low.started_at
 
 
+def test_a_job_waits_for_a_worker_that_has_its_plugins(store, submit, surroundings, runners, claimer):
+    job = submit("succeed", plugins=["acme"])
+
+    claimer.work()
+    without = store.state("t", job.id)
+    Claimer("wrk_2", surroundings, [Slot(0, "cpu")], runners, ["acme", "zeta"]).work()
+
+    assert (without, store.state("t", job.id)) == ("queued", "succeeded")
+
+
 def test_a_crash_costs_one_job_and_the_next_is_run(store, submit, claimer):
     crashed, after = submit("crash"), submit("succeed")
 
