@@ -185,11 +185,13 @@ class _Pass:
 
     def _train(self) -> None:
         source = _open_source(self._run)
+        checkpoints = Checkpoints(Path(self._run.checkpoints), self._run.max_checkpoint_bytes)
+        self._tell_if_none_can_be_read(checkpoints)
         ended = train_group(
             [self._newcomer(member, source) for member in self._members.values()],
             control=self._surroundings,
             source=source,
-            checkpoints=Checkpoints(Path(self._run.checkpoints), self._run.max_checkpoint_bytes),
+            checkpoints=checkpoints,
             companions=self._run.companions,
         )
         for key, outcome in ended:
@@ -197,6 +199,13 @@ class _Pass:
                 self._succeed(key, outcome)
             else:
                 self._fail(key, outcome)
+
+    def _tell_if_none_can_be_read(self, checkpoints: Checkpoints) -> None:
+        """Warn of a start from scratch: the checkpoints are damaged, or another version of RegCore wrote them."""
+        newest = checkpoints.newest
+        if newest.state is None and newest.unreadable:
+            message = f"The job begins anew: none of its checkpoints can be read. {'; '.join(newest.unreadable)}."
+            self._warn("checkpoint_refused", message)
 
     def _newcomer(self, member: RunMember, source: Source) -> Newcomer:
         weights = None if member.starting_weights is None else Path(member.starting_weights)

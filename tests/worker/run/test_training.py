@@ -1,5 +1,6 @@
 """What becomes of a run, in this process; `test_runner.py` has the real one."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from regcore import Result, load_predictor, make_plan, train
+from regcore.checkpoint import FORMAT
 from regcore.data.source import TableSource
 from regcore.data.tables.find_types import find_facts
 from regcore.data.tables.table import Table, read_table, write_table
@@ -160,6 +162,25 @@ def test_a_checkpoint_of_other_data_costs_the_steps_and_not_the_job(run, make_ru
     assert warning["code"] == "checkpoint_refused"
     assert "training.seed" in warning["message"]
     assert ended.result["weights_sha256"] == train(parse_spec(run.members[0].spec)).weights_sha256
+
+
+def test_a_checkpoint_of_another_version_costs_the_steps_and_not_the_job(run, tmp_path):
+    execute(run, Commands(), Recorder())
+    manifests = list((tmp_path / "saved").glob("step-*/manifest.json"))
+    for path in manifests:
+        path.write_text(json.dumps({**json.loads(path.read_text()), "format": 1}))
+    events = Recorder()
+
+    execute(run, Commands(), events)
+
+    (refused,) = (one for one in events.records("job_1", "warning") if one["code"] == "checkpoint_refused")
+    ended = events.ends()["job_1"]
+    assert manifests
+    assert refused["message"].startswith("The job begins anew: ")
+    assert refused["message"].count(f"it has format 1, and this version of RegCore reads {FORMAT}") == len(manifests)
+    assert ended.outcome == "succeeded"
+    assert ended.result["weights_sha256"] == train(parse_spec(run.members[0].spec)).weights_sha256
+    assert len(events.records("job_1", "metrics")) == 30, "every epoch was trained again"
 
 
 # Several jobs in one pass
