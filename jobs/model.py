@@ -364,7 +364,7 @@ class ClaimedRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobEnd:
+class Settlement:
     """How a run ended for one of its jobs.
 
     ``queued`` puts it back into the queue. With a ``last_reason`` that is a lost attempt, and the reason for which the

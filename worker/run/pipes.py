@@ -17,14 +17,14 @@ from regcore.record import Record, format_time
 from worker.protocol import (
     EXIT_LEASE_LOST,
     Accepted,
+    Assignment,
     Command,
     Event,
-    Fit,
     Judged,
     Leave,
+    Measure,
     Renew,
     Run,
-    RunMember,
     Saved,
     Stop,
     Wrote,
@@ -40,7 +40,7 @@ class Commands:
     """Reads the pipe on a thread of its own, so that it is heard while the main thread trains."""
 
     def __init__(self, descriptor: int) -> None:
-        self._work: queue.SimpleQueue[Run | Fit] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Run | Measure] = queue.SimpleQueue()
         self._judged: queue.SimpleQueue[Judged] = queue.SimpleQueue()
         self._leaving: dict[str, Path | None] = {}
         self._stop: Stop | None = None
@@ -52,8 +52,8 @@ class Commands:
         for target in (self._read, self._watch_lease):
             threading.Thread(target=target, name=target.__name__, daemon=True).start()
 
-    def next_work(self) -> Run | Fit:
-        """Wait for the next run, or for the `Fit` that precedes it."""
+    def next_work(self) -> Run | Measure:
+        """Wait for the next run, or for the `Measure` that precedes it."""
         self._is_idle = True
         work = self._work.get()
         self._is_idle = False
@@ -117,8 +117,8 @@ class Commands:
                 self._leaving = {}
                 self._accepted_step = run.accepted_step
                 self._begin(run)
-            case Fit() as fit:
-                self._begin(fit)
+            case Measure() as measure:
+                self._begin(measure)
             case Renew(lease_until) if self._deadline is not None:
                 self._deadline = lease_until
             case Accepted(step):
@@ -131,7 +131,7 @@ class Commands:
             case Stop() as stop:
                 self._stop = stop
 
-    def _begin(self, work: Run | Fit) -> None:
+    def _begin(self, work: Run | Measure) -> None:
         self._deadline = work.lease_until
         self._work.put(work)
 
@@ -157,9 +157,9 @@ class Events:
         while line:
             line = line[self._pipe.write(line) or 0 :]
 
-    def recorder(self, member: RunMember) -> Callable[[Record], None]:
+    def recorder(self, assignment: Assignment) -> Callable[[Record], None]:
         """Called by the training pass with each record of this job."""
-        recorder = self._recorders[member.job_id] = _Recorder(self.send, self._save, member)
+        recorder = self._recorders[assignment.job_id] = _Recorder(self.send, self._save, assignment)
         return recorder
 
     def end_records(self, job_id: str) -> None:
@@ -179,11 +179,13 @@ class Events:
 class _Recorder:
     """Sends on the records of one job, and writes them into its log."""
 
-    def __init__(self, send: Callable[[Event], None], save: Callable[[str, Record], None], member: RunMember) -> None:
+    def __init__(
+        self, send: Callable[[Event], None], save: Callable[[str, Record], None], assignment: Assignment
+    ) -> None:
         self._send = send
         self._save = save
-        self._job_id = member.job_id
-        self._log_path = member.log
+        self._job_id = assignment.job_id
+        self._log_path = assignment.log
         self._held: Wrote | None = None
         self._progress_at = -_PROGRESS_INTERVAL_S
 

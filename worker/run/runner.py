@@ -13,9 +13,9 @@ from dataclasses import replace
 import setproctitle
 
 from regcore.record import format_time
-from worker.protocol import Finished, Fit, Ready
+from worker.protocol import Finished, Measure, Ready
 from worker.run.pipes import Commands, Events
-from worker.run.training import execute, find_fitting, versions, warm_up
+from worker.run.training import execute, find_capacity, versions, warm_up
 
 
 def main(commands_fd: int, events_fd: int) -> None:
@@ -30,7 +30,7 @@ def main(commands_fd: int, events_fd: int) -> None:
     events.send(Ready(versions()))
     while not commands.is_terminated():
         work = commands.next_work()
-        answer = find_fitting(work) if isinstance(work, Fit) else execute(work, commands, events)
+        answer = find_capacity(work) if isinstance(work, Measure) else execute(work, commands, events)
         if isinstance(answer, Finished) and commands.is_terminated():
             answer = replace(answer, clean=False)
         # In this order: the next run may come as soon as this one is reported to have ended.

@@ -35,7 +35,7 @@ from regcore.loop.control import Control, Rungs
 from regcore.loop.fitting import fitting_size, room_bytes
 from regcore.loop.group import Checkpoints, Newcomer, train_group
 from regcore.record import finite_or_null
-from worker.protocol import Ended, Finished, Fit, Fitting, Judging, Run, RunMember, Started
+from worker.protocol import Assignment, Capacity, Finished, JobEnded, Judging, Measure, Run, Started
 from worker.run.memory import give_memory_back, peak_memory_bytes, reset_peak_memory
 from worker.run.pipes import Commands, Events
 
@@ -54,19 +54,19 @@ def warm_up() -> None:
     train(parse_spec(_WARM_UP_SPEC))
 
 
-def find_fitting(fit: Fit) -> Fitting:
+def find_capacity(asked: Measure) -> Capacity:
     """Return how many members like this one to train in one pass: 1 if it cannot be measured."""
-    _take_device(fit)
+    _take_device(asked)
     try:
-        source = _open_source(fit)
-        plan = make_plan(fit.spec, facts_of=source.facts)
+        source = _open_source(asked)
+        plan = make_plan(asked.spec, facts_of=source.facts)
         with computing("timing a step"):
-            size = fitting_size(plan, fit.num_members, source=source)
-        return Fitting(size, room_bytes(plan))
+            size = fitting_size(plan, asked.num_members, source=source)
+        return Capacity(size, room_bytes(plan))
     except (TrainingError, SpecError, MemoryError, RuntimeError):
         # The run itself will fail in the same way, and report it.
         _log.exception("no size could be found")
-        return Fitting(1, 0)
+        return Capacity(1, 0)
 
 
 def execute(run: Run, commands: Commands, events: Events) -> Finished:
@@ -82,9 +82,9 @@ def execute(run: Run, commands: Commands, events: Events) -> Finished:
     return Finished(clean, peak_bytes)
 
 
-def _open_source(work: Run | Fit) -> Source:
+def _open_source(work: Run | Measure) -> Source:
     """Where the rows come from. Raises InvalidDataError."""
-    data = (work.spec if isinstance(work, Fit) else work.members[0].spec)["data"]
+    data = (work.spec if isinstance(work, Measure) else work.assignments[0].spec)["data"]
     if work.table is None:
         _read_own_table.cache_clear()
         return KnownSource(Path(work.data_dir))
@@ -96,20 +96,20 @@ def _read_own_table(path: str, name: str) -> Source:
     return TableSource(read_table(Path(path)), name)
 
 
-def _take_device(work: Run | Fit) -> None:
+def _take_device(work: Run | Measure) -> None:
     torch.set_num_threads(work.num_threads)
-    spec = work.spec if isinstance(work, Fit) else work.members[0].spec
+    spec = work.spec if isinstance(work, Measure) else work.assignments[0].spec
     # A job on the CPU must not make a context on its slot's GPU.
     if work.device != "cpu" and spec["resources"]["device"] != "cpu":
         torch.cuda.set_device(work.device)
 
 
-class _Surroundings(Control):
+class _Supervision(Control):
     """Passes the training pass's questions on to the supervisor."""
 
     def __init__(self, run: Run, commands: Commands, events: Events) -> None:
-        self._members = {member.key: member for member in run.members}
-        self._keys = {member.job_id: member.key for member in run.members}
+        self._assignments = {assignment.key: assignment for assignment in run.assignments}
+        self._keys = {assignment.job_id: assignment.key for assignment in run.assignments}
         self._commands = commands
         self._events = events
 
@@ -123,11 +123,11 @@ class _Surroundings(Control):
         return self._commands.accepted_step()
 
     def rungs(self, key: str) -> Rungs:
-        member = self._members[key]
-        return Rungs(frozenset(member.rungs), member.rung_metric)
+        assignment = self._assignments[key]
+        return Rungs(frozenset(assignment.rungs), assignment.rung_metric)
 
     def judge(self, epoch: int, values: Mapping[str, float]) -> Collection[str]:
-        by_job = {self._members[key].job_id: value for key, value in values.items()}
+        by_job = {self._assignments[key].job_id: value for key, value in values.items()}
         self._events.send(Judging(epoch, finite_or_null(by_job)))
         return [self._keys[job_id] for job_id in self._commands.wait_for_judgement(epoch)]
 
@@ -138,9 +138,9 @@ class _Pass:
     def __init__(self, run: Run, commands: Commands, events: Events) -> None:
         self._run = run
         self._events = events
-        self._surroundings = _Surroundings(run, commands, events)
-        self._members = {member.key: member for member in run.members}
-        self._recorders = {member.key: events.recorder(member) for member in run.members}
+        self._supervision = _Supervision(run, commands, events)
+        self._assignments = {assignment.key: assignment for assignment in run.assignments}
+        self._recorders = {assignment.key: events.recorder(assignment) for assignment in run.assignments}
 
     def run(self) -> bool:
         """Train, and report how each job ended; returns whether this process can be used again."""
@@ -188,8 +188,8 @@ class _Pass:
         checkpoints = Checkpoints(Path(self._run.checkpoints), self._run.max_checkpoint_bytes)
         self._tell_if_none_can_be_read(checkpoints)
         ended = train_group(
-            [self._newcomer(member, source) for member in self._members.values()],
-            control=self._surroundings,
+            [self._newcomer(assignment, source) for assignment in self._assignments.values()],
+            control=self._supervision,
             source=source,
             checkpoints=checkpoints,
             companions=self._run.companions,
@@ -207,16 +207,19 @@ class _Pass:
             message = f"The job begins anew: none of its checkpoints can be read. {'; '.join(newest.unreadable)}."
             self._warn("checkpoint_refused", message)
 
-    def _newcomer(self, member: RunMember, source: Source) -> Newcomer:
-        weights = None if member.starting_weights is None else Path(member.starting_weights)
-        model = None if member.starting_model is None else Path(member.starting_model)
-        plan = make_plan(member.spec, facts_of=source.facts)
-        return Newcomer(member.key, plan, self._recorders[member.key], weights, model)
+    def _newcomer(self, assignment: Assignment, source: Source) -> Newcomer:
+        """A member of the pass. It is planned again, in half a millisecond: from its rows, which alone decide, and by
+        this version of the engine, which need not be the api's. The rows themselves were found when they were opened.
+        """
+        weights = None if assignment.starting_weights is None else Path(assignment.starting_weights)
+        model = None if assignment.starting_model is None else Path(assignment.starting_model)
+        plan = make_plan(assignment.spec, facts_of=source.facts)
+        return Newcomer(assignment.key, plan, self._recorders[assignment.key], weights, model)
 
     def _succeed(self, key: str, result: Result) -> None:
         try:
             with computing("writing the artifacts"):
-                result.save(Path(self._members[key].directory))
+                result.save(Path(self._assignments[key].directory))
         except ComputationError as error:
             _log.exception("internal error")
             self._fail(key, error)
@@ -233,12 +236,12 @@ class _Pass:
             self._end(key, "failed", reason=error.reason())
 
     def _end(self, key: str, outcome: Outcome, **more: Any) -> None:
-        job_id = self._members.pop(key).job_id
+        job_id = self._assignments.pop(key).job_id
         self._events.end_records(job_id)
-        self._events.send(Ended(job_id, outcome, **more))
+        self._events.send(JobEnded(job_id, outcome, **more))
 
     def _end_all(self, outcome: Outcome, reason: dict[str, Any] | None = None) -> None:
-        for key in list(self._members):
+        for key in list(self._assignments):
             self._end(key, outcome, reason=reason, of_the_pass=reason is not None)
 
     def _refusal(self, error: SpecError) -> dict[str, Any]:

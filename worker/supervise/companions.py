@@ -6,7 +6,7 @@ from pathlib import Path
 from jobs.logs import get_logger
 from jobs.model import Capabilities, ClaimedRun, Job
 from worker.devices import Slot
-from worker.protocol import Fit, Fitting
+from worker.protocol import Capacity, Measure
 from worker.supervise.lease import Lease
 from worker.supervise.process import TICK_S, WARM_UP_TIMEOUT_S, RunnerProcess
 from worker.surroundings import Surroundings
@@ -48,20 +48,20 @@ class Companions:
             return run
         if not self._lease.insist(lambda: store.has_companions(lead.id)):
             return run
-        fitting = self._find_fitting(lead, table)
-        limit = min(fitting.size, self._settings.max_fused) - 1
+        capacity = self._find_capacity(lead, table)
+        limit = min(capacity.num_members, self._settings.max_fused) - 1
         if limit < 1:
             return run
         joined = self._lease.insist(
-            lambda: store.join(run.run_id, lead.id, self._capabilities, limit, fitting.max_bytes)
+            lambda: store.join(run.run_id, lead.id, self._capabilities, limit, capacity.max_bytes)
         )
         _log.info("companions joined", num_jobs=len(joined.jobs), group_id=joined.group_id)
         return joined
 
-    def _find_fitting(self, lead: Job, table: Path | None) -> Fitting:
+    def _find_capacity(self, lead: Job, table: Path | None) -> Capacity:
         """Ask the runner, which times a few steps unless it has done so before, and knows how much memory is free."""
         self._runner.send(
-            Fit(
+            Measure(
                 spec=lead.resolved_spec,
                 num_members=self._settings.max_fused,
                 data_dir=str(self._settings.data_sets_dir),
@@ -71,13 +71,13 @@ class Companions:
                 lease_until=self._lease.until,
             )
         )
-        return self._wait_for_fitting() or Fitting(1, 0)  # the run itself will report what is wrong with the runner
+        return self._wait_for_capacity() or Capacity(1, 0)  # the run itself will report what is wrong with the runner
 
-    def _wait_for_fitting(self) -> Fitting | None:
+    def _wait_for_capacity(self) -> Capacity | None:
         asked_at = time.monotonic()
         while not self._runner.drained() and not self._around.draining.is_set():
             for event in self._runner.receive(TICK_S):
-                if isinstance(event, Fitting):
+                if isinstance(event, Capacity):
                     return event
             self._lease.renew_if_due()
             if time.monotonic() - asked_at > WARM_UP_TIMEOUT_S:

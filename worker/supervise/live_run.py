@@ -10,7 +10,7 @@ from worker.supervise.archive import logged_lines
 from worker.supervise.checkpoints import RunCheckpoints
 from worker.supervise.files import LogFollower, RunDirectory, run_output
 from worker.supervise.lease import Lease
-from worker.supervise.member import Member
+from worker.supervise.live_job import LiveJob
 from worker.supervise.outbox import Outbox
 from worker.supervise.process import RunnerProcess
 from worker.surroundings import Surroundings
@@ -26,7 +26,7 @@ class LiveRun:
         lease: The run's.
 
     Attributes:
-        members: Jobs by id, until it is stored how they ended.
+        jobs: Jobs by id, until it is stored how they ended.
         is_started: Whether the runner has taken the run up.
         started_at: When it did, on the monotonic clock; until then, when waiting for it began.
     """
@@ -38,9 +38,7 @@ class LiveRun:
         self.run = run
         self.runner = runner
         self.lease = lease
-        self.members = {
-            job.id: Member(job, RunDirectory(self.settings.data_dir, run.run_id, job.id)) for job in run.jobs
-        }
+        self.jobs = {job.id: LiveJob(job, RunDirectory(self.settings.data_dir, run.run_id, job.id)) for job in run.jobs}
         self.outbox = Outbox(self.store, run.run_id)
         self.checkpoints = RunCheckpoints(
             self.settings.checkpoints_dir, run.group_id or run.jobs[0].id, run.run_id, run.jobs[0]
@@ -49,21 +47,21 @@ class LiveRun:
         self.is_started = False
         self.started_at = self._tallied_at = time.monotonic()
 
-    def active(self) -> list[Member]:
+    def active(self) -> list[LiveJob]:
         """The jobs that still train, as far as is known."""
-        return [member for member in self.members.values() if member.is_active]
+        return [job for job in self.jobs.values() if job.is_active]
 
     def take_over(self) -> None:
         """Take over the logs and checkpoints of the jobs' earlier runs."""
-        for member in self.members.values():
-            if member.job.attempt > 1:
+        for job in self.jobs.values():
+            if job.row.attempt > 1:
                 earlier = self.lease.insist(
-                    lambda job=member.job: logged_lines(self.store, job.tenant, job.id)  # type: ignore[misc]
+                    lambda job=job.row: logged_lines(self.store, job.tenant, job.id)  # type: ignore[misc]
                 )
-                member.directory.begin_log(earlier)
+                job.directory.begin_log(earlier)
         if not self.checkpoints.take_over():
             message = "The job's checkpoint is not on this node: it begins anew. Workers must share checkpoints."
-            for job_id in self.members:
+            for job_id in self.jobs:
                 self.outbox.add_warning(job_id, "checkpoint_missing", message)
 
     def start(self) -> bool:
@@ -77,18 +75,18 @@ class LiveRun:
     def tally(self) -> None:
         """Charge each active job its share of the device's time."""
         now, active = time.monotonic(), self.active()
-        for member in active:
-            member.device_s += (now - self._tallied_at) / len(active)
+        for job in active:
+            job.device_s += (now - self._tallied_at) / len(active)
         self._tallied_at = now
 
-    def read_logs(self, *, to_the_end: bool = False, members: Sequence[Member] | None = None) -> None:
+    def read_logs(self, *, to_the_end: bool = False, jobs: Sequence[LiveJob] | None = None) -> None:
         """Read new lines: each job's own log, and what the process printed, which goes into all logs."""
         output = self.output.new_lines(to_the_end=to_the_end)
-        for member in self.members.values() if members is None else members:
+        for job in self.jobs.values() if jobs is None else jobs:
             for line in output:
-                member.directory.write_log(line)
-            self.outbox.add_log(member.id, member.directory.log.new_lines(to_the_end=to_the_end))
-            member.directory.cap_log(self.settings.max_log_bytes)
+                job.directory.write_log(line)
+            self.outbox.add_log(job.id, job.directory.log.new_lines(to_the_end=to_the_end))
+            job.directory.cap_log(self.settings.max_log_bytes)
 
     def flush(self) -> None:
         """Write the waiting records; while the database is away they stay waiting."""

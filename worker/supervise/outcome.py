@@ -3,10 +3,12 @@
 import signal
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
+from jobs.model import Settlement
 from jobs.states import JobState, Reason, make_reason
-from worker.protocol import EXIT_LEASE_LOST, Ended
+from worker.protocol import EXIT_LEASE_LOST, JobEnded
 
 
 class StopCause(StrEnum):
@@ -22,25 +24,6 @@ class StopCause(StrEnum):
     def saves(self) -> bool:
         """Whether the run saves a checkpoint now, to resume later."""
         return self in (StopCause.PAUSE, StopCause.DRAIN)
-
-
-@dataclass(frozen=True)
-class JobOutcome:
-    """What becomes of a job.
-
-    Attributes:
-        state: A terminal state, or `queued` to resume later, unless the user asked for another state.
-        reason: The job's `state_reason`.
-        result: Of a success.
-        last_reason: For a lost run: why the job fails if this was one loss too many.
-        alone: Whether the job may no longer train with others.
-    """
-
-    state: JobState
-    reason: dict[str, Any] | None = None
-    result: dict[str, Any] | None = None
-    last_reason: dict[str, Any] | None = None
-    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,34 +43,44 @@ class Crash:
     started: bool = True
 
 
-def judge(end: Ended | Crash, cause: StopCause | None, resources: dict[str, Any]) -> JobOutcome:
-    """Decide what becomes of the job.
+def judge(job_id: str, end: JobEnded | Crash, cause: StopCause | None, resources: dict[str, Any]) -> Settlement:
+    """Decide what becomes of a job: the settlement, but for what the run has measured and stored.
 
     A run that succeeded before it saw the request to stop has succeeded. After a request, every other end is the one
     that was requested.
 
     Args:
-        end: The runner's last message, or its death.
+        job_id: Which job.
+        end: The runner's last message about it, or the runner's death.
         cause: Why it was asked to stop, if it was.
         resources: The spec's, for the messages.
     """
-    if isinstance(end, Ended) and end.outcome == "succeeded":
-        return JobOutcome(JobState.SUCCEEDED, result=end.result)
+    settled = partial(Settlement, job_id=job_id)
+    if isinstance(end, JobEnded) and end.outcome == "succeeded":
+        return settled(state=JobState.SUCCEEDED, result=end.result)
     if cause is StopCause.CANCEL:
-        return JobOutcome(JobState.CANCELLED, make_reason(Reason.CANCELLED_BY_USER))
-    if isinstance(end, Ended) and end.outcome == "halved":
-        return JobOutcome(JobState.CANCELLED, make_reason(Reason.HALVED, details=(end.reason or {}).get("details")))
-    if isinstance(end, Ended) and end.outcome == "failed":
-        return JobOutcome(JobState.FAILED, end.reason)
+        return settled(state=JobState.CANCELLED, reason=make_reason(Reason.CANCELLED_BY_USER))
+    if isinstance(end, JobEnded) and end.outcome == "halved":
+        reason = make_reason(Reason.HALVED, details=(end.reason or {}).get("details"))
+        return settled(state=JobState.CANCELLED, reason=reason)
+    if isinstance(end, JobEnded) and end.outcome == "failed":
+        return settled(state=JobState.FAILED, reason=end.reason)
     if cause is StopCause.MAX_RUNTIME:
-        return JobOutcome(JobState.FAILED, _max_runtime(resources["max_runtime_s"]))
+        return settled(state=JobState.FAILED, reason=_max_runtime(resources["max_runtime_s"]))
     if cause is StopCause.MAX_MEMORY:
-        return JobOutcome(JobState.FAILED, _max_memory(resources["max_memory_bytes"]))
+        return settled(state=JobState.FAILED, reason=_max_memory(resources["max_memory_bytes"]))
     if isinstance(end, Crash) and cause is None:
-        return _lost(end)
+        return _lost(job_id, end)
     # Paused, drained, or stopped by a signal from outside: it resumes later, maybe on another worker.
-    reason = Reason.PAUSED_BY_USER if cause is StopCause.PAUSE else Reason.WORKER_DRAINED
-    return JobOutcome(JobState.QUEUED, make_reason(reason))
+    why = Reason.PAUSED_BY_USER if cause is StopCause.PAUSE else Reason.WORKER_DRAINED
+    return settled(state=JobState.QUEUED, reason=make_reason(why))
+
+
+def sent_back(job_id: str, message: str) -> Settlement:
+    """Back to the queue, to train alone: together the jobs were too large."""
+    return Settlement(
+        job_id=job_id, state=JobState.QUEUED, reason=make_reason(Reason.FUSION_LIMIT, message), alone=True
+    )
 
 
 def _max_runtime(max_runtime_s: float) -> dict[str, Any]:
@@ -107,7 +100,7 @@ def _max_memory(max_memory_bytes: int) -> dict[str, Any]:
     )
 
 
-def _lost(crash: Crash) -> JobOutcome:
+def _lost(job_id: str, crash: Crash) -> Settlement:
     """Retry the job of a killed runner, which may be innocent; it fails only if that happens again and again."""
     how, details = _describe(crash)
     details["log_tail"] = crash.log_tail
@@ -120,7 +113,7 @@ def _lost(crash: Crash) -> JobOutcome:
         last_reason = make_reason(Reason.OUT_OF_MEMORY, message, details=details)
     else:
         last_reason = make_reason(Reason.POISONED, said, details=details)
-    return JobOutcome(JobState.QUEUED, reason, last_reason=last_reason)
+    return Settlement(job_id=job_id, state=JobState.QUEUED, reason=reason, last_reason=last_reason)
 
 
 def _describe(crash: Crash) -> tuple[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import psutil
 
-from worker.protocol import Born, Command, Event, Fit, Ready, Renew, Run, decode, encode
+from worker.protocol import Born, Command, Event, Measure, Ready, Renew, Run, decode, encode
 from worker.supervise.forking import RunnerTemplate
 
 TICK_S = 0.1
@@ -218,4 +218,4 @@ def _exit_status(pid: int) -> int | None:
 
 
 def _renewed(command: Command, renewal: Renew) -> Command:
-    return replace(command, lease_until=renewal.lease_until) if isinstance(command, Fit | Run) else command
+    return replace(command, lease_until=renewal.lease_until) if isinstance(command, Measure | Run) else command

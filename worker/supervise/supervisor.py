@@ -2,7 +2,7 @@
 
 The supervisor never trains. It moves records from the runner to the store, renews the lease, passes on requests to stop
 or to leave, kills what does not stop in time (`stopping`), and stores in one transaction how the run ended for each job
-(`endings`).
+(`settling`).
 """
 
 import contextlib
@@ -20,20 +20,20 @@ from jobs.errors import (
     StoreUnavailableError,
 )
 from jobs.logs import get_logger
-from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job
+from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job, Settlement
 from jobs.states import JobState, Reason, make_reason
 from regcore.study.sweep import decide
 from worker.devices import Slot
-from worker.protocol import Ended, Event, Finished, Judged, Judging, Run, RunMember, Saved, Started, Wrote
+from worker.protocol import Assignment, Event, Finished, JobEnded, Judged, Judging, Run, Saved, Started, Wrote
 from worker.supervise.companions import Companions
-from worker.supervise.endings import Endings
 from worker.supervise.files import remove_run
 from worker.supervise.lease import Lease, LeaseLostError
+from worker.supervise.live_job import LiveJob
 from worker.supervise.live_run import LiveRun
-from worker.supervise.member import Member
 from worker.supervise.oom import count_oom_kills
-from worker.supervise.outcome import Crash, JobOutcome
+from worker.supervise.outcome import Crash
 from worker.supervise.process import TICK_S, RunnerProcess
+from worker.supervise.settling import Settling
 from worker.supervise.stopping import Stopping
 from worker.surroundings import Surroundings
 
@@ -101,14 +101,15 @@ class Supervisor:
         self._live = live = LiveRun(self._around, self._run, self._runner, self._lease)
         live.take_over()
         if isinstance(table, JobsError):
-            for member in live.members.values():
-                member.outcome = JobOutcome(JobState.FAILED, _without_table(self._run.jobs[0].dataset_id, table))
+            for job in live.jobs.values():
+                reason = _without_table(self._run.jobs[0].dataset_id, table)
+                job.settlement = Settlement(job_id=job.id, state=JobState.FAILED, reason=reason)
         else:
             self._send_run(live, table)
-        endings = Endings(live)
-        clean = self._watch(live, Stopping(live), endings) if live.active() else True
-        endings.settle(is_over=True)
-        endings.clear_checkpoints()
+        settling = Settling(live)
+        clean = self._watch(live, Stopping(live), settling) if live.active() else True
+        settling.settle(is_over=True)
+        settling.clear_checkpoints()
         return clean
 
     def _find_table(self, uses: contextlib.ExitStack) -> Path | JobsError | None:
@@ -142,19 +143,19 @@ class Supervisor:
         """Ids of the jobs that train here now; safe to call from other threads."""
         if self._live is None:
             return [job.id for job in self._run.jobs]
-        return [member.id for member in list(self._live.members.values()) if member.is_active]
+        return [job.id for job in list(self._live.jobs.values()) if job.is_active]
 
     def _send_run(self, live: LiveRun, table: Path | None) -> None:
-        messages = [message for member in live.active() if (message := self._message(live, member)) is not None]
-        is_alone = len(live.members) == 1
-        if not messages:
+        assignments = [one for job in live.active() if (one := self._assignment(live, job)) is not None]
+        is_alone = len(live.jobs) == 1
+        if not assignments:
             return
         self._runner.send(
             Run(
                 run_id=self._run.run_id,
-                members=messages,
-                companions=self._run.companions or [message.key for message in messages],
-                output=messages[0].log if is_alone else str(live.output.path.resolve()),
+                assignments=assignments,
+                companions=self._run.companions or [one.key for one in assignments],
+                output=assignments[0].log if is_alone else str(live.output.path.resolve()),
                 checkpoints=str(live.checkpoints.path),
                 accepted_step=live.checkpoints.accepted_step,
                 max_checkpoint_bytes=live.settings.max_checkpoint_bytes,
@@ -166,20 +167,21 @@ class Supervisor:
             )
         )
 
-    def _message(self, live: LiveRun, member: Member) -> RunMember | None:
+    def _assignment(self, live: LiveRun, job: LiveJob) -> Assignment | None:
         """A job as the runner gets it; None if it cannot start."""
-        source = member.job.resolved_spec.get("init_from")
+        source = job.row.resolved_spec.get("init_from")
         files: dict[str, Path] = {}
         if source is not None:
-            found = self._starting_files(member.job.tenant, source["job_id"])
+            found = self._starting_files(job.row.tenant, source["job_id"])
             if isinstance(found, dict):
                 files = found
             # With a checkpoint the starting weights are not needed; the runner fails if it cannot read the checkpoint.
-            elif member.job.checkpoint is None:
+            elif job.row.checkpoint is None:
                 message = f"The weights of {source['job_id']}, to start from, cannot be had. {found}"
-                member.outcome = JobOutcome(JobState.FAILED, make_reason(Reason.INVALID_DATA, message))
+                reason = make_reason(Reason.INVALID_DATA, message)
+                job.settlement = Settlement(job_id=job.id, state=JobState.FAILED, reason=reason)
                 return None
-        return member.as_message(member.directory.log_path, files.get("model.safetensors"), files.get("model.json"))
+        return job.assignment(job.directory.log_path, files.get("model.safetensors"), files.get("model.json"))
 
     def _starting_files(self, tenant: str, job_id: str) -> dict[str, Path] | JobsError:
         """A job's weights and their description, or why they are unavailable; read once for all that start there."""
@@ -200,20 +202,20 @@ class Supervisor:
         self._lease.renew_if_due()  # reading large files takes a while
         return self._around.artifacts.verify(row)
 
-    def _watch(self, live: LiveRun, stopping: Stopping, endings: Endings) -> bool:
+    def _watch(self, live: LiveRun, stopping: Stopping, settling: Settling) -> bool:
         """Move records and watch over the run until the runner reports its end, or dies."""
         poll_at = 0.0
         while True:
             for event in self._runner.receive(TICK_S):
                 if isinstance(event, Finished):
-                    for member in live.members.values():
-                        member.peak_memory_bytes = max(member.peak_memory_bytes, event.peak_memory_bytes)
+                    for job in live.jobs.values():
+                        job.peak_memory_bytes = max(job.peak_memory_bytes, event.peak_memory_bytes)
                     return event.clean
                 self._take(live, stopping, event)
             if self._runner.drained():
                 self._judge_crash(live)
                 return False
-            endings.settle()
+            settling.settle()
             if live.active():
                 self._lease.renew_if_due()
                 if time.monotonic() >= poll_at:
@@ -226,7 +228,7 @@ class Supervisor:
 
     def _take(self, live: LiveRun, stopping: Stopping, event: Event) -> None:
         # Ignore late events about a job that has already ended here, say by a cancel.
-        awaited = {member.id: member for member in live.active()}
+        awaited = {job.id: job for job in live.active()}
         match event:
             case Started():
                 if not live.start():
@@ -239,7 +241,7 @@ class Supervisor:
                 live.outbox.add_saved(event, [job_id for job_id in event.job_ids if job_id in awaited])
             case Judging():
                 self._judge_rung(live, event)
-            case Ended() if event.job_id in awaited:
+            case JobEnded() if event.job_id in awaited:
                 live.tally()
                 awaited[event.job_id].judge(event, len(self._run.jobs))
 
@@ -253,7 +255,7 @@ class Supervisor:
     def _judge_rung(self, live: LiveRun, judging: Judging) -> None:
         """Ask the sweep which of its members continue. The records that it decides by are stored first."""
         live.insist_on_flush()
-        awaited = {member.id for member in live.active()}
+        awaited = {job.id for job in live.active()}
         values = {job_id: value for job_id, value in judging.values.items() if job_id in awaited}
         goes_on = self._lease.insist(
             lambda: live.store.judge_rung(self._run.run_id, judging.epoch, values, decide) if values else {}
@@ -266,9 +268,9 @@ class Supervisor:
         assert returncode is not None, "only a dead runner is drained"
         oom_killed = count_oom_kills() > self._num_oom_kills
         live.tally()
-        for member in live.active():
-            tail = member.directory.log_tail() or live.output.tail()
-            member.judge(Crash(returncode, tail, oom_killed, live.is_started), len(self._run.jobs))
+        for job in live.active():
+            tail = job.directory.log_tail() or live.output.tail()
+            job.judge(Crash(returncode, tail, oom_killed, live.is_started), len(self._run.jobs))
 
 
 def _without_table(dataset_id: str | None, error: JobsError) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from structlog.contextvars import bound_contextvars
 
 from jobs.errors import JobsError, StoreUnavailableError
 from jobs.logs import get_logger
-from jobs.model import Capabilities, ClaimedRun, Job, JobEnd
+from jobs.model import Capabilities, ClaimedRun, Job, Settlement
 from jobs.queue import TASK_NAME
 from jobs.states import JobState, Reason, make_reason
 from worker.devices import Slot
@@ -138,7 +138,7 @@ class Claimer:
         try:
             left = self._around.store.states(run_id)
             ends = [
-                JobEnd(job_id=job.id, state=JobState.QUEUED, reason=reason, last_reason=reason)
+                Settlement(job_id=job.id, state=JobState.QUEUED, reason=reason, last_reason=reason)
                 for job in jobs
                 if job.id in left
             ]

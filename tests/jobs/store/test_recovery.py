@@ -5,7 +5,7 @@ from dataclasses import replace
 from one_job import append, requeue
 
 from jobs.database import Database
-from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job, JobEnd, NewRecord, WorkerInfo
+from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job, NewRecord, Settlement, WorkerInfo
 from jobs.states import JobState
 from jobs.store import Store
 from jobs.store.log import lock_jobs
@@ -336,7 +336,7 @@ def test_leases_expire_while_a_cancel_holds_jobs_of_the_same_runs(
 ) -> None:
     # The group with the smaller ids is claimed again, so that its run has the larger id.
     first, second = running_group(2), running_group(2)
-    store.settle(first.run_id, [JobEnd(job_id=job.id, state=JobState.QUEUED) for job in first.jobs])
+    store.settle(first.run_id, [Settlement(job_id=job.id, state=JobState.QUEUED) for job in first.jobs])
     again = store.claim("wrk_1", cpu)
     assert again is not None
     rewind("runs", "lease_until")

@@ -12,12 +12,12 @@ from regcore.record import Record
 from worker.protocol import (
     EXIT_LEASE_LOST,
     Accepted,
-    Fit,
+    Assignment,
     Judged,
     Leave,
+    Measure,
     Renew,
     Run,
-    RunMember,
     Saved,
     Stop,
     Wrote,
@@ -68,7 +68,7 @@ def test_a_run_is_given_to_whoever_waits_for_one(commands):
 
 
 def test_a_question_is_given_out_like_a_run(commands):
-    fit = Fit({"name": "λ"}, 64, "/sets", "cpu", 1, NEVER)
+    fit = Measure({"name": "λ"}, 64, "/sets", "cpu", 1, NEVER)
 
     commands.send(fit)
 
@@ -164,7 +164,7 @@ def make_recorder(events, tmp_path):
     runner, _ = events
 
     def make_recorder(job_id):
-        return runner.recorder(RunMember(job_id, job_id, {}, str(tmp_path), str(tmp_path / f"{job_id}.txt")))
+        return runner.recorder(Assignment(job_id, job_id, {}, str(tmp_path), str(tmp_path / f"{job_id}.txt")))
 
     return make_recorder
 

@@ -10,13 +10,13 @@ import pytest
 from regcore.spec import parse_spec
 from worker.protocol import (
     EXIT_LEASE_LOST,
-    Ended,
+    Assignment,
+    Capacity,
     Finished,
-    Fit,
-    Fitting,
+    JobEnded,
     Leave,
+    Measure,
     Run,
-    RunMember,
     Saved,
     Started,
     Stop,
@@ -62,24 +62,24 @@ def make_spec(epochs=2, seed=0, **changes):
 
 
 def run(directory, epochs=2, lease_s=60.0, **changes):
-    member = RunMember("job_1", "job_1", make_spec(epochs, **changes), str(directory), f"{directory}/log.txt")
-    return run_of([member], directory, f"{directory}/log.txt", lease_s)
+    assignment = Assignment("job_1", "job_1", make_spec(epochs, **changes), str(directory), f"{directory}/log.txt")
+    return run_of([assignment], directory, f"{directory}/log.txt", lease_s)
 
 
-def run_of(members, directory, output, lease_s=60.0):
-    ids = [member.job_id for member in members]
+def run_of(assignments, directory, output, lease_s=60.0):
+    ids = [assignment.job_id for assignment in assignments]
     here = str(directory)
-    return Run(1, members, ids, output, f"{here}/checkpoints", 0, 10**9, here, "cpu", 1, time.monotonic() + lease_s)
+    return Run(1, assignments, ids, output, f"{here}/checkpoints", 0, 10**9, here, "cpu", 1, time.monotonic() + lease_s)
 
 
 def group(directory, *specs):
     """A run of several jobs, each with a folder of its own."""
-    members = []
+    assignments = []
     for number, spec in enumerate(specs, 1):
         folder = directory / f"job_{number}"
         folder.mkdir(exist_ok=True)
-        members.append(RunMember(folder.name, folder.name, spec, str(folder), f"{folder}/log.txt"))
-    return run_of(members, directory, f"{directory}/output.txt")
+        assignments.append(Assignment(folder.name, folder.name, spec, str(folder), f"{folder}/log.txt"))
+    return run_of(assignments, directory, f"{directory}/output.txt")
 
 
 def listen(runner, until, timeout_s=60):
@@ -124,7 +124,7 @@ def test_a_reused_runner_gives_the_same_weights(warm, tmp_path):
 
 
 def ended_of(events, job_id="job_1"):
-    (ended,) = [event for event in events if isinstance(event, Ended) and event.job_id == job_id]
+    (ended,) = [event for event in events if isinstance(event, JobEnded) and event.job_id == job_id]
     return ended
 
 
@@ -212,7 +212,7 @@ def test_one_job_leaves_while_the_other_trains_on(warm, tmp_path):
     listen(warm, Wrote)
 
     warm.send(Leave("job_1", str(tmp_path / "apart")))
-    left = listen(warm, Ended)
+    left = listen(warm, JobEnded)
     following = listen(warm, Wrote)
     warm.send(Stop(save=False))
     last = listen(warm, Finished)
@@ -224,11 +224,11 @@ def test_one_job_leaves_while_the_other_trains_on(warm, tmp_path):
 
 
 def test_a_size_is_found_before_a_run(warm, tmp_path):
-    warm.send(Fit(make_spec(), 8, str(tmp_path), "cpu", 1, time.monotonic() + 60.0))
+    warm.send(Measure(make_spec(), 8, str(tmp_path), "cpu", 1, time.monotonic() + 60.0))
 
-    (fitting,) = listen(warm, Fitting)
+    (capacity,) = listen(warm, Capacity)
 
-    assert 1 <= fitting.size <= 8
+    assert 1 <= capacity.num_members <= 8
 
 
 def test_a_runner_ends_by_itself_when_its_lease_runs_out(own, tmp_path):

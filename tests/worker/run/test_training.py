@@ -16,10 +16,10 @@ from regcore.data.tables.table import Table, read_table, write_table
 from regcore.loop.group import Newcomer, train_group
 from regcore.loop.stack import Stack
 from regcore.spec import parse_spec
-from worker.protocol import Ended, Fit, Fitting, Judging, Run, RunMember, Started, Wrote
+from worker.protocol import Assignment, Capacity, JobEnded, Judging, Measure, Run, Started, Wrote
 from worker.run import training
 from worker.run.pipes import Events
-from worker.run.training import execute, find_fitting, versions
+from worker.run.training import execute, find_capacity, versions
 
 
 class Commands:
@@ -54,7 +54,7 @@ class Recorder(Events):
         self.sent.append(event)
 
     def ends(self):
-        return {event.job_id: event for event in self.sent if isinstance(event, Ended)}
+        return {event.job_id: event for event in self.sent if isinstance(event, JobEnded)}
 
     def records(self, job_id, kind):
         return [one.body for one in self.sent if isinstance(one, Wrote) and (one.job_id, one.kind) == (job_id, kind)]
@@ -75,14 +75,14 @@ def make_run(tmp_path):
     """A run of these specs, each job with a folder of its own."""
 
     def make_run(*specs):
-        members = []
+        assignments = []
         for number, spec in enumerate(specs, 1):
             folder = tmp_path / f"job_{number}"
             folder.mkdir(exist_ok=True)
-            members.append(RunMember(f"job_{number}", f"job_{number}", spec, str(folder), f"{folder}/log.txt"))
+            assignments.append(Assignment(f"job_{number}", f"job_{number}", spec, str(folder), f"{folder}/log.txt"))
         here = str(tmp_path)
-        ids = [member.job_id for member in members]
-        return Run(7, members, ids, f"{here}/output.txt", f"{here}/saved", 0, 10**9, here, "cpu", 1, 60.0)
+        ids = [assignment.job_id for assignment in assignments]
+        return Run(7, assignments, ids, f"{here}/output.txt", f"{here}/saved", 0, 10**9, here, "cpu", 1, 60.0)
 
     return make_run
 
@@ -161,7 +161,7 @@ def test_a_checkpoint_of_other_data_costs_the_steps_and_not_the_job(run, make_ru
     assert ended.outcome == "succeeded"
     assert warning["code"] == "checkpoint_refused"
     assert "training.seed" in warning["message"]
-    assert ended.result["weights_sha256"] == train(parse_spec(run.members[0].spec)).weights_sha256
+    assert ended.result["weights_sha256"] == train(parse_spec(run.assignments[0].spec)).weights_sha256
 
 
 def test_a_checkpoint_of_another_version_costs_the_steps_and_not_the_job(run, tmp_path):
@@ -179,7 +179,7 @@ def test_a_checkpoint_of_another_version_costs_the_steps_and_not_the_job(run, tm
     assert refused["message"].startswith("The job begins anew: ")
     assert refused["message"].count(f"it has format 1, and this version of RegCore reads {FORMAT}") == len(manifests)
     assert ended.outcome == "succeeded"
-    assert ended.result["weights_sha256"] == train(parse_spec(run.members[0].spec)).weights_sha256
+    assert ended.result["weights_sha256"] == train(parse_spec(run.assignments[0].spec)).weights_sha256
     assert len(events.records("job_1", "metrics")) == 30, "every epoch was trained again"
 
 
@@ -235,7 +235,7 @@ def test_one_that_is_taken_out_is_saved_apart_and_goes_on_alone(make_run, tmp_pa
     (saved,) = [body for body in events.records("job_2", "checkpoint") if body.get("apart")]
     folders = [path.name for path in apart.iterdir() if path.is_dir()]
     whole = make_run(*specs)
-    alone = replace(whole, members=whole.members[1:], companions=["job_2"], checkpoints=str(apart))
+    alone = replace(whole, assignments=whole.assignments[1:], companions=["job_2"], checkpoints=str(apart))
     resumed = Recorder()
     execute(alone, Commands(), resumed)
 
@@ -259,7 +259,7 @@ def test_one_that_is_cancelled_leaves_nothing(make_run, tmp_path):
 def test_one_that_its_sweep_stops_is_halved(make_run):
     events = Recorder()
     run = make_run(*[make_spec(training={"seed": seed}) for seed in range(2)])
-    run = replace(run, members=[replace(member, rungs=[1]) for member in run.members])
+    run = replace(run, assignments=[replace(assignment, rungs=[1]) for assignment in run.assignments])
 
     execute(run, Commands(fallen=["job_2"]), events)
 
@@ -318,10 +318,10 @@ def test_a_job_starts_from_the_weights_that_it_is_given(make_run, tmp_path):
     weights = tmp_path / "job_1" / "model.safetensors"
     weights.rename(tmp_path / "weights")
     run = make_run(make_spec(training={"epochs": 1}, optimizer={"kind": "sgd", "learning_rate": 1e-30}))
-    member = replace(run.members[0], starting_weights=str(tmp_path / "weights"))
+    assignment = replace(run.assignments[0], starting_weights=str(tmp_path / "weights"))
     events = Recorder()
 
-    execute(replace(run, members=[member], checkpoints=str(tmp_path / "others")), Commands(), events)
+    execute(replace(run, assignments=[assignment], checkpoints=str(tmp_path / "others")), Commands(), events)
 
     assert events.ends()["job_1"].outcome == "succeeded"
     assert weights.read_bytes() == (tmp_path / "weights").read_bytes()
@@ -334,31 +334,31 @@ def test_weights_of_targets_as_they_are_go_on_where_targets_are_scaled(make_run,
     parent = load_predictor(tmp_path / "job_1")
     files = [(tmp_path / "job_1" / name).rename(tmp_path / name[-4:]) for name in ("model.safetensors", "model.json")]
     run = make_run(make_spec(data=data, **parts))
-    member = replace(run.members[0], starting_weights=str(files[0]), starting_model=str(files[1]))
+    assignment = replace(run.assignments[0], starting_weights=str(files[0]), starting_model=str(files[1]))
 
-    execute(replace(run, members=[member], checkpoints=str(tmp_path / "others")), Commands(), Recorder())
+    execute(replace(run, assignments=[assignment], checkpoints=str(tmp_path / "others")), Commands(), Recorder())
 
     rows = np.random.default_rng(0).normal(size=(5, 10))
     np.testing.assert_allclose(load_predictor(tmp_path / "job_1").predict(rows), parent.predict(rows), rtol=1e-4)
 
 
 def test_a_size_is_measured_for_what_can_train_together(tmp_path):
-    fit = Fit(make_spec(), 8, str(tmp_path), "cpu", 1, 60.0)
+    fit = Measure(make_spec(), 8, str(tmp_path), "cpu", 1, 60.0)
 
-    fitting = find_fitting(fit)
+    capacity = find_capacity(fit)
 
-    assert 1 <= fitting.size <= 8
-    assert fitting.max_bytes > 10**6
+    assert 1 <= capacity.num_members <= 8
+    assert capacity.max_bytes > 10**6
 
 
-def test_what_trains_alone_has_the_size_one(tmp_path):
-    assert find_fitting(Fit(make_spec(fusion="off"), 8, str(tmp_path), "cpu", 1, 60.0)).size == 1
+def test_what_trains_alone_has_room_for_one(tmp_path):
+    assert find_capacity(Measure(make_spec(fusion="off"), 8, str(tmp_path), "cpu", 1, 60.0)).num_members == 1
 
 
 def test_what_cannot_be_measured_trains_alone(tmp_path):
     missing = make_spec(data={"kind": "torchvision", "name": "KMNIST"})
 
-    assert find_fitting(Fit(missing, 8, str(tmp_path), "cpu", 1, 60.0)) == Fitting(1, 0)
+    assert find_capacity(Measure(missing, 8, str(tmp_path), "cpu", 1, 60.0)) == Capacity(1, 0)
 
 
 def test_a_worker_says_which_torch_it_has():
@@ -424,9 +424,9 @@ def test_a_table_that_is_no_table_is_told(make_run, own_table):
 
 def test_the_size_of_a_pass_is_found_on_the_table_itself(own_table, tmp_path):
     path, data = own_table
-    fit = Fit(make_spec(data=data), 8, str(tmp_path), "cpu", 1, 60.0, str(path))
+    fit = Measure(make_spec(data=data), 8, str(tmp_path), "cpu", 1, 60.0, str(path))
 
-    found = find_fitting(fit)
+    found = find_capacity(fit)
 
-    assert 1 <= found.size <= 8
+    assert 1 <= found.num_members <= 8
     assert found.max_bytes > 0

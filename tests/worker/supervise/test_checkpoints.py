@@ -3,7 +3,7 @@ import os
 import pytest
 from one_job import append, requeue
 
-from jobs.model import Capabilities, JobEnd, NewRecord
+from jobs.model import Capabilities, NewRecord, Settlement
 from jobs.states import JobState
 from worker.supervise.checkpoints import RunCheckpoints, owners, remove_checkpoints
 
@@ -128,7 +128,7 @@ def test_a_job_goes_on_from_the_checkpoint_of_the_group_that_it_was_of(store, su
     of_group.take_over()
     record = NewRecord("checkpoint", write(of_group, 10), 1.0)
     store.append_all(group.run_id, {job_id: [record] for job_id in ids})
-    ends = [JobEnd(job_id=job_id, state=JobState.QUEUED, alone=True) for job_id in ids]
+    ends = [Settlement(job_id=job_id, state=JobState.QUEUED, alone=True) for job_id in ids]
     store.settle(group.run_id, ends)
 
     alone = store.claim("wrk_1", cpu)

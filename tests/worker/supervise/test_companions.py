@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from supervising import reasons, states
 
-from worker.protocol import Fit, Run
+from worker.protocol import Measure, Run
 
 
 def test_a_measured_size_limits_the_pass_and_is_asked_for_anew_by_the_next(store, submit_group, supervise):
@@ -37,7 +37,7 @@ def test_a_job_that_nobody_waits_with_is_not_measured(submit_group, supervise, s
     supervise(runner=runner)
 
     assert any(isinstance(command, Run) for command in sent)
-    assert not any(isinstance(command, Fit) for command in sent)
+    assert not any(isinstance(command, Measure) for command in sent)
 
 
 def test_a_runner_that_dies_while_it_measures_costs_one_job_its_attempt(store, submit_group, supervise, start_scripted):

@@ -1,13 +1,13 @@
 import pytest
 
-from worker.protocol import EXIT_LEASE_LOST, Ended
+from worker.protocol import EXIT_LEASE_LOST, JobEnded
 from worker.supervise.outcome import Crash, StopCause, judge
 
 RESOURCES = {"max_runtime_s": 60, "max_memory_bytes": 1000}
-SUCCEEDED = Ended("job_1", "succeeded", result={"metrics": {}})
-STOPPED = Ended("job_1", "stopped")
-HALVED = Ended("job_1", "halved")
-FAILED = Ended("job_1", "failed", reason={"code": "diverged"})
+SUCCEEDED = JobEnded("job_1", "succeeded", result={"metrics": {}})
+STOPPED = JobEnded("job_1", "stopped")
+HALVED = JobEnded("job_1", "halved")
+FAILED = JobEnded("job_1", "failed", reason={"code": "diverged"})
 KILLED = Crash(-9, ["last words"])
 
 
@@ -38,12 +38,12 @@ KILLED = Crash(-9, ["last words"])
     ],
 )
 def test_an_end_and_a_cause_give_one_state_and_reason(end, cause, state, code):
-    verdict = judge(end, cause, RESOURCES)
+    settlement = judge("job_1", end, cause, RESOURCES)
 
-    assert verdict.state == state
-    assert (verdict.reason and verdict.reason["code"]) == code
-    assert verdict.result == ({"metrics": {}} if end is SUCCEEDED else None)
-    assert not verdict.alone
+    assert settlement.state == state
+    assert (settlement.reason and settlement.reason["code"]) == code
+    assert settlement.result == ({"metrics": {}} if end is SUCCEEDED else None)
+    assert not settlement.alone
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_an_end_and_a_cause_give_one_state_and_reason(end, cause, state, code):
     ],
 )
 def test_a_crash_tells_how_and_shows_the_end_of_the_log(returncode, words, detail):
-    verdict = judge(Crash(returncode, ["last words"]), None, RESOURCES)
+    settlement = judge("job_1", Crash(returncode, ["last words"]), None, RESOURCES)
 
-    for reason in (verdict.reason, verdict.last_reason):
+    for reason in (settlement.reason, settlement.last_reason):
         assert words in reason["message"]
         assert reason["details"] == {"log_tail": ["last words"], detail[0]: detail[1]}
         assert reason["remedy"]
@@ -65,9 +65,9 @@ def test_a_crash_tells_how_and_shows_the_end_of_the_log(returncode, words, detai
 
 @pytest.mark.parametrize(("oom_killed", "code"), [(False, "poisoned"), (True, "out_of_memory")])
 def test_a_job_that_ends_every_runner_is_poisoned_unless_memory_was_what_it_lacked(oom_killed, code):
-    verdict = judge(Crash(-9, [], oom_killed), None, RESOURCES)
+    settlement = judge("job_1", Crash(-9, [], oom_killed), None, RESOURCES)
 
-    assert verdict.last_reason["code"] == code
+    assert settlement.last_reason["code"] == code
 
 
 @pytest.mark.parametrize(
@@ -79,17 +79,17 @@ def test_a_job_that_ends_every_runner_is_poisoned_unless_memory_was_what_it_lack
     ],
 )
 def test_a_job_is_not_blamed_for_what_its_worker_did(crash):
-    assert judge(crash, None, RESOURCES).last_reason["code"] == "worker_lost"
+    assert judge("job_1", crash, None, RESOURCES).last_reason["code"] == "worker_lost"
 
 
 def test_memory_is_blamed_only_for_a_kill():
-    assert judge(Crash(1, [], oom_killed=True), None, RESOURCES).last_reason["code"] == "poisoned"
+    assert judge("job_1", Crash(1, [], oom_killed=True), None, RESOURCES).last_reason["code"] == "poisoned"
 
 
 def test_only_a_loss_counts_as_one():
     ends = [(STOPPED, StopCause.DRAIN), (KILLED, StopCause.DRAIN), (KILLED, StopCause.PAUSE), (STOPPED, None)]
 
-    assert [judge(end, cause, RESOURCES).last_reason for end, cause in ends] == [None] * 4
+    assert [judge("job_1", end, cause, RESOURCES).last_reason for end, cause in ends] == [None] * 4
 
 
 def test_only_a_run_that_goes_on_is_saved_first():
@@ -99,6 +99,6 @@ def test_only_a_run_that_goes_on_is_saved_first():
 def test_one_that_was_halved_says_by_what():
     details = {"epoch": 2, "metric": "validation/loss", "value": 0.5}
 
-    verdict = judge(Ended("job_1", "halved", reason={"code": "halved", "details": details}), None, {})
+    settlement = judge("job_1", JobEnded("job_1", "halved", reason={"code": "halved", "details": details}), None, {})
 
-    assert verdict.reason["details"] == details
+    assert settlement.reason["details"] == details

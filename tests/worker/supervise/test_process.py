@@ -4,7 +4,7 @@ import time
 import psutil
 import pytest
 
-from worker.protocol import Ended, Finished, Run, RunMember, Started, Stop
+from worker.protocol import Assignment, Finished, JobEnded, Run, Started, Stop
 
 
 @pytest.fixture
@@ -16,8 +16,8 @@ def runner(start_scripted):
 
 def run(script, directory):
     here = str(directory)
-    member = RunMember("job_1", "job_1", {"name": script}, here, f"{here}/log.txt")
-    return Run(1, [member], ["job_1"], f"{here}/log.txt", here, 0, 10**9, here, "cpu", 1, time.monotonic() + 30.0)
+    assignment = Assignment("job_1", "job_1", {"name": script}, here, f"{here}/log.txt")
+    return Run(1, [assignment], ["job_1"], f"{here}/log.txt", here, 0, 10**9, here, "cpu", 1, time.monotonic() + 30.0)
 
 
 def until_finished(runner):
@@ -36,7 +36,7 @@ def test_what_the_runner_says_arrives_in_order(runner, tmp_path):
 
     assert isinstance(events[0], Started)
     assert [event.kind for event in events[1:-2]] == ["progress", "metrics", "progress", "metrics"]
-    assert (type(events[-2]), events[-2].outcome) == (Ended, "succeeded")
+    assert (type(events[-2]), events[-2].outcome) == (JobEnded, "succeeded")
     assert events[-1] == Finished(clean=True, peak_memory_bytes=7)
     assert runner.versions == {"python": "3", "torch": "none"}
 

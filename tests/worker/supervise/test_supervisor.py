@@ -11,7 +11,7 @@ from supervising import (
     wait_for_state,
 )
 
-from worker.protocol import Fit, Run
+from worker.protocol import Measure, Run
 from worker.table_cache import TableCache
 
 
@@ -150,7 +150,7 @@ def test_a_job_on_an_uploaded_table_gets_a_checked_copy_that_is_held_until_it_ha
     found, send = [], runner.send
 
     def look(command):
-        if isinstance(command, Fit | Run):
+        if isinstance(command, Measure | Run):
             crowded.tables._make_room(1)  # as a run on another table does
             found.append((type(command), Path(command.table).read_bytes()))
         send(command)
@@ -159,7 +159,7 @@ def test_a_job_on_an_uploaded_table_gets_a_checked_copy_that_is_held_until_it_ha
     supervise(crowded, runner)
     crowded.tables._make_room(1)
 
-    assert found == [(Fit, b"rows"), (Run, b"rows")]
+    assert found == [(Measure, b"rows"), (Run, b"rows")]
     assert list((surroundings.settings.data_dir / "tables").iterdir()) == []
 
 

@@ -5,7 +5,7 @@ import pytest
 from supervising import in_background, note_settled, states, wait_for, wait_for_state
 
 from jobs.errors import StoreUnavailableError
-from jobs.model import JobEnd
+from jobs.model import Settlement
 from jobs.states import JobState
 from worker.supervise.lease import LeaseLostError
 
@@ -42,7 +42,7 @@ def test_a_run_that_was_lost_meanwhile_is_not_taken_for_one_whose_commit_was_not
 
     def lose_all_and_the_answer(run_id, ends):
         if not taken:
-            taken.append(settle(run_id, [JobEnd(job_id=job.id, state=JobState.QUEUED) for job in jobs]))
+            taken.append(settle(run_id, [Settlement(job_id=job.id, state=JobState.QUEUED) for job in jobs]))
             raise StoreUnavailableError
         return settle(run_id, ends)
 

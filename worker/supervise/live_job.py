@@ -1,41 +1,42 @@
 """One job of a run as its supervisor sees it: log, limits, requests to stop, and how it ends."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jobs.model import ArtifactRow, Job, JobEnd
-from jobs.states import JobState, Reason, make_reason
-from worker.protocol import Ended, RunMember
+from jobs.model import ArtifactRow, Job, Settlement
+from jobs.states import JobState, Reason
+from worker.protocol import Assignment, JobEnded
 from worker.supervise.files import RunDirectory
-from worker.supervise.outcome import Crash, JobOutcome, StopCause, judge
+from worker.supervise.outcome import Crash, StopCause, judge, sent_back
 
 _PERHAPS_BY_COMPANY = frozenset({Reason.OUT_OF_MEMORY, Reason.DISK_FULL, Reason.INTERNAL_ERROR})
 """Failures that fusion may cause: the job is retried alone."""
 
 
-class Member:
+class LiveJob:
     """One job of a run.
 
     Args:
-        job: As it was claimed.
+        row: The job as it was claimed.
         directory: The job's own, for its log and artifacts.
 
     Attributes:
         cause: Why it was asked to stop or to leave the pass, if it was.
         leave_by: When it is ended if it has not left the pass by then, on the monotonic clock.
-        outcome: How it ends, once that is known.
+        settlement: How it ends, once that is known.
         device_s: Its share of the device's time.
         is_saved_apart: Whether this run saved a checkpoint of this job alone.
         keeps_checkpoint: Whether its group's newest checkpoint was kept for it.
     """
 
-    def __init__(self, job: Job, directory: RunDirectory) -> None:
-        self.job = job
+    def __init__(self, row: Job, directory: RunDirectory) -> None:
+        self.row = row
         self.directory = directory
-        self.resources: dict[str, Any] = job.resolved_spec["resources"]
+        self.resources: dict[str, Any] = row.resolved_spec["resources"]
         self.cause: StopCause | None = None
         self.leave_by: float | None = None
-        self.outcome: JobOutcome | None = None
+        self.settlement: Settlement | None = None
         self.is_saved_apart = False
         self.keeps_checkpoint = False
         self.device_s = 0.0
@@ -43,32 +44,32 @@ class Member:
 
     @property
     def id(self) -> str:
-        return self.job.id
+        return self.row.id
 
     @property
     def is_active(self) -> bool:
         """Whether the job still trains, as far as is known."""
-        return self.outcome is None
+        return self.settlement is None
 
     @property
     def goes_back(self) -> bool:
         """Whether the job goes back to the queue because the whole pass ended."""
-        return self.outcome is not None and self.outcome.state is JobState.QUEUED and self.leave_by is None
+        return self.settlement is not None and self.settlement.state is JobState.QUEUED and self.leave_by is None
 
     @property
     def used_s(self) -> float:
         """Device time of all the job's runs."""
-        earlier: float = self.job.usage["device_s"]
+        earlier: float = self.row.usage["device_s"]
         return earlier + self.device_s
 
-    def as_message(self, log: Path, starting_weights: Path | None, starting_model: Path | None = None) -> RunMember:
-        """The job as it is described to the runner."""
-        rungs = (self.job.sweep or {}).get("rungs")
+    def assignment(self, log: Path, starting_weights: Path | None, starting_model: Path | None = None) -> Assignment:
+        """What the runner is told of the job."""
+        rungs = (self.row.sweep or {}).get("rungs")
         more: dict[str, Any] = {"rungs": rungs["epochs"], "rung_metric": rungs["metric"]} if rungs else {}
-        return RunMember(
+        return Assignment(
             job_id=self.id,
-            key=(self.job.checkpoint or {}).get("key", self.id),
-            spec=self.job.resolved_spec,
+            key=(self.row.checkpoint or {}).get("key", self.id),
+            spec=self.row.resolved_spec,
             directory=str(self.directory.path.resolve()),
             log=str(log.resolve()),
             starting_weights=None if starting_weights is None else str(starting_weights.resolve()),
@@ -76,49 +77,41 @@ class Member:
             **more,
         )
 
-    def judge(self, end: Ended | Crash, num_jobs: int) -> None:
+    def judge(self, end: JobEnded | Crash, num_jobs: int) -> None:
         """Decide how the job ends.
 
         Args:
             end: The runner's last message about it, or the runner's death.
             num_jobs: Jobs in its run, itself included.
         """
-        back = self._because_of_company(end, num_jobs) if isinstance(end, Ended) else None
-        self.outcome = back or judge(end, self.cause, self.resources)
+        back = self._because_of_company(end, num_jobs) if isinstance(end, JobEnded) else None
+        self.settlement = back or judge(self.id, end, self.cause, self.resources)
 
-    def _because_of_company(self, ended: Ended, num_jobs: int) -> JobOutcome | None:
+    def _because_of_company(self, ended: JobEnded, num_jobs: int) -> Settlement | None:
         """Send a job back to train alone if its companions may have caused the failure or the limit."""
         if ended.of_the_pass and ended.reason is not None and num_jobs > 1 and self.cause is None:
             if ended.reason["code"] in _PERHAPS_BY_COMPANY:
-                return sent_back(f"The pass with {num_jobs - 1} other job(s) failed: {ended.reason['message']}")
+                return sent_back(
+                    self.id, f"The pass with {num_jobs - 1} other job(s) failed: {ended.reason['message']}"
+                )
             return None
         if self.leave_by is None or ended.outcome != "stopped":
             return None
         if self.cause is StopCause.MAX_MEMORY:
             limit = self.resources["max_memory_bytes"]
-            return sent_back(f"The pass takes more than the job's resources.max_memory_bytes = {limit}.")
+            return sent_back(self.id, f"The pass takes more than the job's resources.max_memory_bytes = {limit}.")
         if self.cause is StopCause.MAX_RUNTIME and self.used_s <= self.resources["max_runtime_s"]:
             limit_s = self.resources["max_runtime_s"]
-            return sent_back(f"The pass takes longer than the job's resources.max_runtime_s = {limit_s:g}.")
+            return sent_back(self.id, f"The pass takes longer than the job's resources.max_runtime_s = {limit_s:g}.")
         return None
 
-    def end(self, artifacts: list[ArtifactRow]) -> JobEnd:
-        """How the run ends for this job, as the store takes it."""
-        assert self.outcome is not None, "only what has been judged ends"
-        return JobEnd(
-            job_id=self.id,
-            state=self.outcome.state,
-            reason=self.outcome.reason,
-            last_reason=self.outcome.last_reason,
-            result=self.outcome.result,
+    def settled(self, artifacts: list[ArtifactRow]) -> Settlement:
+        """How the run ended for this job, with what it measured and stored."""
+        assert self.settlement is not None, "only what has been judged is settled"
+        return replace(
+            self.settlement,
             usage={"device_s": round(self.device_s, 3), "peak_memory_bytes": self.peak_memory_bytes},
             artifacts=artifacts,
-            alone=self.outcome.alone,
             leaves=self.leave_by is not None,
             keeps_checkpoint=self.keeps_checkpoint,
         )
-
-
-def sent_back(message: str, details: dict[str, Any] | None = None) -> JobOutcome:
-    """Back to the queue, to train alone: together the jobs were too large."""
-    return JobOutcome(JobState.QUEUED, make_reason(Reason.FUSION_LIMIT, message, details=details), alone=True)
