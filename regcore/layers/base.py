@@ -38,6 +38,8 @@ class Layer(Fusible):
     """Whether it is what hidden units are counted behind."""
     only_in_training: ClassVar[bool] = False
     """Whether it leaves rows as they are when a finished model predicts."""
+    removes_scale: ClassVar[bool] = False
+    """Whether its outputs stay the same where its inputs are multiplied by a number, as behind a normalization."""
     is_whole: ClassVar[bool] = False
     """Whether it is a model of its own, opaque, which stands alone and whose tensors keep their names."""
     draws: ClassVar[bool] = False
@@ -71,6 +73,11 @@ class Layer(Fusible):
     def tensors(self, seen: RowInfo) -> list[TensorInfo]:
         """Its own tensors, without those of its children."""
         return []
+
+    @property
+    def is_random(self) -> bool:
+        """Whether two passes over the same rows may differ while training."""
+        return self.draws or any(layer.is_random for layer in self.children())
 
     def least_rows(self, seen: RowInfo) -> int:
         """How many rows a batch must have for it to train; its children have their own say."""

@@ -41,6 +41,7 @@ class BatchNorm(Layer):
         ],
     }
     member_fields: ClassVar[frozenset[str] | None] = frozenset()
+    removes_scale: ClassVar[bool] = True
 
     kind: Literal["batch_norm"] = "batch_norm"
     momentum: float | None = Field(default=0.1, ge=0, le=1)

@@ -47,6 +47,10 @@ class Dropout(Layer):
     p: float = Field(default=0.5, ge=0, lt=1)
     """Probability that a value is dropped."""
 
+    @property
+    def is_random(self) -> bool:
+        return self.p > 0
+
     def doubts(self, run: RunShape) -> Iterator[Doubt]:
         if self.p >= _LARGE_SHARE:
             yield Doubt(

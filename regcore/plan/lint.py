@@ -10,7 +10,7 @@ from pydantic import Field
 
 from regcore.doubts import Doubt, RunShape
 from regcore.frozen import Immutable
-from regcore.layers import Layer
+from regcore.layers import Layer, label_layers
 from regcore.optim.base import LARGE_ADAPTIVE_STEP, LARGE_STEP, SMALL_DISTANCE
 from regcore.parts import Threshold, decays_of, parts_of, thresholds_of
 from regcore.schedule import joint_peak
@@ -62,6 +62,8 @@ def lint(
         *_own_doubts(spec, run),
         *_gradient_decay_under_adaptive_optimizer(spec),
         *_two_decays(spec, regularizers_touch),
+        *_two_of_a_kind(spec),
+        *_penalties_before_norms(spec, layers, regularizers_touch),
         *_class_weights(spec, run),
         *_large_decays(spec, run),
         *_large_thresholds(spec, run),
@@ -114,6 +116,41 @@ def _two_decays(spec: JobSpec, touch: Sequence[Sequence[str]]) -> list[SpecWarni
             remedy="Keep one of them, or select different weights.",
         )
     ]
+
+
+def _two_of_a_kind(spec: JobSpec) -> Iterator[SpecWarning]:
+    """Regularizers that say of themselves that two are doubtful, at the last one of each kind."""
+    last = {regularizer.kind: position for position, regularizer in enumerate(spec.regularizers)}
+    for kind, count in Counter(regularizer.kind for regularizer in spec.regularizers).items():
+        twice = spec.regularizers[last[kind]].twice
+        if count > 1 and twice is not None:
+            yield _warning(f"{kind}_twice", f"/regularizers/{last[kind]}", twice, "Keep one of them.")
+
+
+def _penalties_before_norms(
+    spec: JobSpec, layers: Sequence[Layer], touch: Sequence[Sequence[str]]
+) -> Iterator[SpecWarning]:
+    """A normalization divides the scale of the weights before it out, so that shrinking them changes no output."""
+    before = tuple(_before_norms(layers))
+    for position, regularizer in enumerate(spec.regularizers):
+        names = [name for name in touch[position] if name.startswith(before)]
+        if names and (regularizer.decays or regularizer.thresholds):
+            yield _warning(
+                "penalty_before_norm",
+                f"/regularizers/{position}",
+                f"a normalization divides the scale of {', '.join(names)} out: {regularizer.kind} changes no output, "
+                "only how far a step of the optimizer turns them.",
+                "Exclude them by select, unless that is meant.",
+            )
+
+
+def _before_norms(layers: Sequence[Layer], prefix: str = "") -> Iterator[str]:
+    """What the names of tensors begin with whose scale the next layer removes."""
+    labels = label_layers(layers, inside=bool(prefix))
+    for label, layer, following in zip(labels, layers, [*layers, None][1:], strict=True):
+        if layer.is_affine and following is not None and following.removes_scale:
+            yield f"{prefix}{label}."
+        yield from _before_norms(layer.children(), f"{prefix}{label}.")
 
 
 def _class_weights(spec: JobSpec, run: RunShape) -> Iterator[SpecWarning]:
