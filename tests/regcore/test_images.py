@@ -1,13 +1,18 @@
 """Networks for images, whole: members as their solo runs, the plain module, resume with buffers, prediction."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 
-from regcore import JobSpec, load_predictor, make_plan, train
+from regcore import load_predictor, make_plan, train
 from regcore.artifacts import write_artifacts
-from regcore.layers.forward import ForwardPass
+from regcore.data.order import Order
+from regcore.errors import TrainingStopped
+from regcore.layers import build_module
 from regcore.loop.group import Newcomer, train_group
+from regcore.loop.network import first_tensors
 
 CNN = {
     "kind": "layers",
@@ -77,13 +82,7 @@ def test_it_is_what_a_plain_torch_loop_trains(make_job):
         optimizer={"learning_rate": 0.05, "momentum": 0.9},
         training={"precision": "float64", "epochs": 1, "batch_size": 24, "seed": 3},
     )
-    batches = []
-    engine = train(spec)
-    plan = make_plan(spec)
-    from regcore.data.order import Order
-    from regcore.layers import build_module
-    from regcore.loop.network import first_tensors
-
+    engine, plan = train(spec), make_plan(spec)
     net = build_module(plan.layers, plan.row).double().train()
     net.load_state_dict(first_tensors(plan.layers, plan.row, 3))
     split = engine.data.train
@@ -91,16 +90,40 @@ def test_it_is_what_a_plain_torch_loop_trains(make_job):
     optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
     for step in range(plan.steps_per_epoch):
         (rows,) = order.rows((3,), 0, step)
-        batches.append(rows)
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(net(split.x[rows]), split.y[rows].long()).backward()
         optimizer.step()
 
     torch.testing.assert_close(engine.model.state_dict(), net.state_dict(), rtol=1e-9, atol=1e-9)
-    assert torch.cat(batches).sort().values.tolist() == list(range(len(split)))
 
 
-@pytest.fixture
-def interrupted(make_job, monkeypatch, tmp_path):
-    """Trains until the forward pass of the eighth step, the third of the second epoch, and leaves its checkpoint."""
-    raise NotImplementedError
+def test_a_run_that_stops_within_an_epoch_goes_on_to_the_same_bits(make_job, result, tmp_path):
+    spec, asked = job(make_job), itertools.count()
+    with pytest.raises(TrainingStopped):
+        train(spec, resume_from=tmp_path, should_stop=lambda: next(asked) == 7)
+
+    resumed = train(spec, resume_from=tmp_path)
+
+    assert result.plan.steps_per_epoch == 5, "7 steps are to end within the second epoch"
+    assert resumed.weights_sha256 == result.weights_sha256
+    assert resumed.history[-1]["values"] == result.history[-1]["values"]
+
+
+@pytest.mark.parametrize("num_threads", [1, 2])
+def test_a_row_alone_is_predicted_as_in_a_crowd_by_the_model_from_its_files(result, tmp_path, num_threads):
+    write_artifacts(result, tmp_path)
+    predictor, before = load_predictor(tmp_path), torch.get_num_threads()
+    raw = result.data.test.x[:70].numpy() * 16  # the pixels of digits are from 0 to 16
+    torch.set_num_threads(num_threads)
+
+    crowd = predictor.predict_proba(raw)
+    alone = np.concatenate([predictor.predict_proba(row[None]) for row in raw])
+
+    torch.set_num_threads(before)
+    assert np.array_equal(alone, crowd)
+    np.testing.assert_allclose(crowd, result.model(result.data.test.x[:70]).detach().softmax(1), rtol=1e-10)
+
+
+def test_constant_units_are_channels_of_the_layer_that_feeds_an_activation(result):
+    assert set(result.report["sparsity"]["dead_units"]) == {"batch_norm1", "residual1.batch_norm1", "batch_norm2"}
+    assert {"conv2d1", "residual1.conv2d1", "linear1", "head"} == set(result.report["sparsity"]["by_layer"])
