@@ -78,6 +78,16 @@ def walk_all(layers: Sequence[Layer], seen: RowInfo, prefix: str = "") -> Iterat
         yield from walk_all(layer.children(), each, _path(label))
 
 
+def num_layers(layers: Sequence[Layer]) -> int:
+    """How many there are, with those inside others."""
+    return sum(1 + num_layers(layer.children()) for layer in layers)
+
+
+def num_levels(layers: Sequence[Layer]) -> int:
+    """How deeply they are nested; 1 if none has others inside."""
+    return 1 + max((num_levels(layer.children()) for layer in layers if layer.children()), default=0)
+
+
 def output_of(layers: Sequence[Layer], seen: RowInfo) -> RowInfo:
     """What the last layer gives."""
     for layer in layers:

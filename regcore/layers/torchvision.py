@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 
 from pydantic import Field
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ModelName = Literal["resnet18"]
 
-_SMALL_WINDOW = 3
+_SMALL_WINDOW: Final = 3
 
 
 class Torchvision(Layer):
@@ -32,7 +32,10 @@ class Torchvision(Layer):
     summary: ClassVar[str] = "A whole model of torchvision; nothing can be inserted in it, and its names are kept."
     formula: ClassVar[str] = "f(x) as in torchvision.models"
     source: ClassVar[str] = "resnet18: He et al. 2016, Deep residual learning for image recognition"
-    example: ClassVar[dict[str, Any]] = {"kind": "layers", "layers": [{"kind": "torchvision", "name": "resnet18"}]}
+    example: ClassVar[dict[str, Any]] = {
+        "kind": "layers",
+        "layers": [{"kind": "torchvision", "name": "resnet18", "small_images": False}],
+    }
     # A member in a pass takes as long as a run of its own, and a large model needs all the memory: it trains alone.
     member_fields: ClassVar[frozenset[str] | None] = None
     gives_outputs: ClassVar[bool] = True
@@ -131,8 +134,9 @@ def build(name: str, *, num_channels: int, num_outputs: int, small_images: bool)
     stem = model.get_submodule(table["stem"])
     assert isinstance(stem, nn.Conv2d), "the table names a convolution"
     if small_images or stem.in_channels != num_channels:
-        window, stride, padding = (3, 1, 1) if small_images else (stem.kernel_size, stem.stride, stem.padding)
-        other = nn.Conv2d(num_channels, stem.out_channels, window, stride, padding, bias=stem.bias is not None)
+        window, stride = (_SMALL_WINDOW, 1) if small_images else (stem.kernel_size[0], stem.stride[0])
+        has_bias = stem.bias is not None
+        other = nn.Conv2d(num_channels, stem.out_channels, window, stride, padding=window // 2, bias=has_bias)
         nn.init.kaiming_normal_(other.weight, mode="fan_out", nonlinearity="relu")
         model.set_submodule(table["stem"], other)
     if small_images and table["max_pool"] is not None:

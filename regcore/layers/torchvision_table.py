@@ -1,6 +1,6 @@
 """Writes `torchvision.json`, from which torchvision's models are known without torch.
 
-    python -m regcore.layers.torchvision_table
+    python -c "from regcore.layers.torchvision_table import write_table; write_table()"
 
 A test holds the file to the installed torchvision.
 """
@@ -8,7 +8,6 @@ A test holds the file to the installed torchvision.
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -80,13 +79,8 @@ def _values_per_pixel(model: nn.Module, stem: str, pools: list[str]) -> dict[str
     return {"plain": round(plain, 1), "small": round(plain * _STEM_STRIDE**2 * (4 if pools else 1), 1)}
 
 
-def main() -> int:
+def write_table() -> None:
     """Write the file."""
     tables = {name: table_of(name) for name in get_args(ModelName)}
-    text = json.dumps(tables, indent=None, separators=(", ", ": ")).replace("]], ", "]],\n").replace("], [", "],\n[")
+    text = json.dumps(tables).replace("]], ", "]],\n").replace("], [", "],\n[")
     Path(__file__).with_name("torchvision.json").write_text(f"{text}\n", encoding="utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -19,7 +19,7 @@ class TorchvisionModel(Model):
     summary: ClassVar[str] = "A model of torchvision, opaque: its tensors keep their names, nothing is inserted in it."
     formula: ClassVar[str] = "f(x) as in torchvision.models, with as many outputs as the task has"
     source: ClassVar[str] = "resnet18: He et al. 2016, Deep residual learning for image recognition"
-    example: ClassVar[dict[str, Any]] = {"kind": "torchvision", "name": "resnet18"}
+    example: ClassVar[dict[str, Any]] = {"kind": "torchvision", "name": "resnet18", "small_images": False}
     # Like its layer.
     member_fields: ClassVar[frozenset[str] | None] = None
 
@@ -37,8 +37,8 @@ class TorchvisionModel(Model):
     def _no_weights_yet(cls, weights: Any) -> Any:
         if weights is not None:
             raise ValueError(
-                f"must be null, for random first weights; received {weights!r}. Pretrained weights are not offered yet: "
-                "leave it out"
+                f"must be null, for random first weights; received {weights!r}. Pretrained weights are not offered "
+                "yet: leave it out"
             )
         return weights
 

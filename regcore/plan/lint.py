@@ -75,9 +75,17 @@ def lint(
 def _own_doubts(spec: JobSpec, run: RunShape) -> list[SpecWarning]:
     """The doubts that each part reports about itself."""
     found = [(part.pointer, doubt) for part in parts_of(spec) for doubt in part.spec.doubts(run)]
-    for position, layer in enumerate(spec.model.written_layers):
-        found += [(f"/model/layers/{position}", doubt) for doubt in layer.doubts(run)]
+    found += _of_layers(spec.model.written_layers, "/model/layers", run)
     return [SpecWarning.of(one, pointer) for pointer, one in found]
+
+
+def _of_layers(layers: Sequence[Layer], pointer: str, run: RunShape) -> Iterator[tuple[str, Doubt]]:
+    """The doubts of layers and of those inside them, each with the layer's pointer."""
+    for position, layer in enumerate(layers):
+        here = f"{pointer}/{position}"
+        for doubt in layer.doubts(run):
+            yield here, doubt
+        yield from _of_layers(layer.children(), f"{here}/layers", run)
 
 
 def _gradient_decay_under_adaptive_optimizer(spec: JobSpec) -> list[SpecWarning]:
@@ -257,7 +265,10 @@ def _in_a_row(layers: Sequence[Layer]) -> Iterator[SpecWarning]:
                 told.add(doubt.code)
                 yield _warning(doubt.code, "/regularizers", doubt.message, doubt.remedy)
     for layer in layers:
-        yield from (warning for warning in _in_a_row(layer.children()) if warning.code not in told)
+        for warning in _in_a_row(layer.children()):
+            if warning.code not in told:
+                told.add(warning.code)
+                yield warning
 
 
 def _no_test_rows(spec: JobSpec) -> list[SpecWarning]:

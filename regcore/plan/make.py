@@ -80,7 +80,7 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
     steps_per_epoch = math.ceil(rows.train / (batch_size * resolved.training.grad_accumulation)) if rows else 0
     if ceilings:
         num_parameters = sum(tensor.num_elements for tensor in tensors)
-        num_layers = max(len(labelled), len(resolved.model.written_layers))
+        num_layers = max(len(labelled), resolved.model.num_written if resolved.model.written_layers else 0)
         hold_to(ceilings, resolved, num_parameters, num_layers, steps_per_epoch, problems)
         hold_data_to(ceilings, resolved, facts, rows, problems)
     run = _run_shape(resolved, layers, rows, steps_per_epoch, regularizers) if rows else None

@@ -65,7 +65,7 @@ def hold_batches_to(
     layers: Sequence[Layer], row: RowInfo, num_train_rows: int, batch_size: int, problems: Problems
 ) -> None:
     """Refuse batches with too few rows for a layer, such as a last one of a single row under batch normalization."""
-    needed = {label: layer.least_rows(seen) for label, layer, seen in walk_all(layers, row)}
+    needed = {label or layer.kind: layer.least_rows(seen) for label, layer, seen in walk_all(layers, row)}
     label = max(needed, key=needed.__getitem__, default="")
     last = num_train_rows % batch_size or batch_size
     if not needed or needed[label] <= last:

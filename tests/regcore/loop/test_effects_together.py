@@ -11,6 +11,7 @@ RESIDUAL = {
     "kind": "layers",
     "layers": [
         {"kind": "linear", "features": 8},
+        {"kind": "batch_norm"},
         {"kind": "residual", "layers": [{"kind": "activation"}, {"kind": "linear", "features": 8}]},
         {"kind": "activation"},
         {"kind": "dropout", "p": 0.1},
@@ -28,11 +29,6 @@ EFFECTS = {
     "early_stopping": [{"patience": 100}, {"patience": 100}],
 }
 WRAPPERS = ("sam", "r_drop", "ema", "grad_clip")
-COMBINATIONS = [
-    *[(kind,) for kind in EFFECTS if kind not in ("r_drop", "early_stopping")],
-    WRAPPERS,
-    tuple(EFFECTS),
-]
 
 
 def jobs_of(kinds, make_job, optimizer):
@@ -42,7 +38,7 @@ def jobs_of(kinds, make_job, optimizer):
             model=RESIDUAL,
             optimizer=optimizer,
             regularizers=[{"kind": kind} | EFFECTS[kind][k] for kind in kinds],
-            training={"epochs": 3, "batch_size": 7, "grad_accumulation": 3, "seed": 4 + k, "precision": "float64"},
+            training={"epochs": 2, "batch_size": 7, "grad_accumulation": 3, "seed": 4 + k, "precision": "float64"},
         )
         for k in range(2)
     ]
@@ -52,8 +48,9 @@ SGD = {"kind": "sgd", "learning_rate": 0.1}
 ADAM = {"kind": "adam", "learning_rate": 0.02}
 
 
-@pytest.mark.parametrize("optimizer", [SGD, ADAM], ids=lambda spec: spec["kind"])
-@pytest.mark.parametrize("kinds", COMBINATIONS, ids=" ".join)
+@pytest.mark.parametrize(
+    ("kinds", "optimizer"), [(WRAPPERS, ADAM), (tuple(EFFECTS), SGD)], ids=["wrappers, adam", "all, sgd"]
+)
 def test_a_member_ends_as_its_solo_run_does(make_job, train_members, kinds, optimizer):
     jobs = jobs_of(kinds, make_job, optimizer)
     assert len({make_plan(job).fusion_key for job in jobs}) == 1
@@ -87,9 +84,8 @@ def train_steps(trainer, num_steps):
     return trainer
 
 
-@pytest.mark.parametrize("kinds", COMBINATIONS, ids=" ".join)
-def test_a_run_that_goes_on_from_the_middle_of_an_epoch_has_the_same_bits(make_job, make_trainer, tmp_path, kinds):
-    jobs = jobs_of(kinds, make_job, ADAM)
+def test_a_run_that_goes_on_from_the_middle_of_an_epoch_has_the_same_bits(make_job, make_trainer, tmp_path):
+    jobs = jobs_of(tuple(EFFECTS), make_job, ADAM)
     stopped = train_steps(make_trainer(*jobs), 8)
     save_checkpoint(tmp_path, stopped.step, stopped.state())
     checkpoint = load_newest(tmp_path)

@@ -48,6 +48,25 @@ def test_a_radius_of_zero_changes_no_bit(make_job):
     assert with_zero.weights_sha256 == train(job).weights_sha256
 
 
+def test_batch_norm_counts_and_averages_each_batch_once(make_job):
+    """Buffers are those of the first pass: with a rate of next to nothing, the same as without it."""
+    job = make_job(
+        model={
+            "kind": "layers",
+            "layers": [{"kind": "linear", "features": 4}, {"kind": "batch_norm"}, {"kind": "linear"}],
+        },
+        optimizer={"kind": "sgd", "learning_rate": 1e-30},
+    )
+
+    buffers = [
+        {name: tensor for name, tensor in train(each).model.state_dict().items() if "running" in name or "num" in name}
+        for each in (job, with_sam(job, 1.0))
+    ]
+
+    assert buffers[1]["batch_norm1.num_batches_tracked"] == 2 * 4
+    torch.testing.assert_close(buffers[1], buffers[0], rtol=0, atol=0)
+
+
 def slopes_of(effect, weights, slope):
     """The places at which the effect asks for a slope, and what it makes of them."""
     places = []
