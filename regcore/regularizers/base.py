@@ -333,7 +333,7 @@ class Effect:
         return batch
 
     def weights(self, tensors: Mapping[str, Tensor], at: At) -> Mapping[str, Tensor]:
-        """What the network computes with, differentiable in `tensors`; unless `at.training`, what a finished model has."""
+        """What the network computes with, differentiable in `tensors`; if not `at.training`, what is finished."""
         return tensors
 
     def loss(self, compute: Compute, batch: Batch, at: At) -> Pass:

@@ -339,7 +339,7 @@ def changed_by_one_bit(job, position):
     Biases act on every row from the first step; a weight may be of a pixel that is always dark, or be shrunk to zero.
     """
     trainer = trainer_of(job)
-    biases = [weight for name, weight in trainer.stack.network.weights.items() if name.endswith(".bias")]
+    biases = [weight for name, weight in trainer.stack.network.tensors.items() if name.endswith(".bias")]
     flat = biases[position % len(biases)].detach().view(-1)
     place = position // len(biases) % len(flat)
     flat[place] = torch.nextafter(flat[place], torch.tensor(math.inf))
