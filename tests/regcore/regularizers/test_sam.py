@@ -25,6 +25,7 @@ def with_sam(job, rho):
 
 def test_on_a_quadratic_each_step_is_the_closed_form():
     """∇L(w) = Aw − b, so the gradient uphill is g + ρ·Ag/‖g‖."""
+    assert Sam.formula == "w ← w − η∇L(w + ρ∇L(w)/‖∇L(w)‖),  the norm over all learned tensors"
     rho = 0.5
     result = train(with_sam(LEAST_SQUARES, rho))
     x = np.hstack([result.data.train.x.numpy(), np.ones((len(result.data.train.x), 1))])

@@ -22,6 +22,9 @@ def chances(layers):
 
 
 def test_the_chances_rise_from_block_to_block_to_p():
+    assert StochasticDepth.formula == (
+        "x + f_l(x) · m/(1 − p_l),  m ~ Bernoulli(1 − p_l),  p_l = p · l/L  for block l of L"
+    )
     layers = [Linear(features=6), block(), Activation(), block(), block(), block(), Linear(features=2)]
 
     rewritten = StochasticDepth(p=0.2).rewrite(layers)
