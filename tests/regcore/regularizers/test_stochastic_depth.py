@@ -46,6 +46,23 @@ def test_a_block_inside_another_counts_before_it_and_after_those_in_front():
     )
 
 
+def test_both_branches_of_each_transformer_block_are_ended(make_job):
+    layers = [{"kind": "transformer_block", "num_heads": 2}] * 2 + [{"kind": "linear"}]
+
+    plan = make_plan(
+        make_job(model={"kind": "layers", "layers": layers}, regularizers=[{"kind": "stochastic_depth", "p": 0.4}])
+    )
+
+    found = {label: layer.p for label, layer, _ in walk_all(plan.layers, plan.row) if layer.kind == "drop_path"}
+    assert found == pytest.approx(
+        {
+            f"transformer_block{block}.residual{branch}.drop_path1": 0.2 * block - 0.1 * (branch == 1)
+            for block in (1, 2)
+            for branch in (1, 2)
+        }
+    )
+
+
 def test_a_model_without_residual_blocks_is_refused(make_job):
     with pytest.raises(
         SpecError, match="stochastic_depth drops the branches of residual blocks, and the model has none"
