@@ -25,6 +25,7 @@ from regcore.loop.trainer import Member, Trainer
 from regcore.own_state import each_in_own_state, own_state
 from regcore.plan import Plan
 from regcore.record import Record
+from regcore.shapes import RowInfo
 from regcore.spec.kinds import TASKS
 from regcore.tasks import Task
 from regcore.tasks.classification import balanced_class_weights
@@ -311,6 +312,16 @@ def _check_rows(plan: Plan, data: PreparedData) -> None:
             f"{tuple(data.train.x.shape)}",
             remedy="Restore the data set's original files.",
         )
+    if data.train.info != plan.row:
+        raise InvalidDataError(
+            f"expected {_described(plan.row)}; the source gives {_described(data.train.info)}",
+            remedy="Plan with the facts of the same source.",
+        )
+
+
+def _described(row: RowInfo) -> str:
+    lengths = "varying length" if row.varies else "one length"
+    return f"{'numbers' if row.tokens is None else f'{row.tokens} tokens'} in rows of {lengths}"
 
 
 def task_of(plan: Plan, data: PreparedData) -> Task:
@@ -322,10 +333,10 @@ def _class_weights(plan: Plan, data: PreparedData) -> torch.Tensor | None:
     wanted = plan.resolved_spec.task.class_weights
     if wanted is None:
         return None
-    classes = len(plan.classes or ())
+    classes, dtype = len(plan.classes or ()), dtype_of(plan.resolved_spec)
     if wanted == "balanced":
-        return balanced_class_weights(data.train.y, classes).to(data.train.x)
-    return torch.tensor(wanted, dtype=data.train.x.dtype, device=data.train.x.device)
+        return balanced_class_weights(data.train.y, classes).to(dtype)
+    return torch.tensor(wanted, dtype=dtype, device=data.train.y.device)
 
 
 def by_fusion_key(plans: Mapping[str, Plan]) -> list[list[str]]:
