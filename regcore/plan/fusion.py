@@ -39,7 +39,7 @@ def fusion_key(spec: JobSpec) -> str | None:
 
 
 def member_bytes(
-    *, num_parameters: int, widths: Sequence[int], batch_size: int, num_rows: int, num_outputs: int, itemsize: int
+    *, num_parameters: int, widths: Sequence[int], batch_size: int, num_rows: int, num_kept: int, itemsize: int
 ) -> int:
     """Estimate the memory that one more member takes.
 
@@ -47,10 +47,10 @@ def member_bytes(
         num_parameters: Of one member, buffers too.
         widths: Values in one row, at each layer's output.
         batch_size: Rows of a batch.
-        num_rows: Rows of all splits, which are evaluated in double precision.
-        num_outputs: Of the network.
+        num_rows: Rows of all splits, of which the last evaluation keeps numbers in double precision.
+        num_kept: Numbers that are kept of each row.
         itemsize: Bytes of one weight.
     """
     weights = _COPIES_OF_WEIGHTS * num_parameters * itemsize
     activations = _COPIES_OF_ACTIVATIONS * batch_size * sum(widths) * itemsize
-    return weights + activations + _COPIES_OF_OUTPUTS * num_rows * num_outputs * 8
+    return weights + activations + _COPIES_OF_OUTPUTS * num_rows * num_kept * 8
