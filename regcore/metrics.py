@@ -1,5 +1,6 @@
 """What is known of a metric beside its value. Each task says which metrics it has."""
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -15,7 +16,8 @@ class Metric:
         meaning: In a few words.
         title: What tables for people call it; its name if empty.
         is_share: Whether it lies between 0 and 1.
-        most: The largest value that it can have; None without one.
+        least: The smallest value that it can have.
+        most: The largest.
         in_every_record: Whether each evaluation of a training records it. The others need sorting, or a pass over all
             classes, so that an evaluation of 32 members would take longer than an epoch: they are computed at the end,
             and during training where early stopping or a rung asks for them.
@@ -28,7 +30,8 @@ class Metric:
     meaning: str
     title: str = ""
     is_share: bool = False
-    most: float | None = None
+    least: float = 0.0
+    most: float = math.inf
     in_every_record: bool = False
     min_rows: int = 1
     min_classes: int = 2

@@ -69,6 +69,11 @@ class Predictor:
         self._said: set[str] = set()
         self.target_scaling = target_scaling
 
+    @property
+    def gives_rows(self) -> bool:
+        """Whether it reconstructs rows, so that `reconstruction_error` says how far they are from those of training."""
+        return self._task.gives_rows
+
     @own_state()
     def predict(self, raw_rows: Any) -> NDArray[Any]:
         """Labels of a classification, values in the target's own unit of a regression, or reconstructed rows.

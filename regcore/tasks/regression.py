@@ -29,6 +29,7 @@ class Regression(Task):
             "max",
             "share of the target's variance that is explained",
             "R²",
+            least=-math.inf,
             most=1,
             in_every_record=True,
             min_rows=2,
