@@ -20,12 +20,14 @@ from typing import Any
 import torch
 from _report import hardware, keep
 from pydantic import TypeAdapter
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from regcore.at import At
 from regcore.layers import BatchNorm, Conv2d, Layer
 from regcore.layers.forward import ForwardPass, Here, Node, bind
+from regcore.layers.linear import stacked_linear
 from regcore.shapes import RowInfo
 from regcore.spec.kinds import AnyLayer
 
@@ -43,6 +45,9 @@ class Case:
         batch: Rows of each member.
         by_row: Whether the members' values of a row lie together in memory, as a convolution of groups leaves them.
         first: Whether it is a network's first layer, whose rows need no gradient.
+        tokens: Size of the vocabulary of rows of tokens; None for numbers.
+        varies: Whether rows are sequences of varying length.
+        has_others: Whether the forms of `OTHERS` can compute it.
     """
 
     layer: dict[str, Any]
@@ -50,6 +55,9 @@ class Case:
     batch: int = 64
     by_row: bool = False
     first: bool = False
+    tokens: int | None = None
+    varies: bool = False
+    has_others: bool = True
 
 
 def conv2d(channels: int) -> dict[str, Any]:
@@ -72,6 +80,19 @@ CASES = [
     Case({"kind": "batch_norm"}, (16, 28, 28)),
     Case({"kind": "pool"}, (16, 14, 14), by_row=True),
     Case({"kind": "pool"}, (16, 28, 28)),
+    Case({"kind": "layer_norm"}, (64,)),
+    Case({"kind": "layer_norm"}, (20, 64)),
+    Case({"kind": "embedding", "features": 32}, (20,), first=True, tokens=5000, varies=True),
+    Case({"kind": "position"}, (20, 32)),
+    Case({"kind": "global_pool"}, (20, 32), varies=True),
+    Case({"kind": "linear", "features": 128, "per_step": True}, (20, 32)),
+    Case({"kind": "lstm", "hidden": 32}, (20, 32)),
+    Case({"kind": "lstm", "hidden": 32}, (20, 32), varies=True),
+    Case({"kind": "lstm", "hidden": 32, "bidirectional": True}, (20, 32), varies=True, has_others=False),
+    Case({"kind": "lstm", "hidden": 128}, (50, 64), varies=True),
+    Case({"kind": "attention", "num_heads": 4}, (20, 32)),
+    Case({"kind": "attention", "num_heads": 4}, (20, 32), varies=True),
+    Case({"kind": "attention", "num_heads": 4}, (64, 64), varies=True),
 ]
 
 
@@ -99,7 +120,44 @@ def normalized_each_by_function(x: Tensor, own: Mapping[str, Tensor], here: Here
     return torch.stack(each)
 
 
+def layer_normed_each_by_function(x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
+    """Layer normalization for each member, without its module."""
+    parts = zip(x.unbind(), own["weight"].unbind(), own["bias"].unbind(), strict=True)
+    return torch.stack([functional.layer_norm(row, weight.shape, weight, bias) for row, weight, bias in parts])
+
+
+def packed(x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
+    """An LSTM for each member over packed rows."""
+    lengths, (_, features) = here.lengths, here.seen.shape
+    with torch.device("meta"):
+        plain = nn.LSTM(features, own["weight_hh_l0"].shape[2], batch_first=True)
+    outputs = []
+    for k, row in enumerate(x.unbind()):
+        used = torch.full((len(row),), row.shape[1]) if lengths is None else lengths[k]
+        given = pack_padded_sequence(row, used, batch_first=True, enforce_sorted=False)
+        state = {name: tensor[k] for name, tensor in own.items()}
+        kept, _ = torch.func.functional_call(plain, state, (given,))
+        outputs.append(pad_packed_sequence(kept, batch_first=True, total_length=row.shape[1])[0])
+    return torch.stack(outputs)
+
+
+def own_recurrence(x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
+    """One direction and layer of an LSTM, each step of all members in one product."""
+    biases = own["bias_ih_l0"] + own["bias_hh_l0"]
+    driven = stacked_linear(x, own["weight_ih_l0"], biases).unbind(2)
+    hidden = memory = x.new_zeros(*x.shape[:2], own["weight_hh_l0"].shape[2])
+    shown = []
+    for gates in driven:
+        i, f, g, o = (gates + torch.bmm(hidden, own["weight_hh_l0"].mT)).chunk(4, 2)
+        memory = f.sigmoid() * memory + i.sigmoid() * g.tanh()
+        hidden = o.sigmoid() * memory.tanh()
+        shown.append(hidden)
+    return torch.stack(shown, 2)
+
+
 OTHERS: dict[str, dict[str, Form]] = {
+    "layer_norm": {"one by one, no module": layer_normed_each_by_function},
+    "lstm": {"packed": packed, "own recurrence": own_recurrence},
     "conv2d": {"one by one, no module": each_by_function, "groups": grouped},
     "batch_norm": {"one by one, no module": normalized_each_by_function},
 }
@@ -114,7 +172,7 @@ class Layers:
     """
 
     def __init__(self, case: Case, num_members: int) -> None:
-        layer, seen = LAYER.validate_python(case.layer), RowInfo(case.shape)
+        layer, seen = LAYER.validate_python(case.layer), RowInfo(case.shape, case.tokens, case.varies)
         node: Node
         (node,) = bind([[layer]] * num_members, seen)
         infos = layer.tensors(seen)
@@ -125,11 +183,16 @@ class Layers:
             for info in infos
         }
         sizes = (case.batch, num_members) if case.by_row else (num_members, case.batch)
-        x = torch.rand(*sizes, *case.shape)
+        x = (
+            torch.rand(*sizes, *case.shape)
+            if case.tokens is None
+            else torch.randint(1, case.tokens, (*sizes, *case.shape))
+        )
+        lengths = torch.randint(1, case.shape[0] + 1, (num_members, case.batch)) if case.varies else None
         self.x = (x.transpose(0, 1) if case.by_row else x).requires_grad_(not case.first)
         self.leaves = [tensor for tensor in (self.x, *self.own.values()) if tensor.requires_grad]
         self.layer = layer
-        self.here = Here(node, ForwardPass({}, At(0, 1, 1, tuple(range(num_members)))))
+        self.here = Here(node, ForwardPass({}, At(0, 1, 1, tuple(range(num_members))), lengths))
 
     def seconds(self, form: Form) -> float:
         """One forward and backward pass."""
@@ -146,7 +209,8 @@ def ratios(case: Case, num_members: int, rounds: int) -> Iterator[tuple[str, flo
     def general(x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
         return Layer.forward(stack.layer, x, own, here)
 
-    forms: dict[str, Form] = {"taken": stack.layer.forward, **OTHERS.get(stack.layer.kind, {})}
+    others = OTHERS.get(stack.layer.kind, {}) if case.has_others else {}
+    forms: dict[str, Form] = {"taken": stack.layer.forward, **others}
     found: dict[str, list[float]] = {name: [] for name in forms}
     for number in range(rounds + 1):
         base = stack.seconds(general)
@@ -173,7 +237,7 @@ def main() -> int:
             torch.set_num_threads(num_threads)
             by_threads.append(dict(ratios(case, options.members, options.rounds)))
         fields = " ".join(f"{name} {value}" for name, value in case.layer.items() if name != "kind")
-        shape = "×".join(map(str, case.shape)) + (", by row" if case.by_row else "")
+        shape = "×".join(map(str, case.shape)) + ", by row" * case.by_row + ", varying" * case.varies
         for name in by_threads[0]:
             one, two = (each[name] for each in by_threads)
             lines.append(f"| {case.layer['kind']} {fields} | {shape} | {name} | {one:.2f} | {two:.2f} |")

@@ -117,7 +117,7 @@ class Lstm(nn.LSTM):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:  # type: ignore[override]  # another signature: a plain module takes rows and lengths
         """(B, steps, features) to (B, steps, hidden), or twice as many features if bidirectional."""
-        weights: Any = self._flat_weights
+        weights: list[Tensor] = [getattr(self, name) for name in self._flat_weights_names]
         return lstm(x, weights, num_layers=self.num_layers, bidirectional=self.bidirectional, lengths=lengths)
 
 

@@ -264,18 +264,19 @@ def test_a_name_is_an_identifier(name):
         Linear(name=name)
 
 
-def test_the_general_form_computes_the_same_from_the_module_alone():
-    """The general form, which needs nothing but the module, on layers that have one of their own."""
-    row, layers = DIGITS, [read({"kind": "conv2d", "channels": 4}), read({"kind": "batch_norm"})]
-    seen = row
-    for layer in layers:
-        state, x = state_of(layer, seen), rows_of(seen)
-        (node,) = bind([[layer]] * NUM_MEMBERS, seen)
-        way = ForwardPass({}, At(0, 1, 10, tuple(range(NUM_MEMBERS))))
+WITH_OWN_FORM = [name for name in DETERMINISTIC if CASES[name][0].tensors(CASES[name][1])]
 
-        general = Layer.forward(layer, x, state, Here(node, way))
 
-        own = apply(layer, seen, state, x, training=True)
-        torch.testing.assert_close(general, own.outputs)
-        assert len(way.buffers) == len(own.buffers)
-        seen = layer.output(seen)
+@pytest.mark.parametrize("name", WITH_OWN_FORM)
+def test_the_general_form_computes_the_same_from_the_module_alone(name):
+    """The general form, which needs nothing but the module, on layers that mostly have one of their own."""
+    layer, seen = CASES[name]
+    state, x, lengths = state_of(layer, seen), rows_of(seen), lengths_of(seen)
+    (node,) = bind([[layer]] * NUM_MEMBERS, seen)
+    way = ForwardPass({}, At(0, 1, 10, tuple(range(NUM_MEMBERS))), lengths)
+
+    general = Layer.forward(layer, x, state, Here(node, way))
+
+    own = apply(layer, seen, state, x, training=True, lengths=lengths)
+    torch.testing.assert_close(general, own.outputs)
+    assert len(way.buffers) == len(own.buffers)
