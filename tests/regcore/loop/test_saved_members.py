@@ -4,7 +4,7 @@ import torch
 from regcore import make_plan, parse_spec
 from regcore.checkpoint import load_newest, save_checkpoint
 from regcore.data.prepare import prepare
-from regcore.loop.group import saved_state, task_of
+from regcore.loop.group import task_of
 from regcore.loop.network import StackedNetwork
 from regcore.loop.trainer import Member, Trainer
 
