@@ -32,7 +32,7 @@ from regcore.record import Record
 FOLDER: Final = "trained-first"
 """In the root of the pass's checkpoints."""
 
-Train = Callable[[Newcomer, Control, Source, Checkpoints], Result]
+Train = Callable[[Newcomer, Control, Source, Checkpoints | None], Result]
 
 
 def train_first(
@@ -66,23 +66,25 @@ def train_first(
     if not plans:
         return list(newcomers)
     root = Path(until_end.enter_context(TemporaryDirectory())) if checkpoints is None else checkpoints.root / FOLDER
-    max_bytes = None if checkpoints is None else checkpoints.max_bytes
     given: dict[str, Path] = {}
     for name, plan in plans.items():
         folder = root / _digest(plan, data)
         if not folder.exists():
             one = Newcomer(name, plan)
             _tell(newcomers, f"{name} is trained first, for {plan.num_epochs} epochs")
-            saves = Checkpoints(folder.with_suffix(".checkpoints"), max_bytes)
+            saves = None if checkpoints is None else Checkpoints(folder.with_suffix(".saved"), checkpoints.max_bytes)
             result = _result(name, train, one, _Control(control, newcomers), _Prepared(source, data), saves)
             _keep(result, folder)
-            shutil.rmtree(saves.root, ignore_errors=True)
+            if saves is not None:
+                shutil.rmtree(saves.root, ignore_errors=True)
             _tell(newcomers, f"{name} is trained: {_score(result)}")
         given[name] = folder / WEIGHTS
     return [replace(newcomer, inputs={**newcomer.inputs, **given}) for newcomer in newcomers]
 
 
-def _result(name: str, train: Train, one: Newcomer, control: Control, source: Source, saves: Checkpoints) -> Result:
+def _result(
+    name: str, train: Train, one: Newcomer, control: Control, source: Source, saves: Checkpoints | None
+) -> Result:
     try:
         return train(one, control, source, saves)
     except TrainingStopped:
@@ -103,7 +105,8 @@ def _keep(result: Result, folder: Path) -> None:
 
 
 def _score(result: Result) -> str:
-    return ", ".join(f"{name} {value:.4g}" for name, value in result.metrics.items() if value is not None)
+    shown = {name: value for name, value in result.metrics.items() if name.endswith(("/loss", "/accuracy"))}
+    return ", ".join(f"{name} {value:.4g}" for name, value in shown.items() if value is not None)
 
 
 def _tell(newcomers: Sequence[Newcomer], message: str) -> None:

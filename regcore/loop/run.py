@@ -211,7 +211,5 @@ def _check_inputs(plan: Plan, given: Mapping[str, Path | str]) -> None:
     unknown = given.keys() - plan.inputs.keys() - {INIT_FROM}
     if unknown:
         named = ", ".join(plan.inputs) or "none"
-        message = (
-            f"inputs gives {', '.join(sorted(unknown))}, and the models of other jobs that the spec names are: {named}"
-        )
+        message = f"inputs has {', '.join(sorted(unknown))}; the models of other jobs that the spec names are {named}"
         raise InvalidDataError(message, remedy="Leave it out, or correct its name.")

@@ -26,15 +26,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from regcore.data.rows import Batch
-    from regcore.optim import Optimizer
     from regcore.passes import Pass
     from regcore.regularizers.base import Compute
     from regcore.tasks import Task
 
     AnyModel = Frozen
-    AnyOptimizer = Optimizer
+    AnyOptimizer: TypeAlias = Any
     AnyRegularizer = Regularizer
-    Training = Frozen
+    Training: TypeAlias = Any
 
 MAX_TEMPERATURE = 1e4
 
@@ -100,8 +99,8 @@ class KnowledgeDistillation(Regularizer):
 
     kind: Literal["knowledge_distillation"] = "knowledge_distillation"
     teacher: Teacher
-    """`{"job_id": …}`: a finished job's model. Or its `model`, `optimizer`, `regularizers` and `training`: it is trained
-    first, on the same data."""
+    """`{"job_id": …}`: a finished job's model. Or a spec, of which only `model` is required: the teacher is then
+    trained first, on the job's own data."""
     temperature: float = Field(default=4.0, gt=0, le=MAX_TEMPERATURE)
     """T: the higher, the more the ratios of small probabilities count."""
     alpha: float = Field(default=0.5, ge=0, le=1)
