@@ -104,9 +104,13 @@ REGULARIZER_EXAMPLES = {
 LAYER_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "linear": [{}, {}, {}],
     "activation": [{}, {}, {}],
+    "batch_norm": [{}, {}, {}],
+    "conv2d": [{}, {}, {}],
     "drop_path": [{"p": 0.1}, {"p": 0.5}, {"p": 0.0}],
     "dropout": [{"p": 0.1}, {"p": 0.5}, {"p": 0.0}],
     "flatten": [{}, {}, {}],
+    "pool": [{}, {}, {}],
+    "residual": [{}, {}, {}],
 }
 
 PARTS = {
@@ -177,6 +181,20 @@ def layered(layers):
     return {"kind": "layers", "layers": layers}
 
 
+IMAGES = layered(
+    [
+        {"kind": "conv2d", "channels": 4, "kernel_size": 3},
+        {"kind": "batch_norm"},
+        {"kind": "activation", "name": "tanh"},
+        {"kind": "pool", "size": 2},
+        {"kind": "residual", "layers": [{"kind": "conv2d", "channels": 4, "padding": 1}, {"kind": "batch_norm"}]},
+        {"kind": "linear"},
+    ]
+)
+SHARED_STACKS = {"batch_norm", "conv2d", "pool", "residual"}
+"""Layers that train together, in the stack `images`."""
+
+
 def layer_jobs(kind):
     """A network in which this layer is, once for each form that it has."""
     forms = [{"name": name} for name in get_args(ActivationName)] if kind == "activation" else [{}]
@@ -205,7 +223,8 @@ STACKS = {
         for kind in REGULARIZER_EXAMPLES
         for optimizer in ("sgd", "adam")
     },
-    **{name: jobs for kind in LAYER_EXAMPLES for name, jobs in layer_jobs(kind).items()},
+    **{name: jobs for kind in sorted(LAYER_EXAMPLES.keys() - SHARED_STACKS) for name, jobs in layer_jobs(kind).items()},
+    "images": jobs_of(model=IMAGES),
     "nesterov": jobs_of(fixed={"sgd": {"nesterov": True, "momentum": 0.9}}),
     "every regularizer at once": jobs_of("adam", list(REGULARIZER_EXAMPLES), model=RESIDUAL),
     "no regularizer": jobs_of("sgd", []),
