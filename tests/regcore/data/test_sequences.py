@@ -1,39 +1,41 @@
 import numpy as np
 import pytest
 
-from regcore.data.sequences import SequencePreprocessing, check_sequences
+from regcore.data.read_preprocessing import read_preprocessing
+from regcore.data.sequences import SequencePreprocessing
 from regcore.errors import InvalidDataError
 
-TOKENS = SequencePreprocessing((4,), tokens=7)
+TOKENS = SequencePreprocessing((4,), tokens=6)
+NUMBERS = SequencePreprocessing((3, 2))
 
 
-def test_rows_are_padded_behind_the_steps_that_they_have():
-    x, lengths = TOKENS.padded([[1, 2], [6], [1, 2, 3, 4]], np.float32)
+def test_rows_are_padded_with_zeros_to_one_length():
+    tokens, token_lengths = TOKENS.padded([[5, 1], [2], [1, 2, 3, 4]], np.float32)
+    numbers, lengths = NUMBERS.padded([[[1.5, 2]], np.ones((3, 2))], np.float32)
 
-    assert x.tolist() == [[1, 2, 0, 0], [6, 0, 0, 0], [1, 2, 3, 4]]
-    assert lengths.tolist() == [2, 1, 4]
-    assert x.dtype == np.int64
+    assert tokens.tolist() == [[5, 1, 0, 0], [2, 0, 0, 0], [1, 2, 3, 4]]
+    assert (tokens.dtype, token_lengths.tolist()) == (np.int64, [2, 1, 4])
+    assert numbers.tolist() == [[[1.5, 2], [0, 0], [0, 0]], [[1, 1]] * 3]
+    assert (numbers.dtype, lengths.tolist()) == (np.float32, [1, 3])
 
 
-def test_it_is_read_back_from_its_json():
-    assert SequencePreprocessing.from_json(TOKENS.to_json()) == TOKENS
+@pytest.mark.parametrize("preprocessing", [TOKENS, NUMBERS], ids=["tokens", "numbers"])
+def test_it_is_json_and_back(preprocessing):
+    assert read_preprocessing(preprocessing.to_json()) == preprocessing
 
 
 @pytest.mark.parametrize(
-    ("row", "fragment"),
+    ("preprocessing", "rows", "message"),
     [
-        ([], "from 1 to 4 steps; received 0"),
-        ([1] * 5, "from 1 to 4 steps; received 5"),
-        ([7], "tokens must be from 0 to 6"),
-        ([1.5], "tokens must be integers; received float64"),
-        ([[1]], r"must have the shape \(steps,\)"),
+        (TOKENS, [[1], []], "row 1 must have from 1 to 4 steps; received 0"),
+        (TOKENS, [[1, 2, 3, 4, 5]], "row 0 must have from 1 to 4 steps; received 5"),
+        (TOKENS, [[[1, 2]]], r"row 0 must have the shape \(steps,\); received \(1, 2\)"),
+        (TOKENS, [[1], [6]], "tokens must be from 0 to 5, with 0 for padding; row 1 has 6"),
+        (TOKENS, [[1.5]], "tokens must be integers; received float64"),
+        (NUMBERS, [[[1, 2, 3]]], r"row 0 must have the shape \(steps, 2\); received \(1, 3\)"),
     ],
+    ids=["no step", "too many steps", "too many axes", "unknown token", "fraction", "other features"],
 )
-def test_a_row_that_does_not_fit_is_named(row, fragment):
-    with pytest.raises(InvalidDataError, match=fragment):
-        TOKENS.padded([row], np.float32)
-
-
-def test_a_length_beyond_the_steps_is_refused():
-    with pytest.raises(InvalidDataError, match="row 1 must use from 1 to 3 steps; received 4"):
-        check_sequences(np.zeros((2, 3)), np.array([1, 4]), None)
+def test_rows_that_do_not_fit_are_refused_with_their_number(preprocessing, rows, message):
+    with pytest.raises(InvalidDataError, match=message):
+        preprocessing.padded(rows, np.float32)
