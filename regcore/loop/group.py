@@ -215,7 +215,9 @@ def _set_up(
     trainer = Trainer(members, network, data, task, control=control, checkpointer=checkpointer)
     if checkpoints is None or checkpoints.newest.state is None:
         return trainer, checkpointer
-    trainer.resume(checkpoints.newest.step, _saved_state(checkpoints.newest.state["trainer"], by_key))
+    saved = checkpoints.newest.state["trainer"]
+    positions = [position for position, key in enumerate(saved["keys"]) if key in by_key]
+    trainer.resume(checkpoints.newest.step, saved_state(saved, positions))
     checkpoints.forget()
     tell(Record("log", {"message": f"going on from the checkpoint of step {trainer.step}"}))
     return trainer, checkpointer
@@ -231,9 +233,11 @@ def _take_up(newcomer: Newcomer, data: PreparedData, network: StackedNetwork, po
         newcomer.on_record(warning)
 
 
-def _saved_state(state: State, by_key: Mapping[str, Newcomer]) -> State:
-    """Load only the state of members that resume: the group may have been split because it needed too much memory."""
-    positions = [position for position, key in enumerate(state["keys"]) if key in by_key]
+def saved_state(state: State, positions: Sequence[int]) -> State:
+    """The state of some members of a saved pass, as if it had been theirs alone.
+
+    Only their parts are read from disk: the pass may have been split because it needed too much memory.
+    """
     if len(positions) == len(state["keys"]):
         return state
     per_member = {name: [state[name][k] for k in positions] for name in ("keys", "history", "selected_epochs")}
