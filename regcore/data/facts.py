@@ -16,7 +16,8 @@ class DataFacts:
 
     Attributes:
         name: What messages call the data: `wine`, `rows.csv`.
-        modality: `image` rows are (channels, height, width) in [0, 1]; `table` rows are (places,).
+        modality: `image` rows are (channels, height, width) in [0, 1]; `table` rows are (places,); `sequence` rows are
+            (steps,) of tokens or (steps, features).
         feature_shape: Shape of one row as the network gets it.
         classes: Labels of the target's classes, in the order of the outputs; None if it has numbers, or
             the spec asks for no target.
@@ -30,7 +31,7 @@ class DataFacts:
     """
 
     name: str
-    modality: Literal["image", "table"]
+    modality: Literal["image", "table", "sequence"]
     feature_shape: tuple[int, ...]
     classes: tuple[str, ...] | None
     num_rows: int

@@ -17,8 +17,9 @@ from regcore.loop.network import EVAL_CHUNK_ROWS, StackedNetwork
 from regcore.tasks import Task
 from regcore.tasks.scores.split import SplitEvaluation
 
-OnActivation = Callable[[str, Tensor], None]
-"""Called with the label of a layer with tensors and the output of the non-linearity after it, (K, B, ...)."""
+OnActivation = Callable[[str, Tensor, Tensor | None], None]
+"""Called with the label of a layer with tensors, the output of the non-linearity after it, (K, B, ...), and how many
+steps of each row are in use, (K, B) or (1, B), if rows vary."""
 
 MAX_CHUNK_VALUES: Final = 2**25
 """The most numbers of all members that a layer gives for a chunk: wide layers get fewer rows at once."""
@@ -62,7 +63,7 @@ def evaluate(
         given, way = network.forward(network.tensors, batch.x, at, batch.lengths, frozenset(watched))
         for label, activations in way.outputs.items():
             assert on_activation is not None, "nothing is watched otherwise"
-            on_activation(watched[label], activations)
+            on_activation(watched[label], activations, way.output_lengths.get(label))
         return given
 
     return collect(chunks(rows, chunk_rows(network), network.device), len(rows), task, outputs_of, is_final=is_final)
