@@ -42,7 +42,7 @@ def train_first(
     control: Control,
     checkpoints: Checkpoints | None,
     train: Train,
-    until_end: ExitStack,
+    until_loaded: ExitStack,
 ) -> list[Newcomer]:
     """Train the models that the members' regularizers describe, which are the same for all members.
 
@@ -53,7 +53,7 @@ def train_first(
         control: The pass's: if it stops, so does this.
         checkpoints: The pass's; None to keep nothing for another start.
         train: Trains one member alone.
-        until_end: Deletes what is kept for this pass alone.
+        until_loaded: Deletes what is kept for no other start.
 
     Returns:
         The members, with these models among their inputs.
@@ -65,7 +65,7 @@ def train_first(
     plans = newcomers[0].plan.trained_first
     if not plans:
         return list(newcomers)
-    root = Path(until_end.enter_context(TemporaryDirectory())) if checkpoints is None else checkpoints.root / FOLDER
+    root = Path(until_loaded.enter_context(TemporaryDirectory())) if checkpoints is None else checkpoints.root / FOLDER
     given: dict[str, Path] = {}
     for name, plan in plans.items():
         folder = root / _digest(plan, data)

@@ -24,6 +24,7 @@ from regcore.loop.network import EVAL_CHUNK_ROWS, StackedNetwork
 from regcore.loop.newcomer import Checkpoints, Newcomer
 from regcore.loop.rescaling import hush_unlearned, keep_predictions
 from regcore.loop.result import Result
+from regcore.loop.stack import Inputs
 from regcore.loop.starting_weights import describe_starting_weights, load_starting_weights
 from regcore.loop.trainer import Member, Trainer
 from regcore.own_state import each_in_own_state
@@ -41,7 +42,7 @@ SMALL_STEP_PRODUCTS: Final = 10**8
 
 Ended = tuple[str, Result | TrainingError]
 
-__all__ = ["Checkpoints", "Newcomer", "by_fusion_key", "choose_device", "task_of", "train_group"]
+__all__ = ["Checkpoints", "Newcomer", "by_fusion_key", "choose_device", "gather_inputs", "task_of", "train_group"]
 
 
 def train_group(
@@ -93,9 +94,7 @@ def _train(
     for newcomer in newcomers:
         _tell_doubts(newcomer, data)
     task = task_of(lead, data)
-    with ExitStack() as until_end:
-        newcomers = train_first(newcomers, data, source, control, checkpoints, _train_one, until_end)
-        trainer, checkpointer = _set_up(newcomers, control, data, task, checkpoints)
+    trainer, checkpointer = _set_up(newcomers, control, data, task, source, checkpoints)
     everybody = companions if companions is not None else [newcomer.key for newcomer in newcomers]
     baseline = _once(partial(baseline_of, data=data, task=task))
     for ending in trainer.run():
@@ -109,6 +108,25 @@ def _train(
         for member, result in zip(ending.members, results, strict=True):
             _warn_of_missing_values(member, result)
         yield [(member.key, result) for member, result in zip(ending.members, results, strict=True)]
+
+
+def gather_inputs(
+    newcomers: Sequence[Newcomer],
+    data: PreparedData,
+    network: StackedNetwork,
+    source: Source,
+    control: Control,
+    checkpoints: Checkpoints | None = None,
+) -> Inputs:
+    """The models that each member's regularizers need: those of other jobs, and those that are trained first.
+
+    Raises:
+        InvalidDataError: One cannot be had, or does not fit.
+        TrainingStopped: The pass was stopped while one was trained.
+    """
+    with ExitStack() as until_loaded:
+        ready = train_first(newcomers, data, source, control, checkpoints, _train_one, until_loaded)
+        return load_inputs(ready, data, network)
 
 
 def _train_one(newcomer: Newcomer, control: Control, source: Source, checkpoints: Checkpoints | None) -> Result:
@@ -168,6 +186,7 @@ def _set_up(
     control: Control,
     data: PreparedData,
     task: Task,
+    source: Source,
     checkpoints: Checkpoints | None,
 ) -> tuple[Trainer, Checkpointer | None]:
     """A trainer at its first step, or at the step of its checkpoint."""
@@ -198,7 +217,7 @@ def _set_up(
     checkpointer = None
     if checkpoints is not None:
         checkpointer = _checkpointer(newcomers, network, data, checkpoints, control, tell)
-    inputs = load_inputs([by_key[key] for key in keys], data, network)
+    inputs = gather_inputs([by_key[key] for key in keys], data, network, source, control, checkpoints)
     trainer = Trainer(members, network, data, task, inputs=inputs, control=control, checkpointer=checkpointer)
     if checkpoints is None or checkpoints.newest.state is None:
         return trainer, checkpointer

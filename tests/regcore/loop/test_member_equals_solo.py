@@ -19,7 +19,7 @@ from regcore.data.prepare import prepare
 from regcore.errors import DivergedError, TrainingHalved, TrainingStopped
 from regcore.layers.activation import ActivationName
 from regcore.loop.control import Control, Rungs
-from regcore.loop.group import Newcomer, task_of, train_group
+from regcore.loop.group import Newcomer, gather_inputs, task_of, train_group
 from regcore.loop.network import StackedNetwork
 from regcore.loop.trainer import Member, Trainer
 from regcore.spec.kinds import LAYERS, OPTIMIZERS, REGULARIZERS
@@ -71,6 +71,11 @@ REGULARIZER_EXAMPLES = {
         {"strength": 0.0, "schedule": CONSTANT},
         {"strength": 3e-3, "schedule": COSINE},
         {"strength": 1e-2, "schedule": STEPS},
+    ],
+    "knowledge_distillation": [
+        {"alpha": 0.5, "temperature": 4.0},
+        {"alpha": 0.0, "temperature": 1.0},
+        {"alpha": 0.9, "temperature": 2.0},
     ],
     "l0": [
         {"strength": 0.0, "dropout_rate": 0.2, "schedule": CONSTANT},
@@ -134,6 +139,9 @@ NEEDED_MODELS = {"stochastic_depth": RESIDUAL}
 """By the kind of regularizer that acts on no other."""
 
 
+SAME_FOR_ALL = {"knowledge_distillation": {"teacher": {"model": {"kind": "linear"}, "training": {"epochs": 1}}}}
+"""By kind: what it cannot do without, and in which members must agree."""
+
 _prepared = {}
 
 
@@ -161,7 +169,7 @@ def _one_thread():
 
 def jobs_of(optimizer="sgd", regularizers=("l1",), *, model=PERCEPTRON, models=None, fixed=None, **changes):
     """Three jobs that differ in all that these parts allow, and in their seeds."""
-    fixed = fixed or {}
+    fixed = SAME_FOR_ALL | (fixed or {})
     return [
         {
             "data": BASE_DATA,
@@ -299,7 +307,9 @@ def trainer_of(*jobs, **options):
     data = prepare_once(plans[0].resolved_spec)
     network = StackedNetwork(plans, dtype=data.train.x.dtype, device=torch.device("cpu"), autocast=False)
     members = [Member(str(k), plan, lambda record: None) for k, plan in enumerate(plans)]
-    return Trainer(members, network, data, task_of(plans[0], data), **options)
+    newcomers = [Newcomer(str(k), plan) for k, plan in enumerate(plans)]
+    inputs = gather_inputs(newcomers, data, network, source.KnownSource(), Control())
+    return Trainer(members, network, data, task_of(plans[0], data), inputs=inputs, **options)
 
 
 @dataclass(frozen=True)
