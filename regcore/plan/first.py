@@ -1,8 +1,8 @@
 """The models that a job trains before it begins, such as a teacher: each has a plan of its own, on the same data."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from regcore.errors import FieldError, SpecError
 from regcore.plan.lint import SpecWarning
@@ -50,7 +50,7 @@ def plan_first(
         for field, parts in regularizer.trained_first().items():
             pointer = f"/regularizers/{position}/{field}"
             try:
-                plan = plan_of(JobSpec(data=spec.data, task=spec.task, resources=spec.resources, **parts))
+                plan = plan_of(_spec_of(spec, parts))
             except SpecError as error:
                 problems.errors += [
                     FieldError(f"{pointer}{one.pointer}", one.code, one.message)
@@ -58,10 +58,18 @@ def plan_first(
                     if _is_own(one.pointer)
                 ]
                 continue
+            if plan.resolved_spec.data != spec.data:
+                message = f"{field}.data must be the job's own, on whose rows it is trained. Leave it out."
+                problems.add(f"{pointer}/data", "other_data", message)
             found.append(PlannedFirst(f"{names[position]}.{field}", pointer, plan))
             resolved = {part: getattr(plan.resolved_spec, part) for part in _PARTS}
             regularizers[position] = regularizers[position].model_copy(update={field: resolved})
     return (spec.model_copy(update={"regularizers": regularizers}) if found else spec), found
+
+
+def _spec_of(spec: JobSpec, parts: Mapping[str, Any]) -> JobSpec:
+    own = {name: part for name, part in parts.items() if name != "data"}
+    return JobSpec(data=parts.get("data") or spec.data, task=spec.task, resources=spec.resources, **own)
 
 
 def first_warnings(found: Sequence[PlannedFirst]) -> Iterator[SpecWarning]:

@@ -146,7 +146,8 @@ class Regularizer(Fusible):
     def trained_first(self) -> dict[str, dict[str, Any]]:
         """The models that the job itself trains for it before it begins, on its own data and task.
 
-        By the field that describes each, the parts of its spec: `model`, `optimizer`, `regularizers`, `training`.
+        By the field that describes each, the parts of its spec: `model`, `optimizer`, `regularizers`, `training`, and
+        `data` if that was written out.
         """
         return {}
 

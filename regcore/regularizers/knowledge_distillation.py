@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from regcore.regularizers.base import Compute
     from regcore.tasks import Task
 
+    AnyData = Frozen
     AnyModel = Frozen
     AnyOptimizer: TypeAlias = Any
     AnyRegularizer = Regularizer
@@ -56,6 +57,8 @@ class TeacherSpec(Frozen):
     """The teacher's."""
     training: Training = Field(default={})
     """As of any job; its seed is not the student's."""
+    data: AnyData | None = None
+    """The job's own, which null stands for; no other is accepted, because the teacher is asked about the job's rows."""
 
     @field_validator("regularizers")
     @classmethod
@@ -124,8 +127,8 @@ class KnowledgeDistillation(Regularizer):
         if not differing:
             return None
         return (
-            f"the teacher has another {' and another '.join(differing)} than this job. Name a job on the same kind of "
-            "rows with the same classes."
+            f"the teacher differs from this job in its {' and its '.join(differing)}. Name a job on the same kind of rows "
+            "with the same classes."
         )
 
     def needs(

@@ -13,6 +13,7 @@ from regcore.layers import Layer
 from regcore.models import Model
 from regcore.optim import Optimizer
 from regcore.regularizers import Regularizer
+from regcore.spec.data import AnyData
 from regcore.spec.training import Training
 from regcore.tasks import Task, known_metrics
 
@@ -41,6 +42,7 @@ else:
 def _complete() -> None:
     """Resolve the fields that depend on other kinds: a residual block holds layers, and each task has its metrics."""
     names: dict[str, Any] = {
+        "AnyData": AnyData,
         "AnyLayer": AnyLayer,
         "AnyModel": AnyModel,
         "AnyOptimizer": AnyOptimizer,
