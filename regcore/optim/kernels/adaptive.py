@@ -74,7 +74,7 @@ def rmsprop(row: Array, offset: int, count: int, part: Array, own: Array, scratc
     limit_(w, row, offset, count, part, one)
 
 
-@numba.njit  # type: ignore[untyped-decorator]  # numba ships no types
+@numba.njit(forceinline=True)  # type: ignore[untyped-decorator]  # numba ships no types
 def _shrink_by_coordinate_(w: Array, count: int, strength: Any, own: Array, denominators: Array) -> None:
     """w ← S(w, strength·reach) with the reach of each coordinate; a strength below 0 stands for none."""
     if strength >= 0:

@@ -48,7 +48,7 @@ def walk(move: Callable[..., None]) -> Callable[..., None]:
         move: Takes the addresses of a tensor, the block's offset and count, the parts and the optimizer's numbers for
             this tensor and member, the scratch's address, and 1 in the tensors' dtype.
     """
-    move = numba.njit(move)
+    move = numba.njit(forceinline=True)(move)
 
     def kernel(
         addresses: Array,
@@ -97,13 +97,13 @@ def _pointer(context: Any, address: Any, offset: Any, one: Any) -> Any:
     return types.CPointer(one)(address, offset, one), generate
 
 
-@numba.njit  # type: ignore[untyped-decorator]  # the same
+@numba.njit(forceinline=True)  # type: ignore[untyped-decorator]  # the same
 def numbers_at(address: int, offset: int, count: int, one: Any) -> Array:
     """Numbers of the dtype of `one`, from an offset on, at an address."""
     return numba.carray(_pointer(address, offset, one), (count,))
 
 
-@numba.njit  # type: ignore[untyped-decorator]  # the same
+@numba.njit(forceinline=True)  # type: ignore[untyped-decorator]  # the same
 def full_gradient(w: Array, row: Array, offset: int, count: int, part: Array, scratch: int, one: Any) -> Array:
     """g + push·sign(w) + pull·w, in the scratch if anything is added."""
     g = numbers_at(row[GRADIENT], offset, count, one)
@@ -122,7 +122,7 @@ def full_gradient(w: Array, row: Array, offset: int, count: int, part: Array, sc
     return g
 
 
-@numba.njit  # type: ignore[untyped-decorator]  # the same
+@numba.njit(forceinline=True)  # type: ignore[untyped-decorator]  # the same
 def keep_(w: Array, count: int, keep: Any) -> None:
     """w ← keep·w."""
     if keep != 1:
@@ -130,13 +130,13 @@ def keep_(w: Array, count: int, keep: Any) -> None:
             w[i] *= keep
 
 
-@numba.njit  # type: ignore[untyped-decorator]  # the same
+@numba.njit(forceinline=True)  # type: ignore[untyped-decorator]  # the same
 def soft(w: Any, threshold: Any) -> Any:
     """S(w, threshold): w − t, w + t, or w − w, which is not a number if w is none."""
     return w - threshold if w > threshold else (w + threshold if w < -threshold else w - w)
 
 
-@numba.njit  # type: ignore[untyped-decorator]  # the same
+@numba.njit(forceinline=True)  # type: ignore[untyped-decorator]  # the same
 def shrink_(w: Array, count: int, threshold: Any) -> None:
     """w ← S(w, threshold); a threshold below 0 stands for none."""
     if threshold >= 0:
@@ -144,7 +144,7 @@ def shrink_(w: Array, count: int, threshold: Any) -> None:
             w[i] = soft(w[i], threshold)
 
 
-@numba.njit  # type: ignore[untyped-decorator]  # the same
+@numba.njit(forceinline=True)  # type: ignore[untyped-decorator]  # the same
 def limit_(w: Array, row: Array, offset: int, count: int, part: Array, one: Any) -> None:
     """w ← mask·max(floor, w)."""
     floor = part[FLOOR]
