@@ -59,3 +59,12 @@ def add_scaled_quotient_(target: Tensor, a: Tensor, b: Tensor, values: Sequence[
         target.addcdiv_(a, b, value=scale)
     else:
         target.addcdiv_(a * scale, b)
+
+
+def quotient_parts(values: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:
+    """(a, b), so that a/x·b is rounded as `coefficient(values, x) / x`.
+
+    There a number over a tensor is the number times 1/x.
+    """
+    ones = (1.0,) * len(values)
+    return (ones, tuple(values)) if len(set(values)) == 1 else (tuple(values), ones)

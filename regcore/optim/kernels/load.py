@@ -9,8 +9,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Final
 
-Kernel = Callable[[int, int, int, int, int, int, int, int, int, int, int], None]
-"""Its arguments are those of `regcore.optim.kernels.blocks`; it lets other threads of Python run meanwhile."""
+Kernel = Callable[..., None]
+"""Its arguments, integers, are those of `kernels.blocks`; it lets other threads of Python run meanwhile."""
 
 KERNELS: Final = {"sgd": "sgd", "second_moment": "adaptive", "adam": "adaptive", "rmsprop": "adaptive"}
 """The module of each kernel."""
