@@ -1,43 +1,21 @@
-"""The app: its parts, and how it is served."""
+"""Serving the app: `main` runs until SIGTERM or SIGINT."""
 
 import gc
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
-from fastapi import Depends, FastAPI
-from fastapi.routing import APIRoute
 from setproctitle import setproctitle
 
-from api.auth import authenticate
-from api.etags import refuse_versions
-from api.guard import Guard
-from api.handlers import install_handlers
-from api.hosts import HostRules
-from api.openapi import document_of
-from api.protocol import ProblemProtocol
-from api.queries import refuse_repeats
-from api.routes import artifacts, catalogue, datasets, events, jobs, metrics, operations, suggestions, sweeps
-from api.services import Shutdown, open_services
+from api.app import create_app
+from api.http.protocol import ProblemProtocol
+from api.services import Shutdown
 from jobs.logs import configure_logging, get_logger
-from jobs.settings import Settings, load_settings
 from jobs.startup import CANNOT_START, begin, reason_of
 
-ROUTERS = [
-    jobs.router,
-    metrics.router,
-    events.router,
-    artifacts.router,
-    sweeps.router,
-    suggestions.router,
-    datasets.router,
-    catalogue.router,
-    operations.router,
-]
 SHUTDOWN_GRACE_S = 3
 COLLECT_AFTER_OBJECTS = 50_000
 KEEP_ALIVE_S = 130
@@ -45,43 +23,6 @@ KEEP_ALIVE_S = 130
 that a proxy is just sending a request on, its client would get a 502."""
 
 _logger = get_logger(__name__)
-
-
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """Return the app with its services open.
-
-    Args:
-        settings: The server's; read from the environment if None.
-
-    Raises:
-        SettingsError: The environment holds settings that cannot be used.
-        UnmigratedDatabaseError: The database is not of this version.
-        StoreUnavailableError: The database does not answer.
-    """
-    settings = settings or load_settings()
-    app = build_app(settings)
-    app.state.services = open_services(settings)
-    return app
-
-
-def build_app(settings: Settings) -> FastAPI:
-    """Return the app without its services, for its documentation."""
-    app = FastAPI(
-        title="RegCore",
-        lifespan=_lifespan,
-        dependencies=[Depends(authenticate), Depends(refuse_repeats), Depends(refuse_versions)],
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-    )
-    for router in ROUTERS:
-        app.include_router(router)
-    routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
-    install_handlers(app, routes)
-    app.add_middleware(Guard, rules=HostRules(settings))
-    app.openapi = lambda: document_of(app, routes, settings.public_url)  # type: ignore[method-assign] # FastAPI's documented way to extend it
-    return app
 
 
 def main() -> None:
@@ -142,9 +83,3 @@ class _Server(uvicorn.Server):
         """Take SIGTERM or SIGINT."""
         self._shutdown.requested = True
         super().handle_exit(sig, frame)
-
-
-@asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    yield
-    await app.state.services.close()

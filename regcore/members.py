@@ -6,7 +6,7 @@ run of one member uses the scalar overloads, which round exactly as `torch.optim
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -68,3 +68,21 @@ def quotient_parts(values: Sequence[float]) -> tuple[Sequence[float], Sequence[f
     """
     ones = (1.0,) * len(values)
     return (ones, tuple(values)) if len(set(values)) == 1 else (tuple(values), ones)
+
+
+def norms_over(tensors: Iterable[Tensor]) -> Tensor:
+    """The ℓ₂ norm of each member over all the tensors together, (K,), in their dtype.
+
+    As `torch.nn.utils.clip_grad_norm_` has it: the norm of the tensors' norms, so that no square is kept in memory.
+    """
+    import torch
+
+    each = torch.stack([torch.linalg.vector_norm(tensor.flatten(1), dim=1) for tensor in tensors])
+    norms: Tensor = torch.linalg.vector_norm(each, dim=0)
+    return norms
+
+
+def per_member(numbers: Tensor, like: Tensor) -> Tensor:
+    """One number for each member, (K,), as (K, 1, ...), which broadcasts over `like`."""
+    column: Tensor = numbers.view(-1, *[1] * (like.dim() - 1))
+    return column

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 
@@ -26,3 +27,18 @@ class ResidualChain(Chain):
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Any:
         """The sum of the rows and the last module's outputs."""
         return x + super().forward(x, lengths)
+
+
+class DropPath(nn.Module):
+    """Zeroes whole rows with probability p while training, and scales the others by 1/(1 − p)."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, ...) to the same shape."""
+        if not self.training or self.p == 0:
+            return x
+        kept = torch.rand(len(x), *[1] * (x.dim() - 1), device=x.device) >= self.p
+        return x * kept / (1 - self.p)

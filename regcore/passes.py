@@ -18,6 +18,7 @@ class Pass:
         terms: What regularizers add to it, by their names in the plan, each (K, B).
         buffers: The network's buffers as they are to be after the step, by name.
         watched: The outputs of layers that a regularizer asked for, by label.
+        watched_lengths: How much of each row of these is in use, (K, B) or (1, B), for those whose rows vary.
     """
 
     outputs: Tensor
@@ -25,6 +26,7 @@ class Pass:
     terms: Mapping[str, Tensor] = field(default_factory=dict)
     buffers: Mapping[str, Tensor] = field(default_factory=dict)
     watched: Mapping[str, Tensor] = field(default_factory=dict)
+    watched_lengths: Mapping[str, Tensor] = field(default_factory=dict)
 
     def plus(self, name: str, term: Tensor) -> Pass:
         """The same with one more term, (K, B)."""

@@ -1,9 +1,10 @@
 """A row alone is scored as in a crowd, to the bit.
 
 A matrix product sums in another order for other numbers of rows, and for rows that begin at other addresses. So rows
-are scored in blocks of one size, and every row of a block, and of each hidden layer, begins at a multiple of 64 bytes.
+are scored in blocks of one size, and every row of a linear layer's input and output begins at a multiple of 64 bytes.
 """
 
+import copy
 from typing import Final
 
 import torch
@@ -19,15 +20,11 @@ class RowScorer:
     """A trained network that scores each row by itself.
 
     Args:
-        module: Linear layers, and layers that treat each number by itself; in evaluation mode.
+        module: In evaluation mode, so that no row's outputs depend on other rows.
     """
 
     def __init__(self, module: nn.Module) -> None:
-        self._stages: list[nn.Module | tuple[Tensor, Tensor | None]] = [
-            _padded(stage) if isinstance(stage, nn.Linear) else stage for stage in module.children()
-        ]
-        linear = [stage for stage in module.children() if isinstance(stage, nn.Linear)]
-        self._num_outputs = linear[-1].out_features
+        self._module = _with_padding(module)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Outputs of each row, (N, outputs).
@@ -35,23 +32,46 @@ class RowScorer:
         Args:
             x: (N, *feature_shape), in the network's dtype and on its device.
         """
-        blocks = [self._score(block) for block in torch.split(x.flatten(1), _BLOCK_ROWS)]
-        return torch.cat(blocks)
+        return torch.cat([self._score(block) for block in torch.split(x, _BLOCK_ROWS)])
 
     def _score(self, block: Tensor) -> Tensor:
-        rows = functional.pad(block, (0, _lacking(block.shape[1]), 0, _BLOCK_ROWS - len(block)))
-        for stage in self._stages:
-            rows = functional.linear(rows, *stage) if isinstance(stage, tuple) else stage(rows)
-        return rows[: len(block), : self._num_outputs]
+        rows = functional.pad(block, (0, 0) * (block.dim() - 1) + (0, _BLOCK_ROWS - len(block)))
+        outputs: Tensor = self._module(rows)
+        return outputs[: len(block)]
+
+
+class _PaddedLinear(nn.Module):
+    """A linear layer filled up with zeros, so that what is filled in changes no sum.
+
+    Args:
+        layer: Whose outputs it gives.
+    """
+
+    def __init__(self, layer: nn.Linear) -> None:
+        super().__init__()
+        outputs, inputs = (_lacking(width) for width in layer.weight.shape)
+        bias: Tensor | None = layer.bias  # which torch declares as always there
+        self._num_outputs = layer.out_features
+        self._weight = functional.pad(layer.weight.detach(), (0, inputs, 0, outputs))
+        self._bias = None if bias is None else functional.pad(bias.detach(), (0, outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., inputs) to (..., outputs)."""
+        rows = functional.pad(x, (0, _lacking(x.shape[-1])))
+        return functional.linear(rows, self._weight, self._bias)[..., : self._num_outputs]
 
 
 def _lacking(width: int) -> int:
     return -width % _MULTIPLE
 
 
-def _padded(layer: nn.Linear) -> tuple[Tensor, Tensor | None]:
-    """Its weight and bias, filled up with zeros, so that what is filled in changes no sum."""
-    outputs, inputs = (_lacking(width) for width in layer.weight.shape)
-    weight = functional.pad(layer.weight.detach(), (0, inputs, 0, outputs))
-    bias: Tensor | None = layer.bias  # which torch declares as always there
-    return weight, None if bias is None else functional.pad(bias.detach(), (0, outputs))
+def _with_padding(module: nn.Module) -> nn.Module:
+    """The same module with its linear layers padded; the rest is shared with it."""
+    if type(module) is nn.Linear:  # not attention's, whose weights are used without calling it
+        return _PaddedLinear(module)
+    children = dict(module.named_children())
+    if not children:
+        return module
+    twin = copy.copy(module)
+    vars(twin)["_modules"] = {name: _with_padding(child) for name, child in children.items()}
+    return twin

@@ -67,9 +67,15 @@ def _sum_per_member(weights: Sequence[Tensor], term: Callable[[Tensor], Tensor])
 
     sums = []
     for weight in weights:
-        parts = torch.split(weight, 1) if _is_large(weight) else [weight]
-        sums.append(torch.cat([term(part).flatten(1).sum(1) for part in parts]))
+        sums.append(torch.cat([term(part).flatten(1).sum(1) for part in in_cache(weight)]))
     return torch.stack(sums).sum(0)
+
+
+def in_cache(weight: Tensor) -> Sequence[Tensor]:
+    """Views of a stacked tensor along the member axis: the whole, or one for each member where that is faster."""
+    import torch
+
+    return torch.split(weight, 1) if _is_large(weight) else (weight,)
 
 
 def _is_large(weight: Tensor) -> bool:

@@ -12,8 +12,7 @@ from regclient.display.job_tables import details_table, labels_text, time_text
 from regclient.display.output import err, out, print_json, styled_state
 from regclient.display.progress import SweepLines
 from regclient.display.spec_changes import NOTHING, format_setting, settings_of
-from regclient.display.sweep_tables import contrasts_table, groups_table, leaderboard_cut, leaderboard_table, path_table
-from regclient.display.sweep_views import (
+from regclient.display.sweep_numbers import (
     View,
     contrasts_of_ablation,
     contrasts_of_comparison,
@@ -21,6 +20,7 @@ from regclient.display.sweep_views import (
     marked_values,
     view_of,
 )
+from regclient.display.sweep_tables import contrasts_table, groups_table, leaderboard_cut, leaderboard_table, path_table
 from regclient.display.sweep_words import axis_label, path_sentences
 from regclient.display.terminal_plot import MAX_WIDTH, line_plot
 from regclient.errors import ConflictError

@@ -30,9 +30,9 @@ from regclient.cli.spec_settings import change_spec, is_sweep_spec
 from regclient.cli.sweep_pages import axis_of, print_comparison, show_sweep, wait_for_sweep
 from regclient.client import Client
 from regclient.display.output import out, print_json
+from regclient.display.sweep_numbers import View, contrasts_of_ablation, contrasts_of_comparison, curves_of, view_of
 from regclient.display.sweep_plots import draw_contrasts, draw_path
 from regclient.display.sweep_tables import sweeps_table
-from regclient.display.sweep_views import View, contrasts_of_ablation, contrasts_of_comparison, curves_of, view_of
 from regclient.display.terminal import given_text
 from regclient.errors import NotFoundError
 from regclient.http.answers import JSONObject

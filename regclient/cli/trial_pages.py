@@ -11,9 +11,9 @@ from rich.markup import escape
 from regclient.cli.trial_run import Combination, Round
 from regclient.datasets import Header
 from regclient.display.output import err, out
-from regclient.display.trial_tables import verdicts_table
+from regclient.display.trial_tables import outcomes_table
 from regclient.display.trial_words import label_of, trial_sentences
-from regclient.display.variant_verdicts import Score, Trial, VariantVerdict
+from regclient.display.variant_outcomes import Score, Trial, VariantOutcome
 from regclient.http.answers import JSONObject
 
 MAX_CLASSES_SHOWN = 10
@@ -111,7 +111,7 @@ def print_trial(rounds: Sequence[Round], combination: Combination | None, subjec
         return
     for sentence in summary(trial, combination, subject):
         out.print(sentence, markup=False, highlight=False)
-    out.print(verdicts_table(trial, subject.task))
+    out.print(outcomes_table(trial, subject.task))
 
 
 def summary(trial: Trial, combination: Combination | None, subject: Subject) -> list[str]:
@@ -164,7 +164,7 @@ def as_json_object(
         "metric": trial.metric if trial is not None else None,
         "beats_baseline": trial.beats_constant if trial is not None else None,
         "summary": summary(trial, combination, subject) if trial is not None else [],
-        "verdicts": [_verdict(one) for one in trial.verdicts] if trial is not None else [],
+        "verdicts": [_outcome(one) for one in trial.outcomes] if trial is not None else [],
         "winner": winner.name if winner is not None else None,
         "combination": None
         if combination is None
@@ -181,7 +181,7 @@ def as_json_object(
     }
 
 
-def _verdict(one: VariantVerdict) -> dict[str, Any]:
+def _outcome(one: VariantOutcome) -> dict[str, Any]:
     return {
         "name": one.name,
         "role": one.role,

@@ -10,7 +10,7 @@ from rich.live import Live
 
 from regclient.display.output import err
 from regclient.display.trial_tables import trial_show
-from regclient.display.variant_verdicts import CONSTANT, FEWEST_SEEDS, LINEAR, NOTHING, Trial, judge_variants
+from regclient.display.variant_outcomes import CONSTANT, FEWEST_SEEDS, LINEAR, NOTHING, Trial, judge_variants
 from regclient.errors import WaitTimeoutError
 from regclient.http.answers import JSONObject
 from regclient.stack.borrowed import Borrowed

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from regclient.display.output import format_number
-from regclient.display.sweep_views import SPLITS
+from regclient.display.sweep_numbers import SPLITS
 
 MAX_CLASSES: Final = 30
 """The most classes that are listed; of more, those with the lowest F1."""

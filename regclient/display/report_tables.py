@@ -11,7 +11,7 @@ from rich.table import Table
 from regclient.display.class_tables import class_parts
 from regclient.display.job_tables import details_table
 from regclient.display.output import format_number
-from regclient.display.sweep_views import SPLITS
+from regclient.display.sweep_numbers import SPLITS
 from regclient.display.warning_lines import as_rerun
 
 

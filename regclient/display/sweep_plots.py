@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regclient.display.sweep_views import (
+from regclient.display.sweep_numbers import (
     LOSS_LOG_FROM_RATIO,
     VERDICTS,
     Contrast,

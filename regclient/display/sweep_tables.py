@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from regclient.display.output import WIDE_TABLE_WIDTH, format_number, styled_state
 from regclient.display.spec_changes import format_setting
-from regclient.display.sweep_views import VERDICTS, Contrast, Contrasts, curves_of, marked_values, view_of
+from regclient.display.sweep_numbers import VERDICTS, Contrast, Contrasts, curves_of, marked_values, view_of
 from regclient.display.sweep_words import axis_label, contrast_sentences
 from regclient.display.tables import Column, FittedTable
 

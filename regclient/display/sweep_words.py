@@ -6,7 +6,7 @@ Pictures and the terminal both use them, so that they say the same.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from regclient.display.sweep_views import Contrasts
+from regclient.display.sweep_numbers import Contrasts
 
 _KINDS = {"l1": "L1", "l2": "L2"}
 _FIELDS = {

@@ -8,7 +8,7 @@ from typing import Self
 
 from rich.text import Text
 
-from regclient.display.sweep_views import LOG_FROM_RATIO, LOSS_LOG_FROM_RATIO, Curve, is_logarithmic
+from regclient.display.sweep_numbers import LOG_FROM_RATIO, LOSS_LOG_FROM_RATIO, Curve, is_logarithmic
 
 MARKERS = "●○◆"
 RULES = "│┊╎"

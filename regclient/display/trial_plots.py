@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from regclient.display.sweep_numbers import Contrast, Contrasts
 from regclient.display.sweep_plots import draw_contrasts
-from regclient.display.sweep_views import Contrast, Contrasts
 from regclient.display.trial_tables import contrasts_in_percent, most_shown
 from regclient.display.trial_words import effect_of, label_of, settings_text
-from regclient.display.variant_verdicts import Trial
+from regclient.display.variant_outcomes import Trial
 
 _FAR = 1.5
 """Times the reach of all regularizers, from which a baseline is told in words."""
@@ -31,9 +31,9 @@ def draw_trial(trial: Trial, file: Path, *, task: str, title: str) -> None:
 
 
 def _labelled(one: Contrast, trial: Trial, task: str) -> Contrast:
-    verdict = trial.of(one.label)
-    settings = settings_text(verdict.values) if verdict is not None else ""
-    effect = effect_of(verdict) if verdict is not None else one.verdict
+    outcome = trial.of(one.label)
+    settings = settings_text(outcome.values) if outcome is not None else ""
+    effect = effect_of(outcome) if outcome is not None else one.verdict
     label = label_of(one.label, task) + (f" ({settings})" if settings else "")
     # Without its note, which mostly counts members: --json has it.
     return Contrast(label, one.value, one.low, one.high, one.p_value, one.num_pairs, effect, None)

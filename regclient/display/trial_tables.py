@@ -11,12 +11,12 @@ from rich.text import Text
 
 from regclient.display.output import format_number
 from regclient.display.progress import Show, SweepBars, SweepLines
+from regclient.display.sweep_numbers import Contrast
 from regclient.display.sweep_tables import BAR_WIDTH, VERDICT_STYLES, interval_bar
-from regclient.display.sweep_views import Contrast
 from regclient.display.tables import Column, FittedTable
 from regclient.display.terminal import Console
 from regclient.display.trial_words import effect_of, label_of, settings_text
-from regclient.display.variant_verdicts import CONSTANT, LINEAR, NOTHING, Score, Trial, VariantVerdict
+from regclient.display.variant_outcomes import CONSTANT, LINEAR, NOTHING, Score, Trial, VariantOutcome
 
 _SCORES = {"accuracy": "accuracy", "balanced_accuracy": "balanced\naccuracy", "r2": "R²", "mae": "mean\nerror"}
 _CAPTION = (
@@ -25,9 +25,9 @@ _CAPTION = (
 )
 
 
-def verdicts_table(trial: Trial, task: str) -> FittedTable:
+def outcomes_table(trial: Trial, task: str) -> FittedTable:
     """Return a table with a row for each variant, the best by the objective first."""
-    rows, nothing = trial.verdicts, trial.of(NOTHING)
+    rows, nothing = trial.outcomes, trial.of(NOTHING)
     unit = nothing.loss.mean if nothing is not None else None
     contrasts = [_in_percent(one, unit) for one in rows]
     limit = most_shown(contrasts)
@@ -59,7 +59,7 @@ def contrasts_in_percent(trial: Trial) -> list[Contrast]:
     """The difference of each variant to the network alone, in % of its loss; the network itself is left out."""
     nothing = trial.of(NOTHING)
     unit = nothing.loss.mean if nothing is not None else None
-    return [_in_percent(one, unit) for one in trial.verdicts if one.name != NOTHING]
+    return [_in_percent(one, unit) for one in trial.outcomes if one.name != NOTHING]
 
 
 def most_shown(contrasts: Sequence[Contrast]) -> float:
@@ -68,7 +68,7 @@ def most_shown(contrasts: Sequence[Contrast]) -> float:
     return max((abs(end) for one in plain for end in (one.value, one.low, one.high) if end is not None), default=0.0)
 
 
-def _in_percent(one: VariantVerdict, unit: float | None) -> Contrast:
+def _in_percent(one: VariantOutcome, unit: float | None) -> Contrast:
     def share(value: float | None) -> float | None:
         return None if value is None or not unit else 100 * value / abs(unit)
 
@@ -106,11 +106,11 @@ def _mean(score: Score | None) -> str:
     return format_number(None if score is None else score.mean)
 
 
-def _p_value(one: VariantVerdict) -> str:
+def _p_value(one: VariantOutcome) -> str:
     return "–" if one.p_value is None else f"{one.p_value:.2g}"
 
 
-def _effect(one: VariantVerdict) -> str:
+def _effect(one: VariantOutcome) -> str:
     style, said = VERDICT_STYLES.get(one.verdict, "") if one.role == "regularizer" else "dim", escape(effect_of(one))
     return f"[{style}]{said}[/]" if style else said
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from regclient.display.output import format_number
-from regclient.display.variant_verdicts import (
+from regclient.display.variant_outcomes import (
     CONSTANT,
     FEWEST_SEEDS,
     LINEAR,
@@ -12,7 +12,7 @@ from regclient.display.variant_verdicts import (
     NOTHING,
     Score,
     Trial,
-    VariantVerdict,
+    VariantOutcome,
 )
 
 LABELS = {NOTHING: "the network alone", LINEAR: "linear with L2", "l1": "L1", "l2": "L2"}
@@ -28,7 +28,7 @@ def label_of(name: str, task: str) -> str:
     return " + ".join(LABELS.get(part, part.replace("_", " ")) for part in name.split(" + "))
 
 
-def effect_of(one: VariantVerdict) -> str:
+def effect_of(one: VariantOutcome) -> str:
     """Its verdict in two words."""
     if one.role == "reference":
         return "the reference"
@@ -79,7 +79,7 @@ def trial_sentences(trial: Trial, task: str, target: str) -> list[str]:
         said.append(f"The network is {than} a linear model with tuned L2, which is simpler.")
     elif winner.name == LINEAR and trial.beats_constant:
         said.append("A linear model is enough here: no network did better on the validation rows.")
-    if len({one.num_seeds for one in trial.verdicts}) > 1:
+    if len({one.num_seeds for one in trial.outcomes}) > 1:
         said.append("Some have fewer seeds than others: differences are over the seeds that both have, means are not.")
     if trial.num_seeds < FEWEST_SEEDS:
         seeds = "one seed" if trial.num_seeds == 1 else f"{trial.num_seeds} seeds"
@@ -87,7 +87,7 @@ def trial_sentences(trial: Trial, task: str, target: str) -> list[str]:
     return said
 
 
-def _best_sentence(trial: Trial, winner: VariantVerdict, constant: VariantVerdict | None, task: str) -> str:
+def _best_sentence(trial: Trial, winner: VariantOutcome, constant: VariantOutcome | None, task: str) -> str:
     settings = settings_text(winner.values)
     said = f"Best on the validation rows: {label_of(winner.name, task)}{f' ({settings})' if settings else ''}"
     said += f", with a test loss of {_interval(winner.loss)}"
@@ -104,7 +104,7 @@ def _best_sentence(trial: Trial, winner: VariantVerdict, constant: VariantVerdic
     return f"{said}. {_capitalized('; '.join(scores))}." if scores else f"{said}."
 
 
-def _barely_told_classes(winner: VariantVerdict, constant: VariantVerdict | None) -> list[str]:
+def _barely_told_classes(winner: VariantOutcome, constant: VariantOutcome | None) -> list[str]:
     """A loss below the constant's shows better probabilities; with few rows of a class, hardly ever better answers."""
     of_winner = winner.scores.get("balanced_accuracy")
     of_constant = constant.scores.get("balanced_accuracy") if constant is not None else None
@@ -119,7 +119,7 @@ def _barely_told_classes(winner: VariantVerdict, constant: VariantVerdict | None
     ]
 
 
-def _beside(constant: VariantVerdict | None, score: str, task: str) -> str:
+def _beside(constant: VariantOutcome | None, score: str, task: str) -> str:
     """The same score of the plainest baseline, in brackets."""
     known = constant.scores.get(score) if constant is not None else None
     return "" if known is None else f" (always {label_of(CONSTANT, task)}: {format_number(known.mean)})"
@@ -127,7 +127,7 @@ def _beside(constant: VariantVerdict | None, score: str, task: str) -> str:
 
 def _group_sentences(trial: Trial) -> list[str]:
     said = []
-    regularizers = [one for one in trial.verdicts if one.role == "regularizer"]
+    regularizers = [one for one in trial.outcomes if one.role == "regularizer"]
     helping, hurting = trial.named("helps"), trial.named("hurts")
     undecided = [one.name for one in regularizers if _is_undecided(one)]
     rest = [name for name in trial.named("no_measurable_effect") if name not in undecided]
@@ -150,7 +150,7 @@ def _group_sentences(trial: Trial) -> list[str]:
     return said
 
 
-def _is_undecided(one: VariantVerdict) -> bool:
+def _is_undecided(one: VariantOutcome) -> bool:
     """Whether its own interval leaves 0 out, although there is no verdict after the correction for all of them."""
     low, high = one.difference.low, one.difference.high
     is_beyond = low is not None and high is not None and low * high > 0

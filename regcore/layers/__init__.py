@@ -12,31 +12,43 @@ live here: short forms of lists of layers (`regcore.models`), and where regulari
 from regcore.kinds import import_modules
 from regcore.layers.activation import Activation
 from regcore.layers.base import Layer
+from regcore.layers.batch_norm import BatchNorm
 from regcore.layers.chain import (
     build_module,
     complete,
     label_layers,
+    num_layers,
+    num_levels,
     output_of,
     rewritten,
     tensors_of,
     walk,
     walk_all,
 )
+from regcore.layers.conv2d import Conv2d
 from regcore.layers.dropout import Dropout
 from regcore.layers.flatten import Flatten
 from regcore.layers.linear import Linear
+from regcore.layers.pool import Pool
+from regcore.layers.residual import Residual
 
 import_modules(__name__)
 
 __all__ = [
     "Activation",
+    "BatchNorm",
+    "Conv2d",
     "Dropout",
     "Flatten",
     "Layer",
     "Linear",
+    "Pool",
+    "Residual",
     "build_module",
     "complete",
     "label_layers",
+    "num_layers",
+    "num_levels",
     "output_of",
     "rewritten",
     "tensors_of",

@@ -38,6 +38,10 @@ class Layer(Fusible):
     """Whether it is what hidden units are counted behind."""
     only_in_training: ClassVar[bool] = False
     """Whether it leaves rows as they are when a finished model predicts."""
+    removes_scale: ClassVar[bool] = False
+    """Whether its outputs stay the same where its inputs are multiplied by a number, as behind a normalization."""
+    is_whole: ClassVar[bool] = False
+    """Whether it is a model of its own, opaque, which stands alone and whose tensors keep their names."""
     draws: ClassVar[bool] = False
     """Whether its module draws from torch's global generator while training."""
 
@@ -69,6 +73,19 @@ class Layer(Fusible):
     def tensors(self, seen: RowInfo) -> list[TensorInfo]:
         """Its own tensors, without those of its children."""
         return []
+
+    @property
+    def is_random(self) -> bool:
+        """Whether two passes over the same rows may differ while training."""
+        return self.draws or any(layer.is_random for layer in self.children())
+
+    def least_rows(self, seen: RowInfo) -> int:
+        """How many rows a batch must have for it to train; its children have their own say."""
+        return 1
+
+    def num_values(self, seen: RowInfo) -> int:
+        """How many numbers it computes for one row, without its children's; an estimate of memory and time."""
+        return self.output(seen).num_values
 
     def children(self) -> Sequence[Layer]:
         """The layers inside it, from input to output; most have none."""
@@ -126,10 +143,16 @@ def apart(stacked: Tensor) -> Sequence[Tensor]:
 
 
 def _all_at_once(x: Tensor, here: Here) -> Tensor:
+    """The members' rows as rows of one batch, in the order that they have in memory, so that nothing is copied."""
     module, lengths = here.module, here.taken_lengths(len(x))
+    is_by_row = x.stride(0) < x.stride(1)
+    x = x.transpose(0, 1) if is_by_row else x
     rows = x.flatten(0, 1)
-    outputs: Tensor = module(rows) if lengths is None else module(rows, lengths.flatten(0, 1))
-    return outputs.reshape(*x.shape[:2], *outputs.shape[1:])
+    if lengths is not None:
+        lengths = (lengths.mT if is_by_row else lengths).flatten(0, 1)
+    outputs: Tensor = module(rows) if lengths is None else module(rows, lengths)
+    outputs = outputs.reshape(*x.shape[:2], *outputs.shape[1:])
+    return outputs.transpose(0, 1) if is_by_row else outputs
 
 
 def _one_by_one(x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:

@@ -15,7 +15,9 @@ from regcore.shapes import RowInfo, TensorInfo
 if TYPE_CHECKING:
     from torch import nn
 
-Rewrite = Callable[[Sequence[Layer]], Sequence[Layer]]
+Rewrite = Callable[[Sequence[Layer], str], Sequence[Layer]]
+"""From one list of a model, and what its layers' labels begin with (`residual1.`, nothing for the outermost list), to
+what stands in its place."""
 
 
 def complete(layers: Sequence[Layer], seen: RowInfo, num_outputs: int | None) -> list[Layer]:
@@ -76,6 +78,16 @@ def walk_all(layers: Sequence[Layer], seen: RowInfo, prefix: str = "") -> Iterat
         yield from walk_all(layer.children(), each, _path(label))
 
 
+def num_layers(layers: Sequence[Layer]) -> int:
+    """How many there are, with those inside others."""
+    return sum(1 + num_layers(layer.children()) for layer in layers)
+
+
+def num_levels(layers: Sequence[Layer]) -> int:
+    """How deeply they are nested; 1 if none has others inside."""
+    return 1 + max((num_levels(layer.children()) for layer in layers if layer.children()), default=0)
+
+
 def output_of(layers: Sequence[Layer], seen: RowInfo) -> RowInfo:
     """What the last layer gives."""
     for layer in layers:
@@ -92,16 +104,14 @@ def tensors_of(layers: Sequence[Layer], seen: RowInfo) -> list[TensorInfo]:
     ]
 
 
-def rewritten(layers: Sequence[Layer], rewrite: Rewrite) -> list[Layer]:
+def rewritten(layers: Sequence[Layer], rewrite: Rewrite, prefix: str = "") -> list[Layer]:
     """Surgery: every list of a model, the inner ones first, as `rewrite` returns it."""
-    return list(
-        rewrite(
-            [
-                layer.with_children(rewritten(layer.children(), rewrite)) if layer.children() else layer
-                for layer in layers
-            ]
-        )
-    )
+    labels = label_layers(layers, inside=bool(prefix))
+    rebuilt = [
+        layer.with_children(rewritten(layer.children(), rewrite, f"{prefix}{label}.")) if layer.children() else layer
+        for label, layer in zip(labels, layers, strict=True)
+    ]
+    return list(rewrite(rebuilt, prefix))
 
 
 def build_module(

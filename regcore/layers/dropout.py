@@ -12,6 +12,7 @@ from pydantic import Field
 
 from regcore.doubts import Doubt, RunShape
 from regcore.layers.base import Layer
+from regcore.layers.batch_norm import BatchNorm
 from regcore.shapes import RowInfo
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ class Dropout(Layer):
     p: float = Field(default=0.5, ge=0, lt=1)
     """Probability that a value is dropped."""
 
+    @property
+    def is_random(self) -> bool:
+        return self.p > 0
+
     def doubts(self, run: RunShape) -> Iterator[Doubt]:
         if self.p >= _LARGE_SHARE:
             yield Doubt(
@@ -63,6 +68,14 @@ class Dropout(Layer):
                 "dropout_twice",
                 "Two dropout layers follow each other: together they drop more than either says.",
                 "Keep one of them.",
+            )
+        if isinstance(following, BatchNorm):
+            yield Doubt(
+                "",
+                "dropout_before_batch_norm",
+                "Dropout in front of batch_norm: it makes rows vary more while training than in evaluation, whose "
+                "running variance is then too large (Li et al. 2019).",
+                "Put dropout behind the last batch_norm.",
             )
 
     def module(self, seen: RowInfo) -> nn.Module:

@@ -97,6 +97,7 @@ class ForwardPass:
     Attributes:
         buffers: By full name, as they are to be after the step.
         outputs: Of the watched layers, by label.
+        output_lengths: The lengths of those whose rows vary.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class ForwardPass:
         self.watched = watched
         self.buffers: dict[str, Tensor] = {}
         self.outputs: dict[str, Tensor] = {}
+        self.output_lengths: dict[str, Tensor] = {}
 
     def run(self, nodes: Sequence[Node], x: Tensor) -> Tensor:
         """The outputs of the last of these layers."""
@@ -122,6 +124,8 @@ class ForwardPass:
                 self.lengths = node.layer.lengths(self.lengths, here)
             if self.watched and node.label in self.watched:
                 self.outputs[node.label] = x
+                if self.lengths is not None:
+                    self.output_lengths[node.label] = self.lengths
         return x
 
 

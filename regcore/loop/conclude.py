@@ -111,7 +111,7 @@ def _conclude(
         evaluations=evaluations,
         history=member.history,
         parameters={parameter.name: state[parameter.name] for parameter in plan.parameters},
-        regularizers=_regularizer_effects(plan, selected),
+        regularizers=_regularizer_effects(plan, selected, state),
         data_loss=selected["objective/data"] or 0.0,
         dead_units=dead_units,
         classes=data.classes,
@@ -175,14 +175,21 @@ def _generalization_gap(metrics: Mapping[str, float]) -> float | None:
     return gap if math.isfinite(gap) else None
 
 
-def _regularizer_effects(plan: Plan, selected: Mapping[str, Any]) -> list[RegularizerEffect]:
-    """What each regularizer did, by the metrics of the selected epoch."""
+def _regularizer_effects(
+    plan: Plan, selected: Mapping[str, Any], state: Mapping[str, Tensor]
+) -> list[RegularizerEffect]:
+    """What each regularizer did, by the metrics of the selected epoch and the finished tensors."""
+    infos = {tensor.name: tensor for tensor in plan.tensors()}
+    remarks = [
+        regularizer.remark([infos[name] for name in planned.parameters], state)
+        for regularizer, planned in zip(plan.resolved_spec.regularizers, plan.regularizers, strict=True)
+    ]
     return [
         RegularizerEffect(
             kind=planned.kind,
             touched=planned.parameters,
             penalty=selected.get(f"objective/penalty.{planned.name}"),
-            note=planned.note,
+            note=planned.note if remark is None else f"{planned.note} {remark}",
         )
-        for planned in plan.regularizers
+        for planned, remark in zip(plan.regularizers, remarks, strict=True)
     ]

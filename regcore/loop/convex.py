@@ -38,10 +38,10 @@ class Optimality:
 def is_convex(plan: Plan) -> bool:
     """Whether the objective is convex in the weights, and the same at every step."""
     optimizer = plan.resolved_spec.optimizer
-    num_weights = sum(parameter.role == "weight" for parameter in plan.parameters)
+    matrix = (plan.num_outputs, plan.row.num_values)  # of one layer that sees whole rows
     return (
         all(layer.is_affine for layer in plan.layers)
-        and num_weights == 1
+        and [parameter.shape for parameter in plan.parameters if parameter.role == "weight"] == [matrix]
         and all(penalty.strengths is not None for penalty in plan.resolved_spec.regularizers)
         and all(getattr(optimizer, name) == 0 for name in optimizer.decays)
     )

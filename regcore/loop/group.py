@@ -197,6 +197,12 @@ def _set_up(
         autocast=newcomers[0].plan.resolved_spec.training.precision == "bfloat16",
     )
     hush_unlearned(members[0].plan, data, network)
+    is_fresh = checkpoints is None or checkpoints.newest.state is None
+    for position, key in enumerate(keys if is_fresh else ()):
+        newcomer = by_key[key]
+        # Before the trainer is made: averages of weights begin with these.
+        if newcomer.starting_weights is not None or newcomer.plan.resolved_spec.init_from is not None:
+            _take_up(newcomer, data, network, position)
 
     def tell(record: Record) -> None:
         for member in trainer.members:
@@ -207,10 +213,6 @@ def _set_up(
         checkpointer = _checkpointer(newcomers, network, data, checkpoints, control, tell)
     trainer = Trainer(members, network, data, task, control=control, checkpointer=checkpointer)
     if checkpoints is None or checkpoints.newest.state is None:
-        for position, key in enumerate(keys):
-            newcomer = by_key[key]
-            if newcomer.starting_weights is not None or newcomer.plan.resolved_spec.init_from is not None:
-                _take_up(newcomer, data, network, position)
         return trainer, checkpointer
     trainer.resume(checkpoints.newest.step, _saved_state(checkpoints.newest.state["trainer"], by_key))
     checkpoints.forget()

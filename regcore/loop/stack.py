@@ -91,8 +91,6 @@ class Stack:
         )
 
     def _go_on(self, tree: Tree) -> Tree:
-        tensors: Any = tree["tensors"]
-        self.network.add(tensors)
         return self._tie(
             to_device({name: node for name, node in tree.items() if name != "tensors"}, self.network.device)
         )

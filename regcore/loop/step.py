@@ -83,7 +83,8 @@ class Step:
     def compute(self, tensors: Mapping[str, Tensor], batch: Batch, at: At) -> Pass:
         """The innermost: what the network says, and how wrong that is, row by row."""
         outputs, way = self.forward(tensors, batch.x, at, batch.lengths, self._watched)
-        return Pass(outputs, self._task.row_losses(outputs, batch.y), {}, way.buffers, way.outputs)
+        losses = self._task.row_losses(outputs, batch.y)
+        return Pass(outputs, losses, {}, way.buffers, way.outputs, way.output_lengths)
 
     def _slope(self, rows: Tensor, learned: Mapping[str, Tensor], weights: Mapping[str, Tensor], at: At) -> Slope:
         """The gradient of the mean objective over the step's rows. Members do not meet, so one backward serves all."""

@@ -9,7 +9,8 @@ from regcore.models.base import MAX_LAYERS, Model
 from regcore.models.layers import LayersModel
 from regcore.models.linear import LinearModel
 from regcore.models.mlp import MLPModel
+from regcore.models.torchvision import TorchvisionModel
 
 import_modules(__name__)
 
-__all__ = ["MAX_LAYERS", "LayersModel", "LinearModel", "MLPModel", "Model"]
+__all__ = ["MAX_LAYERS", "LayersModel", "LinearModel", "MLPModel", "Model", "TorchvisionModel"]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from regcore.layers import Layer
+from regcore.layers import Layer, num_layers, num_levels
 from regcore.models.base import MAX_LAYERS, Model
 from regcore.shapes import RowInfo
 
 if TYPE_CHECKING:
     AnyLayer = Layer
+
+MAX_LEVELS: Final = 16
+"""A spec is JSON of 64 levels at most, of which each layer takes two."""
 
 
 class LayersModel(Model):
@@ -45,4 +48,14 @@ class LayersModel(Model):
 
     @property
     def num_written(self) -> int:
-        return len(self.layers)
+        return num_layers(self.layers)
+
+    @model_validator(mode="after")
+    def _is_not_too_deep(self) -> Self:
+        levels = num_levels(self.layers)
+        if levels > MAX_LEVELS:
+            raise ValueError(
+                f"layers may hold others at most {MAX_LEVELS} levels deep; received {levels} levels. Put some of them "
+                "one after the other"
+            )
+        return self

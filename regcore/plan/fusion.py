@@ -39,7 +39,14 @@ def fusion_key(spec: JobSpec) -> str | None:
 
 
 def member_bytes(
-    *, num_parameters: int, widths: Sequence[int], batch_size: int, num_rows: int, num_outputs: int, itemsize: int
+    *,
+    num_parameters: int,
+    widths: Sequence[int],
+    batch_size: int,
+    num_rows: int,
+    num_outputs: int,
+    itemsize: int,
+    num_extra: int = 0,
 ) -> int:
     """Estimate the memory that one more member takes.
 
@@ -50,7 +57,8 @@ def member_bytes(
         num_rows: Rows of all splits, which are evaluated in double precision.
         num_outputs: Of the network.
         itemsize: Bytes of one weight.
+        num_extra: Numbers that regularizers hold.
     """
-    weights = _COPIES_OF_WEIGHTS * num_parameters * itemsize
+    weights = (_COPIES_OF_WEIGHTS * num_parameters + num_extra) * itemsize
     activations = _COPIES_OF_ACTIVATIONS * batch_size * sum(widths) * itemsize
     return weights + activations + _COPIES_OF_OUTPUTS * num_rows * num_outputs * 8

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from regcore.doubts import Doubt, RunShape
 from regcore.frozen import Immutable
-from regcore.layers import Layer
+from regcore.layers import Layer, label_layers
 from regcore.optim.base import LARGE_ADAPTIVE_STEP, LARGE_STEP, SMALL_DISTANCE
 from regcore.parts import Threshold, decays_of, parts_of, thresholds_of
 from regcore.schedule import joint_peak
@@ -62,6 +62,8 @@ def lint(
         *_own_doubts(spec, run),
         *_gradient_decay_under_adaptive_optimizer(spec),
         *_two_decays(spec, regularizers_touch),
+        *_two_of_a_kind(spec),
+        *_penalties_before_norms(spec, layers, regularizers_touch),
         *_class_weights(spec, run),
         *_large_decays(spec, run),
         *_large_thresholds(spec, run),
@@ -73,9 +75,17 @@ def lint(
 def _own_doubts(spec: JobSpec, run: RunShape) -> list[SpecWarning]:
     """The doubts that each part reports about itself."""
     found = [(part.pointer, doubt) for part in parts_of(spec) for doubt in part.spec.doubts(run)]
-    for position, layer in enumerate(spec.model.written_layers):
-        found += [(f"/model/layers/{position}", doubt) for doubt in layer.doubts(run)]
+    found += _of_layers(spec.model.written_layers, "/model/layers", run)
     return [SpecWarning.of(one, pointer) for pointer, one in found]
+
+
+def _of_layers(layers: Sequence[Layer], pointer: str, run: RunShape) -> Iterator[tuple[str, Doubt]]:
+    """The doubts of layers and of those inside them, each with the layer's pointer."""
+    for position, layer in enumerate(layers):
+        here = f"{pointer}/{position}"
+        for doubt in layer.doubts(run):
+            yield here, doubt
+        yield from _of_layers(layer.children(), f"{here}/layers", run)
 
 
 def _gradient_decay_under_adaptive_optimizer(spec: JobSpec) -> list[SpecWarning]:
@@ -106,6 +116,41 @@ def _two_decays(spec: JobSpec, touch: Sequence[Sequence[str]]) -> list[SpecWarni
             remedy="Keep one of them, or select different weights.",
         )
     ]
+
+
+def _two_of_a_kind(spec: JobSpec) -> Iterator[SpecWarning]:
+    """Regularizers that say of themselves that two are doubtful, at the last one of each kind."""
+    last = {regularizer.kind: position for position, regularizer in enumerate(spec.regularizers)}
+    for kind, count in Counter(regularizer.kind for regularizer in spec.regularizers).items():
+        twice = spec.regularizers[last[kind]].twice
+        if count > 1 and twice is not None:
+            yield _warning(f"{kind}_twice", f"/regularizers/{last[kind]}", twice, "Keep one of them.")
+
+
+def _penalties_before_norms(
+    spec: JobSpec, layers: Sequence[Layer], touch: Sequence[Sequence[str]]
+) -> Iterator[SpecWarning]:
+    """A normalization divides the scale of the weights before it out, so that shrinking them changes no output."""
+    before = tuple(_before_norms(layers))
+    for position, regularizer in enumerate(spec.regularizers):
+        names = [name for name in touch[position] if name.startswith(before)]
+        if names and (regularizer.decays or regularizer.thresholds):
+            yield _warning(
+                "penalty_before_norm",
+                f"/regularizers/{position}",
+                f"a normalization divides the scale of {', '.join(names)} out: {regularizer.kind} changes no output, "
+                "only how far a step of the optimizer turns them.",
+                "Exclude them by select, unless that is meant.",
+            )
+
+
+def _before_norms(layers: Sequence[Layer], prefix: str = "") -> Iterator[str]:
+    """What the names of tensors begin with whose scale the next layer removes."""
+    labels = label_layers(layers, inside=bool(prefix))
+    for label, layer, following in zip(labels, layers, [*layers, None][1:], strict=True):
+        if layer.is_affine and following is not None and following.removes_scale:
+            yield f"{prefix}{label}."
+        yield from _before_norms(layer.children(), f"{prefix}{label}.")
 
 
 def _class_weights(spec: JobSpec, run: RunShape) -> Iterator[SpecWarning]:
@@ -220,7 +265,10 @@ def _in_a_row(layers: Sequence[Layer]) -> Iterator[SpecWarning]:
                 told.add(doubt.code)
                 yield _warning(doubt.code, "/regularizers", doubt.message, doubt.remedy)
     for layer in layers:
-        yield from (warning for warning in _in_a_row(layer.children()) if warning.code not in told)
+        for warning in _in_a_row(layer.children()):
+            if warning.code not in told:
+                told.add(warning.code)
+                yield warning
 
 
 def _no_test_rows(spec: JobSpec) -> list[SpecWarning]:

@@ -6,15 +6,15 @@ from typing import Any
 
 from regcore.data.facts import DataFacts, FactsOf, known_facts
 from regcore.data.split import split_sizes
-from regcore.doubts import RunShape
+from regcore.doubts import Beside, RunShape
 from regcore.errors import FieldError, SpecError
 from regcore.kinds import plugins_among
-from regcore.layers import label_layers, tensors_of, walk_all
+from regcore.layers import Layer, label_layers, tensors_of, walk_all
 from regcore.plan.ceilings import Ceilings, hold_data_to, hold_to, is_too_deep
 from regcore.plan.lint import SpecWarning, lint
-from regcore.plan.network import expand
+from regcore.plan.network import expand, hold_batches_to
 from regcore.plan.objective import resolve_task
-from regcore.plan.plan import ParameterInfo, Plan, RowCounts
+from regcore.plan.plan import ParameterInfo, Plan, RegularizerPlan, RowCounts
 from regcore.plan.problems import Problems
 from regcore.plan.ranges import leaving_range
 from regcore.plan.regularizers import plan_regularizers
@@ -71,16 +71,19 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
     too_deep = ceilings is not None and is_too_deep(resolved, ceilings)
     layers = [] if too_deep else expand(resolved, facts.row, num_outputs, problems)
     tensors = [tensor for tensor in tensors_of(layers, facts.row) if tensor.is_learned]
-    labelled = [label for label, _, _ in walk_all(layers, facts.row)]
-    regularizers = plan_regularizers(resolved, tensors, labelled, rows, len(facts.classes or ()), problems)
+    labelled = {label: layer.kind for label, layer, _ in walk_all(layers, facts.row)}
+    num_classes = len(facts.classes or ())
+    regularizers = plan_regularizers(resolved, tensors, labelled, facts.row, rows, num_classes, problems)
     batch_size = _batch_size(resolved, rows, problems)
+    if rows and batch_size:
+        hold_batches_to(layers, facts.row, rows.train, batch_size, problems)
     steps_per_epoch = math.ceil(rows.train / (batch_size * resolved.training.grad_accumulation)) if rows else 0
     if ceilings:
         num_parameters = sum(tensor.num_elements for tensor in tensors)
-        num_layers = max(len(labelled), len(resolved.model.written_layers))
+        num_layers = max(len(labelled), resolved.model.num_written if resolved.model.written_layers else 0)
         hold_to(ceilings, resolved, num_parameters, num_layers, steps_per_epoch, problems)
         hold_data_to(ceilings, resolved, facts, rows, problems)
-    run = _run_shape(resolved, rows, steps_per_epoch) if rows else None
+    run = _run_shape(resolved, layers, rows, steps_per_epoch, regularizers) if rows else None
     problems.errors += leaving_range(resolved, run) if run else []
     problems.stop_if_any()
     assert rows is not None, "a failed split has been reported"
@@ -172,10 +175,22 @@ def _batch_size(spec: JobSpec, rows: RowCounts | None, problems: Problems) -> in
     return asked
 
 
-def _run_shape(spec: JobSpec, rows: RowCounts, steps_per_epoch: int) -> RunShape:
+def _run_shape(
+    spec: JobSpec,
+    layers: Sequence[Layer],
+    rows: RowCounts,
+    steps_per_epoch: int,
+    regularizers: Sequence[RegularizerPlan],
+) -> RunShape:
     return RunShape(
         num_epochs=spec.training.epochs,
         steps_per_epoch=steps_per_epoch,
         num_evaluations=-(-spec.training.epochs // spec.training.eval_every_epochs),
         num_validation_rows=rows.validation,
+        grad_accumulation=spec.training.grad_accumulation,
+        is_random=any(layer.is_random for layer in layers),
+        regularizers=tuple(
+            Beside(planned.kind, tuple(planned.parameters), regularizer.shrinks_weights)
+            for regularizer, planned in zip(spec.regularizers, regularizers, strict=True)
+        ),
     )

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from regcore.errors import shortened
-from regcore.layers import Layer, complete, label_layers, output_of
+from regcore.layers import Layer, complete, label_layers, output_of, walk_all
 from regcore.plan.problems import Problems
+from regcore.regularizers import Regularizer
 from regcore.shapes import RowInfo
 from regcore.spec.job import JobSpec
 
@@ -16,6 +17,7 @@ def expand(spec: JobSpec, row: RowInfo, num_outputs: int, problems: Problems) ->
 
     def completed() -> Sequence[Layer]:
         layers = complete(spec.model.expand(row), row, num_outputs)
+        _refuse_more_than(layers)
         given = output_of(layers, row)
         if given.num_values != num_outputs or given.varies or (len(given.shape) > 1 and given.shape != row.shape):
             raise ValueError(
@@ -28,7 +30,7 @@ def expand(spec: JobSpec, row: RowInfo, num_outputs: int, problems: Problems) ->
     layers = problems.attempt("/model", "invalid_model", completed, nothing)
     if layers:
         for position, regularizer in enumerate(spec.regularizers):
-            surgery = partial(regularizer.rewrite, layers)
+            surgery = partial(_operated, layers, regularizer)
             layers = problems.attempt(f"/regularizers/{position}", "matches_nothing", surgery, layers)
     doubled = _doubled(layers)
     if doubled:
@@ -36,6 +38,50 @@ def expand(spec: JobSpec, row: RowInfo, num_outputs: int, problems: Problems) ->
         message = f"layer names must differ; received {shortened(', '.join(doubled), 200)} twice. Rename one."
         problems.add("/model", "invalid_model", message)
     return list(layers)
+
+
+def _refuse_more_than(layers: Sequence[Layer], *, inside: bool = False) -> None:
+    """Refuse other layers beside one that is a model of its own."""
+    for layer in layers:
+        if layer.is_whole and (inside or len(layers) > 1):
+            raise ValueError(
+                f"{layer.kind} is a whole model, from the rows to the outputs, and must be the only layer. Remove the "
+                "other layers, or write all of it as layers"
+            )
+        _refuse_more_than(layer.children(), inside=True)
+
+
+def _operated(layers: Sequence[Layer], regularizer: Regularizer) -> Sequence[Layer]:
+    """The layers after a regularizer's surgery."""
+    if layers[0].is_whole and type(regularizer).rewrite is not Regularizer.rewrite:
+        raise ValueError(
+            f"{regularizer.kind} inserts layers, and {layers[0].kind} is opaque: it takes none. Leave "
+            f"{regularizer.kind} out, or write the model as layers"
+        )
+    return regularizer.rewrite(layers)
+
+
+def hold_batches_to(
+    layers: Sequence[Layer], row: RowInfo, num_train_rows: int, batch_size: int, problems: Problems
+) -> None:
+    """Refuse batches with too few rows for a layer, such as a last one of a single row under batch normalization."""
+    needed = {label or layer.kind: layer.least_rows(seen) for label, layer, seen in walk_all(layers, row)}
+    label = max(needed, key=needed.__getitem__, default="")
+    last = num_train_rows % batch_size or batch_size
+    if not needed or needed[label] <= last:
+        return
+    near = (size for away in range(num_train_rows) for size in (batch_size + away, batch_size - away))
+    closest = next(
+        (s for s in near if 1 <= s <= num_train_rows and (num_train_rows % s or s) >= needed[label]),
+        None,
+    )
+    remedy = "Give it more rows to train on" if closest is None else f"Take {closest}"
+    problems.add(
+        "/training/batch_size",
+        "batch_too_small",
+        f"{label} needs at least {needed[label]} rows in every batch; of {num_train_rows} train rows in batches of "
+        f"{batch_size} the last one has {last}. {remedy}.",
+    )
 
 
 def _doubled(layers: Sequence[Layer], *, inside: bool = False) -> list[str]:

@@ -92,9 +92,11 @@ class Plan(Immutable):
     def member_bytes(self) -> int:
         """Estimated memory as one more member of a training pass."""
         widths = [math.prod(self.input_shape)]
-        widths += [layer.output(seen).num_values for _, layer, seen in walk_all(self.layers, self.row)]
+        widths += [layer.num_values(seen) for _, layer, seen in walk_all(self.layers, self.row)]
+        tensors = self.tensors()
         return member_bytes(
-            num_parameters=sum(tensor.num_elements for tensor in self.tensors()),
+            num_parameters=sum(tensor.num_elements for tensor in tensors),
+            num_extra=sum(regularizer.num_extra(tensors) for regularizer in self.resolved_spec.regularizers),
             widths=widths,
             batch_size=self.batch_size,
             num_rows=self.num_rows.train + self.num_rows.validation + self.num_rows.test,

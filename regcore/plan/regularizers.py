@@ -1,12 +1,12 @@
 """What each regularizer of a job acts on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from regcore.plan.plan import RegularizerPlan, RowCounts
 from regcore.plan.problems import Problems
 from regcore.regularizers import Regularizer
-from regcore.shapes import TensorInfo
+from regcore.shapes import RowInfo, TensorInfo
 from regcore.spec.job import JobSpec
 from regcore.spec.kinds import TASKS
 
@@ -14,7 +14,8 @@ from regcore.spec.kinds import TASKS
 def plan_regularizers(
     spec: JobSpec,
     tensors: Sequence[TensorInfo],
-    layers: Sequence[str],
+    layers: Mapping[str, str],
+    row: RowInfo,
     rows: RowCounts | None,
     num_classes: int,
     problems: Problems,
@@ -24,7 +25,8 @@ def plan_regularizers(
     Args:
         spec: Resolved.
         tensors: The model's learned ones; none if the model is wrong.
-        layers: The labels of all layers.
+        layers: The kind of every layer by its label; none if the model is wrong.
+        row: What is learned from.
         rows: In each split; None if there are none to train on.
         num_classes: Of a classification; else 0.
         problems: Takes what is wrong.
@@ -43,6 +45,7 @@ def plan_regularizers(
             num_validation_rows=rows.validation,
             num_classes=num_classes,
             layers=layers,
+            row=row,
         )
         if problem:
             problems.add(pointer, "cannot_apply", problem)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, StringConstraints
@@ -18,7 +19,7 @@ from regcore.layers import Layer
 from regcore.members import coefficient
 from regcore.optim.elementwise import Elementwise
 from regcore.schedule import ConstantSchedule, Schedule
-from regcore.shapes import Role, TensorInfo
+from regcore.shapes import Role, RowInfo, TensorInfo
 
 if TYPE_CHECKING:
     import torch
@@ -40,6 +41,7 @@ Stronger = Mapping[str, Literal["larger", "smaller"] | None]
 Pattern = Annotated[str, StringConstraints(max_length=200)]
 
 DEFAULT_ROLES: Final[tuple[Role, ...]] = ("weight",)
+NO_LAYERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Select(Frozen):
@@ -93,6 +95,8 @@ class Regularizer(Fusible):
     """Whether it has a penalty that is recorded as `objective/penalty.{name}`."""
     only_once: ClassVar[bool] = False
     """Whether a spec may hold it once only."""
+    twice: ClassVar[str | None] = None
+    """What is doubtful about two of its kind in one spec; None if nothing."""
     stronger: ClassVar[Stronger] = {}
     """For each numeric field, the end that regularizes more; None for neither. Of equally good values the strongest is
     taken, as the simplest model."""
@@ -117,7 +121,13 @@ class Regularizer(Fusible):
         return []
 
     def needs(
-        self, *, task: type[Task], num_validation_rows: int, num_classes: int = 0, layers: Sequence[str] = ()
+        self,
+        *,
+        task: type[Task],
+        num_validation_rows: int,
+        num_classes: int = 0,
+        layers: Mapping[str, str] = NO_LAYERS,
+        row: RowInfo | None = None,
     ) -> str | None:
         """What it lacks to take effect, with the remedy; None if nothing.
 
@@ -125,13 +135,27 @@ class Regularizer(Fusible):
             task: The kind of task.
             num_validation_rows: Rows of the validation split.
             num_classes: Of a classification; else 0.
-            layers: The labels of all layers, those inside others too.
+            layers: The kind of every layer by its label, those inside others too.
+            row: What is learned from; None where that does not matter.
         """
         return None
 
     def inputs(self) -> dict[str, JobRef]:
         """The jobs whose weights it needs, by what it calls them."""
         return {}
+
+    def num_extra(self, tensors: Sequence[TensorInfo]) -> int:
+        """How many numbers it holds for a member, besides the model's own: averages, gates, second gradients.
+
+        Args:
+            tensors: The model's, buffers too.
+        """
+        return 0
+
+    @property
+    def shrinks_weights(self) -> bool:
+        """Whether it makes the weights that it touches smaller."""
+        return bool(self.decays or self.thresholds or self.adds_to_objective)
 
     @property
     def thresholds_by_gradient(self) -> bool:
@@ -155,6 +179,15 @@ class Regularizer(Fusible):
     @property
     def watches(self) -> str | None:
         """The metric by which it selects the evaluation whose weights are kept; None if it does not select."""
+        return None
+
+    def remark(self, touched: Sequence[TensorInfo], tensors: Mapping[str, Tensor]) -> str | None:
+        """One sentence for the report: what it has done to a finished model; None if there is nothing to tell.
+
+        Args:
+            touched: The tensors that it acts on.
+            tensors: The model's, by name, without the member axis.
+        """
         return None
 
     def explain(self, touched: Sequence[str]) -> str:
@@ -300,7 +333,7 @@ class Effect:
         return batch
 
     def weights(self, tensors: Mapping[str, Tensor], at: At) -> Mapping[str, Tensor]:
-        """What the network computes with, differentiable in `tensors`; unless `at.training`, what a finished model has."""
+        """What the network computes with, differentiable in `tensors`; if not `at.training`, what is finished."""
         return tensors
 
     def loss(self, compute: Compute, batch: Batch, at: At) -> Pass:

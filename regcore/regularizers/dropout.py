@@ -42,9 +42,10 @@ class Dropout(Regularizer):
         places: list[str] = []
         found: list[str] = []
 
-        def insert(some: Sequence[Layer]) -> Sequence[Layer]:
+        def insert(some: Sequence[Layer], prefix: str) -> Sequence[Layer]:
             changed: list[Layer] = []
-            for label, existing in zip(label_layers(some, inside=some is not layers), some, strict=True):
+            for own_label, existing in zip(label_layers(some, inside=bool(prefix)), some, strict=True):
+                label = prefix + own_label
                 places.append(label)
                 is_chosen = existing.is_nonlinearity if self.where == "hidden" else label in self.where
                 found.extend([label] if is_chosen else [])

@@ -15,8 +15,9 @@ from pydantic import Field
 
 from regcore.doubts import Doubt, RunShape
 from regcore.metrics import METRICS, metrics_of
-from regcore.regularizers.base import Effect, EpochChoice, Regularizer, Setting, Stronger
+from regcore.regularizers.base import NO_LAYERS, Effect, EpochChoice, Regularizer, Setting, Stronger
 from regcore.schedule import MAX_EPOCHS
+from regcore.shapes import RowInfo
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,7 +77,13 @@ class EarlyStopping(Regularizer):
         return self.metric
 
     def needs(
-        self, *, task: type[Task], num_validation_rows: int, num_classes: int = 0, layers: Sequence[str] = ()
+        self,
+        *,
+        task: type[Task],
+        num_validation_rows: int,
+        num_classes: int = 0,
+        layers: Mapping[str, str] = NO_LAYERS,
+        row: RowInfo | None = None,
     ) -> str | None:
         if num_validation_rows == 0:
             return "early_stopping needs validation data; set data.validation_fraction above 0, e.g. 0.2."

@@ -42,6 +42,7 @@ _PHRASES = {
     "dict_type": "must be a JSON object",
     "model_type": "must be a JSON object",
     "model_attributes_type": "must be a JSON object",
+    "recursion_loop": "must not be nested as deeply as this",
 }
 
 _MAX_DEPTH = 2

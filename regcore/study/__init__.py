@@ -5,3 +5,8 @@
 
 Pure functions of specs and metrics. Does not live here: anything that trains, stores or knows of the loop.
 """
+
+from typing import Literal
+
+Verdict = Literal["helps", "hurts", "no_measurable_effect"]
+"""On a difference between groups of jobs."""

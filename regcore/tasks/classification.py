@@ -40,8 +40,11 @@ class Classification(Task):
         return functional.one_hot(y, self.num_classes).double()
 
     def row_losses(self, outputs: Tensor, y: Tensor) -> Tensor:
+        """The loss of each row: of soft targets the mean over the classes, each with its own weight."""
+        if self.class_weights is not None and y.is_floating_point():
+            return self._weighted_soft(outputs, y, self.class_weights.to(outputs))
         losses = self._binary(outputs, y) if self.loss == "binary_cross_entropy" else self._of_logits(outputs, y)
-        return losses if self.class_weights is None else losses * self._weights(y).to(losses)
+        return losses if self.class_weights is None else losses * self.class_weights[y].to(losses)
 
     def _of_logits(self, outputs: Tensor, y: Tensor) -> Tensor:
         from torch.nn import functional
@@ -60,14 +63,15 @@ class Classification(Task):
         wanted = y.to(logits.dtype).expand_as(logits)
         return functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
 
-    def _weights(self, y: Tensor) -> Tensor:
-        """The weight of each row's class; of soft targets the mean over the classes."""
-        assert self.class_weights is not None, "asked for where there are weights"
-        if not y.is_floating_point():
-            return self.class_weights[y]
+    def _weighted_soft(self, outputs: Tensor, y: Tensor, weights: Tensor) -> Tensor:
+        """−Σ w_c y_c log p_c, so that the loss of a mixture of targets is the mixture of their losses."""
+        from torch.nn import functional
+
         if self.loss == "binary_cross_entropy":
-            return self.class_weights[0] * (1 - y) + self.class_weights[1] * y
-        return y @ self.class_weights.to(y)
+            logits, wanted = outputs.squeeze(-1), y.to(outputs)
+            against, towards = functional.softplus(logits), functional.softplus(-logits)
+            return weights[0] * (1 - wanted) * against + weights[1] * wanted * towards
+        return -(weights * y.to(outputs) * outputs.log_softmax(-1)).sum(-1)
 
 
 def balanced_class_weights(y: Tensor, num_classes: int) -> Tensor:

@@ -18,7 +18,7 @@ from fastapi.testclient import TestClient
 from one_job import append, finish
 from safetensors.numpy import save
 
-from api.main import create_app
+from api.app import create_app
 from api.services import Services
 from jobs.artifacts import media_type
 from jobs.keys import Token

@@ -8,7 +8,6 @@ from typing import Any
 import httpx2
 import psutil
 
-from api.main import create_app
 from jobs.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -24,16 +23,6 @@ def test_the_api_knows_no_torch() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True, cwd=ROOT)
 
     assert done.stdout.strip() == "[]"
-
-
-def test_the_first_start_writes_a_key_and_later_ones_keep_it(settings: Settings) -> None:
-    create_app(settings).state.services.store.close()
-    first = (settings.data_dir / "api-key").read_text()
-
-    create_app(settings).state.services.store.close()
-
-    assert (settings.data_dir / "api-key").read_text() == first
-    assert (settings.data_dir / "api-key").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_real_server_serves_and_stops(

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
-from api.main import ROUTERS, create_app
+from api.app import ROUTERS, create_app
 from api.services import Services
 from jobs.settings import Settings
 

@@ -55,7 +55,7 @@ def make_trainer():
     import torch
 
     from regcore.data.prepare import prepare
-    from regcore.loop.group import losses_of
+    from regcore.loop.group import task_of
     from regcore.loop.network import StackedNetwork
     from regcore.loop.trainer import Member, Trainer
     from regcore.plan import make_plan
@@ -66,7 +66,7 @@ def make_trainer():
         data = prepare(plans[0].resolved_spec)
         network = StackedNetwork(plans, dtype=data.train.x.dtype, device=torch.device("cpu"), autocast=False)
         members = [Member(str(k), plan, lambda record: None) for k, plan in enumerate(plans)]
-        return Trainer(members, network, data, losses_of(plans[0], data), **options)
+        return Trainer(members, network, data, task_of(plans[0], data), **options)
 
     return make
 

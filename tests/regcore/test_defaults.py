@@ -7,9 +7,8 @@ import pytest
 
 from regcore import train
 from regcore.data.catalogue import BUILTIN
-from regcore.optim import OPTIMIZERS
 from regcore.spec.catalogue import catalogue
-from regcore.spec.model import MODELS
+from regcore.spec.kinds import MODELS, OPTIMIZERS
 
 
 def loss_of_a_constant(result) -> float:
@@ -22,9 +21,9 @@ def loss_of_a_constant(result) -> float:
 
 
 @pytest.mark.parametrize("name", BUILTIN)
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.example["kind"])
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.example["kind"])
 def test_every_combination_of_defaults_learns_something(name, model):
-    for optimizer in OPTIMIZERS:
+    for optimizer in OPTIMIZERS.values():
         kind = optimizer.model_fields["kind"].default
         spec = {"data": {"kind": "builtin", "name": name}, "model": model.example, "optimizer": {"kind": kind}}
         spec["training"] = {"eval_every_epochs": 10}  # no more than time is saved by this

@@ -8,12 +8,15 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from effects import bind_effect
 
+from regcore.at import At
 from regcore.layers import Dropout as DropoutLayer
-from regcore.layers import LayerContext
-from regcore.optim import OPTIMIZERS, SGD, Adam, AdamW, RMSprop
-from regcore.regularizers import REGULARIZERS
-from regcore.schedule import CosineSchedule, Moment
+from regcore.layers.forward import ForwardPass, bind
+from regcore.optim import SGD, Adam, AdamW, RMSprop
+from regcore.schedule import CosineSchedule
+from regcore.shapes import RowInfo
+from regcore.spec.kinds import OPTIMIZERS, REGULARIZERS
 
 NAME = "head.weight"
 NUM_STEPS = 6
@@ -24,17 +27,18 @@ COSINE = CosineSchedule(final_factor=0.25)
 FACTORS = [0.25 + 0.75 * (1 + np.cos(np.pi * step / 5)) / 2 for step in range(NUM_STEPS)]
 
 
-def moment(step):
-    return Moment(step, 3, NUM_STEPS)
+def place(step):
+    return At(step, 3, NUM_STEPS)
 
 
 def steps_of(spec):
     """The weights after each step of an optimizer on given gradients."""
     weights = {NAME: torch.from_numpy(START.copy())[None, None]}
-    update = type(spec).bind([spec], weights)
+    update = type(spec).bind([spec])
+    update.state = update.start(weights)
     seen = []
     for step, gradient in enumerate(GRADIENTS):
-        update.step({NAME: torch.from_numpy(gradient.copy())[None, None]}, moment(step))
+        update.step(weights, {NAME: torch.from_numpy(gradient.copy())[None, None]}, {}, place(step))
         seen.append(weights[NAME][0, 0].numpy().copy())
     return np.stack(seen)
 
@@ -96,24 +100,21 @@ def test_every_step_of_an_optimizer_is_that_of_its_formula(spec, formula, expect
 
 
 def test_every_optimizers_formula_is_executed():
-    assert {type(spec) for spec, *_ in OPTIMIZER_FORMULAS} == set(OPTIMIZERS)
+    assert {type(spec) for spec, *_ in OPTIMIZER_FORMULAS} == set(OPTIMIZERS.values())
 
 
 def one_step(regularizer, step, *, rate=0.5):
     """The weights after a step of plain descent without any data."""
     weights = {NAME: torch.from_numpy(START.copy())[None, None]}
-    effect, optimizer = type(regularizer).bind([regularizer], [NAME]), SGD(learning_rate=rate, momentum=0.0)
-    update, gradients = SGD.bind([optimizer], weights), {NAME: torch.zeros(1, 1, len(START), dtype=torch.float64)}
-    effect.on_gradients(weights, gradients, moment(step))
-    effect.before_step(weights, update, moment(step))
-    update.step(gradients, moment(step))
-    effect.after_step(weights, update, moment(step))
+    effect, update = bind_effect([regularizer], weights), SGD.bind([SGD(learning_rate=rate, momentum=0.0)])
+    gradients = {NAME: torch.zeros(1, 1, len(START), dtype=torch.float64)}
+    update.step(weights, gradients, effect.elementwise(update, place(step)), place(step))
     return weights[NAME][0, 0].numpy()
 
 
 def penalty_of(regularizer, step):
     weights = {NAME: torch.from_numpy(START.copy())[None, None]}
-    return type(regularizer).bind([regularizer], [NAME]).penalty(weights, moment(step)).item()
+    return bind_effect([regularizer], weights).penalty(weights, place(step)).item()
 
 
 def make(kind, **fields):
@@ -174,7 +175,8 @@ def test_dropout_gives_the_values_of_its_formula_and_no_others(p):
     assert REGULARIZERS["dropout"].formula == "h ← h · m/(1 − p),  m ~ Bernoulli(1 − p)"
     h = torch.full((1, 100, 100), 3.0, dtype=torch.float64)
 
-    given = DropoutLayer(p=p).forward(h, {}, LayerContext("dropout1", True, [DropoutLayer(p=p)], [0], 0))
+    (dropout,) = bind([[DropoutLayer(p=p)]], RowInfo((100,)))
+    given = ForwardPass({}, At(0, 1, 1, seeds=(0,))).run([dropout], h)
 
     m = given / 3 * (1 - p)
     assert set(m.unique().tolist()) == ({0.0, 1.0} if p else {1.0})

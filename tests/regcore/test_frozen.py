@@ -7,9 +7,7 @@ from pydantic import Field, ValidationError
 
 import regcore.study.sweep  # noqa: F401 - so that every part of a spec is known
 from regcore.frozen import Frozen, Fusible
-from regcore.layers import LAYERS
-from regcore.optim import OPTIMIZERS
-from regcore.regularizers import REGULARIZERS
+from regcore.spec.kinds import LAYERS, OPTIMIZERS, REGULARIZERS
 
 
 class Point(Frozen):
@@ -52,7 +50,9 @@ def test_a_part_that_says_nothing_of_it_trains_alone():
     assert Silent.member_fields is None
 
 
-@pytest.mark.parametrize("part", [*LAYERS, *OPTIMIZERS, *REGULARIZERS.values()], ids=lambda part: part.__name__)
+@pytest.mark.parametrize(
+    "part", [*LAYERS.values(), *OPTIMIZERS.values(), *REGULARIZERS.values()], ids=lambda part: part.__name__
+)
 def test_members_may_differ_only_in_fields_that_there_are_and_never_in_kind(part):
     """A misspelt name would silently keep members apart."""
     assert (part.member_fields or frozenset()) <= part.model_fields.keys() - {"kind", "name", "select"}

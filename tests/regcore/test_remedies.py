@@ -2,13 +2,12 @@ import pytest
 
 from regcore import parse_spec
 from regcore.remedies import remedies
-from regcore.schedule import Moment
 
 GROWING = {"kind": "step", "every_epochs": 2, "gamma": 10}
 
 
 def causes(job, step):
-    return [remedy.pointer for remedy in remedies(parse_spec(job), Moment(step, 1, 10))]
+    return [remedy.pointer for remedy in remedies(parse_spec(job)(step, 1, 10))]
 
 
 @pytest.mark.parametrize(("step", "expected"), [(0, []), (1, []), (2, ["/optimizer/schedule/gamma"])])

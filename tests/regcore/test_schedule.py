@@ -6,15 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from regcore.at import At
 from regcore.doubts import RunShape
-from regcore.schedule import Moment, Schedule, joint_peak
+from regcore.schedule import Schedule, joint_peak
 
 read = TypeAdapter(Schedule).validate_python
 
 
 def table(schedule, steps_per_epoch=2, num_epochs=4):
     num_steps = steps_per_epoch * num_epochs
-    return [read(schedule).factor(Moment(step, steps_per_epoch, num_steps)) for step in range(num_steps)]
+    return [read(schedule).factor(At(step, steps_per_epoch, num_steps)) for step in range(num_steps)]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_a_warm_up_to_the_end_leaves_the_cosine_no_step(warmup_epochs, last):
 
 
 def test_a_step_that_grows_beyond_all_numbers_is_infinite():
-    assert read({"kind": "step", "gamma": 10, "every_epochs": 1}).factor(Moment(400, 1, 500)) == math.inf
+    assert read({"kind": "step", "gamma": 10, "every_epochs": 1}).factor(At(400, 1, 500)) == math.inf
 
 
 any_schedule = st.one_of(
@@ -170,4 +171,4 @@ def test_what_makes_no_schedule_is_refused(schedule):
 
 
 def test_a_moment_counts_completed_epochs():
-    assert [Moment(step, 3, 9).epoch for step in range(7)] == [0, 0, 0, 1, 1, 1, 2]
+    assert [At(step, 3, 9).epoch for step in range(7)] == [0, 0, 0, 1, 1, 1, 2]

@@ -42,7 +42,7 @@ class ColumnDoubt:
     remedy: str
 
 
-class Verdict(NamedTuple):
+class FoundType(NamedTuple):
     """The type of a column."""
 
     type: ColumnType
@@ -55,12 +55,12 @@ class ColumnDraft:
     """What one column is.
 
     Attributes:
-        verdict: Its type.
+        found: Its type.
         attempts: The type found, `category`, and every other type as which at least half of the cells can be read.
         choice: How its numbers may be written; None if its cells are no text.
     """
 
-    verdict: Verdict
+    found: FoundType
     attempts: Mapping[ColumnType, Attempt]
     choice: Choice | None = None
 
@@ -76,7 +76,7 @@ def draft_column(distinct: Distinct, convention: Convention | None = None) -> Co
     category = attempt(distinct, "category", AS_IT_IS)
     if is_gap.all():
         nothing = Attempt(AS_IT_IS.model_copy(update={"num_missing": distinct.num_cells}), distinct.cells[:0], 0)
-        return ColumnDraft(Verdict("ignore", "It has no values."), {"category": category, "ignore": nothing})
+        return ColumnDraft(FoundType("ignore", "It has no values."), {"category": category, "ignore": nothing})
     valued = distinct.where(~is_gap)
     choice = find_convention(valued.cells, valued.counts) if is_text(valued.cells.type) else None
     written = convention or (choice.best if choice else POINT)
@@ -88,9 +88,9 @@ def draft_column(distinct: Distinct, convention: Convention | None = None) -> Co
     if dates.num_read:
         tried["date"] = attempt(distinct, "date", _how(date_format=dates.best))
     case = _Case(distinct, valued, category, tried, written, dates)
-    verdict = _as_boolean(case) or _as_number(case) or _as_date(case) or _as_words(case)
+    found = _as_boolean(case) or _as_number(case) or _as_date(case) or _as_words(case)
     attempts = {"category": category, **{name: made for name, made in tried.items() if made.reads_half}}
-    return ColumnDraft(verdict, attempts | ({"text": category} if verdict.type == "text" else {}), choice)
+    return ColumnDraft(found, attempts | ({"text": category} if found.type == "text" else {}), choice)
 
 
 def _may_be_boolean(valued: Distinct) -> bool:
@@ -123,21 +123,21 @@ class _Case:
         return ", ".join(f"{word!r}" for word in words if word)
 
 
-def _as_boolean(case: _Case) -> Verdict | None:
+def _as_boolean(case: _Case) -> FoundType | None:
     cells = case.valued.cells
     if pa.types.is_boolean(cells.type):
-        return Verdict("boolean")
+        return FoundType("boolean")
     if not is_text(cells.type) or len(cells) > _MOST_SPELLINGS:
         return None
     words = set(pc.utf8_lower(cells).to_pylist())
     for pair in BOOLEAN_WORDS:
         # A column of `F` alone may be of women, and one of `0` alone of amounts.
         if words <= set(pair) and (len(words) == 2 or len(pair[0]) > 1):
-            return Verdict("boolean", _gaps_said(case))
+            return FoundType("boolean", _gaps_said(case))
     return None
 
 
-def _as_number(case: _Case) -> Verdict | None:
+def _as_number(case: _Case) -> FoundType | None:
     number = case.tried["number"]
     if not number.num_values or not mask_of(_is_infinite(number.unreadable)).all() or _any_loses_spelling(case):
         return None
@@ -154,19 +154,19 @@ def _as_number(case: _Case) -> Verdict | None:
         example = grouped[0]
         value = parse_numbers(pa.array([example]), case.written)[0]
         why = f"{example.as_py()!r} is read as {value.as_py():,.15g}. {why}".strip()
-    return Verdict("number", why, doubt)
+    return FoundType("number", why, doubt)
 
 
-def _as_date(case: _Case) -> Verdict | None:
+def _as_date(case: _Case) -> FoundType | None:
     date, cells = case.tried.get("date"), case.valued.cells
     if is_moment(cells.type):
-        return Verdict("date")
+        return FoundType("date")
     if date is None or is_numeric(cells.type) or not date.reads_all or case.dates.best == _DIGITS_ONLY:
         return None
     if case.dates.other is None:
-        return Verdict("date", _gaps_said(case))
+        return FoundType("date", _gaps_said(case))
     example = cells[0].as_py()
-    return Verdict(
+    return FoundType(
         "text",
         f"Its dates, such as {example!r}, may be meant day first or month first.",
         ColumnDoubt(
@@ -177,19 +177,19 @@ def _as_date(case: _Case) -> Verdict | None:
     )
 
 
-def _as_words(case: _Case) -> Verdict:
+def _as_words(case: _Case) -> FoundType:
     num_distinct, num_cells = case.category.reading.num_distinct, case.category.num_values
     why = f"Cells {case.gap_words} are no gaps here, but categories." if case.gap_words else ""
     if case.tried["number"].reads_all:
         why = f"{_first_that_loses(case)!r} would lose its spelling as a number. {why}".strip()
     if num_distinct < _FEWEST_TEXTS or num_distinct * 2 <= num_cells:
-        return Verdict("category", why)
+        return FoundType("category", why)
     if (example := _first_with_unit(case)) is not None:
-        return Verdict("text", f"Its numbers have signs, such as {example!r}.", _with_units(example))
+        return FoundType("text", f"Its numbers have signs, such as {example!r}.", _with_units(example))
     said = f"{num_distinct:,} different texts in {num_cells:,} cells"
     if any(made.reads_half and not made.reads_all for made in case.tried.values()):
-        return Verdict("text", f"There are {said}. {why}".strip())  # that some cells are wrong is said by their rows
-    return Verdict(
+        return FoundType("text", f"There are {said}. {why}".strip())  # that some cells are wrong is said by their rows
+    return FoundType(
         "text",
         f"There are {said}. {why}".strip(),
         ColumnDoubt(

@@ -66,7 +66,7 @@ def find_facts(
             name=name,
             given_name=(given_names or {}).get(name),
             type=column.type,
-            why=column.draft.verdict.why,
+            why=column.draft.found.why,
             readings={type: _with_cells(made, cells[name, type]) for type, made in column.draft.attempts.items()},
             values=column.values,
             examples=column.examples,
@@ -99,13 +99,13 @@ class _Found:
 
     @property
     def type(self) -> ColumnType:
-        return self.draft.verdict.type
+        return self.draft.found.type
 
 
 def _find(cells: Any, most_values: int, convention: Convention | None = None) -> _Found:
     distinct = Distinct.of(cells)
     draft = draft_column(distinct, convention)
-    is_value = pc.invert(gaps(distinct.cells, draft.verdict.type))
+    is_value = pc.invert(gaps(distinct.cells, draft.found.type))
     cells = distinct.cells.filter(is_value)
     examples = [shortened(text, _MAX_CELL_CHARACTERS) for text in spelled(cells[:MAX_EXAMPLES]).to_pylist()]
     if len(cells) > most_values:
@@ -202,7 +202,7 @@ def _present_by_split(
 ) -> dict[str, dict[str, int]]:
     if not splits:
         return {}
-    type = draft.verdict.type
+    type = draft.found.type
     is_present = pc.invert(gaps(cells, "number"))
     if type in ("number", "boolean", "date"):
         is_present = pc.is_valid(read_column(cells, type, draft.attempts[type].reading))
@@ -214,7 +214,7 @@ def _present_by_split(
 
 
 def _warnings_of(facts: ColumnFacts, draft: ColumnDraft) -> list[TableWarning]:
-    doubt = draft.verdict.doubt
+    doubt = draft.found.doubt
     warnings = []
     if doubt is not None:
         warnings.append(

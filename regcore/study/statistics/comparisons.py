@@ -1,17 +1,16 @@
 """Comparisons of groups of jobs: differences with p corrected for their number, and a verdict on each."""
 
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from regcore.errors import FieldError, SpecError
 from regcore.metrics import Mode
+from regcore.study import Verdict
 from regcore.study.statistics.differences import Difference, differ
 from regcore.study.statistics.directions import mode_of
 from regcore.study.statistics.groups import Group
 from regcore.study.statistics.noise import LEVEL
 from regcore.study.statistics.summaries import mean_interval
-
-Verdict = Literal["helps", "hurts", "no_measurable_effect"]
 
 ONLY_UNCORRECTED: Final = "Alone this difference would count; as one of {num} comparisons it does not."
 SEEDS_ALONE: Final = (

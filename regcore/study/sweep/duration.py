@@ -100,4 +100,4 @@ def estimate_text(lasts_s: float, budget_s: float) -> str:
 
 def _widths(plan: Plan) -> int:
     """Values that the layers compute for one row."""
-    return sum(layer.output(seen).num_values for _, layer, seen in walk_all(plan.layers, plan.row))
+    return sum(layer.num_values(seen) for _, layer, seen in walk_all(plan.layers, plan.row))

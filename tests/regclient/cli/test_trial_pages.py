@@ -15,7 +15,7 @@ from regclient.cli.trial_pages import (
     summary,
 )
 from regclient.cli.trial_run import Combination, Round
-from regclient.display.variant_verdicts import Score, Trial, VariantVerdict
+from regclient.display.variant_outcomes import Score, Trial, VariantOutcome
 from regclient.errors import WaitTimeoutError
 
 PLAN = {
@@ -37,7 +37,7 @@ SUBJECT = Subject(
 )
 LEFT = Left("job_0", Path("rows-best.json"), Path("rows-try.png"))
 TOGETHER = Combination("l1 + weight_decay", "l1", "helps", {"value": -0.1, "low": -0.2, "high": -0.05}, "job_1")
-L1 = VariantVerdict("l1", "helps", Score(-0.1), 0.01, Score(0.4), {"accuracy": Score(0.9)}, {"/x": 1.0}, 5, True)
+L1 = VariantOutcome("l1", "helps", Score(-0.1), 0.01, Score(0.4), {"accuracy": Score(0.9)}, {"/x": 1.0}, 5, True)
 TRIAL = Trial("test/loss", [L1])
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from regclient.cli.trial_run import LEAST_S, OVERTIME, Budget, Combination, Round, by_shared_seeds, combine
-from regclient.display.variant_verdicts import Trial
+from regclient.display.variant_outcomes import Trial
 
 TOGETHER = "l1 + dropout"
 

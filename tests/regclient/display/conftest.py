@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from regclient.display.variant_verdicts import Score, Trial, VariantVerdict
+from regclient.display.variant_outcomes import Score, Trial, VariantOutcome
 
 
-def _verdict(name: str, loss: float, change: float, verdict: str, **more: Any) -> VariantVerdict:
+def _outcome(name: str, loss: float, change: float, verdict: str, **more: Any) -> VariantOutcome:
     fields: dict[str, Any] = {
         "p_value": 0.02,
         "scores": {"accuracy": Score(0.8, 0.7, 0.9)},
@@ -17,7 +17,7 @@ def _verdict(name: str, loss: float, change: float, verdict: str, **more: Any) -
         "beats_constant": name != "constant",
     }
     difference = Score(change, change - 0.05, change + 0.05)
-    return VariantVerdict(
+    return VariantOutcome(
         name=name,
         verdict=verdict,
         difference=difference,
@@ -26,9 +26,9 @@ def _verdict(name: str, loss: float, change: float, verdict: str, **more: Any) -
     )
 
 
-@pytest.fixture(name="verdict_of")
-def _verdict_of() -> Callable[..., VariantVerdict]:
-    return _verdict
+@pytest.fixture(name="outcome_of")
+def _outcome_of() -> Callable[..., VariantOutcome]:
+    return _outcome
 
 
 @pytest.fixture
@@ -37,14 +37,14 @@ def trial() -> Trial:
     return Trial(
         "test/loss",
         [
-            _verdict("dropout", 0.4, -0.1, "helps", values={"/regularizers/0/p": 0.35}),
-            _verdict("linear", 0.5, 0.02, "no_measurable_effect", values={"/regularizers/0/strength": 0.01}),
-            _verdict("l1", 0.5, 0.01, "no_measurable_effect"),
-            VariantVerdict(
+            _outcome("dropout", 0.4, -0.1, "helps", values={"/regularizers/0/p": 0.35}),
+            _outcome("linear", 0.5, 0.02, "no_measurable_effect", values={"/regularizers/0/strength": 0.01}),
+            _outcome("l1", 0.5, 0.01, "no_measurable_effect"),
+            VariantOutcome(
                 "nothing", "no_measurable_effect", Score(), None, Score(0.5, 0.4, 0.6), {}, {}, 5, beats_constant=True
             ),
-            _verdict("l2", 0.7, 0.2, "hurts"),
-            _verdict("constant", 1.0, 0.5, "hurts", scores={"accuracy": Score(0.6, 0.6, 0.6)}),
+            _outcome("l2", 0.7, 0.2, "hurts"),
+            _outcome("constant", 1.0, 0.5, "hurts", scores={"accuracy": Score(0.6, 0.6, 0.6)}),
         ],
         against_linear="helps",
     )

@@ -5,8 +5,8 @@ import pytest
 from matplotlib import rc_context
 from PIL import Image
 
+from regclient.display.sweep_numbers import contrasts_of_ablation, contrasts_of_comparison
 from regclient.display.sweep_plots import draw_contrasts, draw_path
-from regclient.display.sweep_views import contrasts_of_ablation, contrasts_of_comparison
 from regclient.display.sweep_words import path_sentences
 
 

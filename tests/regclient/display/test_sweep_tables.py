@@ -5,6 +5,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
+from regclient.display.sweep_numbers import Contrast, contrasts_of_ablation, contrasts_of_comparison
 from regclient.display.sweep_tables import (
     BAR_WIDTH,
     contrasts_table,
@@ -14,7 +15,6 @@ from regclient.display.sweep_tables import (
     path_table,
     sweeps_table,
 )
-from regclient.display.sweep_views import Contrast, contrasts_of_ablation, contrasts_of_comparison
 
 
 def drawn(table: Table, width: int = 80) -> str:

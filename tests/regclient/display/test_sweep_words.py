@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from regclient.display.sweep_views import contrasts_of_comparison
+from regclient.display.sweep_numbers import contrasts_of_comparison
 from regclient.display.sweep_words import axis_label, contrast_sentences, path_sentences
 
 BASE = {

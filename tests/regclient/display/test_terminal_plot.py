@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
-from regclient.display.sweep_views import Curve, curves_of
+from regclient.display.sweep_numbers import Curve, curves_of
 from regclient.display.terminal_plot import line_plot
 
 

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from regclient.display.trial_plots import draw_trial
-from regclient.display.variant_verdicts import Trial
+from regclient.display.variant_outcomes import Trial
 
 
 def test_the_picture_has_each_variant_with_its_setting_and_verdict(trial: Trial, tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import pytest
 from rich.live import Live
 
 from regclient.display.terminal import Console
-from regclient.display.trial_tables import TrialBars, contrasts_in_percent, trial_show, verdicts_table
-from regclient.display.variant_verdicts import Trial
+from regclient.display.trial_tables import TrialBars, contrasts_in_percent, outcomes_table, trial_show
+from regclient.display.variant_outcomes import Trial
 
 SWEEP: dict[str, Any] = {
     "id": "swp_" + "0" * 26,
@@ -38,7 +38,7 @@ def printed(on: Console) -> str:
 def test_each_variant_has_its_figures_and_its_verdict(trial: Trial) -> None:
     on = console()
 
-    on.print(verdicts_table(trial, "classification"))
+    on.print(outcomes_table(trial, "classification"))
 
     lines = {line.split("  ")[0].strip(): line for line in printed(on).splitlines()}
     assert "-20.0 [-30.0, -10.0]" in lines["dropout"]
@@ -53,7 +53,7 @@ def test_each_variant_has_its_figures_and_its_verdict(trial: Trial) -> None:
 def test_the_verdict_stays_in_a_narrow_window(trial: Trial, width: int) -> None:
     on = console(width)
 
-    on.print(verdicts_table(trial, "classification"))
+    on.print(outcomes_table(trial, "classification"))
 
     assert "helps" in printed(on)
     assert max(map(len, printed(on).splitlines())) <= width

@@ -4,14 +4,17 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from regcore.layers import Dropout, LayerContext
-from regcore.layers.dropout import dropout_mask
+from regcore.at import At
+from regcore.layers import Dropout
+from regcore.layers.forward import ForwardPass, bind
+from regcore.shapes import RowInfo
 
 
 def apply(x, p, *, seeds=None, training=True, step=0):
     members = [Dropout(p=each) for each in p]
     seeds = list(range(len(p))) if seeds is None else seeds
-    return members[0].forward(x, {}, LayerContext("dropout1", training, members, seeds, step))
+    nodes = bind([[member] for member in members], RowInfo(tuple(x.shape[2:])))
+    return ForwardPass({}, At(step, 1, 10, seeds=tuple(seeds), training=training)).run(nodes, x)
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
@@ -87,9 +90,7 @@ def test_masks_of_two_steps_are_independent():
 
 
 def test_members_may_share_their_rows():
-    context = LayerContext("dropout1", True, seeds=[0, 1])
-
-    assert dropout_mask(torch.ones(1, 4, 3), [0.5, 0.5], context).shape == (2, 4, 3)
+    assert apply(torch.ones(1, 4, 3), [0.5, 0.5]).shape == (2, 4, 3)
 
 
 @pytest.mark.parametrize("p", [-0.1, 1, 1.1])

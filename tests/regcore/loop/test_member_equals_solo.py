@@ -17,14 +17,12 @@ from regcore import make_plan, parse_spec, train
 from regcore.data import source
 from regcore.data.prepare import prepare
 from regcore.errors import DivergedError, TrainingHalved, TrainingStopped
-from regcore.layers import LAYERS
 from regcore.layers.activation import ActivationName
 from regcore.loop.control import Control, Rungs
-from regcore.loop.group import Newcomer, losses_of, train_group
+from regcore.loop.group import Newcomer, task_of, train_group
 from regcore.loop.network import StackedNetwork
 from regcore.loop.trainer import Member, Trainer
-from regcore.optim import OPTIMIZERS
-from regcore.regularizers import REGULARIZERS
+from regcore.spec.kinds import LAYERS, OPTIMIZERS, REGULARIZERS
 
 COSINE = {"kind": "cosine", "warmup_epochs": 0.5}
 STEPS = {"kind": "step", "every_epochs": 2, "gamma": 0.5}
@@ -66,6 +64,13 @@ REGULARIZER_EXAMPLES = {
         {"l1": 0.0, "l2": 0.1, "schedule": COSINE},
         {"l1": 1e-2, "l2": 0.01, "schedule": STEPS},
     ],
+    "ema": [{"decay": 0.0}, {"decay": 0.5}, {"decay": 0.95}],
+    "grad_clip": [{"max_norm": 0.1}, {"max_norm": 1.0}, {"max_norm": 100.0}],
+    "l0": [
+        {"strength": 0.0, "dropout_rate": 0.2, "schedule": CONSTANT},
+        {"strength": 3e-3, "dropout_rate": 0.5, "schedule": COSINE},
+        {"strength": 1e-3, "dropout_rate": 0.05, "schedule": STEPS},
+    ],
     "l1": [
         {"strength": 0.0, "method": "proximal", "schedule": CONSTANT},
         {"strength": 3e-3, "method": "subgradient", "schedule": COSINE},
@@ -76,6 +81,9 @@ REGULARIZER_EXAMPLES = {
         {"strength": 0.1, "schedule": COSINE},
         {"strength": 1e-2, "schedule": STEPS},
     ],
+    "sam": [{"rho": 0.0}, {"rho": 0.05}, {"rho": 1.0}],
+    "spectral_norm": [{}, {}, {}],
+    "stochastic_depth": [{"p": 0.0}, {"p": 0.3}, {"p": 0.8}],
     "weight_decay": [
         {"strength": 0.0, "schedule": CONSTANT},
         {"strength": 0.5, "schedule": COSINE},
@@ -86,17 +94,28 @@ REGULARIZER_EXAMPLES = {
 LAYER_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "linear": [{}, {}, {}],
     "activation": [{}, {}, {}],
+    "drop_path": [{"p": 0.1}, {"p": 0.5}, {"p": 0.0}],
     "dropout": [{"p": 0.1}, {"p": 0.5}, {"p": 0.0}],
     "flatten": [{}, {}, {}],
 }
 
 PARTS = {
-    **{f"optimizer {part.model_fields['kind'].default}": (part, OPTIMIZER_EXAMPLES) for part in OPTIMIZERS},
+    **{f"optimizer {part.model_fields['kind'].default}": (part, OPTIMIZER_EXAMPLES) for part in OPTIMIZERS.values()},
     **{f"regularizer {kind}": (part, REGULARIZER_EXAMPLES) for kind, part in REGULARIZERS.items()},
-    **{f"layer {part.model_fields['kind'].default}": (part, LAYER_EXAMPLES) for part in LAYERS},
+    **{f"layer {part.model_fields['kind'].default}": (part, LAYER_EXAMPLES) for part in LAYERS.values()},
 }
 BASE_DATA = {"kind": "builtin", "name": "digits", "train_limit": 100}
 PERCEPTRON = {"kind": "mlp", "hidden": [8], "activation": "tanh"}
+RESIDUAL = {
+    "kind": "layers",
+    "layers": [
+        {"kind": "linear", "features": 8},
+        {"kind": "residual", "layers": [{"kind": "activation", "name": "tanh"}, {"kind": "linear", "features": 8}]},
+        {"kind": "linear"},
+    ],
+}
+NEEDED_MODELS = {"stochastic_depth": RESIDUAL}
+"""By the kind of regularizer that acts on no other."""
 
 
 _prepared = {}
@@ -155,7 +174,7 @@ def layer_jobs(kind):
     return {
         f"layer {kind}" + "".join(f" {value}" for value in form.values()): jobs_of(
             models=[layered([flat, hidden, {"kind": kind} | form | own, output]) for own in LAYER_EXAMPLES[kind]]
-            if kind in ("activation", "dropout")
+            if kind in ("activation", "drop_path", "dropout")
             else [layered([flat, hidden, {"kind": "activation", "name": "tanh"}, output])] * 3
         )
         for form in forms
@@ -169,11 +188,16 @@ GENTLE = {"sgd": {"learning_rate": 1e-4}}
 
 STACKS = {
     **{f"optimizer {kind}": jobs_of(kind, ["l1", "dropout"]) for kind in OPTIMIZER_EXAMPLES},
-    **{f"regularizer {kind}": jobs_of("sgd", [kind]) for kind in REGULARIZER_EXAMPLES},
-    **{f"regularizer {kind}, adam": jobs_of("adam", [kind]) for kind in REGULARIZER_EXAMPLES},
+    **{
+        f"regularizer {kind}{'' if optimizer == 'sgd' else f', {optimizer}'}": jobs_of(
+            optimizer, [kind], model=NEEDED_MODELS.get(kind, PERCEPTRON)
+        )
+        for kind in REGULARIZER_EXAMPLES
+        for optimizer in ("sgd", "adam")
+    },
     **{name: jobs for kind in LAYER_EXAMPLES for name, jobs in layer_jobs(kind).items()},
     "nesterov": jobs_of(fixed={"sgd": {"nesterov": True, "momentum": 0.9}}),
-    "every regularizer at once": jobs_of("adam", list(REGULARIZER_EXAMPLES)),
+    "every regularizer at once": jobs_of("adam", list(REGULARIZER_EXAMPLES), model=RESIDUAL),
     "no regularizer": jobs_of("sgd", []),
     "wide, l1": jobs_of("sgd", ["l1"], model=WIDE, training={"epochs": 2}),
     "wide, elastic net, rmsprop": jobs_of("rmsprop", ["elastic_net"], model=WIDE, training={"epochs": 2}),
@@ -228,7 +252,7 @@ def trainer_of(*jobs, **options):
     data = prepare_once(plans[0].resolved_spec)
     network = StackedNetwork(plans, dtype=data.train.x.dtype, device=torch.device("cpu"), autocast=False)
     members = [Member(str(k), plan, lambda record: None) for k, plan in enumerate(plans)]
-    return Trainer(members, network, data, losses_of(plans[0], data), **options)
+    return Trainer(members, network, data, task_of(plans[0], data), **options)
 
 
 @dataclass(frozen=True)
@@ -315,7 +339,7 @@ def changed_by_one_bit(job, position):
     Biases act on every row from the first step; a weight may be of a pixel that is always dark, or be shrunk to zero.
     """
     trainer = trainer_of(job)
-    biases = [weight for name, weight in trainer.stack.network.weights.items() if name.endswith(".bias")]
+    biases = [weight for name, weight in trainer.stack.network.tensors.items() if name.endswith(".bias")]
     flat = biases[position % len(biases)].detach().view(-1)
     place = position // len(biases) % len(flat)
     flat[place] = torch.nextafter(flat[place], torch.tensor(math.inf))

@@ -2,8 +2,12 @@ import pytest
 import torch
 
 from regcore import make_plan, parse_spec
-from regcore.loop import network as network_module
+from regcore.at import At
+from regcore.data.prepare import Split
+from regcore.loop import evaluate as evaluate_module
+from regcore.loop.evaluate import evaluate
 from regcore.loop.network import StackedNetwork
+from regcore.tasks import Classification
 
 
 @pytest.fixture
@@ -15,13 +19,26 @@ def stack(make_job):
     return make
 
 
+TASK = Classification("cross_entropy", 10)
+
+
+def evaluated(network, x):
+    """Outputs in evaluation mode, (K, N, outputs)."""
+    return evaluate(network, Split(x, torch.zeros(len(x), dtype=torch.int64)), TASK).outputs
+
+
+def outputs_of(network, x, step, *, training):
+    at = At(step, 1, 10, seeds=network.seeds, training=training)
+    return network.forward(network.tensors, x, at)[0]
+
+
 SEEDS = [{"training": {"seed": seed}} for seed in (3, 4, 5)]
 
 
 def test_every_parameter_has_a_member_axis_and_the_plans_name(stack):
     network = stack(*SEEDS)
 
-    assert {name: tuple(weight.shape) for name, weight in network.weights.items()} == {
+    assert {name: tuple(weight.shape) for name, weight in network.tensors.items()} == {
         "linear1.weight": (3, 8, 64),
         "linear1.bias": (3, 8),
         "head.weight": (3, 10, 8),
@@ -39,7 +56,7 @@ def test_a_member_starts_from_the_weights_that_it_would_have_alone(stack):
 
 
 def test_other_seeds_give_other_weights(stack):
-    weight = stack(*SEEDS).weights["linear1.weight"]
+    weight = stack(*SEEDS).tensors["linear1.weight"]
 
     assert not torch.equal(weight[0], weight[1])
 
@@ -47,14 +64,14 @@ def test_other_seeds_give_other_weights(stack):
 def test_precision_does_not_change_which_numbers_are_drawn(stack):
     single, double = stack(SEEDS[0], dtype=torch.float32), stack(SEEDS[0])
 
-    assert torch.equal(single.weights["head.weight"], double.weights["head.weight"].float())
+    assert torch.equal(single.tensors["head.weight"], double.tensors["head.weight"].float())
 
 
 def test_a_member_as_a_plain_module_computes_the_same(stack):
     network = stack(*SEEDS)
     x = torch.rand(6, 1, 8, 8, dtype=torch.float64)
 
-    outputs = network.predict(x)
+    outputs = evaluated(network, x)
 
     for k in range(3):
         torch.testing.assert_close(outputs[k], network.module(k)(x))
@@ -71,31 +88,31 @@ def test_training_masks_differ_by_step_and_evaluation_has_none(stack):
     network = stack({"regularizers": [{"kind": "dropout", "p": 0.5}]})
     x = torch.rand(1, 6, 1, 8, 8, dtype=torch.float64)
 
-    first, again, second = (network.forward(x, training=True, step=step) for step in (0, 0, 1))
-    evaluated = network.forward(x, training=False)
+    first, again, second = (outputs_of(network, x, step, training=True) for step in (0, 0, 1))
+    predicted = outputs_of(network, x, 0, training=False)
 
     assert torch.equal(first, again)
     assert not torch.equal(first, second)
-    assert torch.equal(evaluated, network.predict(x[0]))
+    assert torch.equal(predicted, evaluated(network, x[0]))
 
 
 def test_chunks_do_not_change_what_is_predicted(stack, monkeypatch):
     network = stack(*SEEDS)
     x = torch.rand(10, 1, 8, 8, dtype=torch.float64)
-    whole = network.predict(x)
+    whole = evaluated(network, x)
 
-    monkeypatch.setattr(network_module, "EVAL_CHUNK_ROWS", 3)
+    monkeypatch.setattr(evaluate_module, "EVAL_CHUNK_ROWS", 3)
 
-    torch.testing.assert_close(network.predict(x), whole)
+    torch.testing.assert_close(evaluated(network, x), whole)
 
 
 def test_members_do_not_meet_in_one_backward(stack):
     network = stack(*SEEDS)
     x = torch.rand(1, 6, 1, 8, 8, dtype=torch.float64)
 
-    network.forward(x, training=False)[1].square().sum().backward()
+    outputs_of(network, x, 0, training=False)[1].square().sum().backward()
 
-    gradient = network.weights["linear1.weight"].grad
+    gradient = network.tensors["linear1.weight"].grad
     assert gradient[1].abs().sum() > 0
     assert gradient[0].abs().sum() == gradient[2].abs().sum() == 0
 
@@ -103,7 +120,10 @@ def test_members_do_not_meet_in_one_backward(stack):
 def test_autocast_computes_in_bfloat16_and_keeps_the_weights(stack):
     network = stack(SEEDS[0], autocast=True, dtype=torch.float32)
 
-    outputs = network.predict(torch.rand(4, 1, 8, 8))
+    x = torch.rand(4, 1, 8, 8)
 
-    assert outputs.dtype == torch.bfloat16
-    assert network.weights["head.weight"].dtype == torch.float32
+    outputs = outputs_of(network, x.unsqueeze(0), 0, training=False)
+
+    assert outputs.dtype == torch.float32
+    assert torch.equal(outputs, outputs.bfloat16().float())
+    assert network.tensors["head.weight"].dtype == torch.float32

@@ -60,7 +60,7 @@ def predictions(tmp_path, rows=PATIENTS):
     return [load_predictor(tmp_path / name).predict(rows) for name in ("parent", "child")]
 
 
-@pytest.mark.parametrize("model", MODELS, ids=lambda model: model["kind"])
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model["kind"])
 @pytest.mark.parametrize(
     ("parent", "child"),
     [

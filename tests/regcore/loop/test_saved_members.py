@@ -4,9 +4,8 @@ import torch
 from regcore import make_plan, parse_spec
 from regcore.checkpoint import load_newest, save_checkpoint
 from regcore.data.prepare import prepare
-from regcore.loop.losses import row_losses
+from regcore.loop.group import saved_state, task_of
 from regcore.loop.network import StackedNetwork
-from regcore.loop.saved_members import select_saved
 from regcore.loop.trainer import Member, Trainer
 
 OPTIMIZERS = [{"kind": "sgd", "learning_rate": 0.1, "momentum": 0.9}, {"kind": "adam", "learning_rate": 0.01}]
@@ -32,7 +31,7 @@ def make_trainer(make_job):
         data = prepare(plans[0].resolved_spec, None, device=torch.device("cpu"))
         network = StackedNetwork(plans, dtype=data.train.x.dtype, device=torch.device("cpu"), autocast=False)
         members = [Member(str(k), plan, lambda record: None) for k, plan in enumerate(plans)]
-        trainer = Trainer(members, network, data, row_losses(plans[0].loss, None))
+        trainer = Trainer(members, network, data, task_of(plans[0], data))
         # It yields when a first member stops; the rest are whole between two steps.
         next(trainer.run())
         return trainer, [member.plan for member in trainer.members]
@@ -53,7 +52,7 @@ def test_what_is_selected_is_what_a_trainer_of_these_members_would_save(make_tra
     trainer, plans = make_trainer(optimizer)
     save_checkpoint(tmp_path, trainer.step, trainer.state())
 
-    selected = leaves(select_saved(load_newest(tmp_path).state, plans, positions))
+    selected = leaves(select_saved(load_newest(tmp_path).state, positions))
 
     expected = leaves(trainer.select(positions).state())
     assert selected.keys() == expected.keys()
@@ -68,7 +67,7 @@ def test_what_is_selected_keeps_nothing_of_the_others_in_memory(make_trainer, tm
     trainer, plans = make_trainer(OPTIMIZERS[1])
     save_checkpoint(tmp_path, trainer.step, trainer.state())
 
-    selected = leaves(select_saved(load_newest(tmp_path).state, plans, [1]))
+    selected = leaves(select_saved(load_newest(tmp_path).state, [1]))
 
     tensors = [value for value in selected.values() if isinstance(value, torch.Tensor)]
     assert tensors

@@ -6,7 +6,7 @@ import torch
 def test_every_row_is_seen_once_an_epoch_in_an_order_of_the_members_own(make_job, make_trainer):
     stack = make_trainer(make_job(training={"seed": 1}), make_job(training={"seed": 2})).stack
 
-    orders = [torch.cat(list(stack.batches(epoch)), dim=1) for epoch in (0, 0, 1)]
+    orders = [torch.cat([stack.rows(epoch, place) for place in range(7)], dim=1) for epoch in (0, 0, 1)]
 
     assert torch.equal(orders[0], orders[1])
     assert not torch.equal(orders[0], orders[2])
@@ -16,8 +16,8 @@ def test_every_row_is_seen_once_an_epoch_in_an_order_of_the_members_own(make_job
 
 
 def take(stack, num_steps):
-    for _, rows in zip(range(num_steps), stack.batches(0), strict=False):
-        stack.advance(rows)
+    for position in range(num_steps):
+        stack.advance(stack.rows(0, position))
 
 
 def test_members_that_are_selected_go_on_as_they_would_have_with_the_others(make_job, make_trainer):
@@ -27,14 +27,14 @@ def test_members_that_are_selected_go_on_as_they_would_have_with_the_others(make
 
     part = stack.select([2, 0])
     for each in (stack, part):
-        each.advance(each.batches(0)[1])
+        each.advance(each.rows(0, 1))
 
     assert part.step == stack.step == 2
-    for name, weight in part.network.weights.items():
-        torch.testing.assert_close(weight, stack.network.weights[name][[2, 0]], rtol=1e-12, atol=1e-12)
+    for name, weight in part.network.tensors.items():
+        torch.testing.assert_close(weight, stack.network.tensors[name][[2, 0]], rtol=1e-12, atol=1e-12)
 
 
-def test_what_is_restored_is_what_was_last_kept_of_these_members_alone(make_job, make_trainer):
+def test_what_is_finished_is_what_was_last_kept_of_these_members_alone(make_job, make_trainer):
     jobs = [make_job(regularizers=[{"kind": "early_stopping", "patience": 5}], training={"seed": n}) for n in (0, 1)]
     stack = make_trainer(*jobs).stack
     kept = stack.network.member_state(0)
@@ -42,12 +42,12 @@ def test_what_is_restored_is_what_was_last_kept_of_these_members_alone(make_job,
     take(stack, 2)
     ends = stack.network.member_state(1)
 
-    stack.restore([0])
+    network = stack.finished([0])
 
-    assert stack.network.member_state(0).keys() == kept.keys()
+    assert network.member_state(0).keys() == kept.keys()
     for name, weight in kept.items():
-        assert torch.equal(stack.network.member_state(0)[name], weight)
-        assert torch.equal(stack.network.member_state(1)[name], ends[name])
+        assert torch.equal(network.member_state(0)[name], weight)
+        assert torch.equal(network.member_state(1)[name], ends[name])
 
 
 def test_a_loss_that_is_no_number_is_found_with_its_step_and_its_member(make_job, make_trainer):
@@ -55,9 +55,9 @@ def test_a_loss_that_is_no_number_is_found_with_its_step_and_its_member(make_job
     stack = make_trainer(*jobs).stack
     take(stack, 1)
     with torch.no_grad():
-        stack.network.weights["head.bias"][1] = torch.nan
+        stack.network.tensors["head.bias"][1] = torch.nan
 
-    stack.advance(stack.batches(0)[1])
+    stack.advance(stack.rows(0, 1))
 
     assert stack.lost() == [1]
     assert stack.first_bad_step(1) == 2

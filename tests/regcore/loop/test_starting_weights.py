@@ -16,7 +16,7 @@ def network(make_job):
 
 
 def shapes(network):
-    return {name: tuple(weight.shape[1:]) for name, weight in network.weights.items()}
+    return {name: tuple(weight.shape[1:]) for name, weight in network.tensors.items()}
 
 
 def test_one_member_takes_them_and_the_others_keep_theirs(network, tmp_path):
@@ -30,7 +30,7 @@ def test_one_member_takes_them_and_the_others_keep_theirs(network, tmp_path):
         assert torch.equal(network.member_state(1)[name], tensor.float())
         for k in (0, 2):
             assert torch.equal(network.member_state(k)[name], before[k][name])
-    assert all(weight.requires_grad for weight in network.weights.values())
+    assert all(weight.requires_grad for weight in network.tensors.values())
 
 
 def test_a_file_that_cannot_be_read_is_told(network, tmp_path):

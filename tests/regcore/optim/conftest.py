@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from regcore.schedule import Moment
+from regcore.at import At
 
 NUM_STEPS = 30
 SHAPES = {"linear1.weight": (4, 3), "linear1.bias": (4,)}
@@ -26,10 +26,11 @@ def run_ours():
     def run(specs, seeds=None, dtype=torch.float64):
         starts = [_start(seed, dtype) for seed in seeds or range(len(specs))]
         weights = {name: torch.stack([first[name] for first, _ in starts]) for name in SHAPES}
-        update = type(specs[0]).bind(specs, weights)
+        update = type(specs[0]).bind(specs)
+        update.state = update.start(weights)
         for step in range(NUM_STEPS):
             gradients = {name: torch.stack([each[step][name] for _, each in starts]) for name in SHAPES}
-            update.step(gradients, Moment(step, 10, NUM_STEPS))
+            update.step(weights, gradients, {}, At(step, 10, NUM_STEPS))
         return [{name: weight[k] for name, weight in weights.items()} for k in range(len(specs))]
 
     return run
@@ -44,7 +45,7 @@ def run_torchs():
         optimizer = make_optimizer(list(weights.values()))
         for step in range(NUM_STEPS):
             for group in optimizer.param_groups:
-                group["lr"] = spec.rate(Moment(step, 10, NUM_STEPS))
+                group["lr"] = spec.rate(At(step, 10, NUM_STEPS))
             for name, weight in weights.items():
                 weight.grad = gradients[step][name].clone()
             optimizer.step()
@@ -59,11 +60,13 @@ def long_run_step():
 
     def measure(spec, num_steps):
         weights = {name: torch.zeros(1, *shape, dtype=torch.float64) for name, shape in SHAPES.items()}
-        update = type(spec).bind([spec], weights)
+        update = type(spec).bind([spec])
+        update.state = update.start(weights)
         for step in range(num_steps):
             before = {name: weight.clone() for name, weight in weights.items()}
-            update.step({name: torch.ones_like(weight) for name, weight in weights.items()}, Moment(step, 1, num_steps))
+            gradients = {name: torch.ones_like(weight) for name, weight in weights.items()}
+            update.step(weights, gradients, {}, At(step, 1, num_steps))
         moved = before["linear1.weight"] - weights["linear1.weight"]
-        return moved, update.reach("linear1.weight", Moment(num_steps - 1, 1, num_steps))
+        return moved, update.reach("linear1.weight", At(num_steps - 1, 1, num_steps))
 
     return measure

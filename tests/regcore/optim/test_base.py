@@ -5,18 +5,20 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from regcore.optim import OPTIMIZERS, SGD, Adam, AdamW, AnyOptimizer, RMSprop
+from regcore.at import At
+from regcore.optim import SGD, Adam, AdamW, RMSprop
 from regcore.optim.base import Scheduled
-from regcore.schedule import ConstantSchedule, Moment, StepSchedule
+from regcore.schedule import ConstantSchedule, StepSchedule
+from regcore.spec.kinds import OPTIMIZERS, AnyOptimizer
 
 read = TypeAdapter(AnyOptimizer).validate_python
-KINDS = [optimizer.model_fields["kind"].default for optimizer in OPTIMIZERS]
+KINDS = [optimizer.model_fields["kind"].default for optimizer in OPTIMIZERS.values()]
 
 
 def test_rate_is_the_base_value_times_the_schedules_factor():
     optimizer = SGD(learning_rate=0.5, schedule={"kind": "step", "every_epochs": 1, "gamma": 0.1})
 
-    rates = [optimizer.rate(Moment(step, 2, 6)) for step in range(6)]
+    rates = [optimizer.rate(At(step, 2, 6)) for step in range(6)]
 
     assert rates == pytest.approx([0.5, 0.5, 0.05, 0.05, 0.005, 0.005])
 
@@ -28,7 +30,7 @@ def test_scheduled_numbers_are_each_members_own_at_every_step():
 
     # Also back and forth, as a trainer asks for a step and then for its epoch's last.
     for step in (0, 1, 2, 5, 4, 4, 0):
-        moment = Moment(step, 2, 6)
+        moment = At(step, 2, 6)
         assert scheduled.at(moment) == tuple(member.rate(moment) for member in members)
 
 
@@ -44,7 +46,7 @@ def test_the_kind_alone_is_an_optimizer(kind):
     assert read({"kind": kind}).kind == kind
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values())
 def test_every_optimizer_says_what_it_does_and_where_it_is_from(optimizer):
     assert optimizer.summary.endswith(".")
     assert "w ←" in optimizer.formula
@@ -56,7 +58,7 @@ def step_between(update, weights, first, last):
     for step in range(first, last):
         stream = torch.Generator().manual_seed(step)
         gradients = {name: torch.randn(weight.shape, generator=stream) for name, weight in weights.items()}
-        update.step(gradients, Moment(step, 5, 20))
+        update.step(weights, gradients, {}, At(step, 5, 20))
 
 
 @pytest.mark.parametrize("num_before", [0, 1, 11])
@@ -74,13 +76,14 @@ def step_between(update, weights, first, last):
 )
 def test_an_update_that_takes_over_anothers_state_steps_as_that_one_would(members, num_before):
     weights = {"head.weight": torch.ones(len(members), 3, 4), "head.bias": torch.zeros(len(members), 3)}
-    update = type(members[0]).bind(members, weights)
+    update = type(members[0]).bind(members)
+    update.state = update.start(weights)
     step_between(update, weights, 0, num_before)
     copies, state = copy.deepcopy(weights), copy.deepcopy(update.state)
     step_between(update, weights, num_before, 20)
 
-    resumed = type(members[0]).bind(members, copies)
-    resumed.load_state(state)
+    resumed = type(members[0]).bind(members)
+    resumed.state = state
     step_between(resumed, copies, num_before, 20)
 
     for name, weight in weights.items():

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+from effects import bind_effect
 
-from regcore.schedule import Moment
+from regcore.at import At
 
 WEIGHT = "head.weight"
 BIAS = "head.bias"
@@ -15,16 +16,14 @@ def descend():
 
     def run(regularizers, optimizers, gradient, weights, num_steps, steps_per_epoch=10):
         weights = {name: weight.clone() for name, weight in weights.items()}
-        touched = regularizers[0].touched(list(weights))
-        effect = type(regularizers[0]).bind(regularizers, touched)
-        update = type(optimizers[0]).bind(optimizers, weights)
+        effect = bind_effect(regularizers, weights)
+        update = type(optimizers[0]).bind(optimizers)
+        update.state = update.start(weights)
         for step in range(num_steps):
-            moment = Moment(step, steps_per_epoch, num_steps)
+            at = At(step, steps_per_epoch, num_steps)
             gradients = {name: gradient(name, weight).clone() for name, weight in weights.items()}
-            effect.on_gradients(weights, gradients, moment)
-            effect.before_step(weights, update, moment)
-            update.step(gradients, moment)
-            effect.after_step(weights, update, moment)
+            update.step(weights, gradients, effect.elementwise(update, at), at)
+            effect.after_step(weights, update, at)
         return weights
 
     return run

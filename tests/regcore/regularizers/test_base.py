@@ -2,10 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regcore.regularizers import REGULARIZERS, Effect, Regularizer, Select, WeightRegularizer
+from regcore.regularizers import Regularizer, Select, WeightRegularizer
 from regcore.regularizers.l2 import L2
+from regcore.shapes import TensorInfo
+from regcore.spec.kinds import REGULARIZERS
+from regcore.tasks import Classification
 
 PARAMETERS = ["linear1.weight", "linear1.bias", "linear2.weight", "linear2.bias", "head.weight", "head.bias"]
+TENSORS = [TensorInfo(name, (2, 2), "bias" if name.endswith("bias") else "weight") for name in PARAMETERS]
 
 
 @pytest.mark.parametrize(
@@ -31,12 +35,12 @@ def test_names_written_out_select_just_those(names):
 
 
 def test_biases_are_left_alone_by_default():
-    assert not any("bias" in name for name in L2(strength=1).touched(PARAMETERS))
+    assert not any("bias" in name for name in L2(strength=1).touched(TENSORS))
 
 
 def test_a_selector_that_matches_nothing_says_what_there_is():
     with pytest.raises(ValueError, match=r"head\.weight.*received include=\['conv\*'\].*leave select out"):
-        L2(strength=1, select={"include": ["conv*"]}).touched(PARAMETERS)
+        L2(strength=1, select={"include": ["conv*"]}).touched(TENSORS)
 
 
 def test_the_note_names_what_is_touched():
@@ -55,7 +59,7 @@ def test_every_regularizer_says_what_it_does_and_where_it_is_from(regularizer):
 def test_every_regularizer_says_what_it_will_do_in_the_plan(regularizer):
     spec = regularizer.model_validate(regularizer.example)
 
-    assert spec.explain(spec.touched(PARAMETERS)).startswith(spec.summary)
+    assert spec.explain(spec.touched(TENSORS)).startswith(spec.summary)
 
 
 @pytest.mark.parametrize("regularizer", [r for r in REGULARIZERS.values() if issubclass(r, WeightRegularizer)])
@@ -72,14 +76,19 @@ def test_the_base_alone_changes_nothing():
     regularizer = Regularizer(kind="none")
 
     assert regularizer.rewrite([]) == []
-    assert regularizer.touched(PARAMETERS) == []
-    assert regularizer.needs(task="classification", num_validation_rows=0) is None
-    assert Regularizer.bind([regularizer], []) is None
+    assert regularizer.touched(TENSORS) == []
+    assert regularizer.needs(task=Classification, num_validation_rows=0) is None
+    assert Regularizer.bind([regularizer], None) is None
 
 
-def test_an_effect_that_remembers_nothing_takes_nothing_over():
-    effect = Effect([Regularizer(kind="none")], [])
+@pytest.mark.parametrize("role", ["embedding", "bias", "norm"])
+def test_only_weights_are_touched_unless_a_pattern_names_others(role):
+    tensors = [TensorInfo("a.weight", (2, 2), role), TensorInfo("head.weight", (2, 2))]
 
-    effect.load_state(effect.state())
+    assert L2(strength=1).touched(tensors) == ["head.weight"]
+    assert L2(strength=1, select={"include": ["*.weight"]}).touched(tensors) == ["a.weight", "head.weight"]
 
-    assert effect.state() == {}
+
+def test_a_model_without_weights_is_refused():
+    with pytest.raises(ValueError, match=r"l2 acts on weights, and the model has none among a\.bias"):
+        L2(strength=1).touched([TensorInfo("a.bias", (2,), "bias")])

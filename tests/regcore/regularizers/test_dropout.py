@@ -60,7 +60,7 @@ def test_a_model_without_hidden_layers_is_told_of_the_input():
 
 
 def test_all_it_does_is_surgery():
-    assert Dropout.bind([Dropout(p=0.25)], []) is None
+    assert Dropout.bind([Dropout(p=0.25)], None) is None
 
 
 @pytest.mark.parametrize("p", [-0.1, 1])

@@ -1,17 +1,26 @@
-import json
 import math
 
 import pytest
+import torch
+from effects import bind_effect
 from hypothesis import given
 from hypothesis import strategies as st
 
 from regcore.regularizers.early_stopping import EarlyStopping
+from regcore.spec.kinds import TASKS
+from regcore.tasks import Classification, Regression
+from regcore.trees import select
+
+
+def judge(members):
+    """The effect of these members, without a run."""
+    return bind_effect(members, {"head.weight": torch.ones(len(members), 1, 1)})
 
 
 def heard(values, **options):
     """Rounds that were kept, and the round that stopped (None for none), of one member."""
     spec = EarlyStopping(**options)
-    effect = EarlyStopping.bind([spec], [])
+    effect = judge([spec])
     kept = []
     for number, value in enumerate(values):
         verdict = effect.on_evaluation([{spec.metric: value}])
@@ -51,7 +60,7 @@ def test_scripted_metrics_are_kept_and_stopped_as_the_rule_says(values, options,
 
 
 def test_each_member_is_judged_by_its_own_metric_and_patience():
-    effect = EarlyStopping.bind([EarlyStopping(patience=1), EarlyStopping(patience=3)], [])
+    effect = judge([EarlyStopping(patience=1), EarlyStopping(patience=3)])
 
     verdicts = [
         effect.on_evaluation([{"validation/loss": a}, {"validation/loss": b}]) for a, b in [(2, 2), (3, 1), (1, 3)]
@@ -62,7 +71,7 @@ def test_each_member_is_judged_by_its_own_metric_and_patience():
 
 
 def test_a_metric_without_a_value_is_told_of_once_for_each_member():
-    effect = EarlyStopping.bind([EarlyStopping(), EarlyStopping(metric="validation/r2")], [])
+    effect = judge([EarlyStopping(), EarlyStopping(metric="validation/r2")])
 
     verdicts = [
         effect.on_evaluation([{"validation/loss": a}, {"validation/r2": b}])
@@ -114,7 +123,7 @@ def test_what_was_kept_last_is_the_best_that_was_seen(values, patience):
 
 
 def test_without_validation_rows_it_says_what_to_set():
-    remedy = EarlyStopping().needs(task="classification", num_validation_rows=0)
+    remedy = EarlyStopping().needs(task=Classification, num_validation_rows=0)
 
     assert "data.validation_fraction" in remedy
 
@@ -133,7 +142,7 @@ def test_without_validation_rows_it_says_what_to_set():
     ],
 )
 def test_a_metric_that_the_task_has_not_is_refused(metric, task, fits):
-    problem = EarlyStopping(metric=metric).needs(task=task, num_validation_rows=10)
+    problem = EarlyStopping(metric=metric).needs(task=TASKS[task], num_validation_rows=10)
 
     assert (problem is None) == fits
     assert fits or metric in problem
@@ -141,7 +150,7 @@ def test_a_metric_that_the_task_has_not_is_refused(metric, task, fits):
 
 @pytest.mark.parametrize(("num_rows", "fits"), [(1, False), (2, True)])
 def test_r2_needs_two_rows_to_have_a_value(num_rows, fits):
-    problem = EarlyStopping(metric="validation/r2").needs(task="regression", num_validation_rows=num_rows)
+    problem = EarlyStopping(metric="validation/r2").needs(task=Regression, num_validation_rows=num_rows)
 
     assert (problem is None) == fits
     assert fits or "Raise data.validation_fraction" in problem
@@ -159,22 +168,22 @@ def test_one_that_takes_over_anothers_state_judges_as_that_one_would(num_before)
         [{"validation/loss": a}, {"validation/loss": b}]
         for a, b in [(math.nan, 3), (2, 2.95), (3, 2), (4, 1.95), (0, 1.5), (5, 1)]
     ]
-    whole, first = EarlyStopping.bind(members, []), EarlyStopping.bind(members, [])
+    whole, first = judge(members), judge(members)
     expected = [whole.on_evaluation(metrics) for metrics in rounds]
     for metrics in rounds[:num_before]:
         first.on_evaluation(metrics)
 
-    resumed = EarlyStopping.bind(members, [])
-    resumed.load_state(json.loads(json.dumps(first.state())))
+    resumed = judge(members)
+    resumed.state = select(first.state, range(len(members)))
 
     assert [resumed.on_evaluation(metrics) for metrics in rounds[num_before:]] == expected[num_before:]
 
 
 def test_a_state_that_was_taken_over_is_ones_own():
-    first, second = EarlyStopping.bind([EarlyStopping()], []), EarlyStopping.bind([EarlyStopping()], [])
-    second.load_state(first.state())
+    first, second = judge([EarlyStopping()]), judge([EarlyStopping()])
+    second.state = select(first.state, [0])
 
     first.on_evaluation([{"validation/loss": 1.0}])
 
-    assert second.state()["best"] == [math.inf]
-    assert second.state()["waited"] == [0]
+    assert second.state["best"].tolist() == [math.inf]
+    assert second.state["waited"].tolist() == [0]

@@ -1,11 +1,12 @@
 import pytest
 import torch
+from effects import bind_effect
 
+from regcore.at import At
 from regcore.optim import SGD, Adam
 from regcore.regularizers.elastic_net import ElasticNet
 from regcore.regularizers.l1 import L1
 from regcore.regularizers.l2 import L2
-from regcore.schedule import Moment
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.9])
@@ -33,14 +34,14 @@ def test_with_one_part_it_is_that_part(descend, quadratic, optimizer, alone, l1,
 
 def test_its_penalty_is_the_sum_of_both_per_member():
     weights = {"head.weight": torch.tensor([[[3.0, -4.0]], [[1.0, -1.0]]])}
-    effect = ElasticNet.bind([ElasticNet(l1=1, l2=2), ElasticNet(l1=0.5, l2=0)], ["head.weight"])
+    effect = bind_effect([ElasticNet(l1=1, l2=2), ElasticNet(l1=0.5, l2=0)], weights)
 
-    assert effect.penalty(weights, Moment(0, 1, 1)).tolist() == [7 + 25, 1]
+    assert effect.penalty(weights, At(0, 1, 1)).tolist() == [7 + 25, 1]
 
 
 def test_its_schedule_scales_both_parts():
     weights = {"head.weight": torch.tensor([[[3.0, -4.0]]])}
     schedule = {"kind": "constant", "warmup_epochs": 1}
-    effect = ElasticNet.bind([ElasticNet(l1=1, l2=2, schedule=schedule)], ["head.weight"])
+    effect = bind_effect([ElasticNet(l1=1, l2=2, schedule=schedule)], weights)
 
-    assert effect.penalty(weights, Moment(0, 2, 4)).tolist() == [(7 + 25) / 2]
+    assert effect.penalty(weights, At(0, 2, 4)).tolist() == [(7 + 25) / 2]

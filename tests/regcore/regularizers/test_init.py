@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 import regcore.regularizers
-from regcore.regularizers import REGULARIZERS
+from regcore.spec.kinds import REGULARIZERS
 
 
 def test_every_file_is_a_regularizer_by_its_name():

@@ -1,12 +1,13 @@
 import pytest
 import torch
+from effects import bind_effect
 
+from regcore.at import At
 from regcore.optim import SGD
 from regcore.regularizers.l2 import L2
-from regcore.schedule import Moment
 
 EVERYTHING = {"include": ["*"]}
-START = Moment(0, 10, 100)
+START = At(0, 10, 100)
 
 
 def torchs(gradient, start, num_steps, **options):
@@ -38,27 +39,29 @@ def test_it_is_torchs_sgd_weight_decay_bit_for_bit(descend, random_gradient, mom
 def test_its_penalty_is_half_the_strength_times_the_sum_of_squares_per_member():
     weights = {"head.weight": torch.tensor([[[3.0, 4.0]], [[1.0, -1.0]]])}
 
-    penalty = L2.bind([L2(strength=2), L2(strength=0.5)], ["head.weight"]).penalty(weights, START)
+    penalty = bind_effect([L2(strength=2), L2(strength=0.5)], weights).penalty(weights, START)
 
     assert penalty.tolist() == [25.0, 0.5]
 
 
 def test_what_it_adds_to_the_gradient_is_its_penaltys_derivative():
     weight = torch.randn(2, 3, 4, dtype=torch.float64, requires_grad=True)
-    effect = L2.bind([L2(strength=0.3), L2(strength=2)], ["head.weight"])
+    effect = bind_effect([L2(strength=0.3), L2(strength=2)], {"head.weight": weight})
     effect.penalty({"head.weight": weight}, START).sum().backward()
 
-    gradients = {"head.weight": torch.zeros(2, 3, 4, dtype=torch.float64)}
-    effect.on_gradients({"head.weight": weight.detach()}, gradients, START)
+    update = SGD.bind([SGD(learning_rate=1, momentum=0)] * 2)
+    moved = {"head.weight": weight.detach().clone()}
+    update.step(moved, {"head.weight": torch.zeros_like(weight)}, effect.elementwise(update, START), START)
 
-    torch.testing.assert_close(gradients["head.weight"], weight.grad)
+    torch.testing.assert_close(weight.detach() - moved["head.weight"], weight.grad)
 
 
 def test_its_schedule_scales_its_strength():
     weight = torch.ones(1, 1, 1)
-    effect = L2.bind([L2(strength=2, schedule={"kind": "constant", "warmup_epochs": 1})], ["head.weight"])
+    regularizer = L2(strength=2, schedule={"kind": "constant", "warmup_epochs": 1})
+    effect = bind_effect([regularizer], {"head.weight": weight})
 
-    penalties = [effect.penalty({"head.weight": weight}, Moment(step, 4, 8)).item() for step in range(5)]
+    penalties = [effect.penalty({"head.weight": weight}, At(step, 4, 8)).item() for step in range(5)]
 
     assert penalties == [0.25, 0.5, 0.75, 1.0, 1.0]
 

@@ -1,9 +1,10 @@
 import pytest
 import torch
+from effects import bind_effect
 
+from regcore.at import At
 from regcore.optim import SGD, Adam, RMSprop
 from regcore.regularizers.weight_decay import WeightDecay
-from regcore.schedule import Moment
 
 EVERYTHING = {"include": ["*"]}
 
@@ -63,5 +64,5 @@ def test_members_decay_by_their_own_rate_and_strength(descend):
 
 def test_it_is_no_part_of_the_objective():
     assert not WeightDecay.adds_to_objective
-    with pytest.raises(NotImplementedError):
-        WeightDecay.bind([WeightDecay(strength=1)], []).penalty({}, Moment(0, 1, 1))
+    weights = {"head.weight": torch.ones(1, 1, 1)}
+    assert bind_effect([WeightDecay(strength=1)], weights).penalty(weights, At(0, 1, 1)) is None

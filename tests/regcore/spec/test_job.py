@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from regcore.regularizers import REGULARIZERS
 from regcore.spec import JobSpec
+from regcore.spec.kinds import REGULARIZERS
 
 SMALLEST = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "mlp", "hidden": [128]}}
 

@@ -58,7 +58,7 @@ def draft_of(cells: list[Any], type: pa.DataType | None = None) -> ColumnDraft:
     ids=str,
 )
 def test_a_column_is_what_all_its_cells_are(cells: list[Any], type: ColumnType) -> None:
-    assert draft_of(cells).verdict.type == type
+    assert draft_of(cells).found.type == type
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_column_is_what_all_its_cells_are(cells: list[Any], type: ColumnType) 
     ],
 )
 def test_a_reading_that_may_surprise_is_said(cells: list[str], said: str) -> None:
-    why = draft_of(cells).verdict.why
+    why = draft_of(cells).found.why
 
     assert said in why
     assert bool(said) == bool(why)
@@ -91,7 +91,7 @@ def test_a_reading_that_may_surprise_is_said(cells: list[str], said: str) -> Non
     ],
 )
 def test_what_an_owner_should_decide_is_a_doubt(cells: list[str], code: str) -> None:
-    doubt = draft_of(cells).verdict.doubt
+    doubt = draft_of(cells).found.doubt
 
     assert doubt is not None
     assert doubt.code == code

@@ -1,0 +1,118 @@
+"""Batch normalization.
+
+Source: Ioffe & Szegedy 2015, Batch normalization: accelerating deep network training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
+
+from pydantic import Field
+
+from regcore.layers.base import Layer
+from regcore.shapes import RowInfo, TensorInfo
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from regcore.layers.forward import Here
+
+_NUM_BATCHES: Final = "num_batches_tracked"
+
+
+class BatchNorm(Layer):
+    """Each feature or channel gets mean 0 and variance 1 over the batch, and then a learned scale and offset."""
+
+    summary: ClassVar[str] = (
+        "Batch normalization of each feature, or channel of an image; in evaluation by the running mean and variance."
+    )
+    formula: ClassVar[str] = (
+        "y = w·(x − mean)/√(variance + ε) + b;  running ← (1 − momentum)·running + momentum·batch's"
+    )
+    source: ClassVar[str] = "Ioffe & Szegedy 2015; as torch.nn.BatchNorm1d and BatchNorm2d"
+    example: ClassVar[dict[str, Any]] = {
+        "kind": "layers",
+        "layers": [
+            {"kind": "conv2d", "channels": 8, "kernel_size": 3, "padding": 1},
+            {"kind": "batch_norm"},
+            {"kind": "activation", "name": "relu"},
+            {"kind": "linear"},
+        ],
+    }
+    member_fields: ClassVar[frozenset[str] | None] = frozenset()
+    removes_scale: ClassVar[bool] = True
+
+    kind: Literal["batch_norm"] = "batch_norm"
+    momentum: float | None = Field(default=0.1, ge=0, le=1)
+    """The share of the batch's mean and variance in the running ones; null for a plain mean over all batches."""
+    eps: float = Field(default=1e-5, gt=0, le=1)
+    """ε, added to the variance."""
+
+    def output(self, seen: RowInfo) -> RowInfo:
+        if len(seen.shape) not in (1, 3) or seen.tokens is not None or seen.varies:
+            raise ValueError(f"batch_norm expects (features,) or images, (C, H, W); it gets {seen.shape}")
+        return seen
+
+    def least_rows(self, seen: RowInfo) -> int:
+        return 2 if seen.num_values == seen.shape[0] else 1
+
+    def tensors(self, seen: RowInfo) -> list[TensorInfo]:
+        shape = seen.shape[:1]
+        return [
+            TensorInfo("weight", shape, "norm", "o", ("fill", 1.0)),
+            TensorInfo("bias", shape, "norm", "o"),
+            TensorInfo("running_mean", shape, "buffer", "o"),
+            TensorInfo("running_var", shape, "buffer", "o", ("fill", 1.0)),
+            TensorInfo(_NUM_BATCHES, (), "buffer", dtype="int64"),
+        ]
+
+    def module(self, seen: RowInfo) -> nn.Module:
+        from torch import nn
+
+        normalization = nn.BatchNorm1d if len(seen.shape) == 1 else nn.BatchNorm2d
+        return normalization(seen.shape[0], self.eps, self.momentum)
+
+    def forward(self, x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
+        """The members as more channels of one batch; see `benchmarks/layer_forms.py`."""
+        from torch.nn import functional
+
+        num_members, training = len(here.members), here.at.training
+        x = x.expand(num_members, *x.shape[1:])
+        mean, variance, num_batches = own["running_mean"].flatten(), own["running_var"].flatten(), own[_NUM_BATCHES]
+        if training:  # a pass must not change buffers in place
+            mean, variance, num_batches = mean.clone(), variance.clone(), num_batches + 1
+        normalized = functional.batch_norm(
+            _as_channels(x),
+            mean,
+            variance,
+            own["weight"].flatten(),
+            own["bias"].flatten(),
+            training,
+            1 / int(num_batches[0]) if training and self.momentum is None else self.momentum or 0.0,
+            self.eps,
+        )
+        if training:
+            here.update_buffer("running_mean", mean.view(num_members, -1))
+            here.update_buffer("running_var", variance.view(num_members, -1))
+            here.update_buffer(_NUM_BATCHES, num_batches)
+        return _as_members(normalized, x)
+
+
+def _as_channels(x: Tensor) -> Tensor:
+    """(K, B, C, ...) with the members as more channels, (B, K·C, ...); (1, K·C, B) where a row is a vector.
+
+    After a stacked linear layer the rows are last in memory, after a stacked convolution the members second.
+    """
+    if len(x) == 1:
+        return x.squeeze(0)
+    return x.mT.flatten(0, 1).unsqueeze(0) if x.dim() == 3 else x.transpose(0, 1).flatten(1, 2)
+
+
+def _as_members(channels: Tensor, x: Tensor) -> Tensor:
+    """The reverse of `_as_channels` of x."""
+    if len(x) == 1:
+        return channels.unsqueeze(0)
+    if x.dim() == 3:
+        return channels.view(len(x), x.shape[2], x.shape[1]).mT
+    return channels.view(x.shape[1], len(x), *x.shape[2:]).transpose(0, 1)

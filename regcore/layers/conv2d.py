@@ -1,0 +1,125 @@
+"""Convolution over images.
+
+Source: LeCun et al. 1989, Backpropagation applied to handwritten zip code recognition.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from regcore.layers.base import Layer, apart
+from regcore.layers.sides import Margins, Sides, image, num_places, pair
+from regcore.shapes import First, RowInfo, TensorInfo
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from regcore.layers.forward import Here
+
+_GROUPED_FROM_CHANNELS: Final = 4
+"""Input channels from which one convolution of K groups is faster than K convolutions."""
+
+
+class Conv2d(Layer):
+    """Every filter looks at one window of the image after the other."""
+
+    summary: ClassVar[str] = "Convolution over images: each filter sees a window, at every place of the image."
+    formula: ClassVar[str] = "y_o = Σ_i w_oi ⋆ x_i + b_o"
+    source: ClassVar[str] = "LeCun et al. 1989; as torch.nn.Conv2d, its first values too"
+    example: ClassVar[dict[str, Any]] = {
+        "kind": "layers",
+        "layers": [
+            {"kind": "conv2d", "channels": 8, "kernel_size": 3, "padding": 1},
+            {"kind": "activation", "name": "relu"},
+            {"kind": "pool", "size": 2},
+            {"kind": "linear"},
+        ],
+    }
+    member_fields: ClassVar[frozenset[str] | None] = frozenset()
+    gives_outputs: ClassVar[bool] = True
+    is_affine: ClassVar[bool] = True
+
+    kind: Literal["conv2d"] = "conv2d"
+    channels: int = Field(ge=1)
+    """Filters, each of which gives one channel."""
+    kernel_size: Sides = 3
+    """The window's height and width; one number for both."""
+    stride: Sides = 1
+    """How far the window moves from place to place."""
+    padding: Margins | Literal["same", "valid"] = 0
+    """Zeros around the image; `same` keeps its size, `valid` is none."""
+    bias: bool = True
+    """Whether b is learned."""
+
+    @model_validator(mode="after")
+    def _same_needs_stride_1(self) -> Self:
+        if self.padding == "same" and pair(self.stride) != (1, 1):
+            raise ValueError(
+                f"padding=same keeps the image's size, and so needs stride=1; received stride={self.stride}. "
+                "Give the padding as a number"
+            )
+        return self
+
+    def output(self, seen: RowInfo) -> RowInfo:
+        if self.padding == "same":
+            _, height, width = image(self.kind, seen)
+            return seen.of(self.channels, height, width)
+        margins = (0, 0) if isinstance(self.padding, str) else pair(self.padding)
+        places = num_places(self.kind, seen, pair(self.kernel_size), pair(self.stride), margins)
+        return seen.of(self.channels, *places)
+
+    def tensors(self, seen: RowInfo) -> list[TensorInfo]:
+        num_channels, _, _ = image(self.kind, seen)
+        shape = (self.channels, num_channels, *pair(self.kernel_size))
+        first: First = ("uniform", 1 / math.sqrt(math.prod(shape[1:])))
+        weight = TensorInfo("weight", shape, "weight", "oikk", first)
+        return [weight, TensorInfo("bias", (self.channels,), "bias", "o", first)] if self.bias else [weight]
+
+    def module(self, seen: RowInfo) -> nn.Module:
+        from torch import nn
+
+        return nn.Conv2d(
+            seen.shape[0],
+            self.channels,
+            pair(self.kernel_size),
+            pair(self.stride),
+            self.padding if isinstance(self.padding, str) else pair(self.padding),
+            bias=self.bias,
+        )
+
+    def forward(self, x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
+        """One convolution of K groups from four channels on; from fewer, a convolution for each member.
+
+        Each was measured against the other, `benchmarks/layer_forms.py`.
+        """
+        weight, bias = own["weight"], own.get("bias")
+        if len(weight) > 1 and here.seen.shape[0] >= _GROUPED_FROM_CHANNELS:
+            return self._in_groups(x, weight, bias)
+        return self._one_by_one(x, weight, bias)
+
+    def _one_by_one(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        import torch
+
+        num_members = len(weight)
+        rows = apart(x.expand(num_members, *x.shape[1:]))
+        biases = itertools.repeat(None, num_members) if bias is None else apart(bias)
+        each = [self._convolved(*parts, groups=1) for parts in zip(rows, apart(weight), biases, strict=True)]
+        return torch.stack(each) if num_members > 1 else each[0].unsqueeze(0)
+
+    def _in_groups(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        # Of the same rows all members' filters are more filters of one.
+        groups = len(weight) if len(x) > 1 else 1
+        rows = x.transpose(0, 1).flatten(1, 2)
+        filters = self._convolved(rows, weight.flatten(0, 1), None if bias is None else bias.flatten(), groups=groups)
+        return filters.view(x.shape[1], len(weight), self.channels, *filters.shape[2:]).transpose(0, 1)
+
+    def _convolved(self, x: Tensor, weight: Tensor, bias: Tensor | None, *, groups: int) -> Tensor:
+        from torch.nn import functional
+
+        padding = self.padding if isinstance(self.padding, str) else pair(self.padding)
+        return functional.conv2d(x, weight, bias, pair(self.stride), padding, groups=groups)

@@ -1,0 +1,120 @@
+"""Mixup: the network learns from mixtures of two rows and of their targets.
+
+Only what the optimizer sees is mixed: every metric, `train/accuracy` too, is of the rows and targets as they are.
+
+Source: Zhang et al. 2018, mixup: beyond empirical risk minimization.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from regcore.at import At
+from regcore.doubts import Doubt, RunShape
+from regcore.regularizers.base import NO_LAYERS, Effect, Regularizer, Setting, Stronger
+from regcore.shapes import RowInfo
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from regcore.data.rows import Batch
+    from regcore.tasks import Task
+
+MAX_ALPHA = 1e6
+
+
+class Mixup(Regularizer):
+    """λ·(x, y) + (1 − λ)·(x′, y′)."""
+
+    summary: ClassVar[str] = "While training, mixes each row and its target with another one of the batch."
+    formula: ClassVar[str] = (
+        "x ← λx + (1 − λ)x′,  y ← λy + (1 − λ)y′,  λ ~ Beta(α, α) once for a batch,  (x′, y′) its rows in another order"
+    )
+    source: ClassVar[str] = "Zhang et al. 2018"
+    example: ClassVar[dict[str, Any]] = {"kind": "mixup", "alpha": 0.2}
+    member_fields: ClassVar[frozenset[str] | None] = frozenset({"alpha"})
+    twice: ClassVar[str | None] = "Two mixups make mixtures of mixtures, of up to four rows."
+    stronger: ClassVar[Stronger] = {"alpha": "larger"}
+
+    kind: Literal["mixup"] = "mixup"
+    alpha: float = Field(ge=0, le=MAX_ALPHA)
+    """α of the Beta distribution: 0 mixes nothing, 1 in all proportions alike, more nearer to halves."""
+
+    def needs(
+        self,
+        *,
+        task: type[Task],
+        num_validation_rows: int,
+        num_classes: int = 0,
+        layers: Mapping[str, str] = NO_LAYERS,
+        row: RowInfo | None = None,
+    ) -> str | None:
+        if row is not None and row.tokens is not None:
+            return "mixup needs rows of numbers, and these are tokens, which have no mixtures; leave it out."
+        return None
+
+    def doubts(self, run: RunShape) -> Iterator[Doubt]:
+        if any(other.kind == "knowledge_distillation" for other in run.regularizers):
+            yield Doubt(
+                "",
+                "mixup_with_distillation",
+                "the teacher is asked about mixtures of rows, such as it may never have seen, and its answers are not "
+                "the mixtures of its answers about the rows.",
+                "Keep one of them, or have a teacher that was trained with mixup.",
+            )
+
+    @classmethod
+    def bind(cls, members: Sequence[Mixup], setting: Setting) -> Effect:
+        return _MixupEffect(members, setting)
+
+
+class _MixupEffect(Effect):
+    """Each member draws its proportion and its partners from its own stream."""
+
+    members: Sequence[Mixup]
+    ranks: ClassVar[Mapping[str, int]] = {"on_batch": 10}
+
+    def on_batch(self, batch: Batch, at: At) -> Batch:
+        import torch
+
+        num_members, num_rows = len(self.members), batch.x.shape[1]
+        x, y = (part.expand(num_members, *part.shape[1:]) for part in (batch.x, self.setting.task.soft(batch.y)))
+        shares, partners = self._drawn(num_rows, at)
+        places = partners.to(x.device)
+        lengths = batch.lengths
+        if lengths is not None:
+            lengths = lengths.expand(num_members, -1)
+            x = _without_padding(x, lengths)  # what lies behind a row's end is not to reach its partner
+            lengths = torch.maximum(lengths, lengths.gather(1, places))
+        return batch.having(x=_mixed(x, shares, places), y=_mixed(y, shares, places), lengths=lengths)
+
+    def _drawn(self, num_rows: int, at: At) -> tuple[list[float], Tensor]:
+        """Each member's λ, and the partner of each row, (K, B)."""
+        import numpy as np
+        import torch
+
+        shares, partners = [], []
+        for member, seed in zip(self.members, at.streams(self.setting.name), strict=True):
+            stream = np.random.Generator(np.random.PCG64(seed))
+            shares.append(float(stream.beta(member.alpha, member.alpha)) if member.alpha > 0 else 1.0)
+            partners.append(stream.permutation(num_rows))
+        return shares, torch.from_numpy(np.stack(partners))
+
+
+def _mixed(values: Tensor, shares: Sequence[float], partners: Tensor) -> Tensor:
+    """λ·v + (1 − λ)·v′ for each member; (K, B, ...)."""
+    num_members, num_rows = partners.shape
+    starts = partners.new_tensor(range(num_members)).unsqueeze(1) * num_rows
+    other = values.flatten(0, 1).index_select(0, (partners + starts).flatten()).view_as(values)
+    return other.lerp_(values, values.new_tensor(shares).view(-1, *[1] * (values.dim() - 1)))
+
+
+def _without_padding(x: Tensor, lengths: Tensor) -> Tensor:
+    """Rows with zeros behind their ends; (K, B, steps, ...)."""
+    import torch
+
+    in_use = torch.arange(x.shape[2], device=x.device) < lengths.unsqueeze(2)
+    return x * in_use.view(*in_use.shape, *[1] * (x.dim() - 3))

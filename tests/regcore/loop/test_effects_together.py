@@ -1,0 +1,116 @@
+"""Effects that wrap each other, change weights and remember: alone as in a stack, and from the middle as in one go."""
+
+import pytest
+import torch
+
+from regcore.artifacts import weights_sha256
+from regcore.checkpoint import load_newest, save_checkpoint
+from regcore.plan import make_plan
+
+RESIDUAL = {
+    "kind": "layers",
+    "layers": [
+        {"kind": "linear", "features": 8},
+        {"kind": "batch_norm"},
+        {"kind": "residual", "layers": [{"kind": "activation"}, {"kind": "linear", "features": 8}]},
+        {"kind": "activation"},
+        {"kind": "dropout", "p": 0.1},
+        {"kind": "linear"},
+    ],
+}
+EFFECTS = {
+    "sam": [{"rho": 0.05}, {"rho": 0.5}],
+    "grad_clip": [{"max_norm": 0.5}, {"max_norm": 2.0}],
+    "ema": [{"decay": 0.5}, {"decay": 0.9}],
+    "spectral_norm": [{}, {}],
+    "l0": [{"strength": 1e-3, "dropout_rate": 0.3}, {"strength": 1e-2, "dropout_rate": 0.1}],
+    "stochastic_depth": [{"p": 0.3}, {"p": 0.0}],
+    "r_drop": [{"strength": 0.5}, {"strength": 2.0}],
+    "early_stopping": [{"patience": 100}, {"patience": 100}],
+}
+WRAPPERS = ("sam", "r_drop", "ema", "grad_clip")
+
+
+def jobs_of(kinds, make_job, optimizer):
+    """Two jobs that differ in every number in which they may, and in their seeds; steps of three batches."""
+    return [
+        make_job(
+            model=RESIDUAL,
+            optimizer=optimizer,
+            regularizers=[{"kind": kind} | EFFECTS[kind][k] for kind in kinds],
+            training={"epochs": 2, "batch_size": 7, "grad_accumulation": 3, "seed": 4 + k, "precision": "float64"},
+        )
+        for k in range(2)
+    ]
+
+
+SGD = {"kind": "sgd", "learning_rate": 0.1}
+ADAM = {"kind": "adam", "learning_rate": 0.02}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "optimizer"), [(WRAPPERS, ADAM), (tuple(EFFECTS), SGD)], ids=["wrappers, adam", "all, sgd"]
+)
+def test_a_member_ends_as_its_solo_run_does(make_job, train_members, kinds, optimizer):
+    jobs = jobs_of(kinds, make_job, optimizer)
+    assert len({make_plan(job).fusion_key for job in jobs}) == 1
+
+    together = train_members(*jobs)
+
+    for job, ours in zip(jobs, together, strict=True):
+        (solo,) = train_members(job)
+        torch.testing.assert_close(ours.state, solo.state, rtol=1e-8, atol=1e-8)
+        assert ours.selected_epoch == solo.selected_epoch
+        for row, expected in zip(ours.history, solo.history, strict=True):
+            assert row["values"] == pytest.approx(expected["values"], rel=1e-8, abs=1e-8)
+
+
+def ended(trainer):
+    """The hash of each member's finished weights."""
+    return {
+        member.key: weights_sha256(ending.network.member_state(k))
+        for ending in trainer.run()
+        for k, member in enumerate(ending.members)
+    }
+
+
+def train_steps(trainer, num_steps):
+    """Train from the beginning to the middle of an epoch, with the evaluations on the way."""
+    steps_per_epoch = trainer.members[0].plan.steps_per_epoch
+    for step in range(num_steps):
+        trainer.stack.advance(trainer.stack.rows(*divmod(step, steps_per_epoch)))
+        if (step + 1) % steps_per_epoch == 0:
+            list(trainer._evaluate((step + 1) // steps_per_epoch, {}, is_due=True))
+    return trainer
+
+
+def test_a_run_that_goes_on_from_the_middle_of_an_epoch_has_the_same_bits(make_job, make_trainer, tmp_path):
+    jobs = jobs_of(tuple(EFFECTS), make_job, ADAM)
+    stopped = train_steps(make_trainer(*jobs), 8)
+    save_checkpoint(tmp_path, stopped.step, stopped.state())
+    checkpoint = load_newest(tmp_path)
+
+    resumed = make_trainer(*jobs)
+    resumed.resume(checkpoint.step, checkpoint.state)
+
+    assert stopped.step % stopped.members[0].plan.steps_per_epoch != 0
+    assert ended(resumed) == ended(make_trainer(*jobs))
+
+
+def test_a_member_that_leaves_changes_no_bit_of_what_the_other_remembers(make_job, make_trainer):
+    trainer = train_steps(make_trainer(*jobs_of(tuple(EFFECTS), make_job, SGD)), 8)
+
+    left = trainer.select([1])
+
+    before, after = dict(_leaves(trainer.stack.tree)), dict(_leaves(left.stack.tree))
+    assert before.keys() == after.keys()
+    assert any(name.startswith("tensors/l0.log_alpha.") for name in before)
+    assert all(torch.equal(after[name], before[name][1:]) for name in before)
+
+
+def _leaves(tree, path=""):
+    for name, node in tree.items():
+        if isinstance(node, dict):
+            yield from _leaves(node, f"{path}{name}/")
+        else:
+            yield f"{path}{name}", node
