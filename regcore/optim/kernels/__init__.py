@@ -1,6 +1,6 @@
 """The optimizers' steps as machine code: all that is done to a weight in one pass over memory.
 
-    load.py           a kernel for a dtype, as a function
+    library.py        a kernel for a dtype, as a function
     compile.py        from Python to machine code, by numba
     cache.py          where machine code is kept between processes
     blocks.py         the walk over memory, and what regularizers do to a block of it
@@ -15,6 +15,6 @@ Numba compiles on first use, for seconds. Afterwards the code is read from disk 
 import takes a second.
 """
 
-from regcore.optim.kernels.load import Kernel, load, warm
+from regcore.optim.kernels.library import Kernel, load, warm
 
 __all__ = ["Kernel", "load", "warm"]

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from regcore.at import At
 from regcore.optim.elementwise import NOTHING, Elementwise, Numbers, times
-from regcore.optim.kernels.load import DTYPES, Kernel, load
+from regcore.optim.kernels.library import DTYPES, Kernel, load
 from regcore.optim.kernels.table import (
     BLOCK,
     FLOOR,
