@@ -141,7 +141,7 @@ def _load(path: Path) -> State:
     try:
         manifest = json.loads((path / _MANIFEST).read_bytes())
         if manifest["format"] != FORMAT:
-            raise UnreadableError(f"expected format {FORMAT}, received {manifest['format']}")
+            raise UnreadableError(f"it has format {manifest['format']}, and this version of RegCore reads {FORMAT}")
         for name in (_TENSORS, _STATE):
             if _describe(path / name)["sha256"] != manifest["files"][name]["sha256"]:
                 raise UnreadableError(f"{name} is not what its manifest says")

@@ -16,7 +16,8 @@ from torch import nn
 
 from regcore.data.load import ImageDtype, scale_images
 from regcore.data.preprocessing import Preprocessing, TargetScaling
-from regcore.data.read_preprocessing import read_preprocessing
+from regcore.data.read_preprocessing import AnyPreprocessing, read_preprocessing
+from regcore.data.sequences import SequencePreprocessing
 from regcore.data.tables.apply import apply_preprocessing
 from regcore.data.tables.encode import TablePreprocessing
 from regcore.data.tables.labels import LabelType, as_labels
@@ -47,7 +48,7 @@ class Predictor:
     def __init__(
         self,
         model: nn.Module,
-        preprocessing: Preprocessing | TablePreprocessing,
+        preprocessing: AnyPreprocessing,
         *,
         task: str,
         classes: Sequence[str] | None,
@@ -73,7 +74,7 @@ class Predictor:
             raw_rows: Of a table: a data frame, a list of dicts, a dict of columns, arrays or lists whose columns are in
                 the order of training, or a file's path. Columns may come in another order, and there may be more of
                 them. Images as (N, H, W), (N, C, H, W) or flat, with raw pixels: 0–255 for all sets but `digits`
-                (0–16).
+                (0–16). Sequences as a list of rows, each a list of tokens or an array (its steps, features).
 
         Returns:
             (N,), in the order of the rows. Labels of own data are as they were given: as spelled in a CSV file, or of
@@ -112,19 +113,23 @@ class Predictor:
         parameter = next(self.model.parameters())
         dtype: ImageDtype = np.float64 if parameter.dtype == torch.float64 else np.float32
         self.notes = []
+        lengths: torch.Tensor | None = None
         if isinstance(self.preprocessing, TablePreprocessing):
             rows, self.notes = apply_preprocessing(self.preprocessing, raw_rows, dtype)
             for note in self.notes:
                 if note not in self._said:
                     _log.warning("predict: %s", note)
             self._said.update(self.notes)
+        elif isinstance(self.preprocessing, SequencePreprocessing):
+            rows, used = self.preprocessing.padded(raw_rows, dtype)
+            lengths = torch.from_numpy(used).to(parameter.device)
         else:
             rows = prepare_images(raw_rows, self.preprocessing, dtype)
-        x = torch.from_numpy(np.ascontiguousarray(rows)).to(device=parameter.device, dtype=parameter.dtype)
+        x = torch.from_numpy(np.ascontiguousarray(rows)).to(parameter.device)
         # A bfloat16 run evaluates in bfloat16 too; only the same arithmetic gives the same answers.
         precision = torch.autocast(parameter.device.type, dtype=torch.bfloat16, enabled=self._autocast)
         with torch.inference_mode(), precision:
-            outputs = RowScorer(self.model)(x)
+            outputs = RowScorer(self.model)(x, lengths)
         # In double precision, as in the run's evaluation: a small positive logit must not round to a tie.
         return outputs.cpu().double()
 
@@ -163,7 +168,8 @@ def read_predictor(read: Callable[[str], bytes], where: str, *, device: torch.de
             remedy="Give the folder that holds a run's model.json and model.safetensors.",
         ) from error
     with torch.device("meta"):  # otherwise initial weights would be drawn from the caller's generator
-        module = build_module(_LAYERS.validate_python(described["layers"]), RowInfo(tuple(described["input_shape"])))
+        row = RowInfo(tuple(described["input_shape"]), described.get("tokens"), described.get("varies", False))
+        module = build_module(_LAYERS.validate_python(described["layers"]), row)
     module.load_state_dict(state, assign=True)
     scaling = described.get("target_scaling")  # older models have none
     return Predictor(

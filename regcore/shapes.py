@@ -51,6 +51,7 @@ class TensorInfo:
         first: How its first values are drawn: ("uniform", bound), ("normal", standard deviation) or ("fill", value).
             None: as its module draws them.
         dtype: `float` is the run's precision.
+        has_padding: Whether its first unit stands for what a row does not use, and begins as zeros.
     """
 
     name: str
@@ -59,6 +60,7 @@ class TensorInfo:
     axes: str = ""
     first: First | None = ("fill", 0.0)
     dtype: Literal["float", "int64"] = "float"
+    has_padding: bool = False
 
     @property
     def num_elements(self) -> int:

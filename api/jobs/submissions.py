@@ -61,6 +61,7 @@ def new_job(spec: Any, plan: Plan, **origin: Any) -> NewJob:
         member_bytes=plan.member_bytes,
         needs=frozenset() if needed is None else frozenset({needed}),
         dataset_id=resolved.data.id if resolved.data.kind == "dataset" else None,
+        plugins=plan.plugins,
         **origin,
     )
 

@@ -18,7 +18,8 @@ class DataFacts:
 
     Attributes:
         name: What messages call the data: `wine`, `rows.csv`.
-        modality: `image` rows are (channels, height, width) in [0, 1]; `table` rows are (places,).
+        modality: `image` rows are (channels, height, width) in [0, 1]; `table` rows are (places,); `sequence` rows are
+            (steps,) of tokens or (steps, features).
         feature_shape: Shape of one row as the network gets it.
         task: What the spec asks for, where the data allow it; else what they are for.
         classes: Class labels in the order of the outputs; None for a regression.
@@ -32,7 +33,7 @@ class DataFacts:
     """
 
     name: str
-    modality: Literal["image", "table"]
+    modality: Literal["image", "table", "sequence"]
     feature_shape: tuple[int, ...]
     task: TaskKind
     classes: tuple[str, ...] | None

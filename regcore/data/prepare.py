@@ -12,10 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from regcore.data.load import RawData, load
-from regcore.data.preprocessing import Preprocessing, TargetScaling, fit_preprocessing, fit_target_scaling
+from regcore.data.preprocessing import TargetScaling, fit_preprocessing, fit_target_scaling
+from regcore.data.read_preprocessing import AnyPreprocessing
 from regcore.data.rows import Batch
+from regcore.data.sequences import check_sequences
 from regcore.data.split import Splits, split
-from regcore.data.tables.encode import Columns, Missing, TablePreprocessing
+from regcore.data.tables.encode import Columns, Missing
 from regcore.data.tables.facts import Reading
 from regcore.data.tables.features import Feature
 from regcore.data.tables.fit import fit_columns
@@ -54,12 +56,15 @@ class Split:
     """Rows as fed to the model.
 
     Attributes:
-        x: (N, *feature_shape), float32 or float64.
+        x: (N, *feature_shape), float32 or float64; int64 for tokens.
         y: Class labels as int64, or regression targets in x's dtype, scaled if the run scales them, (N,).
         rows: Their places, from 0, in the data set, the file or the arrays that they come from, (N,); None for those of
             an official test split.
         lengths: How much of each row is in use, (N,), int64; None where rows do not vary.
         tokens: Size of the vocabulary of integer rows; None for rows of numbers.
+
+    Raises:
+        InvalidDataError: A row uses no step, or more than there are, or a token is not in the vocabulary.
     """
 
     x: torch.Tensor
@@ -67,6 +72,11 @@ class Split:
     rows: NDArray[np.int64] | None = None
     lengths: torch.Tensor | None = None
     tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.tokens is not None or self.lengths is not None:
+            lengths = None if self.lengths is None else self.lengths.cpu().numpy()
+            check_sequences(self.x.cpu().numpy(), lengths, self.tokens)
 
     def __len__(self) -> int:
         return len(self.y)
@@ -103,7 +113,7 @@ class PreparedData:
     train: Split
     validation: Split | None
     test: Split | None
-    preprocessing: Preprocessing | TablePreprocessing
+    preprocessing: AnyPreprocessing
     classes: tuple[str, ...] | None
     target_scaling: TargetScaling | None = None
     label_type: LabelType | None = None

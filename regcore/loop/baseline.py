@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from regcore.data.prepare import PreparedData
+from regcore.data.prepare import PreparedData, dtype_of
 from regcore.loop.evaluate import Evaluation, predicted_labels, probabilities
 from regcore.plan import Plan
 from regcore.record import finite_or_null
@@ -26,7 +26,7 @@ def baseline_of(plan: Plan, data: PreparedData, task: Task) -> dict[str, Any]:
         split = getattr(data, name)
         if split is None:
             continue
-        outputs = constant.to(split.x).expand(1, len(split), -1)
+        outputs = constant.to(split.x.device, dtype_of(plan.resolved_spec)).expand(1, len(split), -1)
         per_row = task.row_losses(outputs, split.y.unsqueeze(0)).double()
         evaluation = Evaluation(per_row, outputs.double(), split.y)
         if data.target_scaling is not None:

@@ -17,8 +17,9 @@ from regcore.loop.network import EVAL_CHUNK_ROWS, StackedNetwork
 from regcore.scores import classification_scores
 from regcore.tasks import Task
 
-OnActivation = Callable[[str, Tensor], None]
-"""Called with the label of a layer with tensors and the output of the non-linearity after it, (K, B, ...)."""
+OnActivation = Callable[[str, Tensor, Tensor | None], None]
+"""Called with the label of a layer with tensors, the output of the non-linearity after it, (K, B, ...), and how many
+steps of each row are in use, (K, B) or (1, B), if rows vary."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +79,7 @@ def _outputs_and_losses(
         losses.append(task.row_losses(given, batch.y).double())
         for label, activations in way.outputs.items():
             assert on_activation is not None, "nothing is watched otherwise"
-            on_activation(watched[label], activations)
+            on_activation(watched[label], activations, way.output_lengths.get(label))
     return torch.cat(outputs, dim=1), torch.cat(losses, dim=1)
 
 

@@ -25,6 +25,7 @@ from regcore.loop.trainer import Member, Trainer
 from regcore.own_state import each_in_own_state, own_state
 from regcore.plan import Plan
 from regcore.record import Record
+from regcore.shapes import RowInfo
 from regcore.spec.kinds import TASKS
 from regcore.tasks import Task
 from regcore.tasks.classification import balanced_class_weights
@@ -214,7 +215,9 @@ def _set_up(
     trainer = Trainer(members, network, data, task, control=control, checkpointer=checkpointer)
     if checkpoints is None or checkpoints.newest.state is None:
         return trainer, checkpointer
-    trainer.resume(checkpoints.newest.step, _saved_state(checkpoints.newest.state["trainer"], by_key))
+    saved = checkpoints.newest.state["trainer"]
+    positions = [position for position, key in enumerate(saved["keys"]) if key in by_key]
+    trainer.resume(checkpoints.newest.step, saved_state(saved, positions))
     checkpoints.forget()
     tell(Record("log", {"message": f"going on from the checkpoint of step {trainer.step}"}))
     return trainer, checkpointer
@@ -230,9 +233,11 @@ def _take_up(newcomer: Newcomer, data: PreparedData, network: StackedNetwork, po
         newcomer.on_record(warning)
 
 
-def _saved_state(state: State, by_key: Mapping[str, Newcomer]) -> State:
-    """Load only the state of members that resume: the group may have been split because it needed too much memory."""
-    positions = [position for position, key in enumerate(state["keys"]) if key in by_key]
+def saved_state(state: State, positions: Sequence[int]) -> State:
+    """The state of some members of a saved pass, as if it had been theirs alone.
+
+    Only their parts are read from disk: the pass may have been split because it needed too much memory.
+    """
     if len(positions) == len(state["keys"]):
         return state
     per_member = {name: [state[name][k] for k in positions] for name in ("keys", "history", "selected_epochs")}
@@ -307,6 +312,16 @@ def _check_rows(plan: Plan, data: PreparedData) -> None:
             f"{tuple(data.train.x.shape)}",
             remedy="Restore the data set's original files.",
         )
+    if data.train.info != plan.row:
+        raise InvalidDataError(
+            f"expected {_described(plan.row)}; the source gives {_described(data.train.info)}",
+            remedy="Plan with the facts of the same source.",
+        )
+
+
+def _described(row: RowInfo) -> str:
+    lengths = "varying length" if row.varies else "one length"
+    return f"{'numbers' if row.tokens is None else f'{row.tokens} tokens'} in rows of {lengths}"
 
 
 def task_of(plan: Plan, data: PreparedData) -> Task:
@@ -318,10 +333,10 @@ def _class_weights(plan: Plan, data: PreparedData) -> torch.Tensor | None:
     wanted = plan.resolved_spec.task.class_weights
     if wanted is None:
         return None
-    classes = len(plan.classes or ())
+    classes, dtype = len(plan.classes or ()), dtype_of(plan.resolved_spec)
     if wanted == "balanced":
-        return balanced_class_weights(data.train.y, classes).to(data.train.x)
-    return torch.tensor(wanted, dtype=data.train.x.dtype, device=data.train.x.device)
+        return balanced_class_weights(data.train.y, classes).to(dtype)
+    return torch.tensor(wanted, dtype=dtype, device=data.train.y.device)
 
 
 def by_fusion_key(plans: Mapping[str, Plan]) -> list[list[str]]:

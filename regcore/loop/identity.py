@@ -77,7 +77,8 @@ def data_sha256(data: PreparedData) -> str:
     """A digest of every row as it is fed to the model."""
     digest = hashlib.sha256()
     for split in (data.train, data.validation, data.test):
-        for tensor in (split.x, split.y) if split is not None else ():
+        parts = (split.x, split.y, split.lengths) if split is not None else ()
+        for tensor in (part for part in parts if part is not None):
             digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
             digest.update(tensor.cpu().contiguous().view(torch.uint8).numpy().data)
     return digest.hexdigest()

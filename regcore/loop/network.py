@@ -167,4 +167,6 @@ def _first(info: TensorInfo, seed: int) -> Tensor:
         values.normal_(0, size, generator=stream)
     else:
         values.fill_(size)
+    if info.has_padding:
+        values[0] = 0
     return values.to(torch.float64 if info.dtype == "float" else torch.int64)

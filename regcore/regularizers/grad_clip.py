@@ -53,6 +53,7 @@ class _GradClipEffect(Effect):
         found = slope(weights, at)
         norms = norms_over(found.gradients.values())
         factors = (norms.new_tensor(self.each("max_norm")) / (norms + _SMALL)).clamp(max=1)
-        for gradient in found.gradients.values():
-            gradient.mul_(per_member(factors, gradient))
+        if bool((factors != 1).any()):  # most steps of most runs have nothing to clip
+            for gradient in found.gradients.values():
+                gradient.mul_(per_member(factors, gradient))
         return found

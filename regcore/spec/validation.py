@@ -42,11 +42,11 @@ _PHRASES = {
     "dict_type": "must be a JSON object",
     "model_type": "must be a JSON object",
     "model_attributes_type": "must be a JSON object",
-    "recursion_loop": "must not be nested as deeply as this",
 }
 
 _MAX_DEPTH = 2
 _MAX_PLACED = 10_000
+_MAX_NAMED = 3
 _OF_PARTS = frozenset({"list_type", "dict_type", "model_type", "model_attributes_type"})
 """Error types for a value that is not the expected object or list."""
 _OF_NUMBERS = frozenset({"int_type", "float_type"})
@@ -171,6 +171,9 @@ def _explain(error: Mapping[str, Any], path: list[str | int], body: Any, model: 
         rule = _as_phrase(error["msg"]) if kind == "string_pattern_mismatch" else "must be text"
         message = f"each name in {in_words(path[:-1])} {rule}; received {shown(error.get('input'))}. Correct the name."
         return FieldError(pointer, kind, message)
+    if kind in ("recursion_loop", "recursion_depth_exceeded"):
+        outer = path[:_MAX_NAMED]  # hundreds of names say nothing
+        return FieldError(json_pointer(outer), "too_deep", f"{in_words(outer)} is nested too deeply. Make it flatter.")
     if kind == "missing":
         return FieldError(pointer, _CODES[kind], f"{where} is required and is missing. Add it.")
     if kind == "literal_error":

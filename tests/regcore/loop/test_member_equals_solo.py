@@ -53,6 +53,7 @@ OPTIMIZER_EXAMPLES = {
 """By kind: the fields in which three members differ."""
 
 REGULARIZER_EXAMPLES = {
+    "activity": [{"strength": 1e-3}, {"strength": 0.0}, {"strength": 1e-2}],
     "dropout": [{"p": 0.0}, {"p": 0.2}, {"p": 0.6}],
     "early_stopping": [
         {"metric": "validation/loss", "patience": 1, "min_delta": 0.3},
@@ -66,6 +67,11 @@ REGULARIZER_EXAMPLES = {
     ],
     "ema": [{"decay": 0.0}, {"decay": 0.5}, {"decay": 0.95}],
     "grad_clip": [{"max_norm": 0.1}, {"max_norm": 1.0}, {"max_norm": 100.0}],
+    "group_lasso": [
+        {"strength": 0.0, "schedule": CONSTANT},
+        {"strength": 3e-3, "schedule": COSINE},
+        {"strength": 1e-2, "schedule": STEPS},
+    ],
     "l0": [
         {"strength": 0.0, "dropout_rate": 0.2, "schedule": CONSTANT},
         {"strength": 3e-3, "dropout_rate": 0.5, "schedule": COSINE},
@@ -81,6 +87,10 @@ REGULARIZER_EXAMPLES = {
         {"strength": 0.1, "schedule": COSINE},
         {"strength": 1e-2, "schedule": STEPS},
     ],
+    "label_smoothing": [{"epsilon": 0.0}, {"epsilon": 0.1}, {"epsilon": 0.3}],
+    "max_norm": [{"max_value": 0.5}, {"max_value": 1.0}, {"max_value": 0.7}],
+    "mixup": [{"alpha": 0.0}, {"alpha": 0.2}, {"alpha": 1.0}],
+    "r_drop": [{"strength": 0.0}, {"strength": 1.0}, {"strength": 0.3}],
     "sam": [{"rho": 0.0}, {"rho": 0.05}, {"rho": 1.0}],
     "spectral_norm": [{}, {}, {}],
     "stochastic_depth": [{"p": 0.0}, {"p": 0.3}, {"p": 0.8}],

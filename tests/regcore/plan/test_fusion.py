@@ -107,6 +107,7 @@ def test_a_members_memory_grows_with_each_of_its_causes():
         "num_rows": 500,
         "num_outputs": 10,
         "itemsize": 4,
+        "num_extra": 100,
     }
 
     for cause in base:

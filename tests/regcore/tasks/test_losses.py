@@ -9,7 +9,6 @@ from regcore.spec.kinds import TASKS
 from regcore.tasks.classification import balanced_class_weights
 
 
-
 def row_losses(loss, class_weights=None):
     """The losses of the task that has this one."""
     (task,) = (task for task in TASKS.values() if loss in task.losses)

@@ -1,0 +1,135 @@
+"""torchvision's models as one layer; `test_base.py` holds its tensors and outputs to its module."""
+
+import pytest
+import torch
+from torchvision.models import get_model
+
+from regcore import make_plan, train
+from regcore.artifacts import write_artifacts
+from regcore.errors import SpecError
+from regcore.layers.torchvision import Torchvision, build
+from regcore.loop.network import StackedNetwork
+from regcore.predict import load_predictor
+from regcore.shapes import RowInfo
+
+RESNET = {"kind": "torchvision", "name": "resnet18", "small_images": False}
+CPU = {"dtype": torch.float64, "device": torch.device("cpu"), "autocast": False}
+
+
+def layered(*layers):
+    return {"kind": "layers", "layers": list(layers)}
+
+
+def test_for_large_colour_images_it_is_torchvisions_own():
+    torch.manual_seed(0)
+    ours = build("resnet18", num_channels=3, num_outputs=7, small_images=False).eval()
+    torch.manual_seed(0)
+    theirs = get_model("resnet18", num_classes=7).eval()
+
+    torch.testing.assert_close(ours.state_dict(), theirs.state_dict(), rtol=0, atol=0)
+    x = torch.randn(1, 3, 40, 40)
+    assert torch.equal(ours(x), theirs(x))
+
+
+def test_for_small_images_it_begins_without_stride_and_pooling():
+    ours = build("resnet18", num_channels=1, num_outputs=7, small_images=True)
+    sizes = {}
+    for name in ("maxpool", "layer4"):
+        ours.get_submodule(name).register_forward_hook(
+            lambda _, inputs, outputs, name=name: sizes.update({name: tuple(outputs.shape[1:])})
+        )
+
+    ours.eval()(torch.randn(1, 1, 16, 16))
+
+    assert sizes == {"maxpool": (64, 16, 16), "layer4": (512, 2, 2)}
+
+
+def test_the_values_that_it_computes_are_estimated_from_the_images_size():
+    plain, small = (Torchvision(name="resnet18", features=10, small_images=each) for each in (False, True))
+
+    at_64 = plain.num_values(RowInfo((3, 64, 64)))
+
+    assert plain.num_values(RowInfo((3, 128, 128))) == pytest.approx(4 * at_64, rel=0.01)
+    assert small.num_values(RowInfo((3, 16, 16))) == pytest.approx(at_64, rel=0.01)
+
+
+def test_first_values_follow_from_the_members_seed(make_job):
+    def first(seed):
+        plan = make_plan(make_job(model=RESNET, training={"seed": seed}))
+        return StackedNetwork([plan], **CPU).member_state(0)
+
+    torch.manual_seed(5)
+    one = first(1)
+    before = torch.get_rng_state()
+    again, other = first(1), first(2)
+
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(one[name], again[name]) for name in one)
+    assert not torch.equal(one["fc.weight"], other["fc.weight"])
+    # as torchvision draws them: mean 0, variance 2 / (filters · window)
+    assert one["layer2.0.conv1.weight"].std().item() == pytest.approx((2 / (128 * 9)) ** 0.5, rel=0.02)
+
+
+def test_it_trains_and_predicts_as_the_plain_module_under_its_own_names(make_job, tmp_path):
+    job = make_job(model=RESNET, data={"train_limit": 40}, training={"epochs": 1, "batch_size": 20})
+    result = train(job)
+
+    write_artifacts(result, tmp_path)
+    raw = result.data.test.x[:5].numpy() * 16
+    predicted = load_predictor(tmp_path).predict_proba(raw)
+
+    plain = build("resnet18", num_channels=1, num_outputs=10, small_images=False).eval()
+    plain.load_state_dict(result.model.state_dict())
+    expected = plain(result.data.test.x[:5]).detach().double().softmax(1)
+    torch.testing.assert_close(torch.from_numpy(predicted), expected, rtol=1e-4, atol=1e-5)
+    assert result.plan.parameters[0].name == "conv1.weight"
+
+
+def test_penalties_act_on_its_convolutions_and_its_matrix_alone(make_job):
+    (planned,) = make_plan(make_job(model=RESNET, regularizers=[{"kind": "l2", "strength": 0.1}])).regularizers
+
+    assert {name.rpartition(".")[0] for name in planned.parameters} >= {"conv1", "layer4.1.conv2", "fc"}
+    assert not any(".bn" in name or name.endswith("bias") for name in planned.parameters)
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer", "message"),
+    [
+        (
+            {"regularizers": [{"kind": "dropout", "p": 0.1}]},
+            "/regularizers/0",
+            "dropout inserts layers, and torchvision is opaque: it takes none. Leave dropout out",
+        ),
+        (
+            {"regularizers": [{"kind": "dropout", "p": 0.1, "where": "input"}]},
+            "/regularizers/0",
+            "dropout inserts layers, and torchvision is opaque",
+        ),
+        ({"model": RESNET | {"weights": "DEFAULT"}}, "/model/weights", "model.weights: must be null"),
+        ({"model": RESNET | {"name": "resnet19"}}, "/model/name", "model.name must be one of resnet18; received"),
+        ({"training": {"batch_size": 1}}, "/training/batch_size", "torchvision needs at least 2 rows in every batch"),
+        (
+            {"data": {"name": "wine"}},
+            "/model",
+            "layers[0] torchvision expects images, (C, H, W); it gets (13,) from the data",
+        ),
+        ({"model": layered({"kind": "dropout"}, RESNET)}, "/model", "torchvision is a whole model, from the rows to"),
+        (
+            {"model": layered(RESNET | {"features": 3}, {"kind": "linear"})},
+            "/model",
+            "torchvision is a whole model, from the rows to",
+        ),
+        ({"model": layered(RESNET, {"kind": "linear"})}, "/model", "layers[0] torchvision: features may be omitted"),
+    ],
+)
+def test_what_it_cannot_be_is_refused_with_a_reason(make_job, change, pointer, message):
+    with pytest.raises(SpecError) as refused:
+        make_plan(make_job(**({"model": RESNET, "data": {"train_limit": 60}} | change)))
+
+    (error,) = refused.value.errors
+    assert error.pointer == pointer
+    assert error.message.startswith(message)
+
+
+def test_it_trains_alone(make_job):
+    assert make_plan(make_job(model=RESNET)).fusion_key is None
