@@ -51,13 +51,17 @@ class Scheduled:
         self._places = [self._distinct.index(schedule) for schedule in schedules]
         self._factors: list[float] = []
         self._last: tuple[float, ...] = ()
+        self._is_settled = False
 
     def at(self, at: At) -> tuple[float, ...]:
-        """The numbers at this step."""
+        """The numbers at this step; the same object while they do not change."""
+        if self._is_settled:
+            return self._last
         factors = [schedule.factor(at) for schedule in self._distinct]
         if factors != self._factors:
             self._last = tuple(value * factors[place] for value, place in zip(self._values, self._places, strict=True))
             self._factors = factors
+            self._is_settled = all(schedule.is_constant for schedule in self._distinct)
         return self._last
 
 

@@ -73,6 +73,7 @@ class OnePass:
         self._roots = [torch.empty_like(square) for square in self._slots[0]] if len(kernels) > 1 else []
         self._known: tuple[Mapping[str, Elementwise] | None, Numbers] = (None, ())
         self._masks: list[Tensor] = []
+        self._copies_masks = False
         self._pool: ThreadPoolExecutor | None = None
         self._lay_out()
 
@@ -82,7 +83,7 @@ class OnePass:
         is_known = self._known[0] is elementwise and self._known[1] is rates
         if not is_known:
             self._fill_parts(elementwise, at)
-            self._known = elementwise, rates
+            self._known = (None, ()) if self._copies_masks else (elementwise, rates)
         if not is_known or self._update.differs_by_step:
             self._fill_own(elementwise, rates, at)
         used = [self._usable(gradients[name]) for name in self._weights]
@@ -116,7 +117,8 @@ class OnePass:
 
     def _fill_parts(self, elementwise: Mapping[str, Elementwise], at: At) -> None:
         """What regularizers do to each weight."""
-        self._masks, own = [], self._update.elementwise(at)
+        self._masks, self._copies_masks = [], False
+        own = self._update.elementwise(at)
         for t, (name, weight) in enumerate(self._weights.items()):
             does = elementwise.get(name, NOTHING) & own
             for part, place, nothing in _PARTS:
@@ -129,6 +131,8 @@ class OnePass:
                 mask = self._usable(does.mask.expand_as(weight))
                 self._masks.append(mask)
                 self._addresses[t, MASK] = mask.data_ptr()
+                # A mask may change in place, which a copy of it does not show.
+                self._copies_masks |= mask.data_ptr() != does.mask.data_ptr()
 
     def _fill_own(self, elementwise: Mapping[str, Elementwise], rates: Numbers, at: At) -> None:
         """The optimizer's numbers, with each weight's learning rate."""
