@@ -11,6 +11,9 @@ Shape = tuple[int, ...]
 Role = Literal["weight", "embedding", "bias", "norm", "buffer"]
 """What a tensor is for. By default regularizers act on the weights alone; a buffer is not learned."""
 
+Predicted = Literal["classes", "numbers", "rows"]
+"""What a task predicts: the classes or the numbers of a target, or the rows themselves."""
+
 First = tuple[Literal["uniform", "normal", "fill"], float]
 
 

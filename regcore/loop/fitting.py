@@ -98,7 +98,7 @@ def _step_s(plans: Sequence[Plan], data: PreparedData) -> float:
     network = StackedNetwork(
         plans,
         dtype=dtype_of(plans[0].resolved_spec),
-        device=data.train.x.device,
+        device=choose_device(plans[0].resolved_spec.resources.device),
         autocast=plans[0].resolved_spec.training.precision == "bfloat16",
     )
     stack = Stack(plans, network, data, task_of(plans[0], data))

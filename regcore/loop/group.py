@@ -4,20 +4,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 
 from regcore.checkpoint import LoadedCheckpoint, State, load_newest, tensor_bytes
 from regcore.data.prepare import PreparedData, dtype_of
+from regcore.data.rows import chunks
 from regcore.data.source import KnownSource, Source
 from regcore.errors import CheckpointError, ComputationError, InvalidDataError, OutOfMemoryError, TrainingError
+from regcore.loop.baseline import baseline_of
 from regcore.loop.checkpointer import Checkpointer
 from regcore.loop.computing import computing, is_out_of_memory
 from regcore.loop.conclude import conclude
 from regcore.loop.control import Control
 from regcore.loop.identity import continue_as, identify
-from regcore.loop.network import StackedNetwork
+from regcore.loop.network import EVAL_CHUNK_ROWS, StackedNetwork
 from regcore.loop.rescaling import hush_unlearned, keep_predictions
 from regcore.loop.result import Result
 from regcore.loop.starting_weights import describe_starting_weights, load_starting_weights
@@ -134,17 +136,32 @@ def _train(
     task = task_of(lead, data)
     trainer, checkpointer = _set_up(newcomers, control, data, task, checkpoints)
     everybody = companions if companions is not None else [newcomer.key for newcomer in newcomers]
+    baseline = _once(partial(baseline_of, data=data, task=task))
     for ending in trainer.run():
         if ending.network is None:
             assert ending.error is not None, "a member without weights has an error"
             yield [(member.key, ending.error) for member in ending.members]
             continue
         is_exact = checkpointer is None or checkpointer.is_exact
-        report = partial(conclude, data=data, task=task, is_exact=is_exact, companions=everybody)
+        report = partial(conclude, data=data, task=task, is_exact=is_exact, baseline=baseline, companions=everybody)
         results = _conclude_each(ending.members, ending.network, report)
         for member, result in zip(ending.members, results, strict=True):
             _warn_of_missing_values(member, result)
         yield [(member.key, result) for member, result in zip(ending.members, results, strict=True)]
+
+
+def _once(
+    make: Callable[[StackedNetwork], Mapping[str, Any] | None],
+) -> Callable[[StackedNetwork], Mapping[str, Any] | None]:
+    """What is made for the first members that end serves all: it depends on the data alone."""
+    made: list[Mapping[str, Any] | None] = []
+
+    def known(network: StackedNetwork) -> Mapping[str, Any] | None:
+        if not made:
+            made.append(make(network))
+        return made[0]
+
+    return known
 
 
 def _tell_doubts(newcomer: Newcomer, data: PreparedData) -> None:
@@ -306,10 +323,11 @@ def choose_device(wanted: str) -> torch.device:
 
 def _check_rows(plan: Plan, data: PreparedData) -> None:
     """Check that the loaded data match the plan."""
-    if tuple(data.train.x.shape) != (plan.num_rows.train, *plan.input_shape):
+    shape = data.train.info.shape
+    if (len(data.train), shape) != (plan.num_rows.train, plan.input_shape):
         raise InvalidDataError(
-            f"expected {plan.num_rows.train} train rows of shape {plan.input_shape}; the files hold "
-            f"{tuple(data.train.x.shape)}",
+            f"expected {plan.num_rows.train} train rows of shape {plan.input_shape}; the files hold {len(data.train)} "
+            f"of shape {shape}",
             remedy="Restore the data set's original files.",
         )
     if data.train.info != plan.row:
@@ -326,17 +344,18 @@ def _described(row: RowInfo) -> str:
 
 def task_of(plan: Plan, data: PreparedData) -> Task:
     """The run's task; rows are weighted by their classes if the plan says so."""
-    return TASKS[plan.task](plan.loss, len(plan.classes or ()), _class_weights(plan, data))
+    return TASKS[plan.task](plan.loss, len(plan.classes or ()), _class_weights(plan, data), data.target_scaling)
 
 
 def _class_weights(plan: Plan, data: PreparedData) -> torch.Tensor | None:
     wanted = plan.resolved_spec.task.class_weights
     if wanted is None:
         return None
-    classes, dtype = len(plan.classes or ()), dtype_of(plan.resolved_spec)
+    device, dtype = choose_device(plan.resolved_spec.resources.device), dtype_of(plan.resolved_spec)
     if wanted == "balanced":
-        return balanced_class_weights(data.train.y, classes).to(dtype)
-    return torch.tensor(wanted, dtype=dtype, device=data.train.y.device)
+        rows = chunks(data.train, EVAL_CHUNK_ROWS, device)
+        return balanced_class_weights(rows, len(plan.classes or ())).to(device=device, dtype=dtype)
+    return torch.tensor(wanted, dtype=dtype, device=device)
 
 
 def by_fusion_key(plans: Mapping[str, Plan]) -> list[list[str]]:

@@ -17,7 +17,7 @@ from regcore.at import At
 from regcore.data.order import Order
 from regcore.data.prepare import PreparedData
 from regcore.loop.compiled import compiled
-from regcore.loop.evaluate import evaluate, measure
+from regcore.loop.evaluate import evaluate, measure, needs_all
 from regcore.loop.network import StackedNetwork
 from regcore.loop.step import Step
 from regcore.plan import Plan
@@ -205,11 +205,11 @@ class Stack:
             split = getattr(self.data, name)
             if split is None:
                 continue
-            evaluation = evaluate(network, split, self.task, scaling=self.data.target_scaling)
             asked = [
                 sorted(metric.removeprefix(f"{name}/") for metric in names if metric.startswith(f"{name}/"))
                 for names in also or ()
             ]
+            evaluation = evaluate(network, split, self.task, is_final=needs_all(self.task, asked))
             measured = measure(evaluation, self.task, asked)
             for values, own in zip(table, measured, strict=True):
                 values.update({f"{name}/{metric}": value for metric, value in own.items()})

@@ -16,9 +16,9 @@ from regcore.loop.control import Control
 from regcore.loop.divergence import diverged
 from regcore.loop.network import StackedNetwork
 from regcore.loop.stack import Stack
-from regcore.metrics import METRICS
 from regcore.plan import Plan
 from regcore.record import Record, finite_or_null, metrics_body
+from regcore.spec.kinds import METRICS
 from regcore.tasks import Task
 
 PROGRESS_EVERY_S = 0.5

@@ -13,7 +13,7 @@ from regcore.layers import Layer, label_layers, tensors_of, walk_all
 from regcore.plan.ceilings import Ceilings, hold_data_to, hold_to, is_too_deep
 from regcore.plan.lint import SpecWarning, lint
 from regcore.plan.network import expand, hold_batches_to
-from regcore.plan.objective import resolve_task
+from regcore.plan.objective import num_classes_of, resolve_task
 from regcore.plan.plan import ParameterInfo, Plan, RegularizerPlan, RowCounts
 from regcore.plan.problems import Problems
 from regcore.plan.ranges import leaving_range
@@ -66,13 +66,13 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
     rows = _count_rows(spec, facts, problems)
     resolved = _resolve(spec, facts, rows, problems)
     task = TASKS[resolved.task.kind]
-    num_outputs = task.num_outputs(facts.row, len(facts.classes or ()), resolved.task.loss)
+    num_classes = num_classes_of(task, facts)
+    num_outputs = task.num_outputs(facts.row, num_classes, resolved.task.loss)
     # A model above a ceiling is not built: 300,000 widths fit into a body.
     too_deep = ceilings is not None and is_too_deep(resolved, ceilings)
     layers = [] if too_deep else expand(resolved, facts.row, num_outputs, problems)
     tensors = [tensor for tensor in tensors_of(layers, facts.row) if tensor.is_learned]
     labelled = {label: layer.kind for label, layer, _ in walk_all(layers, facts.row)}
-    num_classes = len(facts.classes or ())
     regularizers = plan_regularizers(resolved, tensors, labelled, facts.row, rows, num_classes, problems)
     batch_size = _batch_size(resolved, rows, problems)
     if rows and batch_size:
@@ -106,7 +106,7 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
         tokens=facts.tokens,
         varies=facts.varies,
         num_outputs=num_outputs,
-        classes=list(facts.classes) if facts.classes else None,
+        classes=list(facts.classes) if facts.classes and task.has_classes else None,
         task=resolved.task.kind,
         loss=resolved.task.loss,
         batch_size=batch_size,

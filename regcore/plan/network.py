@@ -10,16 +10,17 @@ from regcore.plan.problems import Problems
 from regcore.regularizers import Regularizer
 from regcore.shapes import RowInfo
 from regcore.spec.job import JobSpec
+from regcore.spec.kinds import TASKS
 
 
 def expand(spec: JobSpec, row: RowInfo, num_outputs: int, problems: Problems) -> list[Layer]:
-    """The model's layers, completed, after every regularizer's surgery; none if they do not fit."""
+    """The layers of a resolved spec's model, completed, after every regularizer's surgery; none if they do not fit."""
 
     def completed() -> Sequence[Layer]:
         layers = complete(spec.model.expand(row), row, num_outputs)
         _refuse_more_than(layers)
         given = output_of(layers, row)
-        if given.num_values != num_outputs or given.varies or (len(given.shape) > 1 and given.shape != row.shape):
+        if given.varies or given.shape not in TASKS[spec.task.kind].output_shapes(row, num_outputs):
             raise ValueError(
                 f"the model must end in {num_outputs} output(s) for this task; it ends in shape {given.shape}. "
                 "End with a linear layer without features"

@@ -11,7 +11,7 @@ from regcore.plan.fusion import fusion_key, member_bytes
 from regcore.plan.lint import SpecWarning
 from regcore.shapes import Role, RowInfo, TensorInfo
 from regcore.spec.job import JobSpec
-from regcore.spec.kinds import AnyLayer
+from regcore.spec.kinds import TASKS, AnyLayer
 
 
 class ParameterInfo(Immutable):
@@ -100,7 +100,7 @@ class Plan(Immutable):
             widths=widths,
             batch_size=self.batch_size,
             num_rows=self.num_rows.train + self.num_rows.validation + self.num_rows.test,
-            num_outputs=self.num_outputs,
+            num_kept=TASKS[self.task].num_kept(self.num_outputs),
             itemsize=8 if self.resolved_spec.training.precision == "float64" else 4,
         )
 

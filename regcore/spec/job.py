@@ -10,6 +10,7 @@ from regcore.frozen import Frozen
 from regcore.json_values import plain
 from regcore.optim import SGD
 from regcore.schedule import MAX_EPOCHS
+from regcore.shapes import Predicted
 from regcore.spec.data import AnyData
 from regcore.spec.kinds import TASKS, AnyModel, AnyOptimizer, AnyRegularizer
 
@@ -52,12 +53,20 @@ class TaskSpec(Frozen):
     """What is predicted, and how a wrong prediction counts."""
 
     kind: Literal["auto"] | TaskKind = "auto"
-    """`auto`: what the data set is for."""
+    """`auto`: what the data set is for. `reconstruction`: the row itself, without a target."""
     loss: Loss | Literal["auto"] = "auto"
-    """`auto`: cross_entropy or mse. `mse` is the plain mean of squares over elements; `huber` has δ = 1, in the
-    unit of scaled targets where `data.standardize_target` scales them."""
+    """`auto`: cross_entropy for classes, else mse. `mse` is the plain mean of squares over elements; `huber` has δ = 1,
+    in the unit of scaled targets where `data.standardize_target` scales them."""
     class_weights: Literal["balanced"] | ClassWeights | None = None
     """Weight of each class in the loss, also in the reported one; `balanced`: rows / (classes · rows of the class)."""
+
+    @property
+    def predicts(self) -> Predicted | None:
+        """What `kind` predicts: classes or numbers of a target, or rows themselves; None if the data decide."""
+        task = TASKS.get(self.kind)
+        if task is None:
+            return None
+        return "classes" if task.has_classes else "numbers" if task.has_numbers else "rows"
 
 
 class Training(Frozen):

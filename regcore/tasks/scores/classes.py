@@ -1,4 +1,4 @@
-"""Metrics that are no plain means over rows, each with a number for every row whose mean is the metric.
+"""Metrics of classes, each with a number for every row whose mean is the metric.
 
 The spread of these numbers over √N is the noise that the choice of rows adds (the delta method). Classes without rows
 say nothing, and are left out of a mean over classes; where none is left, the value is NaN.
@@ -11,35 +11,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from regcore.metrics import METRICS
+from regcore.tasks.scores.score import Floats, Score
 
 _NUM_BEST: Final = 5
 
-Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Score:
-    """A metric of one split.
-
-    Attributes:
-        value: NaN if it is undefined.
-        rows: Numbers whose mean it is, (N,).
-    """
-
-    value: float
-    rows: Floats
-
-    @classmethod
-    def undefined(cls, num_rows: int) -> "Score":
-        """Without a value."""
-        return cls(float("nan"), np.full(num_rows, np.nan))
-
-    @classmethod
-    def mean_of(cls, rows: NDArray[Any]) -> "Score":
-        """The plain mean of a number for each row."""
-        return cls(float(rows.mean(dtype=np.float64)), np.asarray(rows, np.float64))
 
 
 def classification_scores(
@@ -51,7 +27,7 @@ def classification_scores(
         labels: True class numbers, (N,).
         predictions: Predicted ones, (N,).
         probabilities: (N, classes).
-        names: Of `regcore.metrics`, `loss` left out.
+        names: Of the task `classification`, `loss` left out.
     """
     num_classes = probabilities.shape[1]
     ranked = [name for name in _OF_RANKINGS if name in names]
@@ -64,7 +40,7 @@ def classification_scores(
         "log_loss": lambda: log_loss(labels, probabilities),
     }
     found |= {name: score() for name, score in compute.items() if name in names}
-    return {name: found[name] for name in METRICS if name in found}
+    return {name: found[name] for name in names if name in found}
 
 
 def balanced_accuracy(labels: Labels, predictions: Labels, num_classes: int) -> Score:
@@ -108,13 +84,6 @@ def log_loss(labels: Labels, probabilities: Floats) -> Score:
     """The mean of −log p of the true class; a p too small for a float counts as the smallest."""
     own = np.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
     return Score.mean_of(-np.log(np.maximum(own, np.finfo(np.float64).tiny)))
-
-
-def rmse(errors: Floats) -> Score:
-    """The root of the mean squared error."""
-    squares = np.square(errors)
-    value = float(np.sqrt(squares.mean()))
-    return Score(value, value + (squares - squares.mean()) / (2 * value) if value > 0 else np.zeros(len(errors)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from regcore.metrics import CLASSIFICATION, metrics_of
-from regcore.scores import Score, class_table, classification_scores, rmse
+from regcore.tasks import Classification
+from regcore.tasks.scores.classes import class_table, classification_scores
 
 NUM_ROWS = 240
-NAMES = metrics_of(CLASSIFICATION)[1:]
+NAMES = Classification.metrics_with()[1:]
 
 
 def draw(num_classes: int, *, ties: bool = False, seed: int = 0, num_rows: int = NUM_ROWS):
@@ -112,20 +112,6 @@ def test_of_equally_likely_classes_the_first_five_count() -> None:
     found = classification_scores(np.arange(8), np.zeros(8, np.int64), probabilities, ["top5_accuracy"])
 
     assert found["top5_accuracy"].value == 5 / 8
-
-
-def test_rmse_is_scikit_learns_with_rows() -> None:
-    rng = np.random.default_rng(0)
-    errors = rng.normal(size=500)
-
-    found = rmse(errors)
-
-    assert found.value == pytest.approx(metrics.root_mean_squared_error(np.zeros(500), errors))
-    assert found.rows.mean() == pytest.approx(found.value)
-    spread = np.std([rmse(rng.choice(errors, 500)).value for _ in range(500)])
-    assert found.rows.std() / np.sqrt(500) == pytest.approx(spread, rel=0.2)
-    assert isinstance(rmse(np.zeros(3)), Score)
-    assert rmse(np.zeros(3)).value == 0
 
 
 def test_the_table_per_class_is_scikit_learns() -> None:
