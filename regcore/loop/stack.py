@@ -160,7 +160,7 @@ class Stack:
                 objective[name] = torch.zeros_like(objective["data"])
             if place == 0:
                 objective[name].zero_()
-            objective[name][:, place] = values.double() * num_rows
+            objective[name].select(1, place).copy_(values).mul_(num_rows)
 
     @property
     def _objective(self) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@ import torch
 from regcore.at import At
 from regcore.layers import Activation, Linear, complete
 from regcore.layers.forward import ForwardPass, bind
+from regcore.layers.global_pool import GlobalPool
 from regcore.loop.network import first_tensors
 from regcore.shapes import RowInfo
 
@@ -61,8 +62,10 @@ def test_steps_in_use_are_those_below_a_rows_length():
 
 def test_watched_layers_come_with_the_lengths_of_their_rows():
     sequences = RowInfo((4, 5), varies=True)
-    layers = complete([Linear(features=3, per_step=True), Activation(name="tanh"), Linear()], sequences, 2)
-    shapes = {"linear1.weight": (3, 5), "linear1.bias": (3,), "head.weight": (2, 12), "head.bias": (2,)}
+    layers = complete(
+        [Linear(features=3, per_step=True), Activation(name="tanh"), GlobalPool(), Linear()], sequences, 2
+    )
+    shapes = {"linear1.weight": (3, 5), "linear1.bias": (3,), "head.weight": (2, 3), "head.bias": (2,)}
     lengths = torch.tensor([[4, 1]])
     zeros = {name: torch.zeros(1, *shape) for name, shape in shapes.items()}
     way = ForwardPass(zeros, At(0, 1, 1), lengths, frozenset({"activation1", "head"}))
