@@ -127,8 +127,8 @@ class KnowledgeDistillation(Regularizer):
         if not differing:
             return None
         return (
-            f"the teacher differs from this job in its {' and its '.join(differing)}. Name a job on the same kind of rows "
-            "with the same classes."
+            f"the teacher differs from this job in its {' and its '.join(differing)}. Name a job on the same kind of "
+            "rows with the same classes."
         )
 
     def needs(
