@@ -196,8 +196,8 @@ ELSEWHERE = {
 
 
 BY_LIBRARIES = {
-    "activity": "λ/B · Σ_rows Σ_layers ‖h‖₁, or ‖h‖² without a half, as Keras has it; steps that a sequence does not "
-    "use are left out",
+    "activity": "λ/B · Σ_rows Σ_layers ‖h‖₁, or ‖h‖² without a half, as Keras has it; "
+    "steps that a sequence does not use are left out",
     "group_lasso": "λ Σ_g √d_g ‖w_g‖,  d_g the number of weights in group g",
     "label_smoothing": "y ← (1 − ε)·y + ε/C, over C classes: the loss is (1 − ε)·CE + ε·CE(uniform)",
     "max_norm": "w_i ← w_i · min(1, c/‖w_i‖), for each unit i: a row of a matrix, a filter, a gate",
