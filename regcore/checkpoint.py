@@ -24,7 +24,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 NUM_KEPT: Final = 2
 _TENSORS: Final = "tensors.safetensors"
 _STATE: Final = "state.json"

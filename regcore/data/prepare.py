@@ -89,13 +89,10 @@ class Split:
 
     def fetch(self, numbers: torch.Tensor) -> Batch:
         """These rows, for row numbers (K, B): one gather."""
-        flat = numbers.flatten()
-        x, y, lengths = (
-            None if part is None else part.index_select(0, flat).view(*numbers.shape, *part.shape[1:])
-            for part in (self.x, self.y, self.lengths)
-        )
-        assert x is not None, "a split has rows"
-        assert y is not None, "a split has targets"
+        flat, shape = numbers.flatten(), numbers.shape
+        x = self.x.index_select(0, flat).view(*shape, *self.x.shape[1:])
+        y = self.y.index_select(0, flat).view(*shape, *self.y.shape[1:])
+        lengths = None if self.lengths is None else self.lengths.index_select(0, flat).view(shape)
         return Batch(x, y, lengths)
 
     def identify(self, digest: Hash) -> None:
