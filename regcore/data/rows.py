@@ -67,5 +67,5 @@ def chunks(rows: Rows, size: int, device: torch.device) -> Iterator[Batch]:
     """
     import torch
 
-    for numbers in torch.split(torch.arange(len(rows), device=device), size):
+    for numbers in torch.split(torch.arange(len(rows), dtype=torch.int64, device=device), size):
         yield rows.fetch(numbers.unsqueeze(0))
