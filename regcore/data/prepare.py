@@ -57,7 +57,7 @@ class Split:
 
     Attributes:
         x: (N, *feature_shape), float32 or float64; int64 for tokens.
-        y: Class labels as int64, or numbers in x's dtype, scaled if the run scales them, (N,). Where rows are
+        y: Class labels as int64, or numbers in the run's precision, scaled if the run scales them, (N,). Where rows are
             reconstructed they are the set's own, or 0, and nothing reads them.
         rows: Their places, from 0, in the data set, the file or the arrays that they come from, (N,); None for those of
             an official test split.
@@ -93,13 +93,10 @@ class Split:
 
     def fetch(self, numbers: torch.Tensor) -> Batch:
         """These rows, for row numbers (K, B): one gather."""
-        flat = numbers.flatten().to(self.x.device)
-        x, y, lengths = (
-            None if part is None else part.index_select(0, flat).view(*numbers.shape, *part.shape[1:])
-            for part in (self.x, self.y, self.lengths)
-        )
-        assert x is not None, "a split has rows"
-        assert y is not None, "a split has targets"
+        flat, shape = numbers.flatten().to(self.x.device), numbers.shape
+        x = self.x.index_select(0, flat).view(*shape, *self.x.shape[1:])
+        y = self.y.index_select(0, flat).view(*shape, *self.y.shape[1:])
+        lengths = None if self.lengths is None else self.lengths.index_select(0, flat).view(shape)
         return Batch(x, y, lengths)
 
     def identify(self, digest: Hash) -> None:

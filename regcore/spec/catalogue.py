@@ -45,16 +45,16 @@ def _entry(spec: Any, example_job: Mapping[str, Any] | None) -> CatalogueEntry:
         summary=spec.summary,
         formula=spec.formula,
         source=spec.source,
-        schema_=_json_schema(spec),
+        schema_=_schema_of(spec),
         example_job=None if example_job is None else dict(example_job),
     )
 
 
-def _json_schema(spec: type[BaseModel]) -> dict[str, Any]:
-    """The schema, with the fields at its top also where layers may hold layers of the same kind."""
+def _schema_of(spec: type[BaseModel]) -> dict[str, Any]:
+    """The schema with the fields at its top, also of a layer that may hold others of its kind."""
     schema = spec.model_json_schema()
-    reference = schema.pop("$ref", None)
-    return schema if reference is None else {**schema["$defs"][reference.removeprefix("#/$defs/")], **schema}
+    own = schema.pop("$ref", "").rpartition("/")[2]
+    return {**schema["$defs"][own], **schema} if own else schema
 
 
 def _regularizers() -> list[CatalogueEntry]:

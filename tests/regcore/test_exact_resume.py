@@ -81,6 +81,18 @@ JOBS = {
         "model": {"kind": "mlp", "hidden": [8, 6], "activation": "tanh"},
         "task": {"class_weights": "balanced"},
     },
+    "sequences": {
+        "model": {
+            "kind": "layers",
+            "layers": [
+                {"kind": "lstm", "hidden": 6, "bidirectional": True},
+                {"kind": "transformer_block", "num_heads": 2, "feedforward": 8, "dropout": 0.2},
+                {"kind": "global_pool"},
+                {"kind": "linear"},
+            ],
+        },
+        "optimizer": {"kind": "adam", "learning_rate": 0.01},
+    },
     "everything": {
         "optimizer": {"kind": "adam", "learning_rate": 0.01, "schedule": STEPS},
         "regularizers": [

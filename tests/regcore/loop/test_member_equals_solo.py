@@ -104,10 +104,16 @@ REGULARIZER_EXAMPLES = {
 LAYER_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "linear": [{}, {}, {}],
     "activation": [{}, {}, {}],
+    "batch_norm": [{}, {}, {}],
+    "conv2d": [{}, {}, {}],
     "drop_path": [{"p": 0.1}, {"p": 0.5}, {"p": 0.0}],
     "dropout": [{"p": 0.1}, {"p": 0.5}, {"p": 0.0}],
     "flatten": [{}, {}, {}],
+    "pool": [{}, {}, {}],
+    "residual": [{}, {}, {}],
+    "transformer_block": [{"dropout": 0.0}, {"dropout": 0.2}, {"dropout": 0.5}],
 }
+LAYER_EXAMPLES |= {kind: [{}, {}, {}] for kind in LAYERS.keys() - LAYER_EXAMPLES.keys()}
 
 PARTS = {
     **{f"optimizer {part.model_fields['kind'].default}": (part, OPTIMIZER_EXAMPLES) for part in OPTIMIZERS.values()},
@@ -177,6 +183,30 @@ def layered(layers):
     return {"kind": "layers", "layers": layers}
 
 
+IMAGES = layered(
+    [
+        {"kind": "conv2d", "channels": 4, "kernel_size": 3},
+        {"kind": "batch_norm"},
+        {"kind": "activation", "name": "tanh"},
+        {"kind": "pool", "size": 2},
+        {"kind": "residual", "layers": [{"kind": "conv2d", "channels": 4, "padding": 1}, {"kind": "batch_norm"}]},
+        {"kind": "linear"},
+    ]
+)
+SHARED_STACKS = {"batch_norm", "conv2d", "pool", "residual"}
+"""Layers that train together, in the stack `images`."""
+DENSE = ("activation", "drop_path", "dropout", "flatten", "linear")
+"""Layers whose forms are tried in one and the same network."""
+
+
+def of_its_example(kind):
+    """The network of the layer's example, for each member."""
+    return [
+        layered([layer | own if layer["kind"] == kind else layer for layer in LAYERS[kind].example["layers"]])
+        for own in LAYER_EXAMPLES[kind]
+    ]
+
+
 def layer_jobs(kind):
     """A network in which this layer is, once for each form that it has."""
     forms = [{"name": name} for name in get_args(ActivationName)] if kind == "activation" else [{}]
@@ -205,7 +235,14 @@ STACKS = {
         for kind in REGULARIZER_EXAMPLES
         for optimizer in ("sgd", "adam")
     },
-    **{name: jobs for kind in LAYER_EXAMPLES for name, jobs in layer_jobs(kind).items()},
+    **{name: jobs for kind in DENSE for name, jobs in layer_jobs(kind).items()},
+    "images": jobs_of(model=IMAGES),
+    **{
+        # Adam would make a step of the rounding where a gradient is 0: of a bias of keys, or in front of batch_norm.
+        f"layer {kind}": jobs_of("sgd", [], models=of_its_example(kind), training={"epochs": 2})
+        for kind, layer in LAYERS.items()
+        if kind not in (*DENSE, *SHARED_STACKS) and layer.member_fields is not None and layer.example is not None
+    },
     "nesterov": jobs_of(fixed={"sgd": {"nesterov": True, "momentum": 0.9}}),
     "every regularizer at once": jobs_of("adam", list(REGULARIZER_EXAMPLES), model=RESIDUAL),
     "no regularizer": jobs_of("sgd", []),

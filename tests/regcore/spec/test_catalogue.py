@@ -38,6 +38,13 @@ def test_every_entry_says_what_it_is_and_where_it_is_from(family, entry):
     assert entry.source
 
 
+def nested(layers):
+    """Layers, each followed by those inside it."""
+    for layer in layers:
+        yield layer
+        yield from nested(layer.get("layers", []))
+
+
 @pytest.mark.parametrize(("family", "entry"), TRAINABLE, ids=TRAINABLE_IDS)
 def test_every_schema_is_valid_and_accepts_its_example(family, entry):
     jsonschema.Draft202012Validator.check_schema(entry.schema_)
@@ -45,12 +52,13 @@ def test_every_schema_is_valid_and_accepts_its_example(family, entry):
     example = {
         "regularizers": lambda job: job["regularizers"][0],
         "models": lambda job: job["model"],
-        "layers": lambda job: next(layer for layer in job["model"]["layers"] if layer["kind"] == entry.kind),
+        "layers": lambda job: next(layer for layer in nested(job["model"]["layers"]) if layer["kind"] == entry.kind),
         "optimizers": lambda job: job["optimizer"],
         "builtin-datasets": lambda job: job["data"],
     }[family](entry.example_job)
 
     jsonschema.validate(example, entry.schema_)
+    assert set(example) <= set(entry.schema_["properties"])
 
 
 @pytest.mark.parametrize(("family", "entry"), ENTRIES, ids=IDS)
