@@ -87,9 +87,7 @@ def _train(
 ) -> Iterator[list[Ended]]:
     """Yield the members that end together."""
     lead = newcomers[0].plan
-    spec = lead.resolved_spec
-    device = choose_device(spec.resources.device) if lead.rows_fit_device else "cpu"
-    data = source.prepare(spec, device=device)
+    data = source.prepare(lead.resolved_spec, device=rows_device(lead))
     _check_rows(lead, data)
     for newcomer in newcomers:
         _tell_doubts(newcomer, data)
@@ -291,6 +289,11 @@ def choose_device(wanted: str) -> torch.device:
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
     return torch.device(wanted)
+
+
+def rows_device(plan: Plan) -> torch.device:
+    """Where the rows of a plan lie: on its device if they are small, else in the host's memory."""
+    return choose_device(plan.resolved_spec.resources.device if plan.rows_fit_device else "cpu")
 
 
 def _check_rows(plan: Plan, data: PreparedData) -> None:
