@@ -39,6 +39,7 @@ class Order:
         """Row numbers of one step, (K, B): every member has its own order. The epoch's last step may have fewer."""
         import torch
 
+        assert 0 <= position * self._size < self._num_rows, "an epoch has this step"
         part, place = divmod(position, self._num_steps)
         known, steps = self._known
         if known != (seeds, epoch, part):
