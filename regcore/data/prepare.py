@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from regcore.data.load import RawData, load
 from regcore.data.preprocessing import TargetScaling, fit_preprocessing, fit_target_scaling
 from regcore.data.read_preprocessing import AnyPreprocessing
-from regcore.data.rows import Batch, Hash
+from regcore.data.rows import Batch, Hash, Rows
 from regcore.data.sequences import check_sequences
 from regcore.data.split import Splits, split
 from regcore.data.tables.encode import Columns, Missing
@@ -87,9 +87,13 @@ class Split:
         """One row."""
         return RowInfo(tuple(self.x.shape[1:]), self.tokens, varies=self.lengths is not None)
 
+    @property
+    def block_rows(self) -> None:
+        """In memory any row costs the same."""
+
     def fetch(self, numbers: torch.Tensor) -> Batch:
         """These rows, for row numbers (K, B): one gather."""
-        flat, shape = numbers.flatten(), numbers.shape
+        flat, shape = numbers.flatten().to(self.x.device), numbers.shape
         x = self.x.index_select(0, flat).view(*shape, *self.x.shape[1:])
         y = self.y.index_select(0, flat).view(*shape, *self.y.shape[1:])
         lengths = None if self.lengths is None else self.lengths.index_select(0, flat).view(shape)
@@ -108,6 +112,9 @@ class PreparedData:
     """The splits of a run, and everything needed to treat new rows alike; a split without rows is None.
 
     Attributes:
+        train: What is learned from: each a `Split` in memory, or `FileRows`.
+        validation: What is chosen by.
+        test: What is reported.
         preprocessing: From raw rows to `x`.
         classes: Class names in label order; None unless they are predicted.
         target_scaling: From raw targets to `y`; None if they are not scaled.
@@ -115,9 +122,9 @@ class PreparedData:
         doubts: What the rows show that is unlikely to be meant; pointers are into the spec.
     """
 
-    train: Split
-    validation: Split | None
-    test: Split | None
+    train: Rows
+    validation: Rows | None
+    test: Rows | None
     preprocessing: AnyPreprocessing
     classes: tuple[str, ...] | None
     target_scaling: TargetScaling | None = None

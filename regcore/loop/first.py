@@ -66,6 +66,7 @@ def train_first(
     if not plans:
         return list(newcomers)
     root = Path(until_loaded.enter_context(TemporaryDirectory())) if checkpoints is None else checkpoints.root / FOLDER
+    rows = _Prepared(source, data, dtype_of(newcomers[0].plan.resolved_spec))
     given: dict[str, Path] = {}
     for name, plan in plans.items():
         folder = root / _digest(plan, data)
@@ -73,7 +74,7 @@ def train_first(
             one = Newcomer(name, plan)
             _tell(newcomers, f"{name} is trained first, for {plan.num_epochs} epochs")
             saves = None if checkpoints is None else Checkpoints(folder.with_suffix(".saved"), checkpoints.max_bytes)
-            result = _result(name, train, one, _Control(control, newcomers), _Prepared(source, data), saves)
+            result = _result(name, train, one, _Control(control, newcomers), rows, saves)
             _keep(result, folder)
             if saves is not None:
                 shutil.rmtree(saves.root, ignore_errors=True)
@@ -132,15 +133,16 @@ class _Control(Control):
 
 
 class _Prepared:
-    """The pass's rows, which are not read again unless the model trains in another precision."""
+    """The pass's rows, of this precision, which are not read again unless the model trains in another."""
 
-    def __init__(self, source: Source, data: PreparedData) -> None:
+    def __init__(self, source: Source, data: PreparedData, dtype: torch.dtype) -> None:
         self._source = source
         self._data = data
+        self._dtype = dtype
 
     def facts(self, spec: Any, /) -> DataFacts:
         return self._source.facts(spec)
 
     def prepare(self, spec: RunSpec, *, device: torch.device | str = "cpu") -> PreparedData:
-        same = dtype_of(spec) == self._data.train.x.dtype
+        same = dtype_of(spec) == self._dtype
         return self._data if same else self._source.prepare(spec, device=device)

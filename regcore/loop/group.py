@@ -88,8 +88,7 @@ def _train(
 ) -> Iterator[list[Ended]]:
     """Yield the members that end together."""
     lead = newcomers[0].plan
-    spec = lead.resolved_spec
-    data = source.prepare(spec, device=choose_device(spec.resources.device))
+    data = source.prepare(lead.resolved_spec, device=rows_device(lead))
     _check_rows(lead, data)
     for newcomer in newcomers:
         _tell_doubts(newcomer, data)
@@ -311,20 +310,28 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device(wanted)
 
 
+def rows_device(plan: Plan) -> torch.device:
+    """Where the rows of a plan lie: on its device if they are small, else in the host's memory."""
+    return choose_device(plan.resolved_spec.resources.device if plan.rows_fit_device else "cpu")
+
+
 def _check_rows(plan: Plan, data: PreparedData) -> None:
     """Check that the loaded data match the plan."""
-    shape = data.train.info.shape
-    if (len(data.train), shape) != (plan.num_rows.train, plan.input_shape):
-        raise InvalidDataError(
-            f"expected {plan.num_rows.train} train rows of shape {plan.input_shape}; the files hold {len(data.train)} "
-            f"of shape {shape}",
-            remedy="Restore the data set's original files.",
-        )
-    if data.train.info != plan.row:
-        raise InvalidDataError(
-            f"expected {_described(plan.row)}; the source gives {_described(data.train.info)}",
-            remedy="Plan with the facts of the same source.",
-        )
+    planned = plan.num_rows.model_dump()
+    for name, rows in {"train": data.train, "validation": data.validation, "test": data.test}.items():
+        num_rows = 0 if rows is None else len(rows)
+        info = plan.row if rows is None else rows.info
+        if (num_rows, info.shape) != (planned[name], plan.input_shape):
+            raise InvalidDataError(
+                f"expected {planned[name]} {name} rows of shape {plan.input_shape}; the files hold {num_rows} of shape "
+                f"{info.shape}",
+                remedy="Restore the data set's original files.",
+            )
+        if info != plan.row:
+            raise InvalidDataError(
+                f"expected {_described(plan.row)}; the source gives {_described(info)}",
+                remedy="Plan with the facts of the same source.",
+            )
 
 
 def _described(row: RowInfo) -> str:

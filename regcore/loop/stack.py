@@ -142,7 +142,7 @@ class Stack:
 
     def rows(self, epoch: int, position: int) -> Tensor:
         """Row numbers of one step, (K, B): every member has its own order."""
-        return self._order.rows(self.network.seeds, epoch, position).to(self.network.device)
+        return self._order.rows(self.network.seeds, epoch, position)
 
     def advance(self, rows: Tensor) -> None:
         """Take one step over these rows, (K, B)."""

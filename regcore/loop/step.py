@@ -123,7 +123,7 @@ class Step:
 
     def _pass(self, tensors: Mapping[str, Tensor], rows: Tensor, at: At) -> Pass:
         """One pass over some rows, as the regularizers want it."""
-        batch = self._task.targets(self._rows.fetch(rows))
+        batch = self._task.targets(self._rows.fetch(rows).to(self.network.device))
         for effect in self.chain("on_batch"):
             batch = effect.on_batch(batch, at)
         for effect in self.chain("weights"):

@@ -1,7 +1,7 @@
 """What a plan holds."""
 
 import math
-from typing import Any
+from typing import Any, Final
 
 from pydantic import Field
 
@@ -13,6 +13,9 @@ from regcore.shapes import Role, RowInfo, TensorInfo
 from regcore.spec.inputs import inputs_of
 from regcore.spec.job import JobSpec
 from regcore.spec.kinds import TASKS, AnyLayer
+
+MAX_ROWS_ON_DEVICE_BYTES: Final = 2**30
+"""The most that the rows of a run take on its device; more of them stay in the host's memory, and batches move."""
 
 
 class ParameterInfo(Immutable):
@@ -96,6 +99,13 @@ class Plan(Immutable):
     def fusion_key(self) -> str | None:
         """Equal for jobs that may train in one pass; None if the job trains alone."""
         return fusion_key(self.resolved_spec)
+
+    @property
+    def rows_fit_device(self) -> bool:
+        """Whether the rows of all splits may lie on the device as a whole: a constant decides, not what is free."""
+        itemsize = 4 if self.tokens is None and self.resolved_spec.training.precision != "float64" else 8
+        num_rows = self.num_rows.train + self.num_rows.validation + self.num_rows.test
+        return num_rows * self.row.num_values * itemsize <= MAX_ROWS_ON_DEVICE_BYTES
 
     @property
     def member_bytes(self) -> int:
