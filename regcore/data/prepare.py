@@ -57,7 +57,7 @@ class Split:
 
     Attributes:
         x: (N, *feature_shape), float32 or float64; int64 for tokens.
-        y: Class labels as int64, or numbers in x's dtype, scaled if the run scales them, (N,). Where rows are
+        y: Class labels as int64, or numbers in the run's precision, scaled if the run scales them, (N,). Where rows are
             reconstructed they are the set's own, or 0, and nothing reads them.
         rows: Their places, from 0, in the data set, the file or the arrays that they come from, (N,); None for those of
             an official test split.

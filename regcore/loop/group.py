@@ -1,14 +1,13 @@
 """One training pass: compatible members, from their data to their results."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import torch
 
-from regcore.checkpoint import LoadedCheckpoint, State, load_newest, tensor_bytes
+from regcore.checkpoint import State, tensor_bytes
 from regcore.data.prepare import PreparedData, dtype_of
 from regcore.data.rows import chunks
 from regcore.data.source import KnownSource, Source
@@ -18,16 +17,20 @@ from regcore.loop.checkpointer import Checkpointer
 from regcore.loop.computing import computing, is_out_of_memory
 from regcore.loop.conclude import conclude
 from regcore.loop.control import Control
+from regcore.loop.first import train_first
 from regcore.loop.identity import continue_as, identify
+from regcore.loop.inputs import load_inputs
 from regcore.loop.network import EVAL_CHUNK_ROWS, StackedNetwork
+from regcore.loop.newcomer import Checkpoints, Newcomer
 from regcore.loop.rescaling import hush_unlearned, keep_predictions
 from regcore.loop.result import Result
 from regcore.loop.starting_weights import describe_starting_weights, load_starting_weights
 from regcore.loop.trainer import Member, Trainer
-from regcore.own_state import each_in_own_state, own_state
+from regcore.own_state import each_in_own_state
 from regcore.plan import Plan
 from regcore.record import Record
 from regcore.shapes import RowInfo
+from regcore.spec.inputs import INIT_FROM
 from regcore.spec.kinds import TASKS
 from regcore.tasks import Task
 from regcore.tasks.classification import balanced_class_weights
@@ -38,51 +41,7 @@ SMALL_STEP_PRODUCTS: Final = 10**8
 
 Ended = tuple[str, Result | TrainingError]
 
-
-@dataclass(frozen=True)
-class Newcomer:
-    """A member as it joins a training pass.
-
-    Attributes:
-        key: Its name in the pass's reports.
-        plan: The plan that it trains.
-        on_record: Called with its progress, metrics, checkpoints and warnings.
-        starting_weights: A `model.safetensors` to start from; None for fresh weights.
-        starting_model: The `model.json` of those weights; None for the one beside them.
-    """
-
-    key: str
-    plan: Plan
-    on_record: Callable[[Record], None] = field(default=lambda record: None)
-    starting_weights: Path | None = None
-    starting_model: Path | None = None
-
-
-@dataclass
-class Checkpoints:
-    """Where a pass saves itself, and from where it resumes.
-
-    Attributes:
-        root: The directory; the pass resumes from the newest complete checkpoint in it.
-        max_bytes: The most that the checkpoints may take; None for no limit.
-    """
-
-    root: Path
-    max_bytes: int | None = None
-    newest: LoadedCheckpoint = field(init=False)
-
-    @own_state()
-    def __post_init__(self) -> None:
-        self.newest = load_newest(self.root)
-
-    @property
-    def saved_keys(self) -> list[str] | None:
-        """The members of the checkpoint to resume from; None if there is none."""
-        return None if self.newest.state is None else list(self.newest.state["trainer"].get("keys", []))
-
-    def forget(self) -> None:
-        """Free the loaded state: a resumed run must not need more memory than an uninterrupted one."""
-        self.newest = LoadedCheckpoint(self.newest.step, None, [])
+__all__ = ["Checkpoints", "Newcomer", "by_fusion_key", "choose_device", "task_of", "train_group"]
 
 
 def train_group(
@@ -134,7 +93,9 @@ def _train(
     for newcomer in newcomers:
         _tell_doubts(newcomer, data)
     task = task_of(lead, data)
-    trainer, checkpointer = _set_up(newcomers, control, data, task, checkpoints)
+    with ExitStack() as until_end:
+        newcomers = train_first(newcomers, data, source, control, checkpoints, _train_one, until_end)
+        trainer, checkpointer = _set_up(newcomers, control, data, task, checkpoints)
     everybody = companions if companions is not None else [newcomer.key for newcomer in newcomers]
     baseline = _once(partial(baseline_of, data=data, task=task))
     for ending in trainer.run():
@@ -148,6 +109,14 @@ def _train(
         for member, result in zip(ending.members, results, strict=True):
             _warn_of_missing_values(member, result)
         yield [(member.key, result) for member, result in zip(ending.members, results, strict=True)]
+
+
+def _train_one(newcomer: Newcomer, control: Control, source: Source, checkpoints: Checkpoints | None) -> Result:
+    """The result of one member alone. Raises TrainingError if there is none."""
+    ((_, outcome),) = train_group([newcomer], control=control, source=source, checkpoints=checkpoints)
+    if isinstance(outcome, TrainingError):
+        raise outcome
+    return outcome
 
 
 def _once(
@@ -219,7 +188,7 @@ def _set_up(
     for position, key in enumerate(keys if is_fresh else ()):
         newcomer = by_key[key]
         # Before the trainer is made: averages of weights begin with these.
-        if newcomer.starting_weights is not None or newcomer.plan.resolved_spec.init_from is not None:
+        if INIT_FROM in newcomer.inputs or newcomer.plan.resolved_spec.init_from is not None:
             _take_up(newcomer, data, network, position)
 
     def tell(record: Record) -> None:
@@ -229,7 +198,8 @@ def _set_up(
     checkpointer = None
     if checkpoints is not None:
         checkpointer = _checkpointer(newcomers, network, data, checkpoints, control, tell)
-    trainer = Trainer(members, network, data, task, control=control, checkpointer=checkpointer)
+    inputs = load_inputs([by_key[key] for key in keys], data, network)
+    trainer = Trainer(members, network, data, task, inputs=inputs, control=control, checkpointer=checkpointer)
     if checkpoints is None or checkpoints.newest.state is None:
         return trainer, checkpointer
     saved = checkpoints.newest.state["trainer"]
@@ -242,9 +212,10 @@ def _set_up(
 
 def _take_up(newcomer: Newcomer, data: PreparedData, network: StackedNetwork, position: int) -> None:
     """Put a member's starting weights into the network."""
-    load_starting_weights(newcomer.starting_weights, network, position)
-    assert newcomer.starting_weights is not None, "without them it has been refused"
-    described = describe_starting_weights(newcomer.starting_weights, newcomer.starting_model)
+    weights = newcomer.inputs.get(INIT_FROM)
+    load_starting_weights(weights, network, position)
+    assert weights is not None, "without them it has been refused"
+    described = describe_starting_weights(weights)
     warning = keep_predictions(described, newcomer.plan, data, network, position)
     if warning is not None:
         newcomer.on_record(warning)

@@ -1,8 +1,9 @@
 import torch
 
 from regcore.at import At
-from regcore.layers import Activation, Linear
+from regcore.layers import Activation, Linear, complete
 from regcore.layers.forward import ForwardPass, bind
+from regcore.layers.global_pool import GlobalPool
 from regcore.loop.network import first_tensors
 from regcore.shapes import RowInfo
 
@@ -57,3 +58,21 @@ def test_steps_in_use_are_those_below_a_rows_length():
     used = way.run(bind([[layer], [layer]], RowInfo((3, 1), varies=True)), torch.zeros(2, 2, 3, 1))
 
     assert used[0, :, :, 0].tolist() == [[1, 1, 0], [1, 1, 1]]
+
+
+def test_watched_layers_come_with_the_lengths_of_their_rows():
+    sequences = RowInfo((4, 5), varies=True)
+    layers = complete(
+        [Linear(features=3, per_step=True), Activation(name="tanh"), GlobalPool(), Linear()], sequences, 2
+    )
+    shapes = {"linear1.weight": (3, 5), "linear1.bias": (3,), "head.weight": (2, 3), "head.bias": (2,)}
+    lengths = torch.tensor([[4, 1]])
+    zeros = {name: torch.zeros(1, *shape) for name, shape in shapes.items()}
+    way = ForwardPass(zeros, At(0, 1, 1), lengths, frozenset({"activation1", "head"}))
+
+    way.run(bind([layers], sequences), torch.zeros(1, 2, 4, 5))
+
+    assert way.outputs["activation1"].shape == (1, 2, 4, 3)
+    assert way.outputs["head"].shape == (1, 2, 2)
+    assert way.output_lengths.keys() == {"activation1"}
+    assert torch.equal(way.output_lengths["activation1"], lengths)
