@@ -1,10 +1,11 @@
-"""Training by this engine and by that of another checkout, its own environment and all: is anything slower than before?
+"""Training by this engine and by that of another checkout, its own environment and all: is anything slower now?
 
     python benchmarks/old_and_new.py --old CHECKOUT [--pairs 7] [--threads 1] [WORKLOAD ...]
 
 Both train the same specs through `regcore.train_many`, in processes that take turns, so that a busy machine slows both.
 A ratio is taken within a pair; its median is told with the quartiles. What is timed is the processor's time from the
-first step to the last, without evaluations and without what happens once; `--wall` times by the clock. With `--malloc` glibc keeps freed memory, as runners have it.
+first step to the last, without evaluations and without what happens once; `--wall` times by the clock. With `--malloc`
+glibc keeps freed memory, as runners have it.
 """
 
 import argparse
