@@ -104,12 +104,15 @@ def main() -> None:
     """Print the table, and keep it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("workloads", nargs="*", choices=[*WORKLOADS, []], help="all of them by default")
-    parser.add_argument("--old", type=Path, required=True, help="a checkout with its own .venv")
+    parser.add_argument("--old", type=Path, help="a checkout with its own .venv")
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--wall", action="store_true", help="the clock's time, not the processor's")
     parser.add_argument("--malloc", action="store_true", help="keep freed memory")
     options = parser.parse_args()
+    if options.old is None:
+        print("there is nothing to compare with: name a checkout of another version by --old")
+        return
     options.old = options.old.resolve()
     described = hardware()
     rows = [measure(name, options) for name in options.workloads or WORKLOADS]
