@@ -18,12 +18,12 @@ class Order:
 
     Args:
         rows: What is learned from.
-        size: Rows of a step.
+        size: Rows of a step but the last, which may have fewer.
     """
 
     def __init__(self, rows: Rows, size: int) -> None:
         self._num_rows = len(rows)
-        self._size = size
+        self.size = size
         self._known: tuple[tuple[tuple[int, ...], int] | None, Sequence[Tensor]] = (None, ())
 
     def rows(self, seeds: tuple[int, ...], epoch: int, position: int) -> Tensor:
@@ -33,6 +33,6 @@ class Order:
         known, steps = self._known
         if known != (seeds, epoch):
             orders = [torch.randperm(self._num_rows, generator=generator(seed, "order", epoch)) for seed in seeds]
-            steps = torch.split(torch.stack(orders), self._size, dim=1)
+            steps = torch.split(torch.stack(orders), self.size, dim=1)
             self._known = (seeds, epoch), steps
         return steps[position]

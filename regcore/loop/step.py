@@ -52,6 +52,7 @@ class Step:
         self._chains: dict[str, list[Effect]] = {}
         self._watched: frozenset[str] = frozenset().union(*(effect.watched_layers for effect in effects))
         self._merged: tuple[list[Mapping[str, Elementwise]], dict[str, Elementwise]] = ([], {})
+        self._is_settled = all(effect.is_settled for effect in self.chain("elementwise"))
         self.forward = network.forward
 
     def chain(self, hook: str) -> list[Effect]:
@@ -123,8 +124,10 @@ class Step:
 
     def _elementwise(self, at: At) -> Mapping[str, Elementwise]:
         """What all effects do to each weight, merged; found again while no effect changes its part."""
-        parts = [effect.elementwise(self._update, at) for effect in self.chain("elementwise")]
         known, merged = self._merged
+        if self._is_settled and known:
+            return merged
+        parts = [effect.elementwise(self._update, at) for effect in self.chain("elementwise")]
         if len(known) != len(parts) or any(a is not b for a, b in zip(parts, known, strict=True)):
             merged = {}
             for part in parts:
