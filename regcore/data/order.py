@@ -24,16 +24,21 @@ class Order:
 
     Args:
         rows: What is learned from.
-        size: Rows of a step.
+        size: Rows of a step but the last, which may have fewer.
     """
 
     def __init__(self, rows: Rows, size: int) -> None:
         self._num_rows = len(rows)
+<<<<<<< HEAD
         self._block_rows = rows.block_rows
         self._size = size
         num_steps = -(-self._num_rows // size)
         self._num_steps = num_steps if self._block_rows is None else max(1, _ROWS_AT_ONCE // size)
         self._known: tuple[tuple[tuple[int, ...], int, int] | None, Sequence[Tensor]] = (None, ())
+=======
+        self.size = size
+        self._known: tuple[tuple[tuple[int, ...], int] | None, Sequence[Tensor]] = (None, ())
+>>>>>>> kernel
 
     def rows(self, seeds: tuple[int, ...], epoch: int, position: int) -> Tensor:
         """Row numbers of one step, (K, B): every member has its own order. The epoch's last step may have fewer."""
@@ -42,6 +47,7 @@ class Order:
         assert 0 <= position * self._size < self._num_rows, "an epoch has this step"
         part, place = divmod(position, self._num_steps)
         known, steps = self._known
+<<<<<<< HEAD
         if known != (seeds, epoch, part):
             orders = [self._order(seed, epoch, part) for seed in seeds]
             steps = torch.split(torch.stack(orders), self._size, dim=1)
@@ -62,3 +68,10 @@ class Order:
         places = np.arange(part * num_rows, min((part + 1) * num_rows, self._num_rows))
         numbers = blockwise(places, self._num_rows, self._block_rows, stream_seed(seed, "order", epoch))
         return torch.from_numpy(numbers)
+=======
+        if known != (seeds, epoch):
+            orders = [torch.randperm(self._num_rows, generator=generator(seed, "order", epoch)) for seed in seeds]
+            steps = torch.split(torch.stack(orders), self.size, dim=1)
+            self._known = (seeds, epoch), steps
+        return steps[position]
+>>>>>>> kernel

@@ -44,7 +44,7 @@ class Stack:
 
     Attributes:
         tree: `tensors`, the optimizer's `update`, the regularizers' `effects`, `kept` tensors of selected evaluations,
-            and the `objective` of each step of this epoch, times its rows: each (K, ...).
+            and the `objective` of each step of this epoch, a mean over its rows: each (K, ...).
         step: Optimizer steps taken.
     """
 
@@ -73,6 +73,7 @@ class Stack:
         self._learned = network.learned()
         batch_size, training = self._lead.batch_size, self._lead.resolved_spec.training
         self._step = Step(network, task, data.train, self._update, list(self._effects.values()), batch_size)
+        self._columns: dict[str, Sequence[Tensor]] = {}
         self._order = Order(data.train, batch_size * training.grad_accumulation)
 
     def _begin(self) -> Tree:
@@ -148,19 +149,19 @@ class Stack:
         """Take one step over these rows, (K, B)."""
         at = self._at(self.step)
         losses = self._step.advance(self._learned, rows, at)
-        self._note(losses, at, rows.shape[1])
+        self._note(losses, at)
         self.step += 1
 
-    def _note(self, losses: Mapping[str, Tensor], at: At, num_rows: int) -> None:
+    def _note(self, losses: Mapping[str, Tensor], at: At) -> None:
         """Remember a step's losses by its place in the epoch, so that the first bad one can be found."""
         place = at.step % self._lead.steps_per_epoch
-        objective = self._objective
         for name, values in losses.items():
-            if name not in objective:
-                objective[name] = torch.zeros_like(objective["data"])
+            if name not in self._columns:
+                steps = self._objective.setdefault(name, torch.zeros_like(self._objective["data"]))
+                self._columns[name] = steps.unbind(1)
             if place == 0:
-                objective[name].zero_()
-            objective[name].select(1, place).copy_(values).mul_(num_rows)
+                self._objective[name].zero_()
+            self._columns[name][place].copy_(values)
 
     @property
     def _objective(self) -> dict[str, Tensor]:
@@ -266,9 +267,11 @@ class Stack:
 
     def _measure_objective(self, network: StackedNetwork, at: At) -> list[dict[str, float]]:
         """The objective, each penalty by its name, the learning rate and the zeros."""
+        num_rows = self._rows_of_steps()
         columns = {
-            "objective/data" if name == "data" else f"objective/penalty.{name}": values.sum(1) / len(self.data.train)
-            for name, values in self._objective.items()
+            "objective/data" if name == "data" else f"objective/penalty.{name}": (means * num_rows).sum(1)
+            / num_rows.sum()
+            for name, means in self._objective.items()
         }
         for name, effect in self._effects.items():
             penalty = effect.penalty(self.network.tensors, at)
@@ -286,6 +289,12 @@ class Stack:
         for values, rate in zip(named, self._update.rates(at), strict=True):
             values["learning_rate"] = rate
         return named
+
+    def _rows_of_steps(self) -> Tensor:
+        """How many rows each step of an epoch has: the last may have fewer."""
+        total, size = len(self.data.train), self._order.size
+        rows = [min(size, total - first) for first in range(0, total, size)]
+        return torch.tensor(rows, dtype=torch.float64, device=self.network.device)
 
     def _at(self, step: int, *, training: bool = True) -> At:
         return At(step, self._lead.steps_per_epoch, self._lead.num_steps, self.network.seeds, training)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import partial, reduce
 from typing import TYPE_CHECKING
 
 import torch
@@ -52,7 +52,7 @@ class Step:
         self._chains: dict[str, list[Effect]] = {}
         self._watched: frozenset[str] = frozenset().union(*(effect.watched_layers for effect in effects))
         self._merged: tuple[list[Mapping[str, Elementwise]], dict[str, Elementwise]] = ([], {})
-        self._shares: dict[tuple[torch.Size, int], Tensor] = {}
+        self._is_settled = all(effect.is_settled for effect in self.chain("elementwise"))
         self.forward = network.forward
 
     def chain(self, hook: str) -> list[Effect]:
@@ -101,25 +101,14 @@ class Step:
             here = replace(at, micro=micro) if micro else at
             found = self._pass({**tensors, **buffers} if buffers else tensors, part, here)
             objective = {"data": found.losses, **found.terms}
-            gradients = self._gradients(list(objective.values()), list(leaves.values()), num_rows)
+            whole = reduce(torch.add, [values.sum() for values in objective.values()]) / num_rows
+            gradients = torch.autograd.grad(whole, list(leaves.values()))
             total = [a.add_(b) for a, b in zip(total, gradients, strict=True)] if total else list(gradients)
             for name, values in objective.items():
                 mean = values.detach().sum(1) / num_rows
                 losses[name] = losses[name] + mean if micro else mean
             buffers = found.buffers
         return Slope(dict(zip(leaves, total, strict=True)), losses, buffers)
-
-    def _gradients(self, objective: list[Tensor], leaves: list[Tensor], num_rows: int) -> Sequence[Tensor]:
-        """The gradient of all members' mean objectives, whose parts are (K, B).
-
-        Each row is handed its share at once. That is the gradient of the sum of the means, with three operations less
-        to differentiate.
-        """
-        place = (objective[0].shape, num_rows)
-        if place not in self._shares:
-            self._shares[place] = torch.full_like(objective[0], 1 / num_rows, requires_grad=False)
-        differentiable = [values for values in objective if values.requires_grad]
-        return torch.autograd.grad(differentiable, leaves, [self._shares[place]] * len(differentiable))
 
     def _pass(self, tensors: Mapping[str, Tensor], rows: Tensor, at: At) -> Pass:
         """One pass over some rows, as the regularizers want it."""
@@ -135,8 +124,10 @@ class Step:
 
     def _elementwise(self, at: At) -> Mapping[str, Elementwise]:
         """What all effects do to each weight, merged; found again while no effect changes its part."""
-        parts = [effect.elementwise(self._update, at) for effect in self.chain("elementwise")]
         known, merged = self._merged
+        if self._is_settled and known:
+            return merged
+        parts = [effect.elementwise(self._update, at) for effect in self.chain("elementwise")]
         if len(known) != len(parts) or any(a is not b for a, b in zip(parts, known, strict=True)):
             merged = {}
             for part in parts:

@@ -362,6 +362,11 @@ class Effect:
         """The step's gradient."""
         return slope(weights, at)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether `elementwise` gives the same in every step, so that it need not be asked again."""
+        return False
+
     def elementwise(self, update: Update, at: At) -> Mapping[str, Elementwise]:
         """Its part in the one pass that moves each weight, by tensor; the same object as before if nothing changed."""
         return {}
