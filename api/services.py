@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 
 from api.table_cache import TableCache
 from jobs.artifacts import ArtifactStore
-from jobs.keys import ensure_first_key
+from jobs.first_key import ensure_first_key
 from jobs.live import Notifier, Wakeups
 from jobs.migrate import migrate_embedded
 from jobs.queue import make_publisher, publish

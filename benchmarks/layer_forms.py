@@ -79,14 +79,14 @@ def grouped(x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
     """One convolution of K groups, whatever the number of channels."""
     layer = here.layer
     assert isinstance(layer, Conv2d)
-    return layer._in_groups(x, own["weight"], own["bias"])  # noqa: SLF001 - the form itself is what is measured
+    return layer._in_groups(x, own["weight"], own["bias"])
 
 
 def each_by_function(x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
     """A convolution for each member, without its module."""
     layer = here.layer
     assert isinstance(layer, Conv2d)
-    return layer._one_by_one(x, own["weight"], own["bias"])  # noqa: SLF001 - the form itself is what is measured
+    return layer._one_by_one(x, own["weight"], own["bias"])
 
 
 def normalized_each_by_function(x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:

@@ -1,7 +1,7 @@
 """Write what the documentation takes from the code: `make docs`. A test holds the files to `outputs()`.
 
-A page for each regularizer from `regcore.spec.catalogue`, the tables of settings and states in README.md, that of what
-fuses in docs/fusion.md, and openapi.json.
+A page for each regularizer, and one for all layers, models and optimizers, from `regcore.spec.catalogue`; the tables of
+settings and states in README.md, that of what fuses in docs/fusion.md, and openapi.json.
 """
 
 import json
@@ -39,6 +39,7 @@ def outputs() -> dict[Path, str]:
     entries = catalogue("regularizers")
     files[PAGES / "README.md"] = index_page(entries)
     files |= {PAGES / f"{entry.kind}.md": regularizer_page(entry) for entry in entries}
+    files |= {Path(f"docs/{family}.md"): family_page(family) for family in ("layers", "models", "optimizers")}
     return files
 
 
@@ -95,6 +96,16 @@ def regularizer_page(entry: CatalogueEntry) -> str:
         f"## A job that uses it\n\nIt trains offline in seconds: `regcore submit job.json --follow`.\n\n"
         f"```json\n{example}\n```\n"
     )
+
+
+def family_page(family: str) -> str:
+    """Return the page of all kinds of one family."""
+    sections = [
+        f"## `{entry.kind}`\n\n{entry.summary}\n\n    {entry.formula}\n\nSource: {entry.source}\n\n"
+        f"{_fields_table(entry.schema_)}"
+        for entry in catalogue(family)
+    ]
+    return f"{NOTE}# {family.capitalize()}\n\n" + "\n".join(sections)
 
 
 def _fields_table(schema: dict[str, Any]) -> str:

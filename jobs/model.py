@@ -1,6 +1,6 @@
 """The store's arguments and answers: frozen dataclasses, times in seconds since 1970, JSON as plain values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
@@ -42,6 +42,8 @@ class NewJob:
     """Ids of the jobs that must not be deleted before this one has ended."""
     dataset_id: str | None = None
     """The data set that it trains on, which must not be deleted before it has ended."""
+    plugins: Sequence[str] = ()
+    """Installed packages that a worker must have to take it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,14 +338,15 @@ class ArtifactRow:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a worker can run: its devices (cpu, cuda) and its pool."""
+    """What a worker can run: its devices (cpu, cuda), its pool, and the plugins that are installed there."""
 
     devices: frozenset[str]
     pool: str | None = None
+    plugins: frozenset[str] = frozenset()
 
-    def can_take(self, device: str, pool: str | None) -> bool:
-        """Return whether a job that asks for this device and pool may run here. `claim` checks the same in SQL."""
-        return (device == "auto" or device in self.devices) and pool in (None, self.pool)
+    def can_take(self, device: str, pool: str | None, plugins: Collection[str] = ()) -> bool:
+        """Return whether a job with these needs may run here. `claim` checks the same in SQL."""
+        return (device == "auto" or device in self.devices) and pool in (None, self.pool) and self.plugins >= {*plugins}
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,7 +364,7 @@ class ClaimedRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobEnd:
+class Settlement:
     """How a run ended for one of its jobs.
 
     ``queued`` puts it back into the queue. With a ``last_reason`` that is a lost attempt, and the reason for which the
@@ -401,6 +404,7 @@ class WorkerRow:
     node: str
     pool: str | None
     devices: list[str]
+    plugins: list[str]
     state: str
     slots: list[Json]
     versions: dict[str, str]

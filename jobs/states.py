@@ -112,6 +112,7 @@ class Reason(StrEnum):
     PAUSED_BY_USER = "paused_by_user"
     PAUSED_BY_OPERATOR = "paused_by_operator"
     WAITING_FOR_DEVICE = "waiting_for_device"
+    WAITING_FOR_PLUGIN = "waiting_for_plugin"
     FUSION_LIMIT = "fusion_limit"
     HALVED = "halved"
     POISONED = "poisoned"
@@ -167,6 +168,11 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
         Reason.WAITING_FOR_DEVICE: Explanation(
             "No live worker has the device or pool that the job asks for.",
             "Start such a worker, or submit the job with other resources.",
+            True,
+        ),
+        Reason.WAITING_FOR_PLUGIN: Explanation(
+            "No live worker that could take the job has the plugins that it needs.",
+            "Install them where a worker runs and restart it, or submit the job without their kinds.",
             True,
         ),
         Reason.FUSION_LIMIT: Explanation(

@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_REVISION = "0009"
+SCHEMA_REVISION = "0010"
 """The migration that this code needs; it is here so that checking it does not import Alembic."""
 
 metadata = MetaData(
@@ -108,6 +108,8 @@ jobs = Table(
     Column("turn", Integer, nullable=False),
     # Its place in the queue: `created_at`, moved by what the priority is worth. It never changes.
     Column("as_if_created_at", Double, nullable=False),
+    # Packages that its worker must have, as `jobs.store.plugins` writes them.
+    Column("plugins", Text),
     Index(None, "tenant", "created_at", "id"),
     Index(None, "tenant", "finished_at", "id"),
     # In the order in which jobs are claimed, so that a claim reads one row of a long queue without sorting.
@@ -247,4 +249,6 @@ workers = Table(
     Column("versions", _json, nullable=False),
     Column("started_at", Double, nullable=False),
     Column("heartbeat_at", Double, nullable=False),
+    # Null for a worker that was there before there were any.
+    Column("plugins", _json),
 )

@@ -21,21 +21,24 @@ class Predictions:
     """One for each row of a file, in its order.
 
     Attributes:
-        values: Labels as spelled in the training file, or numbers in the target's own unit.
-        classes: Labels in the order of `probabilities`; None for a regression.
-        probabilities: For each row that of each class; None for a regression.
+        values: Labels as spelled in the training file, numbers in the target's own unit, or the error of each row's
+            reconstruction.
+        classes: Labels in the order of `probabilities`; None without classes.
+        probabilities: For each row that of each class; None without classes.
         notes: What was unusual about the rows, such as categories that training never saw.
+        name: What the values are called: `prediction` or `reconstruction_error`.
     """
 
     values: Sequence[Any]
     classes: Sequence[str] | None
     probabilities: Sequence[Sequence[float]] | None
     notes: Sequence[str]
+    name: str = "prediction"
 
     @property
     def header(self) -> list[str]:
         """The names of the CSV's columns."""
-        return ["row", "prediction", *(f"probability_{label}" for label in self.classes or ())]
+        return ["row", self.name, *(f"probability_{label}" for label in self.classes or ())]
 
     def rows(self) -> Iterator[list[Any]]:
         """Yield the CSV's rows, numbered from 1. Numbers have all their digits."""
@@ -72,6 +75,9 @@ def predict_file(
     if not isinstance(predictor.preprocessing, TablePreprocessing):
         raise UsageError("This model takes images, which no file of rows holds. In Python: job.predict(pixels).")
     table = read_file(path, header=header, name=name)
+    if predictor.gives_rows:
+        errors = predictor.reconstruction_error(table).tolist()
+        return Predictions(errors, None, None, list(predictor.notes), "reconstruction_error")
     if predictor.classes is None:
         numbers = predictor.predict(table).tolist()
         return Predictions(numbers, None, None, list(predictor.notes))

@@ -91,6 +91,8 @@ def model_description(result: FinishedRun, *, sha256: str) -> dict[str, Any]:
         "loss": plan["loss"],
         "precision": result.plan.resolved_spec.training.precision,
         "input_shape": list(plan["input_shape"]),
+        "tokens": plan["tokens"],
+        "varies": plan["varies"],
         "layers": plan["layers"],
         "preprocessing": result.data.preprocessing.to_json(),
         "outputs": {"size": plan["num_outputs"], "classes": None if classes is None else list(classes), **labels},

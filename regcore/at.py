@@ -62,6 +62,16 @@ class At:
             member.uniform_(generator=stream.manual_seed(seed))
         return drawn
 
+    def integers(self, num_values: int, like: Tensor, *purpose: str | int) -> Tensor:
+        """(K, num_values) in [−2³¹, 2³¹) as int32 on the device of `like`: several times faster than `uniform`."""
+        import torch
+
+        bits = torch.empty(len(self.seeds), -(-num_values // 2), dtype=torch.int64, device=like.device)
+        stream = torch.Generator(like.device)
+        for member, seed in zip(bits, self.streams(*purpose), strict=True):
+            member.random_(-(2**63), None, generator=stream.manual_seed(seed))
+        return bits.view(torch.int32)[:, :num_values]
+
     def kept(self, p: Sequence[float], shape: Sequence[int], like: Tensor, *purpose: str | int) -> Tensor:
         """m/(1 − p) with m ~ Bernoulli(1 − p), each member from its own stream.
 
@@ -78,12 +88,8 @@ class At:
         """
         import torch
 
-        rows, num_values = shape[0], math.prod(shape)
-        bits = torch.empty(len(p), -(-num_values // 2), dtype=torch.int64, device=like.device)
-        stream = torch.Generator(like.device)
-        for member, seed in zip(bits, self.streams(*purpose), strict=True):
-            member.random_(-(2**63), None, generator=stream.manual_seed(seed))
-        drawn = bits.view(torch.int32)[:, :num_values]
+        rows = shape[0]
+        drawn = self.integers(math.prod(shape), like, *purpose)
         reach = torch.tensor([[min(round(each * 2**32), 2**32 - 1) - 2**31] for each in p], dtype=torch.int32)
         mask = (drawn >= reach.to(like.device)).to(like.dtype)
         mask.mul_(mask.new_tensor([[1 / (1 - each)] for each in p]))

@@ -24,7 +24,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 NUM_KEPT: Final = 2
 _TENSORS: Final = "tensors.safetensors"
 _STATE: Final = "state.json"
@@ -141,7 +141,7 @@ def _load(path: Path) -> State:
     try:
         manifest = json.loads((path / _MANIFEST).read_bytes())
         if manifest["format"] != FORMAT:
-            raise UnreadableError(f"expected format {FORMAT}, received {manifest['format']}")
+            raise UnreadableError(f"it has format {manifest['format']}, and this version of RegCore reads {FORMAT}")
         for name in (_TENSORS, _STATE):
             if _describe(path / name)["sha256"] != manifest["files"][name]["sha256"]:
                 raise UnreadableError(f"{name} is not what its manifest says")

@@ -23,6 +23,7 @@ from regcore.remedy_patches import (
     wider,
 )
 from regcore.spec.job import JobSpec
+from regcore.spec.kinds import METRICS
 
 _LARGE_GAP: Final = 0.2
 """Share of the baseline's loss that lies between the splits from which the network has learned its rows by heart."""
@@ -37,8 +38,6 @@ _STEADY_FALL: Final = 0.1
 _LARGE_PENALTY: Final = 0.2
 """Share of the objective from which penalties hold the network back, if there is no gap to close."""
 _LARGE_DROPOUT: Final = 0.7
-_NEARLY_PERFECT: Final = {"accuracy": 0.99, "r2": 0.9995}
-"""From these lower ends of an interval on, a column may hold the answer."""
 _LEAKS: Final = ("column_equals_target", "rows_in_train_and_test", "rows_in_train_and_validation")
 _LARGE_MAJORITY: Final = 0.6
 _LITTLE_BALANCED: Final = 0.05
@@ -208,9 +207,9 @@ def _leaks(report: Mapping[str, Any], fit: Fit, findings: Sequence[Doubt]) -> It
         yield _verdict("leak_suspected", f"{one.message} {one.remedy}", {"finding": one.code}, [], one.patch)
     if found or fit.held is None:
         return
-    for name, least in _NEARLY_PERFECT.items():
-        cell = report["metrics"][fit.held].get(name)
-        if cell is not None and cell["low"] is not None and cell["low"] >= least:
+    for name, metric in METRICS.items():
+        least, cell = metric.suspicious_from, report["metrics"][fit.held].get(name)
+        if least is not None and cell is not None and cell["low"] is not None and cell["low"] >= least:
             message = (
                 f"{fit.held}/{name} {cell['value']:.4g} [{cell['low']:.4g}, {cell['high']:.4g}] is hardly ever reached "
                 "by honest features. Look for a column that is known only once the target is."

@@ -1,8 +1,12 @@
-"""Plain torch modules that lists of layers become; some take lengths besides rows."""
+"""Plain torch modules that layers become, where torch has none; some take lengths besides rows.
+
+What a row does not use of its steps changes nothing in those that it uses.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -42,3 +46,171 @@ class DropPath(nn.Module):
             return x
         kept = torch.rand(len(x), *[1] * (x.dim() - 1), device=x.device) >= self.p
         return x * kept / (1 - self.p)
+
+
+def in_use(lengths: Tensor, num_steps: int) -> Tensor:
+    """Which steps of each row are in use: (..., B) to (..., B, num_steps)."""
+    return torch.arange(num_steps, device=lengths.device) < lengths.unsqueeze(-1)
+
+
+class TokenEmbedding(nn.Embedding):
+    """One vector for each token; token 0 is padding: zeros, which get no gradient.
+
+    It begins as `torch.nn.Embedding` with padding_idx=0, and equals it.
+    """
+
+    def __init__(self, num_tokens: int, features: int) -> None:
+        super().__init__(num_tokens, features, padding_idx=0)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """(B, ...) of integers to (B, ..., features)."""
+        return super().forward(input) * (input != 0).unsqueeze(-1)
+
+
+class LearnedPositions(nn.Module):
+    """Adds to each step a vector of its place.
+
+    Args:
+        num_steps: The most that a row may have.
+        features: Of a step.
+        deviation: Of the first values.
+    """
+
+    def __init__(self, num_steps: int, features: int, deviation: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(num_steps, features).normal_(0, deviation))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, steps, features), of as many steps as there are vectors, or fewer."""
+        return x + self.weight[: x.shape[1]]
+
+
+class SinusoidalPositions(nn.Module):
+    """Adds to each step sines and cosines of its place."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., steps, features)."""
+        return x + sinusoids(x.shape[-2], x.shape[-1], x)
+
+
+def sinusoids(num_steps: int, features: int, like: Tensor) -> Tensor:
+    """sin(t/10000^(2i/D)) at the even features 2i of step t, and the cosine at the odd ones 2i + 1.
+
+    Returns:
+        (num_steps, features), in the dtype and on the device of `like`.
+
+    Source: Vaswani et al. 2017, Attention is all you need, §3.5.
+    """
+    steps = torch.arange(num_steps, dtype=torch.float64, device=like.device).unsqueeze(1)
+    places = torch.arange(features, device=like.device)
+    angles = steps * 10_000.0 ** (-(places - places % 2).double() / features)
+    return torch.where(places % 2 == 0, angles.sin(), angles.cos()).to(like.dtype)
+
+
+class Lstm(nn.LSTM):
+    """`torch.nn.LSTM` that gives the outputs of all steps, zero where a row has no step.
+
+    These are the outputs of a packed sequence: the backward direction begins at each row's own last step.
+    """
+
+    takes_lengths = True
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:  # type: ignore[override]  # another signature: a plain module takes rows and lengths
+        """(B, steps, features) to (B, steps, hidden), or twice as many features if bidirectional."""
+        weights: Any = self._flat_weights
+        return lstm(x, weights, num_layers=self.num_layers, bidirectional=self.bidirectional, lengths=lengths)
+
+
+def lstm(
+    x: Tensor, weights: Sequence[Tensor], *, num_layers: int, bidirectional: bool, lengths: Tensor | None
+) -> Tensor:
+    """The outputs of an LSTM.
+
+    Args:
+        x: (B, steps, features).
+        weights: In torch's order: for each layer, and in it for each direction, weight_ih, weight_hh, bias_ih, bias_hh.
+        num_layers: One above the other.
+        bidirectional: Whether each layer reads the steps backward too.
+        lengths: How many steps of each row are in use, (B,); None for all.
+
+    Returns:
+        (B, steps, hidden), or twice as many features if bidirectional; zero at steps that are not in use.
+    """
+    if lengths is None:
+        return _run(x, weights, num_layers, bidirectional=bidirectional)
+    is_used = in_use(lengths, x.shape[1]).unsqueeze(2)
+    if not bidirectional:
+        return _run(x, weights, num_layers) * is_used
+    # What is not in use comes after what is, in both directions: a row is reversed within its length.
+    steps = torch.arange(x.shape[1], device=x.device)
+    places = torch.where(is_used.squeeze(2), lengths.unsqueeze(1) - 1 - steps, steps).unsqueeze(2)
+    for first in range(0, len(weights), 8):
+        forward = _run(x, weights[first : first + 4], 1)
+        backward = _run(x.take_along_dim(places, 1), weights[first + 4 : first + 8], 1).take_along_dim(places, 1)
+        x = torch.cat([forward, backward], dim=2)
+    return x * is_used
+
+
+def _run(x: Tensor, weights: Sequence[Tensor], num_layers: int, *, bidirectional: bool = False) -> Tensor:
+    state = x.new_zeros(num_layers * (1 + bidirectional), len(x), weights[1].shape[1])
+    outputs: Tensor
+    outputs, _, _ = torch.lstm(
+        x,
+        (state, state),
+        list(weights),
+        has_biases=True,
+        num_layers=num_layers,
+        dropout=0.0,
+        train=torch.is_grad_enabled(),
+        bidirectional=bidirectional,
+        batch_first=True,
+    )
+    return outputs
+
+
+class SelfAttention(nn.MultiheadAttention):
+    """`torch.nn.MultiheadAttention` of a sequence to itself; no step sees one that is not in use."""
+
+    takes_lengths = True
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:  # type: ignore[override]  # another signature: a plain module takes rows and lengths
+        """(B, steps, features) to the same shape."""
+        padding = None if lengths is None else ~in_use(lengths, x.shape[1])
+        outputs, _ = super().forward(x, x, x, key_padding_mask=padding, need_weights=False)
+        return outputs
+
+
+class GlobalPool(nn.Module):
+    """One step, or one pixel, out of all that a row uses.
+
+    Args:
+        method: How.
+    """
+
+    takes_lengths = True
+
+    def __init__(self, method: Literal["mean", "max", "last", "first"]) -> None:
+        super().__init__()
+        self.method = method
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """(B, steps, features) to (B, features); images, (B, C, H, W), to (B, C)."""
+        x = x.flatten(2).mT if x.dim() > 3 else x
+        if self.method == "first":
+            return x[:, 0]
+        if lengths is None:
+            return x[:, -1] if self.method == "last" else x.mean(1) if self.method == "mean" else x.amax(1)
+        if self.method == "last":
+            return x.take_along_dim((lengths - 1).view(-1, 1, 1), 1).squeeze(1)
+        unused = ~in_use(lengths, x.shape[1]).unsqueeze(2)
+        if self.method == "max":
+            return x.masked_fill(unused, -torch.inf).amax(1)
+        return x.masked_fill(unused, 0).sum(1) / lengths.unsqueeze(1)
+
+
+class ImageRows(nn.Module):
+    """An image as the sequence of its rows, each with the pixels of all channels."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., C, H, W) to (..., H, C·W)."""
+        return x.transpose(-3, -2).flatten(-2)

@@ -16,7 +16,8 @@ from torch import nn
 
 from regcore.data.load import ImageDtype, scale_images
 from regcore.data.preprocessing import Preprocessing, TargetScaling
-from regcore.data.read_preprocessing import read_preprocessing
+from regcore.data.read_preprocessing import AnyPreprocessing, read_preprocessing
+from regcore.data.sequences import SequencePreprocessing
 from regcore.data.tables.apply import apply_preprocessing
 from regcore.data.tables.encode import TablePreprocessing
 from regcore.data.tables.labels import LabelType, as_labels
@@ -25,7 +26,9 @@ from regcore.layers import build_module
 from regcore.own_state import own_state
 from regcore.scoring import RowScorer
 from regcore.shapes import RowInfo
-from regcore.spec.kinds import AnyLayer
+from regcore.spec.kinds import TASKS, AnyLayer
+from regcore.tasks.classification import probabilities
+from regcore.tasks.reconstruction import row_errors
 
 _log: Final = logging.getLogger(__name__)
 _LAYERS: Final[TypeAdapter[list[AnyLayer]]] = TypeAdapter(list[AnyLayer])
@@ -37,8 +40,8 @@ class Predictor:
     Attributes:
         model: In evaluation mode; takes preprocessed rows.
         preprocessing: From raw rows to preprocessed ones.
-        task: `classification` or `regression`.
-        classes: Class names in label order, as strings; None for regression.
+        task: The kind of the task, such as `classification`.
+        classes: Class names in label order, as strings; None without classes.
         target_scaling: The scaling of targets in training, which every answer reverses; None if they were not scaled.
         notes: What the rows of the last call held that training did not: categories, gaps, columns. Each is logged too,
             once.
@@ -47,9 +50,10 @@ class Predictor:
     def __init__(
         self,
         model: nn.Module,
-        preprocessing: Preprocessing | TablePreprocessing,
+        preprocessing: AnyPreprocessing,
         *,
         task: str,
+        loss: str,
         classes: Sequence[str] | None,
         label_type: LabelType | None = None,
         target_scaling: TargetScaling | None = None,
@@ -58,35 +62,43 @@ class Predictor:
         self.model = model.eval()
         self.preprocessing = preprocessing
         self.task = task
-        self._autocast = autocast
         self.classes = None if classes is None else tuple(classes)
+        self._task = TASKS[task](loss, len(self.classes or ()), target_scaling=target_scaling)
+        self._autocast = autocast
         self._labels = None if self.classes is None or label_type is None else as_labels(self.classes, label_type)
         self.notes: list[str] = []
         self._said: set[str] = set()
         self.target_scaling = target_scaling
 
+    @property
+    def gives_rows(self) -> bool:
+        """Whether it reconstructs rows, so that `reconstruction_error` says how far they are from those of training."""
+        return self._task.gives_rows
+
     @own_state()
     def predict(self, raw_rows: Any) -> NDArray[Any]:
-        """Labels for classification, values in the target's own unit for regression; `notes` says what was unusual.
+        """Labels of a classification, values in the target's own unit of a regression, or reconstructed rows.
+
+        `notes` says what was unusual. A reconstructed row is what `model` is to give for a preprocessed one, of its
+        shape and in its unit: pixels in [0, 1], standardized columns, and places of categories.
 
         Args:
             raw_rows: Of a table: a data frame, a list of dicts, a dict of columns, arrays or lists whose columns are in
                 the order of training, or a file's path. Columns may come in another order, and there may be more of
                 them. Images as (N, H, W), (N, C, H, W) or flat, with raw pixels: 0–255 for all sets but `digits`
-                (0–16).
+                (0–16). Sequences as a list of rows, each a list of tokens or an array (its steps, features).
 
         Returns:
-            (N,), in the order of the rows. Labels of own data are as they were given: as spelled in a CSV file, or of
-            the array's type. Those of built-in sets are numbers (int64), and `classes[label]` names one.
+            (N,), or (N, *row) for a reconstruction, in the order of the rows. Labels of own data are as they were
+            given: as spelled in a CSV file, or of the array's type. Those of built-in sets are numbers (int64), and
+            `classes[label]` names one.
 
         Raises:
             InvalidDataError: Rows of another shape, or missing columns.
         """
-        if self.task == "classification":
-            numbers: NDArray[Any] = self.predict_proba(raw_rows).argmax(axis=1)
-            return numbers if self._labels is None else self._labels[numbers]
-        values = self._outputs(raw_rows).squeeze(1).numpy()
-        return values if self.target_scaling is None else self.target_scaling.undone(values)
+        x, outputs = self._outputs(raw_rows)
+        answers = self._task.answers(outputs, x)
+        return answers if self._labels is None else self._labels[answers]
 
     @own_state()
     def predict_proba(self, raw_rows: Any) -> NDArray[Any]:
@@ -95,38 +107,58 @@ class Predictor:
         Raises:
             InvalidDataError: As `predict`, or the model is not a classifier.
         """
-        if self.task != "classification":
+        if not self._task.has_classes:
             raise InvalidDataError(
                 f"predict_proba needs a classifier; this model's task is {self.task}",
                 remedy="Use predict().",
             )
-        outputs = self._outputs(raw_rows)
-        if outputs.shape[1] == 1:
-            positive = outputs.sigmoid()
-            outputs = torch.cat([1 - positive, positive], dim=1)
-        else:
-            outputs = outputs.softmax(dim=1)
-        return outputs.numpy()
+        _, outputs = self._outputs(raw_rows)
+        shares: NDArray[Any] = probabilities(outputs).numpy()
+        return shares
 
-    def _outputs(self, raw_rows: Any) -> torch.Tensor:
+    @own_state()
+    def reconstruction_error(self, raw_rows: Any) -> NDArray[Any]:
+        """The mean squared error of each reconstructed row, (N,), in the unit of preprocessed rows.
+
+        Large for a row unlike those of training. Its mean over a split is the metric `reconstruction_error`.
+
+        Raises:
+            InvalidDataError: As `predict`, or the model does not reconstruct rows.
+        """
+        if not self._task.gives_rows:
+            raise InvalidDataError(
+                f"reconstruction_error needs a model that reconstructs rows; this model's task is {self.task}",
+                remedy="Use predict().",
+            )
+        x, outputs = self._outputs(raw_rows)
+        rows = torch.from_numpy(self._task.answers(outputs, x))
+        errors: NDArray[Any] = row_errors(rows.unsqueeze(0), x.unsqueeze(0))[0].numpy()
+        return errors
+
+    def _outputs(self, raw_rows: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        """The rows as the network sees them, and its outputs for them, on the CPU in double precision."""
         parameter = next(self.model.parameters())
         dtype: ImageDtype = np.float64 if parameter.dtype == torch.float64 else np.float32
         self.notes = []
+        lengths: torch.Tensor | None = None
         if isinstance(self.preprocessing, TablePreprocessing):
             rows, self.notes = apply_preprocessing(self.preprocessing, raw_rows, dtype)
             for note in self.notes:
                 if note not in self._said:
                     _log.warning("predict: %s", note)
             self._said.update(self.notes)
+        elif isinstance(self.preprocessing, SequencePreprocessing):
+            rows, used = self.preprocessing.padded(raw_rows, dtype)
+            lengths = torch.from_numpy(used).to(parameter.device)
         else:
             rows = prepare_images(raw_rows, self.preprocessing, dtype)
-        x = torch.from_numpy(np.ascontiguousarray(rows)).to(device=parameter.device, dtype=parameter.dtype)
+        x = torch.from_numpy(np.ascontiguousarray(rows)).to(parameter.device)
         # A bfloat16 run evaluates in bfloat16 too; only the same arithmetic gives the same answers.
         precision = torch.autocast(parameter.device.type, dtype=torch.bfloat16, enabled=self._autocast)
         with torch.inference_mode(), precision:
-            outputs = RowScorer(self.model)(x)
+            outputs = RowScorer(self.model)(x, lengths)
         # In double precision, as in the run's evaluation: a small positive logit must not round to a tie.
-        return outputs.cpu().double()
+        return x.cpu().double(), outputs.cpu().double()
 
 
 @own_state()
@@ -162,14 +194,22 @@ def read_predictor(read: Callable[[str], bytes], where: str, *, device: torch.de
             f"Cannot load a model from {where}: {error}",
             remedy="Give the folder that holds a run's model.json and model.safetensors.",
         ) from error
+    if described["task"] not in TASKS:
+        raise InvalidDataError(
+            f"Cannot load a model from {where}: its task is {described['task']!r}, and this installation knows "
+            f"{', '.join(TASKS)}",
+            remedy="Install the package that offers this task.",
+        )
     with torch.device("meta"):  # otherwise initial weights would be drawn from the caller's generator
-        module = build_module(_LAYERS.validate_python(described["layers"]), RowInfo(tuple(described["input_shape"])))
+        row = RowInfo(tuple(described["input_shape"]), described.get("tokens"), described.get("varies", False))
+        module = build_module(_LAYERS.validate_python(described["layers"]), row)
     module.load_state_dict(state, assign=True)
     scaling = described.get("target_scaling")  # older models have none
     return Predictor(
         module.to(device),
         read_preprocessing(described["preprocessing"]),
         task=described["task"],
+        loss=described["loss"],
         classes=described["outputs"]["classes"],
         label_type=described["outputs"].get("label_type"),
         target_scaling=None if scaling is None else TargetScaling(**scaling),

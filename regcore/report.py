@@ -10,9 +10,8 @@ import torch
 from numpy.typing import NDArray
 
 from regcore.intervals import percentile_interval, with_interval
-from regcore.split_metrics import SplitEvaluation, resampled_means
+from regcore.tasks.scores.split import SplitEvaluation, resampled_means
 
-_NUM_CALIBRATION_BINS: Final = 15
 _SPLIT_SEEDS: Final = {"train": 1, "validation": 2, "test": 3}
 
 
@@ -35,27 +34,25 @@ class RegularizerEffect:
 
 def make_report(
     *,
-    task: str,
     evaluations: Mapping[str, SplitEvaluation],
     history: Iterable[Mapping[str, Any]],
     parameters: Mapping[str, torch.Tensor],
     regularizers: Sequence[RegularizerEffect],
     data_loss: float,
     dead_units: Mapping[str, int],
-    classes: Sequence[str] | None = None,
+    described: Mapping[str, Any] | None = None,
     baseline: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The report as JSON; a value that is not finite is null.
 
     Args:
-        task: `classification` or `regression`.
         evaluations: By split: train, validation, test.
         history: Bodies of the metrics records, in order.
         parameters: By `{layer}.{parameter}`.
         regularizers: In the order of the spec.
         data_loss: The data part of the objective in the selected epoch.
         dead_units: By layer, units whose activation is the same for every train row.
-        classes: Labels in the order of the class numbers, as spelled; None for a regression.
+        described: What the task adds, `Task.described`.
         baseline: What always saying the same would give.
     """
     losses = {split: resampled_means(rows.per_row_loss, _SPLIT_SEEDS[split]) for split, rows in evaluations.items()}
@@ -63,9 +60,8 @@ def make_report(
     report = {
         "metrics": metrics,
         "baseline": baseline,
-        **(_by_class(evaluations, classes) if classes is not None else {}),
+        **(described or {}),
         "generalization_gap": _gap(metrics, losses),
-        "calibration": _calibration(evaluations) if task == "classification" else None,
         "sparsity": {**_sparsity(parameters), "dead_units": dict(dead_units)},
         "norms": _norms(parameters),
         "regularizers": _shares(regularizers, data_loss),
@@ -75,43 +71,12 @@ def make_report(
     return cleaned
 
 
-def _by_class(evaluations: Mapping[str, SplitEvaluation], classes: Sequence[str]) -> dict[str, Any]:
-    """What a classification has by class: `positive_class`, `confusion_matrix` and `classes` by split."""
-    found = {split: rows.by_class(classes) for split, rows in evaluations.items()}
-    return {
-        "positive_class": classes[1] if len(classes) == 2 else None,
-        "confusion_matrix": {split: one["confusion_matrix"] for split, one in found.items()},
-        "classes": {split: one["classes"] for split, one in found.items()},
-    }
-
-
 def _gap(metrics: Mapping[str, Any], losses: Mapping[str, NDArray[np.float64]]) -> dict[str, Any] | None:
     """test/loss − train/loss; the splits share no rows, so their resamples are independent."""
     if "test" not in metrics or "train" not in metrics:
         return None
     value = metrics["test"]["loss"]["value"] - metrics["train"]["loss"]["value"]
     return with_interval(value, percentile_interval(losses["test"] - losses["train"]))
-
-
-def _calibration(evaluations: Mapping[str, SplitEvaluation]) -> dict[str, Any] | None:
-    """Expected calibration error on the split that training used least.
-
-    Σ_bins (rows in bin / rows) · |accuracy − mean confidence|, over bins of equal width.
-
-    Not by torchmetrics, whose import takes 2.3 s, two fifths of a runner's start.
-
-    Source: Naeini, Cooper & Hauskrecht 2015, Obtaining Well Calibrated Probabilities Using Bayesian Binning.
-    """
-    split = next((name for name in ("test", "validation", "train") if name in evaluations), None)
-    if split is None or evaluations[split].probabilities is None:
-        return None
-    probabilities = np.asarray(evaluations[split].probabilities)
-    if not np.isfinite(probabilities).all():
-        return {"split": split, "ece": None}
-    confidence = probabilities.max(1)
-    surplus = (probabilities.argmax(1) == evaluations[split].targets) - confidence
-    bins = np.minimum((confidence * _NUM_CALIBRATION_BINS).astype(int), _NUM_CALIBRATION_BINS - 1)
-    return {"split": split, "ece": float(np.abs(np.bincount(bins, surplus)).sum() / len(confidence))}
 
 
 def _weights_by_layer(parameters: Mapping[str, torch.Tensor]) -> dict[str, list[torch.Tensor]]:

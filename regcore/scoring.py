@@ -26,17 +26,23 @@ class RowScorer:
     def __init__(self, module: nn.Module) -> None:
         self._module = _with_padding(module)
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Outputs of each row, (N, outputs).
 
         Args:
-            x: (N, *feature_shape), in the network's dtype and on its device.
+            x: (N, *feature_shape), on the network's device; numbers in its dtype, tokens as int64.
+            lengths: How many steps of each row are in use, (N,); None for all.
         """
-        return torch.cat([self._score(block) for block in torch.split(x, _BLOCK_ROWS)])
+        blocks = torch.split(x, _BLOCK_ROWS)
+        if lengths is None:
+            return torch.cat([self._score(block) for block in blocks])
+        by_block = zip(blocks, torch.split(lengths, _BLOCK_ROWS), strict=True)
+        return torch.cat([self._score(block, own) for block, own in by_block])
 
-    def _score(self, block: Tensor) -> Tensor:
-        rows = functional.pad(block, (0, 0) * (block.dim() - 1) + (0, _BLOCK_ROWS - len(block)))
-        outputs: Tensor = self._module(rows)
+    def _score(self, block: Tensor, lengths: Tensor | None = None) -> Tensor:
+        lacking = _BLOCK_ROWS - len(block)
+        rows = functional.pad(block, (0, 0) * (block.dim() - 1) + (0, lacking))
+        outputs: Tensor = self._module(rows) if lengths is None else self._module(rows, _with_ones(lengths, lacking))
         return outputs[: len(block)]
 
 
@@ -59,6 +65,11 @@ class _PaddedLinear(nn.Module):
         """(..., inputs) to (..., outputs)."""
         rows = functional.pad(x, (0, _lacking(x.shape[-1])))
         return functional.linear(rows, self._weight, self._bias)[..., : self._num_outputs]
+
+
+def _with_ones(lengths: Tensor, lacking: int) -> Tensor:
+    """With as many lengths of 1 as rows are lacking: a row uses at least a step."""
+    return functional.pad(lengths, (0, lacking), value=1)
 
 
 def _lacking(width: int) -> int:

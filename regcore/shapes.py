@@ -11,6 +11,9 @@ Shape = tuple[int, ...]
 Role = Literal["weight", "embedding", "bias", "norm", "buffer"]
 """What a tensor is for. By default regularizers act on the weights alone; a buffer is not learned."""
 
+Predicted = Literal["classes", "numbers", "rows"]
+"""What a task predicts: the classes or the numbers of a target, or the rows themselves."""
+
 First = tuple[Literal["uniform", "normal", "fill"], float]
 
 
@@ -51,6 +54,7 @@ class TensorInfo:
         first: How its first values are drawn: ("uniform", bound), ("normal", standard deviation) or ("fill", value).
             None: as its module draws them.
         dtype: `float` is the run's precision.
+        has_padding: Whether its first unit stands for what a row does not use, and begins as zeros.
     """
 
     name: str
@@ -59,6 +63,7 @@ class TensorInfo:
     axes: str = ""
     first: First | None = ("fill", 0.0)
     dtype: Literal["float", "int64"] = "float"
+    has_padding: bool = False
 
     @property
     def num_elements(self) -> int:

@@ -3,17 +3,15 @@
 import os
 import platform
 import sys
-import threading
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import setproctitle
 from celery import Celery, signals
 
-from jobs.artifacts import ArtifactStore
 from jobs.folders import check_folders
 from jobs.ids import new_id
-from jobs.live import Notifier
 from jobs.logs import configure_logging, get_logger
 from jobs.migrate import migrate_embedded
 from jobs.model import WorkerInfo
@@ -21,17 +19,19 @@ from jobs.queue import make_celery, make_publisher
 from jobs.settings import Settings
 from jobs.startup import CANNOT_START, begin, reason_of
 from jobs.store import open_store
-from worker.datasets.cache import TableCache
+from regcore.kinds import PluginError
 from worker.datasets.validation import Validator
 from worker.devices import find_slots, threads_per_slot
 from worker.environment import runner_environment
-from worker.files import make_temporary, temporary_dir, temporary_files_in
-from worker.forking import RunnerTemplate
-from worker.live_run import Surroundings
-from worker.presence import Presence
+from worker.plugins import installed_plugins
 from worker.reconciler import Periodic, beat, bury, pay_files, reconcile, tidy, wake_idle
-from worker.spare import WarmRunners
-from worker.task import Claimer, register_task
+from worker.supervise.files import make_temporary, temporary_dir, temporary_files_in
+from worker.supervise.forking import RunnerTemplate
+from worker.supervise.presence import Presence
+from worker.supervise.process import RunnerProcess
+from worker.supervise.spare import WarmRunners
+from worker.supervise.task import Claimer, register_task
+from worker.surroundings import Surroundings
 
 _log = get_logger(__name__)
 
@@ -50,6 +50,7 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         self.id = new_id("wrk")
         self._settings = settings
+        plugins = installed_plugins()  # first, while one that cannot be imported is still told in one line
         self._temporary_dir = temporary_dir(settings.data_dir, self.id)
         self._store = open_store(settings)
         slots = find_slots(settings.slots)
@@ -60,29 +61,17 @@ class Worker:
         self._presence = Presence(settings.data_dir, self.id)
         make_temporary(self._temporary_dir)  # now, while a folder that cannot be made is still told in one line
         self._template = RunnerTemplate(environment, inherited=[self._presence.descriptor])
-        self._runners = WarmRunners(self._template.start_runner)
-        self._draining = threading.Event()
-        self._notifier = Notifier(settings)
-        self._artifacts = ArtifactStore(settings.artifacts_dir)
-        surroundings = Surroundings(
-            store=self._store,
-            artifacts=self._artifacts,
-            notifier=self._notifier,
-            settings=settings,
-            draining=self._draining,
-            num_threads=num_threads,
-            tables=TableCache(settings.data_dir / "tables", self._artifacts, settings.max_tables_bytes),
-        )
-        self._tables = surroundings.tables
+        self._runners = WarmRunners(partial(RunnerProcess, self._template))
+        self._around = surroundings = Surroundings.of(settings, self._store, num_threads)
         validator = Validator(self.id, surroundings, self._temporary_dir)
-        self._claimer = Claimer(self.id, surroundings, slots, self._runners)
+        self._claimer = Claimer(self.id, surroundings, slots, self._runners, plugins)
         self._num_slots = len(slots)
         self._info = WorkerInfo(
             id=self.id,
             node=platform.node(),
             capabilities=self._claimer.capabilities,
             slots=self._claimer.occupancy(),
-            versions={"python": platform.python_version()},
+            versions={"python": platform.python_version(), **plugins},
         )
         # Connections of its own: a publish that waits for Redis must not block the consumer.
         self._publisher = make_publisher(settings)
@@ -112,14 +101,14 @@ class Worker:
                 self._stop()
 
     def _stop(self) -> None:
-        self._draining.set()
+        self._around.draining.set()
         for thread in self._threads:
             thread.stop()
         self._runners.close()
         self._template.close()
         self._store.retire_worker(self.id)
         self._presence.close()
-        self._notifier.close()
+        self._around.notifier.close()
         self._store.close()
         _log.info("worker stopped", worker_id=self.id)
 
@@ -144,18 +133,18 @@ class Worker:
     def _drain(self, **_: Any) -> None:
         """Tell the running tasks to end: Celery's thread pool waits for them."""
         _log.info("draining", worker_id=self.id)
-        self._draining.set()
+        self._around.draining.set()
 
     def _reconcile(self) -> None:
         bury(self._store, self._presence, self._settings.data_dir)
-        reconcile(self._store, self._publisher, self._notifier)
-        if self._claimer.is_idle and not self._draining.is_set():
+        reconcile(self._store, self._publisher, self._around.notifier)
+        if self._claimer.is_idle and not self._around.draining.is_set():
             wake_idle(self._store, self._publisher, self._claimer.capabilities)
-        pay_files(self._store, self._artifacts)
+        pay_files(self._store, self._around.artifacts)
 
     def _tidy(self) -> None:
-        tidy(self._store, self._artifacts, self._settings, self.id)
-        self._tables.keep_only(self._store.referenced)
+        tidy(self._store, self._around.artifacts, self._settings, self.id)
+        self._around.tables.keep_only(self._store.referenced)
         self._presence.keep_only({worker.id for worker in self._store.workers()})
 
     def _beat(self) -> None:
@@ -166,7 +155,7 @@ class Worker:
             # The versions are known only once a runner has imported torch.
             self._info = info
             self._store.register_worker(info)
-        beat(self._store, info, info.slots, draining=self._draining.is_set())
+        beat(self._store, info, info.slots, draining=self._around.draining.is_set())
 
 
 def _keep_logging(**_: Any) -> None:
@@ -188,7 +177,7 @@ def main() -> None:
         # The embedded stack starts api and worker at the same time; both migrate, one after the other.
         migrate_embedded(settings)
         worker = Worker(settings)
-    except CANNOT_START as error:
+    except (*CANNOT_START, PluginError) as error:
         _log.error("worker_cannot_start", reason=reason_of(error, settings))
         sys.exit(1)
     worker.run()

@@ -25,6 +25,14 @@ _NAMES = frozenset(
     }
 )
 _PREFIXES = ("LC_", "NVIDIA_")
+_MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
+    "MALLOC_TOP_PAD_": str(64 << 20),
+}
+"""glibc's allocator keeps what is freed. By default it maps and unmaps every large temporary, and the kernel clears its
+pages each time: that costs more than the arithmetic. A runner gives memory back between two runs
+(`worker.run.memory`). Other allocators ignore these."""
 
 
 def runner_environment(
@@ -33,7 +41,7 @@ def runner_environment(
     """The runner's environment variables.
 
     Args:
-        environment: The worker's own.
+        environment: The worker's own. What it says about glibc's allocator stands.
         num_threads: For OpenMP and MKL, which torch computes with, and which read theirs once, as the process starts.
         temporary_dir: For the temporary files of every library; what a killed runner leaves there is removed later.
         allow_downloads: Whether the engine may fetch torchvision's data sets.
@@ -41,6 +49,7 @@ def runner_environment(
     threads = str(num_threads)
     return {
         **_kept(environment),
+        **{name: environment.get(name, default) for name, default in _MALLOC.items()},
         "TMPDIR": str(temporary_dir),
         "PYTHONUNBUFFERED": "1",
         "REGCORE_ALLOW_DOWNLOADS": str(int(allow_downloads)),

@@ -1,7 +1,7 @@
 """The messages between a supervisor and its runner: JSON lines over two pipes.
 
-    supervisor ── Fit, Run, Renew, Accepted, Leave, Judged, Stop ──> runner
-    supervisor <── Born, Ready, Fitting, Started, Wrote, Saved, Judging, Ended, Finished ── runner
+    supervisor ── Measure, Run, Renew, Accepted, Leave, Judged, Stop ──> runner
+    supervisor <── Born, Ready, Capacity, Started, Wrote, Saved, Judging, JobEnded, Finished ── runner
 
 Neither side shares memory, credentials or a database with the other, so a runner that dies takes nothing with
 it.
@@ -13,10 +13,13 @@ from typing import Any, Literal
 
 from regcore.record import RecordKind
 
+EXIT_LEASE_LOST = 75
+"""The exit status of a runner whose lease has expired: EX_TEMPFAIL of sysexits.h."""
+
 
 @dataclass(frozen=True)
-class RunMember:
-    """One job of a run.
+class Assignment:
+    """One job of a run, as its runner is told of it.
 
     Attributes:
         job_id: Whose records these are.
@@ -24,8 +27,8 @@ class RunMember:
         spec: The resolved spec.
         directory: Where its artifacts go; the folder exists.
         log: The file that its log is written to.
-        starting_weights: The `model.safetensors` that it starts from; None for fresh weights.
-        starting_model: The `model.json` of those weights; None if there is none.
+        inputs: The `model.safetensors` of each job that it needs, with the `model.json` beside it, by its name in
+            `Plan.inputs`.
         rungs: Epochs after which its sweep decides whether it continues.
         rung_metric: The metric that decides.
     """
@@ -35,14 +38,13 @@ class RunMember:
     spec: dict[str, Any]
     directory: str
     log: str
-    starting_weights: str | None = None
-    starting_model: str | None = None
+    inputs: dict[str, str] = field(default_factory=dict)
     rungs: list[int] = field(default_factory=list)
     rung_metric: str = "validation/loss"
 
 
 @dataclass(frozen=True)
-class Fit:
+class Measure:
     """Ask how many members like this one to train in one pass.
 
     Attributes:
@@ -70,7 +72,7 @@ class Run:
 
     Attributes:
         run_id: The fence; only for the log, a runner writes nothing to the store.
-        members: The jobs.
+        assignments: The jobs.
         companions: Keys of all jobs that the pass began with.
         output: The file for everything that is printed.
         checkpoints: The run's own folder of checkpoints, into which those of the previous run were taken.
@@ -84,7 +86,7 @@ class Run:
     """
 
     run_id: int
-    members: list[RunMember]
+    assignments: list[Assignment]
     companions: list[str]
     output: str
     checkpoints: str
@@ -113,7 +115,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Leave:
-    """Take one job out of the pass. The answer is `Ended("stopped")`, unless the job ends first.
+    """Take one job out of the pass. The answer is `JobEnded("stopped")`, unless the job ends first.
 
     Attributes:
         job_id: Which.
@@ -134,7 +136,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Stop:
-    """Stop the whole pass at the next step. The answers are `Ended("stopped")`, unless a job ends first.
+    """Stop the whole pass at the next step. The answers are `JobEnded("stopped")`, unless a job ends first.
 
     Attributes:
         save: Whether to save a checkpoint first.
@@ -158,10 +160,10 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class Fitting:
+class Capacity:
     """How many members to train in one pass, and the memory that they may take together."""
 
-    size: int
+    num_members: int
     max_bytes: int
 
 
@@ -200,7 +202,7 @@ class Judging:
 
 
 @dataclass(frozen=True)
-class Ended:
+class JobEnded:
     """The run is over for one job, and its files are written.
 
     Attributes:
@@ -230,14 +232,14 @@ class Finished:
     peak_memory_bytes: int = 0
 
 
-Command = Fit | Run | Renew | Accepted | Leave | Judged | Stop
-Event = Born | Ready | Fitting | Started | Wrote | Saved | Judging | Ended | Finished
+Command = Measure | Run | Renew | Accepted | Leave | Judged | Stop
+Event = Born | Ready | Capacity | Started | Wrote | Saved | Judging | JobEnded | Finished
 
 _TYPES: dict[str, type[Command] | type[Event]] = {
     kind.__name__: kind
     for kind in (
-        *(Fit, Run, Renew, Accepted, Leave, Judged, Stop),
-        *(Born, Ready, Fitting, Started, Wrote, Saved, Judging, Ended, Finished),
+        *(Measure, Run, Renew, Accepted, Leave, Judged, Stop),
+        *(Born, Ready, Capacity, Started, Wrote, Saved, Judging, JobEnded, Finished),
     )
 }
 
@@ -253,5 +255,5 @@ def decode(line: bytes) -> Command | Event:
     fields = json.loads(line)
     kind = _TYPES[fields.pop("type")]
     if kind is Run:
-        fields["members"] = [RunMember(**member) for member in fields["members"]]
+        fields["assignments"] = [Assignment(**one) for one in fields["assignments"]]
     return kind(**fields)

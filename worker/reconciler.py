@@ -18,10 +18,10 @@ from jobs.model import Capabilities, Json, WorkerInfo
 from jobs.queue import publish
 from jobs.settings import Settings
 from jobs.store import Store
-from worker.archive import archive
-from worker.checkpoints import owners, remove_checkpoints
-from worker.files import remove_run, remove_temporary, run_ids, temporary_dir
-from worker.presence import Presence
+from worker.supervise.archive import archive
+from worker.supervise.checkpoints import owners, remove_checkpoints
+from worker.supervise.files import remove_run, remove_temporary, run_ids, temporary_dir
+from worker.supervise.presence import Presence
 
 _log = get_logger(__name__)
 

@@ -17,8 +17,8 @@ class CatalogueEntryView(View):
     source: str
     schema_: Annotated[Json, Field(alias="schema")]
     """JSON Schema of its fields."""
-    example_job: Json
-    """A whole job spec with it, which trains offline in seconds."""
+    example_job: Json | None
+    """A whole job spec with it, which trains offline in seconds; null if no built-in set has the rows that it needs."""
 
 
 class Catalogue(View):

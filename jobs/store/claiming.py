@@ -9,6 +9,7 @@ from jobs.model import Capabilities, ClaimedRun
 from jobs.states import TERMINAL, JobState
 from jobs.store.base import Concern
 from jobs.store.log import LockedJob, lock_jobs, to_state, write_changes
+from jobs.store.plugins import needs_only
 from jobs.store.reading import read_jobs
 from jobs.store.runs import new_run
 from jobs.tables import jobs
@@ -60,7 +61,8 @@ def can_run(capabilities: Capabilities) -> ColumnElement[bool]:
     """`Capabilities.can_take` in SQL."""
     device = jobs.c.device.in_(["auto", *sorted(capabilities.devices)])
     any_pool = jobs.c.pool.is_(None)
-    return device & (any_pool if capabilities.pool is None else or_(any_pool, jobs.c.pool == capabilities.pool))
+    pool = any_pool if capabilities.pool is None else or_(any_pool, jobs.c.pool == capabilities.pool)
+    return device & pool & needs_only(capabilities.plugins)
 
 
 def _ready(at: float, capabilities: Capabilities) -> tuple[ColumnElement[bool], ...]:

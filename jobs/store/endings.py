@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, update
 
 from jobs.clock import read_clock
-from jobs.model import ArtifactRow, JobEnd, Json
+from jobs.model import ArtifactRow, Json, Settlement
 from jobs.states import TERMINAL, JobState, Reason, is_legal, make_reason
 from jobs.store.base import Concern
 from jobs.store.log import LockedJob, change_state
@@ -24,7 +24,7 @@ _MAX_GROUP_LOSSES = 2
 class Endings(Concern):
     """Ending runs."""
 
-    def settle(self, run_id: int, ends: Sequence[JobEnd]) -> dict[str, JobState]:
+    def settle(self, run_id: int, ends: Sequence[Settlement]) -> dict[str, JobState]:
         """End a run for some of its jobs, in one transaction: store state, reason, result, usage and artifacts of each.
 
         Usage is added to that of earlier runs. A job that is given back takes the state that a user asked for, or fails
@@ -50,7 +50,7 @@ class Endings(Concern):
             return {end.job_id: locked[end.job_id].state for end in ends}
 
 
-def _settle(connection: Connection, job: LockedJob, end: JobEnd, at: float, max_attempts: int) -> None:
+def _settle(connection: Connection, job: LockedJob, end: Settlement, at: float, max_attempts: int) -> None:
     values: Json = {"usage": sum_usage(job.usage, end.usage), "checkpoint": job.checkpoint}
     if end.alone:
         values |= {"alone": True, "group_id": None}
@@ -67,14 +67,14 @@ def _settle(connection: Connection, job: LockedJob, end: JobEnd, at: float, max_
         add_artifacts(connection, job.id, end.artifacts)
 
 
-def _own_checkpoint(job: LockedJob, run_id: int, end: JobEnd) -> Json | None:
+def _own_checkpoint(job: LockedJob, run_id: int, end: Settlement) -> Json | None:
     """The checkpoint that a job keeps when it leaves its group, which deletes its own as it trains on."""
     if job.checkpoint is None or job.checkpoint["owner"] != job.group_id:
         return job.checkpoint
     return {**job.checkpoint, "owner": job.id, "run_id": run_id} if end.keeps_checkpoint else None
 
 
-def _finish(connection: Connection, job: LockedJob, end: JobEnd, at: float, **values: Any) -> None:
+def _finish(connection: Connection, job: LockedJob, end: Settlement, at: float, **values: Any) -> None:
     reason = end.reason
     if end.state is JobState.CANCELLED:
         reason = reason or make_reason(Reason.CANCELLED_BY_USER)

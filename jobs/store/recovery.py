@@ -7,19 +7,22 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select, update
 
 from jobs.clock import read_clock
-from jobs.model import ArtifactRow
+from jobs.model import ArtifactRow, Capabilities, Json
 from jobs.states import TERMINAL, JobState, Reason, make_reason
 from jobs.store.base import Concern
 from jobs.store.claiming import CLAIM_ORDER
 from jobs.store.endings import add_artifacts, lose_job, sum_usage
 from jobs.store.log import lock_jobs
 from jobs.store.parsing import end_dataset_leases
+from jobs.store.plugins import plugins_from_text
 from jobs.store.reading import read_needed_owners
+from jobs.store.rows import AnyRow
 from jobs.store.runs import end_run_if_empty
 from jobs.store.workers import live_capabilities
 from jobs.tables import jobs, runs
 
 _MAX_BACKOFF_S = 60.0
+_WAITING = frozenset({Reason.WAITING_FOR_DEVICE, Reason.WAITING_FOR_PLUGIN})
 _NUM_OWNERS_PER_QUERY = 500
 
 
@@ -116,12 +119,16 @@ class Recovery(Concern):
     def due_jobs(self, limit: int = 100) -> list[str]:
         """Return queued jobs whose message is due, best first, and schedule their next message with backoff.
 
-        A job that no live worker can take gets the reason ``waiting_for_device``, until one can.
+        A job that no live worker can take gets the reason ``waiting_for_device`` or ``waiting_for_plugin``, until one
+        can.
         """
         with self._database.write() as connection:
             at = read_clock(connection)
             query = (
-                select(jobs.c.id, jobs.c.num_publishes, jobs.c.device, jobs.c.pool, jobs.c.state_reason)
+                select(
+                    *(jobs.c.id, jobs.c.num_publishes, jobs.c.state_reason),
+                    *(jobs.c.device, jobs.c.pool, jobs.c.plugins),
+                )
                 .where(jobs.c.state == JobState.QUEUED.value, jobs.c.publish_at <= at, jobs.c.claimable_at <= at)
                 .order_by(*CLAIM_ORDER)
                 .limit(limit)
@@ -134,17 +141,27 @@ class Recovery(Concern):
                 wait_s = longest_s * random.uniform(0.5, 1.0)  # noqa: S311 - spreads messages, guards nothing
                 values = {"publish_at": at + wait_s, "num_publishes": row.num_publishes + 1}
                 connection.execute(update(jobs).where(jobs.c.id == row.id).values(values))
-                takeable = any(one.can_take(row.device, row.pool) for one in live)
-                _tell_waiting(connection, row.id, row.state_reason, takeable=takeable, at=at)
+                _tell_waiting(connection, row.id, row.state_reason, _lack(row, live), at)
         return [row.id for row in due]
 
 
-def _tell_waiting(
-    connection: Connection, job_id: str, reason: dict[str, object] | None, *, takeable: bool, at: float
-) -> None:
-    says_waiting = reason is not None and reason["code"] == Reason.WAITING_FOR_DEVICE
-    if takeable != says_waiting:
+def _lack(row: AnyRow, live: Sequence[Capabilities]) -> Json | None:
+    """The reason why none of these workers can take a job; None if one can."""
+    plugins = plugins_from_text(row.plugins)
+    otherwise = [one for one in live if one.can_take(row.device, row.pool)]
+    if not otherwise:
+        return make_reason(Reason.WAITING_FOR_DEVICE)
+    if any(one.can_take(row.device, row.pool, plugins) for one in otherwise):
+        return None
+    names = ", ".join(sorted(plugins))
+    message = f"No live worker that could take the job has the plugins that it needs: {names}."
+    return make_reason(Reason.WAITING_FOR_PLUGIN, message, details={"plugins": sorted(plugins)})
+
+
+def _tell_waiting(connection: Connection, job_id: str, reason: Json | None, lack: Json | None, at: float) -> None:
+    """Write for what a job waits; any other reason of a job that waits for nothing stays."""
+    said, code = (None if one is None else one["code"] for one in (reason, lack))
+    if code == said or (code is None and said not in _WAITING):
         return
-    new_reason = None if takeable else make_reason(Reason.WAITING_FOR_DEVICE)
-    changes = {"state_reason": new_reason, "version": jobs.c.version + 1, "updated_at": at}
+    changes = {"state_reason": lack, "version": jobs.c.version + 1, "updated_at": at}
     connection.execute(update(jobs).where(jobs.c.id == job_id).values(changes))

@@ -14,6 +14,7 @@ from jobs.states import JobState
 from jobs.store.base import Concern
 from jobs.store.log import state_body
 from jobs.store.needs import hold_datasets, hold_needs
+from jobs.store.plugins import plugins_as_text
 from jobs.store.rows import job_from_json, job_to_json
 from jobs.tables import idempotency, job_labels, jobs, records
 
@@ -221,6 +222,7 @@ def _row(job: Job, new_job: NewJob, priority_step_s: float) -> Json:
         "group_id": None,
         "alone": False,
         "turn": new_job.turn,
+        "plugins": plugins_as_text(new_job.plugins),
         "as_if_created_at": job.created_at - steps_up * priority_step_s,
         **due_now(job.created_at),
     }

@@ -26,6 +26,7 @@ class Workers(Concern):
                 "node": worker.node,
                 "pool": worker.capabilities.pool,
                 "devices": sorted(worker.capabilities.devices),
+                "plugins": sorted(worker.capabilities.plugins),
                 "draining": False,
                 "slots": worker.slots,
                 "versions": worker.versions,
@@ -56,6 +57,7 @@ class Workers(Concern):
                 node=row.node,
                 pool=row.pool,
                 devices=row.devices,
+                plugins=row.plugins or [],
                 state=_state(row.heartbeat_at < at - self._options.lease_s, row.draining),
                 slots=row.slots,
                 versions=row.versions,
@@ -68,10 +70,13 @@ class Workers(Concern):
 
 def live_capabilities(connection: Connection, at: float, lease_s: float) -> list[Capabilities]:
     """Return the capabilities of each worker that is neither lost nor draining."""
-    query = select(workers.c.devices, workers.c.pool).where(
+    query = select(workers.c.devices, workers.c.pool, workers.c.plugins).where(
         workers.c.heartbeat_at >= at - lease_s, workers.c.draining.is_(False)
     )
-    return [Capabilities(frozenset(row.devices), row.pool) for row in connection.execute(query)]
+    return [
+        Capabilities(frozenset(row.devices), row.pool, frozenset(row.plugins or ()))
+        for row in connection.execute(query)
+    ]
 
 
 def _state(lost: bool, draining: bool) -> str:

@@ -46,7 +46,8 @@ def predict(
 ) -> None:
     """Predict each row of a file with a job's model, on this machine.
 
-    It writes CSV: row (from 1), prediction, and probability_LABEL for each class. Notes about the rows go to stderr.
+    It writes CSV: row (from 1), prediction, and probability_LABEL for each class; of an autoencoder row and
+    reconstruction_error. Notes about the rows go to stderr.
     """
     logging.getLogger("regcore").addHandler(logging.NullHandler())  # the engine logs its notes, printed below
     with regular_file(given_text(file)) as path:
@@ -97,7 +98,7 @@ def _as_json(found: Predictions, out_file: Path | None) -> dict[str, Any]:
     if out_file is not None:
         return said | {"out": str(out_file)}
     rows = [
-        {"row": row, "prediction": value}
+        {"row": row, found.name: value}
         | ({"probabilities": dict(zip(found.classes, shares, strict=True))} if found.classes else {})
         for row, value, *shares in found.rows()
     ]

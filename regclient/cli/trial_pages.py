@@ -39,7 +39,7 @@ class Subject:
 
     @property
     def task(self) -> str:
-        """`classification` or `regression`."""
+        """The kind of the task, such as `classification`."""
         return str(self.checked["plan"]["task"])
 
     @property

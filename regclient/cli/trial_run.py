@@ -15,6 +15,7 @@ from regclient.errors import WaitTimeoutError
 from regclient.http.answers import JSONObject
 from regclient.stack.borrowed import Borrowed
 from regclient.sweep import Sweep
+from regcore.spec.kinds import TASKS
 
 OVERTIME = 1.5
 """Of the budget; what has not ended by then is cancelled."""
@@ -25,7 +26,7 @@ TWO_ROUNDS_FROM_S = 60.0
 REPORT_S = 3.0
 """Kept for comparing, drawing and writing."""
 CANCEL_S = 60.0
-SCORES = ("accuracy", "balanced_accuracy", "r2", "mae")
+SCORES = tuple(name for task in TASKS.values() for name in task.headlines)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from regclient.display.terminal import Console, make_console, visible
 from regclient.errors import RegClientError
+from regcore.spec.kinds import TASKS
 
 Show = Callable[[dict[str, Any]], None]
 """Called with the JSON of a job or sweep each time it is fetched."""
@@ -38,7 +39,8 @@ STATE_STYLES = {
 LINE_EVERY_S = 10.0
 BAR_WIDTH = 12
 _ENDED = ("succeeded", "failed", "cancelled")
-_SCORES = ("accuracy", "r2")
+_SCORES = tuple(name for task in TASKS.values() for name in task.headlines[:1])
+"""Those that a line has room for."""
 _GAP = "  "
 
 

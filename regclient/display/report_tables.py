@@ -63,7 +63,8 @@ def _facts(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     baseline = report.get("baseline") or {}
     split = next((name for name in reversed(SPLITS) if (baseline.get("metrics") or {}).get(name)), None)
     if split is not None:
-        constant = "the mean" if baseline["kind"] == "mean" else repr(baseline["label"])
+        label = baseline.get("label")  # else it is such as `mean` or `mean_row`
+        constant = f"the {baseline['kind'].replace('_', ' ')}" if label is None else repr(label)
         values = ", ".join(f"{name} {format_number(value)}" for name, value in baseline["metrics"][split].items())
         yield escape(f"always {constant}"), escape(f"{values}  ({split})")
     yield "generalization gap", f"{_with_interval(report.get('generalization_gap'))}  (test loss − train loss)"

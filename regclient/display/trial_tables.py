@@ -15,10 +15,9 @@ from regclient.display.sweep_numbers import Contrast
 from regclient.display.sweep_tables import BAR_WIDTH, VERDICT_STYLES, interval_bar
 from regclient.display.tables import Column, FittedTable
 from regclient.display.terminal import Console
-from regclient.display.trial_words import effect_of, label_of, settings_text
+from regclient.display.trial_words import effect_of, label_of, score_titles, settings_text
 from regclient.display.variant_outcomes import CONSTANT, LINEAR, NOTHING, Score, Trial, VariantOutcome
 
-_SCORES = {"accuracy": "accuracy", "balanced_accuracy": "balanced\naccuracy", "r2": "R²", "mae": "mean\nerror"}
 _CAPTION = (
     "%: difference in test loss to the network alone, with its 95 % interval over seeds; below 0 is better. p is "
     "corrected for all rows of the table. Settings were chosen on validation rows."
@@ -31,14 +30,15 @@ def outcomes_table(trial: Trial, task: str) -> FittedTable:
     unit = nothing.loss.mean if nothing is not None else None
     contrasts = [_in_percent(one, unit) for one in rows]
     limit = most_shown(contrasts)
-    shown_scores = [name for name in _SCORES if any(name in one.scores for one in rows)]
+    titles = score_titles(task)
+    shown_scores = [name for name in titles if any(name in one.scores for one in rows)]
     return FittedTable(
         [
             Column("", [escape(label_of(one.name, task)) for one in rows], folds=True),
             Column("setting", [escape(settings_text(one.values).removeprefix("strength ")) for one in rows], need=2),
             *(
                 Column(
-                    _SCORES[name],
+                    titles[name].replace(" ", "\n"),
                     [_mean(one.scores.get(name)) for one in rows],
                     need=2 + (name in ("accuracy", "mae")),
                     is_number=True,

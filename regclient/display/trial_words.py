@@ -14,17 +14,18 @@ from regclient.display.variant_outcomes import (
     Trial,
     VariantOutcome,
 )
+from regcore.spec.kinds import TASKS
+from regcore.tasks import Task
 
 LABELS = {NOTHING: "the network alone", LINEAR: "linear with L2", "l1": "L1", "l2": "L2"}
 _EFFECTS = {"helps": "helps", "hurts": "hurts", "no_measurable_effect": "not measurable"}
 _OF_BASELINES = {"helps": "better", "hurts": "worse", "no_measurable_effect": "no difference"}
-_SHOWN_SCORES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "r2": "R²", "mae": "mean error"}
 
 
 def label_of(name: str, task: str) -> str:
     """What a variant is called for people."""
     if name == CONSTANT:
-        return "the largest class" if task == "classification" else "the mean"
+        return TASKS.get(task, Task).constant_answer
     return " + ".join(LABELS.get(part, part.replace("_", " ")) for part in name.split(" + "))
 
 
@@ -42,7 +43,13 @@ def effect_of(one: VariantOutcome) -> str:
 
 def constant_words(task: str) -> str:
     """What the plainest baseline does."""
-    return "the shares of the classes" if task == "classification" else "the mean"
+    return TASKS.get(task, Task).constant_outputs
+
+
+def score_titles(task: str) -> dict[str, str]:
+    """What the scores that tables show are called for people, by name; a newer server's task has none here."""
+    known = TASKS.get(task, Task)
+    return {name: known.metrics[name].title for name in known.headlines}
 
 
 def settings_text(values: Any) -> str:
@@ -55,7 +62,7 @@ def trial_sentences(trial: Trial, task: str, target: str) -> list[str]:
 
     Args:
         trial: The verdicts.
-        task: `classification` or `regression`.
+        task: The kind of the task, such as `classification`.
         target: The column that is predicted.
     """
     winner, constant = trial.winner, trial.of(CONSTANT)
@@ -98,7 +105,7 @@ def _best_sentence(trial: Trial, winner: VariantOutcome, constant: VariantOutcom
         said += f" and predicting {constant_words(task)} for every row {format_number(constant.loss.mean)}"
     scores = [
         f"{shown} {_interval(score)}{_beside(constant, name, task)}"
-        for name, shown in _SHOWN_SCORES.items()
+        for name, shown in score_titles(task).items()
         if (score := winner.scores.get(name)) is not None and score.mean is not None
     ]
     return f"{said}. {_capitalized('; '.join(scores))}." if scores else f"{said}."

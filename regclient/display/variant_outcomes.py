@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from regcore.spec.kinds import METRICS
+
 NOTHING = "nothing"
 CONSTANT = "constant"
 LINEAR = "linear"
@@ -12,8 +14,6 @@ LINEAR = "linear"
 NO_BETTER_THAN_CONSTANT = "better than the network alone, but no better than the same answer for every row"
 FEWEST_SEEDS = 5
 _LEVEL = 0.05
-_BOUNDS = {"r2": (-math.inf, 1.0), "accuracy": (0.0, 1.0), "balanced_accuracy": (0.0, 1.0)}
-"""Of the scores that have other bounds than a loss, which is 0 or more."""
 
 Comparison = Mapping[str, Any]
 
@@ -192,6 +192,7 @@ def _is_better_by_rows(name: str, rows_against_constant: Sequence[Comparison]) -
 
 def _score(group: Mapping[str, Any], metric: str) -> Score:
     """A group's mean, and its interval as far as the metric has values."""
-    least, most = _BOUNDS.get(metric, (0.0, math.inf))
+    known = METRICS.get(metric)
+    least, most = (0.0, math.inf) if known is None else (known.least, known.most)
     ends = (group.get(end) for end in ("low", "high"))
     return Score(group.get("mean"), *(None if end is None else min(max(end, least), most) for end in ends))

@@ -6,9 +6,10 @@ import os
 import stat
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from regclient.client import Client
 from regclient.errors import NotAllowedError, RegClientError, ServerUnreachableError, UsageError
@@ -20,6 +21,7 @@ from regclient.stack.server_settings import (
     read_server_settings,
     server_command,
 )
+from regcore.kinds import PluginError, plugins
 
 _PROBE_TORCH = "import torch; print(torch.__version__, torch.cuda.device_count() if torch.cuda.is_available() else 0)"
 
@@ -39,7 +41,7 @@ def examine(*, artifacts: bool = False) -> list[Finding]:
     Args:
         artifacts: Also read every artifact in full; needs the server's data directory.
     """
-    return [_python(), _torch(), *_settings(), *_server(), *(_artifacts() if artifacts else [])]
+    return [_python(), _torch(), *_plugins(), *_settings(), *_server(), *(_artifacts() if artifacts else [])]
 
 
 def _python() -> Finding:
@@ -63,6 +65,15 @@ def _torch() -> Finding:
         )
     version, num_gpus = probe.stdout.split()
     return Finding("torch", "ok", f"torch {version}, {num_gpus} GPU" + ("s" if num_gpus != "1" else ""))
+
+
+def _plugins() -> list[Finding]:
+    """The packages that offer kinds here; nothing is said if there is none."""
+    try:
+        names = plugins()
+    except PluginError as error:
+        return [Finding("plugins", "problem", str(error))]
+    return [Finding("plugins", "ok", ", ".join(names))] if names else []
 
 
 def _settings() -> list[Finding]:
@@ -125,7 +136,22 @@ def _server() -> list[Finding]:
             server,
             Finding("workers", "warning", "none is ready: jobs wait. Start one with `regcore worker`."),
         ]
-    return [server, Finding("workers", "ok", f"{len(ready)} ready")]
+    return [server, Finding("workers", "ok", f"{len(ready)} ready"), *_lacking(ready)]
+
+
+def _lacking(ready: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """Workers without a plugin that this machine has: a job that needs it waits for another one."""
+    try:
+        names = plugins()
+    except PluginError:  # told already, by the check of this machine
+        return []
+    found = []
+    for name in names:
+        ids = [worker["id"] for worker in ready if name not in worker["versions"]]
+        if ids:
+            message = f"{name} is here and not on {', '.join(ids)}. Install it there, and restart the worker."
+            found.append(Finding("plugins", "warning", message))
+    return found
 
 
 def _artifacts() -> list[Finding]:

@@ -9,8 +9,6 @@ from regcore.doubts import Doubt
 from regcore.errors import FieldError, SpecError
 from regcore.shapes import RowInfo
 
-TaskKind = Literal["classification", "regression"]
-
 
 @dataclass(frozen=True, slots=True)
 class DataFacts:
@@ -18,11 +16,12 @@ class DataFacts:
 
     Attributes:
         name: What messages call the data: `wine`, `rows.csv`.
-        modality: `image` rows are (channels, height, width) in [0, 1]; `table` rows are (places,).
+        modality: `image` rows are (channels, height, width) in [0, 1]; `table` rows are (places,); `sequence` rows are
+            (steps,) of tokens or (steps, features).
         feature_shape: Shape of one row as the network gets it.
-        task: What the spec asks for, where the data allow it; else what they are for.
-        classes: Class labels in the order of the outputs; None for a regression.
-        num_rows: Rows to split: those with a target, and only those of an official train split.
+        classes: Labels of the target's classes, in the order of the outputs; None if it has numbers, or
+            the spec asks for no target.
+        num_rows: Rows to split: those with a target if there is one, and only those of an official train split.
         num_test_rows: Rows of an official test split, or of one that was handed in; None if test rows are drawn.
         row_counts: Rows of each split where fractions do not decide it: a split column, groups, or splits handed in.
             None where fractions do.
@@ -32,9 +31,8 @@ class DataFacts:
     """
 
     name: str
-    modality: Literal["image", "table"]
+    modality: Literal["image", "table", "sequence"]
     feature_shape: tuple[int, ...]
-    task: TaskKind
     classes: tuple[str, ...] | None
     num_rows: int
     num_test_rows: int | None = None
@@ -94,7 +92,6 @@ def _of_known(info: DatasetInfo) -> DataFacts:
         name=info.name,
         modality=info.kind,
         feature_shape=info.feature_shape,
-        task="classification" if info.classes else "regression",
         classes=info.classes,
         num_rows=info.num_rows,
         num_test_rows=info.num_test_rows,

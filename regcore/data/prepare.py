@@ -12,22 +12,24 @@ import torch
 from numpy.typing import NDArray
 
 from regcore.data.load import RawData, load
-from regcore.data.preprocessing import Preprocessing, TargetScaling, fit_preprocessing, fit_target_scaling
-from regcore.data.rows import Batch
+from regcore.data.preprocessing import TargetScaling, fit_preprocessing, fit_target_scaling
+from regcore.data.read_preprocessing import AnyPreprocessing
+from regcore.data.rows import Batch, Hash
+from regcore.data.sequences import check_sequences
 from regcore.data.split import Splits, split
-from regcore.data.tables.encode import Columns, Missing, TablePreprocessing
+from regcore.data.tables.encode import Columns, Missing
 from regcore.data.tables.facts import Reading
 from regcore.data.tables.features import Feature
 from regcore.data.tables.fit import fit_columns
 from regcore.data.tables.labels import LabelType
 from regcore.doubts import Doubt
 from regcore.errors import OutOfMemoryError
-from regcore.shapes import RowInfo
+from regcore.shapes import Predicted, RowInfo
 
 
 class _TaskSpec(Protocol):
     @property
-    def kind(self) -> str: ...
+    def predicts(self) -> Predicted | None: ...
 
 
 class _TrainingSpec(Protocol):
@@ -54,12 +56,16 @@ class Split:
     """Rows as fed to the model.
 
     Attributes:
-        x: (N, *feature_shape), float32 or float64.
-        y: Class labels as int64, or regression targets in x's dtype, scaled if the run scales them, (N,).
+        x: (N, *feature_shape), float32 or float64; int64 for tokens.
+        y: Class labels as int64, or numbers in the run's precision, scaled if the run scales them, (N,). Where rows are
+            reconstructed they are the set's own, or 0, and nothing reads them.
         rows: Their places, from 0, in the data set, the file or the arrays that they come from, (N,); None for those of
             an official test split.
         lengths: How much of each row is in use, (N,), int64; None where rows do not vary.
         tokens: Size of the vocabulary of integer rows; None for rows of numbers.
+
+    Raises:
+        InvalidDataError: A row uses no step, or more than there are, or a token is not in the vocabulary.
     """
 
     x: torch.Tensor
@@ -67,6 +73,11 @@ class Split:
     rows: NDArray[np.int64] | None = None
     lengths: torch.Tensor | None = None
     tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.tokens is not None or self.lengths is not None:
+            lengths = None if self.lengths is None else self.lengths.cpu().numpy()
+            check_sequences(self.x.cpu().numpy(), lengths, self.tokens)
 
     def __len__(self) -> int:
         return len(self.y)
@@ -78,14 +89,18 @@ class Split:
 
     def fetch(self, numbers: torch.Tensor) -> Batch:
         """These rows, for row numbers (K, B): one gather."""
-        flat = numbers.flatten()
-        x, y, lengths = (
-            None if part is None else part.index_select(0, flat).view(*numbers.shape, *part.shape[1:])
-            for part in (self.x, self.y, self.lengths)
-        )
-        assert x is not None, "a split has rows"
-        assert y is not None, "a split has targets"
+        flat, shape = numbers.flatten(), numbers.shape
+        x = self.x.index_select(0, flat).view(*shape, *self.x.shape[1:])
+        y = self.y.index_select(0, flat).view(*shape, *self.y.shape[1:])
+        lengths = None if self.lengths is None else self.lengths.index_select(0, flat).view(shape)
         return Batch(x, y, lengths)
+
+    def identify(self, digest: Hash) -> None:
+        """Feed every number to a digest."""
+        for tensor in (self.x, self.y, self.lengths):
+            if tensor is not None:
+                digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
+                digest.update(tensor.cpu().contiguous().view(torch.uint8).numpy().data)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +109,7 @@ class PreparedData:
 
     Attributes:
         preprocessing: From raw rows to `x`.
-        classes: Class names in label order; None for regression.
+        classes: Class names in label order; None unless they are predicted.
         target_scaling: From raw targets to `y`; None if they are not scaled.
         label_type: What predictions of own data are given as; None for the class numbers of a built-in set.
         doubts: What the rows show that is unlikely to be meant; pointers are into the spec.
@@ -103,7 +118,7 @@ class PreparedData:
     train: Split
     validation: Split | None
     test: Split | None
-    preprocessing: Preprocessing | TablePreprocessing
+    preprocessing: AnyPreprocessing
     classes: tuple[str, ...] | None
     target_scaling: TargetScaling | None = None
     label_type: LabelType | None = None
@@ -124,8 +139,7 @@ def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device
     is_double = spec.training.precision == "float64"
     raw = load(spec.data, data_dir, image_dtype=np.float64 if is_double else np.float32)
     splits = split(raw, spec.data)
-    is_regression = raw.info.classes is None or spec.task.kind == "regression"
-    classes = None if is_regression else raw.info.classes
+    classes = raw.info.classes if spec.task.predicts in (None, "classes") else None
     if raw.info.kind == "table":
         return _prepare_known_table(raw, splits, spec, classes, device)
     targets = Targets(raw.y, splits, spec, classes)
@@ -160,16 +174,18 @@ class Targets:
         y: Class numbers as int64, or numbers in the target's own unit, (N,).
         splits: Places in `y`.
         spec: Says whether to scale, and the precision.
-        classes: None for a regression.
+        classes: None unless they are predicted.
 
     Attributes:
         scaling: Fitted on the train rows alone; None if they are not scaled.
     """
 
     def __init__(self, y: NDArray[Any], splits: Splits, spec: RunSpec, classes: tuple[str, ...] | None) -> None:
-        scales = classes is None and spec.data.standardize_target is not False
+        scales = classes is None and spec.task.predicts != "rows" and spec.data.standardize_target is not False
         self.scaling: TargetScaling | None = fit_target_scaling(y[splits.train].astype(np.float64)) if scales else None
-        self._dtype = dtype_of(spec) if classes is None else torch.int64
+        is_unread = spec.task.predicts == "rows"
+        has_labels = classes is not None or (is_unread and np.issubdtype(y.dtype, np.integer))
+        self._dtype = torch.int64 if has_labels else dtype_of(spec)
 
     def of(self, y: NDArray[Any]) -> torch.Tensor:
         """These targets, (N,), on the CPU."""
@@ -224,7 +240,7 @@ def prepare_columns(
         y: Class numbers as int64, or numbers in the target's own unit, (N,).
         splits: Places in `y`.
         spec: Resolved or not.
-        classes: None for a regression.
+        classes: None unless they are predicted.
         missing: What fills gaps.
         given: All columns of the rows, the target left out.
         target: The target's column; None if it has no name.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from regcore.shapes import RowInfo
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 
@@ -43,3 +45,27 @@ class Rows(Protocol):
     def fetch(self, numbers: Tensor) -> Batch:
         """These rows, for row numbers (K, B)."""
         ...
+
+    def identify(self, digest: Hash) -> None:
+        """Feed to a digest what tells these rows from others: they themselves, or the digest of their file."""
+        ...
+
+
+class Hash(Protocol):
+    """A digest of `hashlib`."""
+
+    def update(self, data: Any, /) -> None: ...
+
+
+def chunks(rows: Rows, size: int, device: torch.device) -> Iterator[Batch]:
+    """All rows in their order, so many at once; K is 1.
+
+    Args:
+        rows: A split.
+        size: Rows in a chunk; the last may have fewer.
+        device: Where the split gives its rows.
+    """
+    import torch
+
+    for numbers in torch.split(torch.arange(len(rows), device=device), size):
+        yield rows.fetch(numbers.unsqueeze(0))

@@ -107,7 +107,7 @@ class TableSource:
             feature.name: read_column(self._table.columns[feature.name], feature.type, feature.reading)
             for feature in chosen.features
         }
-        target = chosen.target.name
+        target = chosen.target_name
         prepared = prepare_columns(
             chosen.features,
             columns,
@@ -126,7 +126,7 @@ class TableSource:
         return replace(prepared, label_type=label_type, doubts=self._doubts(spec, chosen, settled, columns))
 
     def _settle(self, spec: Any) -> tuple[Chosen, SettledRows]:
-        key = (spec.data, spec.task.kind)
+        key = (spec.data, spec.task.predicts)
         if self._settled is None or self._settled[0] != key:
             draws = self._roles is None and spec.data.split_column is None
             chosen = choose(self._table.facts, spec, find_row=self._find_row, draws_rows=draws)
@@ -146,13 +146,13 @@ class TableSource:
         self, spec: RunSpec, chosen: Chosen, settled: SettledRows, columns: dict[str, Any]
     ) -> tuple[Doubt, ...]:
         """Findings in the rows; remembered, because a sweep prepares the same rows many times."""
-        key = (spec.data, spec.task.kind)
+        key = (spec.data, spec.task.predicts)
         if self._found is None or self._found[0] != key:
             named = {"train": settled.splits.train, "validation": settled.splits.validation}
             named["test"] = settled.splits.test if settled.splits.test is not None else settled.splits.train[:0]
             table = pa.table(columns)
             splits = {name: _split_rows(settled, table, places) for name, places in named.items() if len(places)}
-            self._found = key, tuple(from_rows(splits, chosen.classes))
+            self._found = key, tuple(from_rows(splits, chosen.classes, has_target=chosen.target is not None))
         return self._found[1]
 
 

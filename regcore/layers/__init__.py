@@ -11,6 +11,7 @@ live here: short forms of lists of layers (`regcore.models`), and where regulari
 
 from regcore.kinds import import_modules
 from regcore.layers.activation import Activation
+from regcore.layers.attention import Attention
 from regcore.layers.base import Layer
 from regcore.layers.batch_norm import BatchNorm
 from regcore.layers.chain import (
@@ -27,23 +28,38 @@ from regcore.layers.chain import (
 )
 from regcore.layers.conv2d import Conv2d
 from regcore.layers.dropout import Dropout
+from regcore.layers.embedding import Embedding
 from regcore.layers.flatten import Flatten
+from regcore.layers.global_pool import GlobalPool
+from regcore.layers.image_rows import ImageRows
+from regcore.layers.layer_norm import LayerNorm
 from regcore.layers.linear import Linear
+from regcore.layers.lstm import Lstm
 from regcore.layers.pool import Pool
+from regcore.layers.position import Position
 from regcore.layers.residual import Residual
+from regcore.layers.transformer_block import TransformerBlock
 
 import_modules(__name__)
 
 __all__ = [
     "Activation",
+    "Attention",
     "BatchNorm",
     "Conv2d",
     "Dropout",
+    "Embedding",
     "Flatten",
+    "GlobalPool",
+    "ImageRows",
     "Layer",
+    "LayerNorm",
     "Linear",
+    "Lstm",
     "Pool",
+    "Position",
     "Residual",
+    "TransformerBlock",
     "build_module",
     "complete",
     "label_layers",

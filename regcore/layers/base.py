@@ -28,8 +28,8 @@ class Layer(Fusible):
     summary: ClassVar[str]
     formula: ClassVar[str]
     source: ClassVar[str]
-    example: ClassVar[dict[str, Any]]
-    """A model in which it trains on images or tables, as JSON."""
+    example: ClassVar[dict[str, Any] | None]
+    """A model in which it trains on images or tables, as JSON; None if it needs rows of another kind."""
     gives_outputs: ClassVar[bool] = False
     """Whether it can be the output layer, which is called `head`."""
     is_affine: ClassVar[bool] = False
@@ -42,6 +42,8 @@ class Layer(Fusible):
     """Whether its outputs stay the same where its inputs are multiplied by a number, as behind a normalization."""
     is_whole: ClassVar[bool] = False
     """Whether it is a model of its own, opaque, which stands alone and whose tensors keep their names."""
+    takes_tokens: ClassVar[bool] = False
+    """Whether its rows may be integers that stand for tokens."""
     draws: ClassVar[bool] = False
     """Whether its module draws from torch's global generator while training."""
 

@@ -35,9 +35,9 @@ def complete(layers: Sequence[Layer], seen: RowInfo, num_outputs: int | None) ->
     for position, layer in enumerate(layers):
         with_outputs = num_outputs if position == len(layers) - 1 else None
         try:
+            _refuse_tokens(layer, seen)
             parts = layer.completed(seen, with_outputs)
-            for part in parts:
-                seen = part.output(seen)
+            seen = output_of(parts, seen)
         except ValueError as error:
             raise ValueError(_misfit(layers, position, error)) from error
         completed += parts
@@ -89,8 +89,9 @@ def num_levels(layers: Sequence[Layer]) -> int:
 
 
 def output_of(layers: Sequence[Layer], seen: RowInfo) -> RowInfo:
-    """What the last layer gives."""
+    """What the last layer gives. Raises ValueError if one does not fit the rows that it sees."""
     for layer in layers:
+        _refuse_tokens(layer, seen)
         seen = layer.output(seen)
     return seen
 
@@ -138,6 +139,14 @@ def build_module(
 
 def _path(label: str) -> str:
     return f"{label}." if label else ""
+
+
+def _refuse_tokens(layer: Layer, seen: RowInfo) -> None:
+    """Refuse arithmetic on tokens, whose numbers mean nothing."""
+    if seen.tokens is not None and not layer.takes_tokens:
+        raise ValueError(
+            f"{layer.kind} expects numbers (put an embedding in front of it); it gets tokens, {seen.shape}"
+        )
 
 
 def _misfit(layers: Sequence[Layer], position: int, error: ValueError) -> str:

@@ -85,6 +85,7 @@ class Dropout(Layer):
 
     def forward(self, x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
         """Each member's masks are drawn from its own stream, so that they do not depend on the others."""
-        if not here.at.training:
+        chances = [member.p for member in here.members]
+        if not here.at.training or not any(chances):
             return x
-        return x * here.at.kept([member.p for member in here.members], x.shape[1:], x, "mask", here.label)
+        return x * here.at.kept(chances, x.shape[1:], x, "mask", here.label)

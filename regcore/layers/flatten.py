@@ -23,10 +23,16 @@ class Flatten(Layer):
     example: ClassVar[dict[str, Any]] = {"kind": "layers", "layers": [{"kind": "flatten"}, {"kind": "linear"}]}
     member_fields: ClassVar[frozenset[str] | None] = frozenset()
     is_affine: ClassVar[bool] = True
+    takes_tokens: ClassVar[bool] = True
 
     kind: Literal["flatten"] = "flatten"
 
     def output(self, seen: RowInfo) -> RowInfo:
+        if seen.varies:
+            raise ValueError(
+                f"{self.kind} expects rows of one length (put a global_pool in front of it); it gets {seen.shape} of "
+                "varying length"
+            )
         return RowInfo((seen.num_values,), seen.tokens)
 
     def module(self, seen: RowInfo) -> nn.Module:

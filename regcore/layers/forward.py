@@ -200,9 +200,7 @@ class Here:
 
     def in_use(self, num_steps: int) -> Tensor | None:
         """Which steps of each row are in use, (K, B, num_steps) or (1, B, num_steps); None where all are."""
-        import torch
+        from regcore.modules import in_use
 
         lengths = self.lengths
-        if lengths is None:
-            return None
-        return torch.arange(num_steps, device=lengths.device) < lengths.unsqueeze(2)
+        return None if lengths is None else in_use(lengths, num_steps)

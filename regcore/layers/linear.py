@@ -44,8 +44,6 @@ class Linear(Layer):
         return (layer,) if len(seen.shape) == 1 or self.per_step else (Flatten(), layer)
 
     def output(self, seen: RowInfo) -> RowInfo:
-        if seen.tokens is not None:
-            raise ValueError(f"linear expects numbers; it gets tokens, {seen.shape}; put an embedding in front of it")
         if self.features is None:
             raise ValueError("features may be omitted in the last linear layer only")
         if self.per_step:

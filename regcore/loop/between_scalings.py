@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from regcore.data.preprocessing import Preprocessing
+from regcore.data.read_preprocessing import AnyPreprocessing
+from regcore.data.sequences import SequencePreprocessing
 from regcore.data.tables.encode import EncodedColumn, TablePreprocessing
-
-AnyPreprocessing = Preprocessing | TablePreprocessing
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +42,8 @@ def between(theirs: AnyPreprocessing, ours: AnyPreprocessing) -> Affine:
     if isinstance(ours, Preprocessing):
         assert isinstance(theirs, Preprocessing), "they are of one kind"
         return _between_images(theirs, ours)
+    if isinstance(ours, SequencePreprocessing):  # which nothing scales
+        return Affine(sparse.identity(1, format="csr"), np.zeros(1))
     assert isinstance(theirs, TablePreprocessing), "they are of one kind"
     (width,) = ours.feature_shape
     entries: dict[tuple[int, int], float] = {}
@@ -68,6 +70,8 @@ def other_categories(theirs: AnyPreprocessing, ours: AnyPreprocessing) -> list[s
 def _kind(preprocessing: AnyPreprocessing) -> tuple[Any, ...]:
     if isinstance(preprocessing, Preprocessing):
         return preprocessing.feature_shape, preprocessing.image_maximum
+    if isinstance(preprocessing, SequencePreprocessing):
+        return preprocessing.kind, preprocessing.feature_shape, preprocessing.tokens
     return tuple((c.name, c.type, c.num_places, c.marks_gaps) for c in preprocessing.encoded)
 
 

@@ -1,7 +1,7 @@
 """From trained weights to a result: the last evaluation of every split, and everything else about the run."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,19 +11,17 @@ from torch import Tensor
 from regcore.artifacts import weights_sha256
 from regcore.data.prepare import PreparedData
 from regcore.diagnosis import diagnose
-from regcore.loop.baseline import baseline_of, split_evaluation
 from regcore.loop.constant_units import ConstantUnits
 from regcore.loop.convex import Optimality, optimality
-from regcore.loop.evaluate import evaluate, measure
+from regcore.loop.evaluate import evaluate, measure, member_evaluation
 from regcore.loop.network import StackedNetwork
 from regcore.loop.result import Result
 from regcore.loop.trainer import Member
 from regcore.plan import Plan
 from regcore.record import finite_or_null
 from regcore.report import RegularizerEffect, l1_norm, l2_norm, make_report
-from regcore.split_metrics import SplitEvaluation
-from regcore.study.statistics import r2_rows
 from regcore.tasks import Task
+from regcore.tasks.scores.split import SplitEvaluation
 
 
 def conclude(
@@ -33,6 +31,7 @@ def conclude(
     task: Task,
     *,
     is_exact: bool,
+    baseline: Callable[[StackedNetwork], Mapping[str, Any] | None],
     companions: Sequence[str] = (),
 ) -> list[Result]:
     """The result of each member, in the order of the stack.
@@ -43,12 +42,12 @@ def conclude(
         data: The splits.
         task: What outputs mean.
         is_exact: Whether an uninterrupted run gives the same bits.
+        baseline: Gives the report's `baseline`, which is the same for all members of a pass.
         companions: Keys of all members of the training pass, their own included.
     """
     units = ConstantUnits()
-    plan = members[0].plan
     evaluations, metrics = _evaluate(network, data, task, units)
-    baseline = baseline_of(plan, data, task)
+    plain = baseline(network)
     optima = optimality([member.plan for member in members], network, data, task)
     return [
         _conclude(
@@ -60,7 +59,7 @@ def conclude(
             metrics[position],
             units.count(position),
             optima[position],
-            baseline,
+            plain,
             task,
             is_exact=is_exact,
             fused_with=[key for key in companions if key != member.key],
@@ -80,9 +79,9 @@ def _evaluate(
         if split is None:
             continue
         look = units.look if name == "train" else None
-        evaluation = evaluate(network, split, task, look, scaling=data.target_scaling)
+        evaluation = evaluate(network, split, task, look, is_final=True)
         for k, measured in enumerate(measure(evaluation, task)):
-            evaluations[k][name] = split_evaluation(evaluation, k, task)
+            evaluations[k][name] = member_evaluation(evaluation, task, k)
             # Those that the records have too are the same to the last digit.
             values = evaluations[k][name].values() | measured
             metrics[k] |= {f"{name}/{key}": value for key, value in values.items()}
@@ -98,7 +97,7 @@ def _conclude(
     metrics: Mapping[str, float],
     dead_units: Mapping[str, int],
     optimum: Optimality,
-    baseline: Mapping[str, Any],
+    baseline: Mapping[str, Any] | None,
     task: Task,
     *,
     is_exact: bool,
@@ -107,14 +106,13 @@ def _conclude(
     plan, state = member.plan, network.member_state(position)
     (selected,) = (row["values"] for row in member.history if row["epoch"] == member.selected_epoch)
     report = make_report(
-        task=plan.task,
         evaluations=evaluations,
         history=member.history,
         parameters={parameter.name: state[parameter.name] for parameter in plan.parameters},
         regularizers=_regularizer_effects(plan, selected, state),
         data_loss=selected["objective/data"] or 0.0,
         dead_units=dead_units,
-        classes=data.classes,
+        described=task.described(evaluations, data.classes),
         baseline=baseline,
     )
     report["diagnosis"] = diagnose(
@@ -140,7 +138,7 @@ def _conclude(
         weights_sha256=weights_sha256(state),
         is_exact=is_exact,
         fused_with=fused_with,
-        rows=_rows(task, evaluations),
+        rows=_rows(evaluations),
         report=report,
     )
 
@@ -152,22 +150,14 @@ def _norms(plan: Plan, state: Mapping[str, Tensor]) -> dict[str, float | None]:
     return finite_or_null({"l1": l1_norm(weights), "l2": l2_norm(weights)})
 
 
-def _rows(task: Task, evaluations: Mapping[str, SplitEvaluation]) -> dict[str, NDArray[Any]]:
+def _rows(evaluations: Mapping[str, SplitEvaluation]) -> dict[str, NDArray[Any]]:
     """What each row adds to each metric, to compare jobs row by row. float32 is enough to measure noise."""
-    rows: dict[str, NDArray[Any]] = {}
-    for name, split in evaluations.items():
-        columns = {"loss": split.per_row_loss}
-        with np.errstate(over="ignore", invalid="ignore"):  # the noise of a loss of 1e200 cannot be measured
-            if task.has_classes:
-                rows[f"{name}/accuracy"] = split.predictions == split.targets
-                scores = {metric: score for metric, score in split.scores.items() if metric != "accuracy"}
-                columns |= {metric: score.rows for metric, score in scores.items() if not math.isnan(score.value)}
-            else:
-                columns |= split.value_rows()
-                if np.ptp(split.targets) > 0:
-                    columns["r2"] = r2_rows(split.predictions, split.targets)
-            rows |= {f"{name}/{metric}": column.astype(np.float32) for metric, column in columns.items()}
-    return rows
+    with np.errstate(over="ignore", invalid="ignore"):  # the noise of a loss of 1e200 cannot be measured
+        return {
+            f"{name}/{metric}": column if column.dtype == np.bool_ else column.astype(np.float32)
+            for name, split in evaluations.items()
+            for metric, column in split.rows().items()
+        }
 
 
 def _generalization_gap(metrics: Mapping[str, float]) -> float | None:

@@ -6,7 +6,7 @@ conditions: with g the gradient of mean loss + (λ₂/2)‖w‖², every zero we
 Source: Hastie, Tibshirani & Wainwright 2015, Statistical Learning with Sparsity, §2.3 and §5.2.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,11 +14,14 @@ import torch
 from torch import Tensor
 
 from regcore.data.prepare import PreparedData
-from regcore.loop.network import StackedNetwork
+from regcore.data.rows import Rows, chunks
+from regcore.loop.network import EVAL_CHUNK_ROWS, StackedNetwork
 from regcore.plan import Plan
 from regcore.tasks import Task
 
 _MAX_NEWTON_STEPS: Final = 100
+_MAX_KEPT_VALUES: Final = 2**26
+"""The most numbers of the train split that are kept, half a gigabyte; of more, each look at them reads them again."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +54,13 @@ def optimality(plans: Sequence[Plan], network: StackedNetwork, data: PreparedDat
     """The optimality of each member's weights for the whole train split."""
     if not any(is_convex(plan) for plan in plans):
         return [Optimality() for _ in plans]
-    x, y = data.train.x.flatten(1).double(), data.train.y
+    rows = _TrainRows(data.train, task, network.device)
     # It depends only on the data, so members share it.
-    l1_max = _l1_max(network, x, y, task) if any(_has_l1_max(plan) for plan in plans) else None
+    l1_max = _l1_max(network, rows, task) if any(_has_l1_max(plan) for plan in plans) else None
     found = []
     for k, plan in enumerate(plans):
         parameters = {name: weight.detach()[k].double() for name, weight in network.tensors.items()}
-        residual = _kkt_residual(parameters, plan, x, y, task) if is_convex(plan) else None
+        residual = _kkt_residual(parameters, plan, rows, task) if is_convex(plan) else None
         found.append(Optimality(residual, l1_max if _has_l1_max(plan) else None))
     return found
 
@@ -94,20 +97,59 @@ def _has_l1_on_weights(plan: Plan) -> bool:
     return touched == {parameter.name for parameter in plan.parameters if parameter.name.endswith(".weight")}
 
 
-def _mean_loss(parameters: Mapping[str, Tensor], x: Tensor, y: Tensor, task: Task) -> Tensor:
+class _TrainRows:
+    """The train split in chunks, features and targets; kept in double precision if it is small.
+
+    Args:
+        rows: The split.
+        task: Says what is predicted.
+        device: Where its rows are.
+    """
+
+    def __init__(self, rows: Rows, task: Task, device: torch.device) -> None:
+        self._rows = rows
+        self._task = task
+        self._device = device
+        self._kept: list[tuple[Tensor, Tensor]] | None = None
+        if len(rows) * rows.info.num_values <= _MAX_KEPT_VALUES:
+            self._kept = list(self._read())
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return self._read() if self._kept is None else iter(self._kept)
+
+    def _read(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """(B, numbers) in float64, and targets, (1, B, ...)."""
+        for batch in map(self._task.targets, chunks(self._rows, EVAL_CHUNK_ROWS, self._device)):
+            yield batch.x[0].flatten(1).double(), batch.y
+
+
+def _gradients(parameters: Mapping[str, Tensor], rows: _TrainRows, task: Task) -> tuple[Tensor, dict[str, Tensor]]:
+    """The mean loss over all rows, and its gradient by those parameters that ask for one."""
+    wanted = {name: value for name, value in parameters.items() if value.requires_grad}
+    total, gradients = torch.zeros((), dtype=torch.float64), {name: torch.zeros_like(w) for name, w in wanted.items()}
     (weight,) = (value for name, value in parameters.items() if name.endswith(".weight"))
-    outputs = x @ weight.mT + sum(value for name, value in parameters.items() if name.endswith(".bias"))
-    return task.row_losses(outputs.unsqueeze(0), y.unsqueeze(0)).mean()
+    intercept = sum(value for name, value in parameters.items() if name.endswith(".bias"))
+    for x, y in rows:
+        with torch.enable_grad():
+            outputs = x @ weight.mT + intercept
+            loss = task.row_losses(outputs.unsqueeze(0), y).sum() / len(rows)
+            found = torch.autograd.grad(loss, list(wanted.values()), allow_unused=True)
+        total = total + loss.detach().cpu()
+        for name, gradient in zip(wanted, found, strict=True):
+            gradients[name] += gradient
+    return total, gradients
 
 
-def _kkt_residual(parameters: Mapping[str, Tensor], plan: Plan, x: Tensor, y: Tensor, task: Task) -> float | None:
+def _kkt_residual(parameters: Mapping[str, Tensor], plan: Plan, rows: _TrainRows, task: Task) -> float | None:
     l1, l2 = _strengths(plan)
     leaves = {name: value.clone().requires_grad_() for name, value in parameters.items()}
-    with torch.enable_grad():
-        gradients = torch.autograd.grad(_mean_loss(leaves, x, y, task), list(leaves.values()))
+    _, gradients = _gradients(leaves, rows, task)
     worst = 0.0
-    for (name, value), gradient in zip(parameters.items(), gradients, strict=True):
-        smooth = gradient + l2[name] * value
+    for name, value in parameters.items():
+        smooth = gradients[name] + l2[name] * value
         at_zero = (smooth.abs() - l1[name]).clamp(min=0)
         violation = torch.where(value == 0, at_zero, (smooth + l1[name] * value.sign()).abs())
         if not torch.isfinite(violation).all():
@@ -116,21 +158,20 @@ def _kkt_residual(parameters: Mapping[str, Tensor], plan: Plan, x: Tensor, y: Te
     return worst
 
 
-def _l1_max(network: StackedNetwork, x: Tensor, y: Tensor, task: Task) -> float | None:
+def _l1_max(network: StackedNetwork, rows: _TrainRows, task: Task) -> float | None:
     """‖∇ mean loss‖_∞ at zero weights and the best intercept for these."""
     parameters = {name: torch.zeros_like(weight.detach()[0]).double() for name, weight in network.tensors.items()}
     for name in parameters:
         if not name.endswith(".bias"):
             continue
-        parameters[name] = _best_intercept(parameters, name, x, y, task)
+        parameters[name] = _best_intercept(parameters, name, rows, task)
     (name,) = (name for name in parameters if name.endswith(".weight"))
     parameters[name].requires_grad_()
-    with torch.enable_grad():
-        (gradient,) = torch.autograd.grad(_mean_loss(parameters, x, y, task), [parameters[name]])
+    gradient = _gradients(parameters, rows, task)[1][name]
     return float(gradient.abs().max()) if torch.isfinite(gradient).all() else None
 
 
-def _best_intercept(parameters: Mapping[str, Tensor], name: str, x: Tensor, y: Tensor, task: Task) -> Tensor:
+def _best_intercept(parameters: Mapping[str, Tensor], name: str, rows: _TrainRows, task: Task) -> Tensor:
     """The minimum over the intercept alone: a small smooth convex problem."""
     intercept = parameters[name].clone().requires_grad_()
     solver = torch.optim.LBFGS(
@@ -138,11 +179,9 @@ def _best_intercept(parameters: Mapping[str, Tensor], name: str, x: Tensor, y: T
     )
 
     def objective() -> Tensor:
-        solver.zero_grad()
-        loss = _mean_loss({**parameters, name: intercept}, x, y, task)
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it without annotations
+        loss, gradients = _gradients({**parameters, name: intercept}, rows, task)
+        intercept.grad = gradients[name]
         return loss
 
-    with torch.enable_grad():
-        solver.step(objective)  # type: ignore[no-untyped-call]  # torch leaves it without annotations
+    solver.step(objective)  # type: ignore[no-untyped-call]  # torch leaves it without annotations
     return intercept.detach()

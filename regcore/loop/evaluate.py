@@ -1,85 +1,119 @@
-"""Evaluating a network on a split: evaluation mode, no augmentation, no penalty, true labels."""
+"""Evaluating a network on a split: evaluation mode, no augmentation, no penalty, true labels.
 
-import math
-from collections.abc import Callable, Collection, Sequence
+Rows come in chunks. Of each row its loss is kept, and what its task keeps of it; whole outputs are not.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from regcore.at import At
-from regcore.data.prepare import Split
-from regcore.data.preprocessing import TargetScaling
+from regcore.data.rows import Batch, Rows, chunks
 from regcore.layers.forward import Node
 from regcore.loop.network import EVAL_CHUNK_ROWS, StackedNetwork
-from regcore.scores import classification_scores
 from regcore.tasks import Task
+from regcore.tasks.scores.split import SplitEvaluation
 
-OnActivation = Callable[[str, Tensor], None]
-"""Called with the label of a layer with tensors and the output of the non-linearity after it, (K, B, ...)."""
+OnActivation = Callable[[str, Tensor, Tensor | None], None]
+"""Called with the label of a layer with tensors, the output of the non-linearity after it, (K, B, ...), and how many
+steps of each row are in use, (K, B) or (1, B), if rows vary."""
+
+MAX_CHUNK_VALUES: Final = 2**25
+"""The most numbers of all members that a layer gives for a chunk: wide layers get fewer rows at once."""
+_EVALUATING: Final = At(0, 1, 1, training=False)
 
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """One split, all members; a regression's numbers are in the target's own unit.
+    """One split, all members, in the units in which metrics are reported.
 
     Attributes:
         losses: Per row, (K, N), float64.
-        outputs: The network's outputs, (K, N, outputs), float64.
-        targets: (N,).
+        columns: What the task keeps of each row, by name: (K, N, ...), or (1, N, ...) if it is the same for all.
     """
 
     losses: Tensor
-    outputs: Tensor
-    targets: Tensor
+    columns: dict[str, Tensor]
 
 
 def evaluate(
     network: StackedNetwork,
-    split: Split,
+    rows: Rows,
     task: Task,
     on_activation: OnActivation | None = None,
     *,
-    scaling: TargetScaling | None = None,
+    is_final: bool = False,
 ) -> Evaluation:
     """Evaluate every row of a split once.
 
     Args:
         network: The network, during or after training.
-        split: The split as it is fed to the network.
+        rows: The split as it is fed to the network.
         task: What outputs mean.
         on_activation: Called with activations; None for no call.
-        scaling: The scaling of the split's targets; None if they are in their own unit.
+        is_final: Whether members are to be looked at one by one, by `member_evaluation`.
     """
-    outputs, per_row = _outputs_and_losses(network, split, task, on_activation)
-    if scaling is None:
-        return Evaluation(per_row, outputs.double(), split.y)
-    return Evaluation(per_row * scaling.loss_unit, scaling.undone(outputs.double()), scaling.undone(split.y.double()))
+    watched = _fed(network.nodes) if on_activation is not None else {}
+    at = replace(_EVALUATING, seeds=network.seeds)
 
+    def outputs_of(batch: Batch) -> Tensor:
+        given, way = network.forward(network.tensors, batch.x, at, batch.lengths, frozenset(watched))
+        for label, activations in way.outputs.items():
+            assert on_activation is not None, "nothing is watched otherwise"
+            on_activation(watched[label], activations, way.output_lengths.get(label))
+        return given
 
-_EVALUATING: Final = At(0, 1, 1, training=False)
+    return collect(chunks(rows, chunk_rows(network), network.device), len(rows), task, outputs_of, is_final=is_final)
 
 
 @torch.no_grad()
-def _outputs_and_losses(
-    network: StackedNetwork, split: Split, task: Task, on_activation: OnActivation | None
-) -> tuple[Tensor, Tensor]:
-    """(K, N, outputs) and (K, N), in chunks that bound the memory."""
-    watched = _fed(network.nodes) if on_activation is not None else {}
-    at = replace(_EVALUATING, seeds=network.seeds)
-    outputs, losses = [], []
-    every = torch.arange(len(split), device=split.x.device)
-    for numbers in torch.split(every, max(1, EVAL_CHUNK_ROWS // network.num_members)):
-        batch = task.targets(split.fetch(numbers.unsqueeze(0)))
-        given, way = network.forward(network.tensors, batch.x, at, batch.lengths, frozenset(watched))
-        outputs.append(given)
-        losses.append(task.row_losses(given, batch.y).double())
-        for label, activations in way.outputs.items():
-            assert on_activation is not None, "nothing is watched otherwise"
-            on_activation(watched[label], activations)
-    return torch.cat(outputs, dim=1), torch.cat(losses, dim=1)
+def collect(
+    batches: Iterator[Batch],
+    num_rows: int,
+    task: Task,
+    outputs_of: Callable[[Batch], Tensor],
+    *,
+    is_final: bool = False,
+) -> Evaluation:
+    """Keep of each chunk what is to be known of its rows.
+
+    Args:
+        batches: The rows of a split, in their order.
+        num_rows: How many they are together.
+        task: What outputs mean.
+        outputs_of: Gives the outputs for a chunk, (K, B, ...).
+        is_final: As in `evaluate`.
+    """
+    kept: dict[str, Tensor] = {}
+    begin = 0
+    for batch in map(task.targets, batches):
+        outputs = outputs_of(batch)
+        losses = task.reported_losses(task.row_losses(outputs, batch.y).double())
+        end = begin + losses.shape[1]
+        for name, column in {"": losses, **task.columns(outputs, batch.y, is_final=is_final)}.items():
+            if name not in kept:
+                kept[name] = column.new_empty(len(column), num_rows, *column.shape[2:])
+            kept[name][:, begin:end] = column
+        begin = end
+    return Evaluation(kept.pop(""), kept)
+
+
+def chunk_rows(network: StackedNetwork) -> int:
+    """Rows of a chunk: fewer for more members and for wider layers, so that the memory is bounded.
+
+    It depends on the shapes alone, because the number of rows of a matrix product decides its last bits.
+    """
+    widest = max([network.row.num_values, *_widths(network.nodes)])
+    return max(1, min(EVAL_CHUNK_ROWS, MAX_CHUNK_VALUES // widest) // network.num_members)
+
+
+def _widths(nodes: Sequence[Node]) -> Iterator[int]:
+    for node in nodes:
+        yield node.gives.num_values
+        yield from _widths(node.children)
 
 
 def _fed(nodes: Sequence[Node]) -> dict[str, str]:
@@ -92,6 +126,17 @@ def _fed(nodes: Sequence[Node]) -> dict[str, str]:
     return found
 
 
+def needs_all(task: Task, also: Sequence[Collection[str]] | None) -> bool:
+    """Whether these metrics need members to be looked at one by one.
+
+    Args:
+        task: Says which metrics every record has.
+        also: For each member the names of further metrics.
+    """
+    asked = {name for names in also or () for name in names}
+    return any(name in asked and not metric.in_every_record for name, metric in task.metrics.items())
+
+
 def measure(
     evaluation: Evaluation, task: Task, also: Sequence[Collection[str]] | None = None
 ) -> list[dict[str, float]]:
@@ -101,70 +146,21 @@ def measure(
     which sorts, takes seven times as long as these outputs.
 
     Args:
-        evaluation: Of one split.
+        evaluation: Of one split; `is_final` if further metrics are asked for, see `needs_all`.
         task: What outputs mean.
         also: For each member the names of further metrics.
     """
-    columns = {"loss": evaluation.losses.mean(1)}
-    if task.has_classes:
-        is_correct = _is_correct(evaluation.outputs, evaluation.targets).double()
-        columns["accuracy"] = is_correct.mean(1)
-        columns["balanced_accuracy"] = _mean_recall(is_correct, evaluation.targets)
-    else:
-        targets = evaluation.targets.double()
-        errors = evaluation.outputs.squeeze(-1) - targets
-        # R² of equal targets is undefined. Checked by comparing targets, since subtracting a rounded mean leaves some
-        # spread.
-        spread = (targets - targets.mean()).square().sum() if targets.min() < targets.max() else math.nan
-        squares = errors.square()
-        columns["r2"] = 1 - squares.sum(1) / spread
-        columns["mae"] = errors.abs().mean(1)
-        columns["rmse"] = squares.mean(1).sqrt()
+    columns: dict[str, Tensor] = {"loss": evaluation.losses.mean(1), **task.measured(evaluation.columns)}
     table = [dict(zip(columns, row, strict=True)) for row in torch.stack(list(columns.values())).T.tolist()]
     for k, names in enumerate(also or ()):
-        missing = [name for name in names if name not in columns]
+        missing = [name for name in task.metrics if name in names and name not in columns]
         if missing:
-            scores = classification_scores(*judged_rows(evaluation, k), missing)
+            scores = member_evaluation(evaluation, task, k).scores_of(missing)
             table[k] |= {name: score.value for name, score in scores.items()}
     return table
 
 
-def judged_rows(evaluation: Evaluation, position: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Of one member of a classification: true classes (N,), predicted ones (N,), and probabilities (N, classes)."""
-    outputs = evaluation.outputs[position].cpu()
-    labels = evaluation.targets.cpu().numpy()
-    return labels, predicted_labels(outputs).numpy(), probabilities(outputs).numpy()
-
-
-def _mean_recall(is_correct: Tensor, targets: Tensor) -> Tensor:
-    """The mean over the classes that have rows of the share of right ones, (K, N) to (K,).
-
-    Right rows are counted first: a sum of weighted rows would make 0.9999999999999998 of a perfect split.
-    """
-    counts = targets.bincount()
-    num_right = is_correct.new_zeros(len(is_correct), len(counts)).index_add_(1, targets.long(), is_correct)
-    return (num_right / counts)[:, counts > 0].mean(1)
-
-
-def _is_correct(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Whether `predicted_labels` of (K, N, outputs) equal the targets (N,); many times faster if no outputs tie."""
-    if outputs.shape[-1] > 1:
-        by_class = outputs.mT.contiguous()
-        highest = by_class.amax(1, keepdim=True)
-        if (by_class == highest).sum() == highest.numel():
-            at_target = by_class.gather(1, targets.long().expand(len(outputs), 1, -1))
-            return (at_target == highest).squeeze(1)
-    return predicted_labels(outputs) == targets
-
-
-def predicted_labels(outputs: Tensor) -> Tensor:
-    """The most likely class: argmax over logits, or the sign of a single one; (..., outputs) to (...)."""
-    return outputs.argmax(-1) if outputs.shape[-1] > 1 else (outputs.squeeze(-1) > 0).long()
-
-
-def probabilities(outputs: Tensor) -> Tensor:
-    """(..., classes); a single logit stands for two classes."""
-    if outputs.shape[-1] > 1:
-        return outputs.softmax(-1)
-    positive = outputs.sigmoid()
-    return torch.cat([1 - positive, positive], dim=-1)
+def member_evaluation(evaluation: Evaluation, task: Task, member: int) -> SplitEvaluation:
+    """One member's part of an evaluation with `is_final`, on the CPU."""
+    losses: Any = evaluation.losses[member].cpu().numpy()
+    return task.evaluation_of(losses, evaluation.columns, member)

@@ -98,10 +98,10 @@ def _step_s(plans: Sequence[Plan], data: PreparedData) -> float:
     network = StackedNetwork(
         plans,
         dtype=dtype_of(plans[0].resolved_spec),
-        device=data.train.x.device,
+        device=choose_device(plans[0].resolved_spec.resources.device),
         autocast=plans[0].resolved_spec.training.precision == "bfloat16",
     )
-    stack = Stack(plans, network, data, task_of(plans[0], data))
+    stack = Stack(plans, network, data, task_of(plans[0], data), inputs=None)
     times: list[float] = []
     began_at = time.perf_counter()
     for _ in stack.first_steps():

@@ -1,30 +1,36 @@
 """One training pass: compatible members, from their data to their results."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 
-from regcore.checkpoint import LoadedCheckpoint, State, load_newest, tensor_bytes
+from regcore.checkpoint import State, tensor_bytes
 from regcore.data.prepare import PreparedData, dtype_of
+from regcore.data.rows import chunks
 from regcore.data.source import KnownSource, Source
 from regcore.errors import CheckpointError, ComputationError, InvalidDataError, OutOfMemoryError, TrainingError
+from regcore.loop.baseline import baseline_of
 from regcore.loop.checkpointer import Checkpointer
 from regcore.loop.computing import computing, is_out_of_memory
 from regcore.loop.conclude import conclude
 from regcore.loop.control import Control
+from regcore.loop.first import train_first
 from regcore.loop.identity import continue_as, identify
-from regcore.loop.network import StackedNetwork
+from regcore.loop.inputs import load_inputs
+from regcore.loop.network import EVAL_CHUNK_ROWS, StackedNetwork
+from regcore.loop.newcomer import Checkpoints, Newcomer
 from regcore.loop.rescaling import hush_unlearned, keep_predictions
 from regcore.loop.result import Result
 from regcore.loop.starting_weights import describe_starting_weights, load_starting_weights
 from regcore.loop.trainer import Member, Trainer
-from regcore.own_state import each_in_own_state, own_state
+from regcore.own_state import each_in_own_state
 from regcore.plan import Plan
 from regcore.record import Record
+from regcore.shapes import RowInfo
+from regcore.spec.inputs import INIT_FROM
 from regcore.spec.kinds import TASKS
 from regcore.tasks import Task
 from regcore.tasks.classification import balanced_class_weights
@@ -35,51 +41,7 @@ SMALL_STEP_PRODUCTS: Final = 10**8
 
 Ended = tuple[str, Result | TrainingError]
 
-
-@dataclass(frozen=True)
-class Newcomer:
-    """A member as it joins a training pass.
-
-    Attributes:
-        key: Its name in the pass's reports.
-        plan: The plan that it trains.
-        on_record: Called with its progress, metrics, checkpoints and warnings.
-        starting_weights: A `model.safetensors` to start from; None for fresh weights.
-        starting_model: The `model.json` of those weights; None for the one beside them.
-    """
-
-    key: str
-    plan: Plan
-    on_record: Callable[[Record], None] = field(default=lambda record: None)
-    starting_weights: Path | None = None
-    starting_model: Path | None = None
-
-
-@dataclass
-class Checkpoints:
-    """Where a pass saves itself, and from where it resumes.
-
-    Attributes:
-        root: The directory; the pass resumes from the newest complete checkpoint in it.
-        max_bytes: The most that the checkpoints may take; None for no limit.
-    """
-
-    root: Path
-    max_bytes: int | None = None
-    newest: LoadedCheckpoint = field(init=False)
-
-    @own_state()
-    def __post_init__(self) -> None:
-        self.newest = load_newest(self.root)
-
-    @property
-    def saved_keys(self) -> list[str] | None:
-        """The members of the checkpoint to resume from; None if there is none."""
-        return None if self.newest.state is None else list(self.newest.state["trainer"].get("keys", []))
-
-    def forget(self) -> None:
-        """Free the loaded state: a resumed run must not need more memory than an uninterrupted one."""
-        self.newest = LoadedCheckpoint(self.newest.step, None, [])
+__all__ = ["Checkpoints", "Newcomer", "by_fusion_key", "choose_device", "task_of", "train_group"]
 
 
 def train_group(
@@ -131,19 +93,44 @@ def _train(
     for newcomer in newcomers:
         _tell_doubts(newcomer, data)
     task = task_of(lead, data)
-    trainer, checkpointer = _set_up(newcomers, control, data, task, checkpoints)
+    with ExitStack() as until_end:
+        newcomers = train_first(newcomers, data, source, control, checkpoints, _train_one, until_end)
+        trainer, checkpointer = _set_up(newcomers, control, data, task, checkpoints)
     everybody = companions if companions is not None else [newcomer.key for newcomer in newcomers]
+    baseline = _once(partial(baseline_of, data=data, task=task))
     for ending in trainer.run():
         if ending.network is None:
             assert ending.error is not None, "a member without weights has an error"
             yield [(member.key, ending.error) for member in ending.members]
             continue
         is_exact = checkpointer is None or checkpointer.is_exact
-        report = partial(conclude, data=data, task=task, is_exact=is_exact, companions=everybody)
+        report = partial(conclude, data=data, task=task, is_exact=is_exact, baseline=baseline, companions=everybody)
         results = _conclude_each(ending.members, ending.network, report)
         for member, result in zip(ending.members, results, strict=True):
             _warn_of_missing_values(member, result)
         yield [(member.key, result) for member, result in zip(ending.members, results, strict=True)]
+
+
+def _train_one(newcomer: Newcomer, control: Control, source: Source, checkpoints: Checkpoints | None) -> Result:
+    """The result of one member alone. Raises TrainingError if there is none."""
+    ((_, outcome),) = train_group([newcomer], control=control, source=source, checkpoints=checkpoints)
+    if isinstance(outcome, TrainingError):
+        raise outcome
+    return outcome
+
+
+def _once(
+    make: Callable[[StackedNetwork], Mapping[str, Any] | None],
+) -> Callable[[StackedNetwork], Mapping[str, Any] | None]:
+    """What is made for the first members that end serves all: it depends on the data alone."""
+    made: list[Mapping[str, Any] | None] = []
+
+    def known(network: StackedNetwork) -> Mapping[str, Any] | None:
+        if not made:
+            made.append(make(network))
+        return made[0]
+
+    return known
 
 
 def _tell_doubts(newcomer: Newcomer, data: PreparedData) -> None:
@@ -201,7 +188,7 @@ def _set_up(
     for position, key in enumerate(keys if is_fresh else ()):
         newcomer = by_key[key]
         # Before the trainer is made: averages of weights begin with these.
-        if newcomer.starting_weights is not None or newcomer.plan.resolved_spec.init_from is not None:
+        if INIT_FROM in newcomer.inputs or newcomer.plan.resolved_spec.init_from is not None:
             _take_up(newcomer, data, network, position)
 
     def tell(record: Record) -> None:
@@ -211,10 +198,13 @@ def _set_up(
     checkpointer = None
     if checkpoints is not None:
         checkpointer = _checkpointer(newcomers, network, data, checkpoints, control, tell)
-    trainer = Trainer(members, network, data, task, control=control, checkpointer=checkpointer)
+    inputs = load_inputs([by_key[key] for key in keys], data, network)
+    trainer = Trainer(members, network, data, task, inputs=inputs, control=control, checkpointer=checkpointer)
     if checkpoints is None or checkpoints.newest.state is None:
         return trainer, checkpointer
-    trainer.resume(checkpoints.newest.step, _saved_state(checkpoints.newest.state["trainer"], by_key))
+    saved = checkpoints.newest.state["trainer"]
+    positions = [position for position, key in enumerate(saved["keys"]) if key in by_key]
+    trainer.resume(checkpoints.newest.step, saved_state(saved, positions))
     checkpoints.forget()
     tell(Record("log", {"message": f"going on from the checkpoint of step {trainer.step}"}))
     return trainer, checkpointer
@@ -222,17 +212,20 @@ def _set_up(
 
 def _take_up(newcomer: Newcomer, data: PreparedData, network: StackedNetwork, position: int) -> None:
     """Put a member's starting weights into the network."""
-    load_starting_weights(newcomer.starting_weights, network, position)
-    assert newcomer.starting_weights is not None, "without them it has been refused"
-    described = describe_starting_weights(newcomer.starting_weights, newcomer.starting_model)
+    weights = newcomer.inputs.get(INIT_FROM)
+    load_starting_weights(weights, network, position)
+    assert weights is not None, "without them it has been refused"
+    described = describe_starting_weights(weights)
     warning = keep_predictions(described, newcomer.plan, data, network, position)
     if warning is not None:
         newcomer.on_record(warning)
 
 
-def _saved_state(state: State, by_key: Mapping[str, Newcomer]) -> State:
-    """Load only the state of members that resume: the group may have been split because it needed too much memory."""
-    positions = [position for position, key in enumerate(state["keys"]) if key in by_key]
+def saved_state(state: State, positions: Sequence[int]) -> State:
+    """The state of some members of a saved pass, as if it had been theirs alone.
+
+    Only their parts are read from disk: the pass may have been split because it needed too much memory.
+    """
     if len(positions) == len(state["keys"]):
         return state
     per_member = {name: [state[name][k] for k in positions] for name in ("keys", "history", "selected_epochs")}
@@ -301,27 +294,39 @@ def choose_device(wanted: str) -> torch.device:
 
 def _check_rows(plan: Plan, data: PreparedData) -> None:
     """Check that the loaded data match the plan."""
-    if tuple(data.train.x.shape) != (plan.num_rows.train, *plan.input_shape):
+    shape = data.train.info.shape
+    if (len(data.train), shape) != (plan.num_rows.train, plan.input_shape):
         raise InvalidDataError(
-            f"expected {plan.num_rows.train} train rows of shape {plan.input_shape}; the files hold "
-            f"{tuple(data.train.x.shape)}",
+            f"expected {plan.num_rows.train} train rows of shape {plan.input_shape}; the files hold {len(data.train)} "
+            f"of shape {shape}",
             remedy="Restore the data set's original files.",
         )
+    if data.train.info != plan.row:
+        raise InvalidDataError(
+            f"expected {_described(plan.row)}; the source gives {_described(data.train.info)}",
+            remedy="Plan with the facts of the same source.",
+        )
+
+
+def _described(row: RowInfo) -> str:
+    lengths = "varying length" if row.varies else "one length"
+    return f"{'numbers' if row.tokens is None else f'{row.tokens} tokens'} in rows of {lengths}"
 
 
 def task_of(plan: Plan, data: PreparedData) -> Task:
     """The run's task; rows are weighted by their classes if the plan says so."""
-    return TASKS[plan.task](plan.loss, len(plan.classes or ()), _class_weights(plan, data))
+    return TASKS[plan.task](plan.loss, len(plan.classes or ()), _class_weights(plan, data), data.target_scaling)
 
 
 def _class_weights(plan: Plan, data: PreparedData) -> torch.Tensor | None:
     wanted = plan.resolved_spec.task.class_weights
     if wanted is None:
         return None
-    classes = len(plan.classes or ())
+    device, dtype = choose_device(plan.resolved_spec.resources.device), dtype_of(plan.resolved_spec)
     if wanted == "balanced":
-        return balanced_class_weights(data.train.y, classes).to(data.train.x)
-    return torch.tensor(wanted, dtype=data.train.x.dtype, device=data.train.x.device)
+        rows = chunks(data.train, EVAL_CHUNK_ROWS, device)
+        return balanced_class_weights(rows, len(plan.classes or ())).to(device=device, dtype=dtype)
+    return torch.tensor(wanted, dtype=dtype, device=device)
 
 
 def by_fusion_key(plans: Mapping[str, Plan]) -> list[list[str]]:

@@ -17,6 +17,7 @@ from regcore.loop.between_scalings import Affine, are_of_one_kind, between, othe
 from regcore.loop.network import StackedNetwork
 from regcore.plan import Plan
 from regcore.record import Record
+from regcore.spec.kinds import TASKS
 
 _NEXT_TO_NOTHING: Final = 1e-6
 _UNSCALED: Final = TargetScaling(mean=0.0, scale=1.0)
@@ -47,20 +48,23 @@ def keep_predictions(
     Raises:
         InvalidDataError: The layers cannot absorb the difference.
     """
-    is_regression = data.classes is None
+    task = TASKS[plan.task]
     if described is None:
-        is_scaled = is_regression or data.preprocessing.is_fitted
+        is_scaled = task.has_numbers or data.preprocessing.is_fitted
         return (
             _as_they_are("no model.json lies beside them that says how their data were scaled") if is_scaled else None
         )
     theirs = read_preprocessing(described["preprocessing"])
     classes = described["outputs"]["classes"]
-    if not are_of_one_kind(theirs, data.preprocessing) or (described["task"] == "regression") != is_regression:
+    if not are_of_one_kind(theirs, data.preprocessing) or described["task"] != plan.task:
         return _as_they_are("they were trained on other columns, or for another task")
-    if not is_regression and classes is not None and classes != list(data.classes or ()):
+    if task.has_classes and classes is not None and classes != list(data.classes or ()):
         return _as_they_are("they tell other classes apart")
-    _fold_features(between(theirs, data.preprocessing), plan, network, position)
-    if is_regression:
+    features = between(theirs, data.preprocessing)
+    if task.gives_rows and not features.is_identity:
+        return _as_they_are("they reconstruct rows in the scaling of their own run")
+    _fold_features(features, plan, network, position)
+    if task.has_numbers:
         saved = described.get("target_scaling")  # older models have none
         target = _between_targets(_UNSCALED if saved is None else TargetScaling(**saved), data.target_scaling)
         _fold_target(target, plan, network, position)

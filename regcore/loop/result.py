@@ -13,9 +13,9 @@ from regcore.own_state import own_state
 from regcore.plan import Plan
 from regcore.predict import Predictor
 from regcore.spec.data import AnyData, ArraysData, BuiltinData, DatasetData, FileData, TorchvisionData
+from regcore.spec.kinds import TASKS
 
 _SPLITS = ("train", "validation", "test")
-_SCORES = ("accuracy", "r2", "mae")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,20 +67,21 @@ class Result:
         data, regularizers = spec.data, [planned.kind for planned in self.plan.regularizers]
         title = f"Result: {self.plan.task} with {spec.model.kind}, {self.plan.num_parameters:,} parameters"
         splits = ((name, getattr(self.data, name)) for name in _SPLITS)
-        score = next(name for name in _SCORES if f"train/{name}" in self.metrics)
+        scores = [name for name in TASKS[self.plan.task].headlines if f"train/{name}" in self.metrics][:1]
         lines = {
             "data": f"{_name_of(data)}: "
             + ", ".join(f"{len(split):,} {name}" for name, split in splits if split is not None),
             "regularizers": ", ".join(regularizers) or "none",
             "epochs": f"{self.history[-1]['epoch']:,}; the weights are those of epoch {self.selected_epoch:,}",
             "loss": self._by_split("loss"),
-            score: self._by_split(score),
+            **{score: self._by_split(score) for score in scores},
             "gap": f"{_short(self.generalization_gap)}  (test loss - train loss)",
             "sparsity": f"{_short(self.sparsity)}  (share of exact zeros)",
             "weights": f"SHA-256 {self.weights_sha256}",
             "next": ".predict(rows)  .metrics  .report  .history  .model  .save(directory)",
         }
-        return "\n".join([title, *(f"  {name:<13} {said}" for name, said in lines.items())])
+        width = 1 + max(map(len, lines))
+        return "\n".join([title, *(f"  {name:<{width}} {said}" for name, said in lines.items())])
 
     def _by_split(self, name: str) -> str:
         known = ((split, f"{split}/{name}") for split in _SPLITS)
@@ -97,6 +98,7 @@ class Result:
             self.model,
             self.data.preprocessing,
             task=self.plan.task,
+            loss=self.plan.loss,
             classes=self.data.classes,
             label_type=self.data.label_type,
             target_scaling=self.data.target_scaling,
@@ -104,15 +106,15 @@ class Result:
         )
 
     def predict(self, raw_rows: Any) -> NDArray[Any]:
-        """Labels for classification, values in the target's own unit for regression: `Predictor.predict`.
+        """Labels, values in the target's own unit, or reconstructed rows: `Predictor.predict`.
 
         Args:
             raw_rows: As they were given to training, not `data.test.x`: a data frame, a list of dicts, arrays, or a
                 file's path; images with raw pixels.
 
         Returns:
-            (N,). Labels of own data are as they were given; those of built-in sets are numbers, and
-            `data.classes[label]` names one.
+            (N,), or (N, *row) for a reconstruction. Labels of own data are as they were given; those of built-in sets
+            are numbers, and `data.classes[label]` names one.
 
         Raises:
             InvalidDataError: Rows of another shape, or missing columns.

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from regcore.at import At
 from regcore.data.order import Order
 from regcore.data.prepare import PreparedData
 from regcore.loop.compiled import compiled
-from regcore.loop.evaluate import evaluate, measure
+from regcore.loop.evaluate import evaluate, measure, needs_all
 from regcore.loop.network import StackedNetwork
 from regcore.loop.step import Step
 from regcore.plan import Plan
@@ -26,8 +25,8 @@ from regcore.regularizers import Effect, EpochChoice, Setting
 from regcore.tasks import Task
 from regcore.trees import Tree, put_, select, to_device
 
-Inputs = Sequence[Mapping[str, Mapping[str, Path]]]
-"""For each member, by the regularizer's name in the plan, the files of the jobs that it needs."""
+Inputs = Sequence[Mapping[str, Mapping[str, nn.Module]]]
+"""For each member, by the regularizer's name in the plan, the models that it needs, by what it calls them."""
 
 
 class Stack:
@@ -38,7 +37,8 @@ class Stack:
         network: Their stacked tensors, updated in place.
         data: The splits that all members share.
         task: What outputs mean.
-        inputs: The files that regularizers need.
+        inputs: The models that regularizers need. None leaves these regularizers out, which only timing may do: before
+            a run starts they are not there, and they cost a member the same in a stack of any size.
         tree: What another stack of these members remembered, `tree`; None to begin.
         step: Optimizer steps taken.
 
@@ -55,7 +55,7 @@ class Stack:
         data: PreparedData,
         task: Task,
         *,
-        inputs: Inputs = (),
+        inputs: Inputs | None = (),
         tree: Tree | None = None,
         step: int = 0,
     ) -> None:
@@ -160,7 +160,7 @@ class Stack:
                 objective[name] = torch.zeros_like(objective["data"])
             if place == 0:
                 objective[name].zero_()
-            objective[name][:, place] = values.double() * num_rows
+            objective[name].select(1, place).copy_(values).mul_(num_rows)
 
     @property
     def _objective(self) -> dict[str, Tensor]:
@@ -205,11 +205,11 @@ class Stack:
             split = getattr(self.data, name)
             if split is None:
                 continue
-            evaluation = evaluate(network, split, self.task, scaling=self.data.target_scaling)
             asked = [
                 sorted(metric.removeprefix(f"{name}/") for metric in names if metric.startswith(f"{name}/"))
                 for names in also or ()
             ]
+            evaluation = evaluate(network, split, self.task, is_final=needs_all(self.task, asked))
             measured = measure(evaluation, self.task, asked)
             for values, own in zip(table, measured, strict=True):
                 values.update({f"{name}/{metric}": value for metric, value in own.items()})
@@ -291,12 +291,16 @@ class Stack:
         return At(step, self._lead.steps_per_epoch, self._lead.num_steps, self.network.seeds, training)
 
 
-def bind_effects(plans: Sequence[Plan], network: StackedNetwork, task: Task, inputs: Inputs = ()) -> dict[str, Effect]:
+def bind_effects(
+    plans: Sequence[Plan], network: StackedNetwork, task: Task, inputs: Inputs | None = ()
+) -> dict[str, Effect]:
     """Each regularizer's effect for all members, by the regularizer's name in the plan."""
     effects: dict[str, Effect] = {}
     layers = plans[0].layer_kinds()
     for position, planned in enumerate(plans[0].regularizers):
         members = [plan.resolved_spec.regularizers[position] for plan in plans]
+        if inputs is None and (members[0].inputs() or members[0].trained_first()):
+            continue
         setting = Setting(
             name=planned.name,
             touched=planned.parameters,
@@ -305,7 +309,7 @@ def bind_effects(plans: Sequence[Plan], network: StackedNetwork, task: Task, inp
             task=task,
             dtype=network.dtype,
             device=network.device,
-            inputs=[own.get(planned.name, {}) for own in inputs],
+            inputs=[own.get(planned.name, {}) for own in inputs or ()],
         )
         effect = type(members[0]).bind(members, setting)
         if effect is not None:

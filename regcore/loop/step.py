@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial, reduce
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -52,6 +52,7 @@ class Step:
         self._chains: dict[str, list[Effect]] = {}
         self._watched: frozenset[str] = frozenset().union(*(effect.watched_layers for effect in effects))
         self._merged: tuple[list[Mapping[str, Elementwise]], dict[str, Elementwise]] = ([], {})
+        self._shares: dict[tuple[torch.Size, int], Tensor] = {}
         self.forward = network.forward
 
     def chain(self, hook: str) -> list[Effect]:
@@ -95,17 +96,30 @@ class Step:
         total: list[Tensor] = []
         losses: dict[str, Tensor] = {}
         buffers: Mapping[str, Tensor] = {}
-        for micro, part in enumerate(torch.split(rows, self._batch_size, dim=1)):
+        num_rows = rows.shape[1]
+        for micro, part in enumerate(torch.split(rows, self._batch_size, 1) if num_rows > self._batch_size else [rows]):
             here = replace(at, micro=micro) if micro else at
             found = self._pass({**tensors, **buffers} if buffers else tensors, part, here)
             objective = {"data": found.losses, **found.terms}
-            means = {name: values.sum(1) / rows.shape[1] for name, values in objective.items()}
-            whole = reduce(torch.add, means.values()) if found.terms else means["data"]
-            gradients = torch.autograd.grad(whole.sum(), list(leaves.values()))
+            gradients = self._gradients(list(objective.values()), list(leaves.values()), num_rows)
             total = [a.add_(b) for a, b in zip(total, gradients, strict=True)] if total else list(gradients)
-            losses = {name: losses[name] + m.detach() if losses else m.detach() for name, m in means.items()}
+            for name, values in objective.items():
+                mean = values.detach().sum(1) / num_rows
+                losses[name] = losses[name] + mean if micro else mean
             buffers = found.buffers
         return Slope(dict(zip(leaves, total, strict=True)), losses, buffers)
+
+    def _gradients(self, objective: list[Tensor], leaves: list[Tensor], num_rows: int) -> Sequence[Tensor]:
+        """The gradient of all members' mean objectives, whose parts are (K, B).
+
+        Each row is handed its share at once. That is the gradient of the sum of the means, with three operations less
+        to differentiate.
+        """
+        place = (objective[0].shape, num_rows)
+        if place not in self._shares:
+            self._shares[place] = torch.full_like(objective[0], 1 / num_rows, requires_grad=False)
+        differentiable = [values for values in objective if values.requires_grad]
+        return torch.autograd.grad(differentiable, leaves, [self._shares[place]] * len(differentiable))
 
     def _pass(self, tensors: Mapping[str, Tensor], rows: Tensor, at: At) -> Pass:
         """One pass over some rows, as the regularizers want it."""

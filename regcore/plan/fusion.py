@@ -44,7 +44,7 @@ def member_bytes(
     widths: Sequence[int],
     batch_size: int,
     num_rows: int,
-    num_outputs: int,
+    num_kept: int,
     itemsize: int,
     num_extra: int = 0,
 ) -> int:
@@ -54,11 +54,11 @@ def member_bytes(
         num_parameters: Of one member, buffers too.
         widths: Values in one row, at each layer's output.
         batch_size: Rows of a batch.
-        num_rows: Rows of all splits, which are evaluated in double precision.
-        num_outputs: Of the network.
+        num_rows: Rows of all splits, of which the last evaluation keeps numbers in double precision.
+        num_kept: Numbers that are kept of each row.
         itemsize: Bytes of one weight.
         num_extra: Numbers that regularizers hold.
     """
     weights = (_COPIES_OF_WEIGHTS * num_parameters + num_extra) * itemsize
     activations = _COPIES_OF_ACTIVATIONS * batch_size * sum(widths) * itemsize
-    return weights + activations + _COPIES_OF_OUTPUTS * num_rows * num_outputs * 8
+    return weights + activations + _COPIES_OF_OUTPUTS * num_rows * num_kept * 8

@@ -10,16 +10,17 @@ from regcore.plan.problems import Problems
 from regcore.regularizers import Regularizer
 from regcore.shapes import RowInfo
 from regcore.spec.job import JobSpec
+from regcore.spec.kinds import TASKS
 
 
 def expand(spec: JobSpec, row: RowInfo, num_outputs: int, problems: Problems) -> list[Layer]:
-    """The model's layers, completed, after every regularizer's surgery; none if they do not fit."""
+    """The layers of a resolved spec's model, completed, after every regularizer's surgery; none if they do not fit."""
 
     def completed() -> Sequence[Layer]:
         layers = complete(spec.model.expand(row), row, num_outputs)
         _refuse_more_than(layers)
         given = output_of(layers, row)
-        if given.num_values != num_outputs or given.varies or (len(given.shape) > 1 and given.shape != row.shape):
+        if given.varies or given.shape not in TASKS[spec.task.kind].output_shapes(row, num_outputs):
             raise ValueError(
                 f"the model must end in {num_outputs} output(s) for this task; it ends in shape {given.shape}. "
                 "End with a linear layer without features"
@@ -30,7 +31,7 @@ def expand(spec: JobSpec, row: RowInfo, num_outputs: int, problems: Problems) ->
     layers = problems.attempt("/model", "invalid_model", completed, nothing)
     if layers:
         for position, regularizer in enumerate(spec.regularizers):
-            surgery = partial(_operated, layers, regularizer)
+            surgery = partial(_operated, layers, regularizer, row)
             layers = problems.attempt(f"/regularizers/{position}", "matches_nothing", surgery, layers)
     doubled = _doubled(layers)
     if doubled:
@@ -51,14 +52,16 @@ def _refuse_more_than(layers: Sequence[Layer], *, inside: bool = False) -> None:
         _refuse_more_than(layer.children(), inside=True)
 
 
-def _operated(layers: Sequence[Layer], regularizer: Regularizer) -> Sequence[Layer]:
-    """The layers after a regularizer's surgery."""
+def _operated(layers: Sequence[Layer], regularizer: Regularizer, row: RowInfo) -> Sequence[Layer]:
+    """The layers after a regularizer's surgery. Raises ValueError if they do not fit each other any more."""
     if layers[0].is_whole and type(regularizer).rewrite is not Regularizer.rewrite:
         raise ValueError(
             f"{regularizer.kind} inserts layers, and {layers[0].kind} is opaque: it takes none. Leave "
             f"{regularizer.kind} out, or write the model as layers"
         )
-    return regularizer.rewrite(layers)
+    changed = regularizer.rewrite(layers)
+    output_of(changed, row)
+    return changed
 
 
 def hold_batches_to(

@@ -10,8 +10,9 @@ from regcore.layers import tensors_of, walk_all
 from regcore.plan.fusion import fusion_key, member_bytes
 from regcore.plan.lint import SpecWarning
 from regcore.shapes import Role, RowInfo, TensorInfo
+from regcore.spec.inputs import inputs_of
 from regcore.spec.job import JobSpec
-from regcore.spec.kinds import AnyLayer
+from regcore.spec.kinds import TASKS, AnyLayer
 
 
 class ParameterInfo(Immutable):
@@ -68,7 +69,15 @@ class Plan(Immutable):
     num_steps: int
     num_epochs: int
     regularizers: list[RegularizerPlan]
+    trained_first: dict[str, "Plan"] = Field(
+        default={}, description="Models that are trained before it begins, by the regularizer's name and its field."
+    )
     plugins: list[str] = Field(default=[], description="Installed packages whose kinds it needs.")
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """The jobs whose weights it needs: `init_from`, and by the regularizer's name and its field."""
+        return {one.name: one.job_id for one in inputs_of(self.resolved_spec)}
 
     @property
     def row(self) -> RowInfo:
@@ -100,10 +109,10 @@ class Plan(Immutable):
             widths=widths,
             batch_size=self.batch_size,
             num_rows=self.num_rows.train + self.num_rows.validation + self.num_rows.test,
-            num_outputs=self.num_outputs,
+            num_kept=TASKS[self.task].num_kept(self.num_outputs),
             itemsize=8 if self.resolved_spec.training.precision == "float64" else 4,
         )
 
     def public(self) -> dict[str, Any]:
         """The job's `plan`, without what the job shows elsewhere."""
-        return self.model_dump(mode="json", exclude={"resolved_spec", "warnings"})
+        return self.model_dump(mode="json", exclude={"resolved_spec", "warnings", "trained_first"})

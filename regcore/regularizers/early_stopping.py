@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from regcore.doubts import Doubt, RunShape
-from regcore.metrics import METRICS, metrics_of
+from regcore.metrics import Metric
 from regcore.regularizers.base import NO_LAYERS, Effect, EpochChoice, Regularizer, Setting, Stronger
 from regcore.schedule import MAX_EPOCHS
 from regcore.shapes import RowInfo
+from regcore.tasks import known_metrics
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from regcore.tasks import Task
     from regcore.trees import Tree
+
+    ValidationMetric = str  # the metrics of all tasks, which `regcore.spec.kinds` knows
 
 MAX_MIN_DELTA = 1e12
 
@@ -44,19 +47,7 @@ class EarlyStopping(Regularizer):
     stronger: ClassVar[Stronger] = {"patience": "smaller", "min_delta": "larger"}
 
     kind: Literal["early_stopping"] = "early_stopping"
-    metric: Literal[
-        "validation/loss",
-        "validation/accuracy",
-        "validation/balanced_accuracy",
-        "validation/top5_accuracy",
-        "validation/macro_f1",
-        "validation/auroc",
-        "validation/average_precision",
-        "validation/log_loss",
-        "validation/r2",
-        "validation/mae",
-        "validation/rmse",
-    ] = "validation/loss"
+    metric: ValidationMetric = "validation/loss"
     """What is watched, on the validation split."""
     patience: int = Field(default=5, ge=1, le=MAX_EPOCHS)
     """Evaluations in a row without an improvement before training stops; one without a value is not counted."""
@@ -66,7 +57,11 @@ class EarlyStopping(Regularizer):
     @property
     def sign(self) -> int:
         """−1 if higher is better, so that a lower sign × metric is always better."""
-        return -1 if METRICS[self._name].mode == "max" else 1
+        return -1 if self._watched.mode == "max" else 1
+
+    @property
+    def _watched(self) -> Metric:
+        return known_metrics()[self._name]
 
     @property
     def _name(self) -> str:
@@ -87,11 +82,11 @@ class EarlyStopping(Regularizer):
     ) -> str | None:
         if num_validation_rows == 0:
             return "early_stopping needs validation data; set data.validation_fraction above 0, e.g. 0.2."
-        measured = metrics_of(task.kind, num_classes)
+        measured = task.metrics_with(num_classes)
         if self._name not in measured:
             known = ", ".join(f"validation/{name}" for name in measured)
             return f"metric must be one of {known} for {task.kind}; received {self.metric}."
-        min_rows = METRICS[self._name].min_rows
+        min_rows = self._watched.min_rows
         if num_validation_rows < min_rows:
             return (
                 f"{self.metric} needs at least {min_rows} validation rows to have a value; there is "
@@ -108,7 +103,7 @@ class EarlyStopping(Regularizer):
                 "early_stopping only selects the best of them.",
                 "Lower patience, or evaluate more often (training.eval_every_epochs, training.epochs).",
             )
-        if METRICS[self._name].is_share and self.min_delta >= 1:
+        if self._watched.is_share and self.min_delta >= 1:
             yield Doubt(
                 "/min_delta",
                 "never_improves",

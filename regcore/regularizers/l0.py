@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from pydantic import Field
 
 from regcore.groups import axes_of
-from regcore.members import coefficient
+from regcore.members import add_scaled_, coefficient
 from regcore.optim.base import MAX_STRENGTH, Scheduled
 from regcore.regularizers.base import Effect, Setting, Stronger, WeightRegularizer
 from regcore.shapes import Shape, TensorInfo
@@ -129,11 +129,13 @@ class _L0Effect(Effect):
         return {**tensors, **gated}
 
     def gradients(self, slope: Slopes, weights: Mapping[str, Tensor], at: At) -> Slope:
+        import torch
+
         found, strengths = slope(weights, at), self._strengths.at(at)
         for name, gate in self._gates.items():
             kept = _chances(weights[gate].detach())
-            scale = coefficient([strength * self._sizes[name] for strength in strengths], kept)
-            found.gradients[gate].add_(kept * (1 - kept) * scale)
+            slopes = torch.addcmul(kept, kept, kept, value=-1)
+            add_scaled_(found.gradients[gate], slopes, [strength * self._sizes[name] for strength in strengths])
         return found
 
     def penalty(self, tensors: Mapping[str, Tensor], at: At) -> Tensor:
@@ -148,11 +150,14 @@ class _L0Effect(Effect):
 
     def _opened(self, name: str, log_alpha: Tensor, at: At) -> Tensor:
         """z for each gate: drawn while training, else without noise."""
+        import torch
+
         if at.training:
-            # One draw for all rows of a pass, as in the paper. A drawn 0 or 1 gives an infinity, and z = 0 or 1.
-            drawn = at.uniform(self._shapes[name], log_alpha, self.setting.name, name)
-            log_alpha = (log_alpha + drawn.logit_().to(log_alpha)) / _TEMPERATURE
-        opened: Tensor = (log_alpha.sigmoid() * (_HIGH - _LOW) + _LOW).clamp(0, 1)
+            # One draw for all rows of a pass, as in the paper. A u that rounds to 0 or 1 gives an infinity, and that z.
+            drawn = at.integers(math.prod(self._shapes[name]), log_alpha, self.setting.name, name)
+            noise = drawn.to(log_alpha.dtype).add_(2**31 + 0.5).div_(2**32).logit_().view_as(log_alpha)
+            log_alpha = torch.add(noise.div_(_TEMPERATURE), log_alpha, alpha=1 / _TEMPERATURE)
+        opened: Tensor = log_alpha.sigmoid().mul(_HIGH - _LOW).add_(_LOW).clamp(0, 1)
         return opened
 
 

@@ -57,6 +57,7 @@ class Sam(Regularizer):
                 f"it climbs along the mean gradient of all {run.grad_accumulation} batches of a step: the more rows "
                 "that averages, the less it helps (m-sharpness, Foret et al. 2021, §4.1).",
                 "Set training.grad_accumulation to 1.",
+                ({"op": "replace", "path": "/training/grad_accumulation", "value": 1},),
             )
 
     @classmethod

@@ -104,14 +104,13 @@ class _SpectralNormEffect(Effect):
 
         matrix = self._matrix(name, weight)
         if at.training:
-            u = self._vectors[name].unsqueeze(2)
-            # u and v are constants of the gradient, which then is that of σ₁ where they are exact.
-            v = _unit(matrix.detach().mT @ u)
-            sigma = (u.mT @ matrix @ v).flatten()
+            # ‖Wᵀu‖ = uᵀWv, and has the same gradient uvᵀ, in one product.
+            sigma = torch.linalg.vector_norm(matrix.mT @ self._vectors[name].unsqueeze(2), dim=(1, 2))
         else:
             # LAPACK refuses what is not finite, and one member that has diverged must not end the others.
             sigma = torch.linalg.svdvals(matrix.nan_to_num(0, 0, 0))[:, 0]
-        return weight / per_member(torch.where(sigma > 0, sigma, 1.0), weight)
+        # Times the inverse: the gradient of a quotient takes three passes over memory more.
+        return weight * per_member(torch.where(sigma > 0, sigma, 1.0).reciprocal(), weight)
 
     def _matrix(self, name: str, weight: Tensor) -> Tensor:
         """(K, units, all that a unit sees)."""

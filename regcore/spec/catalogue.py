@@ -21,8 +21,8 @@ class CatalogueEntry(BaseModel):
     source: str
     schema_: dict[str, Any] = Field(validation_alias="schema", serialization_alias="schema")
     """JSON Schema of its fields."""
-    example_job: dict[str, Any]
-    """A whole job spec with it that trains offline in seconds."""
+    example_job: dict[str, Any] | None
+    """A whole job spec with it that trains offline in seconds; null if no built-in set has the rows that it needs."""
 
 
 def catalogue(family: str) -> list[CatalogueEntry]:
@@ -39,15 +39,22 @@ def _example(**parts: Any) -> dict[str, Any]:
     return job | parts
 
 
-def _entry(spec: Any, example_job: Mapping[str, Any]) -> CatalogueEntry:
+def _entry(spec: Any, example_job: Mapping[str, Any] | None) -> CatalogueEntry:
     return CatalogueEntry(
         kind=spec.model_fields["kind"].default,
         summary=spec.summary,
         formula=spec.formula,
         source=spec.source,
-        schema_=spec.model_json_schema(),
-        example_job=dict(example_job),
+        schema_=_schema_of(spec),
+        example_job=None if example_job is None else dict(example_job),
     )
+
+
+def _schema_of(spec: type[BaseModel]) -> dict[str, Any]:
+    """The schema with the fields at its top, also of a layer that may hold others of its kind."""
+    schema = spec.model_json_schema()
+    own = schema.pop("$ref", "").rpartition("/")[2]
+    return {**schema["$defs"][own], **schema} if own else schema
 
 
 def _regularizers() -> list[CatalogueEntry]:
@@ -61,7 +68,7 @@ def _models() -> list[CatalogueEntry]:
 
 
 def _layers() -> list[CatalogueEntry]:
-    return [_entry(spec, _example(model=spec.example)) for spec in LAYERS.values()]
+    return [_entry(spec, None if spec.example is None else _example(model=spec.example)) for spec in LAYERS.values()]
 
 
 def _optimizers() -> list[CatalogueEntry]:

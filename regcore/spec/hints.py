@@ -9,8 +9,7 @@ from itertools import islice
 from typing import Any, Final
 
 from regcore.data.catalogue import BUILTIN, TORCHVISION
-from regcore.metrics import METRICS
-from regcore.spec.kinds import LAYERS, MODELS, OPTIMIZERS, REGULARIZERS
+from regcore.spec.kinds import LAYERS, METRICS, MODELS, OPTIMIZERS, REGULARIZERS, TASKS
 
 _MAX_WORDS: Final = 100
 """The most words to compare: an object with more of them is not a misspelling."""
@@ -97,6 +96,7 @@ _VALUES: Final[Mapping[str, Sequence[str]]] = {
     "validation/average_precision": ["average_precision", "pr_auc", "auprc"],
     "validation/log_loss": ["val_log_loss", "log_loss"],
     "validation/top5_accuracy": ["top5_accuracy", "top_5", "top5"],
+    "validation/reconstruction_error": ["reconstruction_error", "val_reconstruction_error", "reconstruction_loss"],
     "validation/r2": ["val_r2", "r2"],
     "validation/mae": ["val_mae", "mae"],
     "validation/rmse": ["val_rmse", "rmse", "root_mean_squared_error"],
@@ -117,6 +117,7 @@ _VALUES: Final[Mapping[str, Sequence[str]]] = {
     "bfloat16": ["bf16", "fp16", "float16", "half", "16"],
     "classification": ["classifier", "multiclass", "binary"],
     "regression": ["regressor"],
+    "reconstruction": ["autoencoder", "autoencoding", "unsupervised"],
     "l1": ["lasso"],
     "l2": ["ridge", "tikhonov"],
     "early_stopping": ["early_stop"],
@@ -161,7 +162,7 @@ _EXAMPLES: Final[Mapping[str, Sequence[Mapping[str, Any]]]] = {
     "regularizers": [part.example for part in REGULARIZERS.values()],
     "schedule": [{"kind": kind} for kind in ("constant", "cosine", "step")],
     "layers": [{"kind": part.model_fields["kind"].default} for part in LAYERS.values()],
-    "task": [{"kind": "classification"}, {"kind": "regression"}],
+    "task": [{"kind": kind} for kind in TASKS],
     "resources": [{"device": "cpu"}, {"device": "cuda"}],
     "strategy": [{"kind": "grid"}, {"kind": "random", "num_trials": 20}, {"kind": "halving"}, {"kind": "ablation"}],
     "objective": [{"metric": f"validation/{name}"} for name in METRICS],

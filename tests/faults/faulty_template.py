@@ -6,7 +6,7 @@ import signal
 import torch
 
 from regcore.loop.trainer import Trainer
-from worker.template import main
+from worker.run.template import main
 
 AT_STEP = 20
 _stop_or_save = Trainer._stop_or_save

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from worker.app import main
 from worker.datasets.validation import Validator
-from worker.forking import RunnerTemplate
+from worker.supervise.forking import RunnerTemplate
 
 
 def program(name: str) -> tuple[str, ...]:

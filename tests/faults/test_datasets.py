@@ -70,7 +70,7 @@ def check_ready(stack, dataset_id):
     dataset = wait_until_read(stack, dataset_id)
     assert (dataset["state"], dataset["state_reason"]) == ("ready", None)
     assert dataset["num_rows"] == len(ROWS) + 1
-    assert temporary_files(stack) == []
+    stack.wait_for(lambda: temporary_files(stack) == [])  # deleted just after the set is ready
 
 
 def test_a_killed_reader_is_started_again(stack, upload):

@@ -1,7 +1,7 @@
 """The store on both databases, and jobs to put into it."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -74,6 +74,7 @@ def new_job() -> Callable[..., NewJob]:
         fusion_key: str | None = None,
         max_memory_bytes: int | None = None,
         checkpoint: dict[str, Any] | None = None,
+        plugins: Sequence[str] = (),
     ) -> NewJob:
         resources = {"device": device, "pool": pool, "max_memory_bytes": max_memory_bytes}
         return NewJob(
@@ -87,6 +88,7 @@ def new_job() -> Callable[..., NewJob]:
             fusion_key=fusion_key,
             member_bytes=MEMBER_BYTES,
             checkpoint=checkpoint,
+            plugins=plugins,
         )
 
     return make

@@ -366,7 +366,7 @@ def make_app(fake: FakeServer) -> FastAPI:
 
     @app.get("/v1/workers")
     async def workers() -> dict[str, Any]:
-        return {"data": [{"id": "wrk_1", "state": "ready"}]}
+        return {"data": [{"id": "wrk_1", "state": "ready", "versions": {"python": "3.11.2", "torch": "2.9.0"}}]}
 
     return app
 

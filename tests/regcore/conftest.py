@@ -51,20 +51,23 @@ def make_job():
 
 @pytest.fixture(scope="session")
 def make_trainer():
-    """Stacks several jobs, or one alone, in a trainer that has not begun."""
+    """Stacks several jobs, or one alone, in a trainer that has not begun; `source` gives rows of its own."""
     import torch
 
-    from regcore.data.prepare import prepare
+    from regcore.data.prepare import dtype_of
+    from regcore.data.source import KnownSource, Source
     from regcore.loop.group import task_of
     from regcore.loop.network import StackedNetwork
     from regcore.loop.trainer import Member, Trainer
     from regcore.plan import make_plan
     from regcore.spec import parse_spec
 
-    def make(*jobs: dict[str, Any], **options: Any) -> Trainer:
-        plans = [make_plan(parse_spec(job)) for job in jobs]
-        data = prepare(plans[0].resolved_spec)
-        network = StackedNetwork(plans, dtype=data.train.x.dtype, device=torch.device("cpu"), autocast=False)
+    def make(*jobs: dict[str, Any], source: Source | None = None, **options: Any) -> Trainer:
+        rows = source or KnownSource()
+        plans = [make_plan(parse_spec(job), facts_of=rows.facts) for job in jobs]
+        data = rows.prepare(plans[0].resolved_spec)
+        dtype = dtype_of(plans[0].resolved_spec)
+        network = StackedNetwork(plans, dtype=dtype, device=torch.device("cpu"), autocast=False)
         members = [Member(str(k), plan, lambda record: None) for k, plan in enumerate(plans)]
         return Trainer(members, network, data, task_of(plans[0], data), **options)
 
@@ -75,8 +78,8 @@ def make_trainer():
 def train_members(make_trainer):
     """Trains several jobs in one stack, or one alone; gives what became of each, in their order."""
 
-    def train(*jobs: dict[str, Any]) -> list[Trained]:
-        trainer = make_trainer(*jobs)
+    def train(*jobs: dict[str, Any], **options: Any) -> list[Trained]:
+        trainer = make_trainer(*jobs, **options)
         trained: dict[str, Trained] = {}
         for ending in trainer.run():
             for k, member in enumerate(ending.members):

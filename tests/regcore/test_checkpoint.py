@@ -246,7 +246,7 @@ DAMAGES = {
     "no manifest": (lambda path: (path / "manifest.json").unlink(), "manifest.json"),
     "no state": (lambda path: (path / "state.json").unlink(), "state.json"),
     "no tensors": (lambda path: (path / "tensors.safetensors").unlink(), "tensors.safetensors"),
-    "another format": (change_manifest(lambda m: m | {"format": 1}), "expected format 2, received 1"),
+    "another format": (change_manifest(lambda m: m | {"format": 1}), "it has format 1, and this version"),
     "no format": (change_manifest(lambda m: {"files": m["files"]}), "format"),
     "no digests": (change_manifest(lambda m: m | {"files": {}}), "tensors.safetensors"),
     "a manifest that is no JSON": (change("manifest.json", lambda data: data[:-2]), "JSONDecodeError"),

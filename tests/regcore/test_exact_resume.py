@@ -22,6 +22,8 @@ ELASTIC_NET = {"kind": "elastic_net", "l1": 1e-3, "l2": 1e-2}
 WEIGHT_DECAY = {"kind": "weight_decay", "strength": 0.01}
 DROPOUT = {"kind": "dropout", "p": 0.3}
 INPUT_DROPOUT = {"kind": "dropout", "p": 0.1, "where": "input"}
+REMEMBERING = [{"kind": "ema", "decay": 0.8}, {"kind": "spectral_norm"}, {"kind": "l0", "strength": 1e-3}]
+WRAPPERS = [{"kind": "sam"}, {"kind": "grad_clip", "max_norm": 0.5}]
 PATIENT = {"kind": "early_stopping", "patience": 100}
 IMPATIENT = {"kind": "early_stopping", "patience": 2}
 COSINE = {"kind": "cosine", "warmup_epochs": 0.5}
@@ -79,9 +81,25 @@ JOBS = {
         "model": {"kind": "mlp", "hidden": [8, 6], "activation": "tanh"},
         "task": {"class_weights": "balanced"},
     },
+    "sequences": {
+        "model": {
+            "kind": "layers",
+            "layers": [
+                {"kind": "lstm", "hidden": 6, "bidirectional": True},
+                {"kind": "transformer_block", "num_heads": 2, "feedforward": 8, "dropout": 0.2},
+                {"kind": "global_pool"},
+                {"kind": "linear"},
+            ],
+        },
+        "optimizer": {"kind": "adam", "learning_rate": 0.01},
+    },
     "everything": {
         "optimizer": {"kind": "adam", "learning_rate": 0.01, "schedule": STEPS},
-        "regularizers": [L1, L2, ELASTIC_NET, WEIGHT_DECAY, DROPOUT, INPUT_DROPOUT, PATIENT],
+        "regularizers": [
+            *[L1, L2, ELASTIC_NET, WEIGHT_DECAY, DROPOUT, INPUT_DROPOUT, PATIENT],
+            *REMEMBERING,
+            *WRAPPERS,
+        ],
         "training": {"batch_size": 10, "grad_accumulation": 2},
     },
 }

@@ -212,6 +212,22 @@ def test_the_model_is_in_evaluation_mode(digits):
     assert not any(module.training for module in predictor.model.modules())
 
 
+def test_a_model_of_an_unknown_task_is_refused(tmp_path):
+    trained("digits", tmp_path)
+    described = json.loads((tmp_path / "model.json").read_text())
+    (tmp_path / "model.json").write_text(json.dumps(described | {"task": "ranking"}))
+
+    with pytest.raises(InvalidDataError, match="its task is 'ranking', and this installation knows classification"):
+        load_predictor(tmp_path)
+
+
+def test_only_a_model_that_reconstructs_rows_has_their_error(digits):
+    _, predictor = digits
+
+    with pytest.raises(InvalidDataError, match="this model's task is classification"):
+        predictor.reconstruction_error(load_digits().images[:2])
+
+
 def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(InvalidDataError, match="Cannot load a model") as raised:
         load_predictor(tmp_path)

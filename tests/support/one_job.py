@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jobs.model import ArtifactRow, ClaimedRun, Job, JobEnd, Json, NewRecord
+from jobs.model import ArtifactRow, ClaimedRun, Job, Json, NewRecord, Settlement
 from jobs.states import JobState, Reason, make_reason
 from jobs.store import Store
 
@@ -17,10 +17,10 @@ def saved(step: int, **more: object) -> NewRecord:
     return NewRecord("checkpoint", {"step": step, "name": f"step-{step}", **more}, 1.0)
 
 
-def lost(job: Job) -> JobEnd:
+def lost(job: Job) -> Settlement:
     """Return the end of a job whose runner was killed."""
     reason = make_reason(Reason.WORKER_LOST, "The runner died.", details={"signal": "SIGKILL"})
-    return JobEnd(job_id=job.id, state=JobState.QUEUED, reason=reason, last_reason=make_reason(Reason.POISONED))
+    return Settlement(job_id=job.id, state=JobState.QUEUED, reason=reason, last_reason=make_reason(Reason.POISONED))
 
 
 def append(store: Store, run_id: int, job_id: str, new_records: Sequence[NewRecord]) -> None:
@@ -38,13 +38,13 @@ def finish(
     artifacts: Sequence[ArtifactRow] = (),
 ) -> None:
     """Bring the job to a terminal state."""
-    end = JobEnd(job_id=job_id, state=state, reason=reason, result=result, usage=usage or {}, artifacts=artifacts)
+    end = Settlement(job_id=job_id, state=state, reason=reason, result=result, usage=usage or {}, artifacts=artifacts)
     store.settle(run_id, [end])
 
 
 def requeue(store: Store, run_id: int, job_id: str, usage: Mapping[str, Any] | None = None) -> JobState:
     """Return the job to the queue, as a drain does, or put it into the state that a user has requested."""
-    end = JobEnd(job_id=job_id, state=JobState.QUEUED, usage=usage or {})
+    end = Settlement(job_id=job_id, state=JobState.QUEUED, usage=usage or {})
     return store.settle(run_id, [end])[job_id]
 
 
@@ -58,7 +58,7 @@ def lose(
     artifacts: Sequence[ArtifactRow] = (),
 ) -> JobState:
     """Settle the job as one whose process was lost."""
-    lost = JobEnd(
+    lost = Settlement(
         job_id=job_id,
         state=JobState.QUEUED,
         reason=reason,

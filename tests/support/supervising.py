@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs.model import Job, JobEnd
+from jobs.model import Job, Settlement
 from jobs.states import JobState
 from jobs.store import Store
-from worker.live_run import Surroundings
+from worker.surroundings import Surroundings
 
 _PATIENCE_S = 30.0
 
@@ -69,7 +69,7 @@ def note_settled(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[list[str
     settled = []
     settle = store.settle
 
-    def noting(run_id: int, ends: Sequence[JobEnd]) -> dict[str, JobState]:
+    def noting(run_id: int, ends: Sequence[Settlement]) -> dict[str, JobState]:
         settled.append([end.job_id for end in ends])
         return settle(run_id, ends)
 

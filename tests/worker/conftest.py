@@ -2,28 +2,24 @@
 
 import os
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from supervising import wait_for
 
-from jobs.artifacts import ArtifactStore
-from jobs.live import Notifier
 from jobs.model import Capabilities, Job, NewDataset, NewJob, ParsedTable
 from jobs.settings import Settings
 from jobs.store import Store, open_store
-from worker.datasets.cache import TableCache
 from worker.devices import Slot
 from worker.environment import runner_environment
-from worker.forking import RunnerTemplate
-from worker.live_run import Surroundings
-from worker.orphans import adopt_orphans
-from worker.process import RunnerProcess
-from worker.supervisor import Supervisor
+from worker.supervise.forking import RunnerTemplate
+from worker.supervise.orphans import adopt_orphans
+from worker.supervise.process import RunnerProcess
+from worker.supervise.supervisor import Supervisor
+from worker.surroundings import Surroundings
 
 SCRIPTED = (sys.executable, str(Path(__file__).with_name("scripted_runner.py")))
 
@@ -37,18 +33,9 @@ def store(with_tables: Settings) -> Iterator[Store]:
 
 @pytest.fixture
 def surroundings(settings: Settings, store: Store) -> Iterator[Surroundings]:
-    notifier = Notifier(settings)
-    artifacts = ArtifactStore(settings.artifacts_dir)
-    yield Surroundings(
-        store=store,
-        artifacts=artifacts,
-        notifier=notifier,
-        settings=settings,
-        draining=threading.Event(),
-        num_threads=1,
-        tables=TableCache(settings.data_dir / "tables", artifacts, settings.max_tables_bytes),
-    )
-    notifier.close()
+    around = Surroundings.of(settings, store, num_threads=1)
+    yield around
+    around.notifier.close()
 
 
 @pytest.fixture
@@ -64,6 +51,7 @@ def submit(store: Store) -> Callable[..., Job]:
         checkpoint: dict[str, Any] | None = None,
         spec: dict[str, Any] | None = None,
         dataset_id: str | None = None,
+        plugins: Sequence[str] = (),
         **resources: Any,
     ) -> Job:
         defaults = {"device": "auto", "pool": None, "max_runtime_s": 86400, "max_memory_bytes": None}
@@ -79,6 +67,7 @@ def submit(store: Store) -> Callable[..., Job]:
             member_bytes=1,
             checkpoint=checkpoint,
             dataset_id=dataset_id,
+            plugins=plugins,
         )
         return store.submit(tenant, new).job
 
@@ -157,7 +146,7 @@ def start_scripted(make_template: Callable[..., RunnerTemplate]) -> Iterator[Cal
     started: list[RunnerProcess] = []
 
     def start(warm_up_s: float = 0.0) -> RunnerProcess:
-        runner = make_template(*SCRIPTED, str(warm_up_s)).start_runner()
+        runner = RunnerProcess(make_template(*SCRIPTED, str(warm_up_s)))
         started.append(runner)
         wait_for(lambda: runner.returncode is not None or runner.pid is not None)
         return runner

@@ -44,3 +44,22 @@ def test_temporary_files_go_where_the_worker_says_and_not_where_its_own_go():
         "TMP": None,
         "TEMP": None,
     }
+
+
+def test_a_runner_keeps_freed_memory_unless_the_operator_has_said_otherwise():
+    given = {"MALLOC_TRIM_THRESHOLD_": "1024"}
+
+    runner = runner_environment(given, 1, Path("/tmp"))
+
+    assert {name: text for name, text in runner.items() if name.startswith("MALLOC_")} == {
+        "MALLOC_MMAP_THRESHOLD_": "4294967296",
+        "MALLOC_TRIM_THRESHOLD_": "1024",
+        "MALLOC_TOP_PAD_": "67108864",
+    }
+    assert given == {"MALLOC_TRIM_THRESHOLD_": "1024"}, "the process that starts it is not changed"
+
+
+def test_a_parser_returns_what_it_frees():
+    parser = parser_environment({"MALLOC_TRIM_THRESHOLD_": "8589934592"}, 1)
+
+    assert not {name for name in parser if name.startswith("MALLOC_")} - {"MALLOC_ARENA_MAX"}

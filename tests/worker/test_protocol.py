@@ -3,18 +3,18 @@ import pytest
 from worker.protocol import (
     _TYPES,
     Accepted,
+    Assignment,
     Born,
-    Ended,
+    Capacity,
     Finished,
-    Fit,
-    Fitting,
+    JobEnded,
     Judged,
     Judging,
     Leave,
+    Measure,
     Ready,
     Renew,
     Run,
-    RunMember,
     Saved,
     Started,
     Stop,
@@ -24,11 +24,11 @@ from worker.protocol import (
 )
 
 MEMBERS = [
-    RunMember("job_1", "job_1", {"name": "λ"}, "/runs/7/job_1", "/runs/7/job_1/log.txt"),
-    RunMember("job_2", "job_0", {}, "/runs/7/job_2", "/2.txt", "/weights", [1, 3], "validation/accuracy"),
+    Assignment("job_1", "job_1", {"name": "λ"}, "/runs/7/job_1", "/runs/7/job_1/log.txt"),
+    Assignment("job_2", "job_0", {}, "/runs/7/job_2", "/2.txt", "/weights", [1, 3], "validation/accuracy"),
 ]
 MESSAGES = [
-    Fit({"name": "λ"}, 64, "/sets", "cpu", 2, 30.0),
+    Measure({"name": "λ"}, 64, "/sets", "cpu", 2, 30.0),
     Run(7, MEMBERS, ["job_1", "job_0"], "/output.txt", "/checkpoints/7", 40, 1000, "/sets", "cuda:1", 2, 30.0),
     Renew(30.0),
     Accepted(50),
@@ -38,13 +38,13 @@ MESSAGES = [
     Stop(save=True),
     Born(7),
     Ready({"torch": "2.9"}),
-    Fitting(16, 10**9),
+    Capacity(16, 10**9),
     Started(7),
     Wrote("job_1", "metrics", {"values": {"train/loss": None}}, 1.5),
     Saved(["job_1", "job_2"], {"step": 7}, 1.5),
     Judging(3, {"job_1": 0.5, "job_2": None}),
-    Ended("job_1", "succeeded", result={"metrics": {}}),
-    Ended("job_1", "failed", reason={"code": "out_of_memory"}, of_the_pass=True),
+    JobEnded("job_1", "succeeded", result={"metrics": {}}),
+    JobEnded("job_1", "failed", reason={"code": "out_of_memory"}, of_the_pass=True),
     Finished(clean=True, peak_memory_bytes=3),
 ]
 

@@ -12,9 +12,9 @@ from jobs.live import Notifier
 from jobs.model import Capabilities, NewRecord, WorkerInfo
 from jobs.queue import QUEUE_NAME, make_publisher
 from jobs.states import JobState
-from worker.checkpoints import RunCheckpoints
-from worker.files import RunDirectory, run_ids, temporary_dir
 from worker.reconciler import Periodic, beat, pay_files, reconcile, tidy, wake_idle
+from worker.supervise.checkpoints import RunCheckpoints
+from worker.supervise.files import RunDirectory, run_ids, temporary_dir
 
 CPU = Capabilities(frozenset({"cpu"}))
 

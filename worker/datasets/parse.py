@@ -1,7 +1,7 @@
 """The child process that reads one uploaded file: `python -m worker.datasets.parse REQUEST`.
 
 It knows no store, no key and no network, is held to hard limits, and leaves its answer in its working directory. The
-worker (`worker.datasets.child`) believes nothing that it has not checked itself.
+worker (`worker.datasets.process`) believes nothing that it has not checked itself.
 """
 
 import errno

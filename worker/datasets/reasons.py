@@ -5,7 +5,7 @@ import signal
 from typing import Any
 
 from jobs.states import Reason, make_reason
-from worker.datasets.child import Died
+from worker.datasets.process import Died
 from worker.datasets.request import EXIT_DISK_FULL
 
 

@@ -10,13 +10,13 @@ from jobs.logs import get_logger
 from jobs.model import ArtifactRow, ClaimedDataset, ParsedTable
 from jobs.store import Store
 from regcore.data.tables.limits import Limits
-from worker.datasets.child import PROGRAM, Died, Parsed, ParserChild, Refused
 from worker.datasets.confinement import Confinement
+from worker.datasets.process import PROGRAM, Died, Parsed, ParserProcess, Refused
 from worker.datasets.reasons import damaged, failed, killed, too_slow
 from worker.devices import available_cores
 from worker.environment import parser_environment
-from worker.live_run import Surroundings
-from worker.outbox import insist
+from worker.retrying import insist
+from worker.surroundings import Surroundings
 
 _TICK_S = 0.1
 _MAX_THREADS = 4
@@ -63,7 +63,7 @@ class Validator:
             if claim is None:
                 return
             _log.info("claimed a data set", dataset_id=claim.id, attempt=claim.attempt, size_bytes=claim.size_bytes)
-            lease = _Lease(self._store, claim, self._around.settings.lease_s, claimed_at)
+            lease = _ClaimLease(self._store, claim, self._around.settings.lease_s, claimed_at)
             try:
                 self._read(claim, lease)
             except (_ClaimLostError, StoreUnavailableError) as error:
@@ -73,13 +73,13 @@ class Validator:
                 _log.exception("reading a data set failed", dataset_id=claim.id)
                 self._store.lose_dataset(claim, failed(error))
 
-    def _read(self, claim: ClaimedDataset, lease: "_Lease") -> None:
+    def _read(self, claim: ClaimedDataset, lease: "_ClaimLease") -> None:
         try:
             raw = self._around.artifacts.find(ArtifactRow(claim.name or claim.id, claim.size_bytes, claim.sha256, ""))
         except ArtifactDamagedError as error:
             self._settle(claim, lease, Refused(damaged(error.how)))
             return
-        child = ParserChild(
+        child = ParserProcess(
             self._folder / claim.id,
             raw,
             claim.name or claim.id,
@@ -95,7 +95,7 @@ class Validator:
         finally:
             child.close()
 
-    def _watch(self, child: ParserChild, lease: "_Lease") -> Parsed | Refused | Died | None:
+    def _watch(self, child: ParserProcess, lease: "_ClaimLease") -> Parsed | Refused | Died | None:
         """Wait for the child's answer; None if the worker shuts down before."""
         kill_at = time.monotonic() + self._around.settings.parser_timeout_s
         while not child.wait(_TICK_S):
@@ -106,7 +106,7 @@ class Validator:
                 return Refused(too_slow(self._around.settings.parser_timeout_s))
         return child.answer()
 
-    def _settle(self, claim: ClaimedDataset, lease: "_Lease", end: Parsed | Refused | Died | None) -> None:
+    def _settle(self, claim: ClaimedDataset, lease: "_ClaimLease", end: Parsed | Refused | Died | None) -> None:
         """Store how a reading ended."""
         store = self._store
         match end:
@@ -124,7 +124,7 @@ class Validator:
                 lease.insist(lambda: store.finish_dataset(claim, table))
                 _log.info("the data set is ready", dataset_id=claim.id, num_rows=table.num_rows)
 
-    def _kept(self, parsed: Parsed, lease: "_Lease") -> ParsedTable:
+    def _kept(self, parsed: Parsed, lease: "_ClaimLease") -> ParsedTable:
         sha256, size_bytes = self._around.artifacts.put(parsed.table, lease.renew_if_due)
         return ParsedTable(
             facts=parsed.facts,
@@ -136,7 +136,7 @@ class Validator:
         )
 
 
-class _Lease:
+class _ClaimLease:
     """The claim's lease: until when this worker may write about the data set."""
 
     def __init__(self, store: Store, claim: ClaimedDataset, length_s: float, claimed_at: float) -> None:

@@ -27,12 +27,14 @@ class Chosen:
     """What a spec takes from a table.
 
     Attributes:
-        target: What is predicted.
+        target: What is predicted; None if the spec asks for no target.
         features: What it is predicted from, in the order of the file.
+        target_name: The column that is called the target, and so is no feature; None if there is none.
     """
 
-    target: Target
+    target: Target | None
     features: tuple[Feature, ...]
+    target_name: str | None
 
     @property
     def width(self) -> int:
@@ -41,8 +43,8 @@ class Chosen:
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """Labels in the order of the outputs; None for a regression."""
-        return None if self.target.counts is None else tuple(self.target.counts)
+        """Labels in the order of the outputs; None without classes."""
+        return None if self.target is None or self.target.counts is None else tuple(self.target.counts)
 
 
 def table_facts_of(table: TableFacts, name: str) -> FactsOf:
@@ -79,18 +81,25 @@ def facts_of_chosen(
         row_counts: Rows of each split where fractions do not decide it.
         num_rows: Rows with a target, where they were counted; None for what the facts say.
     """
+    target = chosen.target
+    said_rows = table.num_rows if target is None else target.num_rows
     return DataFacts(
         name=name,
         modality="table",
         feature_shape=(chosen.width,),
-        task=chosen.target.task,
         classes=chosen.classes,
-        num_rows=chosen.target.num_rows if num_rows is None else num_rows,
+        num_rows=said_rows if num_rows is None else num_rows,
         row_counts=row_counts,
         doubts=(
             *_of_the_file(chosen, table, spec.data),
             *_rows_left_out(chosen, table, num_rows),
-            *from_facts(table, spec, target=chosen.target.name, class_counts=chosen.target.counts, width=chosen.width),
+            *from_facts(
+                table,
+                spec,
+                target=chosen.target_name,
+                class_counts=None if target is None else target.counts,
+                width=chosen.width,
+            ),
         ),
     )
 
@@ -110,12 +119,16 @@ def choose(
         SpecError: They do not fit the table; every place is named.
     """
     errors: list[FieldError] = []
-    target = choose_target(table, spec, errors)
-    name = spec.data.target if target is None else target.name
-    features = choose_features(table, spec.data, name or table.default_target, errors)
+    # A reconstruction predicts the rows; what is called a target is still no feature.
+    wants_target = spec.task.predicts != "rows"
+    target = choose_target(table, spec, errors) if wants_target else None
+    name = spec.data.target or table.default_target if target is None else target.name
+    names = [column.name for column in table.columns]
+    if name is not None and not wants_target:
+        check_known(name, names, "/data/target", errors)
+    features = choose_features(table, spec.data, name, errors)
     if spec.data.features.missing == "error":
         _refuse_gaps(features, find_row, errors)
-    names = [column.name for column in table.columns]
     for field in ("split_column", "group_column"):
         wanted = getattr(spec.data, field)
         if wanted is not None:
@@ -123,9 +136,9 @@ def choose(
     _check_split_column(table, spec.data, find_row, errors)
     if target is not None and draws_rows:
         _check_smallest_class(target, spec.data, errors)
-    if errors or target is None:
+    if errors:
         raise SpecError(errors)
-    return Chosen(target, tuple(features))
+    return Chosen(target, tuple(features), name)
 
 
 def _refuse_gaps(features: Sequence[Feature], find_row: FindRow, errors: list[FieldError]) -> None:
@@ -183,11 +196,11 @@ def _check_smallest_class(target: Target, data: Any, errors: list[FieldError]) -
 def _row_counts(chosen: Chosen, table: TableFacts, data: Any) -> SplitSizes | None:
     """Rows of each split where fractions do not decide it, as far as the facts tell."""
     if data.split_column is not None:
-        target = table.column(chosen.target.name)
+        target = None if chosen.target is None else table.column(chosen.target.name)
         split = table.column(data.split_column)
-        assert target is not None, "it has been chosen"
         assert split is not None, "it has been checked"
-        counts = target.present_by_split.get(data.split_column) or split.values or {}
+        present = {} if target is None else target.present_by_split
+        counts = present.get(data.split_column) or split.values or {}
         return limited(SplitSizes(*(counts.get(name, 0) for name in SPLITS)), data.train_limit)
     groups = None if data.group_column is None else table.column(data.group_column)
     if groups is None or groups.values is None:  # more groups than the facts count: about what the fractions say
@@ -195,7 +208,9 @@ def _row_counts(chosen: Chosen, table: TableFacts, data: Any) -> SplitSizes | No
     sizes = _group_sizes(groups)
     assigned = assign_groups(sizes, data)
     rows = {name: sum(sizes[group] for group, split in assigned.items() if split == name) for name in SPLITS}
-    if chosen.target.num_rows < table.num_rows:  # rows without a target are left out, and may be of any group
+    if (
+        chosen.target is not None and chosen.target.num_rows < table.num_rows
+    ):  # rows without a target are left out, and may be of any group
         return split_sizes(chosen.target.num_rows, data)
     return limited(SplitSizes(**rows), data.train_limit)
 
@@ -213,7 +228,7 @@ def limited(sizes: SplitSizes, train_limit: int | None) -> SplitSizes:
 
 def _of_the_file(chosen: Chosen, table: TableFacts, data: Any) -> list[Doubt]:
     """What was noticed when the file was read, of the columns that are used."""
-    used = {feature.name for feature in chosen.features} | {chosen.target.name}
+    used = {feature.name for feature in chosen.features} | ({chosen.target.name} if chosen.target else set())
     used |= {column.name for column in table.columns if column.type == "text"} - {*data.exclude, *data.types}
     return [
         Doubt("/data", warning.code, warning.message, warning.remedy)
@@ -223,6 +238,8 @@ def _of_the_file(chosen: Chosen, table: TableFacts, data: Any) -> list[Doubt]:
 
 
 def _rows_left_out(chosen: Chosen, table: TableFacts, num_rows: int | None) -> list[Doubt]:
+    if chosen.target is None:
+        return []
     left_out = table.num_rows - (chosen.target.num_rows if num_rows is None else num_rows)
     if left_out <= 0:
         return []

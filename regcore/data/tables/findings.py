@@ -47,15 +47,15 @@ class _Spec(Protocol):
 
 
 def from_facts(
-    table: TableFacts, spec: _Spec, *, target: str, class_counts: Mapping[str, int] | None, width: int
+    table: TableFacts, spec: _Spec, *, target: str | None, class_counts: Mapping[str, int] | None, width: int
 ) -> list[Doubt]:
     """What is doubtful about training on this table.
 
     Args:
         table: Its facts.
         spec: A job spec whose data are this table.
-        target: The column to predict.
-        class_counts: Rows of each of its classes; None if it is predicted as a number.
+        target: The column to predict; None if there is none.
+        class_counts: Rows of each of its classes; None if it has none.
         width: Numbers in a row as the network gets it.
     """
     taken = {target, spec.data.split_column, spec.data.group_column, *spec.data.exclude}
@@ -65,7 +65,7 @@ def from_facts(
     numbers = [column for column in features if types[column.name] == "number"]
     found = [column for column in columns if column.name not in spec.data.types]
     return [
-        *(_about_classes(target, Counter(class_counts), spec) if class_counts is not None else []),
+        *(_about_classes(target, Counter(class_counts), spec) if target and class_counts is not None else []),
         *_slips(found, table.num_rows),
         *_unreadable(columns, spec),
         *_told([c for c in found if _is_empty(c, table)], _constant),

@@ -48,17 +48,20 @@ class SplitRows:
         return SplitRows(self.numbers[places], self.columns.take(pa.array(places)), self.target[places])
 
 
-def from_rows(splits: Mapping[str, SplitRows], classes: Sequence[str] | None) -> list[Doubt]:
+def from_rows(
+    splits: Mapping[str, SplitRows], classes: Sequence[str] | None, *, has_target: bool = True
+) -> list[Doubt]:
     """What is doubtful about these splits. The time is bounded: of a large table a sample is read, and said.
 
     Args:
         splits: `train`, and `validation` and `test` where they have rows; all with the same columns.
-        classes: Labels in the order of the class numbers; None for a regression.
+        classes: Labels in the order of the class numbers; None without classes.
+        has_target: Whether rows have a target, which a column may give away.
     """
     judged, sampled = _sample(splits["train"], _MAX_JUDGED_CELLS)
     return [
         *(_classes_apart(splits, classes) if classes is not None else []),
-        *_leaks(judged, classes, sampled),
+        *(_leaks(judged, classes, sampled) if has_target else []),
         *_copied_columns(judged, sampled),
         *_copied_rows(splits),
     ]

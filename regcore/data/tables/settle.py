@@ -21,11 +21,11 @@ _AS_SPELLED = Reading(num_missing=0, num_distinct=0)
 
 @dataclass(frozen=True, eq=False)
 class SettledRows:
-    """Rows with a target, by split.
+    """Rows with a target, by split; all rows if the spec asks for none.
 
     Attributes:
         numbers: Their places in the table, from 0, (N,).
-        y: Class numbers as int64, or numbers in the target's own unit as float64, (N,).
+        y: Class numbers as int64, or numbers in the target's own unit as float64, (N,); 0 without a target.
         splits: Places in `numbers` and `y`.
     """
 
@@ -46,7 +46,10 @@ def settle_rows(columns: pa.Table, chosen: Chosen, data: Any, handed: NDArray[np
     Raises:
         SpecError: There are too few groups.
     """
-    numbers, y = read_target(columns[chosen.target.name], chosen.target)
+    if chosen.target is None:
+        numbers, y = np.arange(columns.num_rows, dtype=np.int64), np.zeros(columns.num_rows)
+    else:
+        numbers, y = read_target(columns[chosen.target.name], chosen.target)
     roles = handed if data.split_column is None else _spellings(columns, data.split_column)
     groups = None if data.group_column is None else _spellings(columns, data.group_column)[numbers]
     splits = split_rows(y, data, roles=None if roles is None else roles[numbers], groups=groups)

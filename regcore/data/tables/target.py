@@ -4,7 +4,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
-from regcore.data.facts import TaskKind
 from regcore.data.tables.facts import MAX_VALUES, ColumnFacts, ColumnType, Reading, TableFacts
 from regcore.data.tables.features import check_known, reading_of
 from regcore.data.tables.words import BOOLEAN_WORDS, is_no_label
@@ -22,8 +21,8 @@ class Target:
         name: Of the column.
         type: What its cells are read as.
         reading: How.
-        counts: Of a classification the rows of each class, by its label as spelled in the file, in the order of the
-            outputs; None for a regression.
+        counts: Of classes the rows of each, by its label as spelled in the file, in the order of the outputs; None for
+            numbers.
         num_rows: Rows that have a target, as far as the facts tell.
     """
 
@@ -32,11 +31,6 @@ class Target:
     reading: Reading
     counts: dict[str, int] | None
     num_rows: int
-
-    @property
-    def task(self) -> TaskKind:
-        """What follows from it."""
-        return "regression" if self.counts is None else "classification"
 
 
 def choose_target(table: TableFacts, spec: Any, errors: list[FieldError]) -> Target | None:
@@ -54,9 +48,9 @@ def choose_target(table: TableFacts, spec: Any, errors: list[FieldError]) -> Tar
         message = f"{column.name!r} holds dates, which cannot be predicted. Name another target, or say in data.types "
         errors.append(FieldError("/data/target", "unfit_target", message + "that it is a category."))
         return None
-    if _task(column, type, reading, spec) == "regression":
-        return _regression(table, column, type, reading, errors)
-    return _classification(column, type, reading, errors)
+    if _has_classes(column, type, reading, spec):
+        return _classes(column, type, reading, errors)
+    return _numbers(table, column, type, reading, errors)
 
 
 def _column(table: TableFacts, data: Any, errors: list[FieldError]) -> ColumnFacts | None:
@@ -79,17 +73,16 @@ def _column(table: TableFacts, data: Any, errors: list[FieldError]) -> ColumnFac
     return table.column(name)
 
 
-def _task(column: ColumnFacts, type: ColumnType, reading: Reading, spec: Any) -> str:
-    """What the spec asks for; by default, numbers are predicted as such unless they may be the numbers of classes."""
-    wanted: str = spec.task.kind
-    if wanted in ("classification", "regression"):
-        return wanted
+def _has_classes(column: ColumnFacts, type: ColumnType, reading: Reading, spec: Any) -> bool:
+    """Whether classes are predicted: as the spec asks; by default of all but numbers, and of few whole ones."""
+    if spec.task.predicts is not None:
+        return bool(spec.task.predicts == "classes")
     few = reading.is_whole and reading.num_distinct <= MAX_NUMBER_CLASSES and column.values is not None
     is_amount = not few or column.name in spec.data.types
-    return "regression" if type == "number" and is_amount else "classification"
+    return type != "number" or not is_amount
 
 
-def _regression(
+def _numbers(
     table: TableFacts, column: ColumnFacts, type: ColumnType, reading: Reading, errors: list[FieldError]
 ) -> Target | None:
     number = column.readings.get("number")
@@ -120,7 +113,7 @@ def _no_values(column: ColumnFacts, errors: list[FieldError]) -> None:
     errors.append(FieldError("/data/target", "no_target_values", message))
 
 
-def _classification(column: ColumnFacts, type: ColumnType, reading: Reading, errors: list[FieldError]) -> Target | None:
+def _classes(column: ColumnFacts, type: ColumnType, reading: Reading, errors: list[FieldError]) -> Target | None:
     if column.values is None:
         _too_many(column, reading.num_distinct, None, errors)
         return None

@@ -12,7 +12,7 @@ from regcore.study.statistics.groups import Group, GroupMember
 from regcore.study.statistics.leaderboard import Standing, rank
 from regcore.study.statistics.paths import PathPoint, regularization_path
 from regcore.study.statistics.resplits import Resplits
-from regcore.study.statistics.rows import gap_rows, r2_rows
+from regcore.study.statistics.rows import gap_rows
 from regcore.study.statistics.summaries import mean_interval
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "gap_rows",
     "mean_interval",
     "mode_of",
-    "r2_rows",
     "rank",
     "regularization_path",
 ]

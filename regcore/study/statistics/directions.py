@@ -3,7 +3,8 @@
 from typing import Final
 
 from regcore.errors import FieldError, SpecError
-from regcore.metrics import METRICS, Mode
+from regcore.metrics import Mode
+from regcore.spec.kinds import METRICS
 
 _MODES: Final[dict[str, Mode]] = {
     **{name: metric.mode for name, metric in METRICS.items()},

@@ -1,32 +1,12 @@
 """Row values for metrics that are not plain means over rows, so that their mean is the metric.
 
 The spread of such values over √N is the noise that the choice of rows adds to the metric. For a loss they are the
-losses, for accuracy 0 and 1, for mean absolute error the absolute errors. R² is a ratio of means, and the gap a
-difference of means over two splits; both are linearised (the delta method). So are the metrics of `regcore.scores`.
+losses, for accuracy 0 and 1, for mean absolute error the absolute errors. The gap is a difference of means over two
+splits, which is linearised (the delta method). So are the ratios of `regcore.tasks.scores`.
 """
 
 import numpy as np
 from numpy.typing import NDArray
-
-
-def r2_rows(predictions: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Row values of R² = 1 − E / V, with E the mean squared error and V the variance of the targets.
-
-    1 − eᵢ² / V + (E / V²) · ((yᵢ − ȳ)² − V)
-
-    Args:
-        predictions: (N,).
-        targets: (N,), not all equal.
-
-    Returns:
-        (N,).
-    """
-    targets = np.asarray(targets, np.float64)
-    squares = (np.asarray(predictions, np.float64) - targets) ** 2
-    spread = (targets - targets.mean()) ** 2
-    variance = spread.mean()
-    rows: NDArray[np.float64] = 1 - squares / variance + squares.mean() / variance**2 * (spread - variance)
-    return rows
 
 
 def gap_rows(test_losses: NDArray[np.float64], train_losses: NDArray[np.float64]) -> NDArray[np.float64]:

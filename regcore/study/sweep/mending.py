@@ -9,13 +9,14 @@ from jsonpointer import JsonPointer
 from regcore.data.facts import FactsOf, known_facts
 from regcore.errors import FieldError, SpecError
 from regcore.json_values import plain
-from regcore.metrics import metrics_of
+from regcore.plan.objective import num_classes_of, task_of
 from regcore.spec import JobSpec, json_pointer, parse_spec
 from regcore.spec.hints import meant
 from regcore.spec.mending import mend, touch
 from regcore.study.sweep.candidate import Candidate
 from regcore.study.sweep.expand import expand
 from regcore.study.sweep.spec import SweepSpec, parse_sweep
+from regcore.tasks import Task
 
 _ROUNDS: Final = 4
 """Rounds of removal: wrong fields, then what is wrong in the rest, and again."""
@@ -58,13 +59,13 @@ def further_problems(
     return list(found.values())
 
 
-def objective_problems(sweep: SweepSpec, task: str, num_classes: int) -> Iterator[FieldError]:
+def objective_problems(sweep: SweepSpec, task: type[Task], num_classes: int) -> Iterator[FieldError]:
     """Errors for a metric that no job of this task has."""
     split, _, name = sweep.metric.partition("/")
-    known = metrics_of(task, num_classes)
+    known = task.metrics_with(num_classes)
     if name not in known:
         expected = ", ".join(f"{split}/{one}" for one in known)
-        message = f"objective.metric must be one of {expected} for {task}; received {sweep.metric}. Correct it."
+        message = f"objective.metric must be one of {expected} for {task.kind}; received {sweep.metric}. Correct it."
         yield FieldError("/objective/metric", "unknown_value", message)
 
 
@@ -98,7 +99,8 @@ def _problems(sweep: SweepSpec, base: JobSpec, max_members: int, facts_of: Facts
     yield from seed_problems(sweep, spec)
     with suppress(SpecError):  # the data are not there, or do not fit: an error of the base, which was found with it
         facts = facts_of(base)
-        yield from objective_problems(sweep, facts.task, len(facts.classes or ()))
+        task = task_of(base, facts)
+        yield from objective_problems(sweep, task, num_classes_of(task, facts))
     try:
         candidates = expand(sweep, spec, max_members)
     except SpecError as error:

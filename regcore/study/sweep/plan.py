@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from regcore.data.facts import FactsOf, known_facts
 from regcore.errors import FieldError, SpecError
-from regcore.metrics import METRICS
 from regcore.plan import Ceilings, Check, Plan, SpecWarning, make_plan
+from regcore.spec.kinds import METRICS, TASKS
 from regcore.spec.subject import subject_of
 from regcore.spec.validation import shown
 from regcore.study.sweep.candidate import Candidate
@@ -101,7 +101,7 @@ def _plan(
     except SpecError as error:
         raise _with_unfit(error, candidates, check) from None
     problems = [
-        *objective_problems(sweep, plans[0].task, len(plans[0].classes or ())),
+        *objective_problems(sweep, TASKS[plans[0].task], len(plans[0].classes or ())),
         *_unlike(sweep, base, candidates, plans),
         *_rung_problems(sweep, plans),
         *_unfit(candidates, plans, check),

@@ -6,9 +6,9 @@ from pydantic import Field, StringConstraints, model_validator
 
 from regcore.errors import FieldError, SpecError
 from regcore.frozen import Frozen
-from regcore.metrics import METRICS
 from regcore.spec.hints import suggest
 from regcore.spec.job import JobName, Labels
+from regcore.spec.kinds import METRICS
 from regcore.spec.patch import AnyJson, Patch, Pointer
 from regcore.spec.validation import parse_as
 

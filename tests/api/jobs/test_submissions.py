@@ -9,7 +9,7 @@ from jobs.model import IdempotencyKey
 
 
 def test_a_new_job_is_what_its_plan_says_and_keeps_its_origin(services: Services, spec: dict[str, Any]) -> None:
-    plan = plan_job(services, "default", spec)
+    plan = plan_job(services, "default", spec).model_copy(update={"plugins": ["acme"]})
 
     job = new_job(spec, plan, parent_job_id="job_1")
 
@@ -17,6 +17,7 @@ def test_a_new_job_is_what_its_plan_says_and_keeps_its_origin(services: Services
     assert job.spec == spec
     assert job.resolved_spec == plan.resolved_spec.model_dump(mode="json")
     assert (job.fusion_key, job.member_bytes) == (plan.fusion_key, plan.member_bytes)
+    assert job.plugins == ["acme"]
     assert job.parent_job_id == "job_1"
 
 

@@ -7,7 +7,7 @@ from one_job import finish, ids_of, saved
 from sqlalchemy import event, text
 
 from jobs.database import Database
-from jobs.model import Capabilities, ClaimedRun, Job, JobEnd, NewJob, NewSweep
+from jobs.model import Capabilities, ClaimedRun, Job, NewJob, NewSweep, Settlement
 from jobs.settings import Settings
 from jobs.states import JobState
 from jobs.store import Store, open_store
@@ -115,7 +115,7 @@ def test_a_job_that_is_paused_or_lost_keeps_its_place(
     first, lost, paused, last = [submit(priority="low").id for _ in range(4)]
     run = store.claim("wrk_1", cpu)
     assert run is not None
-    store.settle(run.run_id, [JobEnd(job_id=first, state=JobState.FAILED)])
+    store.settle(run.run_id, [Settlement(job_id=first, state=JobState.FAILED)])
     run = store.claim("wrk_1", cpu)
     assert run is not None
     store.request_pause(tenant, paused)
@@ -224,12 +224,12 @@ def test_a_group_of_which_a_run_still_has_jobs_waits_for_them_and_holds_up_nobod
     group = running_group(4, priority="high")
     first, second, *others = ids_of(group)
     behind = [submit().id for _ in range(3)]
-    store.settle(group.run_id, [JobEnd(job_id=first, state=JobState.QUEUED)])
+    store.settle(group.run_id, [Settlement(job_id=first, state=JobState.QUEUED)])
 
     while_two_train = [store.waiting_job(cpu), *ids_of(store.claim("wrk_2", cpu))]
-    store.settle(group.run_id, [JobEnd(job_id=second, state=JobState.FAILED)])
+    store.settle(group.run_id, [Settlement(job_id=second, state=JobState.FAILED)])
     while_others_train = ids_of(store.claim("wrk_2", cpu))
-    store.settle(group.run_id, [JobEnd(job_id=job_id, state=JobState.QUEUED) for job_id in others])
+    store.settle(group.run_id, [Settlement(job_id=job_id, state=JobState.QUEUED) for job_id in others])
     again = store.claim("wrk_2", cpu)
 
     assert while_two_train == [behind[0]] * 2
@@ -245,7 +245,7 @@ def test_a_group_that_is_given_back_bit_by_bit_among_many_claims_stays_together(
 
         def drain(group: ClaimedRun = group) -> None:
             for job_id in ids_of(group):
-                store.settle(group.run_id, [JobEnd(job_id=job_id, state=JobState.QUEUED)])
+                store.settle(group.run_id, [Settlement(job_id=job_id, state=JobState.QUEUED)])
 
         with ThreadPoolExecutor(5) as pool:
             drained = pool.submit(drain)
@@ -257,7 +257,7 @@ def test_a_group_that_is_given_back_bit_by_bit_among_many_claims_stays_together(
         assert [ids_of(run) for run in runs if run is not None] == [ids_of(group)]
         for run in runs:
             if run is not None:
-                store.settle(run.run_id, [JobEnd(job_id=job.id, state=JobState.FAILED) for job in run.jobs])
+                store.settle(run.run_id, [Settlement(job_id=job.id, state=JobState.FAILED) for job in run.jobs])
 
 
 @pytest.mark.parametrize("has_checkpoint", [False, True])
@@ -280,7 +280,7 @@ def test_who_ended_before_a_pass_began_anew_was_not_of_it(
     again = store.claim("wrk_1", cpu)
     assert again is not None
     store.append_all(again.run_id, {job_id: [saved(7)] for job_id in ids_of(again)})
-    store.settle(again.run_id, [JobEnd(job_id=job.id, state=JobState.QUEUED) for job in again.jobs])
+    store.settle(again.run_id, [Settlement(job_id=job.id, state=JobState.QUEUED) for job in again.jobs])
     later = store.claim("wrk_1", cpu)
 
     assert later is not None
@@ -294,7 +294,7 @@ def test_of_many_claims_at_once_one_takes_the_whole_group(
 ) -> None:
     for _ in range(5):
         group = running_group(6)
-        store.settle(group.run_id, [JobEnd(job_id=job_id, state=JobState.QUEUED) for job_id in ids_of(group)])
+        store.settle(group.run_id, [Settlement(job_id=job_id, state=JobState.QUEUED) for job_id in ids_of(group)])
 
         with ThreadPoolExecutor(8) as pool:
             claims = list(pool.map(lambda number: store.claim(f"wrk_{number}", cpu), range(8)))
@@ -364,7 +364,7 @@ def test_a_cancelled_job_whose_group_goes_on_elsewhere_may_still_be_run_again_fr
     group = running_group(3)
     first, second, third = ids_of(group)
     store.append_all(group.run_id, {job_id: [saved(7)] for job_id in ids_of(group)})
-    store.settle(group.run_id, [JobEnd(job_id=job.id, state=JobState.QUEUED) for job in group.jobs])
+    store.settle(group.run_id, [Settlement(job_id=job.id, state=JobState.QUEUED) for job in group.jobs])
     store.request_cancel(tenant, second)
 
     again = store.claim("wrk_2", cpu)

@@ -4,7 +4,7 @@ import pytest
 from one_job import finish, ids_of, lose, lost, requeue, saved
 
 from jobs.errors import IllegalTransitionError, StaleRunError
-from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job, JobEnd
+from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job, Settlement
 from jobs.states import JobState, Reason, make_reason
 from jobs.store import Store
 
@@ -142,9 +142,11 @@ def test_each_job_of_a_run_ends_in_its_own_way_and_the_run_with_the_last(
     states = store.settle(
         group.run_id,
         [
-            JobEnd(job_id=done, state=JobState.SUCCEEDED, result={"fused_with": 4}, artifacts=[log]),
-            JobEnd(job_id=broken, state=JobState.FAILED, reason=make_reason(Reason.DIVERGED), usage={"device_s": 2.0}),
-            JobEnd(job_id=halved, state=JobState.CANCELLED, reason=make_reason(Reason.HALVED)),
+            Settlement(job_id=done, state=JobState.SUCCEEDED, result={"fused_with": 4}, artifacts=[log]),
+            Settlement(
+                job_id=broken, state=JobState.FAILED, reason=make_reason(Reason.DIVERGED), usage={"device_s": 2.0}
+            ),
+            Settlement(job_id=halved, state=JobState.CANCELLED, reason=make_reason(Reason.HALVED)),
         ],
     )
 
@@ -169,7 +171,7 @@ def test_ends_that_are_not_all_the_runs_own_are_refused_together(
 
     with pytest.raises(StaleRunError):
         store.settle(
-            group.run_id, [JobEnd(job_id=job_id, state=JobState.FAILED) for job_id in (ids_of(group)[0], stranger)]
+            group.run_id, [Settlement(job_id=job_id, state=JobState.FAILED) for job_id in (ids_of(group)[0], stranger)]
         )
 
     assert set(store.states(group.run_id).values()) == {JobState.RUNNING}
@@ -224,7 +226,7 @@ def test_a_member_that_ends_every_runner_fails_alone_and_its_companions_do_not(
             store.settle(run.run_id, [lost(job) for job in run.jobs])
         else:
             store.start_all(run.run_id)
-            store.settle(run.run_id, [JobEnd(job_id=job_id, state=JobState.SUCCEEDED) for job_id in ids_of(run)])
+            store.settle(run.run_id, [Settlement(job_id=job_id, state=JobState.SUCCEEDED) for job_id in ids_of(run)])
         rewind("jobs", "claimable_at")
         run = store.claim("wrk_1", cpu)
 
@@ -240,7 +242,7 @@ def test_who_is_sent_back_trains_alone_from_then_on(
     stays, goes = ids_of(group)
     reason = make_reason(Reason.FUSION_LIMIT, "The pass takes more than it may.")
 
-    states = store.settle(group.run_id, [JobEnd(job_id=goes, state=JobState.QUEUED, reason=reason, alone=True)])
+    states = store.settle(group.run_id, [Settlement(job_id=goes, state=JobState.QUEUED, reason=reason, alone=True)])
     lead = submit(fusion_key="same", priority="high").id
     run = store.claim("wrk_2", cpu)
     assert run is not None
@@ -269,7 +271,7 @@ def test_who_ends_while_others_go_on_has_the_checkpoint_that_was_kept_for_it(
     ids = ids_of(run)
     store.append_all(run.run_id, {job_id: [saved(7)] for job_id in ids})
     reason = make_reason(Reason.WORKER_LOST)
-    ends = [JobEnd(job_id=job_id, state=JobState.FAILED, reason=reason, keeps_checkpoint=keeps) for job_id in ids]
+    ends = [Settlement(job_id=job_id, state=JobState.FAILED, reason=reason, keeps_checkpoint=keeps) for job_id in ids]
 
     store.settle(run.run_id, ends if together else ends[:1])
 

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from one_job import ids_of, requeue
@@ -62,12 +63,21 @@ def test_a_join_whose_answer_was_lost_gives_it_again(
         {"fusion_key": "same", "of": "tenant-b"},
         {"fusion_key": "same", "pool": "elsewhere"},
         {"fusion_key": "same", "device": "cuda"},
+        {"fusion_key": "same", "plugins": ["acme"]},
         {"fusion_key": "same", "checkpoint": {"step": 5, "furthest_step": 5}},
     ],
-    ids=["another-key", "fusion-off", "another-tenant", "another-pool", "another-device", "begun-already"],
+    ids=[
+        "another-key",
+        "fusion-off",
+        "another-tenant",
+        "another-pool",
+        "another-device",
+        "lacking-plugin",
+        "begun-already",
+    ],
 )
 def test_what_does_not_fit_stays_in_the_queue(
-    store: Store, submit: Callable[..., Job], cpu: Capabilities, other: dict[str, str | None]
+    store: Store, submit: Callable[..., Job], cpu: Capabilities, other: dict[str, Any]
 ) -> None:
     lead = submit(fusion_key="same", priority="high").id
     stays = submit(**other)

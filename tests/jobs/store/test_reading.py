@@ -4,7 +4,7 @@ import pytest
 from one_job import append, finish, ids_of, saved
 
 from jobs.errors import ArtifactNotFoundError, JobNotFoundError
-from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job, JobEnd, NewRecord
+from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job, NewRecord, Settlement
 from jobs.states import JobState
 from jobs.store import Store
 
@@ -122,7 +122,7 @@ def test_a_group_that_was_dissolved_has_succeeded_once_nobody_goes_on_from_it(
     group = running_group(2)
     owner = str(group.group_id)
     store.append_all(group.run_id, {job_id: [saved(5)] for job_id in ids_of(group)})
-    store.settle(group.run_id, [JobEnd(job_id=job.id, state=JobState.QUEUED, alone=True) for job in group.jobs])
+    store.settle(group.run_id, [Settlement(job_id=job.id, state=JobState.QUEUED, alone=True) for job in group.jobs])
     first, second = store.claim("wrk_1", cpu), store.claim("wrk_1", cpu)
     assert first is not None
     assert second is not None
@@ -154,7 +154,7 @@ def test_a_job_that_goes_on_from_anothers_checkpoint_needs_it(
 ) -> None:
     group = running_group(2)
     store.append_all(group.run_id, {job_id: [saved(5)] for job_id in ids_of(group)})
-    store.settle(group.run_id, [JobEnd(job_id=job.id, state=JobState.FAILED) for job in group.jobs])
+    store.settle(group.run_id, [Settlement(job_id=job.id, state=JobState.FAILED) for job in group.jobs])
     own = {"owner": group.group_id, "key": ids_of(group)[0], "run_id": group.run_id, "step": 5, "furthest_step": 5}
 
     rerun = submit(checkpoint={**own, "name": "step-5"}).id

@@ -1,10 +1,11 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from one_job import append, requeue
 
 from jobs.database import Database
-from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job, JobEnd, NewRecord, WorkerInfo
+from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job, NewRecord, Settlement, WorkerInfo
 from jobs.states import JobState
 from jobs.store import Store
 from jobs.store.log import lock_jobs
@@ -154,6 +155,43 @@ def test_a_job_that_no_live_worker_can_take_says_so_until_one_can(
     assert store.get(tenant, job_id).state_reason is None
 
 
+def test_a_job_that_waits_for_a_plugin_names_it_until_a_worker_has_it(
+    store: Store, tenant: str, submit: Callable[..., Job], cpu: Capabilities, rewind: Callable[..., None]
+) -> None:
+    store.register_worker(WorkerInfo("wrk_1", "node", cpu))
+    gpu = Capabilities(frozenset({"cuda"}), plugins=frozenset({"acme"}))
+    store.register_worker(WorkerInfo("wrk_2", "node", gpu))
+    job_id = submit(device="cpu", plugins=["acme"]).id
+
+    store.due_jobs()
+    waiting = store.get(tenant, job_id).state_reason
+    store.register_worker(WorkerInfo("wrk_1", "node", replace(cpu, plugins=frozenset({"acme", "zeta"}))))
+    rewind("jobs", "publish_at")
+    store.due_jobs()
+
+    assert waiting is not None
+    assert waiting["code"] == "waiting_for_plugin"
+    assert waiting["details"] == {"plugins": ["acme"]}
+    assert "acme" in waiting["message"]
+    assert store.get(tenant, job_id).state_reason is None
+
+
+def test_a_job_waits_for_its_device_before_it_waits_for_its_plugin(
+    store: Store, tenant: str, submit: Callable[..., Job], cpu: Capabilities, rewind: Callable[..., None]
+) -> None:
+    store.register_worker(WorkerInfo("wrk_1", "node", cpu))
+    job_id = submit(device="cuda", plugins=["acme"]).id
+
+    store.due_jobs()
+    first = store.get(tenant, job_id).state_reason
+    store.register_worker(WorkerInfo("wrk_2", "node", Capabilities(frozenset({"cuda"}))))
+    rewind("jobs", "publish_at")
+    store.due_jobs()
+    then = store.get(tenant, job_id).state_reason
+
+    assert [reason and reason["code"] for reason in (first, then)] == ["waiting_for_device", "waiting_for_plugin"]
+
+
 def test_a_lost_or_draining_worker_can_take_nothing(
     store: Store, tenant: str, submit: Callable[..., Job], cpu: Capabilities, rewind: Callable[..., None]
 ) -> None:
@@ -298,7 +336,7 @@ def test_leases_expire_while_a_cancel_holds_jobs_of_the_same_runs(
 ) -> None:
     # The group with the smaller ids is claimed again, so that its run has the larger id.
     first, second = running_group(2), running_group(2)
-    store.settle(first.run_id, [JobEnd(job_id=job.id, state=JobState.QUEUED) for job in first.jobs])
+    store.settle(first.run_id, [Settlement(job_id=job.id, state=JobState.QUEUED) for job in first.jobs])
     again = store.claim("wrk_1", cpu)
     assert again is not None
     rewind("runs", "lease_until")

@@ -30,7 +30,7 @@ from sqlalchemy import Connection, text
 
 from jobs.database import Database
 from jobs.errors import IllegalActionError, JobNotFoundError, StaleRunError
-from jobs.model import ArtifactRow, Capabilities, JobEnd, NewJob, NewRecord
+from jobs.model import ArtifactRow, Capabilities, NewJob, NewRecord, Settlement
 from jobs.settings import Settings
 from jobs.states import TERMINAL, TRANSITIONS, JobState, Reason, make_reason
 from jobs.store import Store, open_store
@@ -301,7 +301,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(run=runs, is_alone=st.booleans(), crash=crash_points)
     def leave(self, run: Run, is_alone: bool, crash: tuple[str, int]) -> None:
         model = self.current(run)
-        end = JobEnd(job_id=run[1], state=JobState.QUEUED, alone=is_alone, leaves=not is_alone)
+        end = Settlement(job_id=run[1], state=JobState.QUEUED, alone=is_alone, leaves=not is_alone)
         with self.refused_if(model is None):
             done, _ = self.attempt(crash, lambda: self.store.settle(run[0], [end]))
             assert model is not None or not done

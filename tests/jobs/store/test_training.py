@@ -5,7 +5,7 @@ import pytest
 from one_job import append, ids_of, lost, requeue, saved
 
 from jobs.errors import StaleRunError
-from jobs.model import Capabilities, ClaimedRun, Job, JobEnd, NewRecord
+from jobs.model import Capabilities, ClaimedRun, Job, NewRecord, Settlement
 from jobs.states import JobState
 from jobs.store import Store
 
@@ -192,7 +192,7 @@ def test_a_job_that_is_saved_apart_goes_on_from_there_and_leaves_its_group(
     store.append_all(group.run_id, {job_id: [saved(5)] for job_id in (first, second, third)})
 
     append(store, group.run_id, second, [saved(7, apart=True)])
-    ends = [JobEnd(job_id=job_id, state=JobState.QUEUED, leaves=job_id == second) for job_id in ids_of(group)]
+    ends = [Settlement(job_id=job_id, state=JobState.QUEUED, leaves=job_id == second) for job_id in ids_of(group)]
     store.settle(group.run_id, ends)
     runs = [store.claim("wrk_1", cpu) for _ in range(2)]
 

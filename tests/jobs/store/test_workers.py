@@ -6,7 +6,7 @@ from jobs.store import Store
 GPU = WorkerInfo(
     "wrk_1",
     "node-1",
-    Capabilities(frozenset({"cpu", "cuda"}), "pool-1"),
+    Capabilities(frozenset({"cpu", "cuda"}), "pool-1", frozenset({"zeta", "acme"})),
     slots=[{"device": "cuda:0", "job_ids": []}],
     versions={"torch": "2.14"},
 )
@@ -17,7 +17,7 @@ def test_a_registered_worker_is_ready(store: Store) -> None:
 
     (worker,) = store.workers()
     assert (worker.id, worker.node, worker.pool) == ("wrk_1", "node-1", "pool-1")
-    assert (worker.state, worker.devices) == ("ready", ["cpu", "cuda"])
+    assert (worker.state, worker.devices, worker.plugins) == ("ready", ["cpu", "cuda"], ["acme", "zeta"])
     assert (worker.slots, worker.versions) == (GPU.slots, GPU.versions)
     assert worker.heartbeat_at == worker.started_at
 

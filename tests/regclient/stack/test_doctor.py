@@ -7,6 +7,7 @@ import pytest
 
 from regclient.stack.doctor import examine
 from regclient.stack.embedded_redis import BUNDLED_VARIABLE
+from regcore.kinds import PluginError
 
 
 def test_a_healthy_machine_with_a_server(server: Any) -> None:
@@ -97,3 +98,28 @@ def test_a_folder_in_which_others_may_replace_files_is_a_warning(
     second = {finding.name: finding.status for finding in examine()}["data dir"]
 
     assert (first, second) == ("warning", "ok")
+
+
+def test_plugins_of_this_machine_are_named_and_workers_that_lack_one(
+    server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_any = [finding for finding in examine() if finding.name == "plugins"]
+    monkeypatch.setattr("regclient.stack.doctor.plugins", lambda: ["acme", "torch"])  # a worker tells torch's version
+
+    here, lacking = [finding for finding in examine() if finding.name == "plugins"]
+
+    assert without_any == []
+    assert (here.status, here.message) == ("ok", "acme, torch")
+    assert lacking.status == "warning"
+    assert lacking.message.startswith("acme is here and not on wrk_")
+
+
+def test_a_plugin_that_cannot_be_imported_is_a_problem(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> list[str]:
+        raise PluginError("the plugin 'acme_regcore' of acme cannot be imported")
+
+    monkeypatch.setattr("regclient.stack.doctor.plugins", broken)
+
+    assert [(one.status, one.message) for one in examine() if one.name == "plugins"] == [
+        ("problem", "the plugin 'acme_regcore' of acme cannot be imported")
+    ]

@@ -11,9 +11,7 @@ MODEL = {"kind": "linear"}
 def test_the_facts_of_a_known_set_need_no_row_of_it():
     facts = known_facts(parse_spec({"data": {"kind": "torchvision", "name": "CIFAR10"}, "model": MODEL}))
 
-    assert (facts.name, facts.modality, facts.feature_shape, facts.task) == (
-        "CIFAR10", "image", (3, 32, 32), "classification",
-    )  # fmt: skip
+    assert (facts.name, facts.modality, facts.feature_shape) == ("CIFAR10", "image", (3, 32, 32))
     assert (facts.num_rows, facts.num_test_rows, len(facts.classes)) == (50_000, 10_000, 10)
 
 

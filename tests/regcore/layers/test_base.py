@@ -15,8 +15,11 @@ from regcore.spec.kinds import LAYERS, AnyLayer
 
 DIGITS = RowInfo((1, 8, 8))
 COLOUR = RowInfo((3, 7, 6))
-OTHER_ROWS: dict[str, RowInfo] = {}
-"""By kind: the rows of its example, if that is not of digits."""
+WITH_EXAMPLE = {kind: layer for kind, layer in LAYERS.items() if layer.example is not None}
+
+TOKENS = RowInfo((6,), tokens=9, varies=True)
+STEPS = RowInfo((6, 4))
+VARYING = RowInfo((6, 4), varies=True)
 
 FORMS = [
     ({"kind": "conv2d", "channels": 4, "kernel_size": [3, 2], "stride": [2, 1], "padding": [0, 1]}, COLOUR),
@@ -38,6 +41,23 @@ FORMS = [
         },
         COLOUR,
     ),
+    ({"kind": "layer_norm", "eps": 0.1}, COLOUR),
+    ({"kind": "layer_norm"}, VARYING),
+    ({"kind": "embedding", "features": 3}, TOKENS),
+    ({"kind": "embedding", "features": 3}, RowInfo((6,), tokens=9)),
+    ({"kind": "position"}, VARYING),
+    ({"kind": "position", "method": "sinusoidal"}, RowInfo((6, 5))),
+    ({"kind": "linear", "features": 3, "per_step": True}, VARYING),
+    ({"kind": "lstm", "hidden": 3}, VARYING),
+    ({"kind": "lstm", "hidden": 3, "num_layers": 2, "bidirectional": True}, STEPS),
+    ({"kind": "lstm", "hidden": 3, "num_layers": 2, "bidirectional": True}, VARYING),
+    ({"kind": "attention", "num_heads": 2}, VARYING),
+    ({"kind": "attention", "num_heads": 1, "bias": False}, STEPS),
+    ({"kind": "transformer_block", "num_heads": 2, "feedforward": 5}, VARYING),
+    ({"kind": "transformer_block", "num_heads": 2, "norm_first": False, "activation": "relu"}, VARYING),
+    *(({"kind": "global_pool", "method": method}, rows) for method in ("mean", "max") for rows in (VARYING, COLOUR)),
+    *(({"kind": "global_pool", "method": method}, rows) for method in ("first", "last") for rows in (VARYING, STEPS)),
+    ({"kind": "image_rows"}, COLOUR),
     ({"kind": "torchvision", "name": "resnet18", "features": 4}, RowInfo((1, 8, 8))),
     ({"kind": "torchvision", "name": "resnet18", "features": 4, "small_images": False}, RowInfo((3, 8, 8))),
 ]
@@ -49,16 +69,20 @@ read = TypeAdapter(AnyLayer).validate_python
 def of_examples():
     """Every layer of every layer's example, once."""
     found = {}
-    for kind, layer in LAYERS.items():
-        row = OTHER_ROWS.get(kind, DIGITS)
-        layers = complete([read(one) for one in layer.example["layers"]], row, 10)
-        found |= {f"{each} {seen.shape}": (each, seen) for _, each, seen in walk_all(layers, row)}
+    for layer in WITH_EXAMPLE.values():
+        layers = complete([read(one) for one in layer.example["layers"]], DIGITS, 10)
+        found |= {f"{each} {seen.shape}": (each, seen) for _, each, seen in walk_all(layers, DIGITS)}
     return list(found.values())
+
+
+def completed(form, seen):
+    (layer,) = complete([read(form)], seen, None)
+    return layer
 
 
 CASES = {
     f"{layer.kind} {position}": (layer, seen)
-    for position, (layer, seen) in enumerate([*of_examples(), *((read(form), seen) for form, seen in FORMS)])
+    for position, (layer, seen) in enumerate([*of_examples(), *((completed(form, seen), seen) for form, seen in FORMS)])
 }
 
 
@@ -96,12 +120,23 @@ def rows_of(seen, num_members=NUM_MEMBERS):
     return torch.randn(num_members, NUM_ROWS, *seen.shape, dtype=torch.float64)
 
 
-def apply(layer, seen, state, x, *, training):
+def lengths_of(seen, num_members=NUM_MEMBERS):
+    """How much of each row is in use, (K, B); None if rows do not vary."""
+    return torch.randint(1, seen.shape[0] + 1, (num_members, NUM_ROWS)) if seen.varies else None
+
+
+def through(module, x, lengths, member):
+    """What a plain module gives."""
+    takes = lengths is not None and getattr(module, "takes_lengths", False)
+    return module(x, lengths[member % len(lengths)]) if takes else module(x)
+
+
+def apply(layer, seen, state, x, *, training, lengths=None):
     """The layer's own form."""
     (node,) = bind([[layer]] * NUM_MEMBERS, seen)
     prefix = f"{node.label}." if node.label else ""
     tensors = {prefix + name: tensor for name, tensor in state.items()}
-    way = ForwardPass(tensors, At(0, 1, 10, tuple(range(NUM_MEMBERS)), training))
+    way = ForwardPass(tensors, At(0, 1, 10, tuple(range(NUM_MEMBERS)), training), lengths)
     outputs = layer.forward(x, node.own(tensors), Here(node, way))
     return Applied(outputs, {name.removeprefix(prefix): tensor for name, tensor in way.buffers.items()})
 
@@ -164,12 +199,14 @@ def test_every_member_computes_what_its_plain_module_computes(name, layout, trai
         x = x.transpose(0, 1).contiguous().transpose(0, 1)
     before = {name: tensor.clone() for name, tensor in state.items()}
 
-    applied = apply(layer, seen, state, x, training=training)
+    lengths = lengths_of(seen, len(x))
+
+    applied = apply(layer, seen, state, x, training=training, lengths=lengths)
 
     outputs = applied.outputs.expand(NUM_MEMBERS, *applied.outputs.shape[1:])
     for k in range(NUM_MEMBERS):
         module = module_of(layer, seen, state, k).train(training)
-        torch.testing.assert_close(outputs[k], module(x[0 if layout == "shared" else k]))
+        torch.testing.assert_close(outputs[k], through(module, x[0 if layout == "shared" else k], lengths, k))
         buffers = {name: tensor[k] for name, tensor in {**state, **applied.buffers}.items()}
         torch.testing.assert_close(buffers, dict(module.state_dict()))
     assert bool(applied.buffers) == (training and bool(dict(module.named_buffers())))
@@ -185,7 +222,8 @@ def test_its_gradients_are_those_of_its_plain_module(name):
     x = rows_of(seen).requires_grad_(seen.tokens is None)
     wanted = [x] * x.requires_grad + [leaves[name] for name in learned]
 
-    outputs = apply(layer, seen, leaves, x, training=True).outputs
+    lengths = lengths_of(seen)
+    outputs = apply(layer, seen, leaves, x, training=True, lengths=lengths).outputs
     by_output = torch.randn_like(outputs)
     found = torch.autograd.grad(outputs, wanted, by_output)
 
@@ -193,14 +231,14 @@ def test_its_gradients_are_those_of_its_plain_module(name):
         module = module_of(layer, seen, state, k)
         row = x.detach()[k].requires_grad_(x.requires_grad)
         own = [row] * x.requires_grad + list(module.parameters())
-        expected = torch.autograd.grad(module(row), own, by_output[k])
+        expected = torch.autograd.grad(through(module, row, lengths, k), own, by_output[k])
         for ours, theirs in zip(found, expected, strict=True):
             torch.testing.assert_close(ours[k], theirs)
 
 
-@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("kind", WITH_EXAMPLE)
 def test_its_example_trains(kind, make_job):
-    result = train(make_job(model=LAYERS[kind].example, training={"epochs": 1}))
+    result = train(make_job(model=WITH_EXAMPLE[kind].example, training={"epochs": 1}))
 
     assert kind in result.plan.layer_kinds().values()
     assert result.metrics["train/loss"] > 0

@@ -2,12 +2,20 @@ import numpy as np
 import pytest
 import torch
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.metrics import balanced_accuracy_score, log_loss, mean_absolute_error, r2_score, root_mean_squared_error
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    log_loss,
+    mean_absolute_error,
+    mean_squared_error,
+    r2_score,
+    root_mean_squared_error,
+)
 
 from regcore import make_plan, train
 from regcore.data.prepare import prepare
 from regcore.loop.baseline import baseline_of
-from regcore.loop.group import losses_of
+from regcore.loop.group import task_of
+from regcore.loop.network import StackedNetwork
 
 CANCER = {"data": {"kind": "builtin", "name": "breast-cancer"}, "model": {"kind": "linear"}}
 DIABETES = {"data": {"kind": "builtin", "name": "diabetes"}, "model": {"kind": "linear"}}
@@ -16,7 +24,8 @@ DIABETES = {"data": {"kind": "builtin", "name": "diabetes"}, "model": {"kind": "
 def baseline(spec):
     plan = make_plan(spec)
     data = prepare(plan.resolved_spec)
-    return baseline_of(plan, data, losses_of(plan, data)), data
+    network = StackedNetwork([plan], dtype=data.train.x.dtype, device=torch.device("cpu"), autocast=False)
+    return baseline_of(network, data, task_of(plan, data)), data
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
@@ -56,6 +65,18 @@ def test_the_mean_is_scikit_learns_dummy_in_the_targets_unit(scaled) -> None:
         rel=1e-4,
         abs=1e-6,
     )
+
+
+@pytest.mark.parametrize("name", ["wine", "digits"])
+def test_the_mean_row_is_scikit_learns_dummy(name) -> None:
+    data = {"kind": "builtin", "name": name}
+    found, data = baseline({"data": data, "task": {"kind": "reconstruction"}, "model": {"kind": "linear"}})
+
+    rows, test = data.train.x.flatten(1), data.test.x.flatten(1)
+    said = DummyRegressor().fit(rows, rows).predict(test)
+    assert found["kind"] == "mean_row"
+    expected = mean_squared_error(test, said)
+    assert found["metrics"]["test"] == pytest.approx({"loss": expected, "reconstruction_error": expected}, rel=1e-4)
 
 
 def test_it_stands_in_the_report_beside_the_classes() -> None:

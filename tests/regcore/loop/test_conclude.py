@@ -9,13 +9,16 @@ from regcore.data import source
 from regcore.data.prepare import Split
 from regcore.loop.group import Newcomer, train_group
 
+RECONSTRUCTION = {"task": {"kind": "reconstruction"}, "model": {"kind": "linear"}}
 REGRESSION = {"data": {"kind": "builtin", "name": "diabetes"}, "model": {"kind": "linear"}}
 
+CHANGES = {"classification": {}, "regression": REGRESSION, "reconstruction": RECONSTRUCTION}
 
-@pytest.fixture(params=["classification", "regression"])
+
+@pytest.fixture(params=["classification", "regression", "reconstruction"])
 def results(request, make_job):
     """Of a pass with two members, by key."""
-    changes = {} if request.param == "classification" else REGRESSION
+    changes = CHANGES[request.param]
     jobs = [make_job(**changes | {"training": {"seed": seed, "precision": "float64"}}) for seed in range(2)]
     return dict(train_group([Newcomer(str(k), make_plan(parse_spec(job))) for k, job in enumerate(jobs)]))
 
@@ -28,6 +31,9 @@ def test_metrics_and_rows_are_those_of_the_members_own_module(results):
             if result.plan.task == "classification":
                 losses = torch.nn.functional.cross_entropy(outputs, split.y, reduction="none")
                 second, worth = "accuracy", (outputs.argmax(1) == split.y).double()
+            elif result.plan.task == "reconstruction":
+                losses = (outputs - split.x.flatten(1)).square().mean(1)
+                second, worth = "reconstruction_error", losses
             else:
                 errors = (outputs[:, 0] - split.y) * result.data.target_scaling.scale
                 losses, second, worth = errors**2, "mae", errors.abs()

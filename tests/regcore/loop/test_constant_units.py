@@ -27,3 +27,17 @@ def test_a_channel_is_one_unit():
     units.look("conv2d1", images)
 
     assert units.count(0) == {"conv2d1": 1}
+
+
+def test_a_feature_of_a_sequence_is_one_unit_and_only_steps_in_use_count():
+    steps = torch.ones(2, 3, 4, 5)
+    lengths = torch.tensor([[4, 1, 2]])
+    steps[0, 1, 1:, 0] = 7  # behind the end of a row
+    steps[0, 2, 1, 1] = 7
+    units = ConstantUnits()
+
+    units.look("lstm1", steps, lengths)
+    units.look("linear1", steps)
+
+    assert units.count(0) == {"lstm1": 4, "linear1": 3}
+    assert units.count(1) == {"lstm1": 5, "linear1": 5}

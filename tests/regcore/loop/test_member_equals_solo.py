@@ -53,6 +53,7 @@ OPTIMIZER_EXAMPLES = {
 """By kind: the fields in which three members differ."""
 
 REGULARIZER_EXAMPLES = {
+    "activity": [{"strength": 1e-3}, {"strength": 0.0}, {"strength": 1e-2}],
     "dropout": [{"p": 0.0}, {"p": 0.2}, {"p": 0.6}],
     "early_stopping": [
         {"metric": "validation/loss", "patience": 1, "min_delta": 0.3},
@@ -66,6 +67,11 @@ REGULARIZER_EXAMPLES = {
     ],
     "ema": [{"decay": 0.0}, {"decay": 0.5}, {"decay": 0.95}],
     "grad_clip": [{"max_norm": 0.1}, {"max_norm": 1.0}, {"max_norm": 100.0}],
+    "group_lasso": [
+        {"strength": 0.0, "schedule": CONSTANT},
+        {"strength": 3e-3, "schedule": COSINE},
+        {"strength": 1e-2, "schedule": STEPS},
+    ],
     "l0": [
         {"strength": 0.0, "dropout_rate": 0.2, "schedule": CONSTANT},
         {"strength": 3e-3, "dropout_rate": 0.5, "schedule": COSINE},
@@ -81,6 +87,10 @@ REGULARIZER_EXAMPLES = {
         {"strength": 0.1, "schedule": COSINE},
         {"strength": 1e-2, "schedule": STEPS},
     ],
+    "label_smoothing": [{"epsilon": 0.0}, {"epsilon": 0.1}, {"epsilon": 0.3}],
+    "max_norm": [{"max_value": 0.5}, {"max_value": 1.0}, {"max_value": 0.7}],
+    "mixup": [{"alpha": 0.0}, {"alpha": 0.2}, {"alpha": 1.0}],
+    "r_drop": [{"strength": 0.0}, {"strength": 1.0}, {"strength": 0.3}],
     "sam": [{"rho": 0.0}, {"rho": 0.05}, {"rho": 1.0}],
     "spectral_norm": [{}, {}, {}],
     "stochastic_depth": [{"p": 0.0}, {"p": 0.3}, {"p": 0.8}],
@@ -101,7 +111,9 @@ LAYER_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "flatten": [{}, {}, {}],
     "pool": [{}, {}, {}],
     "residual": [{}, {}, {}],
+    "transformer_block": [{"dropout": 0.0}, {"dropout": 0.2}, {"dropout": 0.5}],
 }
+LAYER_EXAMPLES |= {kind: [{}, {}, {}] for kind in LAYERS.keys() - LAYER_EXAMPLES.keys()}
 
 PARTS = {
     **{f"optimizer {part.model_fields['kind'].default}": (part, OPTIMIZER_EXAMPLES) for part in OPTIMIZERS.values()},
@@ -183,6 +195,16 @@ IMAGES = layered(
 )
 SHARED_STACKS = {"batch_norm", "conv2d", "pool", "residual"}
 """Layers that train together, in the stack `images`."""
+DENSE = ("activation", "drop_path", "dropout", "flatten", "linear")
+"""Layers whose forms are tried in one and the same network."""
+
+
+def of_its_example(kind):
+    """The network of the layer's example, for each member."""
+    return [
+        layered([layer | own if layer["kind"] == kind else layer for layer in LAYERS[kind].example["layers"]])
+        for own in LAYER_EXAMPLES[kind]
+    ]
 
 
 def layer_jobs(kind):
@@ -213,8 +235,14 @@ STACKS = {
         for kind in REGULARIZER_EXAMPLES
         for optimizer in ("sgd", "adam")
     },
-    **{name: jobs for kind in sorted(LAYER_EXAMPLES.keys() - SHARED_STACKS) for name, jobs in layer_jobs(kind).items()},
+    **{name: jobs for kind in DENSE for name, jobs in layer_jobs(kind).items()},
     "images": jobs_of(model=IMAGES),
+    **{
+        # Adam would make a step of the rounding where a gradient is 0: of a bias of keys, or in front of batch_norm.
+        f"layer {kind}": jobs_of("sgd", [], models=of_its_example(kind), training={"epochs": 2})
+        for kind, layer in LAYERS.items()
+        if kind not in (*DENSE, *SHARED_STACKS) and layer.member_fields is not None and layer.example is not None
+    },
     "nesterov": jobs_of(fixed={"sgd": {"nesterov": True, "momentum": 0.9}}),
     "every regularizer at once": jobs_of("adam", list(REGULARIZER_EXAMPLES), model=RESIDUAL),
     "no regularizer": jobs_of("sgd", []),

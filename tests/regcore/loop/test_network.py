@@ -24,7 +24,11 @@ TASK = Classification("cross_entropy", 10)
 
 def evaluated(network, x):
     """Outputs in evaluation mode, (K, N, outputs)."""
-    return evaluate(network, Split(x, torch.zeros(len(x), dtype=torch.int64)), TASK).outputs
+    return (
+        evaluate(network, Split(x, torch.zeros(len(x), dtype=torch.int64)), TASK, is_final=True)
+        .columns["outputs"]
+        .double()
+    )
 
 
 def outputs_of(network, x, step, *, training):

@@ -241,8 +241,9 @@ def make_diverging_job(make_job):
 def first_bad_step(trainer, rate):
     """The first step, counted from 1, whose loss is not finite: the trainer's rows in a loop of torch alone."""
     model, train_split = trainer.stack.network.module(0).train(), trainer.stack.data.train
+    num_steps = trainer.members[0].plan.steps_per_epoch
     optimizer = torch.optim.SGD(model.parameters(), lr=rate)
-    batches = itertools.chain.from_iterable(map(trainer.stack.batches, itertools.count()))
+    batches = (trainer.stack.rows(epoch, place) for epoch in itertools.count() for place in range(num_steps))
     for step, rows in enumerate(batches, start=1):
         optimizer.zero_grad()
         loss = functional.mse_loss(model(train_split.x[rows[0]]).squeeze(-1), train_split.y[rows[0]])

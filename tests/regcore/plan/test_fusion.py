@@ -105,8 +105,9 @@ def test_a_members_memory_grows_with_each_of_its_causes():
         "widths": [64, 8, 10],
         "batch_size": 32,
         "num_rows": 500,
-        "num_outputs": 10,
+        "num_kept": 10,
         "itemsize": 4,
+        "num_extra": 100,
     }
 
     for cause in base:

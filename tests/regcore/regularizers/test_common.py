@@ -205,3 +205,16 @@ def test_a_penalty_on_weights_whose_scale_a_norm_removes_is_doubted(make_job, ki
     found = [warning for warning in warnings if warning.code == "penalty_before_norm"]
     assert len(found) == (1 if shrinks else 0)
     assert all("scale of linear1.weight out" in warning.message for warning in found)
+
+
+@pytest.mark.parametrize("kind", ALONE)
+def test_what_it_remembers_of_a_member_is_counted_by_the_plan(make_job, make_trainer, kind):
+    """A few numbers, as of early stopping, do not count."""
+    few = 8
+
+    stack = make_trainer(job_of(make_job, [kind])).stack
+
+    added = [tensor for name, tensor in stack.network.tensors.items() if name not in stack.network.infos]
+    held = sum(tensor.numel() for _, tensor in leaves(stack.tree["effects"])) + sum(map(torch.numel, added))
+    (regularizer,) = stack._lead.resolved_spec.regularizers
+    assert held <= regularizer.num_extra(stack._lead.tensors()) + few

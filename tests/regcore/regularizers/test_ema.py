@@ -10,6 +10,7 @@ from regcore.regularizers.ema import Ema
 
 
 def test_the_average_follows_the_recurrence_of_each_member():
+    assert Ema.formula == "w̄ ← d·w̄ + (1 − d)·w after each step, from w̄ = w₀ on;  w̄ is the finished model"
     weights = {"head.weight": torch.full((2, 1, 1), 8.0, dtype=torch.float64)}
     effect = bind_effect([Ema(decay=0.5), Ema(decay=0.75)], weights)
 

@@ -26,6 +26,7 @@ def random_gradients(dtype):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
 def test_each_member_is_clipped_as_torch_clips_a_network(dtype):
+    assert GradClip.formula == "g ← g · min(1, max_norm / (‖g‖ + 10⁻⁶))"
     gradients = random_gradients(dtype)
     references = []
     for k, limit in enumerate(LIMITS):

@@ -33,6 +33,10 @@ def chance_of_being_open(log_alpha):
 
 @pytest.mark.parametrize("log_alpha", [-4.0, -1.0, 0.0, 2.5])
 def test_the_penalty_is_the_chance_with_which_drawn_gates_are_open(log_alpha):
+    assert L0.formula == (
+        "λ·Σ P(z ≠ 0),  P(z ≠ 0) = σ(log α − β·log(−γ/ζ));  w ← w·z,  z = min(1, max(0, s·(ζ − γ) + γ)),  "
+        "s = σ((log u − log(1 − u) + log α)/β),  u ~ U(0, 1);  finished: s = σ(log α);  β = 2/3, γ = −0.1, ζ = 1.1"
+    )
     weight = torch.ones(400, 250, dtype=torch.float64)
     effect, tensors = bound(weight, strength=0.5)
     tensors[GATES].fill_(log_alpha)

@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 import torch
 from effects import bind_effect
 
@@ -8,6 +7,7 @@ from regcore.at import At
 from regcore.loop.network import first_tensors
 from regcore.passes import Slope
 from regcore.regularizers.sam import Sam
+from regcore.spec import apply_patch
 
 LEAST_SQUARES = {
     "data": {"kind": "builtin", "name": "diabetes"},
@@ -25,6 +25,7 @@ def with_sam(job, rho):
 
 def test_on_a_quadratic_each_step_is_the_closed_form():
     """∇L(w) = Aw − b, so the gradient uphill is g + ρ·Ag/‖g‖."""
+    assert Sam.formula == "w ← w − η∇L(w + ρ∇L(w)/‖∇L(w)‖),  the norm over all learned tensors"
     rho = 0.5
     result = train(with_sam(LEAST_SQUARES, rho))
     x = np.hstack([result.data.train.x.numpy(), np.ones((len(result.data.train.x), 1))])
@@ -105,8 +106,10 @@ def test_where_there_is_no_slope_it_climbs_nowhere():
     assert torch.equal(places[1][0]["head.weight"], weights["head.weight"])
 
 
-@pytest.mark.parametrize(("grad_accumulation", "codes"), [(1, []), (2, ["sam_with_accumulation"])])
-def test_accumulation_is_warned_of(make_job, grad_accumulation, codes):
-    job = with_sam(make_job(training={"grad_accumulation": grad_accumulation}), 0.05)
+def test_accumulation_is_warned_of_and_the_remedy_helps(make_job):
+    job = with_sam(make_job(training={"grad_accumulation": 2}), 0.05)
 
-    assert [warning.code for warning in make_plan(job).warnings] == codes
+    (warning,) = make_plan(job).warnings
+
+    assert warning.code == "sam_with_accumulation"
+    assert make_plan(apply_patch(job, warning.patch)).warnings == []

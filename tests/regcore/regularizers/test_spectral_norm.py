@@ -28,6 +28,9 @@ def random_matrix(*shape):
 
 
 def test_step_by_step_it_is_the_parametrization_of_torch():
+    assert SpectralNorm.formula == (
+        "W/σ₁(W),  W of units × all that a unit sees;  σ₁ ≈ uᵀWv,  v ← Wᵀu/‖Wᵀu‖,  u ← Wv/‖Wv‖"
+    )
     module = torch.nn.Linear(4, 6, bias=False, dtype=torch.float64)
     with torch.no_grad():
         module.weight.copy_(random_matrix(6, 4))

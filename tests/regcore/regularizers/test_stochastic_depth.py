@@ -22,6 +22,9 @@ def chances(layers):
 
 
 def test_the_chances_rise_from_block_to_block_to_p():
+    assert StochasticDepth.formula == (
+        "x + f_l(x) · m/(1 − p_l),  m ~ Bernoulli(1 − p_l),  p_l = p · l/L  for block l of L"
+    )
     layers = [Linear(features=6), block(), Activation(), block(), block(), block(), Linear(features=2)]
 
     rewritten = StochasticDepth(p=0.2).rewrite(layers)
@@ -39,6 +42,23 @@ def test_a_block_inside_another_counts_before_it_and_after_those_in_front():
             "residual2.residual1.drop_path1": 0.2,
             "residual2.drop_path1": 0.3,
             "residual3.drop_path1": 0.4,
+        }
+    )
+
+
+def test_both_branches_of_each_transformer_block_are_ended(make_job):
+    layers = [{"kind": "transformer_block", "num_heads": 2}] * 2 + [{"kind": "linear"}]
+
+    plan = make_plan(
+        make_job(model={"kind": "layers", "layers": layers}, regularizers=[{"kind": "stochastic_depth", "p": 0.4}])
+    )
+
+    found = {label: layer.p for label, layer, _ in walk_all(plan.layers, plan.row) if layer.kind == "drop_path"}
+    assert found == pytest.approx(
+        {
+            f"transformer_block{block}.residual{branch}.drop_path1": 0.2 * block - 0.1 * (branch == 1)
+            for block in (1, 2)
+            for branch in (1, 2)
         }
     )
 

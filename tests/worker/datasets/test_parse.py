@@ -15,9 +15,9 @@ import pytest
 import worker.datasets.parse
 from regcore.data.tables.table import read_table
 from regcore.errors import OutOfMemoryError
-from worker.datasets.child import PROGRAM, Died, Parsed, ParserChild, Refused
 from worker.datasets.confinement import Confinement
 from worker.datasets.parse import find_answer
+from worker.datasets.process import PROGRAM, Died, Parsed, ParserProcess, Refused
 from worker.datasets.request import EXIT_DISK_FULL, Request
 from worker.environment import parser_environment
 
@@ -28,12 +28,12 @@ ROWS = [{"age": age, "joined": f"2024-03-{age % 28 + 1:02}", "plan": "abc"[age %
 @pytest.fixture
 def parse(tmp_path: Path) -> Iterator[Callable[..., Parsed | Refused | Died]]:
     """Let a child read a file to its end; its folder is there until the end of the test."""
-    children: list[ParserChild] = []
+    children: list[ParserProcess] = []
 
     def parse(content: bytes, name: str, program: tuple[str, ...] = PROGRAM) -> Parsed | Refused | Died:
         raw = tmp_path / "0af3"
         raw.write_bytes(content)
-        child = ParserChild(
+        child = ParserProcess(
             tmp_path / "scratch",
             raw,
             name,

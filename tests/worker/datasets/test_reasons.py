@@ -2,7 +2,7 @@ import errno
 
 import pytest
 
-from worker.datasets.child import Died
+from worker.datasets.process import Died
 from worker.datasets.reasons import failed, killed
 from worker.datasets.request import EXIT_DISK_FULL
 

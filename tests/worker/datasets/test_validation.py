@@ -15,7 +15,7 @@ from jobs.model import Dataset, NewDataset
 from jobs.settings import Settings
 from jobs.store import Store
 from worker.datasets.validation import Validator
-from worker.live_run import Surroundings
+from worker.surroundings import Surroundings
 
 SCRIPTED = (sys.executable, str(Path(__file__).with_name("scripted_parser.py")))
 
