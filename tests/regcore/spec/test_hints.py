@@ -70,7 +70,11 @@ def errors_of(part: dict[str, Any]) -> dict[str, str]:
         ({"task": {"loss": "bce"}}, "/task/loss", "Did you mean 'binary_cross_entropy'?"),
         ({"task": {"loss": "crossentropy"}}, "/task/loss", "Did you mean 'cross_entropy'?"),
         ({"task": {"loss": "mae"}}, "/task/loss", "Did you mean 'huber'?"),
-        ({"training": {"momentum": 0.9}}, "/training/momentum", "It is optimizer.momentum of kind sgd, rmsprop."),
+        (
+            {"training": {"momentum": 0.9}},
+            "/training/momentum",
+            "It is model.layers.momentum of kind batch_norm or optimizer.momentum of kind rmsprop, sgd.",
+        ),
         ({"early_stopping": True}, "/early_stopping", 'list: {"regularizers": [{"kind": "early_stopping"'),
         ({"gamma": 0.5}, "/gamma", "optimizer.schedule.gamma of kind step"),
         ({"training": {"optimizer": "adam"}}, "/training/optimizer", "optimizer, a field of the whole"),
