@@ -29,28 +29,22 @@ class Order:
 
     def __init__(self, rows: Rows, size: int) -> None:
         self._num_rows = len(rows)
-<<<<<<< HEAD
         self._block_rows = rows.block_rows
-        self._size = size
+        self.size = size
         num_steps = -(-self._num_rows // size)
         self._num_steps = num_steps if self._block_rows is None else max(1, _ROWS_AT_ONCE // size)
         self._known: tuple[tuple[tuple[int, ...], int, int] | None, Sequence[Tensor]] = (None, ())
-=======
-        self.size = size
-        self._known: tuple[tuple[tuple[int, ...], int] | None, Sequence[Tensor]] = (None, ())
->>>>>>> kernel
 
     def rows(self, seeds: tuple[int, ...], epoch: int, position: int) -> Tensor:
         """Row numbers of one step, (K, B): every member has its own order. The epoch's last step may have fewer."""
         import torch
 
-        assert 0 <= position * self._size < self._num_rows, "an epoch has this step"
+        assert 0 <= position * self.size < self._num_rows, "an epoch has this step"
         part, place = divmod(position, self._num_steps)
         known, steps = self._known
-<<<<<<< HEAD
         if known != (seeds, epoch, part):
             orders = [self._order(seed, epoch, part) for seed in seeds]
-            steps = torch.split(torch.stack(orders), self._size, dim=1)
+            steps = torch.split(torch.stack(orders), self.size, dim=1)
             self._known = (seeds, epoch, part), steps
         return steps[place]
 
@@ -64,14 +58,7 @@ class Order:
 
         from regcore.data.permutation import blockwise
 
-        num_rows = self._num_steps * self._size
+        num_rows = self._num_steps * self.size
         places = np.arange(part * num_rows, min((part + 1) * num_rows, self._num_rows))
         numbers = blockwise(places, self._num_rows, self._block_rows, stream_seed(seed, "order", epoch))
         return torch.from_numpy(numbers)
-=======
-        if known != (seeds, epoch):
-            orders = [torch.randperm(self._num_rows, generator=generator(seed, "order", epoch)) for seed in seeds]
-            steps = torch.split(torch.stack(orders), self.size, dim=1)
-            self._known = (seeds, epoch), steps
-        return steps[position]
->>>>>>> kernel
