@@ -36,6 +36,12 @@ def kept(name: str, compile: Callable[[], bytes]) -> bytes:
     return code
 
 
+def is_kept(name: str) -> bool:
+    """Whether a kernel need not be compiled."""
+    root = cache_root()
+    return root is not None and (root / f"{name}-{_fingerprint()}.o").is_file()
+
+
 def _read(path: Path) -> bytes | None:
     """The code in a file; None if there is none, or it is not as it was written."""
     try:

@@ -41,14 +41,26 @@ def load(name: str, dtype: str) -> Kernel | None:
     return _loaded[key]
 
 
-def warm() -> None:
+def warm(*, only_kept: bool = False) -> None:
     """Load every kernel, so that no step waits for it; the first time on a machine this compiles them, for seconds.
 
     It starts no thread: a process that has called it may fork.
+
+    Args:
+        only_kept: Whether to leave out those that would have to be compiled.
     """
     for name in KERNELS:
         for dtype in DTYPES:
-            load(name, dtype)
+            if not only_kept or _is_kept(name, dtype):
+                load(name, dtype)
+
+
+def _is_kept(name: str, dtype: str) -> bool:
+    try:
+        from regcore.optim.kernels.cache import is_kept
+    except (ImportError, OSError):  # not installed, or without the system libraries that it needs
+        return False
+    return is_kept(f"{name}-{dtype}")
 
 
 def _load(name: str, dtype: str) -> Kernel | None:

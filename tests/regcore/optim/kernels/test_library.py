@@ -47,3 +47,15 @@ def test_warming_loads_every_kernel_and_starts_no_thread(nothing_loaded):
     assert {(name, dtype) for name in library.KERNELS for dtype in library.DTYPES} == library._loaded.keys()
     assert None not in library._loaded.values()
     assert threading.active_count() == before
+
+
+def test_warming_what_is_kept_compiles_nothing(nothing_loaded, monkeypatch, tmp_path):
+    monkeypatch.setattr("regcore.optim.kernels.cache.cache_root", lambda: tmp_path)
+
+    library.warm(only_kept=True)
+    assert library._loaded == {}
+
+    library.load("sgd", "float32")
+    library._loaded.clear()
+    library.warm(only_kept=True)
+    assert library._loaded.keys() == {("sgd", "float32")}
