@@ -2,7 +2,7 @@ import torch
 
 from regcore.at import At
 from regcore.layers import Activation, Linear, complete
-from regcore.layers.forward import ForwardPass, bind
+from regcore.layers.forward import ForwardPass, Here, bind
 from regcore.layers.global_pool import GlobalPool
 from regcore.loop.network import first_tensors
 from regcore.shapes import RowInfo
@@ -48,16 +48,11 @@ def test_a_pass_reads_the_tensors_that_it_is_given():
 
 
 def test_steps_in_use_are_those_below_a_rows_length():
-    class Asking(Activation):
-        def forward(self, x, own, here):
-            return here.in_use(x.shape[2]).double().expand(*x.shape[:3]).unsqueeze(3)
+    (node,) = bind([[Activation()], [Activation()]], RowInfo((3, 1), varies=True))
 
-    layer = Asking()
-    way = ForwardPass({}, AT, lengths=torch.tensor([[2, 3]]))
+    used = Here(node, ForwardPass({}, AT, lengths=torch.tensor([[2, 3]]))).in_use(3)
 
-    used = way.run(bind([[layer], [layer]], RowInfo((3, 1), varies=True)), torch.zeros(2, 2, 3, 1))
-
-    assert used[0, :, :, 0].tolist() == [[1, 1, 0], [1, 1, 1]]
+    assert used.int().tolist() == [[[1, 1, 0], [1, 1, 1]]]
 
 
 def test_watched_layers_come_with_the_lengths_of_their_rows():
