@@ -44,7 +44,7 @@ class DropPath(nn.Module):
         """(B, ...) to the same shape."""
         if not self.training or self.p == 0:
             return x
-        kept = torch.rand(len(x), *[1] * (x.dim() - 1), device=x.device) >= self.p
+        kept = torch.rand(len(x), *[1] * (x.dim() - 1), dtype=torch.float32, device=x.device) >= self.p
         return x * kept / (1 - self.p)
 
 

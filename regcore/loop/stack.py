@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from regcore.at import At
 from regcore.data.order import Order
 from regcore.data.prepare import PreparedData
+from regcore.layers.forward import warm
 from regcore.loop.compiled import compiled
 from regcore.loop.evaluate import evaluate, measure, needs_all
 from regcore.loop.network import StackedNetwork
@@ -106,6 +107,7 @@ class Stack:
 
     def compile(self, on_record: Callable[[Record], None]) -> None:
         """Compile the forward pass from now on; if that fails, a warning says so."""
+        warm(self.network.nodes, self.network.tensors)
         self._step.forward = compiled(self.network.forward, on_record)
 
     def select(self, positions: Sequence[int]) -> Stack:
