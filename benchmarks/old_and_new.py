@@ -4,7 +4,7 @@
 
 Both train the same specs through `regcore.train_many`, in processes that take turns, so that a busy machine slows both.
 A ratio is taken within a pair; its median is told with the quartiles. What is timed is the processor's time from the
-first step to the last, without evaluations and without what happens once; `--wall` times by the clock. With `--malloc`
+second step to the last, without evaluations and without what happens once; `--wall` times by the clock. With `--malloc`
 glibc keeps freed memory, as runners have it.
 """
 
@@ -40,7 +40,7 @@ if len(specs) == 1:
     train(specs[0], should_stop=tick)
 else:
     train_many(specs, should_stop=tick)
-print((asked[-1] - asked[0]) * 1000)
+print((asked[-1] - asked[1]) * 1000)
 """
 
 
