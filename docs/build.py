@@ -1,7 +1,7 @@
 """Write what the documentation takes from the code: `make docs`. A test holds the files to `outputs()`.
 
-A page for each regularizer, and one for all layers, models and optimizers, from `regcore.spec.catalogue`; the tables of settings and states in README.md, that of what
-fuses in docs/fusion.md, and openapi.json.
+A page for each regularizer, and one for all layers, models and optimizers, from `regcore.spec.catalogue`; the tables of
+settings and states in README.md, that of what fuses in docs/fusion.md, and openapi.json.
 """
 
 import json

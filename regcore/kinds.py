@@ -15,6 +15,7 @@ import importlib
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from inspect import get_annotations
 from pkgutil import iter_modules
 from types import ModuleType
 from typing import Annotated, Any, Final, TypeVar, Union
@@ -110,7 +111,8 @@ def _descendants(base: type[T]) -> Iterator[type[T]]:
 def _kind(one: type[Any]) -> str | None:
     """Its kind; None for a base class."""
     if issubclass(one, BaseModel):
-        field = one.model_fields.get("kind")
+        # A subclass that keeps its base's word, in a notebook or a test, is no kind of its own.
+        field = one.model_fields.get("kind") if "kind" in get_annotations(one) else None
         return field.default if field is not None and isinstance(field.default, str) else None
     kind = one.__dict__.get("kind")
     return kind if isinstance(kind, str) else None

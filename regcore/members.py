@@ -61,6 +61,15 @@ def add_scaled_quotient_(target: Tensor, a: Tensor, b: Tensor, values: Sequence[
         target.addcdiv_(a * scale, b)
 
 
+def quotient_parts(values: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:
+    """(a, b), so that a/x·b is rounded as `coefficient(values, x) / x`.
+
+    There a number over a tensor is the number times 1/x.
+    """
+    ones = (1.0,) * len(values)
+    return (ones, tuple(values)) if len(set(values)) == 1 else (tuple(values), ones)
+
+
 def norms_over(tensors: Iterable[Tensor]) -> Tensor:
     """The ℓ₂ norm of each member over all the tensors together, (K,), in their dtype.
 

@@ -44,13 +44,13 @@ class DropPath(nn.Module):
         """(B, ...) to the same shape."""
         if not self.training or self.p == 0:
             return x
-        kept = torch.rand(len(x), *[1] * (x.dim() - 1), device=x.device) >= self.p
+        kept = torch.rand(len(x), *[1] * (x.dim() - 1), dtype=torch.float32, device=x.device) >= self.p
         return x * kept / (1 - self.p)
 
 
 def in_use(lengths: Tensor, num_steps: int) -> Tensor:
     """Which steps of each row are in use: (..., B) to (..., B, num_steps)."""
-    return torch.arange(num_steps, device=lengths.device) < lengths.unsqueeze(-1)
+    return torch.arange(num_steps, dtype=torch.int64, device=lengths.device) < lengths.unsqueeze(-1)
 
 
 class TokenEmbedding(nn.Embedding):
@@ -102,7 +102,7 @@ def sinusoids(num_steps: int, features: int, like: Tensor) -> Tensor:
     Source: Vaswani et al. 2017, Attention is all you need, §3.5.
     """
     steps = torch.arange(num_steps, dtype=torch.float64, device=like.device).unsqueeze(1)
-    places = torch.arange(features, device=like.device)
+    places = torch.arange(features, dtype=torch.int64, device=like.device)
     angles = steps * 10_000.0 ** (-(places - places % 2).double() / features)
     return torch.where(places % 2 == 0, angles.sin(), angles.cos()).to(like.dtype)
 
@@ -142,7 +142,7 @@ def lstm(
     if not bidirectional:
         return _run(x, weights, num_layers) * is_used
     # What is not in use comes after what is, in both directions: a row is reversed within its length.
-    steps = torch.arange(x.shape[1], device=x.device)
+    steps = torch.arange(x.shape[1], dtype=torch.int64, device=x.device)
     places = torch.where(is_used.squeeze(2), lengths.unsqueeze(1) - 1 - steps, steps).unsqueeze(2)
     for first in range(0, len(weights), 8):
         forward = _run(x, weights[first : first + 4], 1)

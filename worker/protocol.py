@@ -27,8 +27,8 @@ class Assignment:
         spec: The resolved spec.
         directory: Where its artifacts go; the folder exists.
         log: The file that its log is written to.
-        starting_weights: The `model.safetensors` that it starts from; None for fresh weights.
-        starting_model: The `model.json` of those weights; None if there is none.
+        inputs: The `model.safetensors` of each job that it needs, with the `model.json` beside it, by its name in
+            `Plan.inputs`.
         rungs: Epochs after which its sweep decides whether it continues.
         rung_metric: The metric that decides.
     """
@@ -38,8 +38,7 @@ class Assignment:
     spec: dict[str, Any]
     directory: str
     log: str
-    starting_weights: str | None = None
-    starting_model: str | None = None
+    inputs: dict[str, str] = field(default_factory=dict)
     rungs: list[int] = field(default_factory=list)
     rung_metric: str = "validation/loss"
 

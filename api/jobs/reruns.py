@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from api.datasets.tables import facts_of
 from api.http.errors import ProblemError
+from api.jobs.inputs import input_check
 from api.jobs.submissions import plan_job
 from api.services import Services
 from jobs.model import Job, Json
@@ -15,6 +16,7 @@ from jobs.states import TERMINAL, JobState
 from regcore.errors import FieldError, SpecError
 from regcore.plan import Plan, make_plan
 from regcore.spec import apply_patch, json_pointer, parse_as
+from regcore.spec.inputs import INIT_FROM
 from regcore.spec.patch import Patch
 
 _FREE_WITH_CHECKPOINT = frozenset(
@@ -57,14 +59,17 @@ def plan_rerun(services: Services, tenant: str, job: Job, body: Any) -> PlannedR
     if start_from == "checkpoint":
         checkpoint = _checkpoint(job)
         spec = apply_patch(job.resolved_spec, patch)
-        # The job's own init_from is not checked again: a checkpoint does not need those weights.
         plan = make_plan(spec, services.ceilings, facts_of=facts_of(services, tenant))
         _refuse_other_training(job.resolved_spec, plan.resolved_spec.model_dump(mode="json"))
+        # The job's own init_from is not checked again: a checkpoint does not need those weights.
+        unfit = input_check(services, tenant)({**spec, INIT_FROM: None}, plan)
+        if unfit:
+            raise SpecError(unfit)
         return PlannedRerun(spec, plan, checkpoint)
     before = job.resolved_spec
     if start_from == "weights":
         _need_weights(job)
-        before = {**before, "init_from": {"job_id": job.id}}
+        before = {**before, INIT_FROM: {"job_id": job.id}}
     spec = apply_patch(before, patch)
     return PlannedRerun(spec, plan_job(services, tenant, spec), None)
 

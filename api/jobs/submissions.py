@@ -14,6 +14,7 @@ from jobs.logs import get_logger
 from jobs.model import IdempotencyKey, Job, Json, NewJob
 from regcore.errors import SpecError
 from regcore.plan import Plan, make_plan
+from regcore.spec.inputs import inputs_of
 
 LOCATION: Json = {"Location": {"schema": {"type": "string"}, "description": "The job's address."}}
 
@@ -39,7 +40,7 @@ def plan_job(services: Services, tenant: str, spec: Any) -> Plan:
 
 
 def new_job(spec: Any, plan: Plan, **origin: Any) -> NewJob:
-    """Return a job to store. It needs the job of its checkpoint, or else that of its starting weights.
+    """Return a job to store. It needs the jobs of its inputs; with a checkpoint that one's, not the starting weights'.
 
     Args:
         spec: As it was sent.
@@ -47,8 +48,10 @@ def new_job(spec: Any, plan: Plan, **origin: Any) -> NewJob:
         origin: More fields of `NewJob`: its sweep, or the job that it is a rerun of.
     """
     resolved = plan.resolved_spec
-    source = None if resolved.init_from is None else resolved.init_from.job_id
-    needed = source if origin.get("checkpoint") is None else origin["parent_job_id"]
+    goes_on = origin.get("checkpoint") is not None
+    needs = {one.job_id for one in inputs_of(resolved) if not (goes_on and one.only_to_begin)}
+    if goes_on:
+        needs.add(origin["parent_job_id"])
     return NewJob(
         name=resolved.name,
         labels=resolved.labels,
@@ -59,7 +62,7 @@ def new_job(spec: Any, plan: Plan, **origin: Any) -> NewJob:
         warnings=[warning.model_dump(mode="json") for warning in plan.warnings],
         fusion_key=plan.fusion_key,
         member_bytes=plan.member_bytes,
-        needs=frozenset() if needed is None else frozenset({needed}),
+        needs=frozenset(needs),
         dataset_id=resolved.data.id if resolved.data.kind == "dataset" else None,
         plugins=plan.plugins,
         **origin,
@@ -70,10 +73,10 @@ def store_job(services: Services, response: Response, tenant: str, job: NewJob, 
     """Store a job, tell the workers, and answer with it.
 
     Raises:
-        SpecError: Its data set, or the job of its starting weights, was deleted a moment ago.
+        SpecError: Its data set, or the job of an input, was deleted a moment ago.
         JobNotFoundError: The job that it is a rerun of was deleted a moment ago.
     """
-    with deleted_inputs_refused(but_for=job.parent_job_id):
+    with deleted_inputs_refused(job.resolved_spec, but_for=job.parent_job_id):
         submission = services.store.submit(tenant, job, key)
     if not submission.replayed:
         services.publish(submission.job.id)

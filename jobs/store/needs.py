@@ -35,7 +35,7 @@ def hold_needs(connection: Connection, new: Sequence[tuple[Job, NewJob]]) -> Non
     missing = set(wanted) - has_checkpoint.keys()
     if missing:
         raise JobNotFoundError(min(missing))
-    if any(new_job.checkpoint and not has_checkpoint[one] for _, new_job in new for one in new_job.needs):
+    if any(new_job.checkpoint and not has_checkpoint.get(str(new_job.parent_job_id)) for _, new_job in new):
         remedy = "Checkpoints of jobs that have ended are kept for REGCORE_KEEP_CHECKPOINTS_S. Start from scratch."
         raise IllegalActionError("go on from", "without its checkpoint", remedy)
     connection.execute(insert(job_needs), rows)

@@ -3,36 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from regcore.streams import generator
+from regcore.streams import generator, stream_seed
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from regcore.data.rows import Rows
 
+_ROWS_AT_ONCE: Final = 4096
+"""Rows of a member whose places are found together: calls of NumPy cost more than the arithmetic of a few rows."""
+
 
 class Order:
     """Row numbers of each step. Nothing of it is saved: it follows from the seeds.
 
+    Rows of which any costs the same are shuffled by `torch.randperm`; of others, blocks by a permutation without a
+    table.
+
     Args:
         rows: What is learned from.
-        size: Rows of a step.
+        size: Rows of a step but the last, which may have fewer.
     """
 
     def __init__(self, rows: Rows, size: int) -> None:
         self._num_rows = len(rows)
-        self._size = size
-        self._known: tuple[tuple[tuple[int, ...], int] | None, Sequence[Tensor]] = (None, ())
+        self._block_rows = rows.block_rows
+        self.size = size
+        num_steps = -(-self._num_rows // size)
+        self._num_steps = num_steps if self._block_rows is None else max(1, _ROWS_AT_ONCE // size)
+        self._known: tuple[tuple[tuple[int, ...], int, int] | None, Sequence[Tensor]] = (None, ())
 
     def rows(self, seeds: tuple[int, ...], epoch: int, position: int) -> Tensor:
         """Row numbers of one step, (K, B): every member has its own order. The epoch's last step may have fewer."""
         import torch
 
+        assert 0 <= position * self.size < self._num_rows, "an epoch has this step"
+        part, place = divmod(position, self._num_steps)
         known, steps = self._known
-        if known != (seeds, epoch):
-            orders = [torch.randperm(self._num_rows, generator=generator(seed, "order", epoch)) for seed in seeds]
-            steps = torch.split(torch.stack(orders), self._size, dim=1)
-            self._known = (seeds, epoch), steps
-        return steps[position]
+        if known != (seeds, epoch, part):
+            orders = [self._order(seed, epoch, part) for seed in seeds]
+            steps = torch.split(torch.stack(orders), self.size, dim=1)
+            self._known = (seeds, epoch, part), steps
+        return steps[place]
+
+    def _order(self, seed: int, epoch: int, part: int) -> Tensor:
+        """Row numbers of some steps of one member: of all, if they are of a table."""
+        import torch
+
+        if self._block_rows is None:
+            return torch.randperm(self._num_rows, generator=generator(seed, "order", epoch))
+        import numpy as np
+
+        from regcore.data.permutation import blockwise
+
+        num_rows = self._num_steps * self.size
+        places = np.arange(part * num_rows, min((part + 1) * num_rows, self._num_rows))
+        numbers = blockwise(places, self._num_rows, self._block_rows, stream_seed(seed, "order", epoch))
+        return torch.from_numpy(numbers)

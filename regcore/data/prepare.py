@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from regcore.data.load import RawData, load
 from regcore.data.preprocessing import TargetScaling, fit_preprocessing, fit_target_scaling
 from regcore.data.read_preprocessing import AnyPreprocessing
-from regcore.data.rows import Batch, Hash
+from regcore.data.rows import Batch, Hash, Rows
 from regcore.data.sequences import check_sequences
 from regcore.data.split import Splits, split
 from regcore.data.tables.encode import Columns, Missing
@@ -57,7 +57,7 @@ class Split:
 
     Attributes:
         x: (N, *feature_shape), float32 or float64; int64 for tokens.
-        y: Class labels as int64, or numbers in x's dtype, scaled if the run scales them, (N,). Where rows are
+        y: Class labels as int64, or numbers in the run's precision, scaled if the run scales them, (N,). Where rows are
             reconstructed they are the set's own, or 0, and nothing reads them.
         rows: Their places, from 0, in the data set, the file or the arrays that they come from, (N,); None for those of
             an official test split.
@@ -87,15 +87,16 @@ class Split:
         """One row."""
         return RowInfo(tuple(self.x.shape[1:]), self.tokens, varies=self.lengths is not None)
 
+    @property
+    def block_rows(self) -> None:
+        """In memory any row costs the same."""
+
     def fetch(self, numbers: torch.Tensor) -> Batch:
         """These rows, for row numbers (K, B): one gather."""
-        flat = numbers.flatten()
-        x, y, lengths = (
-            None if part is None else part.index_select(0, flat).view(*numbers.shape, *part.shape[1:])
-            for part in (self.x, self.y, self.lengths)
-        )
-        assert x is not None, "a split has rows"
-        assert y is not None, "a split has targets"
+        flat, shape = numbers.flatten().to(self.x.device), numbers.shape
+        x = self.x.index_select(0, flat).view(*shape, *self.x.shape[1:])
+        y = self.y.index_select(0, flat).view(*shape, *self.y.shape[1:])
+        lengths = None if self.lengths is None else self.lengths.index_select(0, flat).view(shape)
         return Batch(x, y, lengths)
 
     def identify(self, digest: Hash) -> None:
@@ -111,6 +112,9 @@ class PreparedData:
     """The splits of a run, and everything needed to treat new rows alike; a split without rows is None.
 
     Attributes:
+        train: What is learned from: each a `Split` in memory, or `FileRows`.
+        validation: What is chosen by.
+        test: What is reported.
         preprocessing: From raw rows to `x`.
         classes: Class names in label order; None unless they are predicted.
         target_scaling: From raw targets to `y`; None if they are not scaled.
@@ -118,9 +122,9 @@ class PreparedData:
         doubts: What the rows show that is unlikely to be meant; pointers are into the spec.
     """
 
-    train: Split
-    validation: Split | None
-    test: Split | None
+    train: Rows
+    validation: Rows | None
+    test: Rows | None
     preprocessing: AnyPreprocessing
     classes: tuple[str, ...] | None
     target_scaling: TargetScaling | None = None

@@ -31,6 +31,13 @@ class Batch:
         """The same with other parts."""
         return replace(self, **parts)
 
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device; itself if it is there."""
+        if self.x.device == device:
+            return self
+        lengths = None if self.lengths is None else self.lengths.to(device)
+        return Batch(self.x.to(device), self.y.to(device), lengths)
+
 
 class Rows(Protocol):
     """A split: what its rows are, and any of them by number."""
@@ -40,10 +47,15 @@ class Rows(Protocol):
         """One row."""
         ...
 
+    @property
+    def block_rows(self) -> int | None:
+        """Rows that are read together, as those of a block in a file; None where any row costs the same."""
+        ...
+
     def __len__(self) -> int: ...
 
     def fetch(self, numbers: Tensor) -> Batch:
-        """These rows, for row numbers (K, B)."""
+        """These rows, for row numbers (K, B) on any device; the batch is where the rows are."""
         ...
 
     def identify(self, digest: Hash) -> None:
@@ -63,9 +75,10 @@ def chunks(rows: Rows, size: int, device: torch.device) -> Iterator[Batch]:
     Args:
         rows: A split.
         size: Rows in a chunk; the last may have fewer.
-        device: Where the split gives its rows.
+        device: Where the chunks are wanted.
     """
     import torch
 
-    for numbers in torch.split(torch.arange(len(rows), device=device), size):
-        yield rows.fetch(numbers.unsqueeze(0))
+    for begin in range(0, len(rows), size):
+        numbers = torch.arange(begin, min(begin + size, len(rows)), dtype=torch.int64)
+        yield rows.fetch(numbers.unsqueeze(0)).to(device)

@@ -50,7 +50,7 @@ class BatchNorm(Layer):
     """ε, added to the variance."""
 
     def output(self, seen: RowInfo) -> RowInfo:
-        if len(seen.shape) not in (1, 3) or seen.tokens is not None or seen.varies:
+        if len(seen.shape) not in (1, 3) or seen.varies:
             raise ValueError(f"batch_norm expects (features,) or images, (C, H, W); it gets {seen.shape}")
         return seen
 

@@ -51,7 +51,7 @@ class Embedding(Layer):
         from torch.nn import functional
 
         weight = own["weight"]
-        first = torch.arange(len(weight), device=x.device) * weight.shape[1]
+        first = torch.arange(len(weight), dtype=torch.int64, device=x.device) * weight.shape[1]
         rows = x + first.view(-1, *[1] * (x.dim() - 1))
         return functional.embedding(rows, weight.flatten(0, 1)) * (x != 0).unsqueeze(-1)
 

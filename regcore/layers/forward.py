@@ -85,6 +85,13 @@ def bind(members: Sequence[Sequence[Layer]], seen: RowInfo, prefix: str = "") ->
     return nodes
 
 
+def warm(nodes: Sequence[Node], tensors: Mapping[str, Tensor]) -> None:
+    """Let each layer find its tensors before a pass is compiled: what changes in the first pass is compiled twice."""
+    for node in nodes:
+        node.own(tensors)
+        warm(node.children, tensors)
+
+
 class ForwardPass:
     """One way through the layers.
 

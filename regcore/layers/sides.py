@@ -25,7 +25,7 @@ def pair(sides: int | list[int]) -> tuple[int, int]:
 
 def image(kind: str, seen: RowInfo) -> tuple[int, int, int]:
     """Channels, height and width of such rows. Raises ValueError if they are no images."""
-    if len(seen.shape) != 3 or seen.tokens is not None or seen.varies:
+    if len(seen.shape) != 3 or seen.varies:
         raise ValueError(f"{kind} expects images, (C, H, W); it gets {seen.shape}")
     channels, height, width = seen.shape
     return channels, height, width

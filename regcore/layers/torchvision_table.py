@@ -73,7 +73,7 @@ def _values_per_pixel(model: nn.Module, stem: str, pools: list[str]) -> dict[str
     for module in model.modules():
         if not list(module.children()):
             module.register_forward_hook(lambda _, inputs, outputs: found.append(outputs.numel()))
-    model(torch.empty(1, 3, _SIDE, _SIDE, device="meta"))
+    model(torch.empty(1, 3, _SIDE, _SIDE, dtype=torch.float32, device="meta"))
     plain = sum(found) / _SIDE**2
     # Without its first stride and its pooling, every later layer sees twice the height and width for each of them.
     return {"plain": round(plain, 1), "small": round(plain * _STEM_STRIDE**2 * (4 if pools else 1), 1)}

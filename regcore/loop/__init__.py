@@ -1,6 +1,8 @@
 """The training loop: K members, one pass. A regularizer acts at the hooks that its `Effect` overrides.
 
     data = source.prepare(spec); surgery of the layers is in the plan
+    inputs = the models that regularizers need                      first.py, inputs.py
+        of other jobs, from their files; or trained first, in a pass of their own
     for epoch, for position in epoch:                               trainer.py
         stop or save, let members leave                             # a checkpoint, if one is due or asked for
         rows = order.rows(seeds, epoch, position)                   # a function of these alone

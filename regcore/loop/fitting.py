@@ -17,7 +17,7 @@ import torch
 from regcore.data.prepare import PreparedData, dtype_of
 from regcore.data.source import KnownSource, Source
 from regcore.loop.computing import is_out_of_memory
-from regcore.loop.group import SMALL_STEP_PRODUCTS, choose_device, task_of
+from regcore.loop.group import SMALL_STEP_PRODUCTS, choose_device, rows_device, task_of
 from regcore.loop.network import StackedNetwork
 from regcore.loop.stack import Stack
 from regcore.own_state import own_state
@@ -56,7 +56,7 @@ def fitting_size(plan: Plan, num_members: int, *, source: Source | None = None) 
         return 1
     device = choose_device(plan.resolved_spec.resources.device)
     times_s = _step_times_s.setdefault(f"{plan.fusion_key} {device} {torch.get_num_threads()}", {})
-    load = cache(lambda: (source or KnownSource()).prepare(plan.resolved_spec, device=device))
+    load = cache(lambda: (source or KnownSource()).prepare(plan.resolved_spec, device=rows_device(plan)))
     enough = next((size for size in SIZES if size >= num_members), SIZES[-1])
     sizes = [size for size in SIZES if size <= min(most, enough)]
     fitting = _best_size(sizes, times_s, lambda size: _member_step_s(plan, size, load()))
@@ -101,7 +101,7 @@ def _step_s(plans: Sequence[Plan], data: PreparedData) -> float:
         device=choose_device(plans[0].resolved_spec.resources.device),
         autocast=plans[0].resolved_spec.training.precision == "bfloat16",
     )
-    stack = Stack(plans, network, data, task_of(plans[0], data))
+    stack = Stack(plans, network, data, task_of(plans[0], data), inputs=None)
     times: list[float] = []
     began_at = time.perf_counter()
     for _ in stack.first_steps():

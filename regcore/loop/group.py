@@ -1,14 +1,13 @@
 """One training pass: compatible members, from their data to their results."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import torch
 
-from regcore.checkpoint import LoadedCheckpoint, State, load_newest, tensor_bytes
+from regcore.checkpoint import State, tensor_bytes
 from regcore.data.prepare import PreparedData, dtype_of
 from regcore.data.rows import chunks
 from regcore.data.source import KnownSource, Source
@@ -18,16 +17,21 @@ from regcore.loop.checkpointer import Checkpointer
 from regcore.loop.computing import computing, is_out_of_memory
 from regcore.loop.conclude import conclude
 from regcore.loop.control import Control
+from regcore.loop.first import train_first
 from regcore.loop.identity import continue_as, identify
+from regcore.loop.inputs import load_inputs
 from regcore.loop.network import EVAL_CHUNK_ROWS, StackedNetwork
+from regcore.loop.newcomer import Checkpoints, Newcomer
 from regcore.loop.rescaling import hush_unlearned, keep_predictions
 from regcore.loop.result import Result
+from regcore.loop.stack import Inputs
 from regcore.loop.starting_weights import describe_starting_weights, load_starting_weights
 from regcore.loop.trainer import Member, Trainer
-from regcore.own_state import each_in_own_state, own_state
+from regcore.own_state import each_in_own_state
 from regcore.plan import Plan
 from regcore.record import Record
 from regcore.shapes import RowInfo
+from regcore.spec.inputs import INIT_FROM
 from regcore.spec.kinds import TASKS
 from regcore.tasks import Task
 from regcore.tasks.classification import balanced_class_weights
@@ -38,51 +42,7 @@ SMALL_STEP_PRODUCTS: Final = 10**8
 
 Ended = tuple[str, Result | TrainingError]
 
-
-@dataclass(frozen=True)
-class Newcomer:
-    """A member as it joins a training pass.
-
-    Attributes:
-        key: Its name in the pass's reports.
-        plan: The plan that it trains.
-        on_record: Called with its progress, metrics, checkpoints and warnings.
-        starting_weights: A `model.safetensors` to start from; None for fresh weights.
-        starting_model: The `model.json` of those weights; None for the one beside them.
-    """
-
-    key: str
-    plan: Plan
-    on_record: Callable[[Record], None] = field(default=lambda record: None)
-    starting_weights: Path | None = None
-    starting_model: Path | None = None
-
-
-@dataclass
-class Checkpoints:
-    """Where a pass saves itself, and from where it resumes.
-
-    Attributes:
-        root: The directory; the pass resumes from the newest complete checkpoint in it.
-        max_bytes: The most that the checkpoints may take; None for no limit.
-    """
-
-    root: Path
-    max_bytes: int | None = None
-    newest: LoadedCheckpoint = field(init=False)
-
-    @own_state()
-    def __post_init__(self) -> None:
-        self.newest = load_newest(self.root)
-
-    @property
-    def saved_keys(self) -> list[str] | None:
-        """The members of the checkpoint to resume from; None if there is none."""
-        return None if self.newest.state is None else list(self.newest.state["trainer"].get("keys", []))
-
-    def forget(self) -> None:
-        """Free the loaded state: a resumed run must not need more memory than an uninterrupted one."""
-        self.newest = LoadedCheckpoint(self.newest.step, None, [])
+__all__ = ["Checkpoints", "Newcomer", "by_fusion_key", "choose_device", "gather_inputs", "task_of", "train_group"]
 
 
 def train_group(
@@ -128,13 +88,12 @@ def _train(
 ) -> Iterator[list[Ended]]:
     """Yield the members that end together."""
     lead = newcomers[0].plan
-    spec = lead.resolved_spec
-    data = source.prepare(spec, device=choose_device(spec.resources.device))
+    data = source.prepare(lead.resolved_spec, device=rows_device(lead))
     _check_rows(lead, data)
     for newcomer in newcomers:
         _tell_doubts(newcomer, data)
     task = task_of(lead, data)
-    trainer, checkpointer = _set_up(newcomers, control, data, task, checkpoints)
+    trainer, checkpointer = _set_up(newcomers, control, data, task, source, checkpoints)
     everybody = companions if companions is not None else [newcomer.key for newcomer in newcomers]
     baseline = _once(partial(baseline_of, data=data, task=task))
     for ending in trainer.run():
@@ -148,6 +107,33 @@ def _train(
         for member, result in zip(ending.members, results, strict=True):
             _warn_of_missing_values(member, result)
         yield [(member.key, result) for member, result in zip(ending.members, results, strict=True)]
+
+
+def gather_inputs(
+    newcomers: Sequence[Newcomer],
+    data: PreparedData,
+    network: StackedNetwork,
+    source: Source,
+    control: Control,
+    checkpoints: Checkpoints | None = None,
+) -> Inputs:
+    """The models that each member's regularizers need: those of other jobs, and those that are trained first.
+
+    Raises:
+        InvalidDataError: One cannot be had, or does not fit.
+        TrainingStopped: The pass was stopped while one was trained.
+    """
+    with ExitStack() as until_loaded:
+        ready = train_first(newcomers, data, source, control, checkpoints, _train_one, until_loaded)
+        return load_inputs(ready, data, network)
+
+
+def _train_one(newcomer: Newcomer, control: Control, source: Source, checkpoints: Checkpoints | None) -> Result:
+    """The result of one member alone. Raises TrainingError if there is none."""
+    ((_, outcome),) = train_group([newcomer], control=control, source=source, checkpoints=checkpoints)
+    if isinstance(outcome, TrainingError):
+        raise outcome
+    return outcome
 
 
 def _once(
@@ -199,6 +185,7 @@ def _set_up(
     control: Control,
     data: PreparedData,
     task: Task,
+    source: Source,
     checkpoints: Checkpoints | None,
 ) -> tuple[Trainer, Checkpointer | None]:
     """A trainer at its first step, or at the step of its checkpoint."""
@@ -219,7 +206,7 @@ def _set_up(
     for position, key in enumerate(keys if is_fresh else ()):
         newcomer = by_key[key]
         # Before the trainer is made: averages of weights begin with these.
-        if newcomer.starting_weights is not None or newcomer.plan.resolved_spec.init_from is not None:
+        if INIT_FROM in newcomer.inputs or newcomer.plan.resolved_spec.init_from is not None:
             _take_up(newcomer, data, network, position)
 
     def tell(record: Record) -> None:
@@ -229,7 +216,8 @@ def _set_up(
     checkpointer = None
     if checkpoints is not None:
         checkpointer = _checkpointer(newcomers, network, data, checkpoints, control, tell)
-    trainer = Trainer(members, network, data, task, control=control, checkpointer=checkpointer)
+    inputs = gather_inputs([by_key[key] for key in keys], data, network, source, control, checkpoints)
+    trainer = Trainer(members, network, data, task, inputs=inputs, control=control, checkpointer=checkpointer)
     if checkpoints is None or checkpoints.newest.state is None:
         return trainer, checkpointer
     saved = checkpoints.newest.state["trainer"]
@@ -242,9 +230,10 @@ def _set_up(
 
 def _take_up(newcomer: Newcomer, data: PreparedData, network: StackedNetwork, position: int) -> None:
     """Put a member's starting weights into the network."""
-    load_starting_weights(newcomer.starting_weights, network, position)
-    assert newcomer.starting_weights is not None, "without them it has been refused"
-    described = describe_starting_weights(newcomer.starting_weights, newcomer.starting_model)
+    weights = newcomer.inputs.get(INIT_FROM)
+    load_starting_weights(weights, network, position)
+    assert weights is not None, "without them it has been refused"
+    described = describe_starting_weights(weights)
     warning = keep_predictions(described, newcomer.plan, data, network, position)
     if warning is not None:
         newcomer.on_record(warning)
@@ -321,20 +310,28 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device(wanted)
 
 
+def rows_device(plan: Plan) -> torch.device:
+    """Where the rows of a plan lie: on its device if they are small, else in the host's memory."""
+    return choose_device(plan.resolved_spec.resources.device if plan.rows_fit_device else "cpu")
+
+
 def _check_rows(plan: Plan, data: PreparedData) -> None:
     """Check that the loaded data match the plan."""
-    shape = data.train.info.shape
-    if (len(data.train), shape) != (plan.num_rows.train, plan.input_shape):
-        raise InvalidDataError(
-            f"expected {plan.num_rows.train} train rows of shape {plan.input_shape}; the files hold {len(data.train)} "
-            f"of shape {shape}",
-            remedy="Restore the data set's original files.",
-        )
-    if data.train.info != plan.row:
-        raise InvalidDataError(
-            f"expected {_described(plan.row)}; the source gives {_described(data.train.info)}",
-            remedy="Plan with the facts of the same source.",
-        )
+    planned = plan.num_rows.model_dump()
+    for name, rows in {"train": data.train, "validation": data.validation, "test": data.test}.items():
+        num_rows = 0 if rows is None else len(rows)
+        info = plan.row if rows is None else rows.info
+        if (num_rows, info.shape) != (planned[name], plan.input_shape):
+            raise InvalidDataError(
+                f"expected {planned[name]} {name} rows of shape {plan.input_shape}; the files hold {num_rows} of shape "
+                f"{info.shape}",
+                remedy="Restore the data set's original files.",
+            )
+        if info != plan.row:
+            raise InvalidDataError(
+                f"expected {_described(plan.row)}; the source gives {_described(info)}",
+                remedy="Plan with the facts of the same source.",
+            )
 
 
 def _described(row: RowInfo) -> str:

@@ -110,7 +110,10 @@ class StackedNetwork:
         way = ForwardPass(tensors, at, lengths, watched)
         with self._precision():
             outputs = way.run(self.nodes, x)
-        return outputs.to(self.dtype).expand(self.num_members, *outputs.shape[1:]), way
+        outputs = outputs.to(self.dtype)
+        if len(outputs) < self.num_members:  # nothing that differs between members was computed
+            outputs = outputs.expand(self.num_members, *outputs.shape[1:])
+        return outputs, way
 
     def member_state(self, member: int) -> dict[str, Tensor]:
         """One member's tensors of the model, buffers too, without the member axis, on the CPU."""

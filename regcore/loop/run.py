@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from regcore.data.source import Source, Sources
 from regcore.data.tables.handed import HandedRows, handed_rows
@@ -10,14 +11,19 @@ from regcore.errors import ComputationError, FieldError, InvalidDataError, SpecE
 from regcore.loop.computing import computing
 from regcore.loop.control import Control
 from regcore.loop.fitting import fitting_size
-from regcore.loop.group import Checkpoints, Newcomer, by_fusion_key, train_group
+from regcore.loop.group import by_fusion_key, train_group
+from regcore.loop.inputs import weights_file
+from regcore.loop.newcomer import Checkpoints, Newcomer
 from regcore.loop.result import Result
 from regcore.own_state import own_state
 from regcore.plan import Plan, make_plan
 from regcore.record import Record
 from regcore.spec import JobSpec
+from regcore.spec.inputs import INIT_FROM, inputs_of
 
 __all__ = ["Result", "train", "train_many"]
+
+NO_INPUTS: Final[Mapping[str, Path | str]] = MappingProxyType({})
 
 
 @own_state()
@@ -33,6 +39,7 @@ def train(
     data_dir: Path | str | None = None,
     resume_from: Path | str | None = None,
     starting_weights: Path | str | None = None,
+    inputs: Mapping[str, Path | str] = NO_INPUTS,
     max_checkpoint_bytes: int | None = None,
 ) -> Result:
     """Train one job spec, on the data that it names or on the rows that are handed in.
@@ -56,6 +63,8 @@ def train(
             ended the last one, gives the result of an uninterrupted run, to the bit.
         starting_weights: The `model.safetensors` of the job that `init_from` names. With the `model.json` beside it the
             weights are adapted to this run's scaling of features and targets; without it they are used unchanged.
+        inputs: The models of the other jobs that the spec names, by the regularizer's name in the plan and its field,
+            as `knowledge_distillation.teacher`: each a folder with `model.safetensors` and `model.json`.
         max_checkpoint_bytes: The most that the checkpoints may take on disk.
 
     Raises:
@@ -65,10 +74,10 @@ def train(
     """
     sources = Sources(data_dir, _handed(x, y, validation, test))
     plan = make_plan(spec if x is None else _with_data(spec), facts_of=sources.facts)
-    _check_start(plan, starting_weights)
-    newcomer = Newcomer(
-        "0", plan, on_record or (lambda record: None), Path(starting_weights) if starting_weights else None
-    )
+    given = {**inputs, **({INIT_FROM: starting_weights} if starting_weights else {})}
+    _check_inputs(plan, given)
+    files = {name: weights_file(path) for name, path in given.items()}
+    newcomer = Newcomer("0", plan, on_record or (lambda record: None), files)
     ((_, outcome),) = train_group(
         [newcomer],
         control=_Stopping(should_stop),
@@ -178,7 +187,7 @@ def _plan_all(specs: Sequence[JobSpec | Mapping[str, Any]], sources: Sources) ->
     for position, spec in enumerate(specs):
         try:
             plans.append(make_plan(spec, facts_of=sources.facts))
-            _check_start(plans[-1], None)
+            _check_inputs(plans[-1], NO_INPUTS)
         except SpecError as error:
             errors += [FieldError(f"/{position}{e.pointer}", e.code, e.message) for e in error.errors]
     if errors:
@@ -186,10 +195,21 @@ def _plan_all(specs: Sequence[JobSpec | Mapping[str, Any]], sources: Sources) ->
     return plans
 
 
-def _check_start(plan: Plan, starting_weights: Path | str | None) -> None:
-    if getattr(plan.resolved_spec, "init_from", None) is not None and starting_weights is None:
-        message = (
-            "init_from names a job of a server; without one, download its model.safetensors and model.json "
-            "into one folder and call train(spec, starting_weights=path)."
-        )
-        raise SpecError([FieldError("/init_from", "cannot_apply", message)])
+def _check_inputs(plan: Plan, given: Mapping[str, Path | str]) -> None:
+    """Refuse a spec whose other jobs' models are not given, and models that it does not name."""
+    errors = []
+    for one in inputs_of(plan.resolved_spec):
+        if one.name not in given:
+            how = "starting_weights=path" if one.only_to_begin else f'inputs={{"{one.name}": folder}}'
+            message = (
+                f"{one.name} names a job of a server; without one, download its model.safetensors and model.json into "
+                f"one folder and call train(spec, {how})."
+            )
+            errors.append(FieldError(one.pointer, "cannot_apply", message))
+    if errors:
+        raise SpecError(errors)
+    unknown = given.keys() - plan.inputs.keys() - {INIT_FROM}
+    if unknown:
+        named = ", ".join(plan.inputs) or "none"
+        message = f"inputs has {', '.join(sorted(unknown))}; the models of other jobs that the spec names are {named}"
+        raise InvalidDataError(message, remedy="Leave it out, or correct its name.")

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from regcore.at import At
 from regcore.data.order import Order
 from regcore.data.prepare import PreparedData
+from regcore.layers.forward import warm
 from regcore.loop.compiled import compiled
 from regcore.loop.evaluate import evaluate, measure, needs_all
 from regcore.loop.network import StackedNetwork
@@ -26,8 +26,8 @@ from regcore.regularizers import Effect, EpochChoice, Setting
 from regcore.tasks import Task
 from regcore.trees import Tree, put_, select, to_device
 
-Inputs = Sequence[Mapping[str, Mapping[str, Path]]]
-"""For each member, by the regularizer's name in the plan, the files of the jobs that it needs."""
+Inputs = Sequence[Mapping[str, Mapping[str, nn.Module]]]
+"""For each member, by the regularizer's name in the plan, the models that it needs, by what it calls them."""
 
 
 class Stack:
@@ -38,13 +38,14 @@ class Stack:
         network: Their stacked tensors, updated in place.
         data: The splits that all members share.
         task: What outputs mean.
-        inputs: The files that regularizers need.
+        inputs: The models that regularizers need. None leaves these regularizers out, which only timing may do: before
+            a run starts they are not there, and they cost a member the same in a stack of any size.
         tree: What another stack of these members remembered, `tree`; None to begin.
         step: Optimizer steps taken.
 
     Attributes:
         tree: `tensors`, the optimizer's `update`, the regularizers' `effects`, `kept` tensors of selected evaluations,
-            and the `objective` of each step of this epoch, times its rows: each (K, ...).
+            and the `objective` of each step of this epoch, a mean over its rows: each (K, ...).
         step: Optimizer steps taken.
     """
 
@@ -55,7 +56,7 @@ class Stack:
         data: PreparedData,
         task: Task,
         *,
-        inputs: Inputs = (),
+        inputs: Inputs | None = (),
         tree: Tree | None = None,
         step: int = 0,
     ) -> None:
@@ -73,6 +74,7 @@ class Stack:
         self._learned = network.learned()
         batch_size, training = self._lead.batch_size, self._lead.resolved_spec.training
         self._step = Step(network, task, data.train, self._update, list(self._effects.values()), batch_size)
+        self._columns: dict[str, Sequence[Tensor]] = {}
         self._order = Order(data.train, batch_size * training.grad_accumulation)
 
     def _begin(self) -> Tree:
@@ -105,6 +107,7 @@ class Stack:
 
     def compile(self, on_record: Callable[[Record], None]) -> None:
         """Compile the forward pass from now on; if that fails, a warning says so."""
+        warm(self.network.nodes, self.network.tensors)
         self._step.forward = compiled(self.network.forward, on_record)
 
     def select(self, positions: Sequence[int]) -> Stack:
@@ -142,25 +145,25 @@ class Stack:
 
     def rows(self, epoch: int, position: int) -> Tensor:
         """Row numbers of one step, (K, B): every member has its own order."""
-        return self._order.rows(self.network.seeds, epoch, position).to(self.network.device)
+        return self._order.rows(self.network.seeds, epoch, position)
 
     def advance(self, rows: Tensor) -> None:
         """Take one step over these rows, (K, B)."""
         at = self._at(self.step)
         losses = self._step.advance(self._learned, rows, at)
-        self._note(losses, at, rows.shape[1])
+        self._note(losses, at)
         self.step += 1
 
-    def _note(self, losses: Mapping[str, Tensor], at: At, num_rows: int) -> None:
+    def _note(self, losses: Mapping[str, Tensor], at: At) -> None:
         """Remember a step's losses by its place in the epoch, so that the first bad one can be found."""
         place = at.step % self._lead.steps_per_epoch
-        objective = self._objective
         for name, values in losses.items():
-            if name not in objective:
-                objective[name] = torch.zeros_like(objective["data"])
+            if name not in self._columns:
+                steps = self._objective.setdefault(name, torch.zeros_like(self._objective["data"]))
+                self._columns[name] = steps.unbind(1)
             if place == 0:
-                objective[name].zero_()
-            objective[name][:, place] = values.double() * num_rows
+                self._objective[name].zero_()
+            self._columns[name][place].copy_(values)
 
     @property
     def _objective(self) -> dict[str, Tensor]:
@@ -266,9 +269,11 @@ class Stack:
 
     def _measure_objective(self, network: StackedNetwork, at: At) -> list[dict[str, float]]:
         """The objective, each penalty by its name, the learning rate and the zeros."""
+        num_rows = self._rows_of_steps()
         columns = {
-            "objective/data" if name == "data" else f"objective/penalty.{name}": values.sum(1) / len(self.data.train)
-            for name, values in self._objective.items()
+            "objective/data" if name == "data" else f"objective/penalty.{name}": (means * num_rows).sum(1)
+            / num_rows.sum()
+            for name, means in self._objective.items()
         }
         for name, effect in self._effects.items():
             penalty = effect.penalty(self.network.tensors, at)
@@ -287,16 +292,26 @@ class Stack:
             values["learning_rate"] = rate
         return named
 
+    def _rows_of_steps(self) -> Tensor:
+        """How many rows each step of an epoch has: the last may have fewer."""
+        total, size = len(self.data.train), self._order.size
+        rows = [min(size, total - first) for first in range(0, total, size)]
+        return torch.tensor(rows, dtype=torch.float64, device=self.network.device)
+
     def _at(self, step: int, *, training: bool = True) -> At:
         return At(step, self._lead.steps_per_epoch, self._lead.num_steps, self.network.seeds, training)
 
 
-def bind_effects(plans: Sequence[Plan], network: StackedNetwork, task: Task, inputs: Inputs = ()) -> dict[str, Effect]:
+def bind_effects(
+    plans: Sequence[Plan], network: StackedNetwork, task: Task, inputs: Inputs | None = ()
+) -> dict[str, Effect]:
     """Each regularizer's effect for all members, by the regularizer's name in the plan."""
     effects: dict[str, Effect] = {}
     layers = plans[0].layer_kinds()
     for position, planned in enumerate(plans[0].regularizers):
         members = [plan.resolved_spec.regularizers[position] for plan in plans]
+        if inputs is None and (members[0].inputs() or members[0].trained_first()):
+            continue
         setting = Setting(
             name=planned.name,
             touched=planned.parameters,
@@ -305,7 +320,7 @@ def bind_effects(plans: Sequence[Plan], network: StackedNetwork, task: Task, inp
             task=task,
             dtype=network.dtype,
             device=network.device,
-            inputs=[own.get(planned.name, {}) for own in inputs],
+            inputs=[own.get(planned.name, {}) for own in inputs or ()],
         )
         effect = type(members[0]).bind(members, setting)
         if effect is not None:

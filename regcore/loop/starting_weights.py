@@ -42,17 +42,13 @@ def load_starting_weights(path: Path | None, network: StackedNetwork, position: 
         network.tensors[name][position] = saved[name].to(network.tensors[name])
 
 
-def describe_starting_weights(weights: Path, description: Path | None = None) -> dict[str, Any] | None:
-    """The `model.json` of a `model.safetensors`; None if it is missing, or belongs to other weights.
-
-    Args:
-        weights: The file of the weights.
-        description: The file that describes them; None for the one beside them.
+def describe_starting_weights(weights: Path) -> dict[str, Any] | None:
+    """The `model.json` beside a `model.safetensors`; None if it is missing, or belongs to other weights.
 
     Raises:
         InvalidDataError: It exists and cannot be read.
     """
-    path = description or weights.with_name(_DESCRIPTION)
+    path = weights.with_name(_DESCRIPTION)
     if not path.exists():
         return None
     try:

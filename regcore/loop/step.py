@@ -52,6 +52,7 @@ class Step:
         self._chains: dict[str, list[Effect]] = {}
         self._watched: frozenset[str] = frozenset().union(*(effect.watched_layers for effect in effects))
         self._merged: tuple[list[Mapping[str, Elementwise]], dict[str, Elementwise]] = ([], {})
+        self._is_settled = all(effect.is_settled for effect in self.chain("elementwise"))
         self.forward = network.forward
 
     def chain(self, hook: str) -> list[Effect]:
@@ -95,21 +96,23 @@ class Step:
         total: list[Tensor] = []
         losses: dict[str, Tensor] = {}
         buffers: Mapping[str, Tensor] = {}
-        for micro, part in enumerate(torch.split(rows, self._batch_size, dim=1)):
+        num_rows = rows.shape[1]
+        for micro, part in enumerate(torch.split(rows, self._batch_size, 1) if num_rows > self._batch_size else [rows]):
             here = replace(at, micro=micro) if micro else at
             found = self._pass({**tensors, **buffers} if buffers else tensors, part, here)
             objective = {"data": found.losses, **found.terms}
-            means = {name: values.sum(1) / rows.shape[1] for name, values in objective.items()}
-            whole = reduce(torch.add, means.values()) if found.terms else means["data"]
-            gradients = torch.autograd.grad(whole.sum(), list(leaves.values()))
+            whole = reduce(torch.add, [values.sum() for values in objective.values()]) / num_rows
+            gradients = torch.autograd.grad(whole, list(leaves.values()))
             total = [a.add_(b) for a, b in zip(total, gradients, strict=True)] if total else list(gradients)
-            losses = {name: losses[name] + m.detach() if losses else m.detach() for name, m in means.items()}
+            for name, values in objective.items():
+                mean = values.detach().sum(1) / num_rows
+                losses[name] = losses[name] + mean if micro else mean
             buffers = found.buffers
         return Slope(dict(zip(leaves, total, strict=True)), losses, buffers)
 
     def _pass(self, tensors: Mapping[str, Tensor], rows: Tensor, at: At) -> Pass:
         """One pass over some rows, as the regularizers want it."""
-        batch = self._task.targets(self._rows.fetch(rows))
+        batch = self._task.targets(self._rows.fetch(rows).to(self.network.device))
         for effect in self.chain("on_batch"):
             batch = effect.on_batch(batch, at)
         for effect in self.chain("weights"):
@@ -121,8 +124,10 @@ class Step:
 
     def _elementwise(self, at: At) -> Mapping[str, Elementwise]:
         """What all effects do to each weight, merged; found again while no effect changes its part."""
-        parts = [effect.elementwise(self._update, at) for effect in self.chain("elementwise")]
         known, merged = self._merged
+        if self._is_settled and known:
+            return merged
+        parts = [effect.elementwise(self._update, at) for effect in self.chain("elementwise")]
         if len(known) != len(parts) or any(a is not b for a, b in zip(parts, known, strict=True)):
             merged = {}
             for part in parts:

@@ -15,7 +15,7 @@ from regcore.loop.computing import computing
 from regcore.loop.control import Control
 from regcore.loop.divergence import diverged
 from regcore.loop.network import StackedNetwork
-from regcore.loop.stack import Stack
+from regcore.loop.stack import Inputs, Stack
 from regcore.plan import Plan
 from regcore.record import Record, finite_or_null, metrics_body
 from regcore.spec.kinds import METRICS
@@ -75,6 +75,7 @@ class Trainer:
         network: Their stacked weights, updated in place.
         data: The splits that all members share.
         task: What outputs mean.
+        inputs: The models that regularizers need.
         control: Asked between two steps.
         checkpointer: Saves the run when due, and before it stops; None to save nothing.
 
@@ -90,11 +91,12 @@ class Trainer:
         data: PreparedData,
         task: Task,
         *,
+        inputs: Inputs = (),
         control: Control | None = None,
         checkpointer: Checkpointer | None = None,
     ) -> None:
         self.members = list(members)
-        self.stack = Stack([member.plan for member in members], network, data, task)
+        self.stack = Stack([member.plan for member in members], network, data, task, inputs=inputs)
         self._control = control or Control()
         self._checkpointer = checkpointer
         self._lead = members[0].plan

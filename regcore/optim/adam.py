@@ -13,7 +13,7 @@ from pydantic import Field
 
 from regcore.at import At
 from regcore.doubts import Doubt, RunShape
-from regcore.members import add_scaled_product_, add_scaled_quotient_, coefficient
+from regcore.members import add_scaled_product_, add_scaled_quotient_, coefficient, quotient_parts
 from regcore.optim.base import MAX_EPS, MAX_LEARNING_RATE, MAX_STRENGTH, MIN_EPS, Optimizer, Update
 from regcore.optim.elementwise import Elementwise, Numbers
 
@@ -87,6 +87,9 @@ class AdamW(Adam):
 
 
 class _AdamUpdate(Update):
+    kernels: ClassVar[tuple[str, ...]] = ("second_moment", "adam")
+    num_kernel_numbers: ClassVar[int] = 8
+    differs_by_step: ClassVar[bool] = True
     members: Sequence[Adam]
 
     @property
@@ -98,14 +101,20 @@ class _AdamUpdate(Update):
         mean.lerp_(gradient, coefficient([1 - member.beta1 for member in self.members], gradient))
         square.mul_(coefficient([member.beta2 for member in self.members], gradient))
         add_scaled_product_(square, gradient, gradient, [1 - member.beta2 for member in self.members])
+        add_scaled_quotient_(weight, mean, self._denominator(name, at), self._descents(rates, at))
+
+    def _descents(self, rates: Numbers, at: At) -> list[float]:
+        """−η/(1−β₁ᵗ)."""
         corrections = [1 - member.beta1 ** (at.step + 1) for member in self.members]
-        descent = [-(rate / correction) for rate, correction in zip(rates, corrections, strict=True)]
-        add_scaled_quotient_(weight, mean, self._denominator(name, at), descent)
+        return [-(rate / correction) for rate, correction in zip(rates, corrections, strict=True)]
+
+    def _corrections(self, at: At) -> list[float]:
+        """√(1−β₂ᵗ)."""
+        return [(1 - member.beta2 ** (at.step + 1)) ** 0.5 for member in self.members]
 
     def _denominator(self, name: str, at: At) -> Tensor:
-        corrections = [(1 - member.beta2 ** (at.step + 1)) ** 0.5 for member in self.members]
         root: Tensor = self.tensors_of("square")[name].sqrt()
-        root.div_(coefficient(corrections, root))
+        root.div_(coefficient(self._corrections(at), root))
         return root.add_(coefficient([member.eps for member in self.members], root))
 
     def reach(self, name: str, at: At) -> Tensor:
@@ -113,10 +122,26 @@ class _AdamUpdate(Update):
         reach: Tensor = coefficient(self.rates(at), denominator) / denominator
         return reach
 
+    @property
+    def kernel_slots(self) -> tuple[str, ...]:
+        return "square", "mean"
+
+    def kernel_numbers(self, rates: Numbers, at: At) -> Sequence[Sequence[float]]:
+        members = self.members
+        return (
+            [member.beta2 for member in members],
+            [1 - member.beta2 for member in members],
+            [member.eps for member in members],
+            *quotient_parts(self.rates(at)),
+            [1 - member.beta1 for member in members],
+            self._corrections(at),
+            self._descents(rates, at),
+        )
+
 
 class _AdamWUpdate(_AdamUpdate):
     members: Sequence[AdamW]
 
-    def move(self, name: str, weight: Tensor, gradient: Tensor, effects: Elementwise, at: At) -> None:
+    def elementwise(self, at: At) -> Elementwise:
         keep = tuple(1 - rate * m.weight_decay for rate, m in zip(self.rates(at), self.members, strict=True))
-        super().move(name, weight, gradient, effects & Elementwise(keep=keep), at)
+        return Elementwise(keep=keep)

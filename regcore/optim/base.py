@@ -21,6 +21,8 @@ from regcore.trees import Tree
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from regcore.optim.kernels.one_pass import OnePass
+
 MAX_LEARNING_RATE = 1e6
 MIN_EPS, MAX_EPS = 1e-30, 1e6
 """Numbers that float32 can hold and divide by."""
@@ -49,13 +51,17 @@ class Scheduled:
         self._places = [self._distinct.index(schedule) for schedule in schedules]
         self._factors: list[float] = []
         self._last: tuple[float, ...] = ()
+        self._is_settled = False
 
     def at(self, at: At) -> tuple[float, ...]:
-        """The numbers at this step."""
+        """The numbers at this step; the same object while they do not change."""
+        if self._is_settled:
+            return self._last
         factors = [schedule.factor(at) for schedule in self._distinct]
         if factors != self._factors:
             self._last = tuple(value * factors[place] for value, place in zip(self._values, self._places, strict=True))
             self._factors = factors
+            self._is_settled = all(schedule.is_constant for schedule in self._distinct)
         return self._last
 
 
@@ -142,7 +148,10 @@ class Optimizer(Fusible):
 
 
 class Update(ABC):
-    """An optimizer at work on the stacked weights of K members, in one pass over each tensor.
+    """An optimizer at work on the stacked weights of K members.
+
+    `move` says what it does, by torch's operations. Where `kernels` are named and can be had, they do the same in one
+    pass over memory.
 
     Args:
         members: One spec per member.
@@ -151,9 +160,17 @@ class Update(ABC):
         state: {slot: {tensor: (K, ...)}}; it belongs to the run, which selects, saves and restores it.
     """
 
+    kernels: ClassVar[tuple[str, ...]] = ()
+    """Its kernels, see `regcore.optim.kernels`; behind the first of two, torch computes the first slot's root."""
+    num_kernel_numbers: ClassVar[int] = 0
+    """How many numbers of its own they take."""
+    differs_by_step: ClassVar[bool] = False
+    """Whether these change even if the learning rate does not."""
+
     def __init__(self, members: Sequence[Any]) -> None:
         self.members = members
         self.state: Tree = {}
+        self._one_pass: tuple[object, object, OnePass | None] = (None, None, None)
         self._rates = Scheduled([m.learning_rate for m in members], [m.schedule for m in members])
 
     @property
@@ -181,13 +198,26 @@ class Update(ABC):
         """Move every weight once, in place.
 
         Args:
-            weights: By name, each (K, ...).
+            weights: By name, each (K, ...). What is known of them is kept for the next step with the same mapping.
             gradients: The same; they may be changed.
-            elementwise: What regularizers do to these weights; a tensor may be missing.
+            elementwise: What regularizers do to these weights; a tensor may be missing. Another object if another step
+                does something else.
             at: The place in the run.
         """
+        known, state, one_pass = self._one_pass
+        if known is not weights or state is not self.state:
+            one_pass = self._tables(weights)
+            self._one_pass = weights, self.state, one_pass
+        if one_pass is not None:
+            one_pass.step(gradients, elementwise, at)
+            return
+        own = self.elementwise(at)
         for name, weight in weights.items():
-            self.move(name, weight, gradients[name], elementwise.get(name, NOTHING), at)
+            self.move(name, weight, gradients[name], elementwise.get(name, NOTHING) & own, at)
+
+    def elementwise(self, at: At) -> Elementwise:
+        """What the optimizer itself does to every weight, beside its step; it may change with the learning rate."""
+        return NOTHING
 
     def move(self, name: str, weight: Tensor, gradient: Tensor, effects: Elementwise, at: At) -> None:
         """Move one weight: the reference, by torch's own operations one after the other."""
@@ -199,8 +229,8 @@ class Update(ABC):
             weight.mul_(coefficient(effects.keep, weight))
         rates = self.rates(at) if effects.rate is None else times(self.rates(at), effects.rate)
         self.descend(name, weight, gradient, rates, at)
-        if effects.shrink is not None:
-            shrink_(weight, effects.shrink, self.reach(name, at))
+        if effects.shrinks is not None:
+            shrink_(weight, effects.shrinks, self.reach(name, at))
         if effects.floor is not None:
             floor = coefficient(effects.floor, weight)
             weight.clamp_(min=floor)
@@ -221,6 +251,26 @@ class Update(ABC):
         Returns:
             One number per member, or a tensor (K, ...) if coordinates differ.
         """
+
+    @property
+    def kernel_slots(self) -> tuple[str, ...]:
+        """Its slots in the kernels' order."""
+        return self.slots
+
+    def kernel_numbers(self, rates: Numbers, at: At) -> Sequence[Sequence[float]]:
+        """What the kernels take of it, as they say: several numbers, each for every member."""
+        raise NotImplementedError
+
+    def kernel_shrink(self, name: str, strengths: Numbers, at: At) -> Numbers:
+        """What they take of strengths: thresholds, or the same where the reach is each coordinate's."""
+        return strengths
+
+    def _tables(self, weights: Mapping[str, Tensor]) -> OnePass | None:
+        if not self.kernels:
+            return None
+        from regcore.optim.kernels.one_pass import one_pass
+
+        return one_pass(self, weights)
 
     def tensors_of(self, slot: str) -> dict[str, Tensor]:
         """One slot of the state, by the weight's name."""

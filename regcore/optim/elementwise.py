@@ -41,6 +41,11 @@ class Elementwise:
     floor: Numbers | None = None
     mask: Tensor | None = field(default=None, compare=False)
 
+    @property
+    def shrinks(self) -> Numbers | None:
+        """λ of the soft threshold in units of the reach at the whole learning rate: a shorter step shrinks by less."""
+        return self.shrink if self.shrink is None or self.rate is None else times(self.shrink, self.rate)
+
     def __and__(self, other: Elementwise) -> Elementwise:
         mask = self.mask if other.mask is None else other.mask if self.mask is None else self.mask * other.mask
         return Elementwise(

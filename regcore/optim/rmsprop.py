@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from regcore.at import At
-from regcore.members import add_scaled_, add_scaled_product_, add_scaled_quotient_, coefficient
+from regcore.members import add_scaled_, add_scaled_product_, add_scaled_quotient_, coefficient, quotient_parts
 from regcore.optim.base import MAX_EPS, MIN_EPS, Optimizer, Update
 from regcore.optim.elementwise import Numbers
 
@@ -51,6 +51,8 @@ class RMSprop(Optimizer):
 
 
 class _RMSpropUpdate(Update):
+    kernels: ClassVar[tuple[str, ...]] = ("second_moment", "rmsprop")
+    num_kernel_numbers: ClassVar[int] = 7
     members: Sequence[RMSprop]
 
     def __init__(self, members: Sequence[RMSprop]) -> None:
@@ -78,6 +80,19 @@ class _RMSpropUpdate(Update):
 
     def reach(self, name: str, at: At) -> Tensor:
         denominator = self._denominator(name)
-        reach = [rate / (1 - momentum) for rate, momentum in zip(self.rates(at), self._momenta, strict=True)]
-        per_coordinate: Tensor = coefficient(reach, denominator) / denominator
+        per_coordinate: Tensor = coefficient(self._long_run_rates(at), denominator) / denominator
         return per_coordinate
+
+    def _long_run_rates(self, at: At) -> Numbers:
+        return tuple(rate / (1 - momentum) for rate, momentum in zip(self.rates(at), self._momenta, strict=True))
+
+    def kernel_numbers(self, rates: Numbers, at: At) -> Sequence[Sequence[float]]:
+        members = self.members
+        return (
+            [member.alpha for member in members],
+            [1 - member.alpha for member in members],
+            [member.eps for member in members],
+            *quotient_parts(self._long_run_rates(at)),
+            self._momenta,
+            [-rate for rate in rates],
+        )

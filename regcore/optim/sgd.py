@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from regcore.at import At
 from regcore.members import add_scaled_, coefficient
 from regcore.optim.base import Optimizer, Update
-from regcore.optim.elementwise import Numbers
+from regcore.optim.elementwise import Numbers, times
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -57,6 +57,8 @@ class SGD(Optimizer):
 
 
 class _SGDUpdate(Update):
+    kernels: ClassVar[tuple[str, ...]] = ("sgd",)
+    num_kernel_numbers: ClassVar[int] = 3
     members: Sequence[SGD]
 
     def __init__(self, members: Sequence[SGD]) -> None:
@@ -82,3 +84,9 @@ class _SGDUpdate(Update):
 
     def reach(self, name: str, at: At) -> list[float]:
         return [rate / (1 - momentum) for rate, momentum in zip(self.rates(at), self._momenta, strict=True)]
+
+    def kernel_numbers(self, rates: Numbers, at: At) -> Sequence[Sequence[float]]:
+        return self._momenta, [-rate for rate in rates], [float(member.nesterov) for member in self.members]
+
+    def kernel_shrink(self, name: str, strengths: Numbers, at: At) -> Numbers:
+        return times(strengths, self.reach(name, at))

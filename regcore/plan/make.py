@@ -11,6 +11,7 @@ from regcore.errors import FieldError, SpecError
 from regcore.kinds import plugins_among
 from regcore.layers import Layer, label_layers, tensors_of, walk_all
 from regcore.plan.ceilings import Ceilings, hold_data_to, hold_to, is_too_deep
+from regcore.plan.first import first_warnings, plan_first
 from regcore.plan.lint import SpecWarning, lint
 from regcore.plan.network import expand, hold_batches_to
 from regcore.plan.objective import num_classes_of, resolve_task
@@ -18,9 +19,10 @@ from regcore.plan.plan import ParameterInfo, Plan, RegularizerPlan, RowCounts
 from regcore.plan.problems import Problems
 from regcore.plan.ranges import leaving_range
 from regcore.plan.regularizers import plan_regularizers
-from regcore.spec.job import JobSpec, Training
+from regcore.spec.job import JobSpec
 from regcore.spec.kinds import TASKS
 from regcore.spec.mending import mend
+from regcore.spec.training import Training
 from regcore.spec.validation import parse_spec
 
 Check = Callable[[Any, Plan | None], list[FieldError]]
@@ -65,6 +67,7 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
     problems = Problems()
     rows = _count_rows(spec, facts, problems)
     resolved = _resolve(spec, facts, rows, problems)
+    resolved, first = plan_first(resolved, lambda one: _plan(one, ceilings, facts), problems)
     task = TASKS[resolved.task.kind]
     num_classes = num_classes_of(task, facts)
     num_outputs = task.num_outputs(facts.row, num_classes, resolved.task.loss)
@@ -92,6 +95,7 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
         resolved_spec=resolved,
         warnings=[
             *lint(resolved, layers, run, regularizers_touch=[entry.parameters for entry in regularizers]),
+            *first_warnings(first),
             *map(SpecWarning.of, facts.doubts),
         ],
         layers=layers,
@@ -114,7 +118,13 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
         num_steps=steps_per_epoch * resolved.training.epochs,
         num_epochs=resolved.training.epochs,
         regularizers=regularizers,
-        plugins=plugins_among([resolved.model, resolved.optimizer, *resolved.regularizers, *layers, task]),
+        trained_first={planned.name: planned.plan for planned in first},
+        plugins=sorted(
+            {
+                *plugins_among([resolved.model, resolved.optimizer, *resolved.regularizers, *layers, task]),
+                *(plugin for planned in first for plugin in planned.plan.plugins),
+            }
+        ),
     )
 
 

@@ -1,7 +1,7 @@
 """What a plan holds."""
 
 import math
-from typing import Any
+from typing import Any, Final
 
 from pydantic import Field
 
@@ -10,8 +10,12 @@ from regcore.layers import tensors_of, walk_all
 from regcore.plan.fusion import fusion_key, member_bytes
 from regcore.plan.lint import SpecWarning
 from regcore.shapes import Role, RowInfo, TensorInfo
+from regcore.spec.inputs import inputs_of
 from regcore.spec.job import JobSpec
 from regcore.spec.kinds import TASKS, AnyLayer
+
+MAX_ROWS_ON_DEVICE_BYTES: Final = 2**30
+"""The most that the rows of a run take on its device; more of them stay in the host's memory, and batches move."""
 
 
 class ParameterInfo(Immutable):
@@ -68,7 +72,15 @@ class Plan(Immutable):
     num_steps: int
     num_epochs: int
     regularizers: list[RegularizerPlan]
+    trained_first: dict[str, "Plan"] = Field(
+        default={}, description="Models that are trained before it begins, by the regularizer's name and its field."
+    )
     plugins: list[str] = Field(default=[], description="Installed packages whose kinds it needs.")
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """The jobs whose weights it needs: `init_from`, and by the regularizer's name and its field."""
+        return {one.name: one.job_id for one in inputs_of(self.resolved_spec)}
 
     @property
     def row(self) -> RowInfo:
@@ -89,6 +101,13 @@ class Plan(Immutable):
         return fusion_key(self.resolved_spec)
 
     @property
+    def rows_fit_device(self) -> bool:
+        """Whether the rows of all splits may lie on the device as a whole: a constant decides, not what is free."""
+        itemsize = 4 if self.tokens is None and self.resolved_spec.training.precision != "float64" else 8
+        num_rows = self.num_rows.train + self.num_rows.validation + self.num_rows.test
+        return num_rows * self.row.num_values * itemsize <= MAX_ROWS_ON_DEVICE_BYTES
+
+    @property
     def member_bytes(self) -> int:
         """Estimated memory as one more member of a training pass."""
         widths = [math.prod(self.input_shape)]
@@ -106,4 +125,4 @@ class Plan(Immutable):
 
     def public(self) -> dict[str, Any]:
         """The job's `plan`, without what the job shows elsewhere."""
-        return self.model_dump(mode="json", exclude={"resolved_spec", "warnings"})
+        return self.model_dump(mode="json", exclude={"resolved_spec", "warnings", "trained_first"})

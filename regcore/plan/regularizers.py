@@ -5,8 +5,8 @@ from functools import partial
 
 from regcore.plan.plan import RegularizerPlan, RowCounts
 from regcore.plan.problems import Problems
-from regcore.regularizers import Regularizer
 from regcore.shapes import RowInfo, TensorInfo
+from regcore.spec.inputs import names_of
 from regcore.spec.job import JobSpec
 from regcore.spec.kinds import TASKS
 
@@ -31,11 +31,10 @@ def plan_regularizers(
         num_classes: Of a classification; else 0.
         problems: Takes what is wrong.
     """
-    ordinals: dict[str, int] = {}
+    names = names_of([regularizer.kind for regularizer in spec.regularizers])
     plans: list[RegularizerPlan] = []
     for position, regularizer in enumerate(spec.regularizers):
         pointer = f"/regularizers/{position}"
-        ordinal = ordinals[regularizer.kind] = ordinals.get(regularizer.kind, 0) + 1
         nothing: list[str] = []
         look = partial(regularizer.touched, tensors)
         # Without a model there are no tensors, and every selector would fail.
@@ -49,12 +48,11 @@ def plan_regularizers(
         )
         if problem:
             problems.add(pointer, "cannot_apply", problem)
-        if regularizer.only_once and ordinal > 1:
+        if regularizer.only_once and names[position] != regularizer.kind:
             problems.add(pointer, "doubled", f"{regularizer.kind} may be given once; remove the second.")
-        plans.append(_regularizer_plan(regularizer, ordinal, touched))
+        plans.append(
+            RegularizerPlan(
+                name=names[position], kind=regularizer.kind, parameters=touched, note=regularizer.explain(touched)
+            )
+        )
     return plans
-
-
-def _regularizer_plan(regularizer: Regularizer, ordinal: int, touched: list[str]) -> RegularizerPlan:
-    name = regularizer.kind if ordinal == 1 else f"{regularizer.kind}_{ordinal}"
-    return RegularizerPlan(name=name, kind=regularizer.kind, parameters=touched, note=regularizer.explain(touched))

@@ -107,4 +107,5 @@ class _ActivityEffect(Effect):
         if lengths is None:
             return values.flatten(2).sum(2)
         steps = values.flatten(3).sum(3) if values.dim() > 3 else values
-        return torch.where(torch.arange(steps.shape[2], device=steps.device) < lengths.unsqueeze(2), steps, 0).sum(2)
+        places = torch.arange(steps.shape[2], dtype=torch.int64, device=steps.device)
+        return torch.where(places < lengths.unsqueeze(2), steps, 0).sum(2)

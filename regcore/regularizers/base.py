@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
 
@@ -23,7 +22,7 @@ from regcore.shapes import Role, RowInfo, TensorInfo
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from regcore.data.rows import Batch
     from regcore.optim import Update
@@ -141,8 +140,26 @@ class Regularizer(Fusible):
         return None
 
     def inputs(self) -> dict[str, JobRef]:
-        """The jobs whose weights it needs, by what it calls them."""
+        """The jobs whose weights it needs, by the field that names each."""
         return {}
+
+    def trained_first(self) -> dict[str, dict[str, Any]]:
+        """The models that the job itself trains for it before it begins, on its own data and task.
+
+        By the field that describes each, the parts of its spec: `model`, `optimizer`, `regularizers`, `training`, and
+        `data` if that was written out.
+        """
+        return {}
+
+    def input_problem(self, name: str, theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> str | None:
+        """Why another job's model cannot be this input, as far as the plans tell, with the remedy; None if it can.
+
+        Args:
+            name: The field that names the job.
+            theirs: The public plan of the job that is named.
+            ours: That of the job which it is for.
+        """
+        return None
 
     def num_extra(self, tensors: Sequence[TensorInfo]) -> int:
         """How many numbers it holds for a member, besides the model's own: averages, gates, second gradients.
@@ -257,8 +274,9 @@ class Setting:
         task: What the outputs mean.
         dtype: Of the weights.
         device: Of the weights.
-        inputs: For each member the files of the jobs that its regularizer names in `inputs`: a `model.safetensors` with
-            its `model.json` beside it.
+        inputs: For each member the models that its regularizer names in `inputs` or `trained_first`: plain modules in
+            evaluation mode that take this run's rows, (N, *shape), and need no gradients. Members whose models are the
+            same share one.
     """
 
     name: str
@@ -268,7 +286,7 @@ class Setting:
     task: Task
     dtype: torch.dtype
     device: torch.device
-    inputs: Sequence[Mapping[str, Path]] = ()
+    inputs: Sequence[Mapping[str, nn.Module]] = ()
 
 
 @dataclass(frozen=True)
@@ -343,6 +361,11 @@ class Effect:
     def gradients(self, slope: Slopes, weights: Mapping[str, Tensor], at: At) -> Slope:
         """The step's gradient."""
         return slope(weights, at)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether `elementwise` gives the same in every step, so that it need not be asked again."""
+        return False
 
     def elementwise(self, update: Update, at: At) -> Mapping[str, Elementwise]:
         """Its part in the one pass that moves each weight, by tensor; the same object as before if nothing changed."""

@@ -66,5 +66,9 @@ class _ElasticNetEffect(Effect):
         l1, l2 = self._l1.at(at), self._l2.at(at)
         return absolute * absolute.new_tensor(l1) + squared * squared.new_tensor(l2) / 2
 
+    @property
+    def is_settled(self) -> bool:
+        return all(member.schedule.is_constant for member in self.members)
+
     def elementwise(self, update: Update, at: At) -> Mapping[str, Elementwise]:
         return self.on_touched(Elementwise(pull=self._l2.at(at), shrink=self._l1.at(at)))

@@ -70,6 +70,10 @@ class _L1Effect(Effect):
         norms = l1_norms([tensors[name] for name in self.touched])
         return norms * norms.new_tensor(self._strengths.at(at))
 
+    @property
+    def is_settled(self) -> bool:
+        return all(member.schedule.is_constant for member in self.members)
+
     def elementwise(self, update: Update, at: At) -> Mapping[str, Elementwise]:
         push, shrink = self._subgradient.at(at), self._proximal.at(at)
         return self.on_touched(Elementwise(push=push if any(push) else None, shrink=shrink if any(shrink) else None))

@@ -61,5 +61,9 @@ class _L2Effect(Effect):
         norms = squared_norms([tensors[name] for name in self.touched])
         return norms * norms.new_tensor(self._strengths.at(at)) / 2
 
+    @property
+    def is_settled(self) -> bool:
+        return all(member.schedule.is_constant for member in self.members)
+
     def elementwise(self, update: Update, at: At) -> Mapping[str, Elementwise]:
         return self.on_touched(Elementwise(pull=self._strengths.at(at)))

@@ -116,5 +116,5 @@ def _without_padding(x: Tensor, lengths: Tensor) -> Tensor:
     """Rows with zeros behind their ends; (K, B, steps, ...)."""
     import torch
 
-    in_use = torch.arange(x.shape[2], device=x.device) < lengths.unsqueeze(2)
+    in_use = torch.arange(x.shape[2], dtype=torch.int64, device=x.device) < lengths.unsqueeze(2)
     return x * in_use.view(*in_use.shape, *[1] * (x.dim() - 3))

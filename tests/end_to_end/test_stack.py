@@ -53,6 +53,20 @@ def test_the_four_demo_jobs_train_and_show_what_each_regularizer_does(stack):
     assert len({job["result"]["weights_sha256"] for job in jobs.values()}) == 4
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_student_learns_from_a_finished_job_and_one_to_begin_with(stack):
+    teacher = stack.wait(stack.submit(demo_spec("none")), "succeeded")["id"]
+    taught = {"kind": "knowledge_distillation", "teacher": {"job_id": teacher}, "alpha": 1.0}
+    spec = {**demo_spec("none", epochs=1), "regularizers": [taught], "init_from": {"job_id": teacher}}
+
+    job = stack.wait(stack.submit(spec), "succeeded")
+
+    served = stack.client.get(f"/v1/jobs/{job['id']}/metrics").json()["data"]
+    assert abs(served[-1]["values"]["objective/penalty.knowledge_distillation"]) < 1e-6  # it knows it all
+    assert served[-1]["values"]["train/accuracy"] > 0.6
+    assert stack.client.delete(f"/v1/jobs/{teacher}").status_code == 204
+
+
 def check_artifacts(stack, job):
     listed = stack.client.get(f"/v1/jobs/{job['id']}/artifacts").json()["data"]
     names = {artifact["name"] for artifact in listed}

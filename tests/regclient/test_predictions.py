@@ -79,10 +79,11 @@ def rows_csv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def trained(rows_csv: Path, target: str) -> Any:
+def trained(rows_csv: Path, target: str, task: str = "auto") -> Any:
     return train(
         JobSpec.model_validate(
             {
+                "task": {"kind": task},
                 "data": {"kind": "file", "path": str(rows_csv), "target": target},
                 "model": {"kind": "linear"},
                 "training": {"epochs": 20, "batch_size": 16},
@@ -114,6 +115,19 @@ def test_a_regression_is_in_the_target_s_own_unit_and_notes_say_what_was_unseen(
     assert found.classes is None
     assert found.values[0] > found.values[1] > 0
     assert any("'green'" in note and "row 1" in note for note in found.notes)
+
+
+def test_an_autoencoder_says_how_unlike_each_row_is(rows_csv: Path, tmp_path: Path) -> None:
+    result = trained(rows_csv, "level", "reconstruction")
+    write_artifacts(result, tmp_path)
+
+    header, *rows = written(predict_file(load_local_predictor(tmp_path), rows_csv))
+
+    assert header == ["row", "reconstruction_error"]
+    errors = [result.rows[f"{name}/reconstruction_error"] for name in ("train", "validation", "test")]
+    assert sorted(float(error) for _, error in rows) == pytest.approx(
+        sorted(x for own in errors for x in own), rel=1e-4
+    )
 
 
 def test_a_model_of_images_says_how_it_predicts(rows_csv: Path, tmp_path: Path) -> None:

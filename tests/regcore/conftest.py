@@ -56,7 +56,8 @@ def make_trainer():
 
     from regcore.data.prepare import dtype_of
     from regcore.data.source import KnownSource, Source
-    from regcore.loop.group import task_of
+    from regcore.loop.control import Control
+    from regcore.loop.group import Newcomer, gather_inputs, task_of
     from regcore.loop.network import StackedNetwork
     from regcore.loop.trainer import Member, Trainer
     from regcore.plan import make_plan
@@ -69,7 +70,8 @@ def make_trainer():
         dtype = dtype_of(plans[0].resolved_spec)
         network = StackedNetwork(plans, dtype=dtype, device=torch.device("cpu"), autocast=False)
         members = [Member(str(k), plan, lambda record: None) for k, plan in enumerate(plans)]
-        return Trainer(members, network, data, task_of(plans[0], data), **options)
+        inputs = gather_inputs([Newcomer(str(k), plan) for k, plan in enumerate(plans)], data, network, rows, Control())
+        return Trainer(members, network, data, task_of(plans[0], data), inputs=inputs, **options)
 
     return make
 

@@ -180,7 +180,7 @@ def test_the_manifest_holds_the_digests_of_the_files(tmp_path):
 
     files = files_of(path)
     manifest = json.loads(files.pop("manifest.json"))
-    assert (manifest["format"], manifest["step"]) == (2, 7)
+    assert (manifest["format"], manifest["step"]) == (3, 7)
     assert manifest["files"] == {
         name: {"size_bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in files.items()
     }

@@ -195,7 +195,28 @@ ELSEWHERE = {
 """What executes the formula, in a test of the regularizer's own, which holds it to these words."""
 
 
+BY_LIBRARIES = {
+    "activity": "λ/B · Σ_rows Σ_layers ‖h‖₁, or ‖h‖² without a half, as Keras has it; "
+    "steps that a sequence does not use are left out",
+    "group_lasso": "λ Σ_g √d_g ‖w_g‖,  d_g the number of weights in group g",
+    "knowledge_distillation": (
+        "(1 − α)·CE(y, softmax(z)) + α·T²·KL(softmax(t/T) ‖ softmax(z/T)),  t: the teacher's logits, z: the network's"
+    ),
+    "label_smoothing": "y ← (1 − ε)·y + ε/C, over C classes: the loss is (1 − ε)·CE + ε·CE(uniform)",
+    "max_norm": "w_i ← w_i · min(1, c/‖w_i‖), for each unit i: a row of a matrix, a filter, a gate",
+    "mixup": "x ← λx + (1 − λ)x′,  y ← λy + (1 − λ)y′,  λ ~ Beta(α, α) once for a batch,  (x′, y′) its rows in another "
+    "order",
+    "r_drop": "½(CE(p₁) + CE(p₂)) + λ·½(KL(p₁‖p₂) + KL(p₂‖p₁)): sums over the classes, means over the rows",
+}
+"""Formulas that the regularizers' own tests hold to torch, Keras or a law: read against those in these words."""
+
+
+@pytest.mark.parametrize("kind", BY_LIBRARIES)
+def test_a_formula_that_a_library_confirms_has_the_words_in_which_it_was_read(kind):
+    assert REGULARIZERS[kind].formula == BY_LIBRARIES[kind]
+
+
 def test_every_regularizers_formula_is_executed():
-    executed = {regularizer.kind for regularizer, *_ in PENALTIES.values()} | {"dropout", *ELSEWHERE}
+    executed = {regularizer.kind for regularizer, *_ in PENALTIES.values()} | {"dropout", *ELSEWHERE, *BY_LIBRARIES}
 
     assert executed == set(REGULARIZERS)

@@ -1,13 +1,14 @@
 import pytest
 
 from regcore import parse_spec
+from regcore.at import At
 from regcore.remedies import remedies
 
 GROWING = {"kind": "step", "every_epochs": 2, "gamma": 10}
 
 
 def causes(job, step):
-    return [remedy.pointer for remedy in remedies(parse_spec(job)(step, 1, 10))]
+    return [remedy.pointer for remedy in remedies(parse_spec(job), At(step, 1, 10))]
 
 
 @pytest.mark.parametrize(("step", "expected"), [(0, []), (1, []), (2, ["/optimizer/schedule/gamma"])])

@@ -17,7 +17,7 @@ def infos_of(weights):
     ]
 
 
-def bind_effect(regularizers, weights, task=None):
+def bind_effect(regularizers, weights, task=None, inputs=()):
     """The effect of regularizers, one per member, on weights (K, ...)."""
     infos = infos_of(weights)
     setting = Setting(
@@ -28,6 +28,7 @@ def bind_effect(regularizers, weights, task=None):
         task=task or Regression("mse"),
         dtype=next(iter(weights.values())).dtype,
         device=torch.device("cpu"),
+        inputs=inputs,
     )
     effect = type(regularizers[0]).bind(regularizers, setting)
     effect.state = effect.start(weights)

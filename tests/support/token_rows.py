@@ -41,7 +41,6 @@ class TokenRows:
             name="token rows",
             modality="sequence",
             feature_shape=(NUM_STEPS,),
-            task="classification",
             classes=("without", "with"),
             num_rows=len(self.rows),
             row_counts=SIZES,

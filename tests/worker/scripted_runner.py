@@ -81,8 +81,9 @@ class Play:
             case "succeed":
                 self._train(assignment)
             case "start-from":
-                for file in (assignment.starting_weights, assignment.starting_model):
-                    write_log(assignment, Path(str(file)).read_text())
+                for name, file in assignment.inputs.items():
+                    said = [Path(file).with_name(part).read_text() for part in ("model.safetensors", "model.json")]
+                    write_log(assignment, f"{name}: {', '.join(said)}")
                 self._train(assignment)
             case "fail":
                 self._send(JobEnded(assignment.job_id, "failed", reason=DIVERGED))

@@ -73,6 +73,17 @@ def _fork_orphan() -> bool:
     return True
 
 
+def warm_kernels() -> None:
+    """Load the optimizers' machine code, so that no job's first step waits for it; it starts no thread.
+
+    What this machine has not compiled yet, the first job that needs it compiles: all kernels together take ten seconds,
+    for which no other job should wait.
+    """
+    from regcore.optim.kernels import warm
+
+    warm(only_kept=True)
+
+
 @contextmanager
 def _ending_with(requests: socket.socket) -> Iterator[None]:
     """End this process as soon as the worker has ended, even during an import."""
@@ -102,6 +113,7 @@ def main() -> None:
     with _ending_with(requests):
         for name in _IMPORTS:
             importlib.import_module(name)
+        warm_kernels()
     commands, events = become_runner(requests)
     from worker.run.runner import main as run
 

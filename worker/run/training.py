@@ -211,10 +211,9 @@ class _Pass:
         """A member of the pass. It is planned again, in half a millisecond: from its rows, which alone decide, and by
         this version of the engine, which need not be the api's. The rows themselves were found when they were opened.
         """
-        weights = None if assignment.starting_weights is None else Path(assignment.starting_weights)
-        model = None if assignment.starting_model is None else Path(assignment.starting_model)
+        inputs = {name: Path(file) for name, file in assignment.inputs.items()}
         plan = make_plan(assignment.spec, facts_of=source.facts)
-        return Newcomer(assignment.key, plan, self._recorders[assignment.key], weights, model)
+        return Newcomer(assignment.key, plan, self._recorders[assignment.key], inputs)
 
     def _succeed(self, key: str, result: Result) -> None:
         try:

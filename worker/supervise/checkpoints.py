@@ -10,6 +10,8 @@ from pathlib import Path
 from jobs.incoming import sync_folder
 from jobs.model import Job
 
+TRAINED_FIRST = "trained-first"
+"""Beside the checkpoints: models that the engine trains before the run itself, such as a teacher."""
 _OWNER_ID = re.compile(r"(job|grp)_[0-9A-Z]{26}")
 
 
@@ -56,6 +58,8 @@ class RunCheckpoints:
                 if checkpoint.name <= newest:
                     shutil.copytree(checkpoint, self.path / checkpoint.name, copy_function=_link)
                     found |= checkpoint.name == newest
+            for trained in saved_in.glob(TRAINED_FIRST):  # otherwise it would be trained again, to the same bits
+                shutil.copytree(trained, self.path / trained.name, copy_function=_link)
         for folder in (self.path, self._of_owner, self._root):
             sync_folder(folder)
         return found

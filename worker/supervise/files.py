@@ -75,6 +75,11 @@ def run_output(data_dir: Path, run_id: int) -> Path:
     return data_dir / "runs" / str(run_id) / "output.txt"
 
 
+def run_inputs(data_dir: Path, run_id: int) -> Path:
+    """Where a run has the models of other jobs that its jobs need, a folder each."""
+    return data_dir / "runs" / str(run_id) / "inputs"
+
+
 def remove_run(data_dir: Path, run_id: int) -> None:
     """Delete the folder of a run that has ended."""
     shutil.rmtree(data_dir / "runs" / str(run_id), ignore_errors=True)

@@ -1,5 +1,6 @@
 """One job of a run as its supervisor sees it: log, limits, requests to stop, and how it ends."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ class LiveJob:
         earlier: float = self.row.usage["device_s"]
         return earlier + self.device_s
 
-    def assignment(self, log: Path, starting_weights: Path | None, starting_model: Path | None = None) -> Assignment:
+    def assignment(self, log: Path, inputs: Mapping[str, Path]) -> Assignment:
         """What the runner is told of the job."""
         rungs = (self.row.sweep or {}).get("rungs")
         more: dict[str, Any] = {"rungs": rungs["epochs"], "rung_metric": rungs["metric"]} if rungs else {}
@@ -72,8 +73,7 @@ class LiveJob:
             spec=self.row.resolved_spec,
             directory=str(self.directory.path.resolve()),
             log=str(log.resolve()),
-            starting_weights=None if starting_weights is None else str(starting_weights.resolve()),
-            starting_model=None if starting_model is None else str(starting_model.resolve()),
+            inputs={name: str(file.absolute()) for name, file in inputs.items()},  # links, beside each other
             **more,
         )
 

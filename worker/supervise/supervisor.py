@@ -12,21 +12,21 @@ from typing import Any
 
 from jobs.errors import (
     ArtifactDamagedError,
-    ArtifactNotFoundError,
     DatasetNotFoundError,
-    JobNotFoundError,
     JobsError,
     StaleRunError,
     StoreUnavailableError,
 )
 from jobs.logs import get_logger
-from jobs.model import ArtifactRow, Capabilities, ClaimedRun, Job, Settlement
+from jobs.model import Capabilities, ClaimedRun, Job, Settlement
 from jobs.states import JobState, Reason, make_reason
+from regcore.spec.inputs import inputs_in
 from regcore.study.sweep import decide
 from worker.devices import Slot
 from worker.protocol import Assignment, Event, Finished, JobEnded, Judged, Judging, Run, Saved, Started, Wrote
 from worker.supervise.companions import Companions
 from worker.supervise.files import remove_run
+from worker.supervise.inputs import Inputs
 from worker.supervise.lease import Lease, LeaseLostError
 from worker.supervise.live_job import LiveJob
 from worker.supervise.live_run import LiveRun
@@ -73,7 +73,7 @@ class Supervisor:
         self._lease = Lease(surroundings.store, run.run_id, runner, surroundings.settings.lease_s, claimed_at)
         self._companions = Companions(surroundings, capabilities, slot, runner, self._lease)
         self._live: LiveRun | None = None
-        self._starts: dict[str, dict[str, Path] | JobsError] = {}
+        self._inputs = Inputs(surroundings, run.run_id, self._lease)
         self._num_oom_kills = count_oom_kills()
 
     def supervise(self) -> bool:
@@ -169,38 +169,18 @@ class Supervisor:
 
     def _assignment(self, live: LiveRun, job: LiveJob) -> Assignment | None:
         """A job as the runner gets it; None if it cannot start."""
-        source = job.row.resolved_spec.get("init_from")
         files: dict[str, Path] = {}
-        if source is not None:
-            found = self._starting_files(job.row.tenant, source["job_id"])
-            if isinstance(found, dict):
-                files = found
-            # With a checkpoint the starting weights are not needed; the runner fails if it cannot read the checkpoint.
-            elif job.row.checkpoint is None:
-                message = f"The weights of {source['job_id']}, to start from, cannot be had. {found}"
+        for one in inputs_in(job.row.resolved_spec):
+            found = self._inputs.files(job.row.tenant, one.job_id)
+            if isinstance(found, Path):
+                files[one.name] = found
+            # Weights to begin with are not needed with a checkpoint; the runner fails if it cannot read that.
+            elif job.row.checkpoint is None or not one.only_to_begin:
+                message = f"The model of {one.job_id}, which {one.name} names, cannot be had. {found}"
                 reason = make_reason(Reason.INVALID_DATA, message)
                 job.settlement = Settlement(job_id=job.id, state=JobState.FAILED, reason=reason)
                 return None
-        return job.assignment(job.directory.log_path, files.get("model.safetensors"), files.get("model.json"))
-
-    def _starting_files(self, tenant: str, job_id: str) -> dict[str, Path] | JobsError:
-        """A job's weights and their description, or why they are unavailable; read once for all that start there."""
-        if job_id not in self._starts:
-            try:
-                rows = self._lease.insist(lambda: self._starting_rows(tenant, job_id))
-                self._starts[job_id] = {row.name: self._verified(row) for row in rows}
-            except (JobNotFoundError, ArtifactNotFoundError, ArtifactDamagedError) as error:
-                self._starts[job_id] = error
-        return self._starts[job_id]
-
-    def _starting_rows(self, tenant: str, job_id: str) -> list[ArtifactRow]:
-        weights = self._around.store.artifact(tenant, job_id, "model.safetensors")
-        return [weights, *(row for row in self._around.store.artifacts(tenant, job_id) if row.name == "model.json")]
-
-    def _verified(self, row: ArtifactRow) -> Path:
-        """Checked against their hash: otherwise altered weights would be used unnoticed."""
-        self._lease.renew_if_due()  # reading large files takes a while
-        return self._around.artifacts.verify(row)
+        return job.assignment(job.directory.log_path, files)
 
     def _watch(self, live: LiveRun, stopping: Stopping, settling: Settling) -> bool:
         """Move records and watch over the run until the runner reports its end, or dies."""

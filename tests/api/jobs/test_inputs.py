@@ -85,6 +85,58 @@ def test_a_job_must_still_have_its_weights(services: Services, finished: str, sp
     assert "has its model.safetensors; it has none" in error.message
 
 
+def taught_by(job_id: str) -> dict[str, Any]:
+    return {"kind": "knowledge_distillation", "teacher": {"job_id": job_id}}
+
+
+@pytest.mark.parametrize(
+    ("who", "changes", "code", "said"),
+    [
+        ("nobody", {}, "job_not_found", "regularizers.1.teacher.job_id must name one of your jobs"),
+        ("running", {}, "job_not_succeeded", "must name a job that succeeded; it is running"),
+        (
+            "trained",
+            {"data": {"kind": "builtin", "name": "wine"}},
+            "model_differs",
+            "the teacher differs from this job in its classes and its input shape",
+        ),
+        ("trained", {}, None, ""),
+    ],
+)
+def test_a_teacher_must_be_there_and_fit(
+    who: str,
+    changes: dict[str, Any],
+    code: str | None,
+    said: str,
+    client: TestClient,
+    problem_of: Any,
+    request: pytest.FixtureRequest,
+    spec: dict[str, Any],
+) -> None:
+    named = {"nobody": lambda: NOBODY, "running": lambda: request.getfixturevalue("running")[0]}
+    job_id = named.get(who, lambda: request.getfixturevalue("trained"))()
+    body = {**spec, **changes, "regularizers": [{"kind": "l1", "strength": 1e-3}, taught_by(job_id)]}
+
+    response = client.post("/v1/jobs", json=body)
+
+    if code is None:
+        assert response.status_code == 201
+        return
+    (error,) = problem_of(response, 422, "invalid_spec")["errors"]
+    assert (error["pointer"], error["code"]) == ("/regularizers/1/teacher/job_id", code)
+    assert said in error["message"]
+
+
+def test_every_input_is_kept_for_as_long_as_the_job_may_need_it(
+    client: TestClient, services: Services, problem_of: Any, trained: str, spec: dict[str, Any]
+) -> None:
+    child = client.post("/v1/jobs", json={**spec, "regularizers": [taught_by(trained)]}).json()
+
+    problem = problem_of(client.delete(f"/v1/jobs/{trained}"), 409, "illegal_action")
+
+    assert f"needed by {child['id']} (queued)" in problem["detail"]
+
+
 def sweep_errors(client: TestClient, problem_of: Any, body: dict[str, Any]) -> list[tuple[str, str]]:
     """Where a sweep is wrong, and how; the same is said where it is only checked."""
     said, said_too = (

@@ -66,10 +66,11 @@ def test_evidence_of_another_shape_is_shown_whole() -> None:
     assert "plain: It is." in text
 
 
-def test_the_mean_stands_beside_a_regression() -> None:
-    baseline = {"kind": "mean", "value": 3.0, "metrics": {"train": {"rmse": 2.5}}}
+@pytest.mark.parametrize(("kind", "words"), [("mean", "the mean"), ("mean_row", "the mean row")])
+def test_the_mean_stands_beside_a_regression_and_the_mean_row_beside_a_reconstruction(kind: str, words: str) -> None:
+    baseline = {"kind": kind, "metrics": {"train": {"loss": 2.5}}}
 
-    assert "always the mean rmse 2.5 (train)" in " ".join(printed({"baseline": baseline}).split())
+    assert f"always {words} loss 2.5 (train)" in " ".join(printed({"baseline": baseline}).split())
 
 
 def test_what_a_report_lacks_is_left_out() -> None:

@@ -65,7 +65,6 @@ def test_evaluation_uses_the_running_numbers_and_leaves_them():
         (RowInfo((5,)), True),
         (RowInfo((5, 2, 2)), True),
         (RowInfo((5, 2)), False),
-        (RowInfo((5,), tokens=3), False),
         (RowInfo((5, 2, 2), varies=True), False),
     ],
 )

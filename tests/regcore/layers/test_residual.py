@@ -90,8 +90,8 @@ def test_a_block_that_does_not_fit_is_refused_with_the_way_to_it(make_job, layer
 
 
 def test_rows_of_tokens_cannot_be_added():
-    with pytest.raises(ValueError, match="residual expects numbers; it gets tokens"):
-        Residual(layers=[]).output(RowInfo((5,), tokens=9))
+    with pytest.raises(ValueError, match=r"layers\[0\] residual expects numbers .* it gets tokens, \(5,\)"):
+        complete([Residual(layers=[])], RowInfo((5,), tokens=9), None)
 
 
 def test_surgery_knows_the_path_of_each_list():

@@ -9,7 +9,7 @@ def test_one_number_is_for_height_and_width():
     assert pair([2, 5]) == (2, 5)
 
 
-@pytest.mark.parametrize("row", [RowInfo((64,)), RowInfo((8, 8)), RowInfo((1, 8, 8), tokens=9)])
+@pytest.mark.parametrize("row", [RowInfo((64,)), RowInfo((8, 8)), RowInfo((1, 8, 8), varies=True)])
 def test_rows_that_are_no_images_are_refused(row):
     with pytest.raises(ValueError, match=r"pool expects images, \(C, H, W\); it gets \("):
         image("pool", row)

@@ -70,17 +70,15 @@ def jobs(make_job, monkeypatch):
 def fail_in_a_step(monkeypatch):
     bind = L2.bind.__func__
 
-    def failing(cls, members, touched):
-        effect = bind(cls, members, touched)
-        add = effect.on_gradients
+    def failing(cls, members, setting):
+        effect = bind(cls, members, setting)
 
-        def on_gradients(weights, gradients, moment):
-            add(weights, gradients, moment)
-            if moment.step == 5 and any(member.strength == AT_FAULT for member in members):
-                raise OverflowError("Result too large")
+        class Failing(type(effect)):
+            def after_step(self, tensors, update, at):
+                if at.step == 5 and any(member.strength == AT_FAULT for member in members):
+                    raise OverflowError("Result too large")
 
-        effect.on_gradients = on_gradients
-        return effect
+        return Failing(members, setting)
 
     monkeypatch.setattr(L2, "bind", classmethod(failing))
 

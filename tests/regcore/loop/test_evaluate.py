@@ -108,7 +108,7 @@ def test_activations_are_shown_chunk_by_chunk(make_network, split, monkeypatch) 
     monkeypatch.setattr(evaluate_module, "EVAL_CHUNK_ROWS", 20)
     network, seen = make_network(), []
 
-    evaluate(network, split, TASK, lambda layer, activations: seen.append((layer, activations)))
+    evaluate(network, split, TASK, lambda layer, activations, lengths: seen.append((layer, activations)))
 
     assert {layer for layer, _ in seen} == {"linear1"}
     rows = torch.cat([activations for _, activations in seen], dim=1)

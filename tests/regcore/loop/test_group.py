@@ -250,7 +250,7 @@ def test_a_member_begins_with_the_weights_that_it_is_given(make_newcomers, tmp_p
         )
     )
 
-    results = dict(train_group([replace(first, plan=still, starting_weights=path), *others]))
+    results = dict(train_group([replace(first, plan=still, inputs={"init_from": path}), *others]))
 
     torch.testing.assert_close(results["short"].model.state_dict(), given, rtol=0, atol=0)
     solo = train(others[1].plan.resolved_spec)

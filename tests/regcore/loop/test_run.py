@@ -213,7 +213,7 @@ def test_data_that_are_not_those_planned_for_are_refused(make_job, monkeypatch):
 
     monkeypatch.setattr(source, "prepare", lambda spec, *a, **k: prepare(JobSpec.model_validate(fewer), *a, **k))
 
-    with pytest.raises(InvalidDataError, match=r"expected 100 train rows.*\(99, 1, 8, 8\)"):
+    with pytest.raises(InvalidDataError, match=r"expected 100 train rows.*hold 99 of shape \(1, 8, 8\)"):
         train(make_job())
 
 

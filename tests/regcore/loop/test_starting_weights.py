@@ -64,7 +64,7 @@ def test_weights_of_another_model_are_refused_and_nothing_is_loaded(network, tmp
 
 def test_a_job_that_names_weights_never_begins_without_them(make_job):
     plan = make_plan(parse_spec(make_job(init_from={"job_id": "job_00000000000000000000000000"})))
-    newcomer = Newcomer("0", plan, lambda record: None, None)
+    newcomer = Newcomer("0", plan)
 
     with pytest.raises(InvalidDataError, match="no longer there"):
         dict(train_group([newcomer]))

@@ -55,7 +55,7 @@ def test_its_public_json_leaves_out_what_the_job_shows_elsewhere():
 def test_the_parameters_are_those_of_the_torch_module(hidden):
     plan = plan_of(model={"kind": "mlp", "hidden": hidden})
 
-    state = build_module(plan.layers, plan.input_shape).state_dict()
+    state = build_module(plan.layers, plan.row).state_dict()
 
     assert {p.name: p.shape for p in plan.parameters} == {name: tuple(t.shape) for name, t in state.items()}
     assert plan.num_parameters == sum(tensor.numel() for tensor in state.values())

@@ -318,7 +318,7 @@ def test_a_job_starts_from_the_weights_that_it_is_given(make_run, tmp_path):
     weights = tmp_path / "job_1" / "model.safetensors"
     weights.rename(tmp_path / "weights")
     run = make_run(make_spec(training={"epochs": 1}, optimizer={"kind": "sgd", "learning_rate": 1e-30}))
-    assignment = replace(run.assignments[0], starting_weights=str(tmp_path / "weights"))
+    assignment = replace(run.assignments[0], inputs={"init_from": str(tmp_path / "weights")})
     events = Recorder()
 
     execute(replace(run, assignments=[assignment], checkpoints=str(tmp_path / "others")), Commands(), events)
@@ -332,9 +332,10 @@ def test_weights_of_targets_as_they_are_go_on_where_targets_are_scaled(make_run,
     data = {"kind": "builtin", "name": "diabetes"}
     execute(make_run(make_spec(data={**data, "standardize_target": False}, **parts)), Commands(), Recorder())
     parent = load_predictor(tmp_path / "job_1")
-    files = [(tmp_path / "job_1" / name).rename(tmp_path / name[-4:]) for name in ("model.safetensors", "model.json")]
+    for name in ("model.safetensors", "model.json"):
+        (tmp_path / "job_1" / name).rename(tmp_path / name)
     run = make_run(make_spec(data=data, **parts))
-    assignment = replace(run.assignments[0], starting_weights=str(files[0]), starting_model=str(files[1]))
+    assignment = replace(run.assignments[0], inputs={"init_from": str(tmp_path / "model.safetensors")})
 
     execute(replace(run, assignments=[assignment], checkpoints=str(tmp_path / "others")), Commands(), Recorder())
 

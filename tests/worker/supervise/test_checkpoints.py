@@ -5,6 +5,7 @@ from one_job import append, requeue
 
 from jobs.model import Capabilities, NewRecord, Settlement
 from jobs.states import JobState
+from regcore.loop.first import FOLDER
 from worker.supervise.checkpoints import RunCheckpoints, owners, remove_checkpoints
 
 
@@ -65,6 +66,22 @@ def test_the_next_run_begins_with_the_accepted_checkpoint_and_the_one_before(sto
     assert names(second) == ["step-000000000010", "step-000000000020"]
     here, there = (run.path / "step-000000000020" / "state.json" for run in (first, second))
     assert here.samefile(there), "a link costs no disk"
+
+
+def test_the_next_run_has_the_models_that_were_trained_before_the_run_itself(store, submit, claim, root):
+    job = submit("succeed")
+    _, run_id, claimed = claim()
+    first = RunCheckpoints(root, claimed.id, run_id, claimed)
+    first.take_over()
+    (first.path / FOLDER / "teacher").mkdir(parents=True)
+    (first.path / FOLDER / "teacher" / "model.json").write_text("{}")
+    append(store, run_id, job.id, [NewRecord("checkpoint", write(first, 10), 1.0)])
+    _, run_id, claimed = claim()
+
+    second = RunCheckpoints(root, claimed.id, run_id, claimed)
+    second.take_over()
+
+    assert (second.path / FOLDER / "teacher" / "model.json").read_text() == "{}"
 
 
 @pytest.fixture

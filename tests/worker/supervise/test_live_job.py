@@ -23,21 +23,21 @@ def make_job(store, submit, tmp_path):
 def test_the_runner_is_told_where_the_job_writes_and_what_it_trains(make_job, tmp_path):
     job = make_job()
 
-    told = job.assignment(job.directory.log_path, tmp_path / "weights")
+    told = job.assignment(job.directory.log_path, {"init_from": tmp_path / "weights"})
 
     assert (told.job_id, told.key, told.spec["name"]) == (job.id, job.id, "succeed")
     assert (told.directory, told.log) == (str(job.directory.path), str(job.directory.log_path))
-    assert told.starting_weights == str(tmp_path / "weights")
+    assert told.inputs == {"init_from": str(tmp_path / "weights")}
     assert told.rungs == []
 
 
 def test_a_rerun_is_called_in_its_checkpoint_as_the_job_that_saved_it(make_job):
     job = make_job(checkpoint={"key": "job_parent", "step": 5, "furthest_step": 5})
 
-    told = job.assignment(job.directory.log_path, None)
+    told = job.assignment(job.directory.log_path, {})
 
     assert (told.job_id, told.key) == (job.id, "job_parent")
-    assert told.starting_weights is None
+    assert told.inputs == {}
 
 
 def test_time_of_earlier_runs_counts_as_used(store, make_job):

@@ -62,17 +62,25 @@ def test_a_runner_whose_only_job_cannot_start_may_serve_again(store, submit, sup
     assert states(store, [astray]) == ["failed"]
 
 
-def test_weights_to_start_from_are_handed_to_the_runner_with_what_describes_them(
-    store, submit, supervise, surroundings
-):
-    source = submit("succeed")
+def test_models_of_other_jobs_are_handed_to_the_runner_with_what_describes_them(store, submit, supervise, surroundings):
+    source, teacher = submit("succeed"), submit("succeed")
     supervise()
-    follower = submit("start-from", spec={"init_from": {"job_id": source.id}})
+    supervise()
+    spec = {"init_from": {"job_id": source.id}, "regularizers": [taught_by(teacher.id)]}
+    follower = submit("start-from", spec=spec)
 
     supervise()
 
     lines = text_of(surroundings, follower, "log.txt").splitlines()
-    assert lines == ["script start-from", f"weights of {source.id}", f"model of {source.id}"]
+    assert lines == [
+        "script start-from",
+        f"knowledge_distillation.teacher: weights of {teacher.id}, model of {teacher.id}",
+        f"init_from: weights of {source.id}, model of {source.id}",
+    ]
+
+
+def taught_by(job_id):
+    return {"kind": "knowledge_distillation", "teacher": {"job_id": job_id}}
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "model.json"])
@@ -149,6 +157,20 @@ def test_behind_a_checkpoint_nobody_asks_for_the_first_weights(store, submit, su
     supervise()
 
     assert states(store, [goes_on]) == ["succeeded"]
+
+
+def test_also_behind_a_checkpoint_a_teacher_is_needed(store, submit, supervise):
+    checkpoint = {"owner": "job_gone", "run_id": 1, "name": "step-1", "step": 1}
+    gone = "job_00000000000000000000000000"
+    goes_on = submit("succeed", spec={"regularizers": [taught_by(gone)]}, checkpoint=checkpoint)
+
+    supervise()
+
+    assert reasons(store, [goes_on]) == ["invalid_data"]
+    assert (
+        f"The model of {gone}, which knowledge_distillation.teacher names"
+        in (store.get("t", goes_on.id).state_reason["message"])
+    )
 
 
 def test_a_member_that_kills_every_runner_fails_and_its_companions_do_not(store, submit_group, supervise, pass_delays):

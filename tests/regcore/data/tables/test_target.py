@@ -5,13 +5,14 @@ import pytest
 
 from regcore.data.tables.facts import ColumnFacts, Reading, TableFacts
 from regcore.data.tables.target import choose_target, sort_labels
+from regcore.spec.job import TaskSpec
 
 
 def spec(target="y", kind="auto", **fields):
     data = SimpleNamespace(target=target, exclude=[], types={}, split_column=None, group_column=None)
     for name, value in fields.items():
         setattr(data, name, value)
-    return SimpleNamespace(data=data, task=SimpleNamespace(kind=kind))
+    return SimpleNamespace(data=data, task=TaskSpec(kind=kind))
 
 
 def table(type, values, *, number=None, num_rows=None, default_target=None, **reading):
@@ -67,7 +68,6 @@ def test_the_task_follows_from_the_target_unless_the_spec_decides(facts, given, 
 
     assert errors == {}
     assert (None if target.counts is None else tuple(target.counts)) == classes
-    assert target.task == ("regression" if classes is None else "classification")
 
 
 def test_words_for_a_missing_or_an_infinite_value_are_no_class():
