@@ -78,7 +78,9 @@ class LearnedPositions(nn.Module):
 
     def __init__(self, num_steps: int, features: int, deviation: float) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(num_steps, features).normal_(0, deviation))
+        self.weight = nn.Parameter(
+            torch.empty(num_steps, features, dtype=torch.get_default_dtype()).normal_(0, deviation)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, steps, features), of as many steps as there are vectors, or fewer."""

@@ -66,9 +66,10 @@ def zombies():
 def test_a_warm_up_finds_what_is_large_imported_and_no_thread_that_a_fork_would_lose(tmp_path):
     code = """
 import importlib, json, os, sys
-from worker.run.template import _IMPORTS
+from worker.run.template import _IMPORTS, warm_kernels
 for name in _IMPORTS:
     importlib.import_module(name)
+warm_kernels()
 num_threads = len(os.listdir("/proc/self/task"))
 import torch
 from worker.run.training import warm_up
