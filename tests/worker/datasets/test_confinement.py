@@ -52,6 +52,13 @@ def test_within_its_limits_a_process_works_quietly_and_privately(tmp_path: Path)
     assert (tmp_path / "f").stat().st_mode & 0o777 == 0o600
 
 
+def is_alive(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def test_a_process_dies_with_its_parent(tmp_path: Path) -> None:
     child = CONFINE + "print(os.getpid(), flush=True); time.sleep(60)"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
@@ -62,7 +69,7 @@ def test_a_process_dies_with_its_parent(tmp_path: Path) -> None:
         process.kill()
 
     deadline = time.monotonic() + 30
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+    while is_alive(pid):
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
