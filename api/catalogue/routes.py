@@ -29,7 +29,7 @@ def _make_endpoint(family: str) -> Callable[[], Response]:
 
 
 def _example(family: str) -> dict[str, Any]:
-    return {"data": [entry.model_dump(by_alias=True) for entry in catalogue(family)[:1]]}
+    return {"data": [entry.model_dump(by_alias=True) for entry in catalogue(family, limit=1)]}
 
 
 for _family in FAMILIES:

@@ -1,6 +1,7 @@
 """The catalogue: each kind with its formula, source, JSON schema and a job that trains in seconds."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,9 +26,14 @@ class CatalogueEntry(BaseModel):
     """A whole job spec with it that trains offline in seconds; null if no built-in set has the rows that it needs."""
 
 
-def catalogue(family: str) -> list[CatalogueEntry]:
-    """The entries of one family: regularizers, models, layers, optimizers or builtin-datasets."""
-    return FAMILIES[family]()
+def catalogue(family: str, limit: int | None = None) -> list[CatalogueEntry]:
+    """The entries of one family: regularizers, models, layers, optimizers or builtin-datasets.
+
+    Args:
+        family: Its name.
+        limit: The most entries, of those that come first; None for all.
+    """
+    return list(islice(FAMILIES[family](), limit))
 
 
 def _example(**parts: Any) -> dict[str, Any]:
@@ -57,41 +63,40 @@ def _schema_of(spec: type[BaseModel]) -> dict[str, Any]:
     return {**schema["$defs"][own], **schema} if own else schema
 
 
-def _regularizers() -> list[CatalogueEntry]:
-    return [
-        _entry(spec, _example(model=spec.example_model, regularizers=[spec.example])) for spec in REGULARIZERS.values()
-    ]
+def _regularizers() -> Iterator[CatalogueEntry]:
+    for spec in REGULARIZERS.values():
+        yield _entry(spec, _example(model=spec.example_model, regularizers=[spec.example]))
 
 
-def _models() -> list[CatalogueEntry]:
-    return [_entry(spec, _example(model=spec.example)) for spec in MODELS.values()]
+def _models() -> Iterator[CatalogueEntry]:
+    for spec in MODELS.values():
+        yield _entry(spec, _example(model=spec.example))
 
 
-def _layers() -> list[CatalogueEntry]:
-    return [_entry(spec, None if spec.example is None else _example(model=spec.example)) for spec in LAYERS.values()]
+def _layers() -> Iterator[CatalogueEntry]:
+    for spec in LAYERS.values():
+        yield _entry(spec, None if spec.example is None else _example(model=spec.example))
 
 
-def _optimizers() -> list[CatalogueEntry]:
-    return [
-        _entry(spec, _example(optimizer={"kind": spec.model_fields["kind"].default})) for spec in OPTIMIZERS.values()
-    ]
+def _optimizers() -> Iterator[CatalogueEntry]:
+    for kind, spec in OPTIMIZERS.items():
+        yield _entry(spec, _example(optimizer={"kind": kind}))
 
 
-def _builtin_datasets() -> list[CatalogueEntry]:
-    return [
-        CatalogueEntry(
+def _builtin_datasets() -> Iterator[CatalogueEntry]:
+    schema = BuiltinData.model_json_schema()
+    for info in BUILTIN.values():
+        yield CatalogueEntry(
             kind=info.name,
             summary=info.summary,
             formula=f"{info.num_rows} rows of shape {'×'.join(map(str, info.feature_shape))}",
             source=info.source,
-            schema_=BuiltinData.model_json_schema(),
+            schema_=schema,
             example_job=_example(data={"kind": "builtin", "name": info.name}),
         )
-        for info in BUILTIN.values()
-    ]
 
 
-FAMILIES: dict[str, Callable[[], list[CatalogueEntry]]] = {
+FAMILIES: dict[str, Callable[[], Iterator[CatalogueEntry]]] = {
     "regularizers": _regularizers,
     "models": _models,
     "layers": _layers,
