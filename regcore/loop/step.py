@@ -19,7 +19,7 @@ from regcore.regularizers import Effect
 from regcore.tasks import Task
 
 if TYPE_CHECKING:
-    from regcore.regularizers.base import Compute, Slopes
+    from regcore.regularizers.effect import Compute, Slopes
 
 
 class Step:

@@ -5,6 +5,7 @@ from functools import partial
 
 from regcore.plan.plan import RegularizerPlan, RowCounts
 from regcore.plan.problems import Problems
+from regcore.regularizers import Surroundings
 from regcore.shapes import RowInfo, TensorInfo
 from regcore.spec.inputs import names_of
 from regcore.spec.job import JobSpec
@@ -33,20 +34,15 @@ def plan_regularizers(
     """
     names = names_of([regularizer.kind for regularizer in spec.regularizers])
     plans: list[RegularizerPlan] = []
+    job = None if rows is None else Surroundings(TASKS[spec.task.kind], rows.validation, num_classes, layers, row)
     for position, regularizer in enumerate(spec.regularizers):
         pointer = f"/regularizers/{position}"
         nothing: list[str] = []
         look = partial(regularizer.touched, tensors)
         # Without a model there are no tensors, and every selector would fail.
         touched = problems.attempt(f"{pointer}/select", "matches_nothing", look, nothing) if tensors else nothing
-        problem = rows and regularizer.needs(
-            task=TASKS[spec.task.kind],
-            num_validation_rows=rows.validation,
-            num_classes=num_classes,
-            layers=layers,
-            row=row,
-        )
-        if problem:
+        problem = None if job is None else regularizer.needs(job)
+        if problem is not None:
             problems.add(pointer, "cannot_apply", problem)
         if regularizer.only_once and names[position] != regularizer.kind:
             problems.add(pointer, "doubled", f"{regularizer.kind} may be given once; remove the second.")

@@ -7,16 +7,15 @@ step that calls it (`regcore.loop`).
 
 from regcore.kinds import import_modules
 from regcore.regularizers.base import (
-    Effect,
-    EpochChoice,
     JobRef,
     PenaltyStrengths,
     Regularizer,
     Select,
     SelectingRegularizer,
-    Setting,
+    Surroundings,
     WeightRegularizer,
 )
+from regcore.regularizers.effect import Effect, EpochChoice, Setting
 
 import_modules(__name__)
 
@@ -29,5 +28,6 @@ __all__ = [
     "Select",
     "SelectingRegularizer",
     "Setting",
+    "Surroundings",
     "WeightRegularizer",
 ]

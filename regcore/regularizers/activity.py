@@ -15,16 +15,15 @@ from regcore.errors import shortened
 from regcore.kinds import kinds_of
 from regcore.layers import Layer
 from regcore.optim.base import MAX_STRENGTH
-from regcore.regularizers.base import NO_LAYERS, Effect, Regularizer, Setting, Stronger
-from regcore.shapes import RowInfo
+from regcore.regularizers.base import Regularizer, Stronger, Surroundings
+from regcore.regularizers.effect import Effect, Setting
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from regcore.data.rows import Batch
     from regcore.passes import Pass
-    from regcore.regularizers.base import Compute
-    from regcore.tasks import Task
+    from regcore.regularizers.effect import Compute
 
 
 class Activity(Regularizer):
@@ -49,22 +48,14 @@ class Activity(Regularizer):
     layers: list[str] | None = Field(default=None, min_length=1, max_length=1000)
     """Labels of the layers whose outputs count; null for every hidden activation."""
 
-    def needs(
-        self,
-        *,
-        task: type[Task],
-        num_validation_rows: int,
-        num_classes: int = 0,
-        layers: Mapping[str, str] = NO_LAYERS,
-        row: RowInfo | None = None,
-    ) -> str | None:
-        if not layers:  # the model is wrong, which is said elsewhere
+    def needs(self, job: Surroundings) -> str | None:
+        if not job.layers:  # the model is wrong, which is said elsewhere
             return None
-        known = shortened(", ".join(layers), 300)
-        unknown = [label for label in self.layers or () if label not in layers]
+        known = shortened(", ".join(job.layers), 300)
+        unknown = [label for label in self.layers or () if label not in job.layers]
         if unknown:
             return f"layers must name layers of {known}; received {shortened(', '.join(unknown), 200)}, not among them."
-        if not self.watched(layers):
+        if not self.watched(job.layers):
             return f"activity acts on hidden activations, and the model has none; name some of {known} in layers."
         return None
 

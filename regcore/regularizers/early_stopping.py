@@ -15,15 +15,14 @@ from pydantic import Field
 
 from regcore.doubts import Doubt, RunShape
 from regcore.metrics import Metric
-from regcore.regularizers.base import NO_LAYERS, Effect, EpochChoice, Regularizer, Setting, Stronger
+from regcore.regularizers.base import Regularizer, Stronger, Surroundings
+from regcore.regularizers.effect import Effect, EpochChoice, Setting
 from regcore.schedule import MAX_EPOCHS
-from regcore.shapes import RowInfo
 from regcore.tasks import known_metrics
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from regcore.tasks import Task
     from regcore.trees import Tree
 
     ValidationMetric = str  # the metrics of all tasks, which `regcore.spec.kinds` knows
@@ -71,26 +70,18 @@ class EarlyStopping(Regularizer):
     def watches(self) -> str:
         return self.metric
 
-    def needs(
-        self,
-        *,
-        task: type[Task],
-        num_validation_rows: int,
-        num_classes: int = 0,
-        layers: Mapping[str, str] = NO_LAYERS,
-        row: RowInfo | None = None,
-    ) -> str | None:
-        if num_validation_rows == 0:
+    def needs(self, job: Surroundings) -> str | None:
+        if job.num_validation_rows == 0:
             return "early_stopping needs validation data; set data.validation_fraction above 0, e.g. 0.2."
-        measured = task.metrics_with(num_classes)
+        measured = job.task.metrics_with(job.num_classes)
         if self._name not in measured:
             known = ", ".join(f"validation/{name}" for name in measured)
-            return f"metric must be one of {known} for {task.kind}; received {self.metric}."
+            return f"metric must be one of {known} for {job.task.kind}; received {self.metric}."
         min_rows = self._watched.min_rows
-        if num_validation_rows < min_rows:
+        if job.num_validation_rows < min_rows:
             return (
                 f"{self.metric} needs at least {min_rows} validation rows to have a value; there is "
-                f"{num_validation_rows}. Raise data.validation_fraction, or watch validation/loss."
+                f"{job.num_validation_rows}. Raise data.validation_fraction, or watch validation/loss."
             )
         return None
 

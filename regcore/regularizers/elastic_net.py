@@ -13,7 +13,8 @@ from pydantic import Field
 from regcore.at import At
 from regcore.optim.base import MAX_STRENGTH, Scheduled
 from regcore.optim.elementwise import Elementwise
-from regcore.regularizers.base import Effect, PenaltyStrengths, Setting, Stronger, WeightRegularizer
+from regcore.regularizers.base import PenaltyStrengths, Stronger, WeightRegularizer
+from regcore.regularizers.effect import Effect, Setting
 from regcore.shrinkage import l1_norms, squared_norms
 
 if TYPE_CHECKING:

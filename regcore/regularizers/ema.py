@@ -13,7 +13,8 @@ from pydantic import Field
 
 from regcore.doubts import Doubt, RunShape
 from regcore.members import coefficient
-from regcore.regularizers.base import Effect, Regularizer, Setting, Stronger
+from regcore.regularizers.base import Regularizer, Stronger
+from regcore.regularizers.effect import Effect, Setting
 from regcore.shapes import TensorInfo
 
 if TYPE_CHECKING:

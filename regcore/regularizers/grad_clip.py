@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from pydantic import Field
 
 from regcore.members import norms_over, per_member
-from regcore.regularizers.base import Effect, Regularizer, Setting, Stronger
+from regcore.regularizers.base import Regularizer, Stronger
+from regcore.regularizers.effect import Effect, Setting
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from regcore.at import At
     from regcore.passes import Slope
-    from regcore.regularizers.base import Slopes
+    from regcore.regularizers.effect import Slopes
 
 MAX_NORM: Final = 1e12
 _SMALL: Final = 1e-6

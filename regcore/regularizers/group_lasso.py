@@ -17,7 +17,8 @@ from pydantic import Field
 from regcore.at import At
 from regcore.groups import axes_of, axes_within, group_norms, shrink_groups_, sums_of_group_norms
 from regcore.optim.base import MAX_STRENGTH, Scheduled
-from regcore.regularizers.base import Effect, Setting, Stronger, WeightRegularizer
+from regcore.regularizers.base import Stronger, WeightRegularizer
+from regcore.regularizers.effect import Effect, Setting
 from regcore.shapes import TensorInfo
 
 if TYPE_CHECKING:

@@ -19,16 +19,15 @@ from pydantic import Discriminator, Field, StringConstraints, Tag, field_validat
 from regcore.at import At
 from regcore.frozen import Frozen
 from regcore.members import coefficient
-from regcore.regularizers.base import NO_LAYERS, Effect, JobRef, Regularizer, Setting, Stronger
-from regcore.shapes import RowInfo
+from regcore.regularizers.base import JobRef, Regularizer, Stronger, Surroundings
+from regcore.regularizers.effect import Effect, Setting
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from regcore.data.rows import Batch
     from regcore.passes import Pass
-    from regcore.regularizers.base import Compute
-    from regcore.tasks import Task
+    from regcore.regularizers.effect import Compute
 
     AnyData = Frozen
     AnyModel = Frozen
@@ -131,19 +130,11 @@ class KnowledgeDistillation(Regularizer):
             "rows with the same classes."
         )
 
-    def needs(
-        self,
-        *,
-        task: type[Task],
-        num_validation_rows: int,
-        num_classes: int = 0,
-        layers: Mapping[str, str] = NO_LAYERS,
-        row: RowInfo | None = None,
-    ) -> str | None:
-        if not task.has_classes:
+    def needs(self, job: Surroundings) -> str | None:
+        if not job.task.has_classes:
             return (
-                f"knowledge_distillation compares the probabilities of classes, and this task is {task.kind}; leave it "
-                "out."
+                f"knowledge_distillation compares the probabilities of classes, and this task is {job.task.kind}; "
+                "leave it out."
             )
         return None
 

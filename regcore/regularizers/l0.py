@@ -21,7 +21,8 @@ from pydantic import Field
 from regcore.groups import axes_of
 from regcore.members import add_scaled_, coefficient
 from regcore.optim.base import MAX_STRENGTH, Scheduled
-from regcore.regularizers.base import Effect, Setting, Stronger, WeightRegularizer
+from regcore.regularizers.base import Stronger, WeightRegularizer
+from regcore.regularizers.effect import Effect, Setting
 from regcore.shapes import Shape, TensorInfo
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from regcore.at import At
     from regcore.passes import Slope
-    from regcore.regularizers.base import Slopes
+    from regcore.regularizers.effect import Slopes
 
 _TEMPERATURE: Final = 2 / 3
 """β, with which the paper relaxes the gates."""

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from regcore.at import At
-from regcore.regularizers.base import NO_LAYERS, Effect, Regularizer, Setting, Stronger
-from regcore.shapes import RowInfo
+from regcore.regularizers.base import Regularizer, Stronger, Surroundings
+from regcore.regularizers.effect import Effect, Setting
 
 if TYPE_CHECKING:
     from regcore.data.rows import Batch
-    from regcore.tasks import Task
 
 
 class LabelSmoothing(Regularizer):
@@ -38,17 +37,9 @@ class LabelSmoothing(Regularizer):
     epsilon: float = Field(ge=0, le=1)
     """ε, the share of the uniform distribution; at 1 nothing is left of the targets."""
 
-    def needs(
-        self,
-        *,
-        task: type[Task],
-        num_validation_rows: int,
-        num_classes: int = 0,
-        layers: Mapping[str, str] = NO_LAYERS,
-        row: RowInfo | None = None,
-    ) -> str | None:
-        if not task.has_classes:
-            return f"label_smoothing needs classes to spread over, and this task is {task.kind}; leave it out."
+    def needs(self, job: Surroundings) -> str | None:
+        if not job.task.has_classes:
+            return f"label_smoothing needs classes to spread over, and this task is {job.task.kind}; leave it out."
         return None
 
     @classmethod

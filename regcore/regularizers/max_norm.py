@@ -12,7 +12,8 @@ from pydantic import Field
 
 from regcore.at import At
 from regcore.groups import axes_within, project_groups_
-from regcore.regularizers.base import Effect, SelectingRegularizer, Setting, Stronger
+from regcore.regularizers.base import SelectingRegularizer, Stronger
+from regcore.regularizers.effect import Effect, Setting
 
 if TYPE_CHECKING:
     from torch import Tensor

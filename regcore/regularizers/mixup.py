@@ -14,14 +14,13 @@ from pydantic import Field
 
 from regcore.at import At
 from regcore.doubts import Doubt, RunShape
-from regcore.regularizers.base import NO_LAYERS, Effect, Regularizer, Setting, Stronger
-from regcore.shapes import RowInfo
+from regcore.regularizers.base import Regularizer, Stronger, Surroundings
+from regcore.regularizers.effect import Effect, Setting
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from regcore.data.rows import Batch
-    from regcore.tasks import Task
 
 MAX_ALPHA = 1e6
 
@@ -43,16 +42,8 @@ class Mixup(Regularizer):
     alpha: float = Field(ge=0, le=MAX_ALPHA)
     """α of the Beta distribution: 0 mixes nothing, 1 in all proportions alike, more nearer to halves."""
 
-    def needs(
-        self,
-        *,
-        task: type[Task],
-        num_validation_rows: int,
-        num_classes: int = 0,
-        layers: Mapping[str, str] = NO_LAYERS,
-        row: RowInfo | None = None,
-    ) -> str | None:
-        if row is not None and row.tokens is not None:
+    def needs(self, job: Surroundings) -> str | None:
+        if job.row is not None and job.row.tokens is not None:
             return "mixup needs rows of numbers, and these are tokens, which have no mixtures; leave it out."
         return None
 

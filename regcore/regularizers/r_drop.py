@@ -17,16 +17,15 @@ from pydantic import Field
 from regcore.at import At
 from regcore.doubts import Doubt, RunShape
 from regcore.optim.base import MAX_STRENGTH
-from regcore.regularizers.base import NO_LAYERS, Effect, Regularizer, Setting, Stronger
-from regcore.shapes import RowInfo
+from regcore.regularizers.base import Regularizer, Stronger, Surroundings
+from regcore.regularizers.effect import Effect, Setting
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from regcore.data.rows import Batch
     from regcore.passes import Pass
-    from regcore.regularizers.base import Compute
-    from regcore.tasks import Task
+    from regcore.regularizers.effect import Compute
 
 
 class RDrop(Regularizer):
@@ -56,17 +55,9 @@ class RDrop(Regularizer):
     strength: float = Field(ge=0, le=MAX_STRENGTH)
     """λ, the paper's α for the mean of both losses."""
 
-    def needs(
-        self,
-        *,
-        task: type[Task],
-        num_validation_rows: int,
-        num_classes: int = 0,
-        layers: Mapping[str, str] = NO_LAYERS,
-        row: RowInfo | None = None,
-    ) -> str | None:
-        if not task.has_classes:
-            return f"r_drop compares the probabilities of classes, and this task is {task.kind}; leave it out."
+    def needs(self, job: Surroundings) -> str | None:
+        if not job.task.has_classes:
+            return f"r_drop compares the probabilities of classes, and this task is {job.task.kind}; leave it out."
         return None
 
     def doubts(self, run: RunShape) -> Iterator[Doubt]:

@@ -17,7 +17,8 @@ from pydantic import Field
 
 from regcore.doubts import Doubt, RunShape
 from regcore.members import norms_over, per_member
-from regcore.regularizers.base import Effect, Regularizer, Setting, Stronger
+from regcore.regularizers.base import Regularizer, Stronger
+from regcore.regularizers.effect import Effect, Setting
 from regcore.shapes import TensorInfo
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from regcore.at import At
     from regcore.passes import Slope
-    from regcore.regularizers.base import Slopes
+    from regcore.regularizers.effect import Slopes
 
 MAX_RHO: Final = 1e6
 

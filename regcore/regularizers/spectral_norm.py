@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from regcore.doubts import Doubt, RunShape
 from regcore.groups import axes_of
 from regcore.members import per_member
-from regcore.regularizers.base import Effect, SelectingRegularizer, Setting
+from regcore.regularizers.base import SelectingRegularizer
+from regcore.regularizers.effect import Effect, Setting
 from regcore.shapes import TensorInfo
 
 if TYPE_CHECKING:

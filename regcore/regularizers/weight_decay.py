@@ -13,7 +13,8 @@ from pydantic import Field
 from regcore.at import At
 from regcore.optim.base import MAX_STRENGTH, Scheduled
 from regcore.optim.elementwise import Elementwise
-from regcore.regularizers.base import Effect, Setting, Stronger, WeightRegularizer
+from regcore.regularizers.base import Stronger, WeightRegularizer
+from regcore.regularizers.effect import Effect, Setting
 
 if TYPE_CHECKING:
     from regcore.optim import Update

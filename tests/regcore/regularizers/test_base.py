@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from regcore.regularizers import Regularizer, Select, WeightRegularizer
+from regcore.regularizers import Regularizer, Select, Surroundings, WeightRegularizer
 from regcore.regularizers.l2 import L2
 from regcore.shapes import TensorInfo
 from regcore.spec.kinds import REGULARIZERS
@@ -77,7 +77,7 @@ def test_the_base_alone_changes_nothing():
 
     assert regularizer.rewrite([]) == []
     assert regularizer.touched(TENSORS) == []
-    assert regularizer.needs(task=Classification, num_validation_rows=0) is None
+    assert regularizer.needs(Surroundings(Classification, 0)) is None
     assert Regularizer.bind([regularizer], None) is None
 
 

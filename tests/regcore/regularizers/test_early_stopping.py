@@ -6,6 +6,7 @@ from effects import bind_effect
 from hypothesis import given
 from hypothesis import strategies as st
 
+from regcore.regularizers import Surroundings
 from regcore.regularizers.early_stopping import EarlyStopping
 from regcore.spec.kinds import TASKS
 from regcore.tasks import Classification, Regression
@@ -123,7 +124,7 @@ def test_what_was_kept_last_is_the_best_that_was_seen(values, patience):
 
 
 def test_without_validation_rows_it_says_what_to_set():
-    remedy = EarlyStopping().needs(task=Classification, num_validation_rows=0)
+    remedy = EarlyStopping().needs(Surroundings(Classification, 0))
 
     assert "data.validation_fraction" in remedy
 
@@ -142,7 +143,7 @@ def test_without_validation_rows_it_says_what_to_set():
     ],
 )
 def test_a_metric_that_the_task_has_not_is_refused(metric, task, fits):
-    problem = EarlyStopping(metric=metric).needs(task=TASKS[task], num_validation_rows=10)
+    problem = EarlyStopping(metric=metric).needs(Surroundings(TASKS[task], 10))
 
     assert (problem is None) == fits
     assert fits or metric in problem
@@ -150,7 +151,7 @@ def test_a_metric_that_the_task_has_not_is_refused(metric, task, fits):
 
 @pytest.mark.parametrize(("num_rows", "fits"), [(1, False), (2, True)])
 def test_r2_needs_two_rows_to_have_a_value(num_rows, fits):
-    problem = EarlyStopping(metric="validation/r2").needs(task=Regression, num_validation_rows=num_rows)
+    problem = EarlyStopping(metric="validation/r2").needs(Surroundings(Regression, num_rows))
 
     assert (problem is None) == fits
     assert fits or "Raise data.validation_fraction" in problem

@@ -7,6 +7,7 @@ from regcore import make_plan, train
 from regcore.at import At
 from regcore.data.rows import Batch
 from regcore.errors import SpecError
+from regcore.regularizers import Surroundings
 from regcore.regularizers.mixup import Mixup
 from regcore.shapes import RowInfo
 from regcore.tasks import Classification, Regression
@@ -139,9 +140,7 @@ def test_metrics_are_of_rows_as_they_are(make_job):
 def test_tokens_have_no_mixtures():
     tokens, numbers = RowInfo((7,), tokens=20, varies=True), RowInfo((7, 3), varies=True)
 
-    problems = [
-        Mixup(alpha=1.0).needs(task=Classification, num_validation_rows=1, row=row) for row in (tokens, numbers)
-    ]
+    problems = [Mixup(alpha=1.0).needs(Surroundings(Classification, 1, row=row)) for row in (tokens, numbers)]
 
     assert "these are tokens, which have no mixtures" in problems[0]
     assert problems[1] is None
