@@ -63,7 +63,7 @@ def dice(request: pytest.FixtureRequest) -> random.Random:
 def make_spec() -> Callable[..., dict[str, Any]]:
     """Makes jobs of a few seconds that save themselves often, each of which trains alone: so its hash is known."""
 
-    def make(epochs: int = 100, *, checkpoint_every_s: float = 0.1, **changes: Any) -> dict[str, Any]:
+    def make(epochs: int = 200, *, checkpoint_every_s: float = 0.1, **changes: Any) -> dict[str, Any]:
         return {
             "data": {"kind": "builtin", "name": "digits"},
             "model": {"kind": "mlp", "hidden": [64]},

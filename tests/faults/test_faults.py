@@ -23,12 +23,12 @@ pytestmark = pytest.mark.timeout(240)
 
 ON_ONE_DATABASE = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 """For most faults: the claims, leases and writes that they end in are tested on both, by the store's own tests too."""
-NUM_STEPS = 100 * 18  # of the specs that `make_spec` makes: 100 epochs of 1,150 rows in batches of 64
+NUM_STEPS = 200 * 18  # of the specs that `make_spec` makes: 200 epochs of 1,150 rows in batches of 64
 
 
 def moment(dice):
-    """A step in the first half, so that much is left to do when the fault is seen."""
-    return dice.randint(200, NUM_STEPS // 2)
+    """A step in the first quarter, so that much is left to do when the fault is seen, on a fast machine too."""
+    return dice.randint(200, NUM_STEPS // 4)
 
 
 def went_on(stack, job_id):
@@ -57,7 +57,7 @@ def test_a_killed_runner_is_taken_up_from_its_checkpoint(stack, make_spec, dice,
 
 @ON_ONE_DATABASE
 def test_a_killed_template_costs_no_job_anything(stack, make_spec, check_promise):
-    first, second = (stack.submit(make_spec(num_epochs)) for num_epochs in (100, 60))
+    first, second = (stack.submit(make_spec(num_epochs)) for num_epochs in (200, 60))
     stack.wait_for_step(first, 1)
 
     stack.worker.templates()[0].kill()

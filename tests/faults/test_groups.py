@@ -15,8 +15,8 @@ from regcore.loop.group import Newcomer, train_group
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)]
 
-NUM_EPOCHS = 100
-FIRST_HALF = (200, 900)  # of 100 epochs of 18 steps
+NUM_EPOCHS = 200
+FIRST_QUARTER = (200, 900)  # of 200 epochs of 18 steps
 CLOSE = 1e-9
 
 
@@ -98,7 +98,7 @@ def test_a_killed_runner_costs_its_group_nothing(
 ):
     specs = make_group()
     job_ids = submit_together(specs)
-    stack.wait_for_step(job_ids[0], dice.randint(*FIRST_HALF))
+    stack.wait_for_step(job_ids[0], dice.randint(*FIRST_QUARTER))
 
     stack.worker.runners()[0].kill()
 
@@ -111,7 +111,7 @@ def test_a_worker_that_goes_leaves_its_group_to_another(
 ):
     specs = make_group()
     job_ids = submit_together(specs)
-    stack.wait_for_step(job_ids[0], dice.randint(*FIRST_HALF))
+    stack.wait_for_step(job_ids[0], dice.randint(*FIRST_QUARTER))
 
     stack.worker.send(number)
     stack.add_worker(2).start()
@@ -125,7 +125,7 @@ def test_who_is_paused_or_cancelled_leaves_the_others_and_itself_as_they_would_b
     specs = make_group(epochs=2 * NUM_EPOCHS, precision="float64")
     job_ids = submit_together(specs)
     first, second, third = job_ids
-    stack.wait_for_step(first, dice.randint(*FIRST_HALF))
+    stack.wait_for_step(first, dice.randint(*FIRST_QUARTER))
 
     stack.act(second, "cancel")
     stack.wait(second, "cancelled")
@@ -151,7 +151,7 @@ def test_a_job_that_is_resumed_while_it_still_pauses_loses_nothing(
 ):
     specs = make_group(precision="float64")
     job_ids = submit_together(specs)
-    stack.wait_for_step(job_ids[0], dice.randint(*FIRST_HALF))
+    stack.wait_for_step(job_ids[0], dice.randint(*FIRST_QUARTER))
 
     for job_id in job_ids:
         stack.act(job_id, "pause")
