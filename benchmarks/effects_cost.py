@@ -8,29 +8,23 @@ that one asks (a teacher) is as large as the article's; what it says does not ma
 
     python benchmarks/effects_cost.py [--pairs 200] [--members 1 32] [--optimizer sgd] [--threads 1] [--only KIND ...]
 
-A runner keeps freed memory, and so must this, or large temporaries cost more than what is computed with them:
-MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=67108864.
+glibc keeps freed memory, as in a runner, or large temporaries would cost more than what is computed with them.
 """
 
 import argparse
 import statistics
 import sys
-import time
 from collections.abc import Sequence
 from typing import Any, Final
 
 import torch
 from _report import hardware, keep
-from torch import nn
+from _stacks import Spec, clock, keep_freed_memory, stack_of
 
 from regcore.data.prepare import PreparedData, prepare
-from regcore.loop.group import task_of
-from regcore.loop.network import StackedNetwork
 from regcore.loop.stack import Stack
-from regcore.plan import Plan, make_plan
+from regcore.plan import make_plan
 from regcore.spec.kinds import REGULARIZERS
-
-Spec = dict[str, Any]
 
 LIMITS: Final[dict[str, float]] = {
     **dict.fromkeys(["l1", "l2", "elastic_net", "weight_decay"], 1.03),
@@ -91,24 +85,7 @@ def base(optimizer: str) -> Spec:
     }
 
 
-def stack_of(spec: Spec, num_members: int, data: PreparedData) -> Stack:
-    plans = [make_plan(spec | {"training": spec["training"] | {"seed": seed}}) for seed in range(num_members)]
-    network = StackedNetwork(plans, dtype=torch.float32, device=torch.device("cpu"), autocast=False)
-    return Stack(plans, network, data, task_of(plans[0], data), inputs=[models_asked(plans[0])] * num_members)
-
-
-def models_asked(plan: Plan) -> dict[str, dict[str, nn.Module]]:
-    """Untrained models for the regularizers that ask others, as `Stack` takes them; all members share them."""
-    asked: dict[str, dict[str, nn.Module]] = {}
-    for name in (*plan.inputs, *plan.trained_first):
-        regularizer, _, field = name.rpartition(".")
-        model = nn.Sequential(nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
-        asked.setdefault(regularizer, {})[field] = model
-    return asked
-
-
 def timed(stack: Stack, rows: torch.Tensor) -> float:
-    clock = time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
     began = clock()
     stack.advance(rows)
     return clock() - began
@@ -134,6 +111,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--only", nargs="+", help="kinds; all others are left out")
     options = parser.parse_args()
+    keep_freed_memory()
     torch.set_num_threads(options.threads)
     data = prepare(make_plan(base("sgd") | {"model": MLP}).resolved_spec)
     kinds = [kind for kind in REGULARIZERS if kind in (options.only or REGULARIZERS)]

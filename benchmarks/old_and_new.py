@@ -19,13 +19,9 @@ from typing import Any
 
 from _report import hardware, keep
 
-Spec = dict[str, Any]
+from worker.environment import MALLOC
 
-MALLOC = {
-    "MALLOC_MMAP_THRESHOLD_": str(1 << 32),
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 33),
-    "MALLOC_TOP_PAD_": str(1 << 26),
-}
+Spec = dict[str, Any]
 
 CHILD = """
 import json, sys, time, warnings

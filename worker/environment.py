@@ -25,7 +25,7 @@ _NAMES = frozenset(
     }
 )
 _PREFIXES = ("LC_", "NVIDIA_")
-_MALLOC = {
+MALLOC = {
     "MALLOC_MMAP_THRESHOLD_": str(4 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
     "MALLOC_TOP_PAD_": str(64 << 20),
@@ -49,7 +49,7 @@ def runner_environment(
     threads = str(num_threads)
     return {
         **_kept(environment),
-        **{name: environment.get(name, default) for name, default in _MALLOC.items()},
+        **{name: environment.get(name, default) for name, default in MALLOC.items()},
         "TMPDIR": str(temporary_dir),
         "PYTHONUNBUFFERED": "1",
         "REGCORE_ALLOW_DOWNLOADS": str(int(allow_downloads)),
