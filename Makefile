@@ -24,9 +24,10 @@ up: $(STAMP)            ## the same stack, left running
 	$(BIN)/regcore up
 
 # In the order of the folders. xdist would start with the largest groups of tests, but the smallest ones (tests/faults) take
-# the longest, and one process would run them alone at the end.
-test: $(STAMP)          ## all tests, two at a time, because many wait for a process; a module's tests stay together
-	$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
+# the longest, and one process would run them alone at the end. Three at a time, for two cores: many tests wait for a
+# process or for a lease. One thread each: with more they wait for each other, and take a third more of the processor.
+test: $(STAMP)          ## all tests; a module's tests stay together
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 # `test-quick` leaves out these searches, which take long. The folders that it does not name run processes, or train until
 # the minimum that another library finds.
