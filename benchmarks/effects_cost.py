@@ -24,8 +24,8 @@ from _report import hardware, keep
 from torch import nn
 
 from regcore.data.prepare import PreparedData, prepare
-from regcore.loop.group import task_of
 from regcore.loop.network import StackedNetwork
+from regcore.loop.planned_rows import task_of
 from regcore.loop.stack import Stack
 from regcore.plan import Plan, make_plan
 from regcore.spec.kinds import REGULARIZERS

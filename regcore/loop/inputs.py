@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from regcore.data.prepare import PreparedData
 from regcore.errors import InvalidDataError
 from regcore.loop.between_scalings import Affine, are_of_one_kind, between
+from regcore.loop.effects import Inputs
 from regcore.loop.network import StackedNetwork
-from regcore.loop.stack import Inputs
 from regcore.plan import Plan
 from regcore.predict import load_predictor
 from regcore.spec.inputs import INIT_FROM

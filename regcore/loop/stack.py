@@ -10,24 +10,22 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from regcore.at import At
 from regcore.data.order import Order
 from regcore.data.prepare import PreparedData
 from regcore.layers.forward import warm
 from regcore.loop.compiled import compiled
+from regcore.loop.effects import Inputs, bind_effects
 from regcore.loop.evaluate import evaluate, measure, needs_all
 from regcore.loop.network import StackedNetwork
 from regcore.loop.step import Step
 from regcore.plan import Plan
 from regcore.record import Record
-from regcore.regularizers import Effect, EpochChoice, Setting
+from regcore.regularizers import EpochChoice
 from regcore.tasks import Task
 from regcore.trees import Tree, put_, select, to_device
-
-Inputs = Sequence[Mapping[str, Mapping[str, nn.Module]]]
-"""For each member, by the regularizer's name in the plan, the models that it needs, by what it calls them."""
 
 
 class Stack:
@@ -300,29 +298,3 @@ class Stack:
 
     def _at(self, step: int, *, training: bool = True) -> At:
         return At(step, self._lead.steps_per_epoch, self._lead.num_steps, self.network.seeds, training)
-
-
-def bind_effects(
-    plans: Sequence[Plan], network: StackedNetwork, task: Task, inputs: Inputs | None = ()
-) -> dict[str, Effect]:
-    """Each regularizer's effect for all members, by the regularizer's name in the plan."""
-    effects: dict[str, Effect] = {}
-    layers = plans[0].layer_kinds()
-    for position, planned in enumerate(plans[0].regularizers):
-        members = [plan.resolved_spec.regularizers[position] for plan in plans]
-        if inputs is None and (members[0].inputs() or members[0].trained_first()):
-            continue
-        setting = Setting(
-            name=planned.name,
-            touched=planned.parameters,
-            tensors=network.infos,
-            layers=layers,
-            task=task,
-            dtype=network.dtype,
-            device=network.device,
-            inputs=[own.get(planned.name, {}) for own in inputs or ()],
-        )
-        effect = type(members[0]).bind(members, setting)
-        if effect is not None:
-            effects[planned.name] = effect
-    return effects
