@@ -25,7 +25,7 @@ from regcore.plan import Plan
 from regcore.record import Record
 from regcore.regularizers import EpochChoice
 from regcore.tasks import Task
-from regcore.trees import Tree, put_, select, to_device
+from regcore.trees import Tree, copied, put_, select
 
 
 class Stack:
@@ -68,7 +68,7 @@ class Stack:
         optimizers: list[Any] = [plan.resolved_spec.optimizer for plan in plans]
         self._update = type(optimizers[0]).bind(optimizers)
         self._effects = bind_effects(plans, network, task, inputs)
-        self.tree = self._begin() if tree is None else self._go_on(tree)
+        self.tree = self._begin() if tree is None else self._tie(tree)
         self._learned = network.learned()
         batch_size, training = self._lead.batch_size, self._lead.resolved_spec.training
         self._step = Step(network, task, data.train, self._update, list(self._effects.values()), batch_size)
@@ -88,11 +88,6 @@ class Stack:
                 "kept": {},
                 "objective": {"data": zeros},
             }
-        )
-
-    def _go_on(self, tree: Tree) -> Tree:
-        return self._tie(
-            to_device({name: node for name, node in tree.items() if name != "tensors"}, self.network.device)
         )
 
     def _tie(self, tree: Tree) -> Tree:
@@ -124,14 +119,14 @@ class Stack:
 
     def resumed(self, step: int, tree: Tree) -> Stack:
         """The same members after this many steps, as they were saved."""
-        tensors: Any = to_device(tree, self.network.device)["tensors"]
+        own: Any = copied(tree, self.network.device)
         return Stack(
             self._plans,
-            self.network.having(tensors),
+            self.network.having(own["tensors"]),
             self.data,
             self.task,
             inputs=self._inputs,
-            tree=tree,
+            tree=own,
             step=step,
         )
 
