@@ -88,8 +88,8 @@ class _Rescaled(nn.Module):
         self.takes_lengths = getattr(module, "takes_lengths", False)
         diagonal = change.matrix.diagonal()
         is_diagonal = change.matrix.nnz == np.count_nonzero(diagonal)
-        self.register_buffer("scale", torch.from_numpy(diagonal if is_diagonal else change.matrix.toarray()))
-        self.register_buffer("offset", torch.from_numpy(change.offset))
+        self.register_buffer("scale", torch.tensor(diagonal if is_diagonal else change.matrix.toarray()))
+        self.register_buffer("offset", torch.tensor(change.offset))
 
     def forward(self, x: Tensor, *lengths: Tensor) -> Tensor:
         """Its outputs for (N, *shape)."""
