@@ -88,8 +88,9 @@ class _Rescaled(nn.Module):
         self.takes_lengths = getattr(module, "takes_lengths", False)
         diagonal = change.matrix.diagonal()
         is_diagonal = change.matrix.nnz == np.count_nonzero(diagonal)
-        self.register_buffer("scale", torch.tensor(diagonal if is_diagonal else change.matrix.toarray()))
-        self.register_buffer("offset", torch.tensor(change.offset))
+        matrix = diagonal if is_diagonal else change.matrix.toarray()
+        self.register_buffer("scale", torch.tensor(matrix, dtype=torch.float64))
+        self.register_buffer("offset", torch.tensor(change.offset, dtype=torch.float64))
 
     def forward(self, x: Tensor, *lengths: Tensor) -> Tensor:
         """Its outputs for (N, *shape)."""
