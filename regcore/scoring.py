@@ -92,7 +92,7 @@ class _PaddedAttention(nn.Module):
         parts = self._into(x).view(num_rows, num_steps, 3, self._num_heads, size)
         parts = functional.pad(parts.permute(2, 0, 3, 1, 4), (0, _lacking(size), 0, _lacking(num_steps)))
         query, key, value = parts.unbind()  # each (B, heads, steps, size)
-        lengths = torch.full((num_rows,), num_steps, device=x.device) if lengths is None else lengths
+        lengths = torch.full((num_rows,), num_steps, dtype=torch.int64, device=x.device) if lengths is None else lengths
         is_used = in_use(lengths, query.shape[2])[:, None, None, :]
         heads = functional.scaled_dot_product_attention(query, key, value, is_used, scale=size**-0.5)
         outputs: Tensor = self._out(heads[:, :, :num_steps, :size].transpose(1, 2).flatten(2))

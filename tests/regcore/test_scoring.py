@@ -44,7 +44,7 @@ def test_no_rows_have_no_scores():
 @pytest.mark.parametrize(("features", "num_heads", "num_steps"), [(6, 2, 7), (6, 3, 1), (20, 1, 16), (36, 4, 33)])
 @pytest.mark.parametrize("varies", [False, True])
 def test_attention_scores_a_row_alone_as_in_a_crowd_and_as_torch_does(features, num_heads, num_steps, varies, dtype):
-    module = Chain(SelfAttention(features, num_heads, batch_first=True)).to(dtype).eval()
+    module = Chain(SelfAttention(features, num_heads, bias=varies, batch_first=True)).to(dtype).eval()
     scorer = RowScorer(module)
     rows = torch.randn(100, num_steps, features, dtype=dtype)
     lengths = torch.randint(1, num_steps + 1, (100,)) if varies else None
