@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from regcore.data.prepare import PreparedData
-from regcore.loop.group import task_of
 from regcore.loop.network import StackedNetwork
+from regcore.loop.planned_rows import task_of
 from regcore.loop.stack import Stack
 from regcore.plan import Plan, make_plan
 from worker.environment import MALLOC

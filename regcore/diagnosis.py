@@ -6,6 +6,7 @@ baseline's, so that one rule holds for every loss and unit.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from regcore.doubts import Doubt
@@ -65,7 +66,7 @@ def diagnose(
     nearly the same of every row, and `no_effect` for each regularizer without one.
 
     Args:
-        report: Its `metrics`, `baseline`, `curves` and `regularizers`.
+        report: Its `metrics`, `baseline`, `curves`, `sparsity` and `regularizers`.
         spec: Resolved.
         num_rows: By split.
         num_steps: Optimizer steps.
@@ -81,10 +82,30 @@ def diagnose(
         return []
     return [
         *_leaks(report, fit, findings),
-        _fitted(fit, spec, num_steps),
+        _fitted(fit, spec, _Held.of(report, spec), num_steps),
         *_majority_only(report, fit, spec),
         *_without_effect(report, fit, spec, num_steps),
     ]
+
+
+@dataclass(frozen=True)
+class _Held:
+    """How regularizers hold the weights back.
+
+    Attributes:
+        penalty: The share of the objective that grows with the weights. Other penalties do not ask for small weights:
+            one of how far two predictions differ is large in a good run too.
+        zeroed: Layers without a weight other than zero.
+    """
+
+    penalty: float
+    zeroed: Sequence[str]
+
+    @classmethod
+    def of(cls, report: Mapping[str, Any], spec: JobSpec) -> "_Held":
+        parts = zip(spec.regularizers, report["regularizers"], strict=True)
+        penalty = sum(effect["share_of_objective"] or 0.0 for one, effect in parts if strengths_of(one))
+        return cls(penalty, [layer for layer, share in report["sparsity"]["by_layer"].items() if share == 1])
 
 
 def _verdict(
@@ -99,7 +120,7 @@ def _verdict(
     return {"verdict": verdict, "evidence": evidence, "suggestion": list(suggestion)}
 
 
-def _fitted(fit: Fit, spec: JobSpec, num_steps: int) -> dict[str, Any]:
+def _fitted(fit: Fit, spec: JobSpec, held: _Held, num_steps: int) -> dict[str, Any]:
     gap, low, high = fit.gap
     values = {
         "split": fit.held,
@@ -114,8 +135,8 @@ def _fitted(fit: Fit, spec: JobSpec, num_steps: int) -> dict[str, Any]:
     }
     if fit.held is not None and _is_overfit(fit):
         return _overfit(fit, spec, num_steps, values)
-    if fit.learned < _LITTLE_LEARNED or fit.fall > _STILL_FALLING * fit.baseline or _is_held_back(fit, spec):
-        return _underfit(fit, spec, values)
+    if fit.learned < _LITTLE_LEARNED or fit.fall > _STILL_FALLING * fit.baseline or _is_held_back(fit, spec, held):
+        return _underfit(fit, spec, held, values)
     thin = list(fit.thin)
     if fit.other_high >= fit.baseline:
         thin.append("its interval reaches the loss of always saying the same")
@@ -131,10 +152,10 @@ def _fitted(fit: Fit, spec: JobSpec, num_steps: int) -> dict[str, Any]:
     return _verdict("well_fitted", message, values, thin)
 
 
-def _is_held_back(fit: Fit, spec: JobSpec) -> bool:
+def _is_held_back(fit: Fit, spec: JobSpec, held: _Held) -> bool:
     """Whether regularizers are strong though there is no gap for them to close."""
     drops = any(isinstance(one, Dropout) and one.p >= _LARGE_DROPOUT for one in spec.regularizers)
-    return fit.gap[1] <= 0 and (drops or fit.penalty > _LARGE_PENALTY)
+    return fit.gap[1] <= 0 and (drops or held.penalty > _LARGE_PENALTY)
 
 
 def _is_overfit(fit: Fit) -> bool:
@@ -159,7 +180,7 @@ def _overfit(fit: Fit, spec: JobSpec, num_steps: int, values: Mapping[str, Any])
     return _verdict("overfit", f"{message}. {change.words}", values, thin, change.patch)
 
 
-def _underfit(fit: Fit, spec: JobSpec, values: Mapping[str, Any]) -> dict[str, Any]:
+def _underfit(fit: Fit, spec: JobSpec, held: _Held, values: Mapping[str, Any]) -> dict[str, Any]:
     thin = list(fit.thin)
     has_begun = fit.learned >= _LITTLE_LEARNED
     side = "below" if fit.learned >= 0 else "above"
@@ -168,8 +189,11 @@ def _underfit(fit: Fit, spec: JobSpec, values: Mapping[str, Any]) -> dict[str, A
         f"({fit.train_baseline:.4g})"
     )
     change: Change | None = None
-    if _is_held_back(fit, spec):
-        message += f", while penalties are {_percent(fit.penalty)} of the objective" if fit.penalty else ""
+    if held.zeroed and not has_begun:
+        change = weaker(spec)
+        message += f", while all weights of {' and '.join(held.zeroed)} are zero" if change else ""
+    elif _is_held_back(fit, spec, held):
+        message += f", while penalties are {_percent(held.penalty)} of the objective" if held.penalty else ""
         change = weaker(spec)
     is_steady = fit.fall > _STEADY_FALL * max(0.0, fit.curve[0] - fit.curve[-1]) if fit.curve else False
     if change is None and (fit.fall > _STILL_FALLING * fit.baseline or (is_steady and not has_begun)):

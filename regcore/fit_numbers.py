@@ -22,7 +22,6 @@ class Fit:
         curve: Losses of the split that judges, by evaluation, up to the one whose weights are kept; `train_curve` those
             of the train split. Evaluations without a value are left out.
         is_last: Whether the weights are those of the last evaluation.
-        penalty: The share of penalties in the objective.
         thin: Why the evidence is thin.
     """
 
@@ -38,7 +37,6 @@ class Fit:
     curve: Sequence[float]
     train_curve: Sequence[float]
     is_last: bool
-    penalty: float
     thin: list[str] = field(default_factory=list)
 
     @property
@@ -99,7 +97,6 @@ def fit_of(report: Mapping[str, Any], num_rows: Mapping[str, int], selected_epoc
         curve=curve,
         train_curve=train_curve,
         is_last=is_last,
-        penalty=sum(one["share_of_objective"] or 0.0 for one in report["regularizers"]),
         thin=thin,
     )
 

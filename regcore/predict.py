@@ -29,6 +29,7 @@ from regcore.shapes import RowInfo
 from regcore.spec.kinds import TASKS, AnyLayer
 from regcore.tasks.classification import probabilities
 from regcore.tasks.reconstruction import row_errors
+from regcore.trees import copied
 
 _log: Final = logging.getLogger(__name__)
 _LAYERS: Final[TypeAdapter[list[AnyLayer]]] = TypeAdapter(list[AnyLayer])
@@ -188,7 +189,7 @@ def read_predictor(read: Callable[[str], bytes], where: str, *, device: torch.de
         weights = read(described["weights"]["file"])
         if hashlib.sha256(weights).hexdigest() != described["weights"]["sha256"]:
             raise ValueError("the SHA-256 of the weights is not the one in model.json")
-        state = load(weights)
+        state = copied(load(weights), torch.device(device))
     except (OSError, ValueError, KeyError) as error:
         raise InvalidDataError(
             f"Cannot load a model from {where}: {error}",
@@ -206,7 +207,7 @@ def read_predictor(read: Callable[[str], bytes], where: str, *, device: torch.de
     module.load_state_dict(state, assign=True)
     scaling = described.get("target_scaling")  # older models have none
     return Predictor(
-        module.to(device),
+        module,
         read_preprocessing(described["preprocessing"]),
         task=described["task"],
         loss=described["loss"],

@@ -16,6 +16,8 @@ _SHRINKAGE: Final = 10.0
 """How often over the whole run may take a weight to nothing, before the loss pulls it back."""
 _LARGEST_SHRINKAGE: Final = 0.1
 """The largest share of a weight that one step may take."""
+_USUAL_THRESHOLD: Final = 1e-3
+"""Where a pull towards zero does not fall with the weight: one of a tenth drowns most losses, and no weight is left."""
 _HIDDEN: Final = 64
 _USUAL_DROPOUT: Final = 0.3
 _WIDER: Final = 4
@@ -68,8 +70,10 @@ def stronger(spec: JobSpec, num_steps: int, place: int | None = None) -> Change:
         words = f"Regularize: {kind} of strength {value['strength']:g}."
         return Change(words, ({"op": "add", "path": "/regularizers/-", "value": value},))
     regularizer, at = spec.regularizers[places[0]], f"/regularizers/{places[0]}"
+    least = {name: min(enough, _USUAL_THRESHOLD) for name in regularizer.thresholds}
     raised = {
-        name: _rounded(min(max(_STEP * strength, enough), most)) for name, strength in strengths_of(regularizer).items()
+        name: _rounded(min(max(_STEP * strength, least.get(name, enough)), most))
+        for name, strength in strengths_of(regularizer).items()
     }
     if isinstance(regularizer, Dropout):
         raised = {"p": _USUAL_DROPOUT}
@@ -82,7 +86,8 @@ def weaker(spec: JobSpec) -> Change | None:
     """Weaken every regularizer that holds weights back; None if there is none."""
     patch: list[dict[str, Any]] = []
     for place, regularizer in enumerate(spec.regularizers):
-        weakened = {name: _rounded(value / _STEP**2) for name, value in strengths_of(regularizer).items() if value > 0}
+        names = dict.fromkeys([*strengths_of(regularizer), *regularizer.scheduled])
+        weakened = {name: _rounded(value / _STEP**2) for name in names if (value := getattr(regularizer, name)) > 0}
         if isinstance(regularizer, Dropout):
             weakened["p"] = _rounded(regularizer.p / _WIDER)
         patch += [

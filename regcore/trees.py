@@ -29,12 +29,17 @@ def select(tree: Mapping[str, Any], positions: Sequence[int]) -> Tree:
     return selected
 
 
-def to_device(tree: Mapping[str, Any], device: device) -> Tree:
-    """The same tree on a device; tensors that are there already are not copied."""
-    moved: Tree = {
-        name: to_device(node, device) if isinstance(node, Mapping) else node.to(device) for name, node in tree.items()
+def copied(tree: Mapping[str, Any], device: device) -> Tree:
+    """A copy on a device, in memory that torch has laid.
+
+    Where memory begins decides how a matrix product is summed, and so the last bits; a tensor that is mapped from a
+    file begins anywhere.
+    """
+    copies: Tree = {
+        name: copied(node, device) if isinstance(node, Mapping) else node.to(device, copy=True)
+        for name, node in tree.items()
     }
-    return moved
+    return copies
 
 
 def put_(tree: Mapping[str, Any], values: Mapping[str, Any], positions: Sequence[int]) -> None:

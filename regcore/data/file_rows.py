@@ -237,8 +237,8 @@ class FileRows:
             here = np.flatnonzero((which >= begin) & (which < begin + len(some)))
             taken = places[which[here] - begin], inside[here]
             for name, column in self._columns.items():
-                found[name][here] = column[taken]
-        parts = {name: self._tensor(column).view(*numbers.shape, *column.shape[1:]) for name, column in found.items()}
+                found[name].numpy()[here] = column[taken]
+        parts = {name: self._in_dtype(column).view(*numbers.shape, *column.shape[1:]) for name, column in found.items()}
         return Batch(parts["x"], parts["y"], parts.get("lengths"))
 
     def identify(self, digest: Hash) -> None:
@@ -246,12 +246,12 @@ class FileRows:
         facts = {"manifest": self._manifest.to_json() | {"splits": None}, "split": asdict(self._file_facts)}
         digest.update(json.dumps(facts, sort_keys=True).encode())
 
-    def _empty(self, column: Column, num_rows: int) -> NDArray[Any]:
-        return np.empty((num_rows, *column.shape), column.dtype)
+    def _empty(self, column: Column, num_rows: int) -> torch.Tensor:
+        """In memory that torch has laid, because where a matrix begins decides the last bits of its products."""
+        return torch.empty((num_rows, *column.shape), dtype=getattr(torch, column.dtype))
 
-    def _tensor(self, column: NDArray[Any]) -> torch.Tensor:
-        tensor = torch.from_numpy(column)
-        return tensor.to(self._dtype) if self._dtype is not None and tensor.is_floating_point() else tensor
+    def _in_dtype(self, column: torch.Tensor) -> torch.Tensor:
+        return column.to(self._dtype) if self._dtype is not None and column.is_floating_point() else column
 
 
 def open_rows(folder: Path, *, dtype: torch.dtype | None = None, slab_bytes: int = SLAB_BYTES) -> dict[str, FileRows]:

@@ -8,16 +8,24 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from regcore.data.file_rows import MANIFEST, Column, Manifest, SplitFile
 from regcore.data.prepare import Split
+from regcore.errors import InvalidDataError
 
 BLOCK_BYTES: Final = 2**17
 """About the size of a block. Smaller ones make more reads, larger ones take more memory for each member of a pass."""
 
 
-def write_rows(folder: Path, splits: Mapping[str, Iterable[Split]], *, block_bytes: int = BLOCK_BYTES) -> Manifest:
+def write_rows(
+    folder: Path,
+    splits: Mapping[str, Iterable[Split]],
+    *,
+    num_classes: int | None = None,
+    block_bytes: int = BLOCK_BYTES,
+) -> Manifest:
     """Write splits into a folder; a split without rows gets no file.
 
     The manifest is written last, so that a folder with a manifest is whole. Training shuffles rows within windows of
@@ -26,10 +34,11 @@ def write_rows(folder: Path, splits: Mapping[str, Iterable[Split]], *, block_byt
     Args:
         folder: Made if it is missing. Files of before are replaced.
         splits: `train`, `validation`, `test`: the parts of each, in the order of their rows.
+        num_classes: How many classes the targets number, from 0; None for targets that are no classes.
         block_bytes: About the size of a block: as many rows as fit, and at least one.
 
     Raises:
-        InvalidDataError: A row of tokens or of varying length is wrong.
+        InvalidDataError: A row of tokens or of varying length is wrong, or a target is none of the classes.
         ValueError: Parts differ in shape, precision, vocabulary or whether they vary, or no split has rows.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -39,6 +48,8 @@ def write_rows(folder: Path, splits: Mapping[str, Iterable[Split]], *, block_byt
     for name, parts in splits.items():
         with _SplitWriter(folder / f"{name}.rows", name, layout, block_bytes) as writer:
             for part in parts:
+                if num_classes is not None:
+                    _check_labels(part.y, num_classes, f"{name} row", writer.num_rows)
                 writer.add(part)
         layout = writer.layout
         if writer.num_rows:
@@ -117,6 +128,23 @@ class _SplitWriter:
         self._file.write(self._block.data)
         self._digest.update(self._block.data)
         self._block.fill(0)
+
+
+def _check_labels(y: torch.Tensor, num_classes: int, what: str, first: int) -> None:
+    """Raises InvalidDataError at the first target that is none of the classes, which training would meet much later."""
+    if y.is_floating_point():
+        raise InvalidDataError(
+            f"expected the numbers of {num_classes} classes as targets, which are whole; received {y.dtype}",
+            remedy="Number the classes from 0, or leave num_classes out if targets are numbers.",
+        )
+    wrong = ((y < 0) | (y >= num_classes)).nonzero()
+    if len(wrong):
+        row = int(wrong[0, 0])
+        raise InvalidDataError(
+            f"{what} {first + row} has the target {int(y[row])}; {num_classes} classes have the numbers 0 to "
+            f"{num_classes - 1}",
+            remedy="Number the classes from 0, or raise num_classes.",
+        )
 
 
 def _arrays(part: Split) -> dict[str, NDArray[Any]]:

@@ -30,7 +30,7 @@ class Pool(Layer):
     member_fields: ClassVar[frozenset[str] | None] = frozenset()
 
     kind: Literal["pool"] = "pool"
-    method: Literal["max", "average"] = "max"
+    method: Literal["max", "mean"] = "max"
     """What becomes of a window."""
     size: Sides = 2
     """The window's height and width; one number for both."""

@@ -1,6 +1,7 @@
 """The training loop: K members, one pass. A regularizer acts at the hooks that its `Effect` overrides.
 
-    data = source.prepare(spec); surgery of the layers is in the plan
+    data = source.prepare(spec), checked against the plan           group.py, planned_rows.py
+        where the surgery of the layers is done
     inputs = the models that regularizers need                      first.py, inputs.py
         of other jobs, from their files; or trained first, in a pass of their own
     for epoch, for position in epoch:                               trainer.py

@@ -14,9 +14,9 @@ from regcore.diagnosis import diagnose
 from regcore.loop.constant_units import ConstantUnits
 from regcore.loop.convex import Optimality, optimality
 from regcore.loop.evaluate import evaluate, measure, member_evaluation
+from regcore.loop.member import Member
 from regcore.loop.network import StackedNetwork
 from regcore.loop.result import Result
-from regcore.loop.trainer import Member
 from regcore.plan import Plan
 from regcore.record import finite_or_null
 from regcore.report import RegularizerEffect, l1_norm, l2_norm, make_report
@@ -144,7 +144,7 @@ def _conclude(
 
 
 def _norms(plan: Plan, state: Mapping[str, Tensor]) -> dict[str, float | None]:
-    """The share of zeros over all tensors of two or more dimensions."""
+    """Those of all learned tensors of two or more dimensions together."""
     learned = {parameter.name for parameter in plan.parameters}
     weights = [tensor for name, tensor in state.items() if name in learned and tensor.dim() > 1]
     return finite_or_null({"l1": l1_norm(weights), "l2": l2_norm(weights)})

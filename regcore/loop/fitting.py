@@ -17,8 +17,9 @@ import torch
 from regcore.data.prepare import PreparedData, dtype_of
 from regcore.data.source import KnownSource, Source
 from regcore.loop.computing import is_out_of_memory
-from regcore.loop.group import SMALL_STEP_PRODUCTS, choose_device, rows_device, task_of
+from regcore.loop.machine import SMALL_STEP_PRODUCTS, choose_device, rows_device
 from regcore.loop.network import StackedNetwork
+from regcore.loop.planned_rows import task_of
 from regcore.loop.stack import Stack
 from regcore.own_state import own_state
 from regcore.plan import Plan

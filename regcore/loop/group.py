@@ -3,46 +3,38 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
-import torch
-
-from regcore.checkpoint import State, tensor_bytes
 from regcore.data.prepare import PreparedData, dtype_of
-from regcore.data.rows import chunks
 from regcore.data.source import KnownSource, Source
-from regcore.errors import CheckpointError, ComputationError, InvalidDataError, OutOfMemoryError, TrainingError
+from regcore.errors import ComputationError, OutOfMemoryError, TrainingError
 from regcore.loop.baseline import baseline_of
 from regcore.loop.checkpointer import Checkpointer
 from regcore.loop.computing import computing, is_out_of_memory
 from regcore.loop.conclude import conclude
 from regcore.loop.control import Control
+from regcore.loop.effects import Inputs
 from regcore.loop.first import train_first
-from regcore.loop.identity import continue_as, identify
 from regcore.loop.inputs import load_inputs
-from regcore.loop.network import EVAL_CHUNK_ROWS, StackedNetwork
+from regcore.loop.machine import choose_device, num_threads, rows_device
+from regcore.loop.member import Member
+from regcore.loop.network import StackedNetwork
 from regcore.loop.newcomer import Checkpoints, Newcomer
+from regcore.loop.planned_rows import check_rows, task_of
 from regcore.loop.rescaling import hush_unlearned, keep_predictions
 from regcore.loop.result import Result
-from regcore.loop.stack import Inputs
+from regcore.loop.resuming import check_members, checkpointer_of, saved_state
 from regcore.loop.starting_weights import describe_starting_weights, load_starting_weights
-from regcore.loop.trainer import Member, Trainer
+from regcore.loop.trainer import Trainer
 from regcore.own_state import each_in_own_state
 from regcore.plan import Plan
 from regcore.record import Record
-from regcore.shapes import RowInfo
 from regcore.spec.inputs import INIT_FROM
-from regcore.spec.kinds import TASKS
 from regcore.tasks import Task
-from regcore.tasks.classification import balanced_class_weights
-from regcore.trees import select
-
-SMALL_STEP_PRODUCTS: Final = 10**8
-"""Members × weights × rows of a batch: below this a step is too short for several threads."""
 
 Ended = tuple[str, Result | TrainingError]
 
-__all__ = ["Checkpoints", "Newcomer", "by_fusion_key", "choose_device", "gather_inputs", "task_of", "train_group"]
+__all__ = ["Checkpoints", "Newcomer", "by_fusion_key", "gather_inputs", "train_group"]
 
 
 def train_group(
@@ -68,7 +60,7 @@ def train_group(
     lead = newcomers[0].plan
     ended = _train(newcomers, control or Control(), source or KnownSource(), checkpoints, companions)
     try:
-        for together in each_in_own_state(ended, _num_threads(lead, len(newcomers), checkpoints)):
+        for together in each_in_own_state(ended, num_threads(lead, len(newcomers), checkpoints)):
             yield from together
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
@@ -89,7 +81,7 @@ def _train(
     """Yield the members that end together."""
     lead = newcomers[0].plan
     data = source.prepare(lead.resolved_spec, device=rows_device(lead))
-    _check_rows(lead, data)
+    check_rows(lead, data)
     for newcomer in newcomers:
         _tell_doubts(newcomer, data)
     task = task_of(lead, data)
@@ -192,7 +184,7 @@ def _set_up(
     by_key = {newcomer.key: newcomer for newcomer in newcomers}
     saved_keys = checkpoints.saved_keys if checkpoints is not None else None
     if saved_keys is not None:
-        _check_members(list(by_key), saved_keys)
+        check_members(list(by_key), saved_keys)
     keys = [key for key in saved_keys or by_key if key in by_key]
     members = [Member(key, by_key[key].plan, by_key[key].on_record) for key in keys]
     network = StackedNetwork(
@@ -215,7 +207,7 @@ def _set_up(
 
     checkpointer = None
     if checkpoints is not None:
-        checkpointer = _checkpointer(newcomers, network, data, checkpoints, control, tell)
+        checkpointer = checkpointer_of(newcomers, network, data, checkpoints, control, tell)
     inputs = gather_inputs([by_key[key] for key in keys], data, network, source, control, checkpoints)
     trainer = Trainer(members, network, data, task, inputs=inputs, control=control, checkpointer=checkpointer)
     if checkpoints is None or checkpoints.newest.state is None:
@@ -237,122 +229,6 @@ def _take_up(newcomer: Newcomer, data: PreparedData, network: StackedNetwork, po
     warning = keep_predictions(described, newcomer.plan, data, network, position)
     if warning is not None:
         newcomer.on_record(warning)
-
-
-def saved_state(state: State, positions: Sequence[int]) -> State:
-    """The state of some members of a saved pass, as if it had been theirs alone.
-
-    Only their parts are read from disk: the pass may have been split because it needed too much memory.
-    """
-    if len(positions) == len(state["keys"]):
-        return state
-    per_member = {name: [state[name][k] for k in positions] for name in ("keys", "history", "selected_epochs")}
-    return {**state, **per_member, "tree": select(state["tree"], positions)}
-
-
-def _check_members(keys: Sequence[str], saved_keys: Sequence[str]) -> None:
-    missing = [key for key in keys if key not in saved_keys]
-    if missing:
-        raise CheckpointError(
-            f"the checkpoint is of other members: {', '.join(missing)} not among {', '.join(saved_keys) or 'them'}",
-            remedy="Resume with the members that it was begun with, or from an empty directory.",
-        )
-
-
-def _checkpointer(
-    newcomers: Sequence[Newcomer],
-    network: StackedNetwork,
-    data: PreparedData,
-    checkpoints: Checkpoints,
-    control: Control,
-    on_record: Callable[[Record], None],
-) -> Checkpointer:
-    """Raises CheckpointError if the checkpoint belongs to another run."""
-    for damaged in checkpoints.newest.unreadable:
-        message = f"A checkpoint cannot be read and is passed over: {damaged}."
-        for newcomer in newcomers:
-            newcomer.on_record(Record("warning", {"code": "checkpoint_unreadable", "message": message}))
-    specs = {newcomer.key: newcomer.plan.resolved_spec for newcomer in newcomers}
-    identity = identify(specs, data, network.device)
-    if checkpoints.newest.state is not None:
-        saved = checkpoints.newest.state["identity"]
-        # Members that had ended before the checkpoint need not be present.
-        specs_then = {key: saved["specs"][key] for key in checkpoints.saved_keys or ()}
-        identity = continue_as(saved | {"specs": specs_then}, identity)
-    return Checkpointer(
-        checkpoints.root,
-        identity,
-        every_s=min(spec.training.checkpoint_every_s for spec in specs.values()),
-        expected_bytes=3 * tensor_bytes(network.tensors),  # also a momentum and the selected weights
-        max_bytes=None if checkpoints.max_bytes is None else checkpoints.max_bytes * len(newcomers),
-        on_record=on_record,
-        accepted_step=control.accepted_step,
-    )
-
-
-def _num_threads(plan: Plan, num_members: int, checkpoints: Checkpoints | None) -> int:
-    """One thread for a small network, all of torch's for a large one; a resumed run uses as many as before.
-
-    A step of the article's network takes half a millisecond. On an idle machine a second thread saves a tenth of that;
-    on a busy one its barriers wait for the scheduler, and the same run took eighteen times as long. The number of
-    threads decides the order of sums, and so the last bits.
-    """
-    if checkpoints is not None and checkpoints.newest.state is not None:
-        return int(checkpoints.newest.state["identity"]["environment"]["num_threads"])
-    is_small = num_members * plan.num_parameters * plan.batch_size < SMALL_STEP_PRODUCTS
-    return 1 if is_small else torch.get_num_threads()
-
-
-def choose_device(wanted: str) -> torch.device:
-    """The device of `resources.device`; `auto` takes a GPU where there is one."""
-    if wanted == "auto":
-        wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(wanted)
-
-
-def rows_device(plan: Plan) -> torch.device:
-    """Where the rows of a plan lie: on its device if they are small, else in the host's memory."""
-    return choose_device(plan.resolved_spec.resources.device if plan.rows_fit_device else "cpu")
-
-
-def _check_rows(plan: Plan, data: PreparedData) -> None:
-    """Check that the loaded data match the plan."""
-    planned = plan.num_rows.model_dump()
-    for name, rows in {"train": data.train, "validation": data.validation, "test": data.test}.items():
-        num_rows = 0 if rows is None else len(rows)
-        info = plan.row if rows is None else rows.info
-        if (num_rows, info.shape) != (planned[name], plan.input_shape):
-            raise InvalidDataError(
-                f"expected {planned[name]} {name} rows of shape {plan.input_shape}; the files hold {num_rows} of shape "
-                f"{info.shape}",
-                remedy="Restore the data set's original files.",
-            )
-        if info != plan.row:
-            raise InvalidDataError(
-                f"expected {_described(plan.row)}; the source gives {_described(info)}",
-                remedy="Plan with the facts of the same source.",
-            )
-
-
-def _described(row: RowInfo) -> str:
-    lengths = "varying length" if row.varies else "one length"
-    return f"{'numbers' if row.tokens is None else f'{row.tokens} tokens'} in rows of {lengths}"
-
-
-def task_of(plan: Plan, data: PreparedData) -> Task:
-    """The run's task; rows are weighted by their classes if the plan says so."""
-    return TASKS[plan.task](plan.loss, len(plan.classes or ()), _class_weights(plan, data), data.target_scaling)
-
-
-def _class_weights(plan: Plan, data: PreparedData) -> torch.Tensor | None:
-    wanted = plan.resolved_spec.task.class_weights
-    if wanted is None:
-        return None
-    device, dtype = choose_device(plan.resolved_spec.resources.device), dtype_of(plan.resolved_spec)
-    if wanted == "balanced":
-        rows = chunks(data.train, EVAL_CHUNK_ROWS, device)
-        return balanced_class_weights(rows, len(plan.classes or ())).to(device=device, dtype=dtype)
-    return torch.tensor(wanted, dtype=dtype, device=device)
 
 
 def by_fusion_key(plans: Mapping[str, Plan]) -> list[list[str]]:

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from regcore.data.prepare import PreparedData
 from regcore.errors import InvalidDataError
 from regcore.loop.between_scalings import Affine, are_of_one_kind, between
+from regcore.loop.effects import Inputs
 from regcore.loop.network import StackedNetwork
-from regcore.loop.stack import Inputs
 from regcore.plan import Plan
 from regcore.predict import load_predictor
 from regcore.spec.inputs import INIT_FROM
@@ -88,8 +88,9 @@ class _Rescaled(nn.Module):
         self.takes_lengths = getattr(module, "takes_lengths", False)
         diagonal = change.matrix.diagonal()
         is_diagonal = change.matrix.nnz == np.count_nonzero(diagonal)
-        self.register_buffer("scale", torch.from_numpy(diagonal if is_diagonal else change.matrix.toarray()))
-        self.register_buffer("offset", torch.from_numpy(change.offset))
+        matrix = diagonal if is_diagonal else change.matrix.toarray()
+        self.register_buffer("scale", torch.tensor(matrix, dtype=torch.float64))
+        self.register_buffer("offset", torch.tensor(change.offset, dtype=torch.float64))
 
     def forward(self, x: Tensor, *lengths: Tensor) -> Tensor:
         """Its outputs for (N, *shape)."""

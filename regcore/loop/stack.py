@@ -10,24 +10,22 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from regcore.at import At
 from regcore.data.order import Order
 from regcore.data.prepare import PreparedData
 from regcore.layers.forward import warm
 from regcore.loop.compiled import compiled
+from regcore.loop.effects import Inputs, bind_effects
 from regcore.loop.evaluate import evaluate, measure, needs_all
 from regcore.loop.network import StackedNetwork
 from regcore.loop.step import Step
 from regcore.plan import Plan
 from regcore.record import Record
-from regcore.regularizers import Effect, EpochChoice, Setting
+from regcore.regularizers import EpochChoice
 from regcore.tasks import Task
-from regcore.trees import Tree, put_, select, to_device
-
-Inputs = Sequence[Mapping[str, Mapping[str, nn.Module]]]
-"""For each member, by the regularizer's name in the plan, the models that it needs, by what it calls them."""
+from regcore.trees import Tree, copied, put_, select
 
 
 class Stack:
@@ -70,7 +68,7 @@ class Stack:
         optimizers: list[Any] = [plan.resolved_spec.optimizer for plan in plans]
         self._update = type(optimizers[0]).bind(optimizers)
         self._effects = bind_effects(plans, network, task, inputs)
-        self.tree = self._begin() if tree is None else self._go_on(tree)
+        self.tree = self._begin() if tree is None else self._tie(tree)
         self._learned = network.learned()
         batch_size, training = self._lead.batch_size, self._lead.resolved_spec.training
         self._step = Step(network, task, data.train, self._update, list(self._effects.values()), batch_size)
@@ -90,11 +88,6 @@ class Stack:
                 "kept": {},
                 "objective": {"data": zeros},
             }
-        )
-
-    def _go_on(self, tree: Tree) -> Tree:
-        return self._tie(
-            to_device({name: node for name, node in tree.items() if name != "tensors"}, self.network.device)
         )
 
     def _tie(self, tree: Tree) -> Tree:
@@ -126,14 +119,14 @@ class Stack:
 
     def resumed(self, step: int, tree: Tree) -> Stack:
         """The same members after this many steps, as they were saved."""
-        tensors: Any = to_device(tree, self.network.device)["tensors"]
+        own: Any = copied(tree, self.network.device)
         return Stack(
             self._plans,
-            self.network.having(tensors),
+            self.network.having(own["tensors"]),
             self.data,
             self.task,
             inputs=self._inputs,
-            tree=tree,
+            tree=own,
             step=step,
         )
 
@@ -300,29 +293,3 @@ class Stack:
 
     def _at(self, step: int, *, training: bool = True) -> At:
         return At(step, self._lead.steps_per_epoch, self._lead.num_steps, self.network.seeds, training)
-
-
-def bind_effects(
-    plans: Sequence[Plan], network: StackedNetwork, task: Task, inputs: Inputs | None = ()
-) -> dict[str, Effect]:
-    """Each regularizer's effect for all members, by the regularizer's name in the plan."""
-    effects: dict[str, Effect] = {}
-    layers = plans[0].layer_kinds()
-    for position, planned in enumerate(plans[0].regularizers):
-        members = [plan.resolved_spec.regularizers[position] for plan in plans]
-        if inputs is None and (members[0].inputs() or members[0].trained_first()):
-            continue
-        setting = Setting(
-            name=planned.name,
-            touched=planned.parameters,
-            tensors=network.infos,
-            layers=layers,
-            task=task,
-            dtype=network.dtype,
-            device=network.device,
-            inputs=[own.get(planned.name, {}) for own in inputs or ()],
-        )
-        effect = type(members[0]).bind(members, setting)
-        if effect is not None:
-            effects[planned.name] = effect
-    return effects

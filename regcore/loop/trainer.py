@@ -2,9 +2,7 @@
 
 import copy
 import math
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from regcore.checkpoint import State
@@ -14,57 +12,13 @@ from regcore.loop.checkpointer import Checkpointer
 from regcore.loop.computing import computing
 from regcore.loop.control import Control
 from regcore.loop.divergence import diverged
+from regcore.loop.effects import Inputs
+from regcore.loop.member import EndedMembers, Member
 from regcore.loop.network import StackedNetwork
-from regcore.loop.stack import Inputs, Stack
-from regcore.plan import Plan
+from regcore.loop.progress import Progress
+from regcore.loop.stack import Stack
 from regcore.record import Record, finite_or_null, metrics_body
-from regcore.spec.kinds import METRICS
 from regcore.tasks import Task
-
-PROGRESS_EVERY_S = 0.5
-
-
-@dataclass
-class Member:
-    """One of the K members: its place in the stack is its place in the trainer's list.
-
-    Attributes:
-        key: Its name for the caller of the pass.
-        plan: What it trains.
-        on_record: Called with its progress and metrics.
-        history: Its evaluations, as bodies of `metrics` records.
-        selected_epoch: The epoch whose weights it keeps; 0 before any was selected.
-    """
-
-    key: str
-    plan: Plan
-    on_record: Callable[[Record], None]
-    history: list[dict[str, Any]] = field(default_factory=list)
-    selected_epoch: int = 0
-
-    @property
-    def watched(self) -> frozenset[str]:
-        """The metrics that its own spec asks for in every evaluation."""
-        return frozenset(one.watches for one in self.plan.resolved_spec.regularizers if one.watches)
-
-    def recorded(self, measured: Mapping[str, float]) -> dict[str, float]:
-        """What its record holds of an evaluation: not what only a rung asks for."""
-        return {name: value for name, value in measured.items() if name in self.watched or _is_recorded(name)}
-
-
-@dataclass(frozen=True, eq=False)
-class EndedMembers:
-    """Members that end together, and leave the stack.
-
-    Attributes:
-        members: In the order of the network's stack.
-        network: A network of these members only, with the selected weights; None if there is no result.
-        error: Why there is no result.
-    """
-
-    members: list[Member]
-    network: StackedNetwork | None = None
-    error: TrainingError | None = None
 
 
 class Trainer:
@@ -100,7 +54,7 @@ class Trainer:
         self._control = control or Control()
         self._checkpointer = checkpointer
         self._lead = members[0].plan
-        self._started_at = self._progress_at = time.monotonic()
+        self._progress = Progress(self._lead)
 
     @property
     def step(self) -> int:
@@ -136,7 +90,7 @@ class Trainer:
             "keys": [member.key for member in self.members],
             "history": [member.history for member in self.members],
             "selected_epochs": [member.selected_epoch for member in self.members],
-            "elapsed_s": time.monotonic() - self._started_at,
+            "elapsed_s": self._progress.elapsed_s,
         }
 
     def resume(self, step: int, state: Mapping[str, Any]) -> None:
@@ -144,7 +98,7 @@ class Trainer:
         self.stack = self.stack.resumed(step, state["tree"])
         for member, history, epoch in zip(self.members, state["history"], state["selected_epochs"], strict=True):
             member.history, member.selected_epoch = history, epoch
-        self._started_at -= state["elapsed_s"]
+        self._progress.go_on(state["elapsed_s"])
 
     def select(self, positions: Sequence[int]) -> "Trainer":
         """A trainer with copies of some of the members, at the same step."""
@@ -163,7 +117,7 @@ class Trainer:
         """Take members out of the stack, with their selected weights or with an error."""
         members = [self.members[position] for position in positions]
         if self.step < self._lead.num_steps:  # otherwise it was reported just now
-            progress = self._progress()
+            progress = self._progress.record(self.step)
             for member in members:
                 member.on_record(progress)
         network = None
@@ -303,25 +257,11 @@ class Trainer:
             member.on_record(record)
 
     def _tell_progress(self, *, at_once: bool = False) -> None:
-        now = time.monotonic()
-        if not at_once and 1 < self.step < self._lead.num_steps and now - self._progress_at < PROGRESS_EVERY_S:
+        if not at_once and not self._progress.is_due(self.step):
             return
-        self._progress_at = now
-        self._tell(self._progress())
+        self._progress.told()
+        self._tell(self._progress.record(self.step))
         self._check_objective()  # do not finish a long epoch once all is lost
-
-    def _progress(self) -> Record:
-        step, num_steps = self.step, self._lead.num_steps
-        fraction = step / num_steps
-        body = {
-            "epoch": step // self._lead.steps_per_epoch,
-            "num_epochs": self._lead.num_epochs,
-            "step": step,
-            "num_steps": num_steps,
-            "fraction": fraction,
-            "eta_s": round((time.monotonic() - self._started_at) * (1 - fraction) / fraction, 3) if step else None,
-        }
-        return Record("progress", body)
 
     def _check_objective(self) -> None:
         """Give up once every member has had a non-finite loss.
@@ -340,11 +280,6 @@ class Trainer:
         member, bad = self.members[position], self.stack.first_bad_step(position)
         step, num_updates = (self.step, self.step) if bad is None else (bad, bad - 1)
         return diverged(member.plan, member.history, member.selected_epoch, step=step, num_updates=num_updates)
-
-
-def _is_recorded(name: str) -> bool:
-    metric = METRICS.get(name.rpartition("/")[2])
-    return metric is None or metric.in_every_record
 
 
 def _undefined(metric: str, epoch: int, step: int) -> Record:

@@ -47,6 +47,7 @@ def member_bytes(
     num_kept: int,
     itemsize: int,
     num_extra: int = 0,
+    asked_bytes: int = 0,
 ) -> int:
     """Estimate the memory that one more member takes.
 
@@ -58,7 +59,21 @@ def member_bytes(
         num_kept: Numbers that are kept of each row.
         itemsize: Bytes of one weight.
         num_extra: Numbers that regularizers hold.
+        asked_bytes: Of the models that regularizers ask, `asked_bytes`. Members share their weights, which are counted
+            with each all the same: the estimate is to be enough for one alone.
     """
     weights = (_COPIES_OF_WEIGHTS * num_parameters + num_extra) * itemsize
     activations = _COPIES_OF_ACTIVATIONS * batch_size * sum(widths) * itemsize
-    return weights + activations + _COPIES_OF_OUTPUTS * num_rows * num_kept * 8
+    return weights + activations + _COPIES_OF_OUTPUTS * num_rows * num_kept * 8 + asked_bytes
+
+
+def asked_bytes(*, num_parameters: int, widths: Sequence[int], batch_size: int, itemsize: int) -> int:
+    """Estimate the memory of a model that is asked about a batch and does not learn, as a teacher is.
+
+    Args:
+        num_parameters: Buffers too.
+        widths: Values in one row, at each layer's output. The outputs of few layers are there at once.
+        batch_size: Rows of a batch of the run that asks.
+        itemsize: Bytes of one weight.
+    """
+    return (num_parameters + _COPIES_OF_ACTIVATIONS * batch_size * max(widths)) * itemsize

@@ -62,7 +62,7 @@ def lint(
         *_own_doubts(spec, run),
         *_gradient_decay_under_adaptive_optimizer(spec),
         *_two_decays(spec, regularizers_touch),
-        *_two_of_a_kind(spec),
+        *_two_of_a_kind(spec, regularizers_touch),
         *_penalties_before_norms(spec, layers, regularizers_touch),
         *_class_weights(spec, run),
         *_large_decays(spec, run),
@@ -118,13 +118,16 @@ def _two_decays(spec: JobSpec, touch: Sequence[Sequence[str]]) -> list[SpecWarni
     ]
 
 
-def _two_of_a_kind(spec: JobSpec) -> Iterator[SpecWarning]:
+def _two_of_a_kind(spec: JobSpec, touch: Sequence[Sequence[str]]) -> Iterator[SpecWarning]:
     """Regularizers that say of themselves that two are doubtful, at the last one of each kind."""
-    last = {regularizer.kind: position for position, regularizer in enumerate(spec.regularizers)}
-    for kind, count in Counter(regularizer.kind for regularizer in spec.regularizers).items():
-        twice = spec.regularizers[last[kind]].twice
-        if count > 1 and twice is not None:
-            yield _warning(f"{kind}_twice", f"/regularizers/{last[kind]}", twice, "Keep one of them.")
+    of_kind: dict[str, list[int]] = {}
+    for position, regularizer in enumerate(spec.regularizers):
+        of_kind.setdefault(regularizer.kind, []).append(position)
+    for kind, (*others, last) in of_kind.items():
+        twice = spec.regularizers[last].twice
+        meet = any(not touch[last] or set(touch[last]) & set(touch[other]) for other in others)
+        if meet and twice is not None:
+            yield _warning(f"{kind}_twice", f"/regularizers/{last}", twice, "Keep one of them.")
 
 
 def _penalties_before_norms(

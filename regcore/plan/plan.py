@@ -1,13 +1,14 @@
 """What a plan holds."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, Final
 
 from pydantic import Field
 
 from regcore.frozen import Immutable
 from regcore.layers import tensors_of, walk_all
-from regcore.plan.fusion import fusion_key, member_bytes
+from regcore.plan.fusion import asked_bytes, fusion_key, member_bytes
 from regcore.plan.lint import SpecWarning
 from regcore.shapes import Role, RowInfo, TensorInfo
 from regcore.spec.inputs import inputs_of
@@ -109,20 +110,43 @@ class Plan(Immutable):
 
     @property
     def member_bytes(self) -> int:
-        """Estimated memory as one more member of a training pass."""
-        widths = [math.prod(self.input_shape)]
-        widths += [layer.num_values(seen) for _, layer, seen in walk_all(self.layers, self.row)]
+        """Estimated memory as one more member of a training pass; a model of another job is not known here."""
         tensors = self.tensors()
         return member_bytes(
-            num_parameters=sum(tensor.num_elements for tensor in tensors),
+            num_parameters=_num_elements(tensors),
             num_extra=sum(regularizer.num_extra(tensors) for regularizer in self.resolved_spec.regularizers),
-            widths=widths,
+            widths=self._widths(),
             batch_size=self.batch_size,
             num_rows=self.num_rows.train + self.num_rows.validation + self.num_rows.test,
             num_kept=TASKS[self.task].num_kept(self.num_outputs),
-            itemsize=8 if self.resolved_spec.training.precision == "float64" else 4,
+            itemsize=self._itemsize,
+            asked_bytes=sum(
+                asked_bytes(
+                    num_parameters=_num_elements(first.tensors()),
+                    widths=first._widths(),
+                    batch_size=self.batch_size,
+                    itemsize=self._itemsize,
+                )
+                for first in self.trained_first.values()
+            ),
         )
+
+    @property
+    def _itemsize(self) -> int:
+        """Bytes of one weight."""
+        return 8 if self.resolved_spec.training.precision == "float64" else 4
+
+    def _widths(self) -> list[int]:
+        """Values in one row, as it comes and at each layer's output."""
+        return [
+            math.prod(self.input_shape),
+            *(layer.num_values(seen) for _, layer, seen in walk_all(self.layers, self.row)),
+        ]
 
     def public(self) -> dict[str, Any]:
         """The job's `plan`, without what the job shows elsewhere."""
         return self.model_dump(mode="json", exclude={"resolved_spec", "warnings", "trained_first"})
+
+
+def _num_elements(tensors: Sequence[TensorInfo]) -> int:
+    return sum(tensor.num_elements for tensor in tensors)

@@ -51,6 +51,10 @@ class Activity(Regularizer):
     def needs(self, job: Surroundings) -> str | None:
         if not job.layers:  # the model is wrong, which is said elsewhere
             return None
+        if not any(job.layers):  # the only one has no label
+            return (
+                "activity acts on outputs of layers, and this model is opaque; leave it out, or write layers instead."
+            )
         known = shortened(", ".join(job.layers), 300)
         unknown = [label for label in self.layers or () if label not in job.layers]
         if unknown:

@@ -100,7 +100,7 @@ class Regularizer(Fusible):
     only_once: ClassVar[bool] = False
     """Whether a spec may hold it once only."""
     twice: ClassVar[str | None] = None
-    """What is doubtful about two of its kind in one spec; None if nothing."""
+    """What is doubtful about two of its kind that act on the same tensors, or on none; None if nothing."""
     stronger: ClassVar[Stronger] = {}
     """For each numeric field, the end that regularizes more; None for neither. Of equally good values the strongest is
     taken, as the simplest model."""

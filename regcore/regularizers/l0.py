@@ -13,11 +13,12 @@ Source: Louizos, Welling & Kingma 2018, Learning sparse neural networks through 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from regcore.doubts import Doubt, RunShape
 from regcore.groups import axes_of
 from regcore.members import add_scaled_, coefficient
 from regcore.optim.base import MAX_STRENGTH, Scheduled
@@ -39,6 +40,8 @@ _HIGH: Final = 1.1
 """γ and ζ, the ends of the stretched interval, as in the paper."""
 _SHIFT: Final = _TEMPERATURE * math.log(-_HIGH / _LOW)
 """P(z ≠ 0) = sigmoid(log α + this)."""
+_CLOSED: Final = _HIGH / (_HIGH - _LOW)
+"""The dropout rate from which a gate without noise is 0."""
 _COPIES_OF_GATES: Final = 6
 """log α, its gradient, two moments, the drawn numbers and z."""
 _ALONG: Final = {"output": "o", "input": "i"}
@@ -58,6 +61,7 @@ class L0(WeightRegularizer):
     adds_to_objective: ClassVar[bool] = True
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"strength", "dropout_rate", "schedule"})
     scheduled: ClassVar[tuple[str, ...]] = ("strength",)
+    twice: ClassVar[str | None] = "A weight with two gates is multiplied by both, and pays for both."
     stronger: ClassVar[Stronger] = {"strength": "larger", "dropout_rate": None}
 
     kind: Literal["l0"] = "l0"
@@ -78,6 +82,17 @@ class L0(WeightRegularizer):
                 "none. Exclude them by select"
             )
         return names
+
+    def doubts(self, run: RunShape) -> Iterator[Doubt]:
+        yield from super().doubts(run)
+        if self.dropout_rate >= _CLOSED:
+            yield Doubt(
+                "/dropout_rate",
+                "gates_begin_closed",
+                f"at dropout_rate {self.dropout_rate:g} gates without noise begin at 0: until training opens some, no "
+                "weight is left in what is evaluated and finished.",
+                f"Take one below {_CLOSED:.3g}.",
+            )
 
     @property
     def shrinks_weights(self) -> bool:

@@ -31,6 +31,7 @@ class MaxNorm(SelectingRegularizer):
     source: ClassVar[str] = "Srebro & Shraibman 2005; Srivastava et al. 2014, §5.1"
     example: ClassVar[dict[str, Any]] = {"kind": "max_norm", "max_value": 1.0}
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"max_value"})
+    twice: ClassVar[str | None] = "Of two balls with one centre the smaller one alone counts."
     stronger: ClassVar[Stronger] = {"max_value": "smaller"}
 
     kind: Literal["max_norm"] = "max_norm"

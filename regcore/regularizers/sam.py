@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from regcore.regularizers.effect import Slopes
 
 MAX_RHO: Final = 1e6
+_LARGE_RHO: Final = 10
+"""Twenty times the largest of the paper, and as far as all weights of a small network are from zero."""
 
 
 class Sam(Regularizer):
@@ -51,6 +53,14 @@ class Sam(Regularizer):
         return 2 * sum(tensor.num_elements for tensor in tensors if tensor.is_learned)
 
     def doubts(self, run: RunShape) -> Iterator[Doubt]:
+        if self.rho > _LARGE_RHO:
+            yield Doubt(
+                "/rho",
+                "climbs_too_far",
+                f"a gradient at a distance of {self.rho:g} says little of the place where the weights are: the "
+                "paper's distances are at most 0.5.",
+                "Take one from 0.01 to 0.5.",
+            )
         if run.grad_accumulation > 1:
             yield Doubt(
                 "",

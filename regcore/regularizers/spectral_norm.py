@@ -34,6 +34,7 @@ class SpectralNorm(SelectingRegularizer):
     source: ClassVar[str] = "Miyato et al. 2018; torch.nn.utils.parametrizations.spectral_norm"
     example: ClassVar[dict[str, Any]] = {"kind": "spectral_norm"}
     member_fields: ClassVar[frozenset[str] | None] = frozenset()
+    twice: ClassVar[str | None] = "What was divided by its σ₁ has a σ₁ of 1: a second spectral_norm changes nothing."
 
     kind: Literal["spectral_norm"] = "spectral_norm"
 

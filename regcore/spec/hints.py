@@ -129,6 +129,7 @@ _VALUES: Final[Mapping[str, Sequence[str]]] = {
     "cosine": ["cosine_annealing", "cosine_annealing_lr", "cosine_decay"],
     "silu": ["swish"],
     "full": ["all", "none"],
+    "mean": ["average", "avg"],
     "min": ["minimize", "lower"],
     "max": ["maximize", "higher"],
     "halving": ["asha", "hyperband", "successive_halving"],

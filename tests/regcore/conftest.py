@@ -57,9 +57,11 @@ def make_trainer():
     from regcore.data.prepare import dtype_of
     from regcore.data.source import KnownSource, Source
     from regcore.loop.control import Control
-    from regcore.loop.group import Newcomer, gather_inputs, task_of
+    from regcore.loop.group import Newcomer, gather_inputs
+    from regcore.loop.member import Member
     from regcore.loop.network import StackedNetwork
-    from regcore.loop.trainer import Member, Trainer
+    from regcore.loop.planned_rows import task_of
+    from regcore.loop.trainer import Trainer
     from regcore.plan import make_plan
     from regcore.spec import parse_spec
 

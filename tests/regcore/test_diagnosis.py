@@ -53,6 +53,20 @@ MADE_TO_SHOW: dict[str, tuple[str, dict[str, Any], str]] = {
         },
         "test/loss",
     ),
+    **{
+        f"underfit because {strong['kind']} leaves no weight": (
+            "underfit",
+            {
+                "data": {"kind": "builtin", "name": "digits", "train_limit": 300},
+                "model": {"kind": "mlp", "hidden": [16]},
+                "optimizer": {"kind": "adam", "learning_rate": 0.003},
+                "regularizers": [strong],
+                "training": {"epochs": 20},
+            },
+            "test/loss",
+        )
+        for strong in ({"kind": "l1", "strength": 0.3}, {"kind": "group_lasso", "strength": 0.03})
+    },
     "no effect": (
         "no_effect",
         {
@@ -141,6 +155,7 @@ def a_report(train_loss: float, loss: float, **changes: Any) -> dict[str, Any]:
         "metrics": metrics,
         "baseline": {"kind": "majority_class", "label": "no", "metrics": {"train": baseline, "validation": baseline}},
         "curves": {"epoch": [1, 2, 3], "step": [1, 2, 3], "values": values},
+        "sparsity": {"overall": 0.0, "by_layer": {"head": 0.0}},
         "regularizers": [],
         **changes,
     }
@@ -213,6 +228,28 @@ def test_a_network_that_has_not_begun_to_learn_is_underfit(train_loss: float, sa
 
     assert found["verdict"] == "underfit"
     assert f"is {said} that of always saying the same" in found["evidence"]["message"]
+
+
+def test_a_network_without_weights_is_not_to_train_longer() -> None:
+    """Its loss may still fall, by biases alone."""
+    report = a_report(0.99, 0.99, sparsity={"overall": 0.9, "by_layer": {"first": 1.0, "head": 0.5}})
+    report["curves"]["values"] = {name: [1.2, 1.1, 0.99] for name in ("train/loss", "validation/loss")}
+    report["regularizers"] = [{"share_of_objective": 0.0}]
+
+    found = verdicts(report, regularizers=[{"kind": "group_lasso", "strength": 0.5}])[0]
+
+    assert "while all weights of first are zero. Regularize less." in found["evidence"]["message"]
+    assert found["suggestion"] == [{"op": "replace", "path": "/regularizers/0/strength", "value": 0.005}]
+
+
+@pytest.mark.parametrize(("kind", "verdict"), [("l2", "underfit"), ("r_drop", "well_fitted")])
+def test_a_large_penalty_holds_a_network_back_if_it_grows_with_the_weights(kind: str, verdict: str) -> None:
+    report = a_report(0.3, 0.3, regularizers=[{"share_of_objective": 0.5}])
+
+    found = verdicts(report, regularizers=[{"kind": kind, "strength": 1.0}])[0]
+
+    assert found["verdict"] == verdict
+    assert ("while penalties are 50 % of the objective" in found["evidence"]["message"]) == (kind == "l2")
 
 
 def test_a_gap_within_noise_is_not_overfitting() -> None:

@@ -19,7 +19,6 @@ def a_report(train: list[float | None], held: list[float | None], **changes: Any
             "epoch": [*range(1, len(train) + 1)],
             "values": {"train/loss": train, "validation/loss": held},
         },
-        "regularizers": [{"share_of_objective": 0.25}, {"share_of_objective": None}],
         **changes,
     }
 
@@ -51,10 +50,8 @@ def test_evaluations_without_a_value_are_left_out() -> None:
     assert numbers([2.0, None, 1.0], [2.0, 1.2, 1.1]).curve == [2.0, 1.1]
 
 
-def test_what_was_learned_and_what_penalties_weigh_are_shares() -> None:
-    fit = numbers([2.0, 0.5], [2.0, 0.6])
-
-    assert (fit.learned, fit.penalty) == (0.75, 0.25)
+def test_what_was_learned_is_a_share() -> None:
+    assert numbers([2.0, 0.5], [2.0, 0.6]).learned == 0.75
 
 
 def test_without_a_loss_there_are_no_numbers() -> None:

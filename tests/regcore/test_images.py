@@ -29,7 +29,7 @@ CNN = {
                 {"kind": "activation", "name": "tanh"},
             ],
         },
-        {"kind": "pool", "method": "average", "size": 2},
+        {"kind": "pool", "method": "mean", "size": 2},
         {"kind": "linear", "features": 8},
         {"kind": "batch_norm"},
         {"kind": "activation", "name": "tanh"},

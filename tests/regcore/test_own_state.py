@@ -20,7 +20,7 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 from regcore import load_predictor, make_plan, train, train_many
 from regcore.errors import DivergedError, TrainingStopped
 from regcore.loop import fitting
-from regcore.loop.group import SMALL_STEP_PRODUCTS
+from regcore.loop.machine import SMALL_STEP_PRODUCTS
 from regcore.own_state import each_in_own_state, own_state
 
 ROWS = np.linspace(0, 16, 10 * 64).reshape(10, 8, 8)

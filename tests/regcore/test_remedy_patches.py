@@ -60,6 +60,22 @@ def test_a_strength_is_raised_at_least_tenfold_and_never_so_far_that_a_step_over
     assert after(few, stronger(few, 10**6)).regularizers[0].strength == pytest.approx(0.01)
 
 
+def test_a_pull_that_does_not_fall_with_the_weight_is_raised_to_what_leaves_weights() -> None:
+    spec = resolved(regularizers=[{"kind": "elastic_net", "l1": 1e-9, "l2": 1e-9}])
+
+    raised = after(spec, stronger(spec, NUM_STEPS)).regularizers[0]
+
+    assert (raised.l1, raised.l2) == (1e-3, 0.2)
+    strong = resolved(regularizers=[{"kind": "l1", "strength": 5e-3}])
+    assert after(strong, stronger(strong, NUM_STEPS)).regularizers[0].strength == pytest.approx(0.05)
+
+
+def test_gates_are_weakened_too() -> None:
+    spec = resolved(regularizers=[{"kind": "l0", "strength": 1.0}])
+
+    assert after(spec, weaker(spec)).regularizers[0].strength == pytest.approx(0.01)
+
+
 def test_weights_are_kept_once() -> None:
     assert to_early_stopping(resolved(regularizers=[{"kind": "early_stopping"}]), 10) is None
 

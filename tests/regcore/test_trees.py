@@ -1,6 +1,6 @@
 import torch
 
-from regcore.trees import num_bytes, put_, select, to_device
+from regcore.trees import copied, num_bytes, put_, select
 
 
 def tree():
@@ -37,7 +37,13 @@ def test_bytes_are_those_of_all_tensors():
     assert num_bytes(tree()) == 6 * 4 + 3 * 8
 
 
-def test_what_is_on_the_device_already_is_not_copied():
-    whole = tree()
+def test_a_copy_is_laid_by_torch_wherever_its_pattern_lies():
+    """The last bits of a product depend on where in memory a matrix begins."""
+    amiss = torch.arange(20.0)[1:]
 
-    assert to_device(whole, torch.device("cpu"))["a"] is whole["a"]
+    copies = copied({"a": amiss, "b": {"c": amiss}}, torch.device("cpu"))
+
+    assert torch.equal(copies["a"], amiss)
+    for copy in (copies["a"], copies["b"]["c"]):
+        assert copy.data_ptr() % 64 == 0
+        assert copy.data_ptr() != amiss.data_ptr()

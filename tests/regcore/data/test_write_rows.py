@@ -4,6 +4,7 @@ import torch
 from regcore.data.file_rows import MANIFEST
 from regcore.data.prepare import Split
 from regcore.data.write_rows import write_rows
+from regcore.errors import InvalidDataError
 
 
 def split_of(*shape, dtype=torch.float32):
@@ -37,3 +38,23 @@ def test_rows_larger_than_a_block_have_a_block_each(tmp_path):
 
     assert manifest.block_rows == 1
     assert (tmp_path / "train.rows").stat().st_size == 3 * 408
+
+
+@pytest.mark.parametrize("wrong", [3, -1])
+def test_a_target_that_is_none_of_the_classes_is_refused_with_its_row(tmp_path, wrong):
+    labels = torch.tensor([0, 1, 2])
+    good = Split(torch.zeros(3, 2), labels)
+    bad = Split(torch.zeros(3, 2), torch.where(labels == 1, wrong, labels))
+
+    with pytest.raises(InvalidDataError, match=f"test row 4 has the target {wrong}; 3 classes have the numbers 0 to 2"):
+        write_rows(tmp_path, {"train": [good], "test": [good, bad]}, num_classes=3)
+
+    assert not (tmp_path / MANIFEST).exists()
+    assert write_rows(tmp_path, {"train": [good]}, num_classes=3).splits.keys() == {"train"}
+
+
+def test_targets_that_are_no_whole_numbers_are_no_classes(tmp_path):
+    numbers = Split(torch.zeros(3, 2), torch.zeros(3))
+
+    with pytest.raises(InvalidDataError, match=r"expected the numbers of 2 classes.*received torch\.float32"):
+        write_rows(tmp_path, {"train": [numbers]}, num_classes=2)

@@ -25,7 +25,7 @@ FORMS = [
     ({"kind": "conv2d", "channels": 4, "kernel_size": [3, 2], "stride": [2, 1], "padding": [0, 1]}, COLOUR),
     ({"kind": "conv2d", "channels": 4, "kernel_size": [3, 1], "padding": "same", "bias": False}, RowInfo((5, 7, 6))),
     ({"kind": "conv2d", "channels": 4, "padding": "valid"}, RowInfo((5, 7, 6))),
-    ({"kind": "pool", "method": "average", "size": [3, 2], "stride": 1}, COLOUR),
+    ({"kind": "pool", "method": "mean", "size": [3, 2], "stride": 1}, COLOUR),
     ({"kind": "pool", "size": 2, "stride": [3, 2]}, COLOUR),
     ({"kind": "batch_norm", "momentum": 0.3, "eps": 0.1}, RowInfo((5,))),
     ({"kind": "batch_norm", "momentum": None}, COLOUR),

@@ -8,7 +8,7 @@ from regcore.layers.forward import ForwardPass, bind
 from regcore.shapes import RowInfo
 
 
-@pytest.mark.parametrize(("method", "of"), [("max", np.max), ("average", np.mean)])
+@pytest.mark.parametrize(("method", "of"), [("max", np.max), ("mean", np.mean)])
 def test_each_window_becomes_one_number(method, of):
     x = torch.randn(2, 3, 4, 6, 7, dtype=torch.float64)
     nodes = bind([[Pool(method=method, size=[2, 3])]] * 2, RowInfo((4, 6, 7)))

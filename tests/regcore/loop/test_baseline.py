@@ -14,8 +14,8 @@ from sklearn.metrics import (
 from regcore import make_plan, train
 from regcore.data.prepare import prepare
 from regcore.loop.baseline import baseline_of
-from regcore.loop.group import task_of
 from regcore.loop.network import StackedNetwork
+from regcore.loop.planned_rows import task_of
 
 CANCER = {"data": {"kind": "builtin", "name": "breast-cancer"}, "model": {"kind": "linear"}}
 DIABETES = {"data": {"kind": "builtin", "name": "diabetes"}, "model": {"kind": "linear"}}

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from regcore import make_plan, parse_spec, train
 from regcore.data.source import KnownSource
-from regcore.errors import CheckpointError, DivergedError, InvalidDataError, TrainingStopped
+from regcore.errors import DivergedError, InvalidDataError, TrainingStopped
 from regcore.loop import checkpointer, group
 from regcore.loop.control import Control
 from regcore.loop.group import Checkpoints, Newcomer, by_fusion_key, train_group
@@ -210,13 +210,6 @@ def test_a_member_that_was_saved_apart_goes_on_alone(make_newcomers, tmp_path):
     assert not ended["other"].is_exact
 
 
-def test_a_checkpoint_of_other_members_is_refused(make_newcomers, tmp_path):
-    stop_at(6, make_newcomers()[:2], tmp_path)
-
-    with pytest.raises(CheckpointError, match="other members: other not among short, long"):
-        dict(train_group(make_newcomers(), checkpoints=Checkpoints(tmp_path)))
-
-
 def test_every_member_hears_of_the_checkpoints(make_newcomers, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpointer, "MAX_SHARE", math.inf)
     heard = {}
@@ -258,28 +251,6 @@ def test_a_member_begins_with_the_weights_that_it_is_given(make_newcomers, tmp_p
 
 
 # Surroundings
-
-
-@pytest.mark.parametrize(("small", "threads"), [(10**8, 1), (0, 3)])
-def test_a_small_pass_has_one_thread_and_a_large_one_all(make_newcomers, monkeypatch, small, threads):
-    monkeypatch.setattr(group, "SMALL_STEP_PRODUCTS", small)
-    seen = set()
-
-    class Looking(Control):
-        def should_stop(self):
-            seen.add(torch.get_num_threads())
-            return False
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(3)
-    try:
-        dict(train_group(make_newcomers(), control=Looking()))
-        after = torch.get_num_threads()
-    finally:
-        torch.set_num_threads(before)
-
-    assert seen == {threads}
-    assert after == 3
 
 
 def test_data_that_cannot_be_read_end_the_pass(make_job):

@@ -19,9 +19,11 @@ from regcore.data.prepare import prepare
 from regcore.errors import DivergedError, TrainingHalved, TrainingStopped
 from regcore.layers.activation import ActivationName
 from regcore.loop.control import Control, Rungs
-from regcore.loop.group import Newcomer, gather_inputs, task_of, train_group
+from regcore.loop.group import Newcomer, gather_inputs, train_group
+from regcore.loop.member import Member
 from regcore.loop.network import StackedNetwork
-from regcore.loop.trainer import Member, Trainer
+from regcore.loop.planned_rows import task_of
+from regcore.loop.trainer import Trainer
 from regcore.spec.kinds import LAYERS, OPTIMIZERS, REGULARIZERS
 
 COSINE = {"kind": "cosine", "warmup_epochs": 0.5}

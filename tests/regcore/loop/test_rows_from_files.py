@@ -42,7 +42,8 @@ class RowsFromFiles(KnownSource):
     def prepare(self, spec, *, device="cpu"):
         prepared = super().prepare(spec)
         if not self.folder.exists():
-            write_rows(self.folder, {name: [getattr(prepared, name)] for name in SPLITS}, block_bytes=2**10)
+            parts = {name: [getattr(prepared, name)] for name in SPLITS}
+            write_rows(self.folder, parts, num_classes=len(prepared.classes), block_bytes=2**10)
         return replace(prepared, **open_rows(self.folder, dtype=dtype_of(spec), slab_bytes=2**14))
 
 

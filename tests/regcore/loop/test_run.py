@@ -10,8 +10,7 @@ from sklearn.linear_model import LinearRegression
 from regcore import JobSpec, train
 from regcore.checkpoint import checkpoints, load_newest, save_checkpoint
 from regcore.data import source
-from regcore.errors import CheckpointError, InvalidDataError, OutOfMemoryError, SpecError, TrainingStopped
-from regcore.loop import group as group_module
+from regcore.errors import CheckpointError, OutOfMemoryError, SpecError, TrainingStopped
 
 
 def test_the_same_spec_twice_gives_the_same_bytes(make_job):
@@ -205,21 +204,6 @@ def test_a_host_that_has_no_more_memory_is_told_as_such(make_job):
 def test_another_error_of_torch_is_not_taken_for_a_lack_of_memory(make_job):
     with pytest.raises(RuntimeError, match="must match the size"):
         train(make_job(), should_stop=lambda: torch.zeros(2) + torch.zeros(3))
-
-
-def test_data_that_are_not_those_planned_for_are_refused(make_job, monkeypatch):
-    prepare = source.prepare
-    fewer = make_job(data={"train_limit": 99})
-
-    monkeypatch.setattr(source, "prepare", lambda spec, *a, **k: prepare(JobSpec.model_validate(fewer), *a, **k))
-
-    with pytest.raises(InvalidDataError, match=r"expected 100 train rows.*hold 99 of shape \(1, 8, 8\)"):
-        train(make_job())
-
-
-def test_a_device_is_taken_by_name_and_auto_takes_what_there_is():
-    assert group_module.choose_device("cpu").type == "cpu"
-    assert group_module.choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def test_the_gap_is_the_difference_of_the_two_losses(make_job):

@@ -1,6 +1,9 @@
 """What a pass computes with. That its steps are right is in test_trainer, test_member_equals_solo and the oracles."""
 
 import torch
+from part_way import leaves_of
+
+from regcore.checkpoint import load_newest, save_checkpoint
 
 
 def test_every_row_is_seen_once_an_epoch_in_an_order_of_the_members_own(make_job, make_trainer):
@@ -66,3 +69,17 @@ def test_a_loss_that_is_no_number_is_found_with_its_step_and_its_member(make_job
 
 def test_where_no_effect_selects_there_is_no_verdict(make_job, make_trainer):
     assert make_trainer(make_job()).stack.hear([{"validation/loss": 1.0}]) is None
+
+
+def test_a_stack_that_goes_on_lays_its_tensors_as_one_that_begins(make_job, make_trainer, tmp_path):
+    """Tensors that are mapped from a file begin anywhere, and products of them have other last bits."""
+    begun = make_trainer(make_job(optimizer={"kind": "adam"})).stack
+    begun.advance(begun.rows(0, 0))
+    save_checkpoint(tmp_path, 1, {"tree": begun.tree})
+    saved = load_newest(tmp_path)
+
+    resumed = begun.resumed(saved.step, saved.state["tree"])
+
+    laid = [tensor for part in ("tensors", "update") for _, tensor in leaves_of(resumed.tree[part])]
+    assert {tensor.data_ptr() % 64 for tensor in laid} == {0}
+    assert resumed.tree["tensors"]["head.weight"] is resumed.network.tensors["head.weight"]

@@ -805,14 +805,3 @@ def test_a_rung_is_no_evaluation_of_a_members_own_nor_of_others(make_job, make_t
         (alone,) = train_members(job)
         assert [row["epoch"] for row in members[key].history] == [row["epoch"] for row in alone.history]
         assert members[key].selected_epoch == alone.selected_epoch
-
-
-def test_progress_begins_with_the_first_step_and_ends_with_the_last(make_job):
-    records = []
-
-    train(make_job(training={"epochs": 3}), on_record=records.append)
-
-    bodies = [record.body for record in records if record.kind == "progress"]
-    assert bodies[0]["step"] == 1
-    assert bodies[-1] == {"epoch": 3, "num_epochs": 3, "step": 12, "num_steps": 12, "fraction": 1.0, "eta_s": 0.0}
-    assert [body["step"] for body in bodies] == sorted(body["step"] for body in bodies)

@@ -108,11 +108,25 @@ def test_a_members_memory_grows_with_each_of_its_causes():
         "num_kept": 10,
         "itemsize": 4,
         "num_extra": 100,
+        "asked_bytes": 100,
     }
 
     for cause in base:
         more = base | {cause: [640, 80, 100] if cause == "widths" else base[cause] * 10}
         assert member_bytes(**more) > member_bytes(**base)
+
+
+def test_a_teachers_weights_and_what_it_says_of_a_batch_are_counted(make_job):
+    def needed(hidden, batch_size=8):
+        teacher = {"model": {"kind": "mlp", "hidden": [hidden]}, "training": {"batch_size": 50}}
+        regularizers = [{"kind": "knowledge_distillation", "teacher": teacher}]
+        return make_plan(make_job(regularizers=regularizers, training={"batch_size": batch_size})).member_bytes
+
+    plain = make_plan(make_job(training={"batch_size": 8})).member_bytes
+    num_weights = 65 * 5000 + 5001 * 10
+
+    assert needed(5000) - plain >= 4 * num_weights
+    assert needed(5000, 80) - needed(64, 80) >= 4 * (num_weights - 65 * 64 - 65 * 10 + 80 * (5000 - 64))
 
 
 def test_the_estimate_is_at_least_what_weights_gradients_and_moments_take(make_job):

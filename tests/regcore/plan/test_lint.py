@@ -329,3 +329,14 @@ def test_every_strength_that_may_be_large_says_how_it_acts():
     for part in REGULARIZERS.values():
         if part.model_validate(part.example).shrinks_weights:
             assert {*part.scheduled} == {*part.decays, *part.thresholds}, part
+
+
+@pytest.mark.parametrize("kind", ["l0", "max_norm", "spectral_norm"])
+def test_two_of_a_kind_are_doubted_where_they_meet(make_job, kind):
+    def codes(*selected):
+        example = REGULARIZERS[kind].example
+        regularizers = [example | {"select": {"include": [pattern]}} for pattern in selected]
+        return [warning.code for warning in make_plan(make_job(regularizers=regularizers)).warnings]
+
+    assert codes("head.weight", "linear1.weight") == []
+    assert codes("head.weight", "*.weight") == [f"{kind}_twice"]

@@ -83,8 +83,9 @@ def test_hidden_activations_inside_other_layers_count():
             {},
             r"acts on hidden activations, and the model has none; name some of .*head.* in layers",
         ),
+        ({"kind": "torchvision", "name": "resnet18", "small_images": True}, {}, "this model is opaque; leave it out"),
     ],
-    ids=["unknown", "none"],
+    ids=["unknown", "none", "opaque"],
 )
 def test_layers_that_the_model_does_not_have_are_refused(make_job, model, regularizer, message):
     job = make_job(model=model, regularizers=[{"kind": "activity", "strength": 0.1} | regularizer])

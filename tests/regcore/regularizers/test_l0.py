@@ -136,3 +136,14 @@ def test_whole_inputs_are_left_out(make_job):
     unread = (weight == 0).all(0)
     assert unread.any()
     assert torch.equal(weight == 0, unread.expand_as(weight))
+
+
+@pytest.mark.parametrize(("rate", "codes"), [(0.91, []), (0.92, ["gates_begin_closed"])])
+def test_gates_that_begin_closed_are_doubted(make_job, rate, codes):
+    job = make_job(regularizers=[{"kind": "l0", "strength": 0.0, "dropout_rate": rate}])
+
+    plan = make_plan(job)
+
+    assert [warning.code for warning in plan.warnings] == codes
+    still = job | {"optimizer": {"kind": "sgd", "learning_rate": 1e-12}}
+    assert (train(still).sparsity == 1) == bool(codes)

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 from effects import bind_effect
 
@@ -113,3 +114,8 @@ def test_accumulation_is_warned_of_and_the_remedy_helps(make_job):
 
     assert warning.code == "sam_with_accumulation"
     assert make_plan(apply_patch(job, warning.patch)).warnings == []
+
+
+@pytest.mark.parametrize(("rho", "codes"), [(10, []), (11, ["climbs_too_far"])])
+def test_a_place_too_far_uphill_is_doubted(make_job, rho, codes):
+    assert [one.code for one in make_plan(make_job(regularizers=[{"kind": "sam", "rho": rho}])).warnings] == codes

@@ -65,6 +65,11 @@ def errors_of(part: dict[str, Any]) -> dict[str, str]:
         ({"regularizers": [{"kind": "dropout", "rate": 0.1}]}, "/regularizers/0/rate", "Did you mean 'p'?"),
         ({"regularizers": [{"kind": "lasso", "strength": 1.0}]}, "/regularizers/0/kind", "Did you mean 'l1'?"),
         ({"resources": {"device": "gpu"}}, "/resources/device", "Did you mean 'cuda'?"),
+        (
+            {"model": {"kind": "layers", "layers": [{"kind": "pool", "method": "avg"}, {"kind": "linear"}]}},
+            "/model/layers/0/method",
+            "Did you mean 'mean'?",
+        ),
         ({"resources": {"device": "cuda:0"}}, "/resources/device", "Did you mean 'cuda'?"),
         ({"device": "cuda"}, "/device", "It is resources.device."),
         ({"task": {"loss": "bce"}}, "/task/loss", "Did you mean 'binary_cross_entropy'?"),

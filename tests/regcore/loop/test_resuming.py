@@ -4,9 +4,12 @@ import torch
 from regcore import make_plan, parse_spec
 from regcore.checkpoint import load_newest, save_checkpoint
 from regcore.data.prepare import prepare
-from regcore.loop.group import saved_state, task_of
+from regcore.errors import CheckpointError
+from regcore.loop.member import Member
 from regcore.loop.network import StackedNetwork
-from regcore.loop.trainer import Member, Trainer
+from regcore.loop.planned_rows import task_of
+from regcore.loop.resuming import check_members, saved_state
+from regcore.loop.trainer import Trainer
 
 OPTIMIZERS = [{"kind": "sgd", "learning_rate": 0.1, "momentum": 0.9}, {"kind": "adam", "learning_rate": 0.01}]
 
@@ -73,3 +76,8 @@ def test_what_is_selected_keeps_nothing_of_the_others_in_memory(make_trainer, tm
     assert tensors
     for tensor in tensors:
         assert tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
+
+
+def test_a_checkpoint_of_other_members_is_refused():
+    with pytest.raises(CheckpointError, match="other members: other not among short, long"):
+        check_members(["short", "other"], ["short", "long"])
