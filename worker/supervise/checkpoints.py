@@ -58,11 +58,28 @@ class RunCheckpoints:
                 if checkpoint.name <= newest:
                     shutil.copytree(checkpoint, self.path / checkpoint.name, copy_function=_link)
                     found |= checkpoint.name == newest
-            for trained in saved_in.glob(TRAINED_FIRST):  # otherwise it would be trained again, to the same bits
-                shutil.copytree(trained, self.path / trained.name, copy_function=_link)
+        self._take_over_models()
         for folder in (self.path, self._of_owner, self._root):
             sync_folder(folder)
         return found
+
+    def _take_over_models(self) -> None:
+        """Take over what was trained first, or begun: beside the accepted checkpoint, else by the last run that did.
+
+        What is not found is trained again, to the same bits.
+        """
+        if self._accepted is not None:
+            runs = [self._root / self._accepted["owner"] / str(self._accepted["run_id"])]
+        else:
+            ids = (int(folder.name) for folder in self._of_owner.iterdir() if folder.name.isdigit())
+            runs = [self._of_owner / str(one) for one in sorted(ids, reverse=True) if one < self._run_id]
+        trained = next((run / TRAINED_FIRST for run in runs if (run / TRAINED_FIRST).is_dir()), None)
+        if trained is None:
+            return
+        try:
+            shutil.copytree(trained, self.path / TRAINED_FIRST, copy_function=_link)
+        except OSError:  # the stale run still writes there
+            shutil.rmtree(self.path / TRAINED_FIRST, ignore_errors=True)
 
     def apart(self, job_id: str) -> Path:
         """Where one job of the run is saved separately."""
