@@ -137,6 +137,19 @@ def saved_run(submit, claim, root):
     return run
 
 
+def test_a_job_that_leaves_the_others_has_what_was_trained_first_when_it_goes_on_alone(saved_run, claim, root):
+    (saved_run.path / FOLDER / "teacher").mkdir(parents=True)
+    (saved_run.path / FOLDER / "teacher" / "model.json").write_text("{}")
+    _, run_id, claimed = claim()
+
+    saved_run.keep_models_apart(claimed.id)
+    saved_run.remove()
+    alone = RunCheckpoints(root, claimed.id, run_id, claimed)
+    alone.take_over()
+
+    assert (alone.path / FOLDER / "teacher" / "model.json").read_text() == "{}"
+
+
 def test_what_is_kept_for_one_job_outlives_the_runs_own(saved_run):
     kept = saved_run.keep_apart("job_1", max_bytes=2)
     saved_run.remove()
