@@ -90,6 +90,10 @@ def _explain_place(
     found: Sequence[tuple[Mapping[str, Any], list[str | int]]], body: Any, model: type[BaseModel]
 ) -> FieldError:
     """All errors of one place."""
+    errors = [error for error, _ in found]
+    if all(error["type"] == "literal_error" for error in errors):  # each branch names its own words alone
+        expected = ", ".join(error["ctx"]["expected"] for error in errors)
+        found = [({**errors[0], "ctx": {"expected": expected}}, found[0][1])]
     explained = [_explain(error, path, body, model) for error, path in found]
     messages = dict.fromkeys(one.message for one in explained)
     return FieldError(explained[0].pointer, explained[0].code, " Or: ".join(messages))

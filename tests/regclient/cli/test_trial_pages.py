@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -48,6 +49,31 @@ def test_what_was_seen_is_said_with_findings_but_not_of_the_probe(capfd: pytest.
     assert "rows: 1,250 rows (1,200 train, 20 validation, 30 test), 7 inputs, 2 classes: no, yes" in said
     assert "id is a row number. Exclude it." in said
     assert "of the probe" not in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"input_shape": [1, 8, 8]}, "inputs of 1×8×8, 2 classes: no, yes"),
+        ({"classes": None, "task": "regression"}, "7 inputs, a regression"),
+        ({"classes": None, "task": "reconstruction"}, "7 inputs, a reconstruction"),
+    ],
+)
+def test_what_is_to_be_learned_is_said_of_every_kind_of_row_and_task(
+    changes: dict[str, Any], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    print_seen(replace(SUBJECT, checked={"plan": PLAN | changes, "warnings": []}))
+
+    assert said in " ".join(capfd.readouterr().err.split())
+
+
+def test_a_stem_in_another_folder_is_shown_without_it(capfd: pytest.CaptureFixture[str]) -> None:
+    subject = replace(SUBJECT, stem="out/of/the/way/rows")
+
+    print_seen(subject)
+
+    assert capfd.readouterr().err.startswith("rows: 1,250 rows")
+    assert best_spec({"data": {"kind": "builtin", "name": "wine"}}, subject)["name"] == "best on rows"
 
 
 def test_the_best_spec_names_the_file_in_place_of_the_upload() -> None:

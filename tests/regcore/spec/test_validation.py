@@ -337,3 +337,11 @@ def test_a_field_inside_a_part_without_a_kind_is_found_in_the_schema():
 
     assert takes_whole_numbers((*inside, "model", "hidden", 0), spec)
     assert not takes_whole_numbers((*inside, "optimizer", "learning_rate"), spec)
+
+
+def test_words_that_several_types_of_a_field_take_are_listed_together():
+    (error,) = errors_of(GOOD | {"task": {"kind": "ranking"}})
+
+    assert error.message.startswith(
+        'task.kind must be one of auto, classification, reconstruction, regression; received "ranking".'
+    )
