@@ -84,9 +84,7 @@ def test_the_next_run_has_the_models_that_were_trained_before_the_run_itself(sto
     assert (second.path / FOLDER / "teacher" / "model.json").read_text() == "{}"
 
 
-def test_what_was_begun_before_the_first_checkpoint_is_taken_over_from_the_last_run_that_began_it(
-    submit, claim, root
-):
+def test_what_was_begun_before_the_first_checkpoint_is_taken_over_from_the_last_run_that_began_it(submit, claim, root):
     submit("succeed")
     for number in range(4):
         _, run_id, claimed = claim()
