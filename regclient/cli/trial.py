@@ -273,4 +273,4 @@ def _conclude(server: Borrowed, rounds: list[Round], subject: Subject, plot: Pat
         return
     print_trial(rounds, combination, subject)
     if left is not None:
-        print_next_steps(left, subject.file, is_own=server.is_own)
+        print_next_steps(left, subject, is_own=server.is_own)

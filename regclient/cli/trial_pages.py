@@ -135,15 +135,18 @@ def summary(trial: Trial, combination: Combination | None, subject: Subject) -> 
     return said
 
 
-def print_next_steps(left: Left, file: str, *, is_own: bool) -> None:
+def print_next_steps(left: Left, subject: Subject, *, is_own: bool) -> None:
     """Print where the picture and the spec are, and how to go on."""
-    rows = "rows.csv" if file.startswith("builtin:") else shlex.quote(file)
+    rows = "rows.csv" if subject.file.startswith("builtin:") else shlex.quote(subject.file)
     out.print(f"Picture: {escape(str(left.picture))}   Spec: {escape(str(left.spec_file))}", highlight=False)
     if is_own:
         out.print("Start a server, here and in a terminal of its own:  regcore up", highlight=False)
-    out.print(
-        f"Predict with the best model:  regcore predict {left.job_id} {escape(rows)}", highlight=False, soft_wrap=True
-    )
+    if len(subject.checked["plan"]["input_shape"]) == 1:  # no file of rows holds images
+        out.print(
+            f"Predict with the best model:  regcore predict {left.job_id} {escape(rows)}",
+            highlight=False,
+            soft_wrap=True,
+        )
     quoted = escape(shlex.quote(str(left.spec_file)))
     out.print(f"Train it again, or change it:  regcore submit {quoted} --follow", highlight=False, soft_wrap=True)
 

@@ -109,12 +109,22 @@ def test_the_two_together_have_a_sentence(verdict: str, expected: str) -> None:
 def test_the_next_steps_begin_with_a_server_if_ours_has_stopped(
     capfd: pytest.CaptureFixture[str], is_own: bool
 ) -> None:
-    print_next_steps(LEFT, "my rows.csv", is_own=is_own)
+    print_next_steps(LEFT, replace(SUBJECT, file="my rows.csv"), is_own=is_own)
 
     said = capfd.readouterr().out
     assert "regcore predict job_0 'my rows.csv'" in said
     assert "regcore submit rows-best.json --follow" in said
     assert ("regcore up" in said) is is_own
+
+
+def test_for_images_no_file_to_predict_is_named(capfd: pytest.CaptureFixture[str]) -> None:
+    images = {"plan": PLAN | {"input_shape": [1, 8, 8]}, "warnings": []}
+
+    print_next_steps(LEFT, replace(SUBJECT, file="builtin:digits", checked=images), is_own=False)
+
+    said = capfd.readouterr().out
+    assert "regcore predict" not in said
+    assert "regcore submit rows-best.json --follow" in said
 
 
 def test_programs_get_all_of_it() -> None:
