@@ -26,6 +26,8 @@ PAGES = Path("docs/regularizers")
 FUSION = Path("docs/fusion.md")
 NOTE = "<!-- Written by `make docs` from the code. Change the code, not this file. -->\n\n"
 
+_MAX_KINDS_WITH_FIELDS = 4
+"""Of more kinds, a field's cell has their names alone: their fields are in the tables of their own sections."""
 _BOUNDS = {"minimum": "≥ ", "exclusiveMinimum": "> ", "maximum": "≤ ", "exclusiveMaximum": "< "}
 
 
@@ -124,6 +126,9 @@ def _kind_of_value(field: dict[str, Any], definitions: dict[str, Any]) -> str:
         return f"`{json.dumps(field['const'])}`"
     if "enum" in field:
         return ", ".join(f"`{json.dumps(value)}`" for value in field["enum"])
+    kinds = field.get("discriminator", {}).get("mapping", {})
+    if len(kinds) > _MAX_KINDS_WITH_FIELDS:
+        return ", ".join(f"`{kind}`" for kind in kinds)
     for union in ("anyOf", "oneOf"):
         if union in field:
             return " or ".join(dict.fromkeys(_kind_of_value(part, definitions) for part in field[union]))

@@ -86,8 +86,10 @@ def weaker(spec: JobSpec) -> Change | None:
     """Weaken every regularizer that holds weights back; None if there is none."""
     patch: list[dict[str, Any]] = []
     for place, regularizer in enumerate(spec.regularizers):
-        names = dict.fromkeys([*strengths_of(regularizer), *regularizer.scheduled])
-        weakened = {name: _rounded(value / _STEP**2) for name in names if (value := getattr(regularizer, name)) > 0}
+        strengths = strengths_of(regularizer)
+        if "strength" in regularizer.stronger:  # also of a penalty that holds back without making weights smaller
+            strengths["strength"] = float(getattr(regularizer, "strength"))  # noqa: B009 - the base has no such field
+        weakened = {name: _rounded(value / _STEP**2) for name, value in strengths.items() if value > 0}
         if isinstance(regularizer, Dropout):
             weakened["p"] = _rounded(regularizer.p / _WIDER)
         patch += [

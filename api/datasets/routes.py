@@ -17,7 +17,7 @@ from api.datasets.schemas import (
 from api.datasets.uploads import FORMATS, format_of, receive_file
 from api.http.auth import TheTenant
 from api.http.errors import NOT_READY, RETRY_AFTER_S, ProblemError
-from api.http.etags import TheVersions, etag_of, is_known
+from api.http.etags import TheVersions, not_modified
 from api.http.idempotency import KEY_PARAMETER, REPLAYED_HEADER, idempotency_key
 from api.http.negotiation import json_only
 from api.http.queries import NO_QUERY
@@ -119,11 +119,7 @@ def list_datasets(services: TheServices, tenant: TheTenant, query: Annotated[Dat
 def show(request: Request, response: Response, services: TheServices, tenant: TheTenant, dataset_id: str) -> Any:
     """Show a data set with its columns."""
     dataset = services.store.get_dataset(tenant, dataset_id)
-    headers = {"ETag": etag_of(dataset), "Cache-Control": "private, no-cache"}
-    if is_known(request, headers["ETag"]):
-        return Response(status_code=304, headers=headers)
-    response.headers.update(headers)
-    return show_dataset(services, dataset)
+    return not_modified(request, response, dataset) or show_dataset(services, dataset)
 
 
 @router.get(

@@ -5,7 +5,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 
 from api.http.errors import ParameterError, ProblemError
 from jobs.model import Dataset, Job
@@ -44,6 +44,19 @@ def is_known(request: Request, etag: str, modified_at: float | None = None) -> b
         tags = [tag.removeprefix("W/") for tag in _TAG.findall(headers["if-none-match"])]
         return "*" in tags or etag in tags
     return modified_at is not None and _is_since(headers.get("if-modified-since"), modified_at, default=False)
+
+
+def not_modified(request: Request, response: Response, row: Job | Dataset) -> Response | None:
+    """The answer 304 if the client has this version of a job or data set; else None, with the tag in the response.
+
+    Raises:
+        ProblemError: The client wants this only as long as it is another version: 412.
+    """
+    headers = {"ETag": etag_of(row), "Cache-Control": "private, no-cache"}
+    if is_known(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    response.headers.update(headers)
+    return None
 
 
 def read_versions(request: Request) -> frozenset[int] | None:

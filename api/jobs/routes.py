@@ -8,7 +8,7 @@ from fastapi.types import DecoratedCallable
 
 from api.http.auth import TheTenant
 from api.http.bodies import TheJson, TheJsonOrNothing, read_nothing
-from api.http.etags import TheVersions, etag_of, is_known
+from api.http.etags import TheVersions, not_modified
 from api.http.idempotency import KEY_PARAMETER, idempotency_key
 from api.http.negotiation import json_only
 from api.http.queries import NO_QUERY
@@ -112,11 +112,7 @@ def list_jobs(services: TheServices, tenant: TheTenant, query: Annotated[JobList
 def show(request: Request, response: Response, services: TheServices, tenant: TheTenant, job_id: str) -> Any:
     """Show a job."""
     job = services.store.get(tenant, job_id)
-    headers = {"ETag": etag_of(job), "Cache-Control": "private, no-cache"}
-    if is_known(request, headers["ETag"]):
-        return Response(status_code=304, headers=headers)
-    response.headers.update(headers)
-    return show_job(services, job)
+    return not_modified(request, response, job) or show_job(services, job)
 
 
 def _action(name: str, state: str, description: str) -> Callable[[DecoratedCallable], DecoratedCallable]:

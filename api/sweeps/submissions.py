@@ -34,7 +34,7 @@ def plan_members(services: Services, tenant: str, body: Any) -> SweepPlan:
 
 
 def placed_sweep(services: Services, plan: SweepPlan) -> SweepPlan:
-    """Return the plan, with a warning for each device or pool of its members that no ready worker has."""
+    """Return the plan, with a warning for what its members ask for that no ready worker has."""
     waiting = placement_warnings(services, (member.plan for member in plan.members))
     return replace(plan, warnings=[*plan.warnings, *waiting])
 

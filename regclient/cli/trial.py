@@ -126,7 +126,13 @@ def try_file(
     model: Annotated[
         str | None, typer.Option(metavar="MODEL", help="Widths of hidden layers, as 64,32; or a model as JSON.")
     ] = None,
-    task: Annotated[str | None, typer.Option(help="classification or regression; by default by the target.")] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TASK",
+            help="classification or regression, by default by the target; or reconstruction, of whole rows.",
+        ),
+    ] = None,
     exclude: Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="No feature; may be given again.")] = None,
     types: Annotated[
         list[str] | None,
@@ -176,7 +182,7 @@ def try_file(
             err.print(f"No server runs here; one was started for the time: {line}", highlight=False, soft_wrap=True)
 
     with raising_signals(), borrowed_server(announce, max_retries=CLI_MAX_RETRIES) as server:
-        data = _data_of(server, file, header, fields, as_json=as_json)
+        data = _data_of(server, file, header, fields, task, as_json=as_json)
         checked = server.client.jobs.validate(_probe(data, wanted["task"]))
         subject = Subject(file, header, out_stem or stem_of(file), data, checked)
         if not as_json:
@@ -205,7 +211,9 @@ def _refuse_missing(file: str) -> None:
         return
 
 
-def _data_of(server: Borrowed, file: str, header: Header, fields: dict[str, Any], *, as_json: bool) -> JSONObject:
+def _data_of(
+    server: Borrowed, file: str, header: Header, fields: dict[str, Any], task: str | None, *, as_json: bool
+) -> JSONObject:
     """Return the data of a spec; a file is uploaded for it, and its columns are shown."""
     if file.startswith(BUILTIN):
         return {"kind": "builtin", "name": file.removeprefix(BUILTIN)}
@@ -218,7 +226,7 @@ def _data_of(server: Borrowed, file: str, header: Header, fields: dict[str, Any]
             err.print(f"and {left_out:,} more columns: regcore datasets show {dataset.id}", highlight=False)
         for warning in dataset.warnings:
             print_warning(warning)
-    if "target" not in fields and not _HAS_OWN_TARGET.search(file):
+    if "target" not in fields and task != "reconstruction" and not _HAS_OWN_TARGET.search(file):
         names = ", ".join(column["name"] for column in dataset.columns)
         raise typer.BadParameter(f"say which column to predict, one of: {names}.", param_hint="'--target'")
     return {"kind": "dataset", "id": dataset.id, **fields}
@@ -258,11 +266,11 @@ def _conclude(server: Borrowed, rounds: list[Round], subject: Subject, plot: Pat
         left = Left(job_id, Path(f"{subject.stem}-best.json"), plot or Path(f"{subject.stem}-try.png"))
         spec = best_spec(server.client.jobs.get(job_id).resolved_spec, subject)
         left.spec_file.write_text(json.dumps(spec, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        title = f"Which regularizer helps on {subject.stem}?"
+        title = f"Which regularizer helps on {subject.name}?"
         draw_trial(first.trial, left.picture, task=subject.task, title=title)
     if as_json:
         print_json(as_json_object(rounds, combination, subject, left))
         return
     print_trial(rounds, combination, subject)
     if left is not None:
-        print_next_steps(left, subject.file, is_own=server.is_own)
+        print_next_steps(left, subject, is_own=server.is_own)

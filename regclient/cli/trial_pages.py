@@ -38,6 +38,11 @@ class Subject:
     checked: JSONObject
 
     @property
+    def name(self) -> str:
+        """What it is called where it is shown: the stem without its folder."""
+        return Path(self.stem).name
+
+    @property
     def task(self) -> str:
         """The kind of the task, such as `classification`."""
         return str(self.checked["plan"]["task"])
@@ -69,15 +74,20 @@ def print_seen(subject: Subject) -> None:
     rows, classes = plan["num_rows"], plan.get("classes") or []
     shown = ", ".join(map(str, classes[:MAX_CLASSES_SHOWN])) + (", …" if len(classes) > MAX_CLASSES_SHOWN else "")
     err.print(
-        f"{subject.stem}: {sum(rows.values()):,} rows ({rows['train']:,} train, {rows['validation']:,} validation, "
-        f"{rows['test']:,} test), {plan['input_shape'][-1]:,} inputs, "
-        + (f"{len(classes):,} classes: {shown}" if classes else "a regression"),
+        f"{subject.name}: {sum(rows.values()):,} rows ({rows['train']:,} train, {rows['validation']:,} validation, "
+        f"{rows['test']:,} test), {_inputs(plan['input_shape'])}, "
+        + (f"{len(classes):,} classes: {shown}" if classes else f"a {subject.task}"),
         markup=False,
         highlight=False,
     )
     for warning in subject.checked["warnings"]:
         if warning["code"] not in _OF_THE_PROBE:
             print_warning(warning)
+
+
+def _inputs(shape: Sequence[int]) -> str:
+    """What a row holds, in words."""
+    return f"{shape[0]:,} inputs" if len(shape) == 1 else f"inputs of {'×'.join(map(str, shape))}"
 
 
 def print_warning(warning: Mapping[str, Any]) -> None:
@@ -125,15 +135,18 @@ def summary(trial: Trial, combination: Combination | None, subject: Subject) -> 
     return said
 
 
-def print_next_steps(left: Left, file: str, *, is_own: bool) -> None:
+def print_next_steps(left: Left, subject: Subject, *, is_own: bool) -> None:
     """Print where the picture and the spec are, and how to go on."""
-    rows = "rows.csv" if file.startswith("builtin:") else shlex.quote(file)
+    rows = "rows.csv" if subject.file.startswith("builtin:") else shlex.quote(subject.file)
     out.print(f"Picture: {escape(str(left.picture))}   Spec: {escape(str(left.spec_file))}", highlight=False)
     if is_own:
         out.print("Start a server, here and in a terminal of its own:  regcore up", highlight=False)
-    out.print(
-        f"Predict with the best model:  regcore predict {left.job_id} {escape(rows)}", highlight=False, soft_wrap=True
-    )
+    if len(subject.checked["plan"]["input_shape"]) == 1:  # no file of rows holds images
+        out.print(
+            f"Predict with the best model:  regcore predict {left.job_id} {escape(rows)}",
+            highlight=False,
+            soft_wrap=True,
+        )
     quoted = escape(shlex.quote(str(left.spec_file)))
     out.print(f"Train it again, or change it:  regcore submit {quoted} --follow", highlight=False, soft_wrap=True)
 
@@ -145,7 +158,7 @@ def best_spec(resolved: JSONObject, subject: Subject) -> JSONObject:
         header = {} if subject.header == "auto" else {"header": subject.header}
         place = {"kind": "file", "path": subject.file, **header}
         data = {**place, **{name: value for name, value in data.items() if name not in ("kind", "id")}}
-    return {**resolved, "name": f"best on {subject.stem}"[:200], "data": data}
+    return {**resolved, "name": f"best on {subject.name}"[:200], "data": data}
 
 
 def as_json_object(

@@ -8,7 +8,7 @@ from typing import Any
 
 from regclient.display.sweep_numbers import Contrasts
 
-_KINDS = {"l1": "L1", "l2": "L2"}
+_KINDS = {"l0": "L0", "l1": "L1", "l2": "L2", "ema": "EMA", "sam": "SAM", "r_drop": "R-Drop"}
 _FIELDS = {
     "p": "probability",
     "l1": "L1 strength",
@@ -22,6 +22,11 @@ _NAMED_ALONE = ("optimizer", "training", "data")
 """The parts of a spec whose fields are clear without the part's name: `learning rate`, `batch size`."""
 
 
+def kind_label(kind: str) -> str:
+    """What a regularizer is called for people."""
+    return _KINDS.get(kind, kind.replace("_", " "))
+
+
 def axis_label(pointer: str, base: Mapping[str, Any]) -> str:
     """Return a label for a JSON Pointer into a spec, such as `L1 strength`; else the pointer itself.
 
@@ -32,7 +37,7 @@ def axis_label(pointer: str, base: Mapping[str, Any]) -> str:
     match pointer.split("/")[1:]:
         case ["regularizers", place, *fields] if fields:
             kind = _kind_at(base.get("regularizers"), place)
-            return f"{_KINDS.get(kind, kind.replace('_', ' '))} {_words(fields)}" if kind else pointer
+            return f"{kind_label(kind)} {_words(fields)}" if kind else pointer
         case ["model", "hidden", place] if place.isdecimal():
             return f"units of hidden layer {int(place) + 1}"
         case [part, field] if part in _NAMED_ALONE:

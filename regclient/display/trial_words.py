@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from regclient.display.output import format_number
+from regclient.display.sweep_words import kind_label
 from regclient.display.variant_outcomes import (
     CONSTANT,
     FEWEST_SEEDS,
@@ -17,7 +18,7 @@ from regclient.display.variant_outcomes import (
 from regcore.spec.kinds import TASKS
 from regcore.tasks import Task
 
-LABELS = {NOTHING: "the network alone", LINEAR: "linear with L2", "l1": "L1", "l2": "L2"}
+_LABELS = {NOTHING: "the network alone", LINEAR: "linear with L2"}
 _EFFECTS = {"helps": "helps", "hurts": "hurts", "no_measurable_effect": "not measurable"}
 _OF_BASELINES = {"helps": "better", "hurts": "worse", "no_measurable_effect": "no difference"}
 
@@ -26,7 +27,7 @@ def label_of(name: str, task: str) -> str:
     """What a variant is called for people."""
     if name == CONSTANT:
         return TASKS.get(task, Task).constant_answer
-    return " + ".join(LABELS.get(part, part.replace("_", " ")) for part in name.split(" + "))
+    return " + ".join(_LABELS.get(part) or kind_label(part) for part in name.split(" + "))
 
 
 def effect_of(one: VariantOutcome) -> str:

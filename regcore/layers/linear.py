@@ -45,7 +45,7 @@ class Linear(Layer):
 
     def output(self, seen: RowInfo) -> RowInfo:
         if self.features is None:
-            raise ValueError("features may be omitted in the last linear layer only")
+            raise ValueError("features may be omitted only if it is the model's last layer")
         if self.per_step:
             return seen.of(*seen.shape[:-1], self.features)
         return seen.of(self.features, varies=False)

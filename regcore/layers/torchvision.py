@@ -64,7 +64,7 @@ class Torchvision(Layer):
     def output(self, seen: RowInfo) -> RowInfo:
         image(self.kind, seen)
         if self.features is None:
-            raise ValueError("features may be omitted in the last layer only")
+            raise ValueError("features may be omitted only if it is the model's last layer")
         return seen.of(self.features)
 
     def least_rows(self, seen: RowInfo) -> int:

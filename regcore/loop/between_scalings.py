@@ -11,6 +11,7 @@ from regcore.data.preprocessing import Preprocessing
 from regcore.data.read_preprocessing import AnyPreprocessing
 from regcore.data.sequences import SequencePreprocessing
 from regcore.data.tables.encode import EncodedColumn, TablePreprocessing
+from regcore.data.tables.findings import names_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +36,21 @@ class Affine:
 def are_of_one_kind(theirs: AnyPreprocessing, ours: AnyPreprocessing) -> bool:
     """Whether raw rows of the one are raw rows of the other, and take the same places."""
     return _kind(theirs) == _kind(ours)
+
+
+def other_rows(theirs: AnyPreprocessing, ours: AnyPreprocessing) -> str:
+    """What the one is of, in words, where they are not of one kind."""
+    if not isinstance(ours, TablePreprocessing) or not isinstance(theirs, TablePreprocessing):
+        return "other columns or another shape of image"
+    there, here = ([column.name for column in one.encoded] for one in (theirs, ours))
+    only = {"there": [name for name in there if name not in here], "here": [name for name in here if name not in there]}
+    if any(only.values()):
+        told = "; ".join(f"only {where} {names_of(names)}" for where, names in only.items() if names)
+        return f"other columns: {told}"
+    if there != here:
+        return f"the same columns in another order: {names_of(there)}"
+    differing = [name for name, their, our in zip(here, _kind(theirs), _kind(ours), strict=True) if their != our]
+    return f"columns of another type, or with other values or gaps: {names_of(differing)}"
 
 
 def between(theirs: AnyPreprocessing, ours: AnyPreprocessing) -> Affine:

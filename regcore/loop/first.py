@@ -20,7 +20,7 @@ import torch
 from regcore.data.facts import DataFacts
 from regcore.data.prepare import PreparedData, RunSpec, dtype_of
 from regcore.data.source import Source
-from regcore.errors import InvalidDataError, TrainingError, TrainingStopped
+from regcore.errors import TrainingError, TrainingStopped
 from regcore.loop.control import Control
 from regcore.loop.identity import data_sha256
 from regcore.loop.inputs import WEIGHTS
@@ -59,7 +59,7 @@ def train_first(
         The members, with these models among their inputs.
 
     Raises:
-        InvalidDataError: One of them ends without a result.
+        TrainingError: One of them ends without a result.
         TrainingStopped: The pass was stopped, or all of its members are to leave.
     """
     plans = newcomers[0].plan.trained_first
@@ -90,10 +90,10 @@ def _result(
         return train(one, control, source, saves)
     except TrainingStopped:
         raise
-    except TrainingError as error:
-        raise InvalidDataError(
+    except TrainingError as error:  # of its own kind: what it means for the pass does not depend on who trained
+        raise type(error)(
             f"{name}, which is trained first, ends without a result: {error.message}",
-            remedy=error.remedy,
+            remedy=f"In {name}: {error.remedy}" if error.remedy else "",
             details=error.details,
         ) from error
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from regcore.data.prepare import PreparedData
 from regcore.errors import InvalidDataError
-from regcore.loop.between_scalings import Affine, are_of_one_kind, between
+from regcore.loop.between_scalings import Affine, are_of_one_kind, between, other_rows
 from regcore.loop.effects import Inputs
 from regcore.loop.network import StackedNetwork
 from regcore.plan import Plan
@@ -60,7 +60,9 @@ def _load(name: str, path: Path, plan: Plan, data: PreparedData, network: Stacke
     predictor = load_predictor(path.parent, device=network.device)
     same_rows = are_of_one_kind(predictor.preprocessing, data.preprocessing)
     if predictor.task != plan.task or predictor.classes != data.classes or not same_rows:
-        differing = "other columns or another shape of image" if not same_rows else "another task or other classes"
+        differing = (
+            "another task or other classes" if same_rows else other_rows(predictor.preprocessing, data.preprocessing)
+        )
         raise InvalidDataError(
             f"the model of {name} was trained on {differing}",
             remedy="Name a job on the same kind of rows with the same classes.",

@@ -90,6 +90,10 @@ def _explain_place(
     found: Sequence[tuple[Mapping[str, Any], list[str | int]]], body: Any, model: type[BaseModel]
 ) -> FieldError:
     """All errors of one place."""
+    errors = [error for error, _ in found]
+    if all(error["type"] == "literal_error" for error in errors):  # each branch names its own words alone
+        expected = ", ".join(error["ctx"]["expected"] for error in errors)
+        found = [({**errors[0], "ctx": {"expected": expected}}, found[0][1])]
     explained = [_explain(error, path, body, model) for error, path in found]
     messages = dict.fromkeys(one.message for one in explained)
     return FieldError(explained[0].pointer, explained[0].code, " Or: ".join(messages))
@@ -256,7 +260,8 @@ def _places(node: Mapping[str, Any], root: Mapping[str, Any], prefix: str) -> It
     for field in dict.fromkeys(name for branch in branches for name in branch["properties"]):
         having = [branch["properties"] for branch in branches if field in branch["properties"]]
         kinds = [properties["kind"]["const"] for properties in having if "const" in properties.get("kind", {})]
-        yield field, f"{prefix}{field}" + f" of kind {', '.join(kinds)}" * (len(having) < len(branches))
+        of_kind = f" of kind {', '.join(kinds)}" if kinds and len(having) < len(branches) else ""
+        yield field, f"{prefix}{field}{of_kind}"
         if prefix.count(".") < _MAX_DEPTH:
             for properties in having:
                 yield from _places(properties[field], root, f"{prefix}{field}.")
@@ -278,14 +283,16 @@ def _schema(model: type[BaseModel]) -> Mapping[str, Any]:
 
 
 def _resolve(node: Mapping[str, Any], root: Mapping[str, Any], value: Any) -> Mapping[str, Any]:
-    """Resolve references, to the schema of the type and kind that the value has."""
+    """Resolve references, to the schema of the type and kind that the value has; without kinds, whose fields it has."""
     if "anyOf" in node and isinstance(value, Mapping | list):
         wanted = "items" if isinstance(value, list) else "$ref"
         node = next((branch for branch in node["anyOf"] if wanted in branch), node)
     while "$ref" in node:
         node = root["$defs"][node["$ref"].rsplit("/", 1)[-1]]
     if "oneOf" in node and isinstance(value, Mapping):
-        kinds = node.get("discriminator", {}).get("mapping", {})
+        kinds = node.get("discriminator", {}).get("mapping")
+        if kinds is None:
+            return next((one for one in _objects_of(node, root) if value.keys() >= {*one.get("required", ())}), node)
         chosen = next((kinds[kind] for kind in kinds if kind == value.get("kind")), None)
         return _resolve({"$ref": chosen}, root, value) if chosen else node
     return node

@@ -80,6 +80,16 @@ def test_weights_are_kept_once() -> None:
     assert to_early_stopping(resolved(regularizers=[{"kind": "early_stopping"}]), 10) is None
 
 
+@pytest.mark.parametrize("kind", ["l0", "activity", "r_drop", "group_lasso"])
+def test_a_penalty_of_any_kind_is_weakened_by_its_strength(kind: str) -> None:
+    model = {"kind": "mlp", "hidden": [8]}
+    others = [{"kind": "dropout", "p": 0}] if kind == "r_drop" else []
+    change = weaker(resolved(model=model, regularizers=[{"kind": kind, "strength": 0.5}, *others]))
+
+    assert change is not None
+    assert change.patch[0] == {"op": "replace", "path": "/regularizers/0/strength", "value": 0.005}
+
+
 def test_without_regularizers_there_is_nothing_to_weaken() -> None:
     assert weaker(resolved()) is None
 

@@ -58,11 +58,24 @@ class RunCheckpoints:
                 if checkpoint.name <= newest:
                     shutil.copytree(checkpoint, self.path / checkpoint.name, copy_function=_link)
                     found |= checkpoint.name == newest
-            for trained in saved_in.glob(TRAINED_FIRST):  # otherwise it would be trained again, to the same bits
-                shutil.copytree(trained, self.path / trained.name, copy_function=_link)
+        self._take_over_models()
         for folder in (self.path, self._of_owner, self._root):
             sync_folder(folder)
         return found
+
+    def _take_over_models(self) -> None:
+        """Take over what was trained first, or begun: beside the accepted checkpoint, else by the last run that did.
+
+        What is not found is trained again, to the same bits.
+        """
+        if self._accepted is not None:
+            runs = [self._root / self._accepted["owner"] / str(self._accepted["run_id"])]
+        else:
+            ids = (int(folder.name) for folder in self._of_owner.iterdir() if folder.name.isdigit())
+            runs = [self._of_owner / str(one) for one in sorted(ids, reverse=True) if one < self._run_id]
+        newest = next((run for run in runs if (run / TRAINED_FIRST).is_dir()), None)
+        if newest is not None:
+            _link_models(newest, self.path)
 
     def apart(self, job_id: str) -> Path:
         """Where one job of the run is saved separately."""
@@ -96,6 +109,11 @@ class RunCheckpoints:
             return False
         return True
 
+    def keep_models_apart(self, job_id: str) -> None:
+        """Keep what was trained first, or begun, for one job that ends while the others train on."""
+        if (self.path / TRAINED_FIRST).is_dir():
+            _link_models(self.path, self.apart(job_id))
+
     def forget_earlier_runs(self) -> None:
         """Delete the checkpoints of earlier runs, once the store has accepted one of this run."""
         for folder in self._of_owner.iterdir():
@@ -120,6 +138,14 @@ def remove_checkpoints(root: Path, owner_ids: Collection[str]) -> None:
     """Delete the checkpoints of these jobs and groups."""
     for owner_id in owner_ids:
         shutil.rmtree(root / owner_id, ignore_errors=True)
+
+
+def _link_models(run: Path, to_run: Path) -> None:
+    """Link what was trained first into another run's folder: all of it, or nothing, and then it is trained again."""
+    try:
+        shutil.copytree(run / TRAINED_FIRST, to_run / TRAINED_FIRST, copy_function=_link)
+    except OSError:  # its run still writes there, and deletes what it has replaced
+        shutil.rmtree(to_run / TRAINED_FIRST, ignore_errors=True)
 
 
 def _link(source: str, destination: str) -> str:

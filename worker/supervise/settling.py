@@ -74,7 +74,10 @@ class Settling:
         live = self._live
         for job in judged:
             assert job.settlement is not None, "it was judged"
-            if job.is_saved_apart or job.settlement.state is JobState.SUCCEEDED:
+            if job.settlement.state is JobState.SUCCEEDED:
+                continue
+            live.checkpoints.keep_models_apart(job.id)
+            if job.is_saved_apart:
                 continue
             job.keeps_checkpoint = live.checkpoints.keep_apart(job.id, live.settings.max_checkpoint_bytes)
             if not job.keeps_checkpoint and job.settlement.state is JobState.QUEUED:

@@ -3,8 +3,10 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from api.jobs.placement import placed
 from api.services import Services
 from jobs.model import Capabilities, WorkerInfo
+from regcore.plan import make_plan
 
 CPU = Capabilities(frozenset({"cpu"}))
 GPU_OF_LAB = Capabilities(frozenset({"cpu", "cuda"}), "lab")
@@ -59,6 +61,45 @@ def test_a_device_that_no_worker_has_is_told(client: TestClient, services: Servi
     assert [one[:2] for one in (*without_any, *with_others)] == [("no_such_device", "/resources/device")] * 2
     assert "there is none" in without_any[0][2]
     assert "there is cpu" in with_others[0][2]
+
+
+@pytest.mark.parametrize(
+    ("installed", "resources", "code", "there_is"),
+    [
+        ({"acme", "zeta"}, {}, None, ""),
+        ({"zeta"}, {}, "no_such_plugin", "there is zeta"),
+        (set(), {"pool": "lab"}, "no_such_plugin", "there is none"),
+        ({"acme"}, {"device": "cuda"}, "no_such_device", "there is cpu"),
+        ({"acme"}, {"pool": "cellar"}, "no_such_pool", "there is lab"),
+    ],
+)
+def test_a_plugin_that_no_worker_has_is_told(
+    services: Services,
+    spec: dict[str, Any],
+    installed: set[str],
+    resources: dict[str, Any],
+    code: str | None,
+    there_is: str,
+) -> None:
+    plan = make_plan({**spec, "resources": resources}).model_copy(update={"plugins": ["acme"]})
+    here = Capabilities(frozenset({"cpu"}), "lab", frozenset(installed))
+    services.store.register_worker(WorkerInfo("wrk_1", "node", here))
+
+    told = [one for one in placed(services, plan).warnings if one.code.startswith("no_such_")]
+
+    assert [one.code for one in told] == ([code] if code else [])
+    assert all(there_is in one.message for one in told)
+
+
+def test_a_plugin_of_a_worker_of_another_pool_does_not_help(services: Services, spec: dict[str, Any]) -> None:
+    plan = make_plan({**spec, "resources": {"pool": "lab"}}).model_copy(update={"plugins": ["acme"]})
+    services.store.register_worker(WorkerInfo("wrk_1", "node", Capabilities(frozenset({"cpu"}), "lab")))
+    elsewhere = Capabilities(frozenset({"cpu"}), "cellar", frozenset({"acme"}))
+    services.store.register_worker(WorkerInfo("wrk_2", "node", elsewhere))
+
+    told = [one.code for one in placed(services, plan).warnings]
+
+    assert "no_such_plugin" in told
 
 
 def test_a_sweep_says_it_once_for_all_its_members(client: TestClient, sweep_spec: dict[str, Any]) -> None:

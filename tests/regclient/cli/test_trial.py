@@ -108,6 +108,17 @@ def test_a_file_ends_in_a_verdict_a_picture_and_a_spec_that_can_be_submitted(
 
 
 @pytest.mark.usefixtures("stack")
+def test_whole_rows_are_reconstructed_without_a_target(rows_csv: str, regcore: Regcore, tmp_path: Path) -> None:
+    done = regcore("try", rows_csv, "--task", "reconstruction", "--seeds", "1", "--budget", "20s", "--json")
+
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["task"] == "reconstruction"
+    assert "reconstruction_error" in said["verdicts"][0]["scores"]
+    assert json.loads((tmp_path / "rows-best.json").read_text())["data"]["target"] is None
+
+
+@pytest.mark.usefixtures("stack")
 def test_ctrl_c_cancels_the_rest_and_judges_what_has_ended(rows_csv: str, real_client: Client, tmp_path: Path) -> None:
     earlier = {sweep.id for sweep in real_client.sweeps.list()}
     command = [sys.executable, "-m", "regclient", "try", rows_csv, "--target", "bought", "--budget", "10m", "--json"]

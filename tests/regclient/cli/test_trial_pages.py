@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -50,6 +51,31 @@ def test_what_was_seen_is_said_with_findings_but_not_of_the_probe(capfd: pytest.
     assert "of the probe" not in said
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"input_shape": [1, 8, 8]}, "inputs of 1×8×8, 2 classes: no, yes"),
+        ({"classes": None, "task": "regression"}, "7 inputs, a regression"),
+        ({"classes": None, "task": "reconstruction"}, "7 inputs, a reconstruction"),
+    ],
+)
+def test_what_is_to_be_learned_is_said_of_every_kind_of_row_and_task(
+    changes: dict[str, Any], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    print_seen(replace(SUBJECT, checked={"plan": PLAN | changes, "warnings": []}))
+
+    assert said in " ".join(capfd.readouterr().err.split())
+
+
+def test_a_stem_in_another_folder_is_shown_without_it(capfd: pytest.CaptureFixture[str]) -> None:
+    subject = replace(SUBJECT, stem="out/of/the/way/rows")
+
+    print_seen(subject)
+
+    assert capfd.readouterr().err.startswith("rows: 1,250 rows")
+    assert best_spec({"data": {"kind": "builtin", "name": "wine"}}, subject)["name"] == "best on rows"
+
+
 def test_the_best_spec_names_the_file_in_place_of_the_upload() -> None:
     data = {"kind": "dataset", "id": "ds_0", "target": "churn", "split_seed": 3}
 
@@ -83,12 +109,22 @@ def test_the_two_together_have_a_sentence(verdict: str, expected: str) -> None:
 def test_the_next_steps_begin_with_a_server_if_ours_has_stopped(
     capfd: pytest.CaptureFixture[str], is_own: bool
 ) -> None:
-    print_next_steps(LEFT, "my rows.csv", is_own=is_own)
+    print_next_steps(LEFT, replace(SUBJECT, file="my rows.csv"), is_own=is_own)
 
     said = capfd.readouterr().out
     assert "regcore predict job_0 'my rows.csv'" in said
     assert "regcore submit rows-best.json --follow" in said
     assert ("regcore up" in said) is is_own
+
+
+def test_for_images_no_file_to_predict_is_named(capfd: pytest.CaptureFixture[str]) -> None:
+    images = {"plan": PLAN | {"input_shape": [1, 8, 8]}, "warnings": []}
+
+    print_next_steps(LEFT, replace(SUBJECT, file="builtin:digits", checked=images), is_own=False)
+
+    said = capfd.readouterr().out
+    assert "regcore predict" not in said
+    assert "regcore submit rows-best.json --follow" in said
 
 
 def test_programs_get_all_of_it() -> None:

@@ -43,6 +43,21 @@ def test_an_axis_is_named_in_words_or_by_its_pointer(pointer: str, label: str) -
     assert axis_label(pointer, BASE) == label
 
 
+@pytest.mark.parametrize(
+    ("kind", "label"),
+    [
+        ("l0", "L0"),
+        ("ema", "EMA"),
+        ("sam", "SAM"),
+        ("r_drop", "R-Drop"),
+        ("group_lasso", "group lasso"),
+        ("acme", "acme"),
+    ],
+)
+def test_a_kind_is_called_as_in_its_paper(kind: str, label: str) -> None:
+    assert axis_label("/regularizers/0/strength", {"regularizers": [{"kind": kind}]}) == f"{label} strength"
+
+
 def test_a_base_without_regularizers_leaves_the_pointer() -> None:
     assert axis_label("/regularizers/0/strength", {}) == "/regularizers/0/strength"
 

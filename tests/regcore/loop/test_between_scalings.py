@@ -6,7 +6,7 @@ import pytest
 
 from regcore import load_predictor, train
 from regcore.data.preprocessing import Preprocessing
-from regcore.loop.between_scalings import are_of_one_kind, between
+from regcore.loop.between_scalings import are_of_one_kind, between, other_rows
 
 STILL = {"kind": "sgd", "learning_rate": 1e-30, "momentum": 0}
 """An optimizer that changes no bit."""
@@ -107,3 +107,22 @@ def test_images_of_another_scale_are_of_another_kind():
     assert between(ours, ours).is_identity
     assert are_of_one_kind(Preprocessing.from_json(json.loads(json.dumps(ours.to_json()))), ours)
     assert not are_of_one_kind(Preprocessing((1, 8, 8), 255.0), ours)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda frame: frame.rename(columns={"age": "years"}), "other columns: only there 'age'; only here 'years'"),
+        (lambda frame: frame.drop(columns="city"), "other columns: only there 'city'"),
+        (lambda frame: frame[["since", "age", "city", "member", "amount"]], "the same columns in another order: 'age'"),
+        (lambda frame: frame.assign(member=1.5), "columns of another type, or with other values or gaps: 'member'"),
+    ],
+)
+def test_rows_of_another_kind_are_told_by_their_columns(tmp_path, change, said):
+    frame = rows()
+    for name, one in {"theirs": frame, "ours": change(frame)}.items():
+        train(spec("amount"), one).save(tmp_path / name)
+    theirs, ours = (load_predictor(tmp_path / name).preprocessing for name in ("theirs", "ours"))
+
+    assert not are_of_one_kind(theirs, ours)
+    assert other_rows(theirs, ours).startswith(said)

@@ -3,8 +3,8 @@ from the middle as in one go."""
 
 import pytest
 import torch
+from part_way import hashes_of, train_steps
 
-from regcore.artifacts import weights_sha256
 from regcore.checkpoint import load_newest, save_checkpoint
 from regcore.plan import make_plan
 
@@ -58,25 +58,6 @@ def test_a_member_ends_as_its_solo_run_does(make_job, train_members):
             assert row["values"] == pytest.approx(expected["values"], rel=1e-8, abs=1e-8)
 
 
-def ended(trainer):
-    """The hash of each member's finished weights."""
-    return {
-        member.key: weights_sha256(ending.network.member_state(k))
-        for ending in trainer.run()
-        for k, member in enumerate(ending.members)
-    }
-
-
-def train_steps(trainer, num_steps):
-    """Train from the beginning to the middle of an epoch, with the evaluations on the way."""
-    steps_per_epoch = trainer.members[0].plan.steps_per_epoch
-    for step in range(num_steps):
-        trainer.stack.advance(trainer.stack.rows(*divmod(step, steps_per_epoch)))
-        if (step + 1) % steps_per_epoch == 0:
-            list(trainer._evaluate((step + 1) // steps_per_epoch, {}, is_due=True))
-    return trainer
-
-
 def test_a_run_that_goes_on_from_the_middle_of_an_epoch_has_the_same_bits(make_job, make_trainer, tmp_path):
     jobs = jobs_of(make_job)
     stopped = train_steps(make_trainer(*jobs), 8)
@@ -87,4 +68,4 @@ def test_a_run_that_goes_on_from_the_middle_of_an_epoch_has_the_same_bits(make_j
     resumed.resume(checkpoint.step, checkpoint.state)
 
     assert stopped.step % stopped.members[0].plan.steps_per_epoch != 0
-    assert ended(resumed) == ended(make_trainer(*jobs))
+    assert hashes_of(resumed) == hashes_of(make_trainer(*jobs))

@@ -3,7 +3,7 @@ import itertools
 import pytest
 
 from regcore import train
-from regcore.errors import InvalidDataError, TrainingStopped
+from regcore.errors import DivergedError, TrainingStopped
 from regcore.loop.control import Control
 from regcore.loop.first import FOLDER
 from regcore.loop.group import Newcomer, train_group
@@ -74,8 +74,10 @@ def test_one_that_diverges_is_the_jobs_fault_and_is_told_as_that(make_job):
     growing = [{"kind": "l2", "strength": 1e6}]
     job = taught(make_job, regularizers=growing, optimizer={"kind": "sgd", "learning_rate": 1e3})
 
-    with pytest.raises(InvalidDataError, match=r"teacher, which is trained first, ends without a"):
+    with pytest.raises(DivergedError, match=r"teacher, which is trained first, ends without a") as caught:
         train(job)
+    assert caught.value.remedy.startswith("In knowledge_distillation.teacher: ")
+    assert caught.value.details["step"] >= 1
 
 
 class AllLeave(Control):

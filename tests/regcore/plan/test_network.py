@@ -31,7 +31,8 @@ def test_surgery_comes_after_it():
     ("layers", "fragment"),
     [
         ([{"kind": "linear", "features": 3}], "must end in 10 output"),
-        ([{"kind": "linear"}, {"kind": "linear"}], "features may be omitted in the last linear layer only"),
+        ([{"kind": "linear"}, {"kind": "linear"}], "features may be omitted only if it is the model's last layer"),
+        ([{"kind": "linear"}, {"kind": "batch_norm"}], "features may be omitted only if it is the model's last layer"),
         ([{"kind": "linear", "features": 4, "name": "a"}, {"kind": "linear", "name": "a"}], "received a twice"),
     ],
 )

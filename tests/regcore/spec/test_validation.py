@@ -298,3 +298,50 @@ def test_a_field_is_of_the_kind_that_its_object_says():
     assert takes_whole_numbers(("regularizers", 0, "patience"), spec)
     assert not takes_whole_numbers(("regularizers", 0, "min_delta"), spec)
     assert not takes_whole_numbers(("regularizers", 1, "patience"), spec)
+
+
+@pytest.mark.parametrize(
+    ("teacher", "pointer", "said"),
+    [
+        (
+            {"job_id": "job_" + "0" * 26, "model": {"kind": "linear"}},
+            "/regularizers/0/teacher/model",
+            "regularizers.0.teacher.model is not a field here; there are job_id. Remove it, or correct its name. "
+            "It is model, a field of the whole or regularizers.teacher.model.",
+        ),
+        (
+            {"model": {"kind": "linear"}, "optimiser": {"kind": "adam"}},
+            "/regularizers/0/teacher/optimiser",
+            "regularizers.0.teacher.optimiser is not a field here; there are model, optimizer, regularizers, training, "
+            "data. Remove it, or correct its name. Did you mean 'optimizer'?",
+        ),
+        (
+            {"model": {"kind": "mlp", "hidden": [8], "activation": "rel"}},
+            "/regularizers/0/teacher/model/activation",
+            "regularizers.0.teacher.model.activation must be one of",
+        ),
+    ],
+    ids=["finished", "described", "a field inside"],
+)
+def test_a_part_that_is_told_apart_by_its_fields_names_those_that_there_are(teacher, pointer, said):
+    (error,) = errors_of(GOOD | {"regularizers": [{"kind": "knowledge_distillation", "teacher": teacher}]})
+
+    assert error.pointer == pointer
+    assert error.message.startswith(said)
+
+
+def test_a_field_inside_a_part_without_a_kind_is_found_in_the_schema():
+    teacher = {"model": {"kind": "mlp", "hidden": [8]}, "optimizer": {"kind": "adam"}}
+    spec = GOOD | {"regularizers": [{"kind": "knowledge_distillation", "teacher": teacher}]}
+    inside = ("regularizers", 0, "teacher")
+
+    assert takes_whole_numbers((*inside, "model", "hidden", 0), spec)
+    assert not takes_whole_numbers((*inside, "optimizer", "learning_rate"), spec)
+
+
+def test_words_that_several_types_of_a_field_take_are_listed_together():
+    (error,) = errors_of(GOOD | {"task": {"kind": "ranking"}})
+
+    assert error.message.startswith(
+        'task.kind must be one of auto, classification, reconstruction, regression; received "ranking".'
+    )

@@ -84,6 +84,43 @@ def test_the_next_run_has_the_models_that_were_trained_before_the_run_itself(sto
     assert (second.path / FOLDER / "teacher" / "model.json").read_text() == "{}"
 
 
+def test_what_was_begun_before_the_first_checkpoint_is_taken_over_from_the_last_run_that_began_it(submit, claim, root):
+    submit("succeed")
+    for number in range(4):
+        _, run_id, claimed = claim()
+        run = RunCheckpoints(root, claimed.id, run_id, claimed)
+        run.take_over()
+        found = [file.read_text() for file in run.path.glob(f"{FOLDER}/*/state.json")]
+        assert found == ([] if number < 2 else ["1"])
+        if number == 1:  # the first run ends before it begins anything, the third before it adds to what it took over
+            (run.path / FOLDER / "teacher.saved").mkdir(parents=True)
+            (run.path / FOLDER / "teacher.saved" / "state.json").write_text("1")
+
+
+def test_what_a_stale_run_deletes_meanwhile_is_left_out_as_a_whole(submit, claim, root, monkeypatch):
+    submit("succeed")
+    _, run_id, claimed = claim()
+    first = RunCheckpoints(root, claimed.id, run_id, claimed)
+    first.take_over()
+    saved = first.path / FOLDER / "teacher.saved"
+    saved.mkdir(parents=True)
+    for name in ("manifest.json", "state.json"):
+        (saved / name).write_text("{}")
+    link = os.link
+
+    def deleted_before_the_second(source, destination):
+        link(source, destination)
+        for file in saved.iterdir():
+            file.unlink()
+
+    _, run_id, claimed = claim()
+    monkeypatch.setattr(os, "link", deleted_before_the_second)
+    second = RunCheckpoints(root, claimed.id, run_id, claimed)
+    second.take_over()
+
+    assert not (second.path / FOLDER).exists()
+
+
 @pytest.fixture
 def saved_run(submit, claim, root):
     """A run whose second checkpoint is the newest that the store has accepted."""
@@ -96,6 +133,19 @@ def saved_run(submit, claim, root):
         if step < 30:
             run.accept(body["name"])
     return run
+
+
+def test_a_job_that_leaves_the_others_has_what_was_trained_first_when_it_goes_on_alone(saved_run, claim, root):
+    (saved_run.path / FOLDER / "teacher").mkdir(parents=True)
+    (saved_run.path / FOLDER / "teacher" / "model.json").write_text("{}")
+    _, run_id, claimed = claim()
+
+    saved_run.keep_models_apart(claimed.id)
+    saved_run.remove()
+    alone = RunCheckpoints(root, claimed.id, run_id, claimed)
+    alone.take_over()
+
+    assert (alone.path / FOLDER / "teacher" / "model.json").read_text() == "{}"
 
 
 def test_what_is_kept_for_one_job_outlives_the_runs_own(saved_run):
