@@ -16,6 +16,8 @@ _MAX_WORDS: Final = 100
 _MAX_CHARACTERS: Final = 80
 """The longest word to compare; no field's name is half as long."""
 
+_JOB_ID: Final = re.compile(r"job_[0-9A-Z]{26}")
+
 _FIELDS: Final[Mapping[str, Sequence[str]]] = {
     "learning_rate": ["lr", "eta", "eta0", "step_size", "learningrate", "learning_rate_init"],
     "strength": [
@@ -235,6 +237,8 @@ def say_how(received: Any, field: str, *, in_list: bool) -> str:
         return f" Write {json.dumps([json.loads(received)])}."
     if in_list and isinstance(received, int | float) and not isinstance(received, bool):
         return f" Write {json.dumps([received])}."
+    if not in_list and isinstance(received, str) and _JOB_ID.fullmatch(received):
+        return f" Write {json.dumps({'job_id': received})}."
     examples = _EXAMPLES.get(field, [])
     given = received if isinstance(received, Mapping) else [received] if isinstance(received, str) else []
     words = list(islice(given, _MAX_WORDS))

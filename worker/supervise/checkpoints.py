@@ -110,8 +110,9 @@ class RunCheckpoints:
         return True
 
     def keep_models_apart(self, job_id: str) -> None:
-        """Keep what was trained first, or begun, for one job that ends while the others train on."""
-        if (self.path / TRAINED_FIRST).is_dir():
+        """Keep what was trained first, or begun, for one job of a group, from which it may go on alone."""
+        own = self.apart(job_id) / TRAINED_FIRST
+        if (self.path / TRAINED_FIRST).is_dir() and not own.exists():
             _link_models(self.path, self.apart(job_id))
 
     def forget_earlier_runs(self) -> None:

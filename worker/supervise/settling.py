@@ -44,6 +44,9 @@ class Settling:
         self._end_logs(judged)
         live.lease.renew()
         live.insist_on_flush()
+        for job in judged:
+            if job.settlement is not None and job.settlement.state is not JobState.SUCCEEDED:
+                live.checkpoints.keep_models_apart(job.id)
         if len(judged) < len(live.jobs):
             self._keep_checkpoints(judged)
         ends = [job.settled(self._files(job)) for job in judged]
@@ -74,10 +77,7 @@ class Settling:
         live = self._live
         for job in judged:
             assert job.settlement is not None, "it was judged"
-            if job.settlement.state is JobState.SUCCEEDED:
-                continue
-            live.checkpoints.keep_models_apart(job.id)
-            if job.is_saved_apart:
+            if job.is_saved_apart or job.settlement.state is JobState.SUCCEEDED:
                 continue
             job.keeps_checkpoint = live.checkpoints.keep_apart(job.id, live.settings.max_checkpoint_bytes)
             if not job.keeps_checkpoint and job.settlement.state is JobState.QUEUED:

@@ -345,3 +345,12 @@ def test_words_that_several_types_of_a_field_take_are_listed_together():
     assert error.message.startswith(
         'task.kind must be one of auto, classification, reconstruction, regression; received "ranking".'
     )
+
+
+@pytest.mark.parametrize("field", ["init_from", "teacher"])
+def test_a_job_id_in_place_of_the_object_that_names_it_is_told_how_to_write_it(field):
+    job_id = "job_" + "0" * 26
+    taught = {"kind": "knowledge_distillation", "teacher": job_id}
+    (error,) = errors_of(GOOD | ({"init_from": job_id} if field == "init_from" else {"regularizers": [taught]}))
+
+    assert error.message.endswith(f'Write {{"job_id": "{job_id}"}}.')

@@ -135,12 +135,25 @@ def saved_run(submit, claim, root):
     return run
 
 
+def test_a_run_of_one_job_keeps_its_models_where_they_are(submit, claim, root):
+    submit("succeed")
+    _, run_id, claimed = claim()
+    alone = RunCheckpoints(root, claimed.id, run_id, claimed)
+    alone.take_over()
+    (alone.path / FOLDER / "teacher").mkdir(parents=True)
+
+    alone.keep_models_apart(claimed.id)
+
+    assert (alone.path / FOLDER / "teacher").is_dir()
+
+
 def test_a_job_that_leaves_the_others_has_what_was_trained_first_when_it_goes_on_alone(saved_run, claim, root):
     (saved_run.path / FOLDER / "teacher").mkdir(parents=True)
     (saved_run.path / FOLDER / "teacher" / "model.json").write_text("{}")
     _, run_id, claimed = claim()
 
     saved_run.keep_models_apart(claimed.id)
+    saved_run.keep_models_apart(claimed.id)  # a settlement that is tried again
     saved_run.remove()
     alone = RunCheckpoints(root, claimed.id, run_id, claimed)
     alone.take_over()
