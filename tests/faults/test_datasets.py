@@ -125,7 +125,7 @@ def make_spec(stack, upload):
 
 
 def test_a_job_on_an_uploaded_table_is_taken_up_exactly_by_another_worker(stack, second_worker, make_spec):
-    spec = make_spec(epochs=3_000, fusion="off")
+    spec = make_spec(epochs=2_000, fusion="off")
     job_id = stack.submit(spec)
     stack.wait_for_step(job_id, 20)
     stack.act(job_id, "pause")

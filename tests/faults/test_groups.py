@@ -122,7 +122,7 @@ def test_a_worker_that_goes_leaves_its_group_to_another(
 def test_who_is_paused_or_cancelled_leaves_the_others_and_itself_as_they_would_be_alone(
     stack, make_group, submit_together, check_whole, dice
 ):
-    specs = make_group(epochs=2 * NUM_EPOCHS, precision="float64")
+    specs = make_group(precision="float64")
     job_ids = submit_together(specs)
     first, second, third = job_ids
     stack.wait_for_step(first, dice.randint(*FIRST_QUARTER))

@@ -8,7 +8,6 @@ import pytest
 from sqlalchemy import text
 
 from jobs.database import Database
-from jobs.migrate import migrate
 from jobs.model import Capabilities, ClaimedRun, IdempotencyKey, Job, NewJob
 from jobs.settings import Settings
 from jobs.store import Store, open_store
@@ -18,24 +17,28 @@ MEMBER_BYTES = 1_000
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_settings(request: pytest.FixtureRequest, settings: Settings) -> Settings:
-    """Settings of an empty database: every test that uses this runs on SQLite and on PostgreSQL."""
-    if request.param == "sqlite":
-        return settings
-    return settings.model_copy(
-        update={
-            "database_url": Settings(database_url=request.getfixturevalue("postgres_url")).database_url,
-        }
-    )
+def kind_of_database(request: pytest.FixtureRequest) -> str:
+    """Every test that uses this runs on SQLite and on PostgreSQL."""
+    kind: str = request.param
+    return kind
 
 
 @pytest.fixture
-def migrated_settings(request: pytest.FixtureRequest, database_settings: Settings) -> Settings:
+def database_settings(request: pytest.FixtureRequest, settings: Settings, kind_of_database: str) -> Settings:
+    """Settings of an empty database."""
+    return settings if kind_of_database == "sqlite" else _on(settings, request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def migrated_settings(request: pytest.FixtureRequest, settings: Settings, kind_of_database: str) -> Settings:
     """Settings of a database with tables."""
-    if database_settings.database_url.startswith("sqlite"):
+    if kind_of_database == "sqlite":
         return request.getfixturevalue("with_tables")
-    migrate(database_settings)
-    return database_settings
+    return _on(settings, request.getfixturevalue("postgres_url_with_tables"))
+
+
+def _on(settings: Settings, database_url: str) -> Settings:
+    return settings.model_copy(update={"database_url": Settings(database_url=database_url).database_url})
 
 
 @pytest.fixture

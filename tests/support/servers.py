@@ -96,6 +96,16 @@ def new_database(server: str) -> Iterator[str]:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def empty_tables(url: str) -> None:
+    """Leave a migrated database of a PostgreSQL as it was made: no connections, no rows, counters at their start."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        others = "datname = current_database() AND pid <> pg_backend_pid()"
+        connection.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+        tables = "schemaname = 'public' AND tablename <> 'alembic_version'"
+        names = connection.execute(f"SELECT tablename FROM pg_tables WHERE {tables}").fetchall()
+        connection.execute(f"TRUNCATE {', '.join(name for (name,) in names)} RESTART IDENTITY CASCADE")
+
+
 def free_port() -> int:
     """Return a free TCP port of loopback."""
     with socket.socket() as listener:

@@ -5,6 +5,7 @@ from sqlalchemy import inspect, text
 
 from jobs.database import Database
 from jobs.errors import StoreUnavailableError, UnmigratedDatabaseError
+from jobs.migrate import migrate
 from jobs.settings import Settings
 from jobs.store import Store, open_store
 
@@ -20,12 +21,15 @@ def test_an_empty_database_is_refused_and_left_empty(database_settings: Settings
     assert tables == []
 
 
-def test_a_database_of_another_version_is_refused(migrated_settings: Settings, database: Database) -> None:
+def test_a_database_of_another_version_is_refused(database_settings: Settings) -> None:
+    migrate(database_settings)
+    database = Database(database_settings.database_url)
     with database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    database.close()
 
     with pytest.raises(UnmigratedDatabaseError, match="revision 9999"):
-        open_store(migrated_settings)
+        open_store(database_settings)
 
 
 def test_a_store_that_answers_answers_a_ping(store: Store) -> None:

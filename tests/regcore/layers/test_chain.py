@@ -26,7 +26,7 @@ def test_a_flatten_that_is_there_is_enough():
 
 
 def test_a_linear_without_outputs_before_the_last_is_refused():
-    with pytest.raises(ValueError, match="omitted only if it is the model.s last layer"):
+    with pytest.raises(ValueError, match="only if it is the model's last layer"):
         complete([Linear(), Linear()], RowInfo((3,)), 10)
 
 

@@ -46,7 +46,7 @@ def test_first_values_are_uniform_within_one_over_the_root_of_the_inputs(paramet
 
 
 def test_outputs_may_be_omitted_until_they_are_needed():
-    with pytest.raises(ValueError, match="omitted only if it is the model.s last layer"):
+    with pytest.raises(ValueError, match="only if it is the model's last layer"):
         Linear().output(RowInfo((4,)))
 
 
