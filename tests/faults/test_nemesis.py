@@ -1,4 +1,4 @@
-"""Half a minute of `make nemesis` on each database, and whether it would find what it looks for."""
+"""A quarter of a minute of `make nemesis` on PostgreSQL, and whether it would find what it looks for."""
 
 import importlib.util
 import subprocess
