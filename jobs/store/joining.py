@@ -1,6 +1,9 @@
 """Joining: adding queued jobs to the pass of a claimed one."""
 
+import itertools
+import time
 from collections.abc import Sequence
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, null, select, update
 
@@ -18,6 +21,8 @@ from jobs.tables import jobs
 
 RUNNER_BYTES = 1_000_000_000
 """The memory of a runner without members: most of it is torch."""
+_LOOKS: Final = 5
+_BETWEEN_LOOKS_S: Final = 0.02
 
 
 class Joining(Concern):
@@ -60,7 +65,7 @@ class Joining(Concern):
             found: list[LockedJob] = []
             if limit > 0 and _is_free(row) and lead.state is JobState.STARTING:
                 conditions = (*_compatible(row, at), can_run(capabilities))
-                found = lock_jobs(connection, *conditions, order_by=CLAIM_ORDER, limit=limit, skip_locked=True)
+                found = _lock_compatible(connection, conditions, limit)
                 found = _within_memory(connection, lead, found, row.member_bytes, max_bytes)
             group_id = new_id("grp") if found else None
             take(connection, found, run_id, at)
@@ -100,6 +105,21 @@ def _compatible(lead: AnyRow, at: float) -> tuple[ColumnElement[bool], ...]:
         jobs.c.num_lost_attempts == 0,
         jobs.c.checkpoint.is_(null()),
     )
+
+
+def _lock_compatible(connection: Connection, conditions: Sequence[ColumnElement[bool]], limit: int) -> list[LockedJob]:
+    """Lock jobs that meet the conditions, the most urgent first.
+
+    What others hold is passed over, because waiting for it could deadlock. Most hold it for a moment, such as to send a
+    message for it; so while some is missing this looks again, or the missing job would train alone.
+    """
+    there = select(jobs.c.id).where(*conditions).limit(limit)
+    for look in itertools.count(1):
+        found = lock_jobs(connection, *conditions, order_by=CLAIM_ORDER, limit=limit, skip_locked=True)
+        if look == _LOOKS or len(found) == len(connection.execute(there).all()):
+            break
+        time.sleep(_BETWEEN_LOOKS_S)
+    return found
 
 
 def _within_memory(

@@ -1,3 +1,5 @@
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -207,3 +209,32 @@ def test_workers_that_gather_at_once_share_the_jobs_out(
     while store.claim("wrk_9", cpu) is not None:
         left += 1
     assert len(taken) + left == len(ids), "none was taken twice, and none is lost"
+
+
+@pytest.mark.parametrize("kind_of_database", ["postgresql"], indirect=True)  # SQLite has one writer at a time
+def test_a_job_that_is_held_for_a_moment_comes_along_and_one_that_is_held_for_long_stays(
+    store: Store, database: Database, submit: Callable[..., Job], cpu: Capabilities
+) -> None:
+    lead, briefly, long = (submit(fusion_key="same").id for _ in range(3))
+    run = store.claim("wrk_1", cpu)
+    assert run is not None
+    is_held, is_joined = threading.Barrier(3), threading.Event()
+
+    def hold(job_id: str, until: threading.Event | None) -> None:
+        with database.write() as connection:
+            connection.execute(text("SELECT id FROM jobs WHERE id = :id FOR UPDATE"), {"id": job_id})
+            is_held.wait(30)
+            if until is None:
+                time.sleep(0.01)
+            else:
+                until.wait(30)
+
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(hold, briefly, None)
+        pool.submit(hold, long, is_joined)
+        is_held.wait(30)
+        group = store.join(run.run_id, lead, cpu, 2, ENOUGH_BYTES)
+        is_joined.set()
+
+    assert ids_of(group) == [lead, briefly]
+    assert ids_of(store.claim("wrk_2", cpu)) == [long]
