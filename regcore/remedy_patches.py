@@ -86,10 +86,9 @@ def weaker(spec: JobSpec) -> Change | None:
     """Weaken every regularizer that holds weights back; None if there is none."""
     patch: list[dict[str, Any]] = []
     for place, regularizer in enumerate(spec.regularizers):
-        strengths = strengths_of(regularizer)
-        if "strength" in regularizer.stronger:  # also of a penalty that holds back without making weights smaller
-            strengths["strength"] = float(getattr(regularizer, "strength"))  # noqa: B009 - the base has no such field
-        weakened = {name: _rounded(value / _STEP**2) for name, value in strengths.items() if value > 0}
+        # `strength` also of a penalty that holds back without making weights smaller.
+        names = strengths_of(regularizer).keys() | ({"strength"} & regularizer.stronger.keys())
+        weakened = {name: _rounded(value / _STEP**2) for name in sorted(names) if (value := getattr(regularizer, name))}
         if isinstance(regularizer, Dropout):
             weakened["p"] = _rounded(regularizer.p / _WIDER)
         patch += [

@@ -1,7 +1,7 @@
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from jobs.database import Database
 from jobs.errors import StaleRunError
 from jobs.model import Capabilities, ClaimedRun, Job
 from jobs.states import JobState
-from jobs.store import Store
+from jobs.store import Store, joining
 from jobs.store.joining import RUNNER_BYTES
 
 MEMBER_BYTES = 1_000  # of the jobs that `submit` makes
@@ -213,28 +213,31 @@ def test_workers_that_gather_at_once_share_the_jobs_out(
 
 @pytest.mark.parametrize("kind_of_database", ["postgresql"], indirect=True)  # SQLite has one writer at a time
 def test_a_job_that_is_held_for_a_moment_comes_along_and_one_that_is_held_for_long_stays(
-    store: Store, database: Database, submit: Callable[..., Job], cpu: Capabilities
+    store: Store, database: Database, submit: Callable[..., Job], cpu: Capabilities, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lead, briefly, long = (submit(fusion_key="same").id for _ in range(3))
     run = store.claim("wrk_1", cpu)
     assert run is not None
-    is_held, is_joined = threading.Barrier(3), threading.Event()
+    are_held, looked, joined = threading.Barrier(3), threading.Event(), threading.Event()
 
-    def hold(job_id: str, until: threading.Event | None) -> None:
+    def hold(job_id: str, until: threading.Event) -> None:
         with database.write() as connection:
             connection.execute(text("SELECT id FROM jobs WHERE id = :id FOR UPDATE"), {"id": job_id})
-            is_held.wait(30)
-            if until is None:
-                time.sleep(0.01)
-            else:
-                until.wait(30)
+            are_held.wait(30)
+            until.wait(30)
 
     with ThreadPoolExecutor(2) as pool:
-        pool.submit(hold, briefly, None)
-        pool.submit(hold, long, is_joined)
-        is_held.wait(30)
+        brief_hold = pool.submit(hold, briefly, looked)
+        pool.submit(hold, long, joined)
+        are_held.wait(30)
+
+        def let_go(_seconds: float) -> None:
+            looked.set()
+            brief_hold.result(30)
+
+        monkeypatch.setattr(joining, "time", SimpleNamespace(sleep=let_go))
         group = store.join(run.run_id, lead, cpu, 2, ENOUGH_BYTES)
-        is_joined.set()
+        joined.set()
 
     assert ids_of(group) == [lead, briefly]
     assert ids_of(store.claim("wrk_2", cpu)) == [long]

@@ -2,6 +2,7 @@ import shutil
 
 import pytest
 import torch
+from hand_clock import HandClock
 
 from regcore.checkpoint import checkpoints, load_newest
 from regcore.loop import checkpointer as checkpointer_module
@@ -10,19 +11,9 @@ from regcore.loop.checkpointer import Checkpointer
 STATE = {"weights": torch.arange(1000.0)}
 
 
-class Clock:
-    """Stands in for the `time` that the module has imported."""
-
-    def __init__(self):
-        self.now = 5000.0
-
-    def monotonic(self):
-        return self.now
-
-
 @pytest.fixture
 def clock(monkeypatch):
-    clock = Clock()
+    clock = HandClock()
     monkeypatch.setattr(checkpointer_module, "time", clock)
     return clock
 

@@ -1,20 +1,14 @@
 import pytest
+from hand_clock import HandClock
 
 from regcore import make_plan, train
 from regcore.loop import progress
 from regcore.loop.progress import Progress
 
 
-class Clock:
-    now = 100.0
-
-    def monotonic(self):
-        return self.now
-
-
 @pytest.fixture
 def clock(monkeypatch):
-    found = Clock()
+    found = HandClock()
     monkeypatch.setattr(progress, "time", found)
     return found
 
