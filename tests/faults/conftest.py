@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from live_stack import LiveStack, live_stack
+from live_stack import FAULTY_WORKER, LiveStack, live_stack
 
 from regcore import parse_spec, train
 
@@ -18,7 +18,7 @@ SECOND_WORKER = "worker2"
 @pytest.fixture(scope="module")
 def _shared(database_url: str | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
     folder = tmp_path_factory.mktemp("stack")
-    with live_stack(folder, database_url, lease_s=LEASE_S, reconcile_interval_s=0.2) as stack:
+    with live_stack(folder, database_url, worker=FAULTY_WORKER, lease_s=LEASE_S, reconcile_interval_s=0.2) as stack:
         yield stack
 
 
@@ -63,7 +63,7 @@ def dice(request: pytest.FixtureRequest) -> random.Random:
 def make_spec() -> Callable[..., dict[str, Any]]:
     """Makes jobs of a few seconds that save themselves often, each of which trains alone: so its hash is known."""
 
-    def make(epochs: int = 200, *, checkpoint_every_s: float = 0.1, **changes: Any) -> dict[str, Any]:
+    def make(epochs: int = 60, *, checkpoint_every_s: float = 0.1, **changes: Any) -> dict[str, Any]:
         return {
             "data": {"kind": "builtin", "name": "digits"},
             "model": {"kind": "mlp", "hidden": [64]},

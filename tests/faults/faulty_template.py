@@ -1,7 +1,13 @@
-"""The real template and runners, but a job's name says what it meets in the middle of its real training."""
+"""The real template and runners, but a job's name says what it meets in the middle of its real training.
+
+Besides, every job takes its time while a file is there: so a fault meets it in its middle, on however fast a machine.
+"""
 
 import os
 import signal
+import sys
+import time
+from pathlib import Path
 
 import torch
 
@@ -9,6 +15,9 @@ from regcore.loop.trainer import Trainer
 from worker.run.template import main
 
 AT_STEP = 20
+SLOW_FROM_STEP = 100
+SLOW_STEP_S = 0.02
+SLOW_FILE = Path(sys.argv.pop(1))  # see `live_stack.LiveStack.slow_training`
 _stop_or_save = Trainer._stop_or_save
 
 
@@ -16,6 +25,8 @@ def between_steps(trainer: Trainer, epoch: int) -> None:
     if trainer.step == AT_STEP:
         for member in trainer.members:
             meet(member.plan.resolved_spec.name)
+    if trainer.step >= SLOW_FROM_STEP and SLOW_FILE.exists():
+        time.sleep(SLOW_STEP_S)
     _stop_or_save(trainer, epoch)
 
 

@@ -6,31 +6,26 @@ On SQLite alone: the claims of data sets are tested on both databases with the s
 import itertools
 import json
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from live_stack import LiveStack
+from live_stack import FAULTY_WORKER, LiveStack, live_stack
 
 from regcore import make_plan, parse_spec
 from regcore.data.source import TableSource
 from regcore.data.tables.table import read_table
 from regcore.loop.group import Newcomer, train_group
 
-FAULTY_WORKER = Path(__file__).with_name("faulty_worker.py")
 ROWS = [{"age": age, "churn": age % 3 == 0} for age in range(200)]
 
 
 @pytest.fixture(scope="module")
 def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
-    stack = LiveStack(tmp_path_factory.mktemp("stack"), None, lease_s=2, reconcile_interval_s=0.2)
-    stack.worker_command = [sys.executable, str(FAULTY_WORKER)]
-    try:
-        yield stack.start()
-    finally:
-        stack.close()
+    folder = tmp_path_factory.mktemp("stack")
+    with live_stack(folder, None, worker=FAULTY_WORKER, lease_s=2, reconcile_interval_s=0.2) as stack:
+        yield stack
 
 
 _numbers = itertools.count()
@@ -125,15 +120,16 @@ def make_spec(stack, upload):
 
 
 def test_a_job_on_an_uploaded_table_is_taken_up_exactly_by_another_worker(stack, second_worker, make_spec):
-    spec = make_spec(epochs=2_000, fusion="off")
-    job_id = stack.submit(spec)
-    stack.wait_for_step(job_id, 20)
-    stack.act(job_id, "pause")
-    stack.wait(job_id, "paused")
+    spec = make_spec(epochs=400, fusion="off")
+    with stack.slow_training():
+        job_id = stack.submit(spec)
+        stack.wait_for_step(job_id, 20)
+        stack.act(job_id, "pause")
+        paused = stack.wait(job_id, "paused")
 
-    stack.act(job_id, "resume")
-    stack.wait_for_step(job_id, 100)
-    stack.worker_of(job_id).kill()
+        stack.act(job_id, "resume")
+        stack.wait_for_step(job_id, paused["progress"]["step"] + 20)
+        stack.worker_of(job_id).kill()
     job = stack.wait(job_id, "succeeded")
 
     (table,) = (TableSource(read_table(path)) for path in (stack.data_dir / "tables").iterdir())

@@ -23,12 +23,11 @@ pytestmark = pytest.mark.timeout(240)
 
 ON_ONE_DATABASE = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 """For most faults: the claims, leases and writes that they end in are tested on both, by the store's own tests too."""
-NUM_STEPS = 200 * 18  # of the specs that `make_spec` makes: 200 epochs of 1,150 rows in batches of 64
 
 
 def moment(dice):
-    """A step in the first quarter, so that much is left to do when the fault is seen, on a fast machine too."""
-    return dice.randint(200, NUM_STEPS // 4)
+    """A step of `make_spec`'s 1,080, between the first checkpoints while training is slow."""
+    return dice.randint(130, 170)
 
 
 def went_on(stack, job_id):
@@ -41,10 +40,10 @@ def went_on(stack, job_id):
 
 
 def test_a_killed_runner_is_taken_up_from_its_checkpoint(stack, make_spec, dice, check_promise):
-    job_id = stack.submit(make_spec())
-    stack.wait_for_step(job_id, moment(dice))
-
-    stack.worker.runners()[0].kill()
+    with stack.slow_training():
+        job_id = stack.submit(make_spec())
+        stack.wait_for_step(job_id, moment(dice))
+        stack.worker.runners()[0].kill()
     job = stack.wait(job_id, "succeeded")
 
     check_promise(job)
@@ -57,10 +56,10 @@ def test_a_killed_runner_is_taken_up_from_its_checkpoint(stack, make_spec, dice,
 
 @ON_ONE_DATABASE
 def test_a_killed_template_costs_no_job_anything(stack, make_spec, check_promise):
-    first, second = (stack.submit(make_spec(num_epochs)) for num_epochs in (200, 60))
-    stack.wait_for_step(first, 1)
-
-    stack.worker.templates()[0].kill()
+    with stack.slow_training():
+        first, second = (stack.submit(make_spec(epochs=20)) for _ in range(2))
+        stack.wait_for_step(first, 1)
+        stack.worker.templates()[0].kill()
     jobs = [stack.wait(job_id, "succeeded") for job_id in (first, second)]
 
     for job in jobs:
@@ -70,12 +69,12 @@ def test_a_killed_template_costs_no_job_anything(stack, make_spec, check_promise
 
 @ON_ONE_DATABASE
 def test_a_killed_worker_loses_its_job_to_another(stack, second_worker, make_spec, dice, check_promise):
-    job_id = stack.submit(make_spec())
-    stack.wait_for_step(job_id, moment(dice))
-    owner = stack.worker_of(job_id)
-    runners = owner.runners()
-
-    owner.kill()
+    with stack.slow_training():
+        job_id = stack.submit(make_spec())
+        stack.wait_for_step(job_id, moment(dice))
+        owner = stack.worker_of(job_id)
+        runners = owner.runners()
+        owner.kill()
     job = stack.wait(job_id, "succeeded")
 
     check_promise(job)
@@ -86,11 +85,11 @@ def test_a_killed_worker_loses_its_job_to_another(stack, second_worker, make_spe
 
 @ON_ONE_DATABASE
 def test_a_supervisor_that_was_stopped_past_its_lease_is_refused(stack, second_worker, make_spec, dice, check_promise):
-    job_id = stack.submit(make_spec())
-    stack.wait_for_step(job_id, moment(dice))
-    owner = stack.worker_of(job_id)
-
-    stop_between_writes(stack, owner)
+    with stack.slow_training():
+        job_id = stack.submit(make_spec())
+        stack.wait_for_step(job_id, moment(dice))
+        owner = stack.worker_of(job_id)
+        stop_between_writes(stack, owner)
     stack.wait_for(lambda: stack.job(job_id)["attempt"] == 2)
     owner.send(signal.SIGCONT)
     job = stack.wait(job_id, "succeeded")
@@ -120,11 +119,11 @@ def stop_between_writes(stack, part):
 
 @ON_ONE_DATABASE
 def test_a_worker_that_is_shut_down_saves_its_job_for_another(stack, second_worker, make_spec, dice, check_promise):
-    job_id = stack.submit(make_spec(checkpoint_every_s=3600))
-    stack.wait_for_step(job_id, moment(dice))
-    owner = stack.worker_of(job_id)
-
-    owner.send(signal.SIGTERM)
+    with stack.slow_training():
+        job_id = stack.submit(make_spec(checkpoint_every_s=3600))
+        stack.wait_for_step(job_id, moment(dice))
+        owner = stack.worker_of(job_id)
+        owner.send(signal.SIGTERM)
     stack.wait_for(lambda: owner.returncode == 0)
     job = stack.wait(job_id, "succeeded")
 
@@ -136,7 +135,7 @@ def test_a_worker_that_is_shut_down_saves_its_job_for_another(stack, second_work
 
 @ON_ONE_DATABASE
 def test_the_runner_has_no_secret_in_its_environment(stack, make_spec):
-    job_id = stack.submit(make_spec(epochs=5000))
+    job_id = stack.submit(make_spec(epochs=100_000))
     stack.wait_for_step(job_id, 1)
 
     environment = stack.worker.runners()[0].environ()
@@ -152,11 +151,11 @@ def test_the_runner_has_no_secret_in_its_environment(stack, make_spec):
 
 @ON_ONE_DATABASE
 def test_a_paused_job_frees_its_worker_and_goes_on_where_it_was(stack, make_spec, dice, check_promise):
-    job_id = stack.submit(make_spec(checkpoint_every_s=3600))
-    stack.wait_for_step(job_id, moment(dice))
-
-    stack.act(job_id, "pause")
-    paused = stack.wait(job_id, "paused")
+    with stack.slow_training():
+        job_id = stack.submit(make_spec(checkpoint_every_s=3600))
+        stack.wait_for_step(job_id, moment(dice))
+        stack.act(job_id, "pause")
+        paused = stack.wait(job_id, "paused")
     other = stack.wait(stack.submit(make_spec(epochs=2)), "succeeded")
     stack.act(job_id, "resume")
     job = stack.wait(job_id, "succeeded")
@@ -170,10 +169,11 @@ def test_a_paused_job_frees_its_worker_and_goes_on_where_it_was(stack, make_spec
 
 @ON_ONE_DATABASE
 def test_a_job_that_is_cancelled_while_paused_has_its_log_and_metrics(stack, make_spec):
-    job_id = stack.submit(make_spec())
-    stack.wait_for_step(job_id, 300)
-    stack.act(job_id, "pause")
-    stack.wait(job_id, "paused")
+    with stack.slow_training():
+        job_id = stack.submit(make_spec())
+        stack.wait_for_step(job_id, 20)
+        stack.act(job_id, "pause")
+        stack.wait(job_id, "paused")
 
     stack.act(job_id, "cancel")
     job = stack.wait(job_id, "cancelled")
@@ -189,12 +189,12 @@ def test_a_job_that_is_cancelled_while_paused_has_its_log_and_metrics(stack, mak
 
 @ON_ONE_DATABASE
 def test_jobs_outlive_a_redis_that_is_killed_in_the_middle(stack, make_spec, check_promise):
-    running = stack.submit(make_spec())
-    stack.wait_for_step(running, 100)
-    queued = [stack.submit(make_spec(epochs=3)) for _ in range(2)]
-
-    stack.parts["redis"].kill()
-    queued.append(stack.submit(make_spec(epochs=3)))
+    with stack.slow_training():
+        running = stack.submit(make_spec())
+        stack.wait_for_step(running, 100)
+        queued = [stack.submit(make_spec(epochs=3)) for _ in range(2)]
+        stack.parts["redis"].kill()
+        queued.append(stack.submit(make_spec(epochs=3)))
     stack.wait(running, "succeeded")
     stack.parts["redis"].start()
 
@@ -206,7 +206,7 @@ def test_jobs_outlive_a_redis_that_is_killed_in_the_middle(stack, make_spec, che
 
 @ON_ONE_DATABASE
 def test_jobs_that_wait_when_redis_is_wiped_still_end(stack, make_spec, check_promise):
-    blocking = stack.submit(make_spec(epochs=5000))
+    blocking = stack.submit(make_spec(epochs=100_000))
     stack.wait_for_step(blocking, 1)
     waiting = [stack.submit(make_spec(epochs=2)) for _ in range(3)]
 
@@ -244,7 +244,7 @@ def publisher(stack):
 
 @ON_ONE_DATABASE
 def test_a_message_that_is_lost_before_the_claim_is_sent_again(stack, make_spec, check_promise):
-    blocking = stack.submit(make_spec(epochs=5000))
+    blocking = stack.submit(make_spec(epochs=100_000))
     stack.wait_for_step(blocking, 1)
     job_id = stack.submit(make_spec(epochs=3))
 

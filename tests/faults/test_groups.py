@@ -15,8 +15,8 @@ from regcore.loop.group import Newcomer, train_group
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)]
 
-NUM_EPOCHS = 200
-FIRST_QUARTER = (200, 900)  # of 200 epochs of 18 steps
+NUM_EPOCHS = 60
+MOMENTS = (130, 170)  # of 1,080 steps: between the first checkpoints while training is slow
 CLOSE = 1e-9
 
 
@@ -97,10 +97,10 @@ def test_a_killed_runner_costs_its_group_nothing(
     stack, make_group, submit_together, undisturbed_group, check_same_group, dice
 ):
     specs = make_group()
-    job_ids = submit_together(specs)
-    stack.wait_for_step(job_ids[0], dice.randint(*FIRST_QUARTER))
-
-    stack.worker.runners()[0].kill()
+    with stack.slow_training():
+        job_ids = submit_together(specs)
+        stack.wait_for_step(job_ids[0], dice.randint(*MOMENTS))
+        stack.worker.runners()[0].kill()
 
     check_same_group(job_ids, undisturbed_group(specs))
 
@@ -110,10 +110,10 @@ def test_a_worker_that_goes_leaves_its_group_to_another(
     stack, make_group, submit_together, undisturbed_group, check_same_group, dice, number
 ):
     specs = make_group()
-    job_ids = submit_together(specs)
-    stack.wait_for_step(job_ids[0], dice.randint(*FIRST_QUARTER))
-
-    stack.worker.send(number)
+    with stack.slow_training():
+        job_ids = submit_together(specs)
+        stack.wait_for_step(job_ids[0], dice.randint(*MOMENTS))
+        stack.worker.send(number)
     stack.add_worker(2).start()
 
     check_same_group(job_ids, undisturbed_group(specs))
@@ -123,15 +123,14 @@ def test_who_is_paused_or_cancelled_leaves_the_others_and_itself_as_they_would_b
     stack, make_group, submit_together, check_whole, dice
 ):
     specs = make_group(precision="float64")
-    job_ids = submit_together(specs)
-    first, second, third = job_ids
-    stack.wait_for_step(first, dice.randint(*FIRST_QUARTER))
-
-    stack.act(second, "cancel")
-    stack.wait(second, "cancelled")
-    stack.act(third, "pause")
-    stack.wait(third, "paused")
-    meanwhile = stack.job(first)["state"]
+    with stack.slow_training():
+        first, second, third = submit_together(specs)
+        stack.wait_for_step(first, dice.randint(*MOMENTS))
+        stack.act(second, "cancel")
+        stack.wait(second, "cancelled")
+        stack.act(third, "pause")
+        stack.wait(third, "paused")
+        meanwhile = stack.job(first)["state"]
     done = stack.wait(first, "succeeded")
     stack.act(third, "resume")
     resumed = stack.wait(third, "succeeded")
@@ -150,12 +149,12 @@ def test_a_job_that_is_resumed_while_it_still_pauses_loses_nothing(
     stack, make_group, submit_together, check_whole, dice
 ):
     specs = make_group(precision="float64")
-    job_ids = submit_together(specs)
-    stack.wait_for_step(job_ids[0], dice.randint(*FIRST_QUARTER))
-
-    for job_id in job_ids:
-        stack.act(job_id, "pause")
-        stack.act(job_id, "resume")
+    with stack.slow_training():
+        job_ids = submit_together(specs)
+        stack.wait_for_step(job_ids[0], dice.randint(*MOMENTS))
+        for job_id in job_ids:
+            stack.act(job_id, "pause")
+            stack.act(job_id, "resume")
 
     jobs = [stack.wait(job_id, "succeeded") for job_id in job_ids]
     for job, spec in zip(jobs, specs, strict=True):

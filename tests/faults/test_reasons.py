@@ -3,25 +3,20 @@
 On SQLite alone: how a run ends is decided before the database hears of it, and the store's own tests are on both.
 """
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live_stack import LiveStack
+from live_stack import FAULTY_WORKER, LiveStack, live_stack
 
-FAULTY_WORKER = Path(__file__).with_name("faulty_worker.py")
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveStack]:
     """A stack with a worker whose runners do to a job what its name says."""
-    stack = LiveStack(tmp_path_factory.mktemp("stack"), None, lease_s=2, reconcile_interval_s=0.2)
-    stack.worker_command = [sys.executable, str(FAULTY_WORKER)]
-    try:
-        yield stack.start()
-    finally:
-        stack.close()
+    folder = tmp_path_factory.mktemp("stack")
+    with live_stack(folder, None, worker=FAULTY_WORKER, lease_s=2, reconcile_interval_s=0.2) as stack:
+        yield stack
 
 
 EXPLOSIVE = {

@@ -21,6 +21,7 @@ from regclient.stack.embedded_redis import find_redis_server, redis_command
 TERMINAL = ("succeeded", "failed", "cancelled")
 START_TIMEOUT_S = 60.0
 REQUEST_TIMEOUT_S = 30.0
+FAULTY_WORKER = Path(__file__).parents[1] / "faults" / "faulty_worker.py"
 
 
 class Part:
@@ -116,10 +117,13 @@ class LiveStack:
     Args:
         folder: The folder for all files.
         database_url: The URL of a PostgreSQL; None for SQLite.
+        worker: The program that a worker is; None for the real one.
         **settings: Settings by name, such as `lease_s=2`.
     """
 
-    def __init__(self, folder: Path, database_url: str | None, **settings: object) -> None:
+    def __init__(
+        self, folder: Path, database_url: str | None, *, worker: Path | None = None, **settings: object
+    ) -> None:
         self.folder = folder
         self.data_dir = folder / "regcore"
         self.port = _free_port()
@@ -131,7 +135,7 @@ class LiveStack:
             shown["database_url"] = database_url
         self.environment = os.environ | {f"REGCORE_{name.upper()}": str(value) for name, value in shown.items()}
         self.is_sqlite = database_url is None
-        self.worker_command = [sys.executable, "-m", "worker"]
+        self._worker_command = [sys.executable, *(["-m", "worker"] if worker is None else [str(worker)])]
         self.parts: dict[str, Part] = {}
         self.client = httpx2.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=REQUEST_TIMEOUT_S)
 
@@ -159,7 +163,7 @@ class LiveStack:
     def add_worker(self, number: int) -> Part:
         """Add a worker without starting it."""
         name = "worker" if number == 1 else f"worker{number}"
-        return self._add(name, self.worker_command)
+        return self._add(name, self._worker_command)
 
     def run(self, module: str) -> None:
         """Run `python -m module` to its end."""
@@ -246,6 +250,16 @@ class LiveStack:
 
         self.wait_for(arrived, 120)
 
+    @contextlib.contextmanager
+    def slow_training(self) -> Iterator[None]:
+        """What trains takes 20 ms longer a step from its hundredth on, if its worker is a `FAULTY_WORKER`."""
+        slow_file = self.data_dir / "slow"
+        slow_file.touch()
+        try:
+            yield
+        finally:
+            slow_file.unlink()
+
     def records(self, job_id: str, kind: str | None = None) -> list[dict[str, Any]]:
         """Return the job's log, or its records of one kind."""
         page = self.get(f"/v1/jobs/{job_id}/events?limit=10000")
@@ -301,10 +315,10 @@ class LiveStack:
 
 @contextlib.contextmanager
 def live_stack(
-    folder: Path, database_url: str | None, *, num_workers: int = 1, **settings: object
+    folder: Path, database_url: str | None, *, num_workers: int = 1, worker: Path | None = None, **settings: object
 ) -> Iterator[LiveStack]:
     """Run a stack, and stop all of it afterwards."""
-    stack = LiveStack(folder, database_url, **settings)
+    stack = LiveStack(folder, database_url, worker=worker, **settings)
     try:
         yield stack.start(num_workers)
     finally:
