@@ -386,7 +386,7 @@ def main(arguments: list[str] | None = None, out: Callable[[str], Any] = print) 
     parser.add_argument("--database", help="postgresql://… of an empty database; default: SQLite")
     options = parser.parse_args(arguments)
     expected = {json.dumps(spec): undisturbed(spec) for spec in make_specs()}
-    settings = {"lease_s": LEASE_S, "reconcile_interval_s": 0.2, "max_attempts": MAX_ATTEMPTS}
+    settings: dict[str, Any] = {"lease_s": LEASE_S, "reconcile_interval_s": 0.2, "max_attempts": MAX_ATTEMPTS}
     with (
         tempfile.TemporaryDirectory(prefix="regcore-nemesis-") as folder,
         live_stack(Path(folder), options.database, num_workers=NUM_WORKERS, **settings) as stack,

@@ -7,7 +7,6 @@ import itertools
 import json
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest

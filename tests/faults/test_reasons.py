@@ -4,11 +4,9 @@ On SQLite alone: how a run ends is decided before the database hears of it, and 
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from live_stack import FAULTY_WORKER, LiveStack, live_stack
-
 
 
 @pytest.fixture(scope="module")
