@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
+# Hundreds of tests start a process: without bytecode on disk each of them would compile all of regcore anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: check install demo up test test-quick nemesis lint format types imports bench docs clean
 
 check: lint types imports test

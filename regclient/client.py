@@ -5,7 +5,9 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import BaseModel
 
 from regclient.datasets import Datasets
 from regclient.errors import KeyInClearWarning, UsageError
@@ -19,7 +21,9 @@ from regclient.http.transport import Transport
 from regclient.job import Job
 from regclient.own_data import post_spec
 from regclient.sweep import Sweeps
-from regcore.spec import JobSpec
+
+if TYPE_CHECKING:
+    from regcore import JobSpec
 
 
 class Client:
@@ -150,7 +154,7 @@ class Jobs:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def create(self, spec: JobSpec | Mapping[str, Any], *, idempotency_key: str | None = None) -> Job:
+    def create(self, spec: "JobSpec | Mapping[str, Any]", *, idempotency_key: str | None = None) -> Job:
         """Submit a job.
 
         Each call gets a new idempotency key, so that a retry after a lost answer gives the same job. Pass your own to
@@ -166,7 +170,7 @@ class Jobs:
         headers = idempotency_header(idempotency_key)
         return Job(self._transport, post_spec(self._transport, "/v1/jobs", spec_json(spec), headers=headers))
 
-    def validate(self, spec: JobSpec | Mapping[str, Any]) -> JSONObject:
+    def validate(self, spec: "JobSpec | Mapping[str, Any]") -> JSONObject:
         """Check a spec without storing a job: `{valid, resolved_spec, plan, warnings}`.
 
         Files are uploaded as by `create`.
@@ -274,8 +278,8 @@ class Jobs:
         Job.of_id(self._transport, job_id).delete()
 
 
-def spec_json(spec: JobSpec | Mapping[str, Any]) -> JSONObject:
+def spec_json(spec: "JobSpec | Mapping[str, Any]") -> JSONObject:
     """Return the request body of a spec. A JobSpec gives only the fields that were set: the server has the defaults."""
-    if isinstance(spec, JobSpec):
+    if isinstance(spec, BaseModel):
         return spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return object_of(spec, "the spec")

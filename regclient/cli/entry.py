@@ -33,6 +33,7 @@ from regclient.errors import (
 )
 from regclient.stack.server_settings import WrongSettingError
 from regcore.errors import InvalidDataError
+from regcore.kinds import PluginError
 
 INTERRUPTED = 130
 OWN_FAULT = 70  # EX_SOFTWARE of sysexits.h
@@ -50,6 +51,7 @@ EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (ReaderGoneError, 141),
     (OutputError, 74),
     (RegClientError, 1),
+    (PluginError, 1),
     (KeyboardInterrupt, INTERRUPTED),
     (typer.Abort, INTERRUPTED),
     (OSError, 74),  # after WaitTimeoutError, which is an OSError too
@@ -139,7 +141,7 @@ def _message(error: BaseException) -> str:
             )
         case InvalidDataError():
             return f"{error.message.removesuffix('.')}. {error.remedy}".strip()
-        case RegClientError():
+        case RegClientError() | PluginError():
             return str(error)
         case OSError():
             return ": ".join(str(part) for part in (error.strerror or error, error.filename) if part is not None)

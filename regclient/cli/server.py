@@ -36,7 +36,7 @@ Artifacts = Annotated[
     bool, typer.Option("--artifacts", help="Also read every artifact in full; needs the data directory.")
 ]
 
-_MARKS = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[red]problem[/]"}
+_COLORS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
 
 def register(app: typer.Typer) -> None:
@@ -96,7 +96,7 @@ def doctor(data_dir: DataDir = None, artifacts: Artifacts = False, as_json: AsJS
     else:
         for finding in findings:
             out.print(
-                f"{_MARKS[finding.status]:<18} [bold]{finding.name:<10}[/] {escape(finding.message)}",
+                f"[{_COLORS[finding.status]}]{finding.status:<8}[/] [bold]{finding.name:<10}[/] {escape(finding.message)}",
                 highlight=False,
             )
     raise typer.Exit(0 if healthy else 1)

@@ -13,7 +13,6 @@ from regclient.display.spec_changes import escaped
 from regclient.display.terminal import given_text
 from regcore.errors import JsonSyntaxError, JsonValueError, SpecError
 from regcore.json_text import read_json
-from regcore.spec import apply_patch
 
 _EXAMPLE = "--set training.epochs=20"
 _EXAMPLE_CHANGES = {"training": {"epochs": 20}}
@@ -74,6 +73,8 @@ def patch_of_settings(
     Raises:
         typer.BadParameter: A setting cannot be read, or its path does not fit the spec.
     """
+    from regcore.spec import apply_patch
+
     try:
         patched = apply_patch(dict(spec), operations)
     except SpecError:  # the server will refuse this patch, with the reason

@@ -13,9 +13,9 @@ from regclient.display.trial_tables import trial_show
 from regclient.display.variant_outcomes import CONSTANT, FEWEST_SEEDS, LINEAR, NOTHING, Trial, judge_variants
 from regclient.errors import WaitTimeoutError
 from regclient.http.answers import JSONObject
+from regclient.known_kinds import headline_metrics
 from regclient.stack.borrowed import Borrowed
 from regclient.sweep import Sweep
-from regcore.spec.kinds import TASKS
 
 OVERTIME = 1.5
 """Of the budget; what has not ended by then is cancelled."""
@@ -26,7 +26,6 @@ TWO_ROUNDS_FROM_S = 60.0
 REPORT_S = 3.0
 """Kept for comparing, drawing and writing."""
 CANCEL_S = 60.0
-SCORES = tuple(name for task in TASKS.values() for name in task.headlines)
 
 
 @dataclass(frozen=True)
@@ -185,7 +184,7 @@ def by_shared_seeds(sweep: Sweep) -> list[JSONObject]:
 
 def _judge(server: Borrowed, sweep: Sweep, names: list[str], job_id: str) -> Trial:
     measured = server.client.jobs.get(job_id).result or {} if job_id else {}
-    scores = [name for name in SCORES if measured.get("metrics", {}).get(f"test/{name}") is not None]
+    scores = [name for name in headline_metrics() if measured.get("metrics", {}).get(f"test/{name}") is not None]
     against_constant = sweep.comparison(baseline=CONSTANT) if CONSTANT in names else None
     return judge_variants(
         names,

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from regclient.display.terminal import Console, make_console, visible
 from regclient.errors import RegClientError
-from regcore.spec.kinds import TASKS
+from regclient.known_kinds import headline_metrics
 
 Show = Callable[[dict[str, Any]], None]
 """Called with the JSON of a job or sweep each time it is fetched."""
@@ -39,8 +39,6 @@ STATE_STYLES = {
 LINE_EVERY_S = 10.0
 BAR_WIDTH = 12
 _ENDED = ("succeeded", "failed", "cancelled")
-_SCORES = tuple(name for task in TASKS.values() for name in task.headlines[:1])
-"""Those that a line has room for."""
 _GAP = "  "
 
 
@@ -258,7 +256,7 @@ def _splits(values: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _scores(split: str, values: Mapping[str, Any]) -> str:
-    named = {name: values.get(f"{split}/{name}") for name in ("loss", *_SCORES)}
+    named = {name: values.get(f"{split}/{name}") for name in ("loss", *headline_metrics(of_each=1))}
     known = [f"{name} {value:.4g}" for name, value in named.items() if value is not None]
     return f"{split}: {', '.join(known)}" if known else ""
 

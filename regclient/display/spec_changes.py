@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from regcore.spec import JobSpec
+import regcore
 
 NOTHING: Final = "–"
 _APART: Final = frozenset({"spec_version", "name", "labels"})
@@ -50,7 +50,7 @@ def _shown(value: Any) -> str:
 
 def _without_defaults(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
-        known = JobSpec.model_validate(dict(spec))
+        known = regcore.JobSpec.model_validate(dict(spec))
     except ValidationError:  # from a newer server, or with a plug-in that this machine lacks: show all of it
         return spec
     given = known.model_dump(mode="json", by_alias=True, exclude_unset=True)

@@ -15,8 +15,7 @@ from regclient.display.variant_outcomes import (
     Trial,
     VariantOutcome,
 )
-from regcore.spec.kinds import TASKS
-from regcore.tasks import Task
+from regclient.known_kinds import task_named
 
 _LABELS = {NOTHING: "the network alone", LINEAR: "linear with L2"}
 _EFFECTS = {"helps": "helps", "hurts": "hurts", "no_measurable_effect": "not measurable"}
@@ -26,7 +25,7 @@ _OF_BASELINES = {"helps": "better", "hurts": "worse", "no_measurable_effect": "n
 def label_of(name: str, task: str) -> str:
     """What a variant is called for people."""
     if name == CONSTANT:
-        return TASKS.get(task, Task).constant_answer
+        return task_named(task).constant_answer
     return " + ".join(_LABELS.get(part) or kind_label(part) for part in name.split(" + "))
 
 
@@ -44,12 +43,12 @@ def effect_of(one: VariantOutcome) -> str:
 
 def constant_words(task: str) -> str:
     """What the plainest baseline does."""
-    return TASKS.get(task, Task).constant_outputs
+    return task_named(task).constant_outputs
 
 
 def score_titles(task: str) -> dict[str, str]:
     """What the scores that tables show are called for people, by name; a newer server's task has none here."""
-    known = TASKS.get(task, Task)
+    known = task_named(task)
     return {name: known.metrics[name].title for name in known.headlines}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from regcore.spec.kinds import METRICS
+from regclient.known_kinds import metric_named
 
 NOTHING = "nothing"
 CONSTANT = "constant"
@@ -192,7 +192,7 @@ def _is_better_by_rows(name: str, rows_against_constant: Sequence[Comparison]) -
 
 def _score(group: Mapping[str, Any], metric: str) -> Score:
     """A group's mean, and its interval as far as the metric has values."""
-    known = METRICS.get(metric)
+    known = metric_named(metric)
     least, most = (0.0, math.inf) if known is None else (known.least, known.most)
     ends = (group.get(end) for end in ("low", "high"))
     return Score(group.get("mean"), *(None if end is None else min(max(end, least), most) for end in ends))

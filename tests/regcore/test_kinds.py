@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from plugins import install_plugin
 
 from regcore.kinds import PluginError, kinds_of, plugin_of, plugins_among
 from regcore.layers import Layer
@@ -49,15 +50,6 @@ print(json.dumps([plugins(), plan.plugins, names, plan.layer_names]))
 """
 
 
-def install(folder, entry="acme_layers", code=PLUGIN):
-    """A package with one entry point, as pip leaves it."""
-    (folder / "acme_layers.py").write_text(code)
-    info = folder / "acme_regcore-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-regcore\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[regcore.plugins]\nacme = {entry}\n")
-
-
 def run(folder, code):
     return subprocess.run(
         [sys.executable, "-c", code],
@@ -69,7 +61,7 @@ def run(folder, code):
 
 
 def test_a_layer_of_an_installed_package_is_planned_trained_and_named(tmp_path):
-    install(tmp_path)
+    install_plugin(tmp_path, PLUGIN)
 
     done = run(tmp_path, TRAIN)
 
@@ -83,7 +75,7 @@ def test_a_layer_of_an_installed_package_is_planned_trained_and_named(tmp_path):
 
 
 def test_a_package_that_cannot_be_imported_is_named(tmp_path):
-    install(tmp_path, code="import a_module_that_is_not_there")
+    install_plugin(tmp_path, "import a_module_that_is_not_there")
 
     done = run(tmp_path, "import regcore.spec")
 
