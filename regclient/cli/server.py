@@ -95,10 +95,8 @@ def doctor(data_dir: DataDir = None, artifacts: Artifacts = False, as_json: AsJS
         print_json({"healthy": healthy, "checks": [vars(finding) for finding in findings]})
     else:
         for finding in findings:
-            out.print(
-                f"[{_COLORS[finding.status]}]{finding.status:<8}[/] [bold]{finding.name:<10}[/] {escape(finding.message)}",
-                highlight=False,
-            )
+            status = f"[{_COLORS[finding.status]}]{finding.status:<8}[/]"
+            out.print(f"{status} [bold]{finding.name:<10}[/] {escape(finding.message)}", highlight=False)
     raise typer.Exit(0 if healthy else 1)
 
 
