@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,9 @@ def test_doctor_finds_the_running_server_healthy(regcore: Regcore, stack: Any) -
     checked = json.loads(done.stdout)
     assert done.returncode == 0
     assert checked["healthy"] is True
-    assert {check["name"]: check["message"] for check in checked["checks"]}["workers"] == "1 ready"
+    messages = {check["name"]: check["message"] for check in checked["checks"]}
+    assert messages["workers"] == "1 ready"
+    assert messages["torch"].startswith(f"torch {version('torch')}, ")
 
 
 def test_doctor_is_1_where_something_must_be_mended(

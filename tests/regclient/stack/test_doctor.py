@@ -10,9 +10,16 @@ from regclient.stack.embedded_redis import BUNDLED_VARIABLE
 from regcore.kinds import PluginError
 
 
+@pytest.fixture(autouse=True)
+def told_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To import torch takes longer than all the rest; `tests/regclient/cli/test_server.py` has doctor do it."""
+    monkeypatch.setattr("regclient.stack.doctor._PROBE_TORCH", "print('2.14.1', 1)")
+
+
 def test_a_healthy_machine_with_a_server(server: Any) -> None:
     findings = {finding.name: finding for finding in examine()}
 
+    assert findings["torch"].message == "torch 2.14.1, 1 GPU"
     assert findings["server"].status == "ok"
     assert findings["workers"].message == "1 ready"
     assert findings["data dir"].message.endswith("(will be made)")
