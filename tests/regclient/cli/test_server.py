@@ -102,7 +102,7 @@ def test_doctor_finds_the_running_server_healthy(regcore: Regcore, stack: Any) -
     assert checked["healthy"] is True
     messages = {check["name"]: check["message"] for check in checked["checks"]}
     assert messages["workers"] == "1 ready"
-    assert messages["torch"].startswith(f"torch {version('torch')}, ")
+    assert messages["torch"].startswith(f"torch {version('torch')}")
 
 
 def test_doctor_is_1_where_something_must_be_mended(
