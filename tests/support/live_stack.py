@@ -60,7 +60,9 @@ class Part:
         return self
 
     def revive(self) -> None:
-        """Start it again unless it is alive."""
+        """Start it again unless it is alive, and is to stay so: one that was told to end may take a while to."""
+        if self._process is not None and not self.expected_to_live:
+            self._process.wait(START_TIMEOUT_S)
         if self._process is None or self._process.poll() is not None:
             self.start()
 
