@@ -60,6 +60,12 @@ def dice(request: pytest.FixtureRequest) -> random.Random:
 
 
 @pytest.fixture
+def moment(dice: random.Random) -> int:
+    """A step of `make_spec`'s 1,080: behind the first checkpoint, and far from the end while training is slow."""
+    return dice.randint(130, 170)
+
+
+@pytest.fixture
 def make_spec() -> Callable[..., dict[str, Any]]:
     """Makes jobs of a few seconds that save themselves often, each of which trains alone: so its hash is known."""
 

@@ -25,11 +25,6 @@ ON_ONE_DATABASE = pytest.mark.parametrize("database_url", ["postgresql"], indire
 """For most faults: the claims, leases and writes that they end in are tested on both, by the store's own tests too."""
 
 
-def moment(dice):
-    """A step of `make_spec`'s 1,080, between the first checkpoints while training is slow."""
-    return dice.randint(130, 170)
-
-
 def went_on(stack, job_id):
     """The steps of the checkpoints that the job was taken up from."""
     told = [one["body"]["message"] for one in stack.records(job_id, "log")]
@@ -39,10 +34,10 @@ def went_on(stack, job_id):
 # Runners and workers
 
 
-def test_a_killed_runner_is_taken_up_from_its_checkpoint(stack, make_spec, dice, check_promise):
+def test_a_killed_runner_is_taken_up_from_its_checkpoint(stack, make_spec, moment, check_promise):
     with stack.slow_training():
         job_id = stack.submit(make_spec())
-        stack.wait_for_step(job_id, moment(dice))
+        stack.wait_for_step(job_id, moment)
         stack.worker.runners()[0].kill()
     job = stack.wait(job_id, "succeeded")
 
@@ -68,10 +63,10 @@ def test_a_killed_template_costs_no_job_anything(stack, make_spec, check_promise
 
 
 @ON_ONE_DATABASE
-def test_a_killed_worker_loses_its_job_to_another(stack, second_worker, make_spec, dice, check_promise):
+def test_a_killed_worker_loses_its_job_to_another(stack, second_worker, make_spec, moment, check_promise):
     with stack.slow_training():
         job_id = stack.submit(make_spec())
-        stack.wait_for_step(job_id, moment(dice))
+        stack.wait_for_step(job_id, moment)
         owner = stack.worker_of(job_id)
         runners = owner.runners()
         owner.kill()
@@ -84,10 +79,12 @@ def test_a_killed_worker_loses_its_job_to_another(stack, second_worker, make_spe
 
 
 @ON_ONE_DATABASE
-def test_a_supervisor_that_was_stopped_past_its_lease_is_refused(stack, second_worker, make_spec, dice, check_promise):
+def test_a_supervisor_that_was_stopped_past_its_lease_is_refused(
+    stack, second_worker, make_spec, moment, check_promise
+):
     with stack.slow_training():
         job_id = stack.submit(make_spec())
-        stack.wait_for_step(job_id, moment(dice))
+        stack.wait_for_step(job_id, moment)
         owner = stack.worker_of(job_id)
         stop_between_writes(stack, owner)
     stack.wait_for(lambda: stack.job(job_id)["attempt"] == 2)
@@ -118,10 +115,10 @@ def stop_between_writes(stack, part):
 
 
 @ON_ONE_DATABASE
-def test_a_worker_that_is_shut_down_saves_its_job_for_another(stack, second_worker, make_spec, dice, check_promise):
+def test_a_worker_that_is_shut_down_saves_its_job_for_another(stack, second_worker, make_spec, moment, check_promise):
     with stack.slow_training():
         job_id = stack.submit(make_spec(checkpoint_every_s=3600))
-        stack.wait_for_step(job_id, moment(dice))
+        stack.wait_for_step(job_id, moment)
         owner = stack.worker_of(job_id)
         owner.send(signal.SIGTERM)
     stack.wait_for(lambda: owner.returncode == 0)
@@ -150,10 +147,10 @@ def test_the_runner_has_no_secret_in_its_environment(stack, make_spec):
 
 
 @ON_ONE_DATABASE
-def test_a_paused_job_frees_its_worker_and_goes_on_where_it_was(stack, make_spec, dice, check_promise):
+def test_a_paused_job_frees_its_worker_and_goes_on_where_it_was(stack, make_spec, moment, check_promise):
     with stack.slow_training():
         job_id = stack.submit(make_spec(checkpoint_every_s=3600))
-        stack.wait_for_step(job_id, moment(dice))
+        stack.wait_for_step(job_id, moment)
         stack.act(job_id, "pause")
         paused = stack.wait(job_id, "paused")
     other = stack.wait(stack.submit(make_spec(epochs=2)), "succeeded")

@@ -15,8 +15,6 @@ from regcore.loop.group import Newcomer, train_group
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)]
 
-NUM_EPOCHS = 60
-MOMENTS = (130, 170)  # of 1,080 steps: between the first checkpoints while training is slow
 CLOSE = 1e-9
 
 
@@ -24,17 +22,12 @@ CLOSE = 1e-9
 def make_group(make_spec):
     """Specs that train in one pass."""
 
-    def make_group(*, epochs=NUM_EPOCHS, precision="float32", checkpoint_every_s=0.1):
+    def make_group(*, precision="float32"):
         return [
             make_spec(
                 fusion="auto",
                 regularizers=[{"kind": "dropout", "p": 0.2}, {"kind": "l1", "strength": strength}],
-                training={
-                    "epochs": epochs,
-                    "checkpoint_every_s": checkpoint_every_s,
-                    "seed": seed,
-                    "precision": precision,
-                },
+                training={"epochs": 60, "checkpoint_every_s": 0.1, "seed": seed, "precision": precision},
             )
             for seed, strength in enumerate((1e-6, 1e-5, 1e-4))
         ]
@@ -94,12 +87,12 @@ def went_on(stack, job_id):
 
 
 def test_a_killed_runner_costs_its_group_nothing(
-    stack, make_group, submit_together, undisturbed_group, check_same_group, dice
+    stack, make_group, submit_together, undisturbed_group, check_same_group, moment
 ):
     specs = make_group()
     with stack.slow_training():
         job_ids = submit_together(specs)
-        stack.wait_for_step(job_ids[0], dice.randint(*MOMENTS))
+        stack.wait_for_step(job_ids[0], moment)
         stack.worker.runners()[0].kill()
 
     check_same_group(job_ids, undisturbed_group(specs))
@@ -107,12 +100,12 @@ def test_a_killed_runner_costs_its_group_nothing(
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "shut-down"])
 def test_a_worker_that_goes_leaves_its_group_to_another(
-    stack, make_group, submit_together, undisturbed_group, check_same_group, dice, number
+    stack, make_group, submit_together, undisturbed_group, check_same_group, moment, number
 ):
     specs = make_group()
     with stack.slow_training():
         job_ids = submit_together(specs)
-        stack.wait_for_step(job_ids[0], dice.randint(*MOMENTS))
+        stack.wait_for_step(job_ids[0], moment)
         stack.worker.send(number)
     stack.add_worker(2).start()
 
@@ -120,12 +113,12 @@ def test_a_worker_that_goes_leaves_its_group_to_another(
 
 
 def test_who_is_paused_or_cancelled_leaves_the_others_and_itself_as_they_would_be_alone(
-    stack, make_group, submit_together, check_whole, dice
+    stack, make_group, submit_together, check_whole, moment
 ):
     specs = make_group(precision="float64")
     with stack.slow_training():
         first, second, third = submit_together(specs)
-        stack.wait_for_step(first, dice.randint(*MOMENTS))
+        stack.wait_for_step(first, moment)
         stack.act(second, "cancel")
         stack.wait(second, "cancelled")
         stack.act(third, "pause")
@@ -146,12 +139,12 @@ def test_who_is_paused_or_cancelled_leaves_the_others_and_itself_as_they_would_b
 
 
 def test_a_job_that_is_resumed_while_it_still_pauses_loses_nothing(
-    stack, make_group, submit_together, check_whole, dice
+    stack, make_group, submit_together, check_whole, moment
 ):
     specs = make_group(precision="float64")
     with stack.slow_training():
         job_ids = submit_together(specs)
-        stack.wait_for_step(job_ids[0], dice.randint(*MOMENTS))
+        stack.wait_for_step(job_ids[0], moment)
         for job_id in job_ids:
             stack.act(job_id, "pause")
             stack.act(job_id, "resume")

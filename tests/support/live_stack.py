@@ -254,7 +254,8 @@ class LiveStack:
 
     @contextlib.contextmanager
     def slow_training(self) -> Iterator[None]:
-        """What trains takes 20 ms longer a step from its hundredth on, if its worker is a `FAULTY_WORKER`."""
+        """What trains takes 20 ms longer a step from its hundredth on."""
+        assert str(FAULTY_WORKER) in self._worker_command, "the real worker does not look for the file"
         slow_file = self.data_dir / "slow"
         slow_file.touch()
         try:
