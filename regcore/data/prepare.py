@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from regcore.data.encoded import Columns, Preprocessing
 from regcore.data.features import TableFeatures
-from regcore.data.inputs import STANDARDIZED, Inputs
+from regcore.data.inputs import Inputs, standardizes
 from regcore.data.load import RawData, load
 from regcore.data.preprocessing import TargetScaling, fit_preprocessing, fit_target_scaling
 from regcore.data.rows import Batch, Hash, Rows
@@ -38,6 +38,11 @@ class _TrainingSpec(Protocol):
     def precision(self) -> str: ...
 
 
+class _ResourcesSpec(Protocol):
+    @property
+    def max_memory_bytes(self) -> int | None: ...
+
+
 class RunSpec(Protocol):
     """The parts of a job spec that preparing the data reads."""
 
@@ -50,6 +55,8 @@ class RunSpec(Protocol):
     def task(self) -> _TaskSpec: ...
     @property
     def training(self) -> _TrainingSpec: ...
+    @property
+    def resources(self) -> _ResourcesSpec: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -266,9 +273,7 @@ def prepare_columns(
         rows = pa.array(places if numbers is None else numbers[places])
         return {name: columns[name].take(rows) for name in inputs.names}
 
-    standardize = spec.data.standardize
-    if standardize is None:
-        standardize = inputs.modality in STANDARDIZED
+    standardize = standardizes(inputs, spec.data)
     preprocessing = inputs.fit(taken(splits.train), standardize=standardize, given=given, target=target)
 
     def to_split(places: NDArray[np.int64]) -> Split | None:

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from regcore.data.encoded import Columns
 from regcore.data.facts import DataFacts, known_facts
+from regcore.data.on_disk import OnDisk, identity_of
+from regcore.data.placement import placement_of
 from regcore.data.prepare import PreparedData, RunSpec, prepare, prepare_columns
+from regcore.data.rows_cache import RowsCache, default_folder
 from regcore.data.tables.choose import Chosen, choose, facts_of_chosen
 from regcore.data.tables.facts import Reading
 from regcore.data.tables.handed import HandedRows
@@ -72,6 +75,8 @@ class TableSource:
         name: What messages call it.
         roles: The split of each row that was handed in apart, as in `HandedRows`.
         numbers: What `Split.rows` calls each row; None for its place in the table.
+        identity: Equal for equal tables; None to find it where it is needed.
+        rows_dir: Where rows that are larger than memory are written; None for `default_folder()`.
     """
 
     def __init__(
@@ -81,8 +86,12 @@ class TableSource:
         *,
         roles: NDArray[np.object_] | None = None,
         numbers: NDArray[np.int64] | None = None,
+        identity: str | None = None,
+        rows_dir: Path | None = None,
     ) -> None:
         self._table = table
+        self._identity = identity
+        self._rows_dir = rows_dir
         self._name = name
         self._roles = roles
         self._numbers = numbers
@@ -104,6 +113,11 @@ class TableSource:
     def prepare(self, spec: RunSpec, *, device: torch.device | str = "cpu") -> PreparedData:
         """Read the columns, split, fit on the train rows, encode."""
         chosen, settled = self._settle(spec)
+        label_type = None
+        if chosen.classes is not None:
+            label_type = label_type_of(self._table.columns[chosen.target_name].type)
+        if placement_of(chosen.inputs.row, len(settled.numbers), spec) == "disk":
+            return replace(self._on_disk(spec, chosen, settled), label_type=label_type)
         columns = chosen.inputs.read(self._table.columns)
         target = chosen.target_name
         prepared = prepare_columns(
@@ -119,8 +133,13 @@ class TableSource:
             shown_numbers=self._numbers,
             device=device,
         )
-        label_type = None if chosen.classes is None else label_type_of(self._table.columns[target].type)
         return replace(prepared, label_type=label_type, doubts=self._doubts(spec, chosen, settled, columns))
+
+    def _on_disk(self, spec: RunSpec, chosen: Chosen, settled: SettledRows) -> PreparedData:
+        """The same, written to files once; what their rows show is not looked for."""
+        self._identity = self._identity or identity_of(self._table)
+        rows = OnDisk(self._table, self._identity, chosen.inputs, settled, chosen.classes, chosen.target_name, spec)
+        return rows.prepare(RowsCache(self._rows_dir or default_folder()))
 
     def _settle(self, spec: Any) -> tuple[Chosen, SettledRows]:
         key = (spec.data, spec.task.predicts)

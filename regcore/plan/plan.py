@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from pydantic import Field
 
+from regcore.data.placement import Placement, row_bytes
 from regcore.frozen import Immutable
 from regcore.layers import tensors_of, walk_all
 from regcore.plan.fusion import asked_bytes, fusion_key, member_bytes
@@ -77,6 +78,8 @@ class Plan(Immutable):
         default={}, description="Models that are trained before it begins, by the regularizer's name and its field."
     )
     plugins: list[str] = Field(default=[], description="Installed packages whose kinds it needs.")
+    rows_in: Placement = "memory"
+    """`disk`: the rows are larger than what may lie in memory. They are written to files once, and read in blocks."""
 
     @property
     def inputs(self) -> dict[str, str]:
@@ -104,9 +107,9 @@ class Plan(Immutable):
     @property
     def rows_fit_device(self) -> bool:
         """Whether the rows of all splits may lie on the device as a whole: a constant decides, not what is free."""
-        itemsize = 4 if self.tokens is None and self.resolved_spec.training.precision != "float64" else 8
         num_rows = self.num_rows.train + self.num_rows.validation + self.num_rows.test
-        return num_rows * self.row.num_values * itemsize <= MAX_ROWS_ON_DEVICE_BYTES
+        needed_bytes = num_rows * row_bytes(self.row, self.resolved_spec.training.precision)
+        return self.rows_in == "memory" and needed_bytes <= MAX_ROWS_ON_DEVICE_BYTES
 
     @property
     def member_bytes(self) -> int:
