@@ -23,7 +23,7 @@ _TARGET: Final = ("/data/target", "/data/types")
 _TRAIN_ROWS: Final = (*_HELD_OUT, *_TARGET, "/data/train_limit", "/data/split_column", "/data/group_column")
 _STEPS: Final = (*_TRAIN_ROWS, "/training/batch_size", "/training/grad_accumulation", "/training/epochs")
 """The fields on which rows and steps depend, besides the data set, without which no spec is mended."""
-_LAYERS: Final = ("/model/kind", "/model/hidden", "/model/layers", "/model/bias")
+_LAYERS: Final = ("/model",)
 """The fields on which names and shapes of parameters depend."""
 _RESTS_ON: Final = {
     "matches_nothing": ("{part}/select", "{part}/where", *_LAYERS),
