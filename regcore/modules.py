@@ -21,8 +21,8 @@ class Chain(nn.Sequential):
         for module in self:
             takes = lengths is not None and getattr(module, "takes_lengths", False)
             x = module(x, lengths) if takes else module(x)
-            if lengths is not None and hasattr(module, "lengths_behind"):
-                lengths = module.lengths_behind(lengths)
+            behind = getattr(module, "lengths_behind", None)
+            lengths = behind(lengths) if behind is not None and lengths is not None else lengths
         return x
 
 

@@ -148,7 +148,9 @@ def normalized_groups(x: Tensor, is_used: Tensor, num_groups: int, eps: float) -
         num_groups: Into how many groups the features are divided.
         eps: Added to the variance.
     """
-    groups = x.unflatten(-1, (num_groups, -1))  # (..., steps, groups, features of a group)
+    groups = x.reshape(
+        *x.shape[:-1], num_groups, x.shape[-1] // num_groups
+    )  # (..., steps, groups, features of a group)
     counts = is_used[..., None, None].to(x.dtype)
     num_values = counts.sum(-3, keepdim=True) * groups.shape[-1]
     centred = groups - (groups * counts).sum((-3, -1), keepdim=True) / num_values

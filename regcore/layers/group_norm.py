@@ -76,15 +76,14 @@ class GroupNorm(Layer):
         from regcore.step_modules import normalized_groups
 
         used = here.in_use(x.shape[2]) if len(here.seen.shape) == 2 else None
-        axes = [1] * (len(here.seen.shape) - 1)
-        if len(axes) == 1:  # the features of a step are its last axis
-            column = (-1, 1, 1, x.shape[3])
+        column = [-1, 1, x.shape[2], *[1] * (x.dim() - 3)]
+        if len(here.seen.shape) == 2:  # the features of a step are its last axis
+            column = [-1, 1, 1, x.shape[3]]
             if used is not None:
                 normalized = normalized_groups(x, used, self.num_groups, self.eps)
             else:
                 normalized = functional.group_norm(x.flatten(0, 1).mT, self.num_groups, eps=self.eps).mT.view(x.shape)
         else:
-            column = (-1, 1, x.shape[2], *axes)
             normalized = functional.group_norm(x.flatten(0, 1), self.num_groups, eps=self.eps).view(x.shape)
         return torch.addcmul(own["bias"].view(column), normalized, own["weight"].view(column))
 

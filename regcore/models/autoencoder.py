@@ -6,7 +6,6 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from regcore.layers import Activation, Conv2d, Flatten, Layer, Linear, Reshape, TransposedConv2d
-from regcore.layers.activation import ActivationName
 from regcore.models.base import MAX_LAYERS, Model
 from regcore.shapes import RowInfo
 
@@ -14,7 +13,7 @@ Width = Annotated[int, Field(ge=1)]
 
 
 class AutoencoderModel(Model):
-    """An encoder to a few numbers, the layer `code`, and a decoder back to the row, which mirrors it.
+    """An encoder to a few numbers, the layer `code`, and a decoder back to the row, which mirrors it; with ReLU.
 
     The code has no activation, so that it can be compared with principal components of as many numbers.
     """
@@ -36,8 +35,6 @@ class AutoencoderModel(Model):
     """Numbers in the code."""
     convolutional: bool = False
     """Whether the hidden layers are convolutions of stride 2, and transposed ones in the decoder; for images."""
-    activation: ActivationName = "relu"
-    """After each hidden layer."""
 
     def expand(self, row: RowInfo) -> Sequence[Layer]:
         return [*(self._convolutions(row) if self.convolutional else self._dense())]
@@ -49,10 +46,10 @@ class AutoencoderModel(Model):
     def _dense(self) -> Iterator[Layer]:
         yield Flatten()
         for features in self.hidden:
-            yield from (Linear(features=features), Activation(name=self.activation))
+            yield from (Linear(features=features), Activation())
         yield Linear(features=self.code, name="code")
         for features in reversed(self.hidden):
-            yield from (Linear(features=features), Activation(name=self.activation))
+            yield from (Linear(features=features), Activation())
         yield Linear()
 
     def _convolutions(self, row: RowInfo) -> Iterator[Layer]:
@@ -66,13 +63,13 @@ class AutoencoderModel(Model):
             layer = Conv2d(channels=channels, kernel_size=3, stride=2, padding=1)
             sides.append(seen.shape)
             seen = layer.output(seen)
-            yield from (layer, Activation(name=self.activation))
+            yield from (layer, Activation())
         yield Flatten()
         yield Linear(features=self.code, name="code")
-        yield from (Linear(features=seen.num_values), Activation(name=self.activation), Reshape(shape=[*seen.shape]))
+        yield from (Linear(features=seen.num_values), Activation(), Reshape(shape=[*seen.shape]))
         for number, (channels, height, width) in enumerate(reversed(sides), start=1):
             # Two sides become the same half of them: an even one needs a row, or column, more.
             more = [1 - height % 2, 1 - width % 2]
             yield TransposedConv2d(channels=channels, kernel_size=3, stride=2, padding=1, output_padding=more)
             if number < len(sides):
-                yield Activation(name=self.activation)
+                yield Activation()

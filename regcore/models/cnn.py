@@ -1,7 +1,7 @@
 """Convolutional networks, for images and for sequences."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
@@ -25,8 +25,9 @@ from regcore.shapes import RowInfo
 
 Channels = Annotated[int, Field(ge=1)]
 
-_MOST_GROUPS = 8
-"""Of group normalization; fewer where they do not divide the channels."""
+_MOST_GROUPS: Final = 32
+_LEAST_CHANNELS: Final = 4
+"""Of a group in group normalization: of one channel and one row it would take too much."""
 
 
 class CNNModel(Model):
@@ -52,7 +53,8 @@ class CNNModel(Model):
     kernel_size: Side = 3
     """Side of a convolution's window, or steps in it; half of it, rounded down, is the padding."""
     norm: Literal["batch", "group"] | None = "batch"
-    """Between convolution and activation: batch normalization, group normalization of up to 8 groups, or none."""
+    """Between convolution and activation: batch normalization, group normalization of groups of at
+    least 4 channels, or none."""
     pool: Side | None = 2
     """Side of each stage's max pooling, or steps in it; 1 or null for none."""
     hidden: list[Channels] = Field(default=[], max_length=MAX_LAYERS)
@@ -82,7 +84,12 @@ class CNNModel(Model):
         if self.norm == "batch":
             layers.append(BatchNorm())
         elif self.norm == "group":
-            groups = max(number for number in range(1, _MOST_GROUPS + 1) if channels % number == 0)
-            layers.append(GroupNorm(num_groups=groups))
+            layers.append(GroupNorm(num_groups=_num_groups(channels)))
         layers.append(Activation(name=self.activation))
         return [*layers, Pool(size=self.pool)] if self.pool is not None and self.pool > 1 else layers
+
+
+def _num_groups(channels: int) -> int:
+    """The most that divide the channels, up to 32 as in Wu & He 2018."""
+    most = min(_MOST_GROUPS, max(1, channels // _LEAST_CHANNELS))
+    return max(number for number in range(1, most + 1) if channels % number == 0)

@@ -17,14 +17,15 @@ Features = Annotated[int, Field(ge=1)]
 class MLPModel(Model):
     """Fully connected hidden layers with an activation after each; with `residual`, a residual network for tables.
 
-    Of text it sees the mean of the tokens' vectors, and of sequences of varying length the mean over their steps.
+    Of text it sees the mean of the tokens' vectors, each of 64 numbers, and of sequences of varying length the mean
+    over their steps.
     """
 
     summary: ClassVar[str] = "A multilayer perceptron: hidden linear layers, each with an activation, and an output."
     formula: ClassVar[str] = "f(x) = W_n φ(… φ(W_1 x + b_1) …) + b_n;  residual: x ← x + drop(V·drop(φ(U·norm x)))"
     source: ClassVar[str] = (
-        "Rumelhart, Hinton & Williams 1986; residual: Gorishniy et al. 2021, Revisiting deep learning models for tabular "
-        "data, their ResNet"
+        "Rumelhart, Hinton & Williams 1986; residual: the ResNet of Gorishniy et al. 2021, Revisiting deep learning "
+        "models for tabular data"
     )
     example: ClassVar[dict[str, Any]] = {"kind": "mlp", "hidden": [32], "activation": "relu"}
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"dropout"})
@@ -43,11 +44,9 @@ class MLPModel(Model):
     """Whether what each block gives is added to what it gets."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Probability that a value is dropped after each activation; with `residual`, also of what a block adds."""
-    embedding: int = Field(default=EMBEDDING, ge=1)
-    """Of text: numbers in the vector of a token, the mean of which is taken."""
 
     def expand(self, row: RowInfo) -> Sequence[Layer]:
-        first = as_vector(row, self.embedding)
+        first = as_vector(row, EMBEDDING)
         return [*first, *(self._residual() if self.residual else self._plain()), Linear()]
 
     @property

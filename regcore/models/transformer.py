@@ -17,7 +17,8 @@ class TransformerModel(Model):
     summary: ClassVar[str] = "A transformer's encoder over text, over sequences of numbers, or over an image's rows."
     formula: ClassVar[str] = "f(x) = W·pool(norm(block_n(… block_1(E·x + p)))) + b,  p learned places"
     source: ClassVar[str] = (
-        "Vaswani et al. 2017, Attention is all you need; normalization first: Xiong et al. 2020; places: Devlin et al. 2019"
+        "Vaswani et al. 2017, Attention is all you need; normalization first as in Xiong et al. 2020, learned places "
+        "as in Devlin et al. 2019"
     )
     example: ClassVar[dict[str, Any]] = {"kind": "transformer", "width": 32, "depth": 1, "feedforward": 64}
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"dropout"})
@@ -41,7 +42,8 @@ class TransformerModel(Model):
     def _heads_divide_the_width(self) -> Self:
         if self.width % self.heads:
             raise ValueError(
-                f"width must be a multiple of heads; received width={self.width}, heads={self.heads}. Change one of them"
+                f"width must be a multiple of heads; received width={self.width}, heads={self.heads}. Change "
+                "one of them"
             )
         return self
 
