@@ -20,6 +20,11 @@ class Model(Fusible):
     example: ClassVar[dict[str, Any]]
     member_fields: ClassVar[frozenset[str] | None] = frozenset()
 
+    task: ClassVar[str | None] = None
+    """The only task that it is for, which `task.kind` is by default; None for any."""
+    deep_field: ClassVar[str | None] = None
+    """The field that says how many hidden layers there are; None if it has none."""
+
     kind: str
 
     def expand(self, row: RowInfo) -> Sequence[Layer]:
