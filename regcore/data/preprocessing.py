@@ -1,7 +1,7 @@
 """The preprocessing of raw images and of targets: fitted on the train rows, kept in `model.json`."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from regcore.data.scaling import mean_and_scale
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+Scaling: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""What was subtracted from rows, and what they were then divided by; each broadcasts over a row."""
 
 Numbers = TypeVar("Numbers", NDArray[Any], "Tensor")
 
@@ -35,6 +38,13 @@ class Preprocessing:
     def is_fitted(self) -> bool:
         """Whether anything depends on the train rows."""
         return self.mean is not None
+
+    @property
+    def scaling(self) -> Scaling | None:
+        """Of images in [0, 1], each (channels, 1, 1); None if they are not standardized."""
+        if self.mean is None or self.std is None:
+            return None
+        return np.reshape(self.mean, (-1, 1, 1)), np.reshape(self.std, (-1, 1, 1))
 
     def standardize(self, x: NDArray[Any]) -> NDArray[Any]:
         """Standardize images in [0, 1]; the dtype stays."""

@@ -28,6 +28,11 @@ class SequencePreprocessing:
         """Whether anything depends on the train rows."""
         return False
 
+    @property
+    def scaling(self) -> None:
+        """Nothing scales them."""
+        return None
+
     def padded(self, rows: Sequence[Any], dtype: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Rows of one length, with zeros behind the steps that each has.
 

@@ -130,6 +130,16 @@ class TablePreprocessing:
         return (sum(column.num_places for column in self.encoded),)
 
     @property
+    def scaling(self) -> None:
+        """Columns are scaled each in its own way, and what the network sees of categories is none of it."""
+        return None
+
+    @property
+    def columns_of_places(self) -> list[int]:
+        """The number of the column that each place belongs to."""
+        return [number for number, column in enumerate(self.encoded) for _ in range(column.num_places)]
+
+    @property
     def unlearned_places(self) -> list[int]:
         """Places that are 0 in every train row and may be another number in a new one: those of categories never seen,
         where the train rows have none that share them."""
