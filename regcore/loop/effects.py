@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
-from regcore.data.read_preprocessing import AnyPreprocessing
+from regcore.data.encoded import Preprocessing
 from regcore.loop.network import StackedNetwork
 from regcore.plan import Plan
 from regcore.regularizers import Effect, Setting
@@ -19,7 +19,7 @@ def bind_effects(
     network: StackedNetwork,
     task: Task,
     inputs: Inputs | None = (),
-    preprocessing: AnyPreprocessing | None = None,
+    preprocessing: Preprocessing | None = None,
 ) -> dict[str, Effect]:
     """Each regularizer's effect for all members, by the regularizer's name in the plan."""
     effects: dict[str, Effect] = {}

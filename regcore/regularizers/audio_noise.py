@@ -18,13 +18,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from regcore.at import At
-from regcore.regularizers.augmentation import NOISE_RANK, in_use, not_sound, spread
+from regcore.regularizers.augmentation import NOISE_RANK, in_use, not_sound, scaling_of, spread
 from regcore.regularizers.base import Regularizer, Stronger, Surroundings
 from regcore.regularizers.effect import Effect, Setting
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from regcore.data.rows import Batch
 
 
@@ -72,6 +70,9 @@ class _AudioNoiseEffect(Effect):
     members: Sequence[AudioNoise]
     ranks: ClassVar[Mapping[str, int]] = {"on_batch": NOISE_RANK}
 
+    def setup(self) -> None:
+        self._scaling = scaling_of(self.setting)
+
     def on_batch(self, batch: Batch, at: At) -> Batch:
         import torch
 
@@ -82,29 +83,14 @@ class _AudioNoiseEffect(Effect):
         snr_db = least + (most - least) * place
         bits = at.integers(math.prod(x.shape[1:]), x, name, "noise").view(x.shape)
         noise = bits.to(x.dtype).mul_(2.0**-32).add_(0.5 + 2.0**-24).clamp_(max=1.0).log_().neg_()
-        logs = self._unscaled(x)
+        mean, std = self._scaling or (0.0, 1.0)
+        logs = x * std + mean
         powers, used = logs.exp(), in_use(batch)
         if used is not None:
             powers, noise = powers * used.unsqueeze(3), noise * used.unsqueeze(3)
         ratio = powers.sum((2, 3)) / noise.sum((2, 3)) * (10 ** (-snr_db / 10)).to(x.dtype)
-        noisy = self._scaled(torch.logaddexp(logs, (noise * ratio[..., None, None]).log_()))
+        noisy = torch.logaddexp(logs, (noise * ratio[..., None, None]).log_())
         takes = (decided < place.new_tensor(self.each("p")).unsqueeze(1))[..., None, None]
-        return batch.having(x=torch.where(takes if used is None else takes & used.unsqueeze(3), noisy, x))
-
-    def _unscaled(self, x: Tensor) -> Tensor:
-        """The logarithms of which rows were made."""
-        mean, std = self._scaling(x)
-        return x * std + mean
-
-    def _scaled(self, logs: Tensor) -> Tensor:
-        mean, std = self._scaling(logs)
-        return (logs - mean) / std
-
-    def _scaling(self, like: Tensor) -> tuple[Tensor | float, Tensor | float]:
-        import torch
-
-        scaling = None if self.setting.preprocessing is None else self.setting.preprocessing.scaling
-        if scaling is None:
-            return 0.0, 1.0
-        mean, std = (torch.from_numpy(part).to(like) for part in scaling)
-        return mean, std
+        return batch.having(
+            x=torch.where(takes if used is None else takes & used.unsqueeze(3), (noisy - mean) / std, x)
+        )

@@ -98,16 +98,18 @@ def boxes(top: Tensor, left: Tensor, height: Tensor, width: Tensor, sides: Seque
     return (in_rows.unsqueeze(-1) & in_columns.unsqueeze(-2)).unsqueeze(-3)
 
 
-def as_seen(values: Tensor | float, setting: Setting, like: Tensor) -> Tensor:
-    """Numbers of images in [0, 1], as the network sees them: standardized if the images are."""
+def scaling_of(setting: Setting) -> tuple[Tensor, Tensor] | None:
+    """Mean and standard deviation that each number of a row was scaled by, (*row); None if nothing was."""
     import torch
 
-    seen = torch.as_tensor(values, dtype=like.dtype, device=like.device)
-    scaling = None if setting.preprocessing is None else setting.preprocessing.scaling
-    if scaling is None:
-        return seen
-    mean, std = (torch.from_numpy(part).to(like) for part in scaling)
-    return (seen - mean) / std
+    preprocessing = setting.preprocessing
+    scaling = None if preprocessing is None or not preprocessing.is_fitted else preprocessing.scaling
+    if preprocessing is None or scaling is None:
+        return None
+    mean, std = (
+        torch.from_numpy(part).to(setting.device, setting.dtype).view(preprocessing.row.shape) for part in scaling
+    )
+    return mean, std
 
 
 def _told(row: RowInfo) -> str:

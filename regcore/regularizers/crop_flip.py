@@ -16,7 +16,7 @@ from pydantic import Field
 
 from regcore.at import At
 from regcore.doubts import Doubt, RunShape
-from regcore.regularizers.augmentation import PLACES_RANK, as_seen, not_images, sides, whole_numbers
+from regcore.regularizers.augmentation import PLACES_RANK, not_images, scaling_of, sides, whole_numbers
 from regcore.regularizers.base import Regularizer, Stronger, Surroundings
 from regcore.regularizers.effect import Effect, Setting
 from regcore.shapes import RowInfo
@@ -87,6 +87,15 @@ class _CropFlipEffect(Effect):
     members: Sequence[CropFlip]
     ranks: ClassVar[Mapping[str, int]] = {"on_batch": PLACES_RANK}
 
+    def setup(self) -> None:
+        import torch
+
+        self._black = torch.zeros((), dtype=self.setting.dtype, device=self.setting.device)
+        scaling = scaling_of(self.setting)
+        if scaling is not None:
+            mean, std = (part[:, :1, :1] for part in scaling)  # the same for all pixels of a channel
+            self._black = -mean / std
+
     def on_batch(self, batch: Batch, at: At) -> Batch:
         x = batch.x
         *_, channels, height, width = x.shape
@@ -113,7 +122,7 @@ class _CropFlipEffect(Effect):
     def _moved(self, x: Tensor, margin: int, places: Tensor) -> Tensor:
         *_, channels, height, width = x.shape
         padded = x.new_empty(*x.shape[:3], height + 2 * margin, width + 2 * margin)
-        padded.copy_(as_seen(0.0, self.setting, x))
+        padded.copy_(self._black)
         padded[..., margin : margin + height, margin : margin + width] = x
         seen = padded.flatten(3).expand(len(places), -1, -1, -1).gather(3, places.expand(-1, -1, channels, -1))
         return seen.view(*seen.shape[:3], height, width)

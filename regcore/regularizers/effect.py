@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-    from regcore.data.read_preprocessing import AnyPreprocessing
+    from regcore.data.encoded import Preprocessing
     from regcore.data.rows import Batch
     from regcore.optim import Update
     from regcore.passes import Pass, Slope
@@ -55,7 +55,7 @@ class Setting:
     dtype: torch.dtype
     device: torch.device
     inputs: Sequence[Mapping[str, nn.Module]] = ()
-    preprocessing: AnyPreprocessing | None = None
+    preprocessing: Preprocessing | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal
 from pydantic import Field
 
 from regcore.at import At
-from regcore.regularizers.augmentation import MASKS_RANK, as_seen, boxes, not_images, whole_numbers
+from regcore.regularizers.augmentation import MASKS_RANK, boxes, not_images, scaling_of, whole_numbers
 from regcore.regularizers.base import Regularizer, Stronger, Surroundings
 from regcore.regularizers.effect import Effect, Setting
 
@@ -66,6 +66,9 @@ class _RandomErasingEffect(Effect):
     members: Sequence[RandomErasing]
     ranks: ClassVar[Mapping[str, int]] = {"on_batch": MASKS_RANK}
 
+    def setup(self) -> None:
+        self._scaling = scaling_of(self.setting)
+
     def on_batch(self, batch: Batch, at: At) -> Batch:
         x, name = batch.x, self.setting.name
         num_rows, *row = x.shape[1:]
@@ -73,7 +76,10 @@ class _RandomErasingEffect(Effect):
         if self.members[0].value == "zero":
             return batch.having(x=x.masked_fill(erased, 0.0))
         bits = at.integers(num_rows * math.prod(row), x, name, "value").view(-1, num_rows, *row)
-        noise = as_seen(bits.to(x.dtype).mul_(2.0**-32).add_(0.5), self.setting, x)
+        noise = bits.to(x.dtype).mul_(2.0**-32).add_(0.5)  # in [0, 1], as the pixels before they are standardized
+        if self._scaling is not None:
+            mean, std = self._scaling
+            noise.sub_(mean).div_(std)
         return batch.having(x=noise.where(erased, x))
 
     def _rectangles(self, sides: Sequence[int], drawn: Tensor) -> Tensor:

@@ -275,7 +275,9 @@ STACKS = {
         for kind in REGULARIZER_EXAMPLES
         for optimizer in ("sgd", "adam")
     },
-    "regularizers of rows": jobs_of("sgd", list(OF_IMAGES_AND_NUMBERS), training={"batch_size": 7, "grad_accumulation": 3}),
+    "regularizers of rows": jobs_of(
+        "sgd", list(OF_IMAGES_AND_NUMBERS), training={"batch_size": 7, "grad_accumulation": 3}
+    ),
     **{name: jobs for kind in DENSE for name, jobs in layer_jobs(kind).items()},
     "images": jobs_of(model=IMAGES),
     **{
