@@ -79,7 +79,7 @@ def in_use(batch: Batch) -> Tensor | None:
 
     if batch.lengths is None:
         return None
-    return torch.arange(batch.x.shape[2], device=batch.x.device) < batch.lengths.unsqueeze(-1)
+    return torch.arange(batch.x.shape[2], dtype=torch.int64, device=batch.x.device) < batch.lengths.unsqueeze(-1)
 
 
 def over_steps(steps: Tensor, x: Tensor) -> Tensor:
@@ -92,7 +92,7 @@ def boxes(top: Tensor, left: Tensor, height: Tensor, width: Tensor, sides: Seque
     """Which pixels lie in a box, (..., 1, H, W), of its place and size, (...); what sticks out of the image is cut."""
     import torch
 
-    rows, columns = (torch.arange(side, device=top.device) for side in sides)
+    rows, columns = (torch.arange(side, dtype=torch.int64, device=top.device) for side in sides)
     in_rows = (rows >= top.unsqueeze(-1)) & (rows < (top + height).unsqueeze(-1))
     in_columns = (columns >= left.unsqueeze(-1)) & (columns < (left + width).unsqueeze(-1))
     return (in_rows.unsqueeze(-1) & in_columns.unsqueeze(-2)).unsqueeze(-3)

@@ -113,7 +113,7 @@ class _CropFlipEffect(Effect):
         margin = drawn.new_tensor(margins).unsqueeze(1)
         corners = whole_numbers(drawn[..., :2], (2 * margin + 1).unsqueeze(1)) - (margin - max(margins)).unsqueeze(1)
         flips = (drawn[..., 2] < self.column("flip_probability", drawn[..., 2])).unsqueeze(-1)
-        rows, columns = (torch.arange(side, device=drawn.device) for side in (height, width))
+        rows, columns = (torch.arange(side, dtype=torch.int64, device=drawn.device) for side in (height, width))
         down, right = corners.long().unsqueeze(-1).unbind(2)
         columns = torch.where(flips, width - 1 - columns, columns) + right
         rows = (rows + down) * (width + 2 * max(margins))

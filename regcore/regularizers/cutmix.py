@@ -72,7 +72,7 @@ class _CutMixEffect(Effect):
         *_, height, width = x.shape
         mixture = draw_mixture(self.each("alpha"), x, at.streams(self.setting.name))
         cut = [_box(mixture, k, height, width) for k in range(num_members)]
-        top, left, tall, wide = torch.tensor(cut, device=x.device).unsqueeze(1).unbind(2)
+        top, left, tall, wide = torch.tensor(cut, dtype=torch.int64, device=x.device).unsqueeze(1).unbind(2)
         is_cut = boxes(top, left, tall, wide, (height, width))
         if task.gives_rows:
             y = torch.where(is_cut, mixture.others(y), y)

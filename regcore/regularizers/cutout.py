@@ -79,7 +79,8 @@ class _CutoutEffect(Effect):
         *_, channels, height, width = x.shape
         drawn = at.uniform((x.shape[1], 2), x, self.setting.name)
         row = RowInfo((channels, height, width))
-        size = torch.tensor([[member.fitted(row).size or 0] for member in self.members], device=x.device)
+        sizes = [[member.fitted(row).size or 0] for member in self.members]
+        size = torch.tensor(sizes, dtype=torch.int64, device=x.device)
         top, left = (
             whole_numbers(part, side).long() - size // 2
             for part, side in zip(drawn.unbind(2), (height, width), strict=True)

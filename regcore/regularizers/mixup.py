@@ -71,7 +71,9 @@ class _MixupEffect(Effect):
         if lengths is not None:
             lengths = lengths.expand(num_members, -1)
             x = _without_padding(x, lengths)  # what lies behind a row's end is not to reach its partner
-            lengths = torch.maximum(lengths, lengths.gather(1, mixture.partners))
+            longest = torch.maximum(lengths, lengths.gather(1, mixture.partners))
+            is_mixed = lengths.new_tensor([share < 1 for share in mixture.shares]).bool().unsqueeze(1)
+            lengths = torch.where(is_mixed, longest, lengths)  # a row that is not mixed stays as long as it is
         return batch.having(x=mixture.mixed(x), y=mixture.mixed(y), lengths=lengths)
 
 

@@ -39,7 +39,9 @@ class SpecAugment(Regularizer):
     example_data: ClassVar[dict[str, Any] | None] = None
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"freq_mask_param", "time_mask_param", "p"})
     twice: ClassVar[str | None] = "Two of them have the masks of both, which may overlap."
-    stronger: ClassVar[Stronger] = {"freq_mask_param": "larger", "time_mask_param": "larger", "p": "larger"}
+    stronger: ClassVar[Stronger] = dict.fromkeys(
+        ("freq_mask_param", "time_mask_param", "p", "num_freq_masks", "num_time_masks"), "larger"
+    )
 
     kind: Literal["spec_augment"] = "spec_augment"
     freq_mask_param: int | None = Field(default=None, ge=0, le=10_000)
@@ -117,6 +119,6 @@ def _masks(drawn: Tensor, widest: Tensor, lengths: Tensor, num_places: int) -> T
 
     width = whole_numbers(drawn[..., 0], widest + 1)
     start = whole_numbers(drawn[..., 1], lengths - width + 1)
-    places = torch.arange(num_places, device=drawn.device)
+    places = torch.arange(num_places, dtype=torch.int64, device=drawn.device)
     hidden: Tensor = ((places >= start.unsqueeze(3)) & (places < (start + width).unsqueeze(3))).any(2)
     return hidden

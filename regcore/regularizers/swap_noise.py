@@ -72,7 +72,7 @@ class _SwapNoiseEffect(Effect):
             isinstance(preprocessing, TablePreprocessing)
             and len(preprocessing.encoded) < preprocessing.feature_shape[0]
         ):
-            self._columns = torch.tensor(preprocessing.columns_of_places, device=self.setting.device)
+            self._columns = torch.tensor(preprocessing.columns_of_places, dtype=torch.int64, device=self.setting.device)
 
     def on_batch(self, batch: Batch, at: At) -> Batch:
         import torch

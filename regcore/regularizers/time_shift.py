@@ -63,7 +63,7 @@ class _TimeShiftEffect(Effect):
         drawn = at.uniform((num_rows, 1), batch.x, self.setting.name)
         lengths = torch.full_like(drawn, num_steps) if batch.lengths is None else batch.lengths.unsqueeze(2)
         shifts = ((2 * drawn - 1) * self.column("max_shift", drawn) * lengths).round()
-        steps = torch.arange(num_steps, device=drawn.device)
+        steps = torch.arange(num_steps, dtype=torch.int64, device=drawn.device)
         sources = (steps - shifts).remainder(lengths).long()
         used = in_use(batch)
         if used is not None:

@@ -67,7 +67,7 @@ class _TokenSwapEffect(Effect):
         num_swaps = (lengths * luck.new_tensor(self.each("alpha")).unsqueeze(1) + luck).floor()
         num_swaps = num_swaps.minimum((lengths / 2).floor())
         order = keys.argsort(2)  # the places of a row in a random order: each pair of neighbours in it may swap
-        places = torch.arange(num_steps, device=x.device)
+        places = torch.arange(num_steps, dtype=torch.int64, device=x.device)
         partners = (places + 1 - 2 * (places % 2)).clamp_(max=num_steps - 1)
         swapped = torch.where(places < 2 * num_swaps.unsqueeze(2), order.index_select(2, partners), order)
         return batch.having(x=torch.empty_like(order).scatter_(2, order, x.gather(2, swapped)))

@@ -287,7 +287,7 @@ STACKS = {
         if kind not in (*DENSE, *SHARED_STACKS) and layer.member_fields is not None and layer.example is not None
     },
     "nesterov": jobs_of(fixed={"sgd": {"nesterov": True, "momentum": 0.9}}),
-    "every regularizer at once": jobs_of("adam", list(REGULARIZER_EXAMPLES | OF_IMAGES_AND_NUMBERS), model=RESIDUAL),
+    "every regularizer at once": jobs_of("adam", list(REGULARIZER_EXAMPLES), model=RESIDUAL),
     "no regularizer": jobs_of("sgd", []),
     "wide, l1": jobs_of("sgd", ["l1"], model=WIDE, training={"epochs": 2}),
     "wide, elastic net, rmsprop": jobs_of("rmsprop", ["elastic_net"], model=WIDE, training={"epochs": 2}),
