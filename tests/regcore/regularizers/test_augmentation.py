@@ -6,42 +6,13 @@ import numpy as np
 import pytest
 import torch
 from part_way import hashes_of, train_steps
+from sound_rows import SoundRows
 from token_rows import NUM_STEPS, TokenRows
 
 from regcore.checkpoint import load_newest, save_checkpoint
-from regcore.data.facts import DataFacts
-from regcore.data.prepare import PreparedData, Split
-from regcore.data.sequences import SequencePreprocessing
 from regcore.plan import make_plan
 from regcore.regularizers.augmentation import not_images, not_numbers, not_sound, not_tokens, whole_numbers
 from regcore.shapes import RowInfo
-
-NUM_BANDS = 4
-
-
-class SoundRows(TokenRows):
-    """The same rows, each token as a step of some numbers."""
-
-    def facts(self, spec, /):
-        known = super().facts(spec)
-        return DataFacts(
-            known.name, "sequence", (NUM_STEPS, NUM_BANDS), known.classes, known.num_rows, row_counts=known.row_counts,
-            varies=True,
-        )  # fmt: skip
-
-    def prepare(self, spec, *, device="cpu"):
-        known = super().prepare(spec, device=device)
-        bands = torch.arange(1, NUM_BANDS + 1)
-
-        def sound(split):
-            x = (split.x.unsqueeze(2) / bands).to(
-                torch.float32 if spec.training.precision == "float32" else torch.float64
-            )
-            return Split(x, split.y, split.rows, split.lengths)
-
-        preprocessing = SequencePreprocessing((NUM_STEPS, NUM_BANDS))
-        return PreparedData(*map(sound, (known.train, known.validation, known.test)), preprocessing, known.classes)
-
 
 TEXTS, SOUNDS = TokenRows(), SoundRows()
 READ_WORDS = [{"kind": "embedding", "features": 6}, {"kind": "lstm", "hidden": 5}]
@@ -49,8 +20,7 @@ REGULARIZERS = {
     "texts": lambda k: [
         {"kind": "word_dropout", "p": 0.1 * k},
         {"kind": "token_swap", "alpha": 0.25 * k},
-        {"kind": "mixup", "alpha": 0.0},
-    ][:2],
+    ],
     "sounds": lambda k: [
         {"kind": "audio_noise", "min_snr_db": 5.0 * k, "p": 0.5 * k},
         {"kind": "spec_augment", "freq_mask_param": k, "time_mask_param": 2 * k, "p": 0.5 * k},
