@@ -88,7 +88,8 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
         num_layers = max(len(labelled), resolved.model.num_written if resolved.model.written_layers else 0)
         hold_to(ceilings, resolved, num_parameters, num_layers, steps_per_epoch, problems)
         hold_data_to(ceilings, resolved, facts, rows, problems)
-    run = _run_shape(resolved, layers, rows, steps_per_epoch, regularizers) if rows else None
+    classes = (facts.classes or ()) if task.has_classes else ()
+    run = _run_shape(resolved, layers, rows, steps_per_epoch, regularizers, classes) if rows else None
     problems.errors += leaving_range(resolved, run) if run else []
     problems.stop_if_any()
     assert rows is not None, "a failed split has been reported"
@@ -150,6 +151,7 @@ def _resolve(spec: JobSpec, facts: DataFacts, rows: RowCounts | None, problems: 
         update={
             "task": task,
             "data": spec.data.model_copy(update=settled),
+            "regularizers": [regularizer.fitted(facts.row) for regularizer in spec.regularizers],
             "training": _fitting_training(spec.training, rows),
         }
     )
@@ -214,6 +216,7 @@ def _run_shape(
     rows: RowCounts,
     steps_per_epoch: int,
     regularizers: Sequence[RegularizerPlan],
+    classes: tuple[str, ...],
 ) -> RunShape:
     return RunShape(
         num_epochs=spec.training.epochs,
@@ -226,4 +229,5 @@ def _run_shape(
             Beside(planned.kind, tuple(planned.parameters), regularizer.shrinks_weights)
             for regularizer, planned in zip(spec.regularizers, regularizers, strict=True)
         ),
+        classes=classes,
     )
