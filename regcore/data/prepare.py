@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from regcore.data.load import RawData, load
 from regcore.data.preprocessing import TargetScaling, fit_preprocessing, fit_target_scaling
 from regcore.data.read_preprocessing import AnyPreprocessing
+from regcore.data.row_groups import RowGroups
 from regcore.data.rows import Batch, Hash, Rows
 from regcore.data.sequences import check_sequences
 from regcore.data.split import Splits, split
@@ -120,6 +121,7 @@ class PreparedData:
         target_scaling: From raw targets to `y`; None if they are not scaled.
         label_type: What predictions of own data are given as; None for the class numbers of a built-in set.
         doubts: What the rows show that is unlikely to be meant; pointers are into the spec.
+        groups: Which rows belong together, `data.group_column`; None without such a column.
     """
 
     train: Rows
@@ -130,6 +132,16 @@ class PreparedData:
     target_scaling: TargetScaling | None = None
     label_type: LabelType | None = None
     doubts: tuple[Doubt, ...] = ()
+    groups: RowGroups | None = None
+
+    def row_numbers(self) -> dict[str, NDArray[np.int64] | None]:
+        """By split with rows, the number of each row in the data that it comes from, from 1; None if none is known."""
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: _numbers_of(split) for name, split in splits.items() if split is not None}
+
+
+def _numbers_of(split: Rows) -> NDArray[np.int64] | None:
+    return split.rows + 1 if isinstance(split, Split) and split.rows is not None else None
 
 
 def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device | str = "cpu") -> PreparedData:

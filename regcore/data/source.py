@@ -123,7 +123,12 @@ class TableSource:
             device=device,
         )
         label_type = None if chosen.classes is None else label_type_of(self._table.columns[target].type)
-        return replace(prepared, label_type=label_type, doubts=self._doubts(spec, chosen, settled, columns))
+        return replace(
+            prepared,
+            label_type=label_type,
+            doubts=self._doubts(spec, chosen, settled, columns),
+            groups=settled.row_groups(spec.data.group_column),
+        )
 
     def _settle(self, spec: Any) -> tuple[Chosen, SettledRows]:
         key = (spec.data, spec.task.predicts)
@@ -148,10 +153,8 @@ class TableSource:
         """Findings in the rows; remembered, because a sweep prepares the same rows many times."""
         key = (spec.data, spec.task.predicts)
         if self._found is None or self._found[0] != key:
-            named = {"train": settled.splits.train, "validation": settled.splits.validation}
-            named["test"] = settled.splits.test if settled.splits.test is not None else settled.splits.train[:0]
             table = pa.table(columns)
-            splits = {name: _split_rows(settled, table, places) for name, places in named.items() if len(places)}
+            splits = {name: _split_rows(settled, table, places) for name, places in settled.by_split().items()}
             self._found = key, tuple(from_rows(splits, chosen.classes, has_target=chosen.target is not None))
         return self._found[1]
 
