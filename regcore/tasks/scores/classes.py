@@ -91,7 +91,8 @@ def num_likelier(labels: Labels, outputs: Floats) -> Labels:
     own = np.take_along_axis(outputs, labels[:, None], axis=1)
     is_own_or_after = np.arange(outputs.shape[1]) >= labels[:, None]
     follow = (outputs < own) | ((outputs == own) & is_own_or_after)
-    return outputs.shape[1] - np.count_nonzero(follow, axis=1)
+    before: Labels = outputs.shape[1] - np.count_nonzero(follow, axis=1)
+    return before
 
 
 def log_loss(labels: Labels, probabilities: Floats) -> Score:
