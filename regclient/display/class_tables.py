@@ -54,8 +54,8 @@ def _class_table(rows: Sequence[Mapping[str, Any]], split: str, positive: str | 
     if any(row.get("error_share") is not None for row in rows):
         shares = (row.get("error_share") for row in rows)
         cells = [format_number(None) if share is None else f"{100 * share:.3g} %" for share in shares]
-        columns.append(Column("of all errors", cells, 3, is_number=True))
-        columns.append(Column("most often taken for", [_taken_for(row) for row in rows], 3, folds=True))
+        columns.append(Column("errors", cells, 3, is_number=True))
+        columns.append(Column("taken for", [_taken_for(row) for row in rows], 3, folds=True))
     return FittedTable(columns)
 
 

@@ -40,7 +40,7 @@ def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     """Return a table with a row for each metric and a column for each split: values with 95 % intervals."""
     splits = [split for split in (*SPLITS, *(name for name in metrics if name not in SPLITS)) if metrics.get(split)]
     table = Table(box=None, header_style="bold")
-    table.add_column("[95 %]")
+    table.add_column("[95 %]", no_wrap=True)
     for split in splits:
         table.add_column(escape(split), justify="right")
     for name in dict.fromkeys(name for split in splits for name in metrics[split]):
