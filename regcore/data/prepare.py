@@ -141,7 +141,8 @@ class PreparedData:
 
 
 def _numbers_of(split: Rows) -> NDArray[np.int64] | None:
-    return split.rows + 1 if isinstance(split, Split) and split.rows is not None else None
+    places: NDArray[np.int64] | None = getattr(split, "rows", None)  # rows in a file do not know where they are from
+    return None if places is None else places + 1
 
 
 def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device | str = "cpu") -> PreparedData:

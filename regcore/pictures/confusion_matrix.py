@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from itertools import chain
 from typing import Any, Final
 
 from regcore.pictures.colours import DARK, LIGHT, needs_other_text
@@ -149,7 +150,7 @@ class _Matrix:
 
     def _font(self) -> float:
         """The largest in which every count fits into its cell, but for those that are shortened."""
-        longest = max(text_width(_short(count, self.cell - 4, 8), 1) for row in self.counts for count in row)
+        longest = max(text_width(_short(count, self.cell - 4, 8), 1) for count in {*chain(*self.counts)})
         return min(13, self.cell * 0.42, (self.cell - 4) / longest)
 
     def _legend(self, y: float) -> Iterator[str]:
@@ -173,10 +174,11 @@ class _Matrix:
 
 
 def _shade(share: float) -> float:
-    """The square root, so that an error of one row in a hundred is seen."""
-    return max(math.sqrt(share), 0.08)
+    """The square root, so that an error of one row in a hundred is seen; a hundred shades are enough."""
+    return round(max(math.sqrt(share), 0.08), 2)
 
 
+@cache
 def _other_text(kind: str, opacity: float) -> str:
     """The classes of text on such a cell."""
     palettes = {"light": LIGHT, "dark": DARK}
@@ -190,7 +192,7 @@ def _other_text(kind: str, opacity: float) -> str:
 def _short(count: int, width: float, font: float) -> str:
     """The number, or in thousands or millions where it does not fit."""
     said = f"{count:,}"
-    if text_width(said, font) <= width or count < 1_000:
+    if count < 1_000 or text_width(said, font) <= width:
         return said
     unit, suffix = next(one for one in _UNITS if count >= one[0])
     scaled = count / unit
