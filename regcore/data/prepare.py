@@ -16,6 +16,7 @@ from regcore.data.features import TableFeatures
 from regcore.data.inputs import Inputs, standardizes
 from regcore.data.load import RawData, load
 from regcore.data.preprocessing import TargetScaling, fit_preprocessing, fit_target_scaling
+from regcore.data.row_groups import RowGroups
 from regcore.data.rows import Batch, Hash, Rows
 from regcore.data.sequences import check_sequences
 from regcore.data.split import Splits, split
@@ -128,6 +129,7 @@ class PreparedData:
         target_scaling: From raw targets to `y`; None if they are not scaled.
         label_type: What predictions of own data are given as; None for the class numbers of a built-in set.
         doubts: What the rows show that is unlikely to be meant; pointers are into the spec.
+        groups: Which rows belong together, `data.group_column`; None without such a column.
     """
 
     train: Rows
@@ -138,6 +140,17 @@ class PreparedData:
     target_scaling: TargetScaling | None = None
     label_type: LabelType | None = None
     doubts: tuple[Doubt, ...] = ()
+    groups: RowGroups | None = None
+
+    def row_numbers(self) -> dict[str, NDArray[np.int64] | None]:
+        """By split with rows, the number of each row in the data that it comes from, from 1; None if none is known."""
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: _numbers_of(split) for name, split in splits.items() if split is not None}
+
+
+def _numbers_of(split: Rows) -> NDArray[np.int64] | None:
+    places: NDArray[np.int64] | None = getattr(split, "rows", None)  # rows in a file do not know where they are from
+    return None if places is None else places + 1
 
 
 def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device | str = "cpu") -> PreparedData:

@@ -117,7 +117,8 @@ class TableSource:
         if chosen.classes is not None:
             label_type = label_type_of(self._table.columns[chosen.target_name].type)
         if placement_of(chosen.inputs.row, len(settled.numbers), spec) == "disk":
-            return replace(self._on_disk(spec, chosen, settled), label_type=label_type)
+            groups = settled.row_groups(spec.data.group_column)
+            return replace(self._on_disk(spec, chosen, settled), label_type=label_type, groups=groups)
         columns = chosen.inputs.read(self._table.columns)
         target = chosen.target_name
         prepared = prepare_columns(
@@ -133,7 +134,12 @@ class TableSource:
             shown_numbers=self._numbers,
             device=device,
         )
-        return replace(prepared, label_type=label_type, doubts=self._doubts(spec, chosen, settled, columns))
+        return replace(
+            prepared,
+            label_type=label_type,
+            doubts=self._doubts(spec, chosen, settled, columns),
+            groups=settled.row_groups(spec.data.group_column),
+        )
 
     def _on_disk(self, spec: RunSpec, chosen: Chosen, settled: SettledRows) -> PreparedData:
         """The same, written to files once; what their rows show is not looked for."""
@@ -162,21 +168,15 @@ class TableSource:
         """Findings in the rows; remembered, because a sweep prepares the same rows many times."""
         key = (spec.data, spec.task.predicts)
         if self._found is None or self._found[0] != key:
-            named = {"train": settled.splits.train, "validation": settled.splits.validation}
-            named["test"] = settled.splits.test if settled.splits.test is not None else settled.splits.train[:0]
             table = pa.table(dict(columns))
-            splits = {name: _split_rows(settled, table, places) for name, places in named.items() if len(places)}
-            self._found = (
-                key,
-                tuple(
-                    from_rows(
-                        splits,
-                        chosen.classes,
-                        has_target=chosen.target is not None,
-                        judges_columns=chosen.inputs.modality == "table",
-                    )
-                ),
+            splits = {name: _split_rows(settled, table, places) for name, places in settled.by_split().items()}
+            doubts = from_rows(
+                splits,
+                chosen.classes,
+                has_target=chosen.target is not None,
+                judges_columns=chosen.inputs.modality == "table",
             )
+            self._found = key, tuple(doubts)
         return self._found[1]
 
 
