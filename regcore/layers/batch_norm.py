@@ -77,7 +77,7 @@ class BatchNorm(Layer):
         """The members as more channels of one batch: for K = 8 twice as fast as one by one, 0.9 times at worst."""
         from torch.nn import functional
 
-        num_members, training = len(here.members), here.at.training
+        num_members, training = len(here.members), here.is_training
         x = x.expand(num_members, *x.shape[1:])
         mean, variance = own["running_mean"].flatten(), own["running_var"].flatten()
         if training:  # a pass must not change buffers in place

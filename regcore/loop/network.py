@@ -34,6 +34,7 @@ class StackedNetwork:
         tensors: By name, each (K, *shape): the model's, and those that regularizers add. Learned ones require
             gradients. They change in place alone, so that whoever holds one sees its present value.
         infos: The model's tensors, by name.
+        frozen: Names of those that could be learned and are not.
         nodes: The layers, bound to the members.
     """
 
@@ -53,14 +54,15 @@ class StackedNetwork:
         self.autocast = autocast
         self.row = plans[0].row
         self.infos: dict[str, TensorInfo] = {info.name: info for info in plans[0].tensors()}
-        self.nodes: list[Node] = bind([plan.layers for plan in plans], self.row)
+        self.frozen = plans[0].frozen
+        self.nodes: list[Node] = bind([plan.layers for plan in plans], self.row, frozen=self.frozen)
         self.tensors: dict[str, Tensor] = {}
         self.add(self._first() if tensors is None else tensors)
 
     def add(self, tensors: Mapping[str, Tensor]) -> None:
         """Take these tensors, (K, ...), as its own; learned ones are to require gradients."""
         for name, tensor in tensors.items():
-            is_learned = self.infos[name].is_learned if name in self.infos else True
+            is_learned = name not in self.frozen and (name not in self.infos or self.infos[name].is_learned)
             self.tensors[name] = tensor.requires_grad_() if is_learned else tensor
 
     @property
