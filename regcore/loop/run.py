@@ -57,7 +57,7 @@ def train(
             in the engine's state of torch: with gradients and in float32, whatever the caller has set.
         should_stop: Called before every step; true ends the run with a checkpoint and TrainingStopped. An exception
             ends the run without a checkpoint.
-        data_dir: Where torchvision data sets lie.
+        data_dir: Where torchvision data sets lie, and in `weights` the files of pretrained weights.
         resume_from: A directory of this run's checkpoints. Training resumes from the newest complete one, or starts if
             there is none, and saves its own there every `training.checkpoint_every_s`. So repeating the call, whatever
             ended the last one, gives the result of an uninterrupted run, to the bit.
@@ -77,7 +77,8 @@ def train(
     given = {**inputs, **({INIT_FROM: starting_weights} if starting_weights else {})}
     _check_inputs(plan, given)
     files = {name: weights_file(path) for name, path in given.items()}
-    newcomer = Newcomer("0", plan, on_record or (lambda record: None), files)
+    own_folder = Path(data_dir) if data_dir else None
+    newcomer = Newcomer("0", plan, on_record or (lambda record: None), files, own_folder)
     ((_, outcome),) = train_group(
         [newcomer],
         control=_Stopping(should_stop),
@@ -117,8 +118,13 @@ def train_many(
     sources = Sources(data_dir)
     plans = _plan_all(specs, sources)
     tell = on_record or (lambda position, record: None)
+    own_folder = Path(data_dir) if data_dir else None
+
+    def recorder(position: int) -> Callable[[Record], None]:
+        return lambda record: tell(position, record)
+
     newcomers = {
-        str(position): Newcomer(str(position), plan, lambda record, position=position: tell(position, record))  # type: ignore[misc]
+        str(position): Newcomer(str(position), plan, recorder(position), data_dir=own_folder)
         for position, plan in enumerate(plans)
     }
     ended: dict[str, Result | TrainingError] = {}

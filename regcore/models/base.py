@@ -32,6 +32,11 @@ class Model(Fusible):
         return ()
 
     @property
+    def pretrained(self) -> str | None:
+        """The file of weights that it begins with, which the operator has; None if it begins at random."""
+        return None
+
+    @property
     def num_written(self) -> int:
         """The layers that expanding it makes, at least: a list of 300,000 widths is counted before it is expanded."""
         return 1
