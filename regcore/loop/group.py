@@ -213,6 +213,8 @@ def _set_up(
     checkpointer = None
     if checkpoints is not None:
         begun_with = {key: file_sha256(path) for key, path in pretrained.items() if path is not None}
+        signatures = {key: by_key[key].plan.resolved_spec.model.signature for key in keys}
+        begun_with |= {key: signature for key, signature in signatures.items() if signature is not None}
         checkpointer = checkpointer_of(newcomers, network, data, checkpoints, control, tell, begun_with)
     inputs = gather_inputs([by_key[key] for key in keys], data, network, source, control, checkpoints)
     trainer = Trainer(members, network, data, task, inputs=inputs, control=control, checkpointer=checkpointer)

@@ -102,7 +102,7 @@ def _with_defaults(saved: dict[str, Any]) -> dict[str, Any]:
     try:
         parsed = parse_spec({**saved, "data": _DATA_OF_BEFORE | data})
         # A saved spec is resolved; only what versions added since depends on the data, and own data came with them.
-        is_known = parsed.data.kind in ("builtin", "torchvision")
+        is_known = parsed.data.kind in ("builtin", "torchvision") and not parsed.model.only_in_python
         return _decisive(make_plan(parsed).resolved_spec if is_known else parsed)
     except SpecError:
         return saved

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from regcore.at import At
-from regcore.layers import Layer, build_module
+from regcore.layers import Layer, build_module, finished_module
 from regcore.layers.forward import ForwardPass, Node, bind
 from regcore.plan import Plan
 from regcore.shapes import RowInfo, TensorInfo
@@ -56,6 +56,9 @@ class StackedNetwork:
         self.infos: dict[str, TensorInfo] = {info.name: info for info in plans[0].tensors()}
         self.frozen = plans[0].frozen
         self.nodes: list[Node] = bind([plan.layers for plan in plans], self.row, frozen=self.frozen)
+        for node in self.nodes:
+            if node.layer.brings_module:
+                node.module.to(device=device, dtype=dtype)
         self.tensors: dict[str, Tensor] = {}
         self.add(self._first() if tensors is None else tensors)
 
@@ -123,16 +126,13 @@ class StackedNetwork:
 
     def module(self, member: int) -> nn.Module:
         """One member as a plain torch module, in evaluation mode."""
-        with torch.device("meta"):  # without drawing initial weights
-            module = build_module(self.plans[member].layers, self.row)
-        module.load_state_dict(self.member_state(member), assign=True)
-        return module.eval()
+        return finished_module(self.plans[member].layers, self.row, self.member_state(member))
 
     def _first(self) -> dict[str, Tensor]:
         each = [first_tensors(plan.layers, self.row, seed) for plan, seed in zip(self.plans, self.seeds, strict=True)]
         return {
             name: torch.stack([own[name] for own in each]).to(
-                device=self.device, dtype=self.dtype if info.dtype == "float" else torch.int64
+                device=self.device, dtype=self.dtype if info.dtype == "float" else getattr(torch, info.dtype)
             )
             for name, info in self.infos.items()
         }

@@ -1,11 +1,11 @@
 """Beginning with torchvision's pretrained weights, from a file that the operator has."""
 
 import hashlib
+import pickle
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Final
 
 import torch
@@ -114,7 +114,7 @@ def _read(path: Path, name: str) -> Mapping[str, Tensor]:
         read.clear()
         read.update(found)
         plain.load_state_dict(read, assign=True)
-    except (OSError, EOFError, UnpicklingError, RuntimeError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (OSError, EOFError, pickle.UnpicklingError, RuntimeError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise InvalidDataError(
             f"{path} does not hold the weights of {name}: {type(error).__name__}: {error}", remedy=remedy
         ) from error

@@ -20,6 +20,9 @@ class Model(Fusible):
     example: ClassVar[dict[str, Any]]
     member_fields: ClassVar[frozenset[str] | None] = frozenset()
 
+    only_in_python: ClassVar[bool] = False
+    """Whether it needs what JSON cannot hold, so that no server takes it."""
+
     kind: str
 
     def expand(self, row: RowInfo) -> Sequence[Layer]:
@@ -34,6 +37,11 @@ class Model(Fusible):
     @property
     def pretrained(self) -> str | None:
         """The file of weights that it begins with, which the operator has; None if it begins at random."""
+        return None
+
+    @property
+    def signature(self) -> str | None:
+        """A digest of what a run needs of it and its JSON does not hold; None if nothing."""
         return None
 
     @property
