@@ -205,7 +205,7 @@ def read_predictor(
         weights = read(described["weights"]["file"])
         if hashlib.sha256(weights).hexdigest() != described["weights"]["sha256"]:
             raise ValueError("the SHA-256 of the weights is not the one in model.json")
-        state = copied(load(weights), torch.device(device))
+        state: Any = copied(load(weights), torch.device(device))
     except (OSError, ValueError, KeyError) as error:
         raise InvalidDataError(
             f"Cannot load a model from {where}: {error}",

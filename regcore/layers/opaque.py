@@ -1,7 +1,7 @@
 """What the tensors of a module that is not ours are for, by the modules that own them; and which of them are one block.
 
-A block is what a learning rate by depth counts as one layer: an element of a list of blocks, as `layer1.0` of a residual
-network and `encoder.layers.3` of a transformer, or a module beside such lists, as the first convolution.
+A block is what a learning rate by depth counts as one layer: an element of a list of blocks, as `layer1.0` of a
+residual network and `encoder.layers.3` of a transformer, or a module beside such lists, as the first convolution.
 """
 
 from __future__ import annotations

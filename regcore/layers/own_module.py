@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from regcore.errors import InvalidDataError
 from regcore.layers.base import Layer
@@ -44,7 +44,7 @@ class OwnModule(Layer):
     only_in_python: ClassVar[bool] = True
 
     kind: Literal["module"] = "module"
-    output_shape: list[int] = []
+    output_shape: list[int] = Field(default=[])
     """What it gives for a row."""
     _net: Any = PrivateAttr(default=None)
     _infos: list[TensorInfo] = PrivateAttr(default=[])
@@ -87,7 +87,9 @@ class OwnModule(Layer):
         """The one member that there is, on copies of its rows and buffers, which the module may change in place."""
         import torch
 
-        state = {name: each.squeeze(0).clone() if here.is_buffer(name) else each.squeeze(0) for name, each in own.items()}
+        state = {
+            name: each.squeeze(0).clone() if here.is_buffer(name) else each.squeeze(0) for name, each in own.items()
+        }
         lengths = here.taken_lengths(1)
         arguments = (x.squeeze(0).clone(),) if lengths is None else (x.squeeze(0).clone(), lengths.squeeze(0))
         with here.at.seeded(0, "module") if here.at.training else nullcontext():

@@ -72,9 +72,7 @@ def table_of(name: str) -> dict[str, Any]:
         "default_weights": get_model_weights(name).DEFAULT.name,
         "weights": {key: file for key, file in weights.items() if key.startswith(_WEIGHTS_OF_ITS_SHAPES)},
         "normalizes_batches": any(isinstance(module, nn.BatchNorm2d) for module in model.modules()),
-        "tensors": {
-            block: _shortened(list(own), block) for block, own in groupby(infos, key=lambda info: info.block)
-        },
+        "tensors": {block: _shortened(list(own), block) for block, own in groupby(infos, key=lambda info: info.block)},
     }
     both = (("plain", False), ("small", True))
     entry["least_side"] = {form: _least_side(name, entry, small_images=small) for form, small in both}

@@ -56,8 +56,8 @@ def _downloaded(name: str, folder: Path, looked_in: str) -> Path:
             cause = f", and it cannot be downloaded: {error}"
     raise InvalidDataError(
         f"The file {name} of the pretrained weights is not there{cause}. Looked in {looked_in}.",
-        remedy=f"Put it into the folder {FOLDER!r} of the data directory ({DATA_DIR_VARIABLE}), let the server download "
-        f"it ({DOWNLOAD_VARIABLE}=true), or set model.weights to null.",
+        remedy=f"Put it into the folder {FOLDER!r} of the data directory ({DATA_DIR_VARIABLE}), let the server "
+        f"download it ({DOWNLOAD_VARIABLE}=true), or set model.weights to null.",
         details={"file": name, "looked_in": looked_in},
     )
 
@@ -114,7 +114,16 @@ def _read(path: Path, name: str) -> Mapping[str, Tensor]:
         read.clear()
         read.update(found)
         plain.load_state_dict(read, assign=True)
-    except (OSError, EOFError, pickle.UnpicklingError, RuntimeError, AttributeError, KeyError, TypeError, ValueError) as error:
+    except (
+        OSError,
+        EOFError,
+        pickle.UnpicklingError,
+        RuntimeError,
+        AttributeError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise InvalidDataError(
             f"{path} does not hold the weights of {name}: {type(error).__name__}: {error}", remedy=remedy
         ) from error

@@ -185,7 +185,7 @@ def _with_data(spec: JobSpec | Mapping[str, Any]) -> JobSpec | Mapping[str, Any]
 
 
 def _with_module(spec: JobSpec | Mapping[str, Any], net: Any) -> JobSpec:
-    """The spec of a module, whose `model` may be left out. Raises SpecError if it names another, or cannot be trained."""
+    """The spec of a module, whose `model` may be left out. Raises SpecError if it names another, or it is unfit."""
     parsed = parse_spec(spec if isinstance(spec, JobSpec) or "model" in spec else {**spec, "model": {"kind": "module"}})
     if parsed.model.kind != "module":
         message = f"a module was handed in, and model.kind {parsed.model.kind} is another one. Leave model out."

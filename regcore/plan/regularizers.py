@@ -64,9 +64,7 @@ def plan_regularizers(
     return plans
 
 
-def _touched(
-    regularizer: Regularizer, tensors: Sequence[TensorInfo], pointer: str, problems: Problems
-) -> list[str]:
+def _touched(regularizer: Regularizer, tensors: Sequence[TensorInfo], pointer: str, problems: Problems) -> list[str]:
     """Names of the tensors that it acts on. Without a model there are no tensors, and every selector would fail."""
     nothing: list[str] = []
     look = partial(regularizer.touched, tensors)

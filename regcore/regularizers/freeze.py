@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from regcore.layers.depths import depths
-from regcore.regularizers.base import SelectingRegularizer, Select
+from regcore.regularizers.base import Select, SelectingRegularizer
 from regcore.shapes import TensorInfo
 
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class LayerLrDecay(SelectingRegularizer):
     """η_l = η · decay^d, d the layers between layer l and the output layer.
 
-    What else happens to a weight at its learning rate, as a decay or a soft threshold, is smaller by the same factor: it
-    is what parameter groups with these rates do in torch.
+    What else happens to a weight at its learning rate, as a decay or a soft threshold, is smaller by the same factor:
+    it is what parameter groups with these rates do in torch.
     """
 
     summary: ClassVar[str] = "Multiplies the learning rate by decay for every layer from the output back to the input."

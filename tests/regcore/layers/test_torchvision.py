@@ -135,7 +135,11 @@ def test_penalties_act_on_its_convolutions_and_its_matrix_alone(make_job):
             "/regularizers/0",
             "dropout inserts layers, and torchvision is opaque",
         ),
-        ({"model": RESNET | {"weights": "V3"}}, "/model/weights", "model.weights: must be null, for random first weights"),
+        (
+            {"model": RESNET | {"weights": "V3"}},
+            "/model/weights",
+            "model.weights: must be null, for random first weights",
+        ),
         ({"model": RESNET | {"name": "resnet19"}}, "/model/name", "model.name must be one of resnet18, resnet34, "),
         (
             {"model": RESNET | {"name": "convnext_tiny"}},

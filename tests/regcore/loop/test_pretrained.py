@@ -46,8 +46,8 @@ def test_it_begins_with_the_file_but_for_what_has_other_shapes_and_says_so(job, 
     fresh = {"conv1.weight", "fc.weight", "fc.bias"}
     assert {name for name in state if not torch.equal(trained[name], state[name])} == fresh
     said = [one.body["message"] for one in records if one.body.get("code") == "pretrained_weights"]
-    assert said == [f"resnet18 begins with IMAGENET1K_V1 of {FILE}; conv1.weight, fc.weight, fc.bias begin(s) at random: "
-                    "other shapes."]  # fmt: skip
+    which = "conv1.weight, fc.weight, fc.bias begin(s) at random: other shapes."
+    assert said == [f"resnet18 begins with IMAGENET1K_V1 of {FILE}; {which}"]
 
 
 def test_a_run_goes_on_with_the_same_bits_and_not_with_another_file(job, folder, state, tmp_path):
@@ -76,7 +76,9 @@ def test_without_the_file_it_says_where_it_looked_and_downloads_nothing(job, tmp
     assert "model.weights to null" in missing.value.remedy
 
 
-def test_it_is_downloaded_where_the_operator_allows_it_and_kept_only_with_the_hash_of_its_name(job, tmp_path, monkeypatch):
+def test_it_is_downloaded_where_the_operator_allows_it_and_kept_only_with_the_hash_of_its_name(
+    job, tmp_path, monkeypatch
+):
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / FILE).write_bytes(b"something else")
     monkeypatch.setattr(pretrained, "ADDRESS", f"{(tmp_path / 'site').as_uri()}/")

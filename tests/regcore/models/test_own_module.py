@@ -35,7 +35,10 @@ def on_meta():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: nn.Linear(6, 4), "the model must end in 3 output(s) for this task; it ends in shape (4,). Give its la"),
+        (
+            lambda: nn.Linear(6, 4),
+            "the model must end in 3 output(s) for this task; it ends in shape (4,). Give its la",
+        ),
         (lambda: nn.Linear(5, 3), "the module's forward fails on rows of the data, a batch of shape (2, 6): Runtime"),
         (lambda: Wrong(lambda y: (y, y)), "the module must return one tensor, (rows, outputs); it returns a tuple. P"),
         (lambda: Wrong(lambda y: y.mean()), "the module must return (rows, outputs) in floating point; for a batch"),
@@ -57,7 +60,7 @@ def test_a_module_that_cannot_be_trained_is_refused_with_a_reason(rows, make, me
 
 
 def test_a_model_beside_it_is_refused_and_a_kind_that_says_module_is_not(rows):
-    with pytest.raises(SpecError, match="a module was handed in, and model.kind linear is another one"):
+    with pytest.raises(SpecError, match=r"a module was handed in, and model\.kind linear is another one"):
         train(SPEC | {"model": {"kind": "linear"}}, *rows, module=nn.Linear(6, 3))
 
     spec = JobSpec(model={"kind": "module"}, training={"epochs": 1})

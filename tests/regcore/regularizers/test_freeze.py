@@ -126,7 +126,11 @@ def test_inside_an_opaque_model_normalizations_are_frozen_too(job):
 @pytest.mark.parametrize(
     ("regularizers", "pointer", "message"),
     [
-        ([{"kind": "freeze", "select": {"include": ["*"]}}], "/regularizers/0/select", "every tensor of the model is f"),
+        (
+            [{"kind": "freeze", "select": {"include": ["*"]}}],
+            "/regularizers/0/select",
+            "every tensor of the model is f",
+        ),
         ([{"kind": "freeze", "select": {"include": ["conv1.*"]}}], "/regularizers/0/select", "select must match at le"),
         (
             [FIRST, {"kind": "l2", "strength": 0.1, "select": {"include": ["linear1.*"]}}],
