@@ -9,17 +9,14 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from safetensors.torch import load
 from torch import nn
 
-from regcore.data.load import ImageDtype, scale_images
-from regcore.data.preprocessing import Preprocessing, TargetScaling
-from regcore.data.read_preprocessing import AnyPreprocessing, read_preprocessing
-from regcore.data.sequences import SequencePreprocessing
-from regcore.data.tables.apply import apply_preprocessing
-from regcore.data.tables.encode import TablePreprocessing
+from regcore.data.encoded import Preprocessing
+from regcore.data.preprocessing import TargetScaling
+from regcore.data.read_preprocessing import apply_preprocessing, read_preprocessing
 from regcore.data.tables.labels import LabelType, as_labels
 from regcore.errors import InvalidDataError
 from regcore.layers import Layer, finished_module
@@ -52,7 +49,7 @@ class Predictor:
     def __init__(
         self,
         model: nn.Module,
-        preprocessing: AnyPreprocessing,
+        preprocessing: Preprocessing,
         *,
         task: str,
         loss: str,
@@ -140,21 +137,15 @@ class Predictor:
     def _outputs(self, raw_rows: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """The rows as the network sees them, and its outputs for them, on the CPU in double precision."""
         parameter = next(self.model.parameters())
-        dtype: ImageDtype = np.float64 if parameter.dtype == torch.float64 else np.float32
-        self.notes = []
-        lengths: torch.Tensor | None = None
-        if isinstance(self.preprocessing, TablePreprocessing):
-            rows, self.notes = apply_preprocessing(self.preprocessing, raw_rows, dtype)
-            for note in self.notes:
-                if note not in self._said:
-                    _log.warning("predict: %s", note)
-            self._said.update(self.notes)
-        elif isinstance(self.preprocessing, SequencePreprocessing):
-            rows, used = self.preprocessing.padded(raw_rows, dtype)
-            lengths = torch.from_numpy(used).to(parameter.device)
-        else:
-            rows = prepare_images(raw_rows, self.preprocessing, dtype)
-        x = torch.from_numpy(np.ascontiguousarray(rows)).to(parameter.device)
+        dtype = np.float64 if parameter.dtype == torch.float64 else np.float32
+        rows = apply_preprocessing(self.preprocessing, raw_rows, dtype)
+        self.notes = rows.notes
+        for note in self.notes:
+            if note not in self._said:
+                _log.warning("predict: %s", note)
+        self._said.update(self.notes)
+        lengths = None if rows.lengths is None else torch.from_numpy(rows.lengths).to(parameter.device)
+        x = torch.from_numpy(np.ascontiguousarray(rows.x)).to(parameter.device)
         # A bfloat16 run evaluates in bfloat16 too; only the same arithmetic gives the same answers.
         precision = torch.autocast(parameter.device.type, dtype=torch.bfloat16, enabled=self._autocast)
         with torch.inference_mode(), precision:
@@ -256,31 +247,3 @@ def _with_own_module(
     for name in state.keys() - names:
         del state[name]
     return [layer]
-
-
-def prepare_images(raw_rows: Any, preprocessing: Preprocessing, image_dtype: ImageDtype) -> NDArray[Any]:
-    """Preprocess raw images, (N, *feature_shape); pixels are scaled in `image_dtype`, as in training."""
-    rows: NDArray[Any] = _array(raw_rows)
-    shape = preprocessing.feature_shape
-    fits = rows.shape[1:] in {shape, (int(np.prod(shape)),)} or (shape[0] == 1 and rows.shape[1:] == shape[1:])
-    if rows.ndim < 2 or not fits:
-        raise InvalidDataError(
-            f"Expected rows of shape {('N', *shape)}; received an array of shape {rows.shape}".replace("'N'", "N"),
-            remedy="Give a batch of rows, also where it is a single one.",
-        )
-    if not np.isfinite(rows).all():
-        raise InvalidDataError(
-            "Rows must be finite numbers; received NaN or infinity", remedy="Fill or drop missing values."
-        )
-    rows = rows.reshape(-1, *shape)
-    return preprocessing.standardize(scale_images(rows, preprocessing.image_maximum, image_dtype))
-
-
-def _array(raw_rows: ArrayLike) -> NDArray[np.float64]:
-    try:
-        return np.asarray(raw_rows, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidDataError(
-            f"Rows must be an array of numbers of equal length: {error}",
-            remedy="Give a list of rows, or a NumPy array.",
-        ) from error

@@ -11,16 +11,17 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
+from regcore.data.encoded import Columns, Preprocessing
+from regcore.data.features import TableFeatures
+from regcore.data.inputs import STANDARDIZED, Inputs
 from regcore.data.load import RawData, load
 from regcore.data.preprocessing import TargetScaling, fit_preprocessing, fit_target_scaling
-from regcore.data.read_preprocessing import AnyPreprocessing
 from regcore.data.rows import Batch, Hash, Rows
 from regcore.data.sequences import check_sequences
 from regcore.data.split import Splits, split
-from regcore.data.tables.encode import Columns, Missing
 from regcore.data.tables.facts import Reading
 from regcore.data.tables.features import Feature
-from regcore.data.tables.fit import fit_columns
+from regcore.data.tables.inputs import TableInputs
 from regcore.data.tables.labels import LabelType
 from regcore.doubts import Doubt
 from regcore.errors import OutOfMemoryError
@@ -125,7 +126,7 @@ class PreparedData:
     train: Rows
     validation: Rows | None
     test: Rows | None
-    preprocessing: AnyPreprocessing
+    preprocessing: Preprocessing
     classes: tuple[str, ...] | None
     target_scaling: TargetScaling | None = None
     label_type: LabelType | None = None
@@ -212,43 +213,40 @@ def _prepare_known_table(
     assert names is not None, "a table has columns"
     reading = Reading(num_missing=0, num_distinct=0)
     return prepare_columns(
-        [Feature(name, "number", reading) for name in names],
+        TableInputs(tuple(Feature(name, "number", reading) for name in names), TableFeatures(missing="error")),
         {name: pa.chunked_array([np.ascontiguousarray(raw.x[:, k])]) for k, name in enumerate(names)},
         raw.y,
         splits,
         spec,
         classes,
-        missing="error",
         given=names,
         device=device,
     )
 
 
 def prepare_columns(
-    features: Sequence[Feature],
+    inputs: Inputs,
     columns: Columns,
     y: NDArray[Any],
     splits: Splits,
     spec: RunSpec,
     classes: tuple[str, ...] | None,
     *,
-    missing: Missing,
     given: Sequence[str],
     target: str | None = None,
     numbers: NDArray[np.int64] | None = None,
     shown_numbers: NDArray[np.int64] | None = None,
     device: torch.device | str = "cpu",
 ) -> PreparedData:
-    """The splits of a table.
+    """The splits of a set of rows.
 
     Args:
-        features: Its columns and their places.
-        columns: Each as `read_column` gives it.
+        inputs: What the network gets of it.
+        columns: What `inputs.read` gives of its columns.
         y: Class numbers as int64, or numbers in the target's own unit, (N,).
         splits: Places in `y`.
         spec: Resolved or not.
         classes: None unless they are predicted.
-        missing: What fills gaps.
         given: All columns of the rows, the target left out.
         target: The target's column; None if it has no name.
         numbers: For each place in `y` its row in the columns; None if they are the same.
@@ -261,30 +259,27 @@ def prepare_columns(
     targets = Targets(y, splits, spec, classes)
     dtype = dtype_of(spec)
     assert splits.test is not None, "a table has no official test split"
-    width = sum(feature.num_places for feature in features)
     num_rows = len(splits.train) + len(splits.validation) + len(splits.test)
-    _check_room(num_rows, width, dtype.itemsize)
+    _check_room(num_rows, inputs.row, dtype.itemsize)
 
     def taken(places: NDArray[np.int64]) -> Columns:
         rows = pa.array(places if numbers is None else numbers[places])
-        return {feature.name: columns[feature.name].take(rows) for feature in features}
+        return {name: columns[name].take(rows) for name in inputs.names}
 
-    preprocessing = fit_columns(
-        features,
-        taken(splits.train),
-        missing=missing,
-        standardize=spec.data.standardize is not False,
-        given=given,
-        target=target,
-    )
+    standardize = spec.data.standardize
+    if standardize is None:
+        standardize = inputs.modality in STANDARDIZED
+    preprocessing = inputs.fit(taken(splits.train), standardize=standardize, given=given, target=target)
 
     def to_split(places: NDArray[np.int64]) -> Split | None:
         if not len(places):
             return None
-        x = torch.from_numpy(preprocessing.encode(taken(places), np.float64 if dtype == torch.float64 else np.float32))
+        encoded = preprocessing.encode(taken(places), np.float64 if dtype == torch.float64 else np.float32)
         rows = places if numbers is None else numbers[places]
         shown = rows if shown_numbers is None else shown_numbers[rows]
-        return Split(x.to(device=device), targets.of(y[places]).to(device), shown)
+        lengths = None if encoded.lengths is None else torch.from_numpy(encoded.lengths).to(device)
+        x = torch.from_numpy(encoded.x).to(device)
+        return Split(x, targets.of(y[places]).to(device), shown, lengths, inputs.row.tokens)
 
     train = to_split(splits.train)
     assert train is not None, "the plan refuses an empty train split"
@@ -293,8 +288,9 @@ def prepare_columns(
     )
 
 
-def _check_room(num_rows: int, width: int, itemsize: int) -> None:
+def _check_room(num_rows: int, row: RowInfo, itemsize: int) -> None:
     """Count the rows of the network before they are made: a column of 10,000 categories takes 10,001 places."""
+    width = row.num_values
     needed_bytes, free_bytes = num_rows * width * itemsize, psutil.virtual_memory().available
     if needed_bytes > free_bytes:
         raise OutOfMemoryError(

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regcore.data.scaling import mean_and_scale
+from regcore.shapes import RowInfo
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,7 +16,7 @@ Numbers = TypeVar("Numbers", NDArray[Any], "Tensor")
 
 
 @dataclass(frozen=True, slots=True)
-class Preprocessing:
+class ImagePreprocessing:
     """Scaling of images to [0, 1], and standardizing: (x − mean) / std.
 
     Attributes:
@@ -35,6 +36,23 @@ class Preprocessing:
     def is_fitted(self) -> bool:
         """Whether anything depends on the train rows."""
         return self.mean is not None
+
+    @property
+    def row(self) -> RowInfo:
+        """(channels, height, width)."""
+        return RowInfo(self.feature_shape)
+
+    @property
+    def layout(self) -> tuple[Any, ...]:
+        """Shape, and the unit of raw pixels."""
+        return self.kind, self.feature_shape, self.image_maximum
+
+    @property
+    def scaling(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Those of each pixel's channel."""
+        num_channels, pixels = self.feature_shape[0], int(np.prod(self.feature_shape[1:]))
+        means, stds = self.mean or (0.0,) * num_channels, self.std or (1.0,) * num_channels
+        return np.repeat(means, pixels).astype(np.float64), np.repeat(stds, pixels).astype(np.float64)
 
     def standardize(self, x: NDArray[Any]) -> NDArray[Any]:
         """Standardize images in [0, 1]; the dtype stays."""
@@ -57,7 +75,7 @@ class Preprocessing:
         }
 
     @classmethod
-    def from_json(cls, body: dict[str, Any]) -> "Preprocessing":
+    def from_json(cls, body: dict[str, Any]) -> "ImagePreprocessing":
         """The inverse of `to_json`."""
         mean, std = body["mean"], body["std"]
         return cls(
@@ -105,7 +123,7 @@ def fit_target_scaling(train_y: NDArray[np.float64]) -> TargetScaling:
     return TargetScaling(float(mean), float(scale))
 
 
-def fit_preprocessing(train_x: NDArray[Any], *, image_maximum: float, standardize: bool | None) -> Preprocessing:
+def fit_preprocessing(train_x: NDArray[Any], *, image_maximum: float, standardize: bool | None) -> ImagePreprocessing:
     """Fit on the train rows alone.
 
     Args:
@@ -117,4 +135,4 @@ def fit_preprocessing(train_x: NDArray[Any], *, image_maximum: float, standardiz
     if standardize:
         means, scales = mean_and_scale(train_x, axes=(0, 2, 3))
         mean, std = tuple(means.tolist()), tuple(scales.tolist())
-    return Preprocessing(train_x.shape[1:], image_maximum, mean, std)
+    return ImagePreprocessing(train_x.shape[1:], image_maximum, mean, std)

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
+from regcore.data.encoded import Columns
 from regcore.data.facts import DataFacts, known_facts
 from regcore.data.prepare import PreparedData, RunSpec, prepare, prepare_columns
 from regcore.data.tables.choose import Chosen, choose, facts_of_chosen
@@ -103,19 +104,15 @@ class TableSource:
     def prepare(self, spec: RunSpec, *, device: torch.device | str = "cpu") -> PreparedData:
         """Read the columns, split, fit on the train rows, encode."""
         chosen, settled = self._settle(spec)
-        columns = {
-            feature.name: read_column(self._table.columns[feature.name], feature.type, feature.reading)
-            for feature in chosen.features
-        }
+        columns = chosen.inputs.read(self._table.columns)
         target = chosen.target_name
         prepared = prepare_columns(
-            chosen.features,
+            chosen.inputs,
             columns,
             settled.y,
             settled.splits,
             spec,
             chosen.classes,
-            missing=spec.data.features.missing,
             given=[name for name in self._table.columns.column_names if name != target],
             target=target,
             numbers=settled.numbers,
@@ -142,17 +139,25 @@ class TableSource:
         place = pc.index(is_there, pa.scalar(True)).as_py()
         return place + 1 if place >= 0 else None
 
-    def _doubts(
-        self, spec: RunSpec, chosen: Chosen, settled: SettledRows, columns: dict[str, Any]
-    ) -> tuple[Doubt, ...]:
+    def _doubts(self, spec: RunSpec, chosen: Chosen, settled: SettledRows, columns: Columns) -> tuple[Doubt, ...]:
         """Findings in the rows; remembered, because a sweep prepares the same rows many times."""
         key = (spec.data, spec.task.predicts)
         if self._found is None or self._found[0] != key:
             named = {"train": settled.splits.train, "validation": settled.splits.validation}
             named["test"] = settled.splits.test if settled.splits.test is not None else settled.splits.train[:0]
-            table = pa.table(columns)
+            table = pa.table(dict(columns))
             splits = {name: _split_rows(settled, table, places) for name, places in named.items() if len(places)}
-            self._found = key, tuple(from_rows(splits, chosen.classes, has_target=chosen.target is not None))
+            self._found = (
+                key,
+                tuple(
+                    from_rows(
+                        splits,
+                        chosen.classes,
+                        has_target=chosen.target is not None,
+                        judges_columns=chosen.inputs.modality == "table",
+                    )
+                ),
+            )
         return self._found[1]
 
 

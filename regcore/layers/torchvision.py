@@ -46,8 +46,8 @@ ModelName = Literal[
 SOURCE: Final = (
     "torchvision.models: ResNet (He et al. 2016), ResNeXt (Xie et al. 2017), Wide ResNet (Zagoruyko & Komodakis 2016), "
     "MobileNet (Sandler et al. 2018; Howard et al. 2019), EfficientNet (Tan & Le 2019, 2021), VGG (Simonyan & "
-    "Zisserman 2015), ViT (Dosovitskiy et al. 2021), ConvNeXt (Liu et al. 2022), Swin (Liu et al. 2021), DenseNet (Huang et al. "
-    "2017), SqueezeNet (Iandola et al. 2016), ShuffleNet (Ma et al. 2018)"
+    "Zisserman 2015), ViT (Dosovitskiy et al. 2021), ConvNeXt (Liu et al. 2022), Swin (Liu et al. 2021), DenseNet "
+    "(Huang et al. 2017), SqueezeNet (Iandola et al. 2016), ShuffleNet (Ma et al. 2018)"
 )
 _Tensor = tuple[str, Role, str, int | None, Dtype]
 """Name, role, axes, how many axes of the first one's shape it has (None: all), and dtype."""

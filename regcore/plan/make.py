@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from regcore.data.facts import DataFacts, FactsOf, known_facts
+from regcore.data.inputs import STANDARDIZED
 from regcore.data.split import split_sizes
 from regcore.doubts import Beside, RunShape
 from regcore.errors import FieldError, SpecError
@@ -131,14 +132,19 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
 def _resolve(spec: JobSpec, facts: DataFacts, rows: RowCounts | None, problems: Problems) -> JobSpec:
     """Fill in every default that depends on the data."""
     task = resolve_task(spec, facts, problems)
-    standardize = facts.modality == "table" if spec.data.standardize is None else spec.data.standardize
+    standardize = spec.data.standardize
+    if standardize is None:
+        standardize = facts.modality in STANDARDIZED
     scales_target = spec.data.standardize_target
     if scales_target is None:
         scales_target = TASKS[task.kind].has_numbers
+    settled: dict[str, Any] = {"standardize": standardize, "standardize_target": scales_target}
+    if facts.features is not None:
+        settled["features"] = facts.features
     return spec.model_copy(
         update={
             "task": task,
-            "data": spec.data.model_copy(update={"standardize": standardize, "standardize_target": scales_target}),
+            "data": spec.data.model_copy(update=settled),
             "training": _fitting_training(spec.training, rows),
         }
     )

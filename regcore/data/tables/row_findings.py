@@ -49,7 +49,11 @@ class SplitRows:
 
 
 def from_rows(
-    splits: Mapping[str, SplitRows], classes: Sequence[str] | None, *, has_target: bool = True
+    splits: Mapping[str, SplitRows],
+    classes: Sequence[str] | None,
+    *,
+    has_target: bool = True,
+    judges_columns: bool = True,
 ) -> list[Doubt]:
     """What is doubtful about these splits. The time is bounded: of a large table a sample is read, and said.
 
@@ -57,12 +61,13 @@ def from_rows(
         splits: `train`, and `validation` and `test` where they have rows; all with the same columns.
         classes: Labels in the order of the class numbers; None without classes.
         has_target: Whether rows have a target, which a column may give away.
+        judges_columns: Whether a column stands for one quantity; images, texts and sounds do not.
     """
     judged, sampled = _sample(splits["train"], _MAX_JUDGED_CELLS)
     return [
         *(_classes_apart(splits, classes) if classes is not None else []),
-        *(_leaks(judged, classes, sampled) if has_target else []),
-        *_copied_columns(judged, sampled),
+        *(_leaks(judged, classes, sampled) if has_target and judges_columns else []),
+        *(_copied_columns(judged, sampled) if judges_columns else []),
         *_copied_rows(splits),
     ]
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from regcore.data.load import load
-from regcore.data.preprocessing import Preprocessing, fit_preprocessing, fit_target_scaling
+from regcore.data.preprocessing import ImagePreprocessing, fit_preprocessing, fit_target_scaling
 from regcore.data.scaling import mean_and_scale
 
 WINE = load(SimpleNamespace(kind="builtin", name="wine"))
@@ -105,4 +105,4 @@ def test_the_size_of_values_changes_no_digit_of_what_they_are_scaled_to(column):
 def test_json_gives_the_same_preprocessing_back(standardize):
     fitted = fit_preprocessing(DIGITS.x, image_maximum=16.0, standardize=standardize)
 
-    assert Preprocessing.from_json(json.loads(json.dumps(fitted.to_json()))) == fitted
+    assert ImagePreprocessing.from_json(json.loads(json.dumps(fitted.to_json()))) == fitted

@@ -1,0 +1,44 @@
+"""What is known of a column of images, texts or sounds once its set was read: enough to plan any job on it."""
+
+from regcore.frozen import Immutable
+
+
+class ImageFacts(Immutable):
+    """Of a column of images."""
+
+    heights: tuple[int, int]
+    """Smallest and largest, in pixels, once the image stands upright."""
+    widths: tuple[int, int]
+    """Smallest and largest, in pixels."""
+    all_grey: bool
+    """Whether none has colours."""
+    shape: tuple[int, int, int] | None = None
+    """Channels, height and width of images that came as arrays of numbers; null for files of images."""
+    maximum: float | None = None
+    """Of arrays: the number that stands for white."""
+
+
+class TextFacts(Immutable):
+    """Of a column of text."""
+
+    num_words: int
+    """Distinct words and marks, as they are spelled."""
+    num_lowercase_words: int
+    """The same, where `The` and `the` are one."""
+    max_words: int
+    """Of the longest text, in words and marks."""
+    max_bytes: int
+    """Of the longest text, in UTF-8."""
+    num_empty: int = 0
+    """Texts without any word."""
+
+
+class AudioFacts(Immutable):
+    """Of a column of sounds."""
+
+    max_duration_s: float
+    """Of the longest."""
+    total_duration_s: float
+    """Of all together."""
+    sample_rates: dict[int, int]
+    """Sounds of each rate in Hz."""
