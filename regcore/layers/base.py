@@ -36,6 +36,8 @@ class Layer(Fusible):
     """Whether its outputs are an affine function of its inputs, and linear in its own tensors."""
     is_nonlinearity: ClassVar[bool] = False
     """Whether it is what hidden units are counted behind."""
+    gives_hidden_units: ClassVar[bool] = False
+    """Whether the regularizer `dropout` drops what it gives, if nobody says where."""
     only_in_training: ClassVar[bool] = False
     """Whether it leaves rows as they are when a finished model predicts."""
     removes_scale: ClassVar[bool] = False

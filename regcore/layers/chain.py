@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from regcore.layers.base import Layer
+from regcore.layers.misfit import LayerMisfit, place_of
 from regcore.shapes import RowInfo, TensorInfo
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def complete(layers: Sequence[Layer], seen: RowInfo, num_outputs: int | None) ->
         num_outputs: Of the task; None for layers that are not the model's last ones.
 
     Raises:
-        ValueError: A layer does not fit the rows that it sees; the message names it.
+        LayerMisfit: A layer does not fit the rows that it sees; the message names it.
     """
     completed: list[Layer] = []
     for position, layer in enumerate(layers):
@@ -39,7 +40,7 @@ def complete(layers: Sequence[Layer], seen: RowInfo, num_outputs: int | None) ->
             parts = layer.completed(seen, with_outputs)
             seen = output_of(parts, seen)
         except ValueError as error:
-            raise ValueError(_misfit(layers, position, error)) from error
+            raise _misfit(layers, position, error) from error
         completed += parts
     return completed
 
@@ -167,11 +168,14 @@ def _refuse_tokens(layer: Layer, seen: RowInfo) -> None:
         )
 
 
-def _misfit(layers: Sequence[Layer], position: int, error: ValueError) -> str:
-    """The message with the layer's place, and the layer before it."""
-    kind = layers[position].kind
+def _misfit(layers: Sequence[Layer], position: int, error: ValueError) -> LayerMisfit:
+    """The error with the layer's place, and the layer before it."""
+    layer = layers[position]
+    source = f"{place_of([position - 1])} {layers[position - 1].kind}" if position else None
+    if isinstance(error, LayerMisfit):
+        if layer.children():
+            return error.inside(position, source)
+        # What a short form stands for has places that nobody wrote.
+        return LayerMisfit([position], f"{layer.kind}: {error.reason}", source)
     text = str(error)
-    if text.startswith("layers["):  # a layer inside: its own place follows
-        return f"layers[{position}] {kind}: {text}"
-    source = "the data" if position == 0 else f"layers[{position - 1}] {layers[position - 1].kind}"
-    return f"layers[{position}] {text} from {source}" if "; it gets" in text else f"layers[{position}] {kind}: {text}"
+    return LayerMisfit([position], text if text.startswith(layer.kind) else f"{layer.kind}: {text}", source)

@@ -150,10 +150,11 @@ class ForwardPass:
     def run(self, nodes: Sequence[Node], x: Tensor) -> Tensor:
         """The outputs of the last of these layers."""
         for node in nodes:
-            here = Here(node, self)
+            here, lengths = Here(node, self), self.lengths
             x = node.layer.forward(x, node.own(self.tensors), here)
-            if self.lengths is not None:
-                self.lengths = node.layer.lengths(self.lengths, here)
+            if lengths is not None:
+                self.lengths = lengths  # what layers inside it made of them is theirs
+                self.lengths = node.layer.lengths(lengths, here)
             if self.watched and node.label in self.watched:
                 self.outputs[node.label] = x
                 if self.lengths is not None:

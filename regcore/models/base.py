@@ -22,6 +22,10 @@ class Model(Fusible):
 
     only_in_python: ClassVar[bool] = False
     """Whether it needs what JSON cannot hold, so that no server takes it."""
+    task: ClassVar[str | None] = None
+    """The only task that it is for, which `task.kind` is by default; None for any."""
+    deep_field: ClassVar[str | None] = None
+    """The field that says how many hidden layers there are; None if it has none."""
 
     kind: str
 

@@ -17,13 +17,13 @@ class Ceilings:
         epochs: Passes over the train split.
         parameters: Learned numbers.
         steps: Optimizer steps.
-        hidden_layers: Widths in `model.hidden`.
+        hidden_layers: Of a short form, as its field says: widths in `hidden`, stages in `channels`, blocks in `depth`.
         layers: Layers, surgery included.
         data_bytes: Memory of all rows as the network gets them: a category takes many places.
     """
 
     epochs: int = 100_000
-    parameters: int = 10**8
+    parameters: int = 2 * 10**8
     steps: int = 10**8
     hidden_layers: int = 64
     layers: int = 512
@@ -44,7 +44,7 @@ def hold_to(
         ("/training/epochs", "training.epochs", epochs, ceilings.epochs),
         ("/training/epochs", "optimizer steps", steps_per_epoch * epochs, ceilings.steps),
         ("/model", "parameters", num_parameters, ceilings.parameters),
-        ("/model/hidden", "hidden layers", len(getattr(spec.model, "hidden", [])), ceilings.hidden_layers),
+        (f"/model/{spec.model.deep_field}", "hidden layers", _num_hidden(spec), ceilings.hidden_layers),
         ("/model", "layers", num_layers, ceilings.layers),
     ):
         if value > ceiling and all(error.pointer != pointer for error in problems.errors):
@@ -53,6 +53,11 @@ def hold_to(
                 "over_ceiling",
                 f"{what} may be at most {ceiling:,} on this server; received {value:,}. Lower it.",
             )
+
+
+def _num_hidden(spec: JobSpec) -> int:
+    """Of a short form; 0 of others."""
+    return 0 if spec.model.deep_field is None else spec.model.num_written
 
 
 def hold_data_to(

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from unicodedata import category
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import PydanticKnownError
 
 from regcore.frozen import Frozen
@@ -11,7 +11,7 @@ from regcore.json_values import plain
 from regcore.optim import SGD
 from regcore.shapes import Predicted
 from regcore.spec.data import AnyData
-from regcore.spec.kinds import TASKS, AnyModel, AnyOptimizer, AnyRegularizer
+from regcore.spec.kinds import MODELS, TASKS, AnyModel, AnyOptimizer, AnyRegularizer
 from regcore.spec.training import Training
 
 MAX_LABELS = 16
@@ -117,6 +117,20 @@ class JobSpec(Frozen):
     """The job whose weights to begin with; null for fresh ones."""
     exports: Annotated[list[str], Field(max_length=0)] = Field(default=[])
     """Empty in this version."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _task_of_its_model(cls, given: Any) -> Any:
+        """With the task that the model is for, if none is asked for: the data are read for it."""
+        if not isinstance(given, dict):
+            return given
+        model, task = given.get("model"), given.get("task")
+        kind = model.get("kind") if isinstance(model, dict) else getattr(model, "kind", None)
+        only = MODELS[kind].task if isinstance(kind, str) and kind in MODELS else None
+        if only is None or not (task is None or isinstance(task, dict | TaskSpec)):
+            return given
+        asked = task.model_dump(exclude_unset=True) if isinstance(task, TaskSpec) else task or {}
+        return given | {"task": asked | {"kind": only}} if asked.get("kind", "auto") == "auto" else given
 
     def __init__(self, /, **fields: Any) -> None:
         # Only in Python, where `train(spec, x, y)` brings the rows; JSON must say where they are.

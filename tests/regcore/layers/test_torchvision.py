@@ -155,7 +155,7 @@ def test_penalties_act_on_its_convolutions_and_its_matrix_alone(make_job):
         (
             {"data": {"name": "wine"}},
             "/model",
-            "layers[0] torchvision expects images, (C, H, W); it gets (13,) from the data",
+            "layers[0] torchvision expects (C, H, W); it gets (13,) from the rows",
         ),
         ({"model": layered({"kind": "dropout"}, RESNET)}, "/model", "torchvision is a whole model, from the rows to"),
         (
@@ -163,7 +163,11 @@ def test_penalties_act_on_its_convolutions_and_its_matrix_alone(make_job):
             "/model",
             "torchvision is a whole model, from the rows to",
         ),
-        ({"model": layered(RESNET, {"kind": "linear"})}, "/model", "layers[0] torchvision: features may be omitted"),
+        (
+            {"model": layered(RESNET, {"kind": "linear"})},
+            "/model/layers/0",
+            "layers[0] torchvision: features may be omitted",
+        ),
     ],
 )
 def test_what_it_cannot_be_is_refused_with_a_reason(make_job, change, pointer, message):

@@ -191,12 +191,12 @@ def test_units_without_effect_are_those_of_steps_in_use(result):
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ([], r"linear expects numbers \(put an embedding in front of it\); it gets tokens, \(7,\) from the data"),
-        ([EMBEDDING], r"layers\[1\] flatten expects rows of one length .* from layers\[0\] embedding"),
+        ([], r"linear expects numbers \(put an embedding in front of it\); it gets tokens, \(7,\) from the rows"),
+        ([EMBEDDING], r"layers\[1\] linear: flatten expects rows of one length .* from layers\[0\] embedding"),
         ([EMBEDDING, EMBEDDING, POOL], r"layers\[1\] embedding expects tokens.* from layers\[0\] embedding"),
-        ([EMBEDDING, {"kind": "batch_norm"}, POOL], r"batch_norm expects .*; it gets \(7, 6\)"),
+        ([EMBEDDING, {"kind": "conv2d", "channels": 2}, POOL], r"conv2d expects \(C, H, W\); it gets \(7, 6\)"),
     ],
-    ids=["no embedding", "no pooling", "two embeddings", "batch norm"],
+    ids=["no embedding", "no pooling", "two embeddings", "convolution"],
 )
 def test_layers_that_do_not_fit_tokens_are_refused(make_job, layers, message):
     with pytest.raises(SpecError, match=message):
