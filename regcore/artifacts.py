@@ -117,8 +117,15 @@ def errors_csv(errors: Mapping[str, NDArray[Any]], numbers: Mapping[str, NDArray
 
 
 def weights_bytes(state: Mapping[str, torch.Tensor]) -> bytes:
-    """The file `model.safetensors`: names sorted, no metadata, no timestamps."""
-    return save({name: state[name].detach().cpu().contiguous() for name in sorted(state)})
+    """The file `model.safetensors`: names sorted, no metadata, no timestamps. Tied tensors are in it by each name."""
+    tensors: dict[str, torch.Tensor] = {}
+    storages: set[int] = set()
+    for name in sorted(state):
+        plain = state[name].detach().cpu().contiguous()
+        storage = plain.untyped_storage().data_ptr()
+        tensors[name] = plain.clone() if storage in storages else plain  # safetensors refuses shared memory
+        storages.add(storage)
+    return save(tensors)
 
 
 def weights_sha256(state: Mapping[str, torch.Tensor]) -> str:

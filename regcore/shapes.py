@@ -16,6 +16,9 @@ Predicted = Literal["classes", "numbers", "rows"]
 
 First = tuple[Literal["uniform", "normal", "fill"], float]
 
+Dtype = Literal["float", "int64", "int32", "int16", "int8", "uint8", "bool"]
+"""`float` is the run's precision."""
+
 
 @dataclass(frozen=True, slots=True)
 class RowInfo:
@@ -60,6 +63,7 @@ class TensorInfo:
             None: as its module draws them.
         dtype: `float` is the run's precision.
         has_padding: Whether its first unit stands for what a row does not use, and begins as zeros.
+        block: Of an opaque model, the part that counts as one layer; elsewhere that is the outermost layer.
     """
 
     name: str
@@ -67,8 +71,9 @@ class TensorInfo:
     role: Role = "weight"
     axes: str = ""
     first: First | None = ("fill", 0.0)
-    dtype: Literal["float", "int64"] = "float"
+    dtype: Dtype = "float"
     has_padding: bool = False
+    block: str = ""
 
     @property
     def num_elements(self) -> int:

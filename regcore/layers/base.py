@@ -44,6 +44,10 @@ class Layer(Fusible):
     """Whether its outputs stay the same where its inputs are multiplied by a number, as behind a normalization."""
     is_whole: ClassVar[bool] = False
     """Whether it is a model of its own, opaque, which stands alone and whose tensors keep their names."""
+    brings_module: ClassVar[bool] = False
+    """Whether its module holds more than its tensors, such as buffers that are not kept with a model."""
+    only_in_python: ClassVar[bool] = False
+    """Whether it needs what JSON cannot hold, so that no server takes it."""
     takes_tokens: ClassVar[bool] = False
     """Whether its rows may be integers that stand for tokens."""
     draws: ClassVar[bool] = False

@@ -37,6 +37,8 @@ class Node:
         fed_by: For a non-linearity, the label of the layer with tensors before it.
         num_apart: How many layers from here on each member goes through before the next one begins, where it has many
             values; 0 if all members go through each layer at once.
+        still: Paths of the modules inside its module, "" for itself, whose learned tensors are all frozen and which
+            have buffers, as a frozen batch normalization: they compute as when the model predicts.
     """
 
     label: str
@@ -49,6 +51,7 @@ class Node:
     children: list[Node]
     fed_by: str | None
     num_apart: int = 0
+    still: tuple[str, ...] = ()
     _own: tuple[object, dict[str, Tensor]] = field(default=(None, {}), repr=False)
 
     @cached_property
@@ -89,14 +92,23 @@ class Node:
         return own
 
 
-def bind(members: Sequence[Sequence[Layer]], seen: RowInfo, prefix: str = "") -> list[Node]:
-    """The layers of K members, which agree in kinds and shapes."""
+def bind(
+    members: Sequence[Sequence[Layer]], seen: RowInfo, prefix: str = "", frozen: frozenset[str] = frozenset()
+) -> list[Node]:
+    """The layers of K members, which agree in kinds and shapes.
+
+    Args:
+        members: Each one's layers.
+        seen: The rows of the first.
+        prefix: What the layers' labels begin with.
+        frozen: Full names of the tensors that are not trained.
+    """
     nodes: list[Node] = []
     last: str | None = None
     for (label, layer, each), own in zip(walk(members[0], seen, prefix), zip(*members, strict=True), strict=True):
         path = f"{label}." if label else ""
         infos = layer.tensors(each)
-        children = bind([member.children() for member in own], each, path) if layer.children() else []
+        children = bind([member.children() for member in own], each, path, frozen) if layer.children() else []
         last = label if infos or children else last
         nodes.append(
             Node(
@@ -109,6 +121,7 @@ def bind(members: Sequence[Sequence[Layer]], seen: RowInfo, prefix: str = "") ->
                 buffers=frozenset(info.name for info in infos if not info.is_learned),
                 children=children,
                 fed_by=last if layer.is_nonlinearity else None,
+                still=_still(infos, path, frozen),
             )
         )
     if len(members) > 1:
@@ -128,6 +141,18 @@ def _infos(node: Node) -> Iterator[TensorInfo]:
     yield from node.layer.tensors(node.seen)
     for child in node.children:
         yield from _infos(child)
+
+
+def _still(infos: Sequence[TensorInfo], path: str, frozen: frozenset[str]) -> tuple[str, ...]:
+    owners: dict[str, list[TensorInfo]] = {}
+    for info in infos if frozen else ():
+        owners.setdefault(info.name.rpartition(".")[0], []).append(info)
+    return tuple(
+        owner
+        for owner, own in owners.items()
+        if not all(info.is_learned for info in own) and any(info.is_learned for info in own)
+        if all(path + info.name in frozen for info in own if info.is_learned)
+    )
 
 
 def warm(nodes: Sequence[Node], tensors: Mapping[str, Tensor]) -> None:
@@ -256,7 +281,15 @@ class Here:
     @property
     def module(self) -> nn.Module:
         """Its plain module without tensors, in the pass's mode."""
-        return self.node.module.train(self.at.training)
+        module = self.node.module.train(self.at.training)
+        for path in self.node.still:
+            module.get_submodule(path).eval()
+        return module
+
+    @property
+    def is_training(self) -> bool:
+        """Whether it computes as in training: a frozen layer with buffers never does."""
+        return self.at.training and "" not in self.node.still
 
     def inner(self, x: Tensor) -> Tensor:
         """The outputs of the layers inside it."""

@@ -105,7 +105,7 @@ def _conclude(
     is_exact: bool,
     fused_with: list[str],
 ) -> Result:
-    plan, state = member.plan, network.member_state(position)
+    plan, state, model = member.plan, network.member_state(position), network.module(position)
     (selected,) = (row["values"] for row in member.history if row["epoch"] == member.selected_epoch)
     report = make_report(
         evaluations=evaluations,
@@ -128,7 +128,7 @@ def _conclude(
     return Result(
         plan=plan,
         data=data,
-        model=network.module(position),
+        model=model,
         history=member.history,
         metrics=finite_or_null(metrics),
         selected_epoch=member.selected_epoch,
@@ -137,7 +137,7 @@ def _conclude(
         norms=_norms(plan, state),
         kkt_residual=optimum.kkt_residual,
         l1_max=optimum.l1_max,
-        weights_sha256=weights_sha256(state),
+        weights_sha256=weights_sha256(model.state_dict()),
         is_exact=is_exact,
         fused_with=fused_with,
         rows=_rows(evaluations),

@@ -103,6 +103,12 @@ class Plan(Immutable):
         return {label: layer.kind for label, layer, _ in walk_all(self.layers, self.row)}
 
     @property
+    def frozen(self) -> frozenset[str]:
+        """The tensors that are not trained, though they could be learned."""
+        pairs = zip(self.resolved_spec.regularizers, self.regularizers, strict=True)
+        return frozenset(name for regularizer, planned in pairs if regularizer.freezes for name in planned.parameters)
+
+    @property
     def fusion_key(self) -> str | None:
         """Equal for jobs that may train in one pass; None if the job trains alone."""
         return fusion_key(self.resolved_spec)

@@ -214,7 +214,7 @@ class _Pass:
         """
         inputs = {name: Path(file) for name, file in assignment.inputs.items()}
         plan = make_plan(assignment.spec, facts_of=source.facts)
-        return Newcomer(assignment.key, plan, self._recorders[assignment.key], inputs)
+        return Newcomer(assignment.key, plan, self._recorders[assignment.key], inputs, Path(self._run.data_dir))
 
     def _succeed(self, key: str, result: Result) -> None:
         try:
