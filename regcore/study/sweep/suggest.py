@@ -103,7 +103,7 @@ def _subject(
     asked = {"data": data, **({} if task is None else {"task": task}), "training": training}
     plan = make_plan({**asked, "model": model or {"kind": "linear"}}, ceilings, facts_of=known)
     if model is None:
-        model = model_for(plan.num_rows.train + plan.num_rows.validation + plan.num_rows.test)
+        model = model_for(plan.row, plan.num_rows.train + plan.num_rows.validation + plan.num_rows.test)
         plan = make_plan({**asked, "model": model}, ceilings, facts_of=known)
     _refuse_empty_splits(plan)
 
