@@ -53,11 +53,13 @@ class Contender:
         name: Of the variant; also the regularizer's kind.
         field: What is tuned.
         values: From weak to strong, about evenly spaced on the scale on which the field acts.
+        of_some_rows: Whether it is for images, texts or sounds alone: others lack it without a word.
     """
 
     name: str
     field: str
     values: tuple[float, ...]
+    of_some_rows: bool = False
 
     def regularizer(self) -> Json:
         """The regularizer at the middle of its values."""
@@ -93,9 +95,13 @@ REGULARIZERS: Final = {
         Contender("weight_decay", "strength", (0.03, 0.1, 0.3, 1.0, 3.0)),
         Contender("dropout", "p", (0.1, 0.2, 0.35, 0.5, 0.7)),
         Contender("early_stopping", "patience", (2, 4, 8)),
+        # Always with shifts: whether images may be mirrored is what the validation split tells.
+        Contender("crop_flip", "flip_probability", (0.0, 0.5), of_some_rows=True),
+        Contender("word_dropout", "p", (0.05, 0.1, 0.2, 0.4), of_some_rows=True),
+        Contender("spec_augment", "p", (0.05, 0.1, 0.2, 0.4), of_some_rows=True),
     )
 }
-"""The regularizers that are compared, by name."""
+"""The regularizers that are compared, by name; the last ones, which augment rows, where the rows are of their sort."""
 RIDGE: Final = Contender("l2", "strength", (1e-4, 1e-3, 1e-2, 3e-2, 1e-1))
 """The penalty of `linear`."""
 

@@ -179,7 +179,7 @@ def _reason(subject: _Subject, body: Json, most: Effort, effort: Effort, lasts_s
         f"{rows.validation:,} to choose by, {rows.test:,} to judge by): {', '.join(names)}.",
         f"Each is tuned on up to {num_values} values by {OBJECTIVE['metric']}; {len(body['seeds'])} seeds, {splits}.",
     ]
-    missing = [name for name in REGULARIZERS if name not in subject.kinds]
+    missing = [name for name, kind in REGULARIZERS.items() if name not in subject.kinds and not kind.of_some_rows]
     if missing:
         said.append(f"This network cannot have {' or '.join(missing)}.")
     cuts = [
