@@ -64,14 +64,20 @@ def resized(batch: NDArray[Any], shape: Shape) -> NDArray[Any]:
     return made
 
 
-def described(cell: bytes, form: ArrayForm | None) -> str:
-    """One cell for people: `28×24 pixels, grey, 312 bytes`, the height first."""
-    if form is not None:
-        channels, height, width = form.shape
-        return f"{height}×{width} pixels, {'grey' if channels == 1 else 'RGB'}"
-    decoded = decode(cell)
-    width, height = decoded.image.size
-    return f"{height}×{width} pixels, {'grey' if decoded.image.mode == 'L' else 'RGB'}, {len(cell):,} bytes"
+def described_images(cells: pa.ChunkedArray, facts: ImageFacts) -> list[str]:
+    """Cells for people: `28×24 pixels, grey, 312 bytes`, the height first."""
+    if facts.shape is not None:
+        channels, height, width = facts.shape
+        return [f"{height}×{width} pixels, {_colours(channels)}"] * len(cells)
+    images = [(decode(cell).image, cell) for cell in cells.to_pylist()]
+    return [
+        f"{image.height}×{image.width} pixels, {_colours(len(image.getbands()))}, {len(cell):,} bytes"
+        for image, cell in images
+    ]
+
+
+def _colours(num_channels: int) -> str:
+    return "grey" if num_channels == 1 else "RGB"
 
 
 def _array(chunk: pa.Array, form: ArrayForm) -> NDArray[Any]:

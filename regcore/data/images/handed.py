@@ -13,7 +13,7 @@ from regcore.data.files.kinds import ENDINGS, ending_of
 from regcore.data.images.arrays import read_array
 from regcore.data.images.decode import as_meant
 from regcore.data.images.keep import Kept, keep_decoded
-from regcore.data.images.read import column_of, read_images
+from regcore.data.images.read import Collected, read_images
 from regcore.data.images.threads import each
 from regcore.errors import InvalidDataError
 
@@ -41,7 +41,9 @@ def images_of(x: Any) -> MediaColumn:
     if _are_arrays(x):
         return read_array(_stacked([_as_numpy(one) for one in x]))
     if _is_pillow(x[0]):
-        return column_of(each(_kept, x))
+        collected = Collected()
+        collected.add(each(_kept, x))
+        return collected.column()
     return read_images([_entry(Path(path)) for path in x], lambda share: None)
 
 

@@ -65,7 +65,7 @@ class ImageInputs:
 
     def read(self, columns: Any) -> Columns:
         """The cells as they are: nothing is decoded yet."""
-        return {self.column: columns[self.column]}
+        return {name: columns[name] for name in self.names if name in columns.column_names}
 
     def fit(self, train: Columns, *, standardize: bool, given: Sequence[str], target: str | None) -> ImagePreprocessing:
         """Mean and variance of each channel, where they are asked for."""

@@ -1,5 +1,6 @@
 """The preprocessing of images, of known sets and of one's own: fitted on the train rows, kept in `model.json`."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
@@ -13,6 +14,7 @@ from regcore.data.scaling import mean_and_scale
 from regcore.shapes import RowInfo, Shape
 
 _NUM_LEVELS: Final = 256
+_NUM_AT_ONCE: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,22 +140,43 @@ def fit_images(
         return plain
     from regcore.data.images.cells import pixels_of  # loads Pillow
 
-    pixels = pixels_of(cells, array, shape)
-    if pixels.dtype == np.uint8:
-        means, stds = _of_bytes(pixels, image_maximum)
-    else:
-        means, stds = mean_and_scale(scale_images(pixels, image_maximum, pixels.dtype), axes=(0, 2, 3))
+    def parts() -> Iterator[NDArray[Any]]:
+        for begin in range(0, len(cells), _NUM_AT_ONCE):
+            yield pixels_of(cells.slice(begin, _NUM_AT_ONCE), array, shape)
+
+    is_bytes = array is None or array.dtype == "uint8"
+    means, stds = _of_bytes(parts(), shape[0]) if is_bytes else _of_fractions(parts, shape[0])
+    means, stds = means / image_maximum, np.where(stds == 0, 1.0, stds / image_maximum)
     return replace(plain, mean=tuple(means.tolist()), std=tuple(stds.tolist()))
 
 
-def _of_bytes(pixels: NDArray[np.uint8], image_maximum: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of each scaled channel, from how often each of the 256 numbers is there."""
-    counts = np.zeros((pixels.shape[1], _NUM_LEVELS), np.int64)
-    for image in pixels:
-        for count, channel in zip(counts, image, strict=True):
-            count += np.bincount(channel.reshape(-1), minlength=_NUM_LEVELS)
+def _of_bytes(
+    parts: Iterator[NDArray[np.uint8]], num_channels: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of each channel, from how often each of the 256 numbers is there."""
+    counts = np.zeros((num_channels, _NUM_LEVELS), np.int64)
+    for part in parts:
+        for image in part:
+            for count, channel in zip(counts, image, strict=True):
+                count += np.bincount(channel.reshape(-1), minlength=_NUM_LEVELS)
     shares = counts / counts.sum(axis=1, keepdims=True)
-    levels = np.arange(_NUM_LEVELS) / image_maximum
+    levels = np.arange(_NUM_LEVELS)
     means = shares @ levels
     stds = np.sqrt((shares * (levels - means[:, None]) ** 2).sum(axis=1))
-    return means, np.where((shares == 1).any(axis=1), 1.0, stds)
+    return means, np.where((shares == 1).any(axis=1), 0.0, stds)
+
+
+def _of_fractions(
+    parts: Callable[[], Iterator[NDArray[Any]]], num_channels: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The same in two passes, because squares of numbers far from 0 lose their digits in one."""
+    axes, sums, count = (0, 2, 3), np.zeros(num_channels), 0
+    lowest, highest = np.full(num_channels, np.inf), np.full(num_channels, -np.inf)
+    for part in parts():
+        sums += part.sum(axis=axes, dtype=np.float64)
+        count += part.size // num_channels
+        lowest, highest = np.minimum(lowest, part.min(axis=axes)), np.maximum(highest, part.max(axis=axes))
+    means, squares = sums / count, np.zeros(num_channels)
+    for part in parts():
+        squares += ((part - means[:, None, None]) ** 2).sum(axis=axes)
+    return np.where(lowest == highest, lowest, means), np.where(lowest == highest, 0.0, np.sqrt(squares / count))

@@ -24,28 +24,16 @@ def read_images(entries: Sequence[Entry], on_progress: Callable[[float], None]) 
     Raises:
         InvalidDataError: Some are no images, damaged or too large; the first are named, and all are counted.
     """
-    found: list[Kept] = []
+    collected = Collected()
     failures: list[InvalidDataError] = []
     for begin in range(0, len(entries), _NUM_AT_ONCE):
         some = each(_read, entries[begin : begin + _NUM_AT_ONCE])
-        found += [one for one in some if isinstance(one, Kept)]
+        collected.add([one for one in some if isinstance(one, Kept)])
         failures += [one for one in some if isinstance(one, InvalidDataError)]
         on_progress((begin + len(some)) / len(entries))
     if failures:
         raise _unreadable(failures, len(entries))
-    return column_of(found)
-
-
-def column_of(images: list[Kept]) -> MediaColumn:
-    """These images as a column. The list is emptied on the way, so that their bytes are not held twice."""
-    told = Told()
-    for one in images:
-        told.add(one)
-    chunks = []
-    while images:
-        chunks.append(pa.array([one.cell for one in images[-_NUM_AT_ONCE:]], pa.large_binary()))
-        del images[-_NUM_AT_ONCE:]
-    return MediaColumn(pa.chunked_array(chunks[::-1], pa.large_binary()), told.facts(), told.warnings())
+    return collected.column()
 
 
 def _read(entry: Entry) -> Kept | InvalidDataError:
@@ -71,24 +59,30 @@ def _unreadable(failures: Sequence[InvalidDataError], num_files: int) -> Invalid
     )
 
 
-class Told:
-    """What images are, counted one after the other."""
+class Collected:
+    """Images, and what they are, counted one after the other."""
 
     def __init__(self) -> None:
+        self._chunks: list[pa.Array] = []
         self._sizes: Counter[tuple[int, int]] = Counter()
         self._notes: Counter[str] = Counter()
         self._num_grey = 0
         self._num_smaller = 0
 
-    def add(self, kept: Kept) -> None:
-        """Count an image."""
-        self._sizes[kept.size] += 1
-        self._notes.update(kept.notes)
-        self._num_grey += kept.is_grey
-        self._num_smaller += kept.is_smaller
+    def add(self, images: Sequence[Kept]) -> None:
+        """Some more, in their order."""
+        self._chunks.append(pa.array([one.cell for one in images], pa.large_binary()))
+        for one in images:
+            self._sizes[one.size] += 1
+            self._notes.update(one.notes)
+            self._num_grey += one.is_grey
+            self._num_smaller += one.is_smaller
 
-    def facts(self) -> ImageFacts:
-        """Of all images."""
+    def column(self) -> MediaColumn:
+        """All of them."""
+        return MediaColumn(pa.chunked_array(self._chunks, pa.large_binary()), self._facts(), self._warnings())
+
+    def _facts(self) -> ImageFacts:
         widths, heights = zip(*self._sizes, strict=True)
         return ImageFacts(
             heights=(min(heights), max(heights)),
@@ -96,7 +90,7 @@ class Told:
             all_grey=self._num_grey == self._sizes.total(),
         )
 
-    def warnings(self) -> list[TableWarning]:
+    def _warnings(self) -> list[TableWarning]:
         """What was brought to one, with the number of images each."""
         warnings = []
         if self._notes:
@@ -132,7 +126,7 @@ class Told:
         return warnings
 
     def _of_sizes(self) -> TableWarning:
-        facts, ((width, height), count) = self.facts(), self._sizes.most_common(1)[0]
+        facts, ((width, height), count) = self._facts(), self._sizes.most_common(1)[0]
         (lowest, highest), (narrowest, widest) = facts.heights, facts.widths
         return TableWarning(
             code="images_of_many_sizes",
