@@ -130,12 +130,13 @@ def _load_builtin(info: DatasetInfo, image_dtype: ImageDtype) -> RawData:
     return RawData(info, bunch.data.astype(np.float64), bunch.target.astype(target_dtype))
 
 
-def scale_images(pixels: NDArray[Any], image_maximum: float, dtype: ImageDtype) -> NDArray[Any]:
+def scale_images(pixels: NDArray[Any], image_maximum: float, dtype: Any) -> NDArray[Any]:
     """Scale raw pixels to [0, 1] in this dtype. A run and its predictor both call this, so they agree to the bit.
 
     The pixels of a float64 run are never rounded to float32.
     """
-    scaled: NDArray[Any] = np.divide(pixels.astype(dtype), dtype(image_maximum), dtype=dtype)
+    scaled: NDArray[Any] = pixels.astype(dtype)
+    scaled /= np.dtype(dtype).type(image_maximum)
     return scaled
 
 

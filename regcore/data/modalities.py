@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from regcore.data.images.inputs import choose_images
 from regcore.data.inputs import Inputs
 from regcore.data.tables.facts import Modality, TableFacts
 from regcore.data.tables.inputs import choose_table
@@ -14,6 +15,7 @@ None if there can be none."""
 
 _CHOOSERS: Final[dict[Modality, ChooseInputs]] = {
     "table": choose_table,
+    "image": choose_images,
 }
 
 

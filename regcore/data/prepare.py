@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import psutil
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from regcore.data.encoded import Columns, Preprocessing
 from regcore.data.features import TableFeatures
+from regcore.data.images.preprocessing import fit_known_images
 from regcore.data.inputs import Inputs, standardizes
 from regcore.data.load import RawData, load
-from regcore.data.preprocessing import TargetScaling, fit_preprocessing, fit_target_scaling
+from regcore.data.preprocessing import TargetScaling, fit_target_scaling
 from regcore.data.row_groups import RowGroups
 from regcore.data.rows import Batch, Hash, Rows
 from regcore.data.sequences import check_sequences
@@ -172,7 +173,7 @@ def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device
         return _prepare_known_table(raw, splits, spec, classes, device)
     targets = Targets(raw.y, splits, spec, classes)
     assert raw.image_maximum is not None, "tables went another way"
-    preprocessing = fit_preprocessing(
+    preprocessing = fit_known_images(
         raw.x[splits.train], image_maximum=raw.image_maximum, standardize=spec.data.standardize
     )
 
@@ -280,7 +281,7 @@ def prepare_columns(
     dtype = dtype_of(spec)
     assert splits.test is not None, "a table has no official test split"
     num_rows = len(splits.train) + len(splits.validation) + len(splits.test)
-    _check_room(num_rows, inputs.row, dtype.itemsize)
+    _check_room(num_rows, inputs, dtype.itemsize)
 
     def taken(places: NDArray[np.int64]) -> Columns:
         rows = pa.array(places if numbers is None else numbers[places])
@@ -306,14 +307,22 @@ def prepare_columns(
     )
 
 
-def _check_room(num_rows: int, row: RowInfo, itemsize: int) -> None:
+_NARROWER: Final = {
+    "table": "Lower features.max_categories, exclude columns with many categories, or use fewer rows.",
+    "image": "Lower features.size, or use fewer images (train_limit).",
+    "text": "Lower features.max_tokens, or use fewer texts (train_limit).",
+    "audio": "Lower features.max_duration_s, or use fewer sounds (train_limit).",
+}
+
+
+def _check_room(num_rows: int, inputs: Inputs, itemsize: int) -> None:
     """Count the rows of the network before they are made: a column of 10,000 categories takes 10,001 places."""
-    width = row.num_values
+    width = inputs.row.num_values
     needed_bytes, free_bytes = num_rows * width * itemsize, psutil.virtual_memory().available
     if needed_bytes > free_bytes:
         raise OutOfMemoryError(
             f"{num_rows:,} rows of {width:,} numbers need {needed_bytes / 2**30:,.1f} GiB, and "
             f"{free_bytes / 2**30:,.1f} GiB are free",
-            remedy="Lower features.max_categories, exclude columns with many categories, or use fewer rows.",
+            remedy=_NARROWER[inputs.modality],
             details={"num_rows": num_rows, "width": width, "needed_bytes": needed_bytes},
         )
