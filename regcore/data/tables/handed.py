@@ -1,12 +1,15 @@
 """Rows that were handed to `train`, with validation and test rows of their own where there are any."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from regcore.data.tables.facts import TableFacts
 from regcore.data.tables.find_types import find_facts
 from regcore.data.tables.read.arrays import has_names, table_of
 from regcore.data.tables.split import DRAWN
@@ -32,34 +35,66 @@ class HandedRows:
     numbers: NDArray[np.int64] | None = None
 
 
-def handed_rows(x: Any, y: Any = None, *, validation: Pair | None = None, test: Pair | None = None) -> HandedRows:
+def handed_rows(
+    x: Any, y: Any = None, *, validation: Pair | None = None, test: Pair | None = None, features: Any = None
+) -> HandedRows:
     """The rows of `train(spec, x, y, validation=(x, y), test=(x, y))`.
+
+    Args:
+        x: Rows that are split.
+        y: Their targets.
+        validation: Validation rows.
+        test: Test rows.
+        features: The spec's `data.features`, as a model or as JSON that was not checked: what rows are read as.
 
     Raises:
         InvalidDataError: They are no tables, or do not have the same columns.
     """
-    drawn = table_of(x, y)
+    read = _reader(x, features)
+    drawn = read(x, y)
     if validation is None and test is None:
         return HandedRows(drawn)
-    parts = {DRAWN: drawn.columns}
+    parts = {DRAWN: drawn}
     for name, pair in (("validation", validation), ("test", test)):
         if pair is not None:
             its_x, its_y = _pair(pair, name, has_y=y is not None)
-            part = table_of(its_x, its_y)
+            part = read(its_x, its_y)
             if not has_names(its_x):
                 _check_width(drawn, part, name)
-            parts[name] = _like(drawn, part, name)
+            parts[name] = Table(_like(drawn, part, name), part.facts)
     try:
-        columns = pa.concat_tables(list(parts.values()), promote_options="permissive")
+        columns = pa.concat_tables([part.columns for part in parts.values()], promote_options="permissive")
     except pa.ArrowException as error:
         raise InvalidDataError(
             f"validation and test rows must have columns of the same kinds as x: {error}",
             remedy="Give numbers where x has numbers, and text where it has text.",
         ) from error
-    facts = find_facts(columns, format="arrays", default_target=drawn.facts.default_target)
-    lengths = [part.num_rows for part in parts.values()]
+    lengths = [part.columns.num_rows for part in parts.values()]
     roles = np.repeat(np.array(list(parts), dtype=object), lengths)
-    return HandedRows(Table(columns, facts), roles, np.concatenate([np.arange(length) for length in lengths]))
+    numbers = np.concatenate([np.arange(length) for length in lengths])
+    return HandedRows(_together(columns, [part.facts for part in parts.values()]), roles, numbers)
+
+
+def _reader(x: Any, features: Any) -> Callable[[Any, Any], Table]:
+    """What makes a table of rows and targets: as the spec's features say, else as the rows are."""
+    said = features.model_dump() if hasattr(features, "model_dump") else features
+    kind = said.get("kind") if isinstance(said, dict) else None
+    from regcore.data.sounds.handed import DEFAULT_RATE, are_paths_of_sounds, table_of_sounds
+
+    if kind == "audio" or (kind is None and are_paths_of_sounds(x)):
+        rate = said.get("sample_rate") if isinstance(said, dict) else None
+        return partial(table_of_sounds, sample_rate=rate if isinstance(rate, int) and rate > 0 else DEFAULT_RATE)
+    return table_of
+
+
+def _together(columns: pa.Table, parts: Sequence[TableFacts]) -> Table:
+    """The table of columns that were joined, whose facts are found anew."""
+    target = parts[0].default_target
+    if parts[0].modality != "audio":
+        return Table(columns, find_facts(columns, format="arrays", default_target=target))
+    from regcore.data.sounds.handed import joined_sounds
+
+    return joined_sounds(columns, parts)
 
 
 def _pair(pair: Pair, name: str, *, has_y: bool) -> tuple[Any, Any]:
