@@ -156,9 +156,7 @@ def _train_pass(group: Sequence[Newcomer], control: Control, source: Source) -> 
     return ended
 
 
-def _handed(
-    spec: JobSpec | Mapping[str, Any], x: Any, y: Any, validation: Any, test: Any
-) -> HandedRows | None:
+def _handed(spec: JobSpec | Mapping[str, Any], x: Any, y: Any, validation: Any, test: Any) -> HandedRows | None:
     if x is not None:
         return handed_rows(x, y, validation=validation, test=test, features=_features_of(spec))
     if any(given is not None for given in (y, validation, test)):

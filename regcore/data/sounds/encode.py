@@ -99,9 +99,11 @@ class AudioPreprocessing:
     def _notes(self, too_long: list[int]) -> list[str]:
         if not too_long:
             return []
-        which = f"row {too_long[0] + 1:,} is" if len(too_long) == 1 else (
-            f"{len(too_long):,} rows (from row {too_long[0] + 1:,} on) are"
-        )  # fmt: skip
+        which = (
+            f"row {too_long[0] + 1:,} is"
+            if len(too_long) == 1
+            else (f"{len(too_long):,} rows (from row {too_long[0] + 1:,} on) are")
+        )
         return [f"{which} longer than the longest sound of training, and cut to its {self.num_steps:,} steps."]
 
 

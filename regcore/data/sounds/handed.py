@@ -22,7 +22,9 @@ from regcore.errors import InvalidDataError
 DEFAULT_RATE: Final = AudioFeatures().sample_rate
 _ENDINGS: Final = (".wav", ".flac")
 _NAME: Final = "sound"
-_HOW: Final = "Give a list with an item for each sound: its samples, an array of one dimension, or the path of its file."
+_HOW: Final = (
+    "Give a list with an item for each sound: its samples, an array of one dimension, or the path of its file."
+)
 
 
 def are_paths_of_sounds(x: Any) -> bool:

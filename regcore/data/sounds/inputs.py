@@ -72,9 +72,7 @@ class AudioInputs:
         """The sounds as they are stored."""
         return {self.column: columns[self.column]}
 
-    def fit(
-        self, train: Columns, *, standardize: bool, given: Sequence[str], target: str | None
-    ) -> AudioPreprocessing:
+    def fit(self, train: Columns, *, standardize: bool, given: Sequence[str], target: str | None) -> AudioPreprocessing:
         """Mean and standard deviation of each band, over the steps of the train rows."""
         from regcore.data.sounds.encode import fit_sounds
 
@@ -105,9 +103,7 @@ class AudioInputs:
             )
 
 
-def choose_sounds(
-    table: TableFacts, data: Any, target: str | None, errors: list[FieldError]
-) -> AudioInputs | None:
+def choose_sounds(table: TableFacts, data: Any, target: str | None, errors: list[FieldError]) -> AudioInputs | None:
     """The set's sounds, as the spec says; by default at their own rate, up to 16,000 Hz."""
     column = next((one for one in table.columns if one.audio is not None), None)
     if column is None or column.audio is None:
@@ -121,7 +117,5 @@ def choose_sounds(
     features = data.features
     if features is None:
         default = AudioFeatures()
-        features = default.model_copy(
-            update={"sample_rate": min(default.sample_rate, max(column.audio.sample_rates))}
-        )
+        features = default.model_copy(update={"sample_rate": min(default.sample_rate, max(column.audio.sample_rates))})
     return AudioInputs(features, column.audio, column.name)

@@ -1,7 +1,7 @@
 """Makes `tiny_speech.zip` again: `python -m regcore.data.sounds.make_tiny_speech OUT.zip`.
 
-Needs the program espeak-ng 1.51 (Debian: `apt install espeak-ng`). What it writes, and why it may be given on, stands in
-`tiny_speech.md`.
+Needs the program espeak-ng 1.51 (Debian: `apt install espeak-ng`). What it writes, and why it may be given on, is told
+in `tiny_speech.md`.
 """
 
 import io
@@ -47,7 +47,8 @@ def spoken(word: str, accent: str, speaker: str, words_a_minute: int, pitch: int
     margin = round(_MARGIN_S * _SAMPLE_RATE)
     word_alone = low[max(0, loud[0] - margin) : loud[-1] + 1 + margin]
     scaled = word_alone * (_PEAK * 2**15 / np.abs(word_alone).max())
-    return (np.round(scaled / _STEP) * _STEP).astype(np.int16)
+    rounded: NDArray[np.int16] = (np.round(scaled / _STEP) * _STEP).astype(np.int16)
+    return rounded
 
 
 def main(path: str) -> None:

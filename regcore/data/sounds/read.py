@@ -101,14 +101,23 @@ class _Gathered:
     def warnings(self) -> Iterator[TableWarning]:
         if len(self._rates) > 1:
             told = ", ".join(f"{rate:,} Hz ({count:,})" for rate, count in self._rates.most_common(_NUM_SHOWN + 2))
-            yield _warning("mixed_sample_rates", f"Sounds have {len(self._rates)} sample rates: {told}.",
-                           "Each is resampled to features.sample_rate; set it if the default is not meant.")  # fmt: skip
+            yield _warning(
+                "mixed_sample_rates",
+                f"Sounds have {len(self._rates)} sample rates: {told}.",
+                "Each is resampled to features.sample_rate; set it if the default is not meant.",
+            )
         if self._mixed:
-            yield _warning("channels_mixed", f"{_some(self._mixed)} have several channels, which are mixed to their mean.",
-                           "If one channel is meant, save it alone.")  # fmt: skip
+            yield _warning(
+                "channels_mixed",
+                f"{_some(self._mixed)} have several channels, which are mixed to their mean.",
+                "If one channel is meant, save it alone.",
+            )
         if self._silent:
-            yield _warning("silent_sounds", f"{_some(self._silent)} are silent: every sample is 0.",
-                           "Leave them out if they are not meant.")  # fmt: skip
+            yield _warning(
+                "silent_sounds",
+                f"{_some(self._silent)} are silent: every sample is 0.",
+                "Leave them out if they are not meant.",
+            )
 
     def _close(self) -> None:
         if self._open:

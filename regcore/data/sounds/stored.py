@@ -87,11 +87,15 @@ def store_samples(samples: NDArray[Any], sample_rate: int, name: str) -> StoredS
         InvalidDataError: They are no samples.
     """
     if samples.ndim != 1 or not len(samples):
-        raise _wrong(f"{name} must be samples of one channel, an array of one dimension; received one of shape "
-                     f"{samples.shape}", "Take the mean of the channels, and leave out sounds without samples.")  # fmt: skip
+        raise _wrong(
+            f"{name} must be samples of one channel, an array of one dimension; received one of shape {samples.shape}",
+            "Take the mean of the channels, and leave out sounds without samples.",
+        )
     if samples.dtype.kind not in "fi" or samples.dtype in (np.int8, np.int64):
-        raise _wrong(f"{name} must be floats, or integers of 16 or 32 bits; received {samples.dtype}",
-                     "Scale the samples to [-1, 1].")  # fmt: skip
+        raise _wrong(
+            f"{name} must be floats, or integers of 16 or 32 bits; received {samples.dtype}",
+            "Scale the samples to [-1, 1].",
+        )
     if len(samples) > MAX_DURATION_S * sample_rate:
         raise _too_long(name, len(samples) / sample_rate)
     if not np.isfinite(samples).all():
@@ -121,7 +125,9 @@ def told_sound(content: bytes) -> str:
 def _check_header(file: soundfile.SoundFile, path: str) -> None:
     """Refuse what no set of sounds holds, before anything is unpacked."""
     if file.format not in _FORMATS:
-        raise _wrong(f"{path} is a sound of format {file.format}, and WAV and FLAC are read", "Save it as one of these.", path)
+        raise _wrong(
+            f"{path} is a sound of format {file.format}, and WAV and FLAC are read", "Save it as one of these.", path
+        )
     if not file.frames:
         raise _wrong(f"{path} holds no sample", "Leave it out.", path)
     if not SAMPLE_RATES[0] <= file.samplerate <= SAMPLE_RATES[1]:
@@ -146,10 +152,9 @@ def _store(file: soundfile.SoundFile, path: str) -> StoredSound:
     content = io.BytesIO()
     num_read, is_silent = 0, True
     kept = soundfile.SoundFile(content, "w", file.samplerate, 1, subtype, format="WAV" if is_float else "FLAC")
+    num_block = max(1, _BLOCK_SAMPLES // file.channels)
     with kept:
-        for block in file.blocks(
-            max(1, _BLOCK_SAMPLES // file.channels), dtype="float32" if is_float else "int32", always_2d=True
-        ):
+        for block in file.blocks(num_block, dtype="float32" if is_float else "int32", always_2d=True):
             if is_float and not np.isfinite(block).all():
                 raise _wrong(f"{path} holds samples that are no numbers", _DAMAGED, path)
             mixed = _mixed(block)
@@ -163,11 +168,13 @@ def _store(file: soundfile.SoundFile, path: str) -> StoredSound:
 
 def _mixed(block: NDArray[Any]) -> NDArray[Any]:
     """The mean of the channels, of the block's type."""
-    if block.shape[1] == 1:
+    num_channels = block.shape[1]
+    if num_channels == 1:
         return block[:, 0]
-    if block.dtype == np.int32:
-        return (block.sum(1, dtype=np.int64) // block.shape[1]).astype(np.int32)
-    return block.mean(1, dtype=np.float64).astype(block.dtype)
+    is_integer = block.dtype == np.int32
+    mean = block.sum(1, dtype=np.int64) // num_channels if is_integer else block.mean(1, dtype=np.float64)
+    mixed: NDArray[Any] = mean.astype(block.dtype)
+    return mixed
 
 
 def _unreadable(content: bytes, path: str, error: soundfile.SoundFileError) -> InvalidDataError:
