@@ -20,6 +20,8 @@ from regcore.data.preprocessing import TargetScaling, fit_target_scaling
 from regcore.data.row_groups import RowGroups
 from regcore.data.rows import Batch, Hash, Rows
 from regcore.data.sequences import check_sequences
+from regcore.data.sounds.inputs import AUDIO
+from regcore.data.sounds.tiny_speech import TINY_SPEECH_INPUTS
 from regcore.data.split import Splits, split
 from regcore.data.tables.facts import Reading
 from regcore.data.tables.features import Feature
@@ -171,8 +173,10 @@ def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device
     classes = raw.info.classes if spec.task.predicts in (None, "classes") else None
     if raw.info.kind == "table":
         return _prepare_known_table(raw, splits, spec, classes, device)
+    if raw.info.kind == "audio":
+        return _prepare_known_sounds(raw, splits, spec, classes, device)
     targets = Targets(raw.y, splits, spec, classes)
-    assert raw.image_maximum is not None, "tables went another way"
+    assert raw.image_maximum is not None, "tables and sounds went another way"
     preprocessing = fit_known_images(
         raw.x[splits.train], image_maximum=raw.image_maximum, standardize=spec.data.standardize
     )
@@ -243,6 +247,13 @@ def _prepare_known_table(
         given=names,
         device=device,
     )
+
+
+def _prepare_known_sounds(
+    raw: RawData, splits: Splits, spec: RunSpec, classes: tuple[str, ...] | None, device: torch.device | str
+) -> PreparedData:
+    columns = {AUDIO: pa.chunked_array([pa.array(raw.x, pa.binary())])}
+    return prepare_columns(TINY_SPEECH_INPUTS, columns, raw.y, splits, spec, classes, given=[AUDIO], device=device)
 
 
 def prepare_columns(

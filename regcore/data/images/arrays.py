@@ -36,7 +36,7 @@ def read_array(batch: NDArray[Any]) -> MediaColumn:
     """
     if batch.dtype.kind not in "biuf":
         raise InvalidDataError(
-            f"images must be arrays of numbers; received one of type {str(batch.dtype):.80}",
+            f"images must be arrays of numbers; received one of type {batch.dtype!s:.80}",
             remedy="Make them numbers: x.astype('uint8').",
         )
     if not batch.size:

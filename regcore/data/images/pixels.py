@@ -44,7 +44,7 @@ def axes_of(shape: Shape) -> Axes:
     Raises:
         InvalidDataError: That cannot be told, or they are no images.
     """
-    if len(shape) == 3:  # noqa: PLR2004
+    if len(shape) == 3:
         return "grey"
     is_first, is_last = shape[1] in CHANNELS, shape[3] in CHANNELS
     if is_first != is_last:
@@ -76,7 +76,7 @@ def in_plain_type(batch: NDArray[Any]) -> NDArray[Any]:
     if batch.dtype.kind == "b":
         return batch.astype(np.uint8)
     if batch.dtype.kind == "f":
-        return batch.astype(np.float32 if batch.dtype.itemsize < 8 else np.float64)  # noqa: PLR2004
+        return batch.astype(np.float32 if batch.dtype.itemsize < 8 else np.float64)
     largest = max(abs(int(batch.min())), abs(int(batch.max()))) if batch.size else 0
     return batch.astype(np.float32 if largest <= 2**24 else np.float64)
 
