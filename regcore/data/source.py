@@ -117,8 +117,7 @@ class TableSource:
         if chosen.classes is not None:
             label_type = label_type_of(self._table.columns[chosen.target_name].type)
         if placement_of(chosen.inputs.row, len(settled.numbers), spec) == "disk":
-            groups = settled.row_groups(spec.data.group_column)
-            return replace(self._on_disk(spec, chosen, settled), label_type=label_type, groups=groups)
+            return replace(self._on_disk(spec, chosen, settled), label_type=label_type)
         columns = chosen.inputs.read(self._table.columns)
         target = chosen.target_name
         prepared = prepare_columns(
@@ -145,7 +144,11 @@ class TableSource:
         """The same, written to files once; what their rows show is not looked for."""
         self._identity = self._identity or identity_of(self._table)
         rows = OnDisk(self._table, self._identity, chosen.inputs, settled, chosen.classes, chosen.target_name, spec)
-        return rows.prepare(RowsCache(self._rows_dir or default_folder()))
+        prepared = rows.prepare(RowsCache(self._rows_dir or default_folder()))
+        if self._numbers is None:
+            return prepared
+        shown = {name: self._numbers[places] for name, places in prepared.file_places.items()}
+        return replace(prepared, file_places=shown)
 
     def _settle(self, spec: Any) -> tuple[Chosen, SettledRows]:
         key = (spec.data, spec.task.predicts)
