@@ -132,6 +132,7 @@ class PreparedData:
         groups: Which rows belong together, `data.group_column`; None without such a column.
         file_places: Of rows in files: by split, their places in the data that they come from, from 0, (N,). Rows in
             memory know theirs, `Split.rows`.
+        files: Of a folder or an archive, the path of the file that each row of the data is; None for other data.
     """
 
     train: Rows
@@ -144,6 +145,7 @@ class PreparedData:
     doubts: tuple[Doubt, ...] = ()
     groups: RowGroups | None = None
     file_places: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    files: pa.ChunkedArray | None = None
 
     def row_numbers(self) -> dict[str, NDArray[np.int64] | None]:
         """By split with rows, the number of each row in the data that it comes from, from 1; None if none is known."""

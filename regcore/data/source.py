@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from regcore.data.encoded import Columns
 from regcore.data.facts import DataFacts, known_facts
+from regcore.data.files.read import FILE
 from regcore.data.on_disk import OnDisk, identity_of
 from regcore.data.placement import placement_of
 from regcore.data.prepare import PreparedData, RunSpec, prepare, prepare_columns
@@ -117,7 +118,7 @@ class TableSource:
         if chosen.classes is not None:
             label_type = label_type_of(self._table.columns[chosen.target_name].type)
         if placement_of(chosen.inputs.row, len(settled.numbers), spec) == "disk":
-            return replace(self._on_disk(spec, chosen, settled), label_type=label_type)
+            return replace(self._on_disk(spec, chosen, settled), label_type=label_type, files=self._files())
         columns = chosen.inputs.read(self._table.columns)
         target = chosen.target_name
         prepared = prepare_columns(
@@ -138,7 +139,12 @@ class TableSource:
             label_type=label_type,
             doubts=self._doubts(spec, chosen, settled, columns),
             groups=settled.row_groups(spec.data.group_column),
+            files=self._files(),
         )
+
+    def _files(self) -> pa.ChunkedArray | None:
+        """The path of each row's file, if rows are files."""
+        return self._table.columns[FILE] if self._table.facts.format in ("folder", "zip") else None
 
     def _on_disk(self, spec: RunSpec, chosen: Chosen, settled: SettledRows) -> PreparedData:
         """The same, written to files once; what their rows show is not looked for."""
