@@ -94,7 +94,7 @@ CASES = [
     Case({"kind": "group_norm", "num_groups": 4}, (16, 14, 14), by_row=True),
     Case({"kind": "group_norm", "num_groups": 4}, (16, 14, 14)),
     Case({"kind": "group_norm", "num_groups": 4}, (20, 32), varies=True),
-    Case({"kind": "batch_norm"}, (20, 32)),
+    Case({"kind": "batch_norm"}, (20, 32), has_others=False),
     Case({"kind": "batch_norm"}, (20, 32), varies=True, has_others=False),
     Case({"kind": "gru", "hidden": 32}, (20, 32), varies=True),
     Case({"kind": "lstm", "hidden": 32}, (20, 32)),

@@ -53,10 +53,8 @@ def test_in_short_forms_it_follows_what_gives_hidden_units(model, places):
 
     layers = Dropout(p=0.25).rewrite(complete(model.expand(row), row, 64))
 
-    labels = [(label, layer) for label, layer, _ in walk_all(layers, row)]
-    found = [
-        before for (before, _), (_, layer) in zip(labels, labels[1:], strict=False) if getattr(layer, "p", 0) == 0.25
-    ]
+    walked = list(walk_all(layers, row))
+    found = [before for (before, *_), (_, layer, _) in pairwise(walked) if getattr(layer, "p", 0) == 0.25]
     assert found == places
 
 
