@@ -1,9 +1,9 @@
 from itertools import pairwise
 
 import pytest
+from twins import read
 
 from regcore.layers import Activation, Flatten, Linear, complete, label_layers, walk_all
-from regcore.models import AutoencoderModel, CNNModel, RNNModel, TransformerModel
 from regcore.regularizers.dropout import Dropout
 from regcore.shapes import RowInfo
 
@@ -41,17 +41,17 @@ def test_layers_are_inserted_where_it_says(where, labels):
 @pytest.mark.parametrize(
     ("model", "places"),
     [
-        (CNNModel(channels=[4], hidden=[5]), ["activation1", "activation2"]),
-        (RNNModel(cell="gru"), ["gru1"]),
-        (TransformerModel(depth=1), ["transformer_block1.residual2.activation1"]),
-        (AutoencoderModel(hidden=[9]), ["activation1", "activation2"]),
+        ({"kind": "cnn", "channels": [4], "hidden": [5]}, ["activation1", "activation2"]),
+        ({"kind": "rnn", "cell": "gru"}, ["gru1"]),
+        ({"kind": "transformer", "depth": 1}, ["transformer_block1.residual2.activation1"]),
+        ({"kind": "autoencoder", "hidden": [9]}, ["activation1", "activation2"]),
     ],
     ids=["cnn", "rnn", "transformer", "autoencoder"],
 )
 def test_in_short_forms_it_follows_what_gives_hidden_units(model, places):
     row = RowInfo((1, 8, 8))
 
-    layers = Dropout(p=0.25).rewrite(complete(model.expand(row), row, 64))
+    layers = Dropout(p=0.25).rewrite(complete(read(model).expand(row), row, 64))
 
     walked = list(walk_all(layers, row))
     found = [before for (before, *_), (_, layer, _) in pairwise(walked) if getattr(layer, "p", 0) == 0.25]
