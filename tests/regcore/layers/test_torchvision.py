@@ -179,5 +179,8 @@ def test_what_it_cannot_be_is_refused_with_a_reason(make_job, change, pointer, m
     assert error.message.startswith(message)
 
 
-def test_it_trains_alone(make_job):
-    assert make_plan(make_job(model=RESNET)).fusion_key is None
+def test_it_trains_alone_and_the_plan_says_so(make_job):
+    plan = make_plan(make_job(model=RESNET))
+
+    assert plan.fusion_key is None
+    assert plan.runs_alone == "It runs one by one, in no pass with other jobs: torchvision trains alone."
