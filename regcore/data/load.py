@@ -83,8 +83,8 @@ def load(
         return _load_builtin(BUILTIN[source.name], image_dtype)
     if source.kind == "torchvision" and source.name in TORCHVISION:
         if allow_download is None:
-            allow_download = _may_download()
-        folder = data_dir or Path(os.environ.get(DATA_DIR_VARIABLE) or DEBIAN_DIR)
+            allow_download = may_download()
+        folder = data_sets_folder(data_dir)
         return _load_torchvision(TORCHVISION[source.name], folder, image_dtype, allow_download=allow_download)
     raise InvalidDataError(
         f"data.name must be one of {', '.join([*BUILTIN, *TORCHVISION])}; "
@@ -93,7 +93,12 @@ def load(
     )
 
 
-def _may_download() -> bool:
+def data_sets_folder(data_dir: Path | None) -> Path:
+    """The operator's folder: this one, else the environment's, else Debian's."""
+    return data_dir or Path(os.environ.get(DATA_DIR_VARIABLE) or DEBIAN_DIR)
+
+
+def may_download() -> bool:
     """What the environment says, in the words that the servers' settings take."""
     said = os.environ.get(DOWNLOAD_VARIABLE, "").strip().lower()
     if said not in _YES | _NO:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from regcore.data.encoded import Columns, Preprocessing
 from regcore.data.features import TableFeatures
-from regcore.data.inputs import STANDARDIZED, Inputs
+from regcore.data.inputs import Inputs, standardizes
 from regcore.data.load import RawData, load
 from regcore.data.preprocessing import TargetScaling, fit_preprocessing, fit_target_scaling
+from regcore.data.row_groups import RowGroups
 from regcore.data.rows import Batch, Hash, Rows
 from regcore.data.sequences import check_sequences
 from regcore.data.split import Splits, split
@@ -38,6 +39,11 @@ class _TrainingSpec(Protocol):
     def precision(self) -> str: ...
 
 
+class _ResourcesSpec(Protocol):
+    @property
+    def max_memory_bytes(self) -> int | None: ...
+
+
 class RunSpec(Protocol):
     """The parts of a job spec that preparing the data reads."""
 
@@ -50,6 +56,8 @@ class RunSpec(Protocol):
     def task(self) -> _TaskSpec: ...
     @property
     def training(self) -> _TrainingSpec: ...
+    @property
+    def resources(self) -> _ResourcesSpec: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +129,7 @@ class PreparedData:
         target_scaling: From raw targets to `y`; None if they are not scaled.
         label_type: What predictions of own data are given as; None for the class numbers of a built-in set.
         doubts: What the rows show that is unlikely to be meant; pointers are into the spec.
+        groups: Which rows belong together, `data.group_column`; None without such a column.
     """
 
     train: Rows
@@ -131,6 +140,17 @@ class PreparedData:
     target_scaling: TargetScaling | None = None
     label_type: LabelType | None = None
     doubts: tuple[Doubt, ...] = ()
+    groups: RowGroups | None = None
+
+    def row_numbers(self) -> dict[str, NDArray[np.int64] | None]:
+        """By split with rows, the number of each row in the data that it comes from, from 1; None if none is known."""
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: _numbers_of(split) for name, split in splits.items() if split is not None}
+
+
+def _numbers_of(split: Rows) -> NDArray[np.int64] | None:
+    places: NDArray[np.int64] | None = getattr(split, "rows", None)  # rows in a file do not know where they are from
+    return None if places is None else places + 1
 
 
 def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device | str = "cpu") -> PreparedData:
@@ -266,9 +286,7 @@ def prepare_columns(
         rows = pa.array(places if numbers is None else numbers[places])
         return {name: columns[name].take(rows) for name in inputs.names}
 
-    standardize = spec.data.standardize
-    if standardize is None:
-        standardize = inputs.modality in STANDARDIZED
+    standardize = standardizes(inputs, spec.data)
     preprocessing = inputs.fit(taken(splits.train), standardize=standardize, given=given, target=target)
 
     def to_split(places: NDArray[np.int64]) -> Split | None:

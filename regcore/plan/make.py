@@ -6,6 +6,7 @@ from typing import Any
 
 from regcore.data.facts import DataFacts, FactsOf, known_facts
 from regcore.data.inputs import STANDARDIZED
+from regcore.data.placement import Placement, placement_of
 from regcore.data.split import split_sizes
 from regcore.doubts import Beside, RunShape
 from regcore.errors import FieldError, SpecError
@@ -93,12 +94,15 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
     problems.stop_if_any()
     assert rows is not None, "a failed split has been reported"
     assert run is not None, "its rows are known"
+    num_rows = rows.train + rows.validation + rows.test
+    placement: Placement = "memory" if facts.features is None else placement_of(facts.row, num_rows, resolved)
     return Plan(
         resolved_spec=resolved,
         warnings=[
             *lint(resolved, layers, run, regularizers_touch=[entry.parameters for entry in regularizers]),
             *first_warnings(first),
             *map(SpecWarning.of, facts.doubts),
+            *([_larger_than_memory(facts, rows)] if placement == "disk" else []),
         ],
         layers=layers,
         layer_names=label_layers(layers),
@@ -121,6 +125,7 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
         num_epochs=resolved.training.epochs,
         regularizers=regularizers,
         trained_first={planned.name: planned.plan for planned in first},
+        rows_in=placement,
         plugins=sorted(
             {
                 *plugins_among([resolved.model, resolved.optimizer, *resolved.regularizers, *layers, task]),
@@ -169,6 +174,18 @@ def _count_rows(spec: JobSpec, facts: DataFacts, problems: Problems) -> RowCount
             "Lower it, or leave it out for all rows.",
         )
     return RowCounts(train=sizes.train, validation=sizes.validation, test=sizes.test)
+
+
+def _larger_than_memory(facts: DataFacts, rows: RowCounts) -> SpecWarning:
+    num_rows = rows.train + rows.validation + rows.test
+    return SpecWarning(
+        pointer="/data",
+        code="rows_on_disk",
+        message=f"{num_rows:,} rows of {facts.row.num_values:,} numbers are more than may lie in memory: they are "
+        "written to disk once, shuffled, and read in blocks. Copies of rows are not looked for, nor columns that give "
+        "the target away.",
+        remedy="Nothing is to be done. Fewer rows (train_limit) or columns would lie in memory.",
+    )
 
 
 def _fitting_training(training: Training, rows: RowCounts | None) -> Training:

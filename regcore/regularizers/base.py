@@ -103,6 +103,8 @@ class Regularizer(Fusible):
     """Whether a spec may hold it once only."""
     twice: ClassVar[str | None] = None
     """What is doubtful about two of its kind that act on the same tensors, or on none; None if nothing."""
+    freezes: ClassVar[bool] = False
+    """Whether the tensors that it touches are not trained; then no other regularizer acts on them either."""
     stronger: ClassVar[Stronger] = {}
     """For each numeric field, the end that regularizes more; None for neither. Of equally good values the strongest is
     taken, as the simplest model."""

@@ -71,12 +71,14 @@ def _regularizers() -> Iterator[CatalogueEntry]:
 
 def _models() -> Iterator[CatalogueEntry]:
     for spec in MODELS.values():
-        yield _entry(spec, _example(model=spec.example))
+        if not spec.only_in_python:
+            yield _entry(spec, _example(model=spec.example))
 
 
 def _layers() -> Iterator[CatalogueEntry]:
     for spec in LAYERS.values():
-        yield _entry(spec, None if spec.example is None else _example(model=spec.example))
+        if not spec.only_in_python:
+            yield _entry(spec, None if spec.example is None else _example(model=spec.example))
 
 
 def _optimizers() -> Iterator[CatalogueEntry]:

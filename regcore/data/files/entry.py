@@ -1,12 +1,16 @@
 """One file of a set of files, and the column that a reader makes of all of them."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, field
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from regcore.data.media_facts import AudioFacts, ImageFacts, TextFacts
 from regcore.data.tables.facts import TableWarning
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ AskedType = Literal["number", "category", "boolean", "date", "text", "ignore"]
 Modality = Literal["table", "image", "text", "audio"]
 """What the rows of a set are."""
 Format = Literal["csv", "parquet", "jsonl", "npz", "idx", "zip", "folder", "arrays"]
+"""What a set came as."""
 
 MAX_VALUES = 1_000
 """The most distinct values of a column that are kept with their counts; also the most classes of a target."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +15,7 @@ from regcore.data.tables.facts import (
     Cell,
     ColumnFacts,
     ColumnType,
+    Format,
     Reading,
     TableFacts,
     TableWarning,
@@ -36,7 +37,7 @@ _SPLITS: Final = frozenset({"train", "validation", "test"})
 def find_facts(
     columns: pa.Table,
     *,
-    format: Literal["csv", "parquet", "jsonl", "npz", "arrays"],
+    format: Format,
     encoding: str | None = None,
     delimiter: str | None = None,
     default_target: str | None = None,

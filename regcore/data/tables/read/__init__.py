@@ -1,4 +1,4 @@
-"""Files of rows: each format read whole, under limits, into one kind of table."""
+"""Files of rows, and sets of files: each format read whole, under limits, into one kind of table."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +7,9 @@ from typing import Literal
 
 import pyarrow as pa
 
+from regcore.data.files.archive import is_set_of_files
+from regcore.data.files.limits import FileLimits
+from regcore.data.files.read import read_archive, read_folder
 from regcore.data.tables.limits import Limits
 from regcore.data.tables.read.find_format import FileFormat, find_format, said_format
 from regcore.data.tables.read.gzip import MAGIC, unpack_gzip
@@ -31,7 +34,7 @@ def read_file(
     on_progress: OnProgress | None = None,
     name: str | None = None,
 ) -> Table:
-    """Read a CSV, Parquet, JSONL or NPZ file, gzipped or not, and find the types of its columns.
+    """Read a CSV, Parquet, JSONL or NPZ file, gzipped or not, or images, sounds or texts in a folder or ZIP archive.
 
     Args:
         path: Where it lies.
@@ -48,8 +51,11 @@ def read_file(
     """
     said = said_format(format)
     name = name or path.name
-    _check_is_there(path)
+    if not path.is_dir():
+        _check_is_there(path)
     try:
+        if path.is_dir():
+            return read_folder(path, on_progress or _ignore)
         with TemporaryDirectory(prefix="regcore-") as folder:
             plain = _unpacked(path, Path(folder), limits)
             return _read(plain, name, said, header, limits, on_progress or _ignore)
@@ -64,11 +70,6 @@ def read_file(
 
 
 def _check_is_there(path: Path) -> None:
-    if path.is_dir():
-        raise InvalidDataError(
-            f"{path} is a folder.",
-            remedy="Name a CSV, Parquet, JSONL or NPZ file in it; join the parts of a table first.",
-        )
     try:
         path.open("rb").close()
     except OSError as error:
@@ -99,6 +100,8 @@ def _read(
         case "jsonl":
             return read_jsonl(path, limits, on_progress).table("jsonl", limits)
         case "npz":
+            if is_set_of_files(path, FileLimits()):
+                return read_archive(path, on_progress)
             return read_npz(path, limits, on_progress).table("npz", limits)
 
 

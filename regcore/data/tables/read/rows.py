@@ -1,11 +1,10 @@
 """What the readers of binary files and of JSON hand over, and the table that it becomes."""
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import pyarrow as pa
 
-from regcore.data.tables.facts import TableWarning
+from regcore.data.tables.facts import Format, TableWarning
 from regcore.data.tables.find_types import find_facts
 from regcore.data.tables.limits import Limits
 from regcore.data.tables.names import final_names
@@ -29,7 +28,7 @@ class ReadRows:
     warnings: list[TableWarning] = field(default_factory=list)
     default_target: str | None = None
 
-    def table(self, format: Literal["parquet", "jsonl", "npz"], limits: Limits) -> Table:
+    def table(self, format: Format, limits: Limits) -> Table:
         """The table, with unique names and trimmed text.
 
         Raises:
