@@ -26,4 +26,5 @@ class Training(Frozen):
     checkpoint_every_s: float = Field(default=30, gt=0)
     """Seconds between checkpoints, for servers that take them."""
     compile: bool = False
-    """Compile the forward pass with torch.compile; if that fails, a warning says so and training continues without."""
+    """Compile each step's forward and backward with torch.compile, which takes up to a minute; if that fails, as without a
+    C++ compiler or with dropout, a warning says so and training continues without."""
