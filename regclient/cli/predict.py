@@ -97,9 +97,10 @@ def _as_json(found: Predictions, out_file: Path | None) -> dict[str, Any]:
     said = {"num_rows": len(found.values), "classes": found.classes, "notes": list(found.notes)}
     if out_file is not None:
         return said | {"out": str(out_file)}
+    num_named = len(found.header) - len(found.classes or ())
     rows = [
-        {"row": row, found.name: value}
-        | ({"probabilities": dict(zip(found.classes, shares, strict=True))} if found.classes else {})
-        for row, value, *shares in found.rows()
+        dict(zip(found.header[:num_named], row, strict=False))
+        | ({"probabilities": dict(zip(found.classes, row[num_named:], strict=True))} if found.classes else {})
+        for row in found.rows()
     ]
     return said | {"predictions": rows}

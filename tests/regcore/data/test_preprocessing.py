@@ -13,14 +13,14 @@ DIGITS = load(SimpleNamespace(kind="builtin", name="digits"))
 
 
 def test_images_stay_as_they_are_by_default():
-    fitted = fit_preprocessing(DIGITS.x, image_maximum=16.0, standardize=None)
+    fitted = fit_known_images(DIGITS.x, image_maximum=16.0, standardize=None)
 
     assert fitted.mean is None
     assert fitted.standardize(DIGITS.x) is DIGITS.x
 
 
 def test_images_are_standardized_by_channel_where_asked():
-    fitted = fit_preprocessing(DIGITS.x, image_maximum=16.0, standardize=True)
+    fitted = fit_known_images(DIGITS.x, image_maximum=16.0, standardize=True)
 
     standardized = fitted.standardize(DIGITS.x)
 
@@ -35,7 +35,7 @@ def test_a_channel_of_one_grey_becomes_zeros(num_rows, dtype):
     images = np.random.default_rng(0).random((num_rows, 2, 8, 8)).astype(dtype)
     images[:, 1] = dtype(0.3)
 
-    fitted = fit_preprocessing(images, image_maximum=255.0, standardize=True)
+    fitted = fit_known_images(images, image_maximum=255.0, standardize=True)
 
     assert fitted.std[1] == 1
     assert fitted.std[0] == pytest.approx(images[:, 0].std(dtype=np.float64))
@@ -103,6 +103,6 @@ def test_the_size_of_values_changes_no_digit_of_what_they_are_scaled_to(column):
 
 @pytest.mark.parametrize("standardize", [True, False])
 def test_json_gives_the_same_preprocessing_back(standardize):
-    fitted = fit_preprocessing(DIGITS.x, image_maximum=16.0, standardize=standardize)
+    fitted = fit_known_images(DIGITS.x, image_maximum=16.0, standardize=standardize)
 
     assert ImagePreprocessing.from_json(json.loads(json.dumps(fitted.to_json()))) == fitted
