@@ -36,7 +36,12 @@ def predict(
         ),
     ],
     file: Annotated[
-        str, typer.Argument(metavar="ROWS.csv", help="CSV, Parquet, JSON lines or NPZ, perhaps with .gz; - for stdin.")
+        str,
+        typer.Argument(
+            metavar="ROWS.csv",
+            help="CSV, Parquet, JSON lines or NPZ, perhaps with .gz; an image, or a folder or ZIP archive of images; "
+            "- for stdin.",
+        ),
     ],
     out_file: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.csv", help="Write it here instead of to stdout.")
@@ -47,7 +52,8 @@ def predict(
     """Predict each row of a file with a job's model, on this machine.
 
     It writes CSV: row (from 1), prediction, and probability_LABEL for each class; of an autoencoder row and
-    reconstruction_error. Notes about the rows go to stderr.
+    reconstruction_error. The rows of a folder or a ZIP archive have the name of their file too. Notes about the rows
+    go to stderr.
     """
     logging.getLogger("regcore").addHandler(logging.NullHandler())  # the engine logs its notes, printed below
     with regular_file(given_text(file)) as path:

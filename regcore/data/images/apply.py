@@ -98,7 +98,7 @@ def _as_trained(form: ArrayForm, batch: NDArray[Any]) -> NDArray[Any]:
     shape = form.shape
     if batch.ndim > 1 and batch.shape[1:] in {shape, (int(np.prod(shape)),)}:
         return batch.reshape(-1, *shape)
-    if batch.ndim in _BATCH_AXES and batch.size:
+    if batch.ndim in _BATCH_AXES:
         images = channels_first(batch, axes_of(batch.shape))
         if images.shape[1:] in {shape, (_LAYERED, *shape[1:])}:
             return images

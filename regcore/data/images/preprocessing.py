@@ -150,9 +150,7 @@ def fit_images(
     return replace(plain, mean=tuple(means.tolist()), std=tuple(stds.tolist()))
 
 
-def _of_bytes(
-    parts: Iterator[NDArray[np.uint8]], num_channels: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _of_bytes(parts: Iterator[NDArray[np.uint8]], num_channels: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean and standard deviation of each channel, from how often each of the 256 numbers is there."""
     counts = np.zeros((num_channels, _NUM_LEVELS), np.int64)
     for part in parts:

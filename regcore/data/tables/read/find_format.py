@@ -60,7 +60,13 @@ _OTHERS: Final[tuple[tuple[bytes, str, str], ...]] = (
 )
 _PAGES: Final = (b"<!doctype", b"<html", b"<?xml")
 _BOM: Final = b"\xef\xbb\xbf"
-_WORDS: Final[dict[FileFormat, str]] = {"csv": "CSV", "parquet": "Parquet", "jsonl": "JSONL", "npz": "NPZ", "idx": "IDX"}
+_WORDS: Final[dict[FileFormat, str]] = {
+    "csv": "CSV",
+    "parquet": "Parquet",
+    "jsonl": "JSONL",
+    "npz": "NPZ",
+    "idx": "IDX",
+}
 _START_BYTES: Final = 1_000
 
 
