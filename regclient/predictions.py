@@ -76,11 +76,13 @@ def predict_file(
         from regcore.data.tables.read import read_file
 
     rows: Any
+    files: list[str] | None = None
     if is_image_path(path) and predictor.preprocessing.kind == "image":
         rows, files = [path], [path.name]
     else:
         rows = read_file(path, header=header, name=name, has_classes=False)
-        files = rows.columns["file"].to_pylist() if rows.facts.format in ("zip", "folder") else None
+        if rows.facts.format in ("zip", "folder"):
+            files = rows.columns["file"].to_pylist()
     if predictor.gives_rows:
         errors = predictor.reconstruction_error(rows).tolist()
         return Predictions(errors, None, None, list(predictor.notes), "reconstruction_error", files)

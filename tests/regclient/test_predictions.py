@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from regclient import UsageError
 from regclient.predictions import (
@@ -16,6 +17,7 @@ from regclient.predictions import (
 )
 from regcore import JobSpec, train
 from regcore.artifacts import write_artifacts
+from regcore.errors import InvalidDataError
 
 OF_CLASSES = Predictions(
     values=["a,b", "c"], classes=["a,b", "c"], probabilities=[[0.1 + 0.2, 1 - (0.1 + 0.2)], [1e-300, 1.0]], notes=[]

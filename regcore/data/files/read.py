@@ -9,9 +9,9 @@ import pyarrow as pa
 from regcore.data.files.archive import open_archive
 from regcore.data.files.entry import Entry, MediaColumn
 from regcore.data.files.folder import files_of_folder
+from regcore.data.files.idx import parts_of, read_parts
 from regcore.data.files.kinds import Media, media_of
 from regcore.data.files.limits import FileLimits
-from regcore.data.files.idx import parts_of, read_parts
 from regcore.data.files.names import FILE, LABEL, SPLIT, Place, places_of
 from regcore.data.tables.facts import ColumnFacts, ColumnType
 from regcore.data.tables.find_types import find_facts

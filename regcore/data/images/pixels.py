@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,7 @@ def axes_of(shape: Shape) -> Axes:
     Raises:
         InvalidDataError: That cannot be told, or they are no images.
     """
-    if len(shape) == 3:  # noqa: PLR2004
+    if len(shape) == 3:
         return "grey"
     is_first, is_last = shape[1] in CHANNELS, shape[3] in CHANNELS
     if is_first != is_last:
@@ -62,6 +62,15 @@ def axes_of(shape: Shape) -> Axes:
     )
 
 
+def dtype_of(batch: NDArray[Any]) -> Dtype:
+    """The name of a plain type."""
+    for known in get_args(Dtype):
+        if batch.dtype == known:
+            found: Dtype = known
+            return found
+    raise TypeError(f"expected one of {', '.join(get_args(Dtype))}; received {batch.dtype}")
+
+
 def channels_first(batch: NDArray[Any], axes: Axes) -> NDArray[Any]:
     """The same as (N, C, H, W), without a copy."""
     if axes == "grey":
@@ -76,7 +85,7 @@ def in_plain_type(batch: NDArray[Any]) -> NDArray[Any]:
     if batch.dtype.kind == "b":
         return batch.astype(np.uint8)
     if batch.dtype.kind == "f":
-        return batch.astype(np.float32 if batch.dtype.itemsize < 8 else np.float64)  # noqa: PLR2004
+        return batch.astype(np.float32 if batch.dtype.itemsize < 8 else np.float64)
     lowest, highest = (int(batch.min()), int(batch.max())) if batch.size else (0, 0)
     if lowest >= 0 and highest <= _BYTE:
         return batch.astype(np.uint8)

@@ -7,10 +7,10 @@ from PIL import Image
 
 from regcore.data.images.arrays import read_array
 from regcore.data.images.cells import form_of
+from regcore.data.images.keep import keep
 from regcore.data.images.pixels import ArrayForm
 from regcore.data.images.preprocessing import ImagePreprocessing, fit_images, fit_known_images
 from regcore.data.images.read import Collected
-from regcore.data.images.keep import keep
 from regcore.data.load import load
 from tests.support.image_files import image_file
 
