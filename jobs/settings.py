@@ -99,7 +99,7 @@ class Settings(BaseSettings):
         "much earlier, so that none waits for ever. Applied when a job is submitted; 0 makes priorities mean nothing.",
     )
     max_epochs: int = Field(100_000, ge=1, description="Most epochs that a job may ask for.")
-    max_parameters: int = Field(10**8, ge=1, description="Most parameters that a model may have.")
+    max_parameters: int = Field(2 * 10**8, ge=1, description="Most parameters that a model may have.")
     max_steps: int = Field(10**8, ge=1, description="Most optimizer steps that a job may ask for.")
     max_sweep_members: int = Field(10_000, ge=1, description="Most jobs that a sweep may have.")
     max_sweep_bytes: int = Field(

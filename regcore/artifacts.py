@@ -9,8 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
+from pyarrow.csv import WriteOptions, write_csv
 from safetensors.numpy import save as save_arrays
 from safetensors.torch import save
 from tensorboard.compat.proto.event_pb2 import Event
@@ -19,9 +22,12 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from torch import nn
 
 from regcore.data.prepare import PreparedData
+from regcore.pictures.confusion_matrix import confusion_picture
 from regcore.record import metrics_csv
 
 MODEL_FORMAT: Final = 1
+MAX_CSV_ROWS: Final = 100_000
+"""The most rows of `reconstruction_errors.csv`."""
 EVENT_FILE: Final = "regcore/events.out.tfevents.0.regcore"
 # The earliest time that the zip format can hold: it has no "no time".
 _ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
@@ -60,6 +66,7 @@ def write_artifacts(result: FinishedRun, directory: Path) -> list[Path]:
         "report.json": _json_bytes(result.report),
         "rows.safetensors": save_arrays(dict(sorted(result.rows.items()))),
         "tensorboard.zip": tensorboard_zip(result.history),
+        **_of_the_task(result),
     }
     directory.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -70,9 +77,55 @@ def write_artifacts(result: FinishedRun, directory: Path) -> list[Path]:
     return paths
 
 
+def _of_the_task(result: FinishedRun) -> dict[str, bytes]:
+    """What only some tasks have: a classification's picture, and a reconstruction's errors by row."""
+    found = {}
+    picture = confusion_picture(result.report)
+    if picture is not None:
+        found["confusion_matrix.svg"] = picture.encode()
+    errors = {
+        name.partition("/")[0]: rows for name, rows in result.rows.items() if name.endswith("/reconstruction_error")
+    }
+    if errors:
+        found["reconstruction_errors.csv"] = errors_csv(errors, result.data.row_numbers())
+    return found
+
+
+def errors_csv(errors: Mapping[str, NDArray[Any]], numbers: Mapping[str, NDArray[np.int64] | None]) -> bytes:
+    """`split,row,reconstruction_error`: each row of each split in its order, or of very many those with the largest.
+
+    Args:
+        errors: By split, (N,).
+        numbers: By split, the number of each row, from 1; None for its place in the split.
+    """
+    splits = np.repeat(np.arange(len(errors)), [len(own) for own in errors.values()])
+    own_numbers = {name: numbers[name] for name in errors}
+    rows = [np.arange(1, len(errors[name]) + 1) if own is None else own for name, own in own_numbers.items()]
+    values = np.concatenate(list(errors.values()))
+    kept = np.sort(np.argsort(-values, kind="stable")[:MAX_CSV_ROWS])
+    table = pa.table(
+        {
+            "split": pa.array(list(errors)).take(pa.array(splits[kept])),
+            "row": np.concatenate(rows)[kept],
+            "reconstruction_error": values[kept],
+        }
+    )
+    written = io.BytesIO()
+    written.write(f"{','.join(table.column_names)}\n".encode())  # pyarrow would put them in quotes
+    write_csv(table, written, WriteOptions(include_header=False, quoting_style="none"))
+    return written.getvalue()
+
+
 def weights_bytes(state: Mapping[str, torch.Tensor]) -> bytes:
-    """The file `model.safetensors`: names sorted, no metadata, no timestamps."""
-    return save({name: state[name].detach().cpu().contiguous() for name in sorted(state)})
+    """The file `model.safetensors`: names sorted, no metadata, no timestamps. Tied tensors are in it by each name."""
+    tensors: dict[str, torch.Tensor] = {}
+    storages: set[int] = set()
+    for name in sorted(state):
+        plain = state[name].detach().cpu().contiguous()
+        storage = plain.untyped_storage().data_ptr()
+        tensors[name] = plain.clone() if storage in storages else plain  # safetensors refuses shared memory
+        storages.add(storage)
+    return save(tensors)
 
 
 def weights_sha256(state: Mapping[str, torch.Tensor]) -> str:

@@ -5,7 +5,6 @@ What a row does not use of its steps changes nothing in those that it uses.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 
 class Chain(nn.Sequential):
-    """A sequence that hands lengths on to the modules that take them."""
+    """A sequence that hands lengths on to the modules that take them, as the modules that change them say."""
 
     takes_lengths = True
 
@@ -22,6 +21,8 @@ class Chain(nn.Sequential):
         for module in self:
             takes = lengths is not None and getattr(module, "takes_lengths", False)
             x = module(x, lengths) if takes else module(x)
+            behind = getattr(module, "lengths_behind", None)
+            lengths = behind(lengths) if behind is not None and lengths is not None else lengths
         return x
 
 
@@ -109,67 +110,6 @@ def sinusoids(num_steps: int, features: int, like: Tensor) -> Tensor:
     return torch.where(places % 2 == 0, angles.sin(), angles.cos()).to(like.dtype)
 
 
-class Lstm(nn.LSTM):
-    """`torch.nn.LSTM` that gives the outputs of all steps, zero where a row has no step.
-
-    These are the outputs of a packed sequence: the backward direction begins at each row's own last step.
-    """
-
-    takes_lengths = True
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:  # type: ignore[override]  # another signature: a plain module takes rows and lengths
-        """(B, steps, features) to (B, steps, hidden), or twice as many features if bidirectional."""
-        weights: list[Tensor] = [getattr(self, name) for name in self._flat_weights_names]
-        return lstm(x, weights, num_layers=self.num_layers, bidirectional=self.bidirectional, lengths=lengths)
-
-
-def lstm(
-    x: Tensor, weights: Sequence[Tensor], *, num_layers: int, bidirectional: bool, lengths: Tensor | None
-) -> Tensor:
-    """The outputs of an LSTM.
-
-    Args:
-        x: (B, steps, features).
-        weights: In torch's order: for each layer, and in it for each direction, weight_ih, weight_hh, bias_ih, bias_hh.
-        num_layers: One above the other.
-        bidirectional: Whether each layer reads the steps backward too.
-        lengths: How many steps of each row are in use, (B,); None for all.
-
-    Returns:
-        (B, steps, hidden), or twice as many features if bidirectional; zero at steps that are not in use.
-    """
-    if lengths is None:
-        return _run(x, weights, num_layers, bidirectional=bidirectional)
-    is_used = in_use(lengths, x.shape[1]).unsqueeze(2)
-    if not bidirectional:
-        return _run(x, weights, num_layers) * is_used
-    # What is not in use comes after what is, in both directions: a row is reversed within its length.
-    steps = torch.arange(x.shape[1], dtype=torch.int64, device=x.device)
-    places = torch.where(is_used.squeeze(2), lengths.unsqueeze(1) - 1 - steps, steps).unsqueeze(2)
-    for first in range(0, len(weights), 8):
-        forward = _run(x, weights[first : first + 4], 1)
-        backward = _run(x.take_along_dim(places, 1), weights[first + 4 : first + 8], 1).take_along_dim(places, 1)
-        x = torch.cat([forward, backward], dim=2)
-    return x * is_used
-
-
-def _run(x: Tensor, weights: Sequence[Tensor], num_layers: int, *, bidirectional: bool = False) -> Tensor:
-    state = x.new_zeros(num_layers * (1 + bidirectional), len(x), weights[1].shape[1])
-    outputs: Tensor
-    outputs, _, _ = torch.lstm(
-        x,
-        (state, state),
-        list(weights),
-        has_biases=True,
-        num_layers=num_layers,
-        dropout=0.0,
-        train=torch.is_grad_enabled(),
-        bidirectional=bidirectional,
-        batch_first=True,
-    )
-    return outputs
-
-
 class SelfAttention(nn.MultiheadAttention):
     """`torch.nn.MultiheadAttention` of a sequence to itself; no step sees one that is not in use."""
 
@@ -191,7 +131,7 @@ class GlobalPool(nn.Module):
 
     takes_lengths = True
 
-    def __init__(self, method: Literal["mean", "max", "last", "first"]) -> None:
+    def __init__(self, method: Literal["mean", "max", "last", "first", "ends"]) -> None:
         super().__init__()
         self.method = method
 
@@ -200,14 +140,23 @@ class GlobalPool(nn.Module):
         x = x.flatten(2).mT if x.dim() > 3 else x
         if self.method == "first":
             return x[:, 0]
+        if self.method == "ends":
+            forward, backward = x.chunk(2, dim=2)
+            last = forward[:, -1] if lengths is None else _last_in_use(forward, lengths)
+            return torch.cat([last, backward[:, 0]], dim=1)
         if lengths is None:
             return x[:, -1] if self.method == "last" else x.mean(1) if self.method == "mean" else x.amax(1)
         if self.method == "last":
-            return x.take_along_dim((lengths - 1).view(-1, 1, 1), 1).squeeze(1)
+            return _last_in_use(x, lengths)
         unused = ~in_use(lengths, x.shape[1]).unsqueeze(2)
         if self.method == "max":
             return x.masked_fill(unused, -torch.inf).amax(1)
         return x.masked_fill(unused, 0).sum(1) / lengths.unsqueeze(1)
+
+
+def _last_in_use(x: Tensor, lengths: Tensor) -> Tensor:
+    """(B, steps, features) to (B, features)."""
+    return x.take_along_dim((lengths - 1).view(-1, 1, 1), 1).squeeze(1)
 
 
 class ImageRows(nn.Module):
@@ -216,3 +165,19 @@ class ImageRows(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(..., C, H, W) to (..., H, C·W)."""
         return x.transpose(-3, -2).flatten(-2)
+
+
+class Reshape(nn.Module):
+    """Rows with other axes.
+
+    Args:
+        shape: Of a row that it gives.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, ...) to (B, *shape)."""
+        return x.reshape(len(x), *self.shape)

@@ -19,7 +19,8 @@ from regcore.data.preprocessing import TargetScaling
 from regcore.data.read_preprocessing import apply_preprocessing, read_preprocessing
 from regcore.data.tables.labels import LabelType, as_labels
 from regcore.errors import InvalidDataError
-from regcore.layers import build_module
+from regcore.layers import Layer, finished_module
+from regcore.layers.own_module import OwnModule
 from regcore.own_state import own_state
 from regcore.scoring import RowScorer
 from regcore.shapes import RowInfo
@@ -154,33 +155,48 @@ class Predictor:
 
 
 @own_state()
-def load_predictor(artifact_dir: str | Path, *, device: torch.device | str = "cpu") -> Predictor:
+def load_predictor(
+    artifact_dir: str | Path, *, device: torch.device | str = "cpu", module: nn.Module | None = None
+) -> Predictor:
     """Rebuild a trained model from `model.json` and `model.safetensors`.
 
+    Args:
+        artifact_dir: The folder with both.
+        device: The model's device.
+        module: For a model that was trained as a module of the user's own: such a module, as it was made for training.
+            A copy of it gets the trained weights.
+
     Raises:
-        InvalidDataError: A file is missing or is not what it should be.
+        InvalidDataError: A file is missing or is not what it should be, or the module is missing or is another.
     """
     folder = Path(artifact_dir)
-    return read_predictor(lambda name: (folder / name).read_bytes(), str(folder), device=device)
+    return read_predictor(lambda name: (folder / name).read_bytes(), str(folder), device=device, module=module)
 
 
-def read_predictor(read: Callable[[str], bytes], where: str, *, device: torch.device | str = "cpu") -> Predictor:
+def read_predictor(
+    read: Callable[[str], bytes],
+    where: str,
+    *,
+    device: torch.device | str = "cpu",
+    module: nn.Module | None = None,
+) -> Predictor:
     """Rebuild a trained model from the content of its files.
 
     Args:
         read: Returns a file's content by its name, or raises OSError or KeyError.
         where: The source of the files, for errors.
         device: The model's device.
+        module: As in `load_predictor`.
 
     Raises:
-        InvalidDataError: A file is missing or is not what it should be.
+        InvalidDataError: A file is missing or is not what it should be, or the module is missing or is another.
     """
     try:
         described = json.loads(read("model.json"))
         weights = read(described["weights"]["file"])
         if hashlib.sha256(weights).hexdigest() != described["weights"]["sha256"]:
             raise ValueError("the SHA-256 of the weights is not the one in model.json")
-        state = copied(load(weights), torch.device(device))
+        state: Any = copied(load(weights), torch.device(device))
     except (OSError, ValueError, KeyError) as error:
         raise InvalidDataError(
             f"Cannot load a model from {where}: {error}",
@@ -192,13 +208,11 @@ def read_predictor(read: Callable[[str], bytes], where: str, *, device: torch.de
             f"{', '.join(TASKS)}",
             remedy="Install the package that offers this task.",
         )
-    with torch.device("meta"):  # otherwise initial weights would be drawn from the caller's generator
-        row = RowInfo(tuple(described["input_shape"]), described.get("tokens"), described.get("varies", False))
-        module = build_module(_LAYERS.validate_python(described["layers"]), row)
-    module.load_state_dict(state, assign=True)
+    row = RowInfo(tuple(described["input_shape"]), described.get("tokens"), described.get("varies", False))
+    layers = _with_own_module(_LAYERS.validate_python(described["layers"]), module, state, where)
     scaling = described.get("target_scaling")  # older models have none
     return Predictor(
-        module,
+        finished_module(layers, row, state),
         read_preprocessing(described["preprocessing"]),
         task=described["task"],
         loss=described["loss"],
@@ -207,3 +221,29 @@ def read_predictor(read: Callable[[str], bytes], where: str, *, device: torch.de
         target_scaling=None if scaling is None else TargetScaling(**scaling),
         autocast=described["precision"] == "bfloat16",
     )
+
+
+def _with_own_module(
+    layers: list[Layer], module: nn.Module | None, state: dict[str, torch.Tensor], where: str
+) -> list[Layer]:
+    """The layers, in which a module that was the user's own is this one; its tied tensors leave the state."""
+    is_own = any(layer.brings_module for layer in layers)
+    if is_own != (module is not None):
+        said = "a module of the user's own was trained, which its files do not hold" if is_own else "it has layers"
+        remedy = "Call load_predictor(folder, module=net), with net as it was made." if is_own else "Leave module out."
+        raise InvalidDataError(f"Cannot load the model from {where} so: {said}", remedy=remedy)
+    if module is None:
+        return layers
+    layer = OwnModule.of(module, tuple(layers[0].model_dump()["output_shape"]))
+    wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    if wanted != found:
+        differing = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
+        raise InvalidDataError(
+            f"the module is not the one that was trained: {', '.join(differing)} differ",
+            remedy="Make it as it was made for training.",
+        )
+    names = {info.name for info in layer.tensors(RowInfo(()))}
+    for name in state.keys() - names:
+        del state[name]
+    return [layer]

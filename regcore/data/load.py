@@ -87,8 +87,8 @@ def load(
         return _load_builtin(BUILTIN[source.name], image_dtype)
     if source.kind == "torchvision" and source.name in TORCHVISION:
         if allow_download is None:
-            allow_download = _may_download()
-        folder = data_dir or Path(os.environ.get(DATA_DIR_VARIABLE) or DEBIAN_DIR)
+            allow_download = may_download()
+        folder = data_sets_folder(data_dir)
         return _load_torchvision(TORCHVISION[source.name], folder, image_dtype, allow_download=allow_download)
     raise InvalidDataError(
         f"data.name must be one of {', '.join([*BUILTIN, *TORCHVISION])}; "
@@ -97,7 +97,12 @@ def load(
     )
 
 
-def _may_download() -> bool:
+def data_sets_folder(data_dir: Path | None) -> Path:
+    """The operator's folder: this one, else the environment's, else Debian's."""
+    return data_dir or Path(os.environ.get(DATA_DIR_VARIABLE) or DEBIAN_DIR)
+
+
+def may_download() -> bool:
     """What the environment says, in the words that the servers' settings take."""
     said = os.environ.get(DOWNLOAD_VARIABLE, "").strip().lower()
     if said not in _YES | _NO:
@@ -132,12 +137,13 @@ def _load_builtin(info: DatasetInfo, image_dtype: ImageDtype) -> RawData:
     return RawData(info, bunch.data.astype(np.float64), bunch.target.astype(target_dtype))
 
 
-def scale_images(pixels: NDArray[Any], image_maximum: float, dtype: ImageDtype) -> NDArray[Any]:
+def scale_images(pixels: NDArray[Any], image_maximum: float, dtype: Any) -> NDArray[Any]:
     """Scale raw pixels to [0, 1] in this dtype. A run and its predictor both call this, so they agree to the bit.
 
     The pixels of a float64 run are never rounded to float32.
     """
-    scaled: NDArray[Any] = np.divide(pixels.astype(dtype), dtype(image_maximum), dtype=dtype)
+    scaled: NDArray[Any] = pixels.astype(dtype)
+    scaled /= np.dtype(dtype).type(image_maximum)
     return scaled
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import psutil
@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from regcore.data.encoded import Columns, Preprocessing
 from regcore.data.features import TableFeatures
-from regcore.data.inputs import STANDARDIZED, Inputs
+from regcore.data.images.preprocessing import fit_known_images
+from regcore.data.inputs import Inputs, standardizes
 from regcore.data.load import RawData, load
-from regcore.data.preprocessing import TargetScaling, fit_preprocessing, fit_target_scaling
+from regcore.data.preprocessing import TargetScaling, fit_target_scaling
+from regcore.data.row_groups import RowGroups
 from regcore.data.rows import Batch, Hash, Rows
 from regcore.data.sequences import check_sequences
 from regcore.data.sounds.inputs import AUDIO
@@ -40,6 +42,11 @@ class _TrainingSpec(Protocol):
     def precision(self) -> str: ...
 
 
+class _ResourcesSpec(Protocol):
+    @property
+    def max_memory_bytes(self) -> int | None: ...
+
+
 class RunSpec(Protocol):
     """The parts of a job spec that preparing the data reads."""
 
@@ -52,6 +59,8 @@ class RunSpec(Protocol):
     def task(self) -> _TaskSpec: ...
     @property
     def training(self) -> _TrainingSpec: ...
+    @property
+    def resources(self) -> _ResourcesSpec: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,6 +132,7 @@ class PreparedData:
         target_scaling: From raw targets to `y`; None if they are not scaled.
         label_type: What predictions of own data are given as; None for the class numbers of a built-in set.
         doubts: What the rows show that is unlikely to be meant; pointers are into the spec.
+        groups: Which rows belong together, `data.group_column`; None without such a column.
     """
 
     train: Rows
@@ -133,6 +143,17 @@ class PreparedData:
     target_scaling: TargetScaling | None = None
     label_type: LabelType | None = None
     doubts: tuple[Doubt, ...] = ()
+    groups: RowGroups | None = None
+
+    def row_numbers(self) -> dict[str, NDArray[np.int64] | None]:
+        """By split with rows, the number of each row in the data that it comes from, from 1; None if none is known."""
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: _numbers_of(split) for name, split in splits.items() if split is not None}
+
+
+def _numbers_of(split: Rows) -> NDArray[np.int64] | None:
+    places: NDArray[np.int64] | None = getattr(split, "rows", None)  # rows in a file do not know where they are from
+    return None if places is None else places + 1
 
 
 def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device | str = "cpu") -> PreparedData:
@@ -156,7 +177,7 @@ def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device
         return _prepare_known_sounds(raw, splits, spec, classes, device)
     targets = Targets(raw.y, splits, spec, classes)
     assert raw.image_maximum is not None, "tables and sounds went another way"
-    preprocessing = fit_preprocessing(
+    preprocessing = fit_known_images(
         raw.x[splits.train], image_maximum=raw.image_maximum, standardize=spec.data.standardize
     )
 
@@ -271,15 +292,13 @@ def prepare_columns(
     dtype = dtype_of(spec)
     assert splits.test is not None, "a table has no official test split"
     num_rows = len(splits.train) + len(splits.validation) + len(splits.test)
-    _check_room(num_rows, inputs.row, dtype.itemsize)
+    _check_room(num_rows, inputs, dtype.itemsize)
 
     def taken(places: NDArray[np.int64]) -> Columns:
         rows = pa.array(places if numbers is None else numbers[places])
         return {name: columns[name].take(rows) for name in inputs.names}
 
-    standardize = spec.data.standardize
-    if standardize is None:
-        standardize = inputs.modality in STANDARDIZED
+    standardize = standardizes(inputs, spec.data)
     preprocessing = inputs.fit(taken(splits.train), standardize=standardize, given=given, target=target)
 
     def to_split(places: NDArray[np.int64]) -> Split | None:
@@ -299,14 +318,22 @@ def prepare_columns(
     )
 
 
-def _check_room(num_rows: int, row: RowInfo, itemsize: int) -> None:
+_NARROWER: Final = {
+    "table": "Lower features.max_categories, exclude columns with many categories, or use fewer rows.",
+    "image": "Lower features.size, or use fewer images (train_limit).",
+    "text": "Lower features.max_tokens, or use fewer texts (train_limit).",
+    "audio": "Lower features.max_duration_s, or use fewer sounds (train_limit).",
+}
+
+
+def _check_room(num_rows: int, inputs: Inputs, itemsize: int) -> None:
     """Count the rows of the network before they are made: a column of 10,000 categories takes 10,001 places."""
-    width = row.num_values
+    width = inputs.row.num_values
     needed_bytes, free_bytes = num_rows * width * itemsize, psutil.virtual_memory().available
     if needed_bytes > free_bytes:
         raise OutOfMemoryError(
             f"{num_rows:,} rows of {width:,} numbers need {needed_bytes / 2**30:,.1f} GiB, and "
             f"{free_bytes / 2**30:,.1f} GiB are free",
-            remedy="Lower features.max_categories, exclude columns with many categories, or use fewer rows.",
+            remedy=_NARROWER[inputs.modality],
             details={"num_rows": num_rows, "width": width, "needed_bytes": needed_bytes},
         )

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from regcore.data.encoded import Encoded, Preprocessing
-from regcore.data.preprocessing import ImagePreprocessing
-from regcore.data.raw_images import apply_to_images
+from regcore.data.images.apply import apply_to_images
+from regcore.data.images.preprocessing import ImagePreprocessing
 from regcore.data.sequences import SequencePreprocessing, apply_to_sequences
 from regcore.data.sounds.apply import apply_to_sounds
 from regcore.data.sounds.encode import AudioPreprocessing

@@ -17,6 +17,7 @@ from regcore.layers.batch_norm import BatchNorm
 from regcore.layers.chain import (
     build_module,
     complete,
+    finished_module,
     label_layers,
     num_layers,
     num_levels,
@@ -26,19 +27,27 @@ from regcore.layers.chain import (
     walk,
     walk_all,
 )
+from regcore.layers.conv1d import Conv1d
 from regcore.layers.conv2d import Conv2d
 from regcore.layers.dropout import Dropout
+from regcore.layers.elman import Elman
 from regcore.layers.embedding import Embedding
 from regcore.layers.flatten import Flatten
 from regcore.layers.global_pool import GlobalPool
+from regcore.layers.group_norm import GroupNorm
+from regcore.layers.gru import Gru
 from regcore.layers.image_rows import ImageRows
 from regcore.layers.layer_norm import LayerNorm
 from regcore.layers.linear import Linear
 from regcore.layers.lstm import Lstm
+from regcore.layers.misfit import LayerMisfit
 from regcore.layers.pool import Pool
 from regcore.layers.position import Position
+from regcore.layers.reshape import Reshape
 from regcore.layers.residual import Residual
 from regcore.layers.transformer_block import TransformerBlock
+from regcore.layers.transposed_conv2d import TransposedConv2d
+from regcore.layers.upsample import Upsample
 
 import_modules(__name__)
 
@@ -46,22 +55,31 @@ __all__ = [
     "Activation",
     "Attention",
     "BatchNorm",
+    "Conv1d",
     "Conv2d",
     "Dropout",
+    "Elman",
     "Embedding",
     "Flatten",
     "GlobalPool",
+    "GroupNorm",
+    "Gru",
     "ImageRows",
     "Layer",
+    "LayerMisfit",
     "LayerNorm",
     "Linear",
     "Lstm",
     "Pool",
     "Position",
+    "Reshape",
     "Residual",
     "TransformerBlock",
+    "TransposedConv2d",
+    "Upsample",
     "build_module",
     "complete",
+    "finished_module",
     "label_layers",
     "num_layers",
     "num_levels",

@@ -41,6 +41,7 @@ class Activation(Layer):
     }
     member_fields: ClassVar[frozenset[str] | None] = frozenset()
     is_nonlinearity: ClassVar[bool] = True
+    gives_hidden_units: ClassVar[bool] = True
 
     kind: Literal["activation"] = "activation"
     name: ActivationName = Field(default="relu")

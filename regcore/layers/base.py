@@ -36,12 +36,18 @@ class Layer(Fusible):
     """Whether its outputs are an affine function of its inputs, and linear in its own tensors."""
     is_nonlinearity: ClassVar[bool] = False
     """Whether it is what hidden units are counted behind."""
+    gives_hidden_units: ClassVar[bool] = False
+    """Whether the regularizer `dropout` drops what it gives, if nobody says where."""
     only_in_training: ClassVar[bool] = False
     """Whether it leaves rows as they are when a finished model predicts."""
     removes_scale: ClassVar[bool] = False
     """Whether its outputs stay the same where its inputs are multiplied by a number, as behind a normalization."""
     is_whole: ClassVar[bool] = False
     """Whether it is a model of its own, opaque, which stands alone and whose tensors keep their names."""
+    brings_module: ClassVar[bool] = False
+    """Whether its module holds more than its tensors, such as buffers that are not kept with a model."""
+    only_in_python: ClassVar[bool] = False
+    """Whether it needs what JSON cannot hold, so that no server takes it."""
     takes_tokens: ClassVar[bool] = False
     """Whether its rows may be integers that stand for tokens."""
     draws: ClassVar[bool] = False
@@ -88,6 +94,14 @@ class Layer(Fusible):
     def num_values(self, seen: RowInfo) -> int:
         """How many numbers it computes for one row, without its children's; an estimate of memory and time."""
         return self.output(seen).num_values
+
+    def num_products(self, seen: RowInfo) -> int:
+        """How many multiplications it takes for one row, without its children's; an estimate of time.
+
+        By default each weight is used once at each pixel, or at each step of a sequence.
+        """
+        num_weights = sum(tensor.num_elements for tensor in self.tensors(seen) if tensor.role == "weight")
+        return num_weights * min(seen.num_places, self.output(seen).num_places) if num_weights else 0
 
     def children(self) -> Sequence[Layer]:
         """The layers inside it, from input to output; most have none."""

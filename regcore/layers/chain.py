@@ -5,15 +5,16 @@ Layers may hold layers, as residual blocks do: a label is then a path, `residual
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from regcore.layers.base import Layer
+from regcore.layers.misfit import LayerMisfit, place_of
 from regcore.shapes import RowInfo, TensorInfo
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 Rewrite = Callable[[Sequence[Layer], str], Sequence[Layer]]
 """From one list of a model, and what its layers' labels begin with (`residual1.`, nothing for the outermost list), to
@@ -29,7 +30,7 @@ def complete(layers: Sequence[Layer], seen: RowInfo, num_outputs: int | None) ->
         num_outputs: Of the task; None for layers that are not the model's last ones.
 
     Raises:
-        ValueError: A layer does not fit the rows that it sees; the message names it.
+        LayerMisfit: A layer does not fit the rows that it sees; the message names it.
     """
     completed: list[Layer] = []
     for position, layer in enumerate(layers):
@@ -39,7 +40,7 @@ def complete(layers: Sequence[Layer], seen: RowInfo, num_outputs: int | None) ->
             parts = layer.completed(seen, with_outputs)
             seen = output_of(parts, seen)
         except ValueError as error:
-            raise ValueError(_misfit(layers, position, error)) from error
+            raise _misfit(layers, position, error) from error
         completed += parts
     return completed
 
@@ -137,6 +138,24 @@ def build_module(
     return built
 
 
+def finished_module(layers: Sequence[Layer], seen: RowInfo, state: Mapping[str, Tensor]) -> nn.Module:
+    """The plain module with these tensors, on their device, in evaluation mode."""
+    import torch
+
+    with torch.device("meta"):  # without drawing first values
+        module = build_module(layers, seen)
+    if not any(layer.brings_module for layer in layers):
+        module.load_state_dict(state, assign=True)
+        return module.eval()
+    like = next(tensor for tensor in state.values() if tensor.is_floating_point())
+    module.to(device=like.device, dtype=like.dtype)
+    own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    with torch.no_grad():  # in place, so that tied tensors stay tied
+        for name, tensor in state.items():
+            own[name].copy_(tensor)
+    return module.eval()
+
+
 def _path(label: str) -> str:
     return f"{label}." if label else ""
 
@@ -149,11 +168,14 @@ def _refuse_tokens(layer: Layer, seen: RowInfo) -> None:
         )
 
 
-def _misfit(layers: Sequence[Layer], position: int, error: ValueError) -> str:
-    """The message with the layer's place, and the layer before it."""
-    kind = layers[position].kind
+def _misfit(layers: Sequence[Layer], position: int, error: ValueError) -> LayerMisfit:
+    """The error with the layer's place, and the layer before it."""
+    layer = layers[position]
+    source = f"{place_of([position - 1])} {layers[position - 1].kind}" if position else None
+    if isinstance(error, LayerMisfit):
+        if layer.children():
+            return error.inside(position, source)
+        # What a short form stands for has places that nobody wrote.
+        return LayerMisfit([position], f"{layer.kind}: {error.reason}", source)
     text = str(error)
-    if text.startswith("layers["):  # a layer inside: its own place follows
-        return f"layers[{position}] {kind}: {text}"
-    source = "the data" if position == 0 else f"layers[{position - 1}] {layers[position - 1].kind}"
-    return f"layers[{position}] {text} from {source}" if "; it gets" in text else f"layers[{position}] {kind}: {text}"
+    return LayerMisfit([position], text if text.startswith(layer.kind) else f"{layer.kind}: {text}", source)

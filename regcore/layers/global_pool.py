@@ -31,20 +31,23 @@ class GlobalPool(Layer):
     member_fields: ClassVar[frozenset[str] | None] = frozenset()
 
     kind: Literal["global_pool"] = "global_pool"
-    method: Literal["mean", "max", "last", "first"] = "mean"
-    """Of each feature or channel; `last` and `first` take one step of a sequence as it is."""
+    method: Literal["mean", "max", "last", "first", "ends"] = "mean"
+    """Of each feature or channel; `last` and `first` take one step of a sequence as it is; `ends`, behind a
+    bidirectional layer, what each direction shows when it has read all: the first half of the features at the last step
+    and the second half at the first."""
 
     def output(self, seen: RowInfo) -> RowInfo:
         if len(seen.shape) == 2:
+            if self.method == "ends" and seen.shape[1] % 2:
+                raise ValueError(
+                    f"global_pool by ends expects (steps, features) of two directions, and so an even number of "
+                    f"features; it gets {seen.shape}"
+                )
             return seen.of(seen.shape[1], varies=False)
         if len(seen.shape) != 3:
-            raise ValueError(
-                f"global_pool expects a sequence, (steps, features), or images, (C, H, W); it gets {seen.shape}"
-            )
-        if self.method in ("last", "first"):
-            raise ValueError(
-                f"global_pool by {self.method} expects a sequence, (steps, features); it gets {seen.shape}"
-            )
+            raise ValueError(f"global_pool expects (steps, features) or (C, H, W); it gets {seen.shape}")
+        if self.method in ("last", "first", "ends"):
+            raise ValueError(f"global_pool by {self.method} expects (steps, features); it gets {seen.shape}")
         return seen.of(seen.shape[0], varies=False)
 
     def module(self, seen: RowInfo) -> nn.Module:

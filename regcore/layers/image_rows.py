@@ -30,7 +30,7 @@ class ImageRows(Layer):
 
     def output(self, seen: RowInfo) -> RowInfo:
         if len(seen.shape) != 3:
-            raise ValueError(f"image_rows expects images, (C, H, W); it gets {seen.shape}")
+            raise ValueError(f"image_rows expects (C, H, W); it gets {seen.shape}")
         channels, height, width = seen.shape
         return seen.of(height, channels * width, varies=False)
 
@@ -52,6 +52,6 @@ def on_sequence(layer: Layer, seen: RowInfo) -> Sequence[Layer]:
 def sequence(kind: str, seen: RowInfo) -> tuple[int, int]:
     """Steps and features of a sequence. Raises ValueError for other rows."""
     if len(seen.shape) != 2:
-        raise ValueError(f"{kind} expects a sequence, (steps, features); it gets {seen.shape}")
+        raise ValueError(f"{kind} expects (steps, features); it gets {seen.shape}")
     num_steps, features = seen.shape
     return num_steps, features

@@ -26,7 +26,7 @@ def pair(sides: int | list[int]) -> tuple[int, int]:
 def image(kind: str, seen: RowInfo) -> tuple[int, int, int]:
     """Channels, height and width of such rows. Raises ValueError if they are no images."""
     if len(seen.shape) != 3 or seen.varies:
-        raise ValueError(f"{kind} expects images, (C, H, W); it gets {seen.shape}")
+        raise ValueError(f"{kind} expects (C, H, W); it gets {seen.shape}")
     channels, height, width = seen.shape
     return channels, height, width
 
@@ -46,7 +46,7 @@ def num_places(
     if min(free) < 0:
         around = f" with a padding of {list(padding)}" if any(padding) else ""
         raise ValueError(
-            f"{kind} expects images of at least its window of {window[0]}×{window[1]}{around}; it gets {seen.shape}"
+            f"{kind} expects (C, H, W) of at least its window, {window[0]}×{window[1]}{around}; it gets {seen.shape}"
         )
     height, width = (room // step + 1 for room, step in zip(free, stride, strict=True))
     return height, width

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from regcore.at import At
-from regcore.layers import Layer, build_module
+from regcore.layers import Layer, build_module, finished_module
 from regcore.layers.forward import ForwardPass, Node, bind
 from regcore.plan import Plan
 from regcore.shapes import RowInfo, TensorInfo
@@ -34,6 +34,7 @@ class StackedNetwork:
         tensors: By name, each (K, *shape): the model's, and those that regularizers add. Learned ones require
             gradients. They change in place alone, so that whoever holds one sees its present value.
         infos: The model's tensors, by name.
+        frozen: Names of those that could be learned and are not.
         nodes: The layers, bound to the members.
     """
 
@@ -53,14 +54,18 @@ class StackedNetwork:
         self.autocast = autocast
         self.row = plans[0].row
         self.infos: dict[str, TensorInfo] = {info.name: info for info in plans[0].tensors()}
-        self.nodes: list[Node] = bind([plan.layers for plan in plans], self.row)
+        self.frozen = plans[0].frozen
+        self.nodes: list[Node] = bind([plan.layers for plan in plans], self.row, frozen=self.frozen)
+        for node in self.nodes:
+            if node.layer.brings_module:
+                node.module.to(device=device, dtype=dtype)
         self.tensors: dict[str, Tensor] = {}
         self.add(self._first() if tensors is None else tensors)
 
     def add(self, tensors: Mapping[str, Tensor]) -> None:
         """Take these tensors, (K, ...), as its own; learned ones are to require gradients."""
         for name, tensor in tensors.items():
-            is_learned = self.infos[name].is_learned if name in self.infos else True
+            is_learned = name not in self.frozen and (name not in self.infos or self.infos[name].is_learned)
             self.tensors[name] = tensor.requires_grad_() if is_learned else tensor
 
     @property
@@ -121,16 +126,13 @@ class StackedNetwork:
 
     def module(self, member: int) -> nn.Module:
         """One member as a plain torch module, in evaluation mode."""
-        with torch.device("meta"):  # without drawing initial weights
-            module = build_module(self.plans[member].layers, self.row)
-        module.load_state_dict(self.member_state(member), assign=True)
-        return module.eval()
+        return finished_module(self.plans[member].layers, self.row, self.member_state(member))
 
     def _first(self) -> dict[str, Tensor]:
         each = [first_tensors(plan.layers, self.row, seed) for plan, seed in zip(self.plans, self.seeds, strict=True)]
         return {
             name: torch.stack([own[name] for own in each]).to(
-                device=self.device, dtype=self.dtype if info.dtype == "float" else torch.int64
+                device=self.device, dtype=self.dtype if info.dtype == "float" else getattr(torch, info.dtype)
             )
             for name, info in self.infos.items()
         }

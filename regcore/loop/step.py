@@ -102,7 +102,8 @@ class Step:
             found = self._pass({**tensors, **buffers} if buffers else tensors, part, here)
             objective = {"data": found.losses, **found.terms}
             whole = reduce(torch.add, [values.sum() for values in objective.values()]) / num_rows
-            gradients = torch.autograd.grad(whole, list(leaves.values()))
+            # A user's module may leave some of its parameters unused.
+            gradients = torch.autograd.grad(whole, list(leaves.values()), allow_unused=True, materialize_grads=True)
             total = [a.add_(b) for a, b in zip(total, gradients, strict=True)] if total else list(gradients)
             for name, values in objective.items():
                 mean = values.detach().sum(1) / num_rows

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from regcore.errors import shortened
-from regcore.layers import Layer, complete, label_layers, output_of, walk_all
+from regcore.layers import Layer, LayerMisfit, complete, label_layers, output_of, walk_all
 from regcore.plan.problems import Problems
 from regcore.regularizers import Regularizer
 from regcore.shapes import RowInfo
@@ -21,14 +21,19 @@ def expand(spec: JobSpec, row: RowInfo, num_outputs: int, problems: Problems) ->
         _refuse_more_than(layers)
         given = output_of(layers, row)
         if given.varies or given.shape not in TASKS[spec.task.kind].output_shapes(row, num_outputs):
+            remedy = "End with a linear layer without features"
+            if layers and layers[0].is_whole:
+                remedy = "Give its last layer so many"
             raise ValueError(
-                f"the model must end in {num_outputs} output(s) for this task; it ends in shape {given.shape}. "
-                "End with a linear layer without features"
+                f"the model must end in {num_outputs} output(s) for this task; it ends in shape {given.shape}. {remedy}"
             )
         return layers
 
-    nothing: Sequence[Layer] = ()
-    layers = problems.attempt("/model", "invalid_model", completed, nothing)
+    layers: Sequence[Layer] = ()
+    try:
+        layers = completed()
+    except ValueError as error:
+        problems.add(_pointer_of(spec, error), "invalid_model", str(error))
     if layers:
         for position, regularizer in enumerate(spec.regularizers):
             surgery = partial(_operated, layers, regularizer, row)
@@ -39,6 +44,16 @@ def expand(spec: JobSpec, row: RowInfo, num_outputs: int, problems: Problems) ->
         message = f"layer names must differ; received {shortened(', '.join(doubled), 200)} twice. Rename one."
         problems.add("/model", "invalid_model", message)
     return list(layers)
+
+
+def _pointer_of(spec: JobSpec, error: ValueError) -> str:
+    """The place of the layer that does not fit, as the user wrote it; of a short form, or of no layer, the model."""
+    pointer, written = "/model", spec.model.written_layers
+    for position in error.path if isinstance(error, LayerMisfit) else ():
+        if not written:
+            break
+        pointer, written = f"{pointer}/layers/{position}", written[position].children()
+    return pointer
 
 
 def _refuse_more_than(layers: Sequence[Layer], *, inside: bool = False) -> None:

@@ -10,7 +10,7 @@ from regcore.tasks import Classification, Regression, Task
 def resolve_task(spec: JobSpec, facts: DataFacts, problems: Problems) -> TaskSpec:
     """The task with every default filled in; where it contradicts the data, the rest is checked as if it fitted."""
     task = task_of(spec, facts)
-    problem = _mismatch(task, facts) or task.row_problem(facts.row)
+    problem = _mismatch(task, facts) or task.row_problem(facts.row) or _other_task(spec, task)
     if problem is not None:
         problems.add("/task/kind", "task_mismatch", problem.format(name=facts.name))
         task = _default(facts)
@@ -47,6 +47,14 @@ def _mismatch(task: type[Task], facts: DataFacts) -> str | None:
     if task.gives_rows or task.has_classes == (facts.classes is not None):
         return None
     return f"task.kind must be {_default(facts).kind} for {{name}}; received {task.kind}."
+
+
+def _other_task(spec: JobSpec, task: type[Task]) -> str | None:
+    """Why the model is not for the task."""
+    only = spec.model.task
+    if only is None or task.kind == only:
+        return None
+    return f"task.kind must be {only} for the model {spec.model.kind}; received {task.kind}. Leave it out."
 
 
 def _loss(asked: str, task: type[Task], num_classes: int, name: str, problems: Problems, *, is_unit: bool) -> str:

@@ -30,7 +30,8 @@ class Dropout(Regularizer):
     p: float = Field(ge=0, lt=1)
     """Probability that a value is dropped."""
     where: Literal["hidden", "input"] | list[str] = "hidden"
-    """`hidden`: after every activation; `input`: before the first layer; or after each of the named layers."""
+    """`hidden`: after every activation and every recurrent layer; `input`: before the first layer; or after each of the
+    named layers."""
 
     def doubts(self, run: RunShape) -> Iterator[Doubt]:
         yield from DropoutLayer(p=self.p).doubts(run)
@@ -47,7 +48,7 @@ class Dropout(Regularizer):
             for own_label, existing in zip(label_layers(some, inside=bool(prefix)), some, strict=True):
                 label = prefix + own_label
                 places.append(label)
-                is_chosen = existing.is_nonlinearity if self.where == "hidden" else label in self.where
+                is_chosen = existing.gives_hidden_units if self.where == "hidden" else label in self.where
                 found.extend([label] if is_chosen else [])
                 changed += [existing, layer] if is_chosen else [existing]
             return changed
@@ -55,7 +56,7 @@ class Dropout(Regularizer):
         changed = rewritten(layers, insert)
         missing = [] if isinstance(self.where, str) else [name for name in self.where if name not in places]
         if missing or not found:
-            what = ", ".join(missing) or "no hidden activation"
+            what = ", ".join(missing) or "no hidden units"
             raise ValueError(
                 f"where must name a place that the model has: hidden, input or layers of {', '.join(places)}; "
                 f'received {self.where!r}, which finds {"no " if missing else ""}{what}. Use where="input", or a model '

@@ -65,17 +65,20 @@ def _schema_of(spec: type[BaseModel]) -> dict[str, Any]:
 
 def _regularizers() -> Iterator[CatalogueEntry]:
     for spec in REGULARIZERS.values():
-        yield _entry(spec, _example(model=spec.example_model, regularizers=[spec.example]))
+        data, parts = spec.example_data, {"model": spec.example_model, "regularizers": [spec.example]}
+        yield _entry(spec, None if data is None else _example(data=data, **parts))
 
 
 def _models() -> Iterator[CatalogueEntry]:
     for spec in MODELS.values():
-        yield _entry(spec, _example(model=spec.example))
+        if not spec.only_in_python:
+            yield _entry(spec, _example(model=spec.example))
 
 
 def _layers() -> Iterator[CatalogueEntry]:
     for spec in LAYERS.values():
-        yield _entry(spec, None if spec.example is None else _example(model=spec.example))
+        if not spec.only_in_python:
+            yield _entry(spec, None if spec.example is None else _example(model=spec.example))
 
 
 def _optimizers() -> Iterator[CatalogueEntry]:

@@ -1,9 +1,10 @@
 """The job spec: the request body, the stored record and the engine's input, one object."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from unicodedata import category
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import PydanticKnownError
 
 from regcore.frozen import Frozen
@@ -11,7 +12,7 @@ from regcore.json_values import plain
 from regcore.optim import SGD
 from regcore.shapes import Predicted
 from regcore.spec.data import AnyData
-from regcore.spec.kinds import TASKS, AnyModel, AnyOptimizer, AnyRegularizer
+from regcore.spec.kinds import MODELS, TASKS, AnyModel, AnyOptimizer, AnyRegularizer
 from regcore.spec.training import Training
 
 MAX_LABELS = 16
@@ -40,6 +41,8 @@ Labels = Annotated[dict[LabelKey, LabelValue], Field(max_length=MAX_LABELS)]
 ClassWeights = Annotated[list[Annotated[float, Field(gt=0, le=MAX_CLASS_WEIGHT)]], Field(max_length=MAX_CLASSES)]
 
 if TYPE_CHECKING:
+    from torch import nn
+
     TaskKind = str
     Loss = str
 else:
@@ -118,6 +121,20 @@ class JobSpec(Frozen):
     exports: Annotated[list[str], Field(max_length=0)] = Field(default=[])
     """Empty in this version."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _task_of_its_model(cls, given: Any) -> Any:
+        """With the task that the model is for, if none is asked for: the data are read for it."""
+        if not isinstance(given, dict):
+            return given
+        model, task = given.get("model"), given.get("task")
+        kind = model.get("kind") if isinstance(model, dict) else getattr(model, "kind", None)
+        only = MODELS[kind].task if isinstance(kind, str) and kind in MODELS else None
+        if only is None or not (task is None or isinstance(task, dict | TaskSpec)):
+            return given
+        asked = task.model_dump(exclude_unset=True) if isinstance(task, TaskSpec) else task or {}
+        return given | {"task": asked | {"kind": only}} if asked.get("kind", "auto") == "auto" else given
+
     def __init__(self, /, **fields: Any) -> None:
         # Only in Python, where `train(spec, x, y)` brings the rows; JSON must say where they are.
         fields = {"data": {"kind": "arrays"}, **fields}
@@ -130,3 +147,21 @@ class JobSpec(Frozen):
 
     # Marked as pydantic marks its own: parsing, alone or inside another model, does not call this.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @classmethod
+    def from_module(cls, net: "nn.Module", input_shape: Sequence[int], **fields: Any) -> Self:
+        """A spec whose model is a torch Sequential of known layers, written out.
+
+        The model computes the same from the same weights, of which the job draws its own.
+
+        Args:
+            net: A Sequential, also of Sequentials, or a single layer.
+            input_shape: Of one row, without the batch: (features,), (C, H, W), (C, T) or, for tokens, (T,).
+            fields: The spec's others: `data`, `optimizer`, `regularizers`, ….
+
+        Raises:
+            SpecError: Some of it cannot be written; each place is named.
+        """
+        from regcore.spec.from_module import layers_of
+
+        return cls(model={"kind": "layers", "layers": layers_of(net, tuple(input_shape))}, **fields)

@@ -10,6 +10,7 @@ from regcore.errors import FieldError, SpecError, json_pointer
 from regcore.json_values import plain
 from regcore.spec.hints import meant
 from regcore.spec.job import JobSpec
+from regcore.spec.kinds import MODELS
 from regcore.spec.validation import parse_spec
 
 _ROUNDS: Final = 4
@@ -23,7 +24,9 @@ _TARGET: Final = ("/data/target", "/data/types")
 _TRAIN_ROWS: Final = (*_HELD_OUT, *_TARGET, "/data/train_limit", "/data/split_column", "/data/group_column")
 _STEPS: Final = (*_TRAIN_ROWS, "/training/batch_size", "/training/grad_accumulation", "/training/epochs")
 """The fields on which rows and steps depend, besides the data set, without which no spec is mended."""
-_LAYERS: Final = ("/model/kind", "/model/hidden", "/model/layers", "/model/bias")
+_LAYERS: Final = (
+    *sorted({f"/model/{name}" for model in MODELS.values() for name in model.model_fields} - {"/model/activation"}),
+)
 """The fields on which names and shapes of parameters depend."""
 _RESTS_ON: Final = {
     "matches_nothing": ("{part}/select", "{part}/where", *_LAYERS),
@@ -46,7 +49,11 @@ Any other problem may depend on every field.
 """
 _CEILINGS_REST_ON: Final = {
     "/training/epochs": _STEPS,
-    "/model/hidden": ("/model/kind", "/model/hidden"),
+    **{
+        f"/model/{model.deep_field}": ("/model/kind", "/model/hidden", f"/model/{model.deep_field}")
+        for model in MODELS.values()
+        if model.deep_field is not None
+    },
     "/model": (*_LAYERS, "/task/loss", *_TARGET, "/data/exclude", "/data/features"),
 }
 """The same for exceeded ceilings, by place."""

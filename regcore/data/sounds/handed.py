@@ -1,6 +1,6 @@
 """Sounds that a program holds: arrays of samples, and paths of files, as a table."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,8 +13,7 @@ from regcore.data.media_facts import AudioFacts
 from regcore.data.sounds.inputs import AUDIO
 from regcore.data.sounds.read import column_of
 from regcore.data.sounds.stored import StoredSound, store_file, store_samples
-from regcore.data.tables.facts import MAX_EXAMPLES, ColumnFacts, Reading, TableFacts
-from regcore.data.tables.find_types import find_facts
+from regcore.data.tables.media_column import with_media
 from regcore.data.tables.read.arrays import table_of
 from regcore.data.tables.table import Table
 from regcore.errors import InvalidDataError
@@ -45,7 +44,13 @@ def table_of_sounds(x: Any, y: Any, sample_rate: int) -> Table:
     """
     sounds = sounds_of(x, sample_rate)
     names = [str(sound) if isinstance(sound, str | Path) else f"{number:,}" for number, sound in enumerate(x, start=1)]
-    return with_sounds(table_of({_NAME: names}, y), sounds)
+    beside = table_of({_NAME: names}, y)
+    columns = [
+        one if one.name == beside.facts.default_target else one.model_copy(update={"type": "ignore", "why": ""})
+        for one in beside.facts.columns
+    ]
+    facts = beside.facts.model_copy(update={"columns": columns})
+    return with_media(beside.columns, facts, AUDIO, sounds, examples=names)
 
 
 def sounds_of(x: Any, sample_rate: int) -> MediaColumn:
@@ -56,48 +61,23 @@ def sounds_of(x: Any, sample_rate: int) -> MediaColumn:
     return column_of(_stored(items, sample_rate))
 
 
-def with_sounds(beside: Table, sounds: MediaColumn) -> Table:
-    """The table of the columns that are beside the sounds, and of these."""
-    reading = Reading(num_missing=0, num_distinct=len(sounds.cells))
-    own = ColumnFacts(
-        name=AUDIO,
-        type=AUDIO,
-        readings={AUDIO: reading, "category": reading},
-        values=None,
-        examples=beside.facts.columns[0].examples[:MAX_EXAMPLES],
-    ).model_copy(update={AUDIO: sounds.facts})
-    columns = [
-        one if one.name == beside.facts.default_target else one.model_copy(update={"type": "ignore", "why": ""})
-        for one in beside.facts.columns
-    ]
-    facts = beside.facts.model_copy(
-        update={
-            "modality": AUDIO,
-            "columns": [*columns, own],
-            "warnings": [*beside.facts.warnings, *sounds.warnings],
-        }
-    )
-    return Table(beside.columns.append_column(AUDIO, sounds.cells), facts)
-
-
-def joined_sounds(columns: pa.Table, parts: Sequence[TableFacts]) -> Table:
-    """The table of several tables of sounds.
+def joined_sounds(parts: Mapping[str, Table]) -> MediaColumn:
+    """The sounds of several tables as one column.
 
     Args:
-        columns: Their rows together.
-        parts: The facts of each.
+        parts: By what messages call them.
     """
-    each = [column.audio for part in parts if (column := part.column(AUDIO)) is not None and column.audio is not None]
+    tables = list(parts.values())
+    each = [column.audio for part in tables if (column := part.facts.column(AUDIO)) is not None and column.audio]
     facts = AudioFacts(
         max_duration_s=max(facts.max_duration_s for facts in each),
         total_duration_s=sum(facts.total_duration_s for facts in each),
         sample_rates=_added([facts.sample_rates for facts in each]),
         durations_s=_added([facts.durations_s for facts in each]),
     )
-    beside = columns.drop_columns([AUDIO])
-    found = find_facts(beside, format="arrays", default_target=parts[0].default_target)
-    warnings = [warning for part in parts for warning in part.warnings if warning.column == AUDIO]
-    return with_sounds(Table(beside, found), MediaColumn(columns[AUDIO], facts, warnings))
+    cells = pa.chunked_array([chunk for part in tables for chunk in part.columns[AUDIO].chunks])
+    warnings = [warning for part in tables for warning in part.facts.warnings if warning.column == AUDIO]
+    return MediaColumn(cells, facts, warnings)
 
 
 def _added(counts: Sequence[dict[int, int]]) -> dict[int, int]:

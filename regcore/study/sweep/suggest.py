@@ -103,7 +103,7 @@ def _subject(
     asked = {"data": data, **({} if task is None else {"task": task}), "training": training}
     plan = make_plan({**asked, "model": model or {"kind": "linear"}}, ceilings, facts_of=known)
     if model is None:
-        model = model_for(plan.num_rows.train + plan.num_rows.validation + plan.num_rows.test)
+        model = model_for(plan.row, plan.num_rows.train + plan.num_rows.validation + plan.num_rows.test)
         plan = make_plan({**asked, "model": model}, ceilings, facts_of=known)
     _refuse_empty_splits(plan)
 
@@ -179,7 +179,7 @@ def _reason(subject: _Subject, body: Json, most: Effort, effort: Effort, lasts_s
         f"{rows.validation:,} to choose by, {rows.test:,} to judge by): {', '.join(names)}.",
         f"Each is tuned on up to {num_values} values by {OBJECTIVE['metric']}; {len(body['seeds'])} seeds, {splits}.",
     ]
-    missing = [name for name in REGULARIZERS if name not in subject.kinds]
+    missing = [name for name, kind in REGULARIZERS.items() if name not in subject.kinds and not kind.of_some_rows]
     if missing:
         said.append(f"This network cannot have {' or '.join(missing)}.")
     cuts = [

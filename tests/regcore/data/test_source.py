@@ -322,3 +322,21 @@ def test_what_was_noticed_when_the_file_was_read_is_a_warning_of_the_plan(tmp_pa
     codes = [warning.code for warning in train({**SPEC, "data": data}).plan.warnings]
 
     assert "encoding_guessed" in codes
+
+
+def test_a_report_tells_groups_and_single_rows_as_the_file_has_them():
+    frame = mixed()
+    result = train(with_data(group_column="who"), frame)
+
+    predicted = result.predict(frame)
+    groups = result.report["groups"]
+    assert groups["column"] == "who"
+    for name in ("validation", "test"):
+        told = groups["splits"][name]["groups"]
+        assert sum(one["num_rows"] for one in told) == len(getattr(result.data, name))
+        for one in told:
+            own = (frame.who == one["group"]).to_numpy()
+            assert one["num_rows"] == own.sum()
+            assert one["metrics"]["accuracy"]["value"] == (predicted == frame.label)[own].mean()
+    for row in result.report["worst_rows"]["splits"]["test"]["rows"]:
+        assert (row["target"], row["prediction"]) == (frame.label[row["row"] - 1], predicted[row["row"] - 1])

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from regcore import train
 from regcore.at import At
-from regcore.layers import Layer, Linear, complete, walk_all
+from regcore.layers import Layer, Linear, build_module, complete, walk_all
 from regcore.layers.forward import ForwardPass, Here, bind
 from regcore.shapes import RowInfo
 from regcore.spec.kinds import LAYERS, AnyLayer
@@ -58,6 +60,40 @@ FORMS = [
     *(({"kind": "global_pool", "method": method}, rows) for method in ("mean", "max") for rows in (VARYING, COLOUR)),
     *(({"kind": "global_pool", "method": method}, rows) for method in ("first", "last") for rows in (VARYING, STEPS)),
     ({"kind": "image_rows"}, COLOUR),
+    ({"kind": "conv1d", "channels": 3, "kernel_size": 3, "padding": 2, "stride": 2}, VARYING),
+    ({"kind": "conv1d", "channels": 3, "kernel_size": 4, "padding": "same", "bias": False}, VARYING),
+    ({"kind": "conv1d", "channels": 3, "kernel_size": 3}, VARYING),
+    ({"kind": "conv1d", "channels": 3, "kernel_size": 2, "padding": "valid"}, STEPS),
+    *(({"kind": "pool", "method": method, "size": 3, "stride": 2}, VARYING) for method in ("max", "mean")),
+    *(({"kind": "pool", "method": method, "size": 2}, STEPS) for method in ("max", "mean")),
+    ({"kind": "global_pool", "method": "ends"}, VARYING),
+    ({"kind": "global_pool", "method": "ends"}, STEPS),
+    ({"kind": "batch_norm", "momentum": 0.3}, VARYING),
+    ({"kind": "batch_norm", "momentum": None}, VARYING),
+    ({"kind": "batch_norm"}, STEPS),
+    ({"kind": "group_norm", "num_groups": 2}, VARYING),
+    ({"kind": "group_norm", "num_groups": 4, "eps": 0.1}, STEPS),
+    ({"kind": "group_norm", "num_groups": 3}, COLOUR),
+    ({"kind": "group_norm", "num_groups": 2}, RowInfo((6,))),
+    ({"kind": "gru", "hidden": 3, "num_layers": 2, "bidirectional": True}, VARYING),
+    ({"kind": "elman", "hidden": 3, "nonlinearity": "relu"}, VARYING),
+    ({"kind": "elman", "hidden": 3, "bidirectional": True}, STEPS),
+    (
+        {
+            "kind": "transposed_conv2d",
+            "channels": 2,
+            "kernel_size": [3, 2],
+            "stride": [2, 3],
+            "padding": [1, 0],
+            "output_padding": [1, 2],
+        },
+        COLOUR,
+    ),
+    ({"kind": "transposed_conv2d", "channels": 2, "bias": False}, COLOUR),
+    ({"kind": "upsample", "scale_factor": [2, 3]}, COLOUR),
+    ({"kind": "upsample", "size": [9, 11], "mode": "bilinear"}, COLOUR),
+    ({"kind": "reshape", "shape": [2, -1]}, COLOUR),
+    ({"kind": "reshape", "shape": [9, 14]}, COLOUR),
     ({"kind": "torchvision", "name": "resnet18", "features": 4}, RowInfo((1, 8, 8))),
     ({"kind": "torchvision", "name": "resnet18", "features": 4, "small_images": False}, RowInfo((3, 8, 8))),
 ]
@@ -280,3 +316,29 @@ def test_the_general_form_computes_the_same_from_the_module_alone(name):
     own = apply(layer, seen, state, x, training=True, lengths=lengths)
     torch.testing.assert_close(general, own.outputs)
     assert len(way.buffers) == len(own.buffers)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [{"kind": "conv2d", "channels": 4, "stride": 2}, {"kind": "residual", "layers": [{"kind": "batch_norm"}]}],
+        [{"kind": "image_rows"}, {"kind": "linear", "features": 8, "per_step": True}],
+        [{"kind": "image_rows"}, {"kind": "attention", "num_heads": 2}],
+        [{"kind": "linear", "features": 16}, {"kind": "activation"}],
+    ],
+    ids=["images", "steps", "attention", "vectors"],
+)
+def test_multiplications_are_those_that_torch_counts(layers):
+    """Of matrix products and convolutions; a multiplication with its addition is two operations to torch."""
+    completed = complete(TypeAdapter(list[AnyLayer]).validate_python([*layers, {"kind": "linear"}]), DIGITS, 3)
+    module = build_module(completed, DIGITS).train()
+
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counted:  # a fused kernel is not counted
+        module(torch.zeros(5, *DIGITS.shape))
+
+    products = sum(layer.num_products(seen) for _, layer, seen in walk_all(completed, DIGITS))
+    assert products == counted.get_total_flops() / 2 / 5
+
+
+def test_an_lstm_multiplies_each_weight_at_each_step():
+    assert LAYERS["lstm"](hidden=3).num_products(RowInfo((6, 4))) == 6 * 4 * 3 * (4 + 3)

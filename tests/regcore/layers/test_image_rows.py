@@ -16,5 +16,5 @@ def test_a_step_holds_the_pixels_of_all_channels_in_a_row_of_the_image():
 
 
 def test_other_rows_are_refused():
-    with pytest.raises(ValueError, match=r"image_rows expects images, \(C, H, W\); it gets \(4, 5\)"):
+    with pytest.raises(ValueError, match=r"image_rows expects \(C, H, W\); it gets \(4, 5\)"):
         ImageRows().output(RowInfo((4, 5)))

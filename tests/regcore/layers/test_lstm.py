@@ -80,5 +80,5 @@ def test_a_step_that_one_direction_does_not_know_is_doubted(method, blind):
 
 
 def test_other_rows_are_refused():
-    with pytest.raises(ValueError, match=r"lstm expects a sequence, \(steps, features\); it gets \(13,\)"):
+    with pytest.raises(ValueError, match=r"lstm expects \(steps, features\); it gets \(13,\)"):
         Lstm(hidden=3).output(RowInfo((13,)))

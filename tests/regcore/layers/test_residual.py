@@ -64,28 +64,37 @@ def test_what_users_may_omit_is_filled_in_inside_too():
 
 
 @pytest.mark.parametrize(
-    ("layers", "message"),
+    ("layers", "pointer", "message"),
     [
         (
             [BLOCK | {"layers": [{"kind": "linear", "features": 5}]}],
+            "/model/layers/1",
             "layers[1] residual: the layers inside must keep the shape of their rows, to which their outputs are "
             "added; they turn (8,) into (5,).",
         ),
         (
             [{"kind": "residual", "layers": [WIDE, {"kind": "pool"}]}],
-            "layers[1] residual: layers[1] pool expects images, (C, H, W); it gets (8,) from layers[0] linear",
+            "/model/layers/1/layers/1",
+            "layers[1].layers[1] pool expects (C, H, W) or (steps, features); it gets (8,) from "
+            "layers[1].layers[0] linear",
         ),
         (
             [{"kind": "residual", "layers": [{"kind": "residual", "layers": [{"kind": "pool"}]}]}],
-            "layers[1] residual: layers[0] residual: layers[0] pool expects images, (C, H, W); it gets (8,)",
+            "/model/layers/1/layers/0/layers/0",
+            "layers[1].layers[0].layers[0] pool expects (C, H, W) or (steps, features); it gets (8,) from "
+            "layers[0] linear",
         ),
-        ([{"kind": "residual", "layers": [WIDE | {"name": "a"}] * 2}], "layer names must differ; received a twice"),
+        (
+            [{"kind": "residual", "layers": [WIDE | {"name": "a"}] * 2}],
+            "/model",
+            "layer names must differ; received a twice",
+        ),
     ],
 )
-def test_a_block_that_does_not_fit_is_refused_with_the_way_to_it(make_job, layers, message):
+def test_a_block_that_does_not_fit_is_refused_with_the_way_to_it(make_job, layers, pointer, message):
     (error,) = refusal(make_job(model=model(*layers)))
 
-    assert error.pointer == "/model"
+    assert error.pointer == pointer
     assert error.message.startswith(message)
 
 

@@ -11,7 +11,7 @@ def test_one_number_is_for_height_and_width():
 
 @pytest.mark.parametrize("row", [RowInfo((64,)), RowInfo((8, 8)), RowInfo((1, 8, 8), varies=True)])
 def test_rows_that_are_no_images_are_refused(row):
-    with pytest.raises(ValueError, match=r"pool expects images, \(C, H, W\); it gets \("):
+    with pytest.raises(ValueError, match=r"pool expects \(C, H, W\); it gets \("):
         image("pool", row)
 
 
@@ -34,5 +34,7 @@ def test_a_window_is_moved_as_long_as_it_fits(window, stride, padding, places):
 
 
 def test_a_window_larger_than_the_image_is_refused_with_both_sizes():
-    with pytest.raises(ValueError, match=r"conv2d expects images of at least its window of 5×3; it gets \(3, 4, 8\)"):
+    with pytest.raises(
+        ValueError, match=r"conv2d expects \(C, H, W\) of at least its window, 5×3; it gets \(3, 4, 8\)"
+    ):
         num_places("conv2d", RowInfo((3, 4, 8)), (5, 3), (1, 1))

@@ -35,8 +35,12 @@ MODELS = {
         {"kind": "transformer_block", "num_heads": 3, "norm_first": False, "dropout": 0.1},
         {"kind": "global_pool"},
     ],
+    "short cnn": lambda k: {"kind": "cnn", "channels": [8], "norm": "group"},
+    "short rnn": lambda k: {"kind": "rnn", "cell": "gru", "hidden": 4, "bidirectional": True, "embedding": 5},
+    "short transformer": lambda k: {"kind": "transformer", "width": 6, "depth": 1, "heads": 2, "dropout": 0.2 * k},
+    "short mlp": lambda k: {"kind": "mlp", "hidden": [5], "norm": "layer", "residual": True},
 }
-"""The layers of member k, in front of the output layer."""
+"""The layers of member k in front of the output layer, or its model."""
 
 SOURCE = TokenRows()
 
@@ -53,7 +57,7 @@ def jobs_of(make_job):
         return [
             make_job(
                 data={"train_limit": None},
-                model=model_of(*MODELS[name](k)),
+                model=model if isinstance(model := MODELS[name](k), dict) else model_of(*model),
                 optimizer={"kind": "adam", "learning_rate": 0.01 * (1 + k)},
                 regularizers=[
                     {"kind": "l1", "strength": 1e-3 * k},
@@ -191,12 +195,12 @@ def test_units_without_effect_are_those_of_steps_in_use(result):
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ([], r"linear expects numbers \(put an embedding in front of it\); it gets tokens, \(7,\) from the data"),
-        ([EMBEDDING], r"layers\[1\] flatten expects rows of one length .* from layers\[0\] embedding"),
+        ([], r"linear expects numbers \(put an embedding in front of it\); it gets tokens, \(7,\) from the rows"),
+        ([EMBEDDING], r"layers\[1\] linear: flatten expects rows of one length .* from layers\[0\] embedding"),
         ([EMBEDDING, EMBEDDING, POOL], r"layers\[1\] embedding expects tokens.* from layers\[0\] embedding"),
-        ([EMBEDDING, {"kind": "batch_norm"}, POOL], r"batch_norm expects .*; it gets \(7, 6\)"),
+        ([EMBEDDING, {"kind": "conv2d", "channels": 2}, POOL], r"conv2d expects \(C, H, W\); it gets \(7, 6\)"),
     ],
-    ids=["no embedding", "no pooling", "two embeddings", "batch norm"],
+    ids=["no embedding", "no pooling", "two embeddings", "convolution"],
 )
 def test_layers_that_do_not_fit_tokens_are_refused(make_job, layers, message):
     with pytest.raises(SpecError, match=message):

@@ -256,7 +256,7 @@ def test_a_job_at_every_ceiling_is_taken():
 
 
 def test_the_contracts_ceilings_are_the_defaults():
-    assert Ceilings() == Ceilings(epochs=100_000, parameters=10**8, steps=10**8, hidden_layers=64, layers=512)
+    assert Ceilings() == Ceilings(epochs=100_000, parameters=2 * 10**8, steps=10**8, hidden_layers=64, layers=512)
 
 
 def test_the_first_rows_of_a_limit_are_counted():

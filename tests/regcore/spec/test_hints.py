@@ -58,7 +58,7 @@ def errors_of(part: dict[str, Any]) -> dict[str, str]:
         ({"epochs": 3}, "/epochs", "It is training.epochs."),
         ({"batch_size": 3}, "/batch_size", "It is training.batch_size."),
         ({"seed": 3}, "/seed", "It is training.seed."),
-        ({"hidden": [3]}, "/hidden", "or model.hidden of kind mlp."),
+        ({"hidden": [3]}, "/hidden", "It is model.hidden of kind autoencoder, cnn, mlp, rnn or"),
         ({"model": {"kind": "mlp", "hidden_layers": [3]}}, "/model/hidden_layers", "Did you mean 'hidden'?"),
         ({"model": {"kind": "mlp", "hidden": 32}}, "/model/hidden", "Write [32]."),
         ({"model": {"kind": "mlp", "hidden": [3], "activation": "ReLU"}}, "/model/activation", "mean 'relu'?"),

@@ -26,7 +26,14 @@ DEFAULTS = {
         "standardize_target": None,
     },
     "task": {"kind": "auto", "loss": "auto", "class_weights": None},
-    "model": {"kind": "mlp", "hidden": [128], "activation": "relu"},
+    "model": {
+        "kind": "mlp",
+        "hidden": [128],
+        "activation": "relu",
+        "norm": None,
+        "residual": False,
+        "dropout": 0.0,
+    },
     "optimizer": {
         "kind": "sgd",
         "learning_rate": 0.01,

@@ -53,7 +53,12 @@ BAD = [
     ("/data/kind", "bultin", "unknown_kind", "Did you mean 'builtin'?"),
     ("/data/test_fraction", 1, "less_than", "must be below 1.0; received 1"),
     ("/data/seed", 0, "unknown_field", "Remove it"),
-    ("/model/kind", "conv", "unknown_kind", 'must be one of layers, linear, mlp, torchvision; received "conv"'),
+    (
+        "/model/kind",
+        "conv",
+        "unknown_kind",
+        'must be one of autoencoder, cnn, layers, linear, mlp, module, rnn, torchvision, transformer; received "conv"',
+    ),
     ("/model/kind", ["mlp"], "unknown_kind", 'received ["mlp"]. Did you mean'),
     ("/training/kind", [], "unknown_field", "Remove it"),
     ("/model/layers/0/featurs", 3, "unknown_field", "Did you mean 'features'?"),

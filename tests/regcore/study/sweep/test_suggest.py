@@ -65,6 +65,15 @@ def test_a_network_gets_only_the_regularizers_that_it_can_have() -> None:
     assert plan_sweep(suggestion.sweep).members
 
 
+def test_of_images_it_is_asked_whether_crops_and_flips_help() -> None:
+    suggestion = suggest_sweep({"kind": "builtin", "name": "mnist-5k"}, budget_s=50_000)
+
+    (variant,) = [one for one in suggestion.sweep["variants"] if one["name"] not in ALL]
+    assert variant["name"] == "crop_flip"
+    assert variant["axes"] == [{"pointer": "/regularizers/0/flip_probability", "values": [0.0, 0.5]}]
+    assert "cannot have" not in suggestion.reason
+
+
 @pytest.mark.parametrize(
     ("data", "pointer"),
     [
