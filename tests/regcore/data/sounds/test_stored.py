@@ -16,7 +16,13 @@ INTEGERS = RNG.integers(-(2**31), 2**31, 2_000, np.int64).astype(np.int32)
 
 @pytest.mark.parametrize(
     ("subtype", "format", "bits"),
-    [("PCM_U8", "WAV", 8), ("PCM_16", "WAV", 16), ("PCM_24", "WAV", 24), ("PCM_16", "FLAC", 16), ("PCM_24", "FLAC", 24)],
+    [
+        ("PCM_U8", "WAV", 8),
+        ("PCM_16", "WAV", 16),
+        ("PCM_24", "WAV", 24),
+        ("PCM_16", "FLAC", 16),
+        ("PCM_24", "FLAC", 24),
+    ],
 )
 def test_samples_of_every_depth_are_kept_as_they_are(subtype, format, bits):
     stored = store_file(sound_file(INTEGERS, subtype=subtype, format=format), "a")
