@@ -6,6 +6,7 @@ from typing import Any, Final
 from regcore.data.inputs import Inputs
 from regcore.data.tables.facts import Modality, TableFacts
 from regcore.data.tables.inputs import choose_table
+from regcore.data.texts.inputs import choose_texts
 from regcore.errors import FieldError
 
 ChooseInputs = Callable[[TableFacts, Any, str | None, list[FieldError]], Inputs | None]
@@ -14,6 +15,7 @@ None if there can be none."""
 
 _CHOOSERS: Final[dict[Modality, ChooseInputs]] = {
     "table": choose_table,
+    "text": choose_texts,
 }
 
 

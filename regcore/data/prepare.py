@@ -1,7 +1,7 @@
 """From a spec to the tensors of a run: load, split, fit the scaling on the train rows, standardize."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,7 +25,7 @@ from regcore.data.tables.features import Feature
 from regcore.data.tables.inputs import TableInputs
 from regcore.data.tables.labels import LabelType
 from regcore.doubts import Doubt
-from regcore.errors import OutOfMemoryError
+from regcore.errors import InvalidDataError, OutOfMemoryError
 from regcore.shapes import Predicted, RowInfo
 
 
@@ -289,20 +289,40 @@ def prepare_columns(
     standardize = standardizes(inputs, spec.data)
     preprocessing = inputs.fit(taken(splits.train), standardize=standardize, given=given, target=target)
 
-    def to_split(places: NDArray[np.int64]) -> Split | None:
+    doubts: list[Doubt] = []
+
+    def to_split(places: NDArray[np.int64], name: str) -> Split | None:
         if not len(places):
             return None
         encoded = preprocessing.encode(taken(places), np.float64 if dtype == torch.float64 else np.float32)
+        if encoded.num_readable == 0:
+            raise _unreadable(name, len(places))
+        doubts.extend(replace(one, message=f"In the {name} split, {one.message}") for one in encoded.doubts)
         rows = places if numbers is None else numbers[places]
         shown = rows if shown_numbers is None else shown_numbers[rows]
         lengths = None if encoded.lengths is None else torch.from_numpy(encoded.lengths).to(device)
         x = torch.from_numpy(encoded.x).to(device)
         return Split(x, targets.of(y[places]).to(device), shown, lengths, inputs.row.tokens)
 
-    train = to_split(splits.train)
+    train = to_split(splits.train, "train")
     assert train is not None, "the plan refuses an empty train split"
+    validation, test = to_split(splits.validation, "validation"), to_split(splits.test, "test")
     return PreparedData(
-        train, to_split(splits.validation), to_split(splits.test), preprocessing, classes, targets.scaling
+        train, validation, test, preprocessing, classes, targets.scaling, doubts=tuple(doubts)
+    )
+
+
+def _unreadable(name: str, num_rows: int) -> InvalidDataError:
+    if name == "train":
+        return InvalidDataError(
+            f"none of the {num_rows:,} train texts has a word, so there is nothing to learn from",
+            remedy="Name another column (data.features.column), or correct the texts.",
+        )
+    return InvalidDataError(
+        f"none of the {num_rows:,} {name} texts has a word that the train texts have, so nothing tells them apart",
+        remedy="Split otherwise (data.split_seed, data.split_column), train on more texts, or on pieces of words "
+        "(data.features.tokenizer bpe).",
+        details={"split": name},
     )
 
 

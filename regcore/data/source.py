@@ -137,7 +137,7 @@ class TableSource:
         return replace(
             prepared,
             label_type=label_type,
-            doubts=self._doubts(spec, chosen, settled, columns),
+            doubts=(*prepared.doubts, *self._doubts(spec, chosen, settled, columns)),
             groups=settled.row_groups(spec.data.group_column),
         )
 

@@ -90,4 +90,8 @@ def _settled(column: ColumnFacts) -> ColumnFacts:
 
 def _reader(media: Media) -> ReadMedia:
     """What reads files of this kind; imported where it is needed, as each needs a library of its own."""
+    if media == "text":
+        from regcore.data.texts.read import read_texts
+
+        return read_texts
     raise NotImplementedError(media)

@@ -68,7 +68,7 @@ class TextInputs:
         """Classes of unlike sizes, and columns that the network does not get."""
         taken = {*self.names, target, spec.data.split_column, spec.data.group_column, *spec.data.exclude}
         left_out = [column.name for column in table.columns if column.name not in taken and column.type != "ignore"]
-        doubts = list(about_classes(target, class_counts, spec)) if target and class_counts is not None else []
+        doubts = list(about_classes(target, class_counts, spec))
         if left_out:
             doubts.append(
                 Doubt(
