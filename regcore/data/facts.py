@@ -99,4 +99,6 @@ def _of_known(info: DatasetInfo) -> DataFacts:
         classes=info.classes,
         num_rows=info.num_rows,
         num_test_rows=info.num_test_rows,
+        tokens=info.tokens,
+        varies=info.tokens is not None,
     )

@@ -24,6 +24,7 @@ from regcore.data.tables.facts import Reading
 from regcore.data.tables.features import Feature
 from regcore.data.tables.inputs import TableInputs
 from regcore.data.tables.labels import LabelType
+from regcore.data.texts.tiny_text import TINY_TEXT_INPUTS
 from regcore.doubts import Doubt
 from regcore.errors import InvalidDataError, OutOfMemoryError
 from regcore.shapes import Predicted, RowInfo
@@ -170,6 +171,8 @@ def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device
     classes = raw.info.classes if spec.task.predicts in (None, "classes") else None
     if raw.info.kind == "table":
         return _prepare_known_table(raw, splits, spec, classes, device)
+    if raw.info.kind == "text":
+        return _prepare_known_texts(raw, splits, spec, classes, device)
     targets = Targets(raw.y, splits, spec, classes)
     assert raw.image_maximum is not None, "tables went another way"
     preprocessing = fit_preprocessing(
@@ -242,6 +245,14 @@ def _prepare_known_table(
         given=names,
         device=device,
     )
+
+
+def _prepare_known_texts(
+    raw: RawData, splits: Splits, spec: RunSpec, classes: tuple[str, ...] | None, device: torch.device | str
+) -> PreparedData:
+    names = TINY_TEXT_INPUTS.names
+    columns = {name: pa.chunked_array([pa.array(raw.x, pa.string())]) for name in names}
+    return prepare_columns(TINY_TEXT_INPUTS, columns, raw.y, splits, spec, classes, given=names, device=device)
 
 
 def prepare_columns(
