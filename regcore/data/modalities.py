@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from regcore.data.images.inputs import choose_images
 from regcore.data.inputs import Inputs
+from regcore.data.sounds.inputs import choose_sounds
 from regcore.data.tables.facts import Modality, TableFacts
 from regcore.data.tables.inputs import choose_table
 from regcore.data.texts.inputs import choose_texts
@@ -16,6 +18,8 @@ None if there can be none."""
 _CHOOSERS: Final[dict[Modality, ChooseInputs]] = {
     "table": choose_table,
     "text": choose_texts,
+    "image": choose_images,
+    "audio": choose_sounds,
 }
 
 

@@ -12,9 +12,7 @@ from regcore.data.texts.words import WordSplitter
 MAX_WORDS: Final = 1_000_000
 """Distinct words are counted up to here: no vocabulary may be larger."""
 _BLOCK_TEXTS: Final = 10_000
-_SEVERAL_WORDS: Final = (
-    r"\S\s+\S|[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]{4}"
-)
+_SEVERAL_WORDS: Final = r"\S\s+\S|[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]{4}"
 """Two words, or four characters of a script without spaces."""
 
 

@@ -90,10 +90,7 @@ def _may_be_label(column: ColumnFacts) -> bool:
         return True
     number = column.readings.get("number")
     return (
-        column.type == "number"
-        and number is not None
-        and number.is_whole
-        and number.num_distinct <= _MAX_NUMBER_LABELS
+        column.type == "number" and number is not None and number.is_whole and number.num_distinct <= _MAX_NUMBER_LABELS
     )
 
 

@@ -24,7 +24,8 @@ def fit_texts(
         given: All columns of the rows that were given, the target left out.
         target: The target's column; None if it has no name.
     """
-    assert features.column is not None and row.tokens is not None, "rows are tokens of a column"
+    assert features.column is not None, "choose_texts settles it"
+    assert row.tokens is not None, "texts become tokens"
     splitter = WordSplitter(lowercase=features.lowercase)
     counts: Counter[str] = Counter()
     for text in texts_of(train):

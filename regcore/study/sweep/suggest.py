@@ -103,7 +103,7 @@ def _subject(
     asked = {"data": data, **({} if task is None else {"task": task}), "training": training}
     plan = make_plan({**asked, "model": model or {"kind": "linear"}}, ceilings, facts_of=known)
     if model is None:
-        model = model_for(plan.num_rows.train + plan.num_rows.validation + plan.num_rows.test)
+        model = model_for(plan.row, plan.num_rows.train + plan.num_rows.validation + plan.num_rows.test)
         plan = make_plan({**asked, "model": model}, ceilings, facts_of=known)
     _refuse_empty_splits(plan)
 
@@ -114,7 +114,7 @@ def _subject(
             return False
         return True
 
-    is_linear = len([layer for layer in plan.layers if layer.kind == "linear"]) == 1
+    is_linear = len([one for one in plan.parameters if one.role == "weight"]) == 1
     linear_plan = None if is_linear else make_plan({**asked, "model": {"kind": "linear"}}, ceilings, facts_of=known)
     kinds = {name: kind for name, kind in REGULARIZERS.items() if can_have(kind)}
     return _Subject(data, task, model, plan, linear_plan, kinds, known(plan.resolved_spec).name)
