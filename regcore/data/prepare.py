@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import psutil
@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 
 from regcore.data.encoded import Columns, Preprocessing
 from regcore.data.features import TableFeatures
+from regcore.data.images.preprocessing import fit_known_images
 from regcore.data.inputs import Inputs, standardizes
 from regcore.data.load import RawData, load
-from regcore.data.preprocessing import TargetScaling, fit_preprocessing, fit_target_scaling
+from regcore.data.preprocessing import TargetScaling, fit_target_scaling
 from regcore.data.row_groups import RowGroups
 from regcore.data.rows import Batch, Hash, Rows
 from regcore.data.sequences import check_sequences
+from regcore.data.sounds.inputs import AUDIO
+from regcore.data.sounds.tiny_speech import TINY_SPEECH_INPUTS
 from regcore.data.split import Splits, split
 from regcore.data.tables.facts import Reading
 from regcore.data.tables.features import Feature
@@ -170,9 +173,11 @@ def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device
     classes = raw.info.classes if spec.task.predicts in (None, "classes") else None
     if raw.info.kind == "table":
         return _prepare_known_table(raw, splits, spec, classes, device)
+    if raw.info.kind == "audio":
+        return _prepare_known_sounds(raw, splits, spec, classes, device)
     targets = Targets(raw.y, splits, spec, classes)
-    assert raw.image_maximum is not None, "tables went another way"
-    preprocessing = fit_preprocessing(
+    assert raw.image_maximum is not None, "tables and sounds went another way"
+    preprocessing = fit_known_images(
         raw.x[splits.train], image_maximum=raw.image_maximum, standardize=spec.data.standardize
     )
 
@@ -244,6 +249,13 @@ def _prepare_known_table(
     )
 
 
+def _prepare_known_sounds(
+    raw: RawData, splits: Splits, spec: RunSpec, classes: tuple[str, ...] | None, device: torch.device | str
+) -> PreparedData:
+    columns = {AUDIO: pa.chunked_array([pa.array(raw.x, pa.binary())])}
+    return prepare_columns(TINY_SPEECH_INPUTS, columns, raw.y, splits, spec, classes, given=[AUDIO], device=device)
+
+
 def prepare_columns(
     inputs: Inputs,
     columns: Columns,
@@ -280,7 +292,7 @@ def prepare_columns(
     dtype = dtype_of(spec)
     assert splits.test is not None, "a table has no official test split"
     num_rows = len(splits.train) + len(splits.validation) + len(splits.test)
-    _check_room(num_rows, inputs.row, dtype.itemsize)
+    _check_room(num_rows, inputs, dtype.itemsize)
 
     def taken(places: NDArray[np.int64]) -> Columns:
         rows = pa.array(places if numbers is None else numbers[places])
@@ -306,14 +318,22 @@ def prepare_columns(
     )
 
 
-def _check_room(num_rows: int, row: RowInfo, itemsize: int) -> None:
+_NARROWER: Final = {
+    "table": "Lower features.max_categories, exclude columns with many categories, or use fewer rows.",
+    "image": "Lower features.size, or use fewer images (train_limit).",
+    "text": "Lower features.max_tokens, or use fewer texts (train_limit).",
+    "audio": "Lower features.max_duration_s, or use fewer sounds (train_limit).",
+}
+
+
+def _check_room(num_rows: int, inputs: Inputs, itemsize: int) -> None:
     """Count the rows of the network before they are made: a column of 10,000 categories takes 10,001 places."""
-    width = row.num_values
+    width = inputs.row.num_values
     needed_bytes, free_bytes = num_rows * width * itemsize, psutil.virtual_memory().available
     if needed_bytes > free_bytes:
         raise OutOfMemoryError(
             f"{num_rows:,} rows of {width:,} numbers need {needed_bytes / 2**30:,.1f} GiB, and "
             f"{free_bytes / 2**30:,.1f} GiB are free",
-            remedy="Lower features.max_categories, exclude columns with many categories, or use fewer rows.",
+            remedy=_NARROWER[inputs.modality],
             details={"num_rows": num_rows, "width": width, "needed_bytes": needed_bytes},
         )

@@ -22,7 +22,7 @@ from regcore.data.tables.handed import HandedRows
 from regcore.data.tables.labels import label_type_of
 from regcore.data.tables.read import read_file
 from regcore.data.tables.read_column import gaps, read_column
-from regcore.data.tables.row_findings import SplitRows, from_rows
+from regcore.data.tables.row_findings import SplitRows, comparable, from_rows
 from regcore.data.tables.settle import SettledRows, settle_rows
 from regcore.data.tables.split import sizes_of
 from regcore.data.tables.table import Table
@@ -168,7 +168,7 @@ class TableSource:
         """Findings in the rows; remembered, because a sweep prepares the same rows many times."""
         key = (spec.data, spec.task.predicts)
         if self._found is None or self._found[0] != key:
-            table = pa.table(dict(columns))
+            table = pa.table({name: comparable(cells) for name, cells in columns.items()})
             splits = {name: _split_rows(settled, table, places) for name, places in settled.by_split().items()}
             doubts = from_rows(
                 splits,
