@@ -62,6 +62,16 @@ class At:
             member.uniform_(generator=stream.manual_seed(seed))
         return drawn
 
+    def normal(self, shape: Sequence[int], like: Tensor, *purpose: str | int) -> Tensor:
+        """(K, *shape) of mean 0 and variance 1, in the dtype and on the device of `like`."""
+        import torch
+
+        drawn = torch.empty(len(self.seeds), *shape, dtype=like.dtype, device=like.device)
+        stream = torch.Generator(like.device)
+        for member, seed in zip(drawn, self.streams(*purpose), strict=True):
+            member.normal_(generator=stream.manual_seed(seed))
+        return drawn
+
     def integers(self, num_values: int, like: Tensor, *purpose: str | int) -> Tensor:
         """(K, num_values) in [−2³¹, 2³¹) as int32 on the device of `like`: several times faster than `uniform`."""
         import torch
@@ -71,6 +81,18 @@ class At:
         for member, seed in zip(bits, self.streams(*purpose), strict=True):
             member.random_(-(2**63), None, generator=stream.manual_seed(seed))
         return bits.view(torch.int32)[:, :num_values]
+
+    def chosen(self, p: Sequence[float], shape: Sequence[int], like: Tensor, *purpose: str | int) -> Tensor:
+        """Bernoulli(p) as booleans, (K, *shape), each member with its own p; none at 0, and all at 1."""
+        import torch
+
+        drawn = self.integers(math.prod(shape), like, *purpose)
+        reach = torch.tensor([[min(round(each * 2**32), 2**32 - 1) - 2**31] for each in p], dtype=torch.int32)
+        chosen = drawn < reach.to(like.device)
+        for member, each in zip(chosen, p, strict=True):
+            if each == 1:  # the largest integer is no smaller than any reach
+                member.fill_(True)
+        return chosen.view(len(p), *shape)
 
     def kept(self, p: Sequence[float], shape: Sequence[int], like: Tensor, *purpose: str | int) -> Tensor:
         """m/(1 − p) with m ~ Bernoulli(1 − p), each member from its own stream.

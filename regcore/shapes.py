@@ -39,6 +39,11 @@ class RowInfo:
         """Numbers in one row."""
         return math.prod(self.shape)
 
+    @property
+    def num_places(self) -> int:
+        """Pixels of an image, or steps of a sequence; 1 for a vector."""
+        return math.prod(self.shape[1:]) if len(self.shape) == 3 else math.prod(self.shape[:-1])
+
     def of(self, *shape: int, varies: bool | None = None) -> RowInfo:
         """Rows of numbers of another shape; their length varies as it did, if nothing else is said."""
         return RowInfo(shape, None, self.varies if varies is None else varies)

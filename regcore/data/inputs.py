@@ -51,7 +51,10 @@ class Inputs(Protocol):
         ...
 
     def read(self, columns: Any) -> Columns:
-        """Their columns of a set (a `pyarrow.Table`), as they are fitted and encoded. Nothing large is decoded yet."""
+        """Those of their columns that are there, of a set (a `pyarrow.Table`), as they are fitted and encoded.
+
+        Nothing large is decoded yet.
+        """
         ...
 
     def fit(self, train: Columns, *, standardize: bool, given: Sequence[str], target: str | None) -> Encoder:
@@ -64,3 +67,9 @@ class Inputs(Protocol):
             target: The target's column; None if it has no name.
         """
         ...
+
+
+def standardizes(inputs: Inputs, data: Any) -> bool:
+    """Whether a spec's numbers are standardized: as its `data` say, else by modality."""
+    said: bool | None = data.standardize
+    return inputs.modality in STANDARDIZED if said is None else said

@@ -1,21 +1,30 @@
 """What is known of a column of images, texts or sounds once its set was read: enough to plan any job on it."""
 
+from typing import Annotated, Literal
+
+from pydantic import Field
+
 from regcore.frozen import Immutable
+
+_Pair = Annotated[tuple[int, int], Field(strict=False)]
+"""A list in JSON."""
 
 
 class ImageFacts(Immutable):
     """Of a column of images."""
 
-    heights: tuple[int, int]
+    heights: _Pair
     """Smallest and largest, in pixels, once the image stands upright."""
-    widths: tuple[int, int]
+    widths: _Pair
     """Smallest and largest, in pixels."""
     all_grey: bool
     """Whether none has colours."""
-    shape: tuple[int, int, int] | None = None
+    shape: Annotated[tuple[int, int, int], Field(strict=False)] | None = None
     """Channels, height and width of images that came as arrays of numbers; null for files of images."""
     maximum: float | None = None
     """Of arrays: the number that stands for white."""
+    dtype: Literal["uint8", "float32", "float64"] | None = None
+    """Of arrays: the type of their numbers."""
 
 
 class TextFacts(Immutable):
@@ -42,3 +51,5 @@ class AudioFacts(Immutable):
     """Of all together."""
     sample_rates: dict[int, int]
     """Sounds of each rate in Hz."""
+    durations_s: dict[int, int]
+    """Sounds by duration, rounded up to whole seconds."""

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from regcore.data.images.inputs import choose_images
 from regcore.data.inputs import Inputs
+from regcore.data.sounds.inputs import choose_sounds
 from regcore.data.tables.facts import Modality, TableFacts
 from regcore.data.tables.inputs import choose_table
 from regcore.errors import FieldError
@@ -14,6 +16,8 @@ None if there can be none."""
 
 _CHOOSERS: Final[dict[Modality, ChooseInputs]] = {
     "table": choose_table,
+    "image": choose_images,
+    "audio": choose_sounds,
 }
 
 

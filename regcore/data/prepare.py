@@ -1,9 +1,9 @@
 """From a spec to the tensors of a run: load, split, fit the scaling on the train rows, standardize."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import psutil
@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 
 from regcore.data.encoded import Columns, Preprocessing
 from regcore.data.features import TableFeatures
-from regcore.data.inputs import STANDARDIZED, Inputs
+from regcore.data.images.preprocessing import fit_known_images
+from regcore.data.inputs import Inputs, standardizes
 from regcore.data.load import RawData, load
-from regcore.data.preprocessing import TargetScaling, fit_preprocessing, fit_target_scaling
+from regcore.data.preprocessing import TargetScaling, fit_target_scaling
+from regcore.data.row_groups import RowGroups
 from regcore.data.rows import Batch, Hash, Rows
 from regcore.data.sequences import check_sequences
+from regcore.data.sounds.inputs import AUDIO
+from regcore.data.sounds.tiny_speech import TINY_SPEECH_INPUTS
 from regcore.data.split import Splits, split
 from regcore.data.tables.facts import Reading
 from regcore.data.tables.features import Feature
@@ -38,6 +42,11 @@ class _TrainingSpec(Protocol):
     def precision(self) -> str: ...
 
 
+class _ResourcesSpec(Protocol):
+    @property
+    def max_memory_bytes(self) -> int | None: ...
+
+
 class RunSpec(Protocol):
     """The parts of a job spec that preparing the data reads."""
 
@@ -50,6 +59,8 @@ class RunSpec(Protocol):
     def task(self) -> _TaskSpec: ...
     @property
     def training(self) -> _TrainingSpec: ...
+    @property
+    def resources(self) -> _ResourcesSpec: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +132,10 @@ class PreparedData:
         target_scaling: From raw targets to `y`; None if they are not scaled.
         label_type: What predictions of own data are given as; None for the class numbers of a built-in set.
         doubts: What the rows show that is unlikely to be meant; pointers are into the spec.
+        groups: Which rows belong together, `data.group_column`; None without such a column.
+        file_places: Of rows in files: by split, their places in the data that they come from, from 0, (N,). Rows in
+            memory know theirs, `Split.rows`.
+        files: Of a folder or an archive, the path of the file that each row of the data is; None for other data.
     """
 
     train: Rows
@@ -131,6 +146,19 @@ class PreparedData:
     target_scaling: TargetScaling | None = None
     label_type: LabelType | None = None
     doubts: tuple[Doubt, ...] = ()
+    groups: RowGroups | None = None
+    file_places: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    files: pa.ChunkedArray | None = None
+
+    def row_numbers(self) -> dict[str, NDArray[np.int64] | None]:
+        """By split with rows, the number of each row in the data that it comes from, from 1; None if none is known."""
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        places = {
+            name: split.rows if isinstance(split, Split) else self.file_places.get(name)
+            for name, split in splits.items()
+            if split is not None
+        }
+        return {name: None if own is None else own + 1 for name, own in places.items()}
 
 
 def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device | str = "cpu") -> PreparedData:
@@ -150,9 +178,11 @@ def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device
     classes = raw.info.classes if spec.task.predicts in (None, "classes") else None
     if raw.info.kind == "table":
         return _prepare_known_table(raw, splits, spec, classes, device)
+    if raw.info.kind == "audio":
+        return _prepare_known_sounds(raw, splits, spec, classes, device)
     targets = Targets(raw.y, splits, spec, classes)
-    assert raw.image_maximum is not None, "tables went another way"
-    preprocessing = fit_preprocessing(
+    assert raw.image_maximum is not None, "tables and sounds went another way"
+    preprocessing = fit_known_images(
         raw.x[splits.train], image_maximum=raw.image_maximum, standardize=spec.data.standardize
     )
 
@@ -224,6 +254,13 @@ def _prepare_known_table(
     )
 
 
+def _prepare_known_sounds(
+    raw: RawData, splits: Splits, spec: RunSpec, classes: tuple[str, ...] | None, device: torch.device | str
+) -> PreparedData:
+    columns = {AUDIO: pa.chunked_array([pa.array(raw.x, pa.binary())])}
+    return prepare_columns(TINY_SPEECH_INPUTS, columns, raw.y, splits, spec, classes, given=[AUDIO], device=device)
+
+
 def prepare_columns(
     inputs: Inputs,
     columns: Columns,
@@ -260,15 +297,13 @@ def prepare_columns(
     dtype = dtype_of(spec)
     assert splits.test is not None, "a table has no official test split"
     num_rows = len(splits.train) + len(splits.validation) + len(splits.test)
-    _check_room(num_rows, inputs.row, dtype.itemsize)
+    _check_room(num_rows, inputs, dtype.itemsize)
 
     def taken(places: NDArray[np.int64]) -> Columns:
         rows = pa.array(places if numbers is None else numbers[places])
         return {name: columns[name].take(rows) for name in inputs.names}
 
-    standardize = spec.data.standardize
-    if standardize is None:
-        standardize = inputs.modality in STANDARDIZED
+    standardize = standardizes(inputs, spec.data)
     preprocessing = inputs.fit(taken(splits.train), standardize=standardize, given=given, target=target)
 
     def to_split(places: NDArray[np.int64]) -> Split | None:
@@ -288,14 +323,22 @@ def prepare_columns(
     )
 
 
-def _check_room(num_rows: int, row: RowInfo, itemsize: int) -> None:
+_NARROWER: Final = {
+    "table": "Lower features.max_categories, exclude columns with many categories, or use fewer rows.",
+    "image": "Lower features.size, or use fewer images (train_limit).",
+    "text": "Lower features.max_tokens, or use fewer texts (train_limit).",
+    "audio": "Lower features.max_duration_s, or use fewer sounds (train_limit).",
+}
+
+
+def _check_room(num_rows: int, inputs: Inputs, itemsize: int) -> None:
     """Count the rows of the network before they are made: a column of 10,000 categories takes 10,001 places."""
-    width = row.num_values
+    width = inputs.row.num_values
     needed_bytes, free_bytes = num_rows * width * itemsize, psutil.virtual_memory().available
     if needed_bytes > free_bytes:
         raise OutOfMemoryError(
             f"{num_rows:,} rows of {width:,} numbers need {needed_bytes / 2**30:,.1f} GiB, and "
             f"{free_bytes / 2**30:,.1f} GiB are free",
-            remedy="Lower features.max_categories, exclude columns with many categories, or use fewer rows.",
+            remedy=_NARROWER[inputs.modality],
             details={"num_rows": num_rows, "width": width, "needed_bytes": needed_bytes},
         )

@@ -95,6 +95,14 @@ class Layer(Fusible):
         """How many numbers it computes for one row, without its children's; an estimate of memory and time."""
         return self.output(seen).num_values
 
+    def num_products(self, seen: RowInfo) -> int:
+        """How many multiplications it takes for one row, without its children's; an estimate of time.
+
+        By default each weight is used once at each pixel, or at each step of a sequence.
+        """
+        num_weights = sum(tensor.num_elements for tensor in self.tensors(seen) if tensor.role == "weight")
+        return num_weights * min(seen.num_places, self.output(seen).num_places) if num_weights else 0
+
     def children(self) -> Sequence[Layer]:
         """The layers inside it, from input to output; most have none."""
         return ()

@@ -67,7 +67,7 @@ class Stack:
         self._inputs = inputs
         optimizers: list[Any] = [plan.resolved_spec.optimizer for plan in plans]
         self._update = type(optimizers[0]).bind(optimizers)
-        self._effects = bind_effects(plans, network, task, inputs)
+        self._effects = bind_effects(plans, network, task, inputs, data.preprocessing)
         self.tree = self._begin() if tree is None else self._tie(tree)
         self._learned = network.learned()
         batch_size, training = self._lead.batch_size, self._lead.resolved_spec.training

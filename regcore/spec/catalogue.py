@@ -65,7 +65,8 @@ def _schema_of(spec: type[BaseModel]) -> dict[str, Any]:
 
 def _regularizers() -> Iterator[CatalogueEntry]:
     for spec in REGULARIZERS.values():
-        yield _entry(spec, _example(model=spec.example_model, regularizers=[spec.example]))
+        data, parts = spec.example_data, {"model": spec.example_model, "regularizers": [spec.example]}
+        yield _entry(spec, None if data is None else _example(data=data, **parts))
 
 
 def _models() -> Iterator[CatalogueEntry]:

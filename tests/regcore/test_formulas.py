@@ -184,13 +184,24 @@ def test_dropout_gives_the_values_of_its_formula_and_no_others(p):
 
 
 ELSEWHERE = {
+    "audio_noise": "test_audio_noise.snr_db, and the law of the noise",
+    "crop_flip": "test_crop_flip.candidates",
+    "cutmix": "test_cutmix.reference_areas, the authors' code; shares of pixels",
+    "cutout": "test_cutout.squares",
     "early_stopping": "test_early_stopping.by_the_page",
     "ema": "test_ema.averaged_by_hand",
     "grad_clip": "test_grad_clip: as torch clips, which says the same",
+    "input_noise": "test_input_noise: the law of the noise, and that of its effect on a linear model",
     "l0": "test_l0.chance_of_being_open",
+    "random_erasing": "test_random_erasing: the rectangles of torchvision",
     "sam": "test_sam: on a quadratic",
+    "spec_augment": "test_spec_augment: the laws of widths and places",
     "spectral_norm": "test_spectral_norm: the parametrization of torch",
     "stochastic_depth": "test_stochastic_depth: the ramp; test_drop_path: the law",
+    "swap_noise": "test_swap_noise: cells that say where they are from",
+    "time_shift": "test_time_shift.shifts_of, by numpy.roll",
+    "token_swap": "test_token_swap: tokens that say where they were",
+    "word_dropout": "test_word_dropout: the rate",
 }
 """What executes the formula, in a test of the regularizer's own, which holds it to these words."""
 

@@ -93,7 +93,8 @@ def _open_source(work: Run | Measure) -> Source:
 
 @lru_cache(maxsize=1)  # a table is asked for its fitting size and then trained on, often by run after run
 def _read_own_table(path: str, name: str) -> Source:
-    return TableSource(read_table(Path(path)), name)
+    table = Path(path)
+    return TableSource(read_table(table), name, identity=table.name, rows_dir=table.parent.with_name("rows"))
 
 
 def _take_device(work: Run | Measure) -> None:

@@ -12,12 +12,14 @@ from regcore.data.files.folder import files_of_folder
 from regcore.data.files.kinds import Media, media_of
 from regcore.data.files.limits import FileLimits
 from regcore.data.files.names import Place, places_of
-from regcore.data.tables.facts import MAX_EXAMPLES, ColumnFacts, ColumnType, Reading
+from regcore.data.tables.facts import ColumnFacts, ColumnType
 from regcore.data.tables.find_types import find_facts
+from regcore.data.tables.media_column import with_media
 from regcore.data.tables.table import Table
 from regcore.errors import InvalidDataError
 
-ReadMedia = Callable[[Sequence[Entry], Callable[[float], None]], MediaColumn]
+OnProgress = Callable[[float], None]
+ReadMedia = Callable[[Sequence[Entry], OnProgress], MediaColumn]
 
 FILE: Final = "file"
 LABEL: Final = "label"
@@ -25,7 +27,7 @@ SPLIT: Final = "split"
 _DEFAULT_LIMITS: Final = FileLimits()
 
 
-def read_folder(folder: Path, on_progress: Callable[[float], None], limits: FileLimits = _DEFAULT_LIMITS) -> Table:
+def read_folder(folder: Path, on_progress: OnProgress, limits: FileLimits = _DEFAULT_LIMITS) -> Table:
     """Read a folder with a folder for each class.
 
     Raises:
@@ -34,7 +36,7 @@ def read_folder(folder: Path, on_progress: Callable[[float], None], limits: File
     return _table(files_of_folder(folder, limits), "folder", on_progress)
 
 
-def read_archive(path: Path, on_progress: Callable[[float], None], limits: FileLimits = _DEFAULT_LIMITS) -> Table:
+def read_archive(path: Path, on_progress: OnProgress, limits: FileLimits = _DEFAULT_LIMITS) -> Table:
     """Read a ZIP archive of such a folder.
 
     Raises:
@@ -44,7 +46,27 @@ def read_archive(path: Path, on_progress: Callable[[float], None], limits: FileL
         return _table(entries, "zip", on_progress)
 
 
-def _table(entries: Sequence[Entry], format: Literal["folder", "zip"], on_progress: Callable[[float], None]) -> Table:
+def read_unlabelled(path: Path, on_progress: OnProgress = lambda share: None) -> Table:
+    """The files of a folder or an archive without their classes, as rows of which a model is asked: file and content.
+
+    Raises:
+        InvalidDataError: As `read_folder`; but files may lie anywhere in it.
+    """
+    if path.is_dir():
+        return _unlabelled(files_of_folder(path, _DEFAULT_LIMITS), "folder", on_progress)
+    with open_archive(path, _DEFAULT_LIMITS) as entries:
+        return _unlabelled(entries, "zip", on_progress)
+
+
+def _unlabelled(entries: Sequence[Entry], format: Literal["folder", "zip"], on_progress: OnProgress) -> Table:
+    media, kept, warnings = media_of(entries)
+    names = pa.table({FILE: pa.array([entry.path for entry in kept], pa.string())})
+    said = find_facts(names, format=format)
+    settled = said.model_copy(update={"columns": [*map(_settled, said.columns)], "warnings": warnings})
+    return with_media(names, settled, media, _reader(media)(kept, on_progress))
+
+
+def _table(entries: Sequence[Entry], format: Literal["folder", "zip"], on_progress: OnProgress) -> Table:
     media, kept, warnings = media_of(entries)
     empty = next((entry for entry in kept if not entry.size_bytes and media != "text"), None)
     if empty is not None:
@@ -55,22 +77,8 @@ def _table(entries: Sequence[Entry], format: Literal["folder", "zip"], on_progre
     read = _reader(media)(kept, on_progress)
     names = _named(kept, places)
     said = find_facts(names, format=format, default_target=LABEL if LABEL in names.column_names else None)
-    reading = Reading(num_missing=0, num_distinct=len(kept))
-    own = ColumnFacts(
-        name=media,
-        type=media,
-        readings={media: reading, "category": reading},
-        values=None,
-        examples=[entry.path for entry in kept[:MAX_EXAMPLES]],
-    ).model_copy(update={media: read.facts})
-    facts = said.model_copy(
-        update={
-            "modality": media,
-            "columns": [*map(_settled, said.columns), own],
-            "warnings": [*warnings, *read.warnings],
-        }
-    )
-    return Table(names.append_column(media, read.cells), facts)
+    settled = said.model_copy(update={"columns": [*map(_settled, said.columns)], "warnings": warnings})
+    return with_media(names, settled, media, read, examples=[entry.path for entry in kept])
 
 
 def _named(entries: Sequence[Entry], places: Sequence[Place]) -> pa.Table:
@@ -90,4 +98,12 @@ def _settled(column: ColumnFacts) -> ColumnFacts:
 
 def _reader(media: Media) -> ReadMedia:
     """What reads files of this kind; imported where it is needed, as each needs a library of its own."""
+    if media == "image":
+        from regcore.data.images.read import read_images
+
+        return read_images
+    if media == "audio":
+        from regcore.data.sounds.read import read_sounds
+
+        return read_sounds
     raise NotImplementedError(media)

@@ -135,6 +135,11 @@ class TablePreprocessing:
         return RowInfo(self.feature_shape)
 
     @property
+    def columns_of_places(self) -> list[int]:
+        """The number of the column that each place belongs to."""
+        return [number for number, column in enumerate(self.encoded) for _ in range(column.num_places)]
+
+    @property
     def layout(self) -> tuple[Any, ...]:
         """Columns, in their order, and the places of each."""
         return self.kind, *((c.name, c.type, c.num_places, c.marks_gaps) for c in self.encoded)

@@ -56,7 +56,9 @@ class TableInputs:
         """Each as its type says."""
         from regcore.data.tables.read_column import read_column
 
-        return {one.name: read_column(columns[one.name], one.type, one.reading) for one in self.chosen}
+        there = set(columns.column_names)
+        wanted = [one for one in self.chosen if one.name in there]
+        return {one.name: read_column(columns[one.name], one.type, one.reading) for one in wanted}
 
     def fit(self, train: Columns, *, standardize: bool, given: Sequence[str], target: str | None) -> TablePreprocessing:
         """Fills, means, scales and categories."""

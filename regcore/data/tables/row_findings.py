@@ -27,6 +27,7 @@ _MAX_EXPECTED_SHARE: Final = 0.1
 """Copies are told if chance explains at most this share of them."""
 _MAX_EXAMPLES: Final = 3
 _SEED: Final = 0
+_DIGEST_BYTES: Final = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +71,17 @@ def from_rows(
         *(_copied_columns(judged, sampled) if judges_columns else []),
         *_copied_rows(splits),
     ]
+
+
+def comparable(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The cells, or of images and sounds a digest of each: rows are only told from each other, and files are large."""
+    kind = cells.type
+    if not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)):
+        return cells
+    digested = (
+        [blake2b(cell.as_buffer(), digest_size=_DIGEST_BYTES).digest() for cell in chunk] for chunk in cells.chunks
+    )
+    return pa.chunked_array([pa.array(chunk, pa.binary()) for chunk in digested], pa.binary())
 
 
 def _sample(rows: SplitRows, max_cells: int) -> tuple[SplitRows, str]:

@@ -10,7 +10,7 @@ FEATURES = TypeAdapter(AnyFeatures)
     ("kind", "defaults"),
     [
         ("table", {"missing": "mean", "max_categories": 100}),
-        ("image", {"size": (32, 32), "channels": 3}),
+        ("image", {"size": [32, 32], "channels": 3}),
         (
             "text",
             {"column": None, "tokenizer": "words", "vocabulary_size": 20_000, "max_tokens": 256, "lowercase": True},

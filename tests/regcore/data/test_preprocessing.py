@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from regcore.data.load import load
-from regcore.data.preprocessing import ImagePreprocessing, fit_preprocessing, fit_target_scaling
+from regcore.data.preprocessing import fit_target_scaling
 from regcore.data.scaling import mean_and_scale
 
 WINE = load(SimpleNamespace(kind="builtin", name="wine"))

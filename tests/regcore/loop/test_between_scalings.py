@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from regcore import load_predictor, train
-from regcore.data.preprocessing import ImagePreprocessing
+from regcore.data.images.preprocessing import ImagePreprocessing
 from regcore.loop.between_scalings import are_of_one_kind, between, other_rows
 
 STILL = {"kind": "sgd", "learning_rate": 1e-30, "momentum": 0}

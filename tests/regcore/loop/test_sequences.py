@@ -35,8 +35,12 @@ MODELS = {
         {"kind": "transformer_block", "num_heads": 3, "norm_first": False, "dropout": 0.1},
         {"kind": "global_pool"},
     ],
+    "short cnn": lambda k: {"kind": "cnn", "channels": [8], "norm": "group"},
+    "short rnn": lambda k: {"kind": "rnn", "cell": "gru", "hidden": 4, "bidirectional": True, "embedding": 5},
+    "short transformer": lambda k: {"kind": "transformer", "width": 6, "depth": 1, "heads": 2, "dropout": 0.2 * k},
+    "short mlp": lambda k: {"kind": "mlp", "hidden": [5], "norm": "layer", "residual": True},
 }
-"""The layers of member k, in front of the output layer."""
+"""The layers of member k in front of the output layer, or its model."""
 
 SOURCE = TokenRows()
 
@@ -53,7 +57,7 @@ def jobs_of(make_job):
         return [
             make_job(
                 data={"train_limit": None},
-                model=model_of(*MODELS[name](k)),
+                model=model if isinstance(model := MODELS[name](k), dict) else model_of(*model),
                 optimizer={"kind": "adam", "learning_rate": 0.01 * (1 + k)},
                 regularizers=[
                     {"kind": "l1", "strength": 1e-3 * k},

@@ -46,6 +46,14 @@ def test_a_gap_in_a_column_that_had_none_in_training_is_filled_and_told_and_not_
     assert [(name, gap.tolist()) for name, gap in told] == [("a", [True, False])]
 
 
+def test_every_place_knows_its_column():
+    features = [number("a", has_gaps=True), category("c", 2), number("b")]
+
+    fitted = fit(features, arrow(a=[1.0, None], c=["x", "y"], b=[3.0, 4.0]))
+
+    assert fitted.columns_of_places == [0, 0, 1, 1, 1, 2]
+
+
 def test_the_rare_and_the_never_seen_share_the_last_place():
     told = []
     train = arrow(c=["b", "a", "a", "c", "b", "d"])
