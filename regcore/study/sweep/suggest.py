@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from regcore.data.facts import FactsOf, known_facts
 from regcore.errors import FieldError, SpecError
@@ -23,6 +23,9 @@ from regcore.study.sweep.contenders import (
 )
 from regcore.study.sweep.duration import estimate_s, estimate_text, num_evaluations
 from regcore.study.sweep.effort import LADDER, LEFT_OUT, Effort, with_seeds
+
+_LINEAR: Final = frozenset({"embedding", "flatten", "global_pool", "linear"})
+"""The layers of a linear model of any rows."""
 
 
 @dataclass(frozen=True)
