@@ -20,6 +20,7 @@ _NUM_FILES_PER_QUESTION = 500
 _MEDIA_TYPES = {
     ".csv": "text/csv; charset=utf-8",
     ".json": "application/json",
+    ".svg": "image/svg+xml",
     ".txt": "text/plain; charset=utf-8",
     ".zip": "application/zip",
 }

@@ -213,7 +213,7 @@ class NewDataset:
     header: HeaderRow
     """Whether the first row holds the columns' names: auto, yes or no."""
     format: str
-    """What the file is: csv, parquet, jsonl or npz, or auto to find out."""
+    """What the file is: csv, parquet or jsonl, or auto to find out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,6 +230,8 @@ class Dataset(NewDataset):
     finished_at: float | None
     num_rows: int | None
     num_columns: int | None
+    modality: str | None
+    """``table``, ``image``, ``text`` or ``audio``; None until it is ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +279,7 @@ class ParsedTable:
     """``{columns, rows}``: the first rows as they were read."""
     num_rows: int
     num_columns: int
+    modality: str
     sha256: str
     """Of the table's own file, which jobs read; it lies in the `jobs.artifacts.ArtifactStore`."""
     size_bytes: int

@@ -16,7 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_REVISION = "0010"
+SCHEMA_REVISION = "0011"
 """The migration that this code needs; it is here so that checking it does not import Alembic."""
 
 metadata = MetaData(
@@ -140,6 +140,7 @@ datasets = Table(
     Column("finished_at", Double),
     Column("num_rows", BigInteger),
     Column("num_columns", Integer),
+    Column("modality", String(16)),
     # The following columns are internal, and not shown to users.
     Column("table_sha256", String(64)),
     Column("table_size_bytes", BigInteger),

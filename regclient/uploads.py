@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from regclient.errors import FileChangedError, UsageError
+from regclient.packed_folders import pack_folder
 
 CSV = "text/csv"
 PARQUET = "application/vnd.apache.parquet"
@@ -97,7 +98,8 @@ def ready_to_send(source: Any, y: Any, on_read: OnBytes) -> Iterator[Upload]:
     """Yield a path, a data frame or arrays as a file to send; a temporary one is removed afterwards.
 
     Args:
-        source: A path, `-` for stdin, a frame of pandas, polars or Arrow, or NumPy's array of features.
+        source: The path of a file or of a folder of files, `-` for stdin, a frame of pandas, polars or Arrow, or
+            NumPy's array of features.
         y: The array of targets, if `source` is one of features.
         on_read: Called while the file is read for its hash.
 
@@ -109,7 +111,7 @@ def ready_to_send(source: Any, y: Any, on_read: OnBytes) -> Iterator[Upload]:
         if isinstance(source, str | os.PathLike):
             if y is not None:
                 raise UsageError("y: a file holds its own target; name its column in the spec's data.target.")
-            path, name = _file_of(source, folder)
+            path, name = _file_of(source, folder, on_read)
         else:
             path, name = _written(source, y, folder), None
         sha256, size_bytes = _hashed(path, on_read)
@@ -121,11 +123,11 @@ def regular_file(source: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield the path of a file that can be read twice: the given one, or a copy of a pipe or, for `-`, of stdin.
 
     Raises:
-        UsageError: It is a folder, or no path.
+        UsageError: It is no path, or a folder that holds no files.
         OSError: It cannot be read.
     """
     with _temporary_folder() as folder:
-        yield _file_of(source, folder)[0]
+        yield _file_of(source, folder, lambda num_bytes: None)[0]
 
 
 @contextmanager
@@ -174,8 +176,11 @@ def _no_workbook(path: Path) -> UsageError:
     return UsageError(f"{path} is an Excel workbook. Save the sheet as CSV, and send that.")
 
 
-def _file_of(source: str | os.PathLike[str], folder: Path) -> tuple[Path, str | None]:
-    """Return the path of a regular file with this content, and its name; pipes and stdin are copied into `folder`."""
+def _file_of(source: str | os.PathLike[str], folder: Path, on_read: OnBytes) -> tuple[Path, str | None]:
+    """Return the path of a regular file with this content, and its name.
+
+    Pipes and stdin are copied into `folder`, and a folder of files is packed there.
+    """
     if source == "-":
         return _copied(sys.stdin.buffer, folder), None
     path = Path(source).expanduser()
@@ -184,7 +189,9 @@ def _file_of(source: str | os.PathLike[str], folder: Path) -> tuple[Path, str | 
     except ValueError:  # the name holds a NUL
         raise UsageError(f"expected the path of a file, received {str(source)!r}.") from None
     if stat.S_ISDIR(mode):
-        raise UsageError(f"{path} is a folder. Expected one file: CSV, Parquet, JSON lines or NPZ.")
+        archive = folder / "folder.zip"
+        pack_folder(path, archive, on_read)
+        return archive, path.resolve().name
     if not stat.S_ISREG(mode):
         with path.open("rb") as pipe:
             return _copied(pipe, folder), None

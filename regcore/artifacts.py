@@ -1,5 +1,6 @@
 """The files that a finished run leaves behind; equal runs leave equal bytes, so hashes can be compared."""
 
+import csv
 import hashlib
 import io
 import json
@@ -9,6 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import numpy as np
+import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 from safetensors.numpy import save as save_arrays
@@ -19,9 +22,12 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from torch import nn
 
 from regcore.data.prepare import PreparedData
+from regcore.pictures.confusion_matrix import confusion_picture
 from regcore.record import metrics_csv
 
 MODEL_FORMAT: Final = 1
+MAX_CSV_ROWS: Final = 100_000
+"""The most rows of `reconstruction_errors.csv`."""
 EVENT_FILE: Final = "regcore/events.out.tfevents.0.regcore"
 # The earliest time that the zip format can hold: it has no "no time".
 _ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
@@ -60,6 +66,7 @@ def write_artifacts(result: FinishedRun, directory: Path) -> list[Path]:
         "report.json": _json_bytes(result.report),
         "rows.safetensors": save_arrays(dict(sorted(result.rows.items()))),
         "tensorboard.zip": tensorboard_zip(result.history),
+        **_of_the_task(result),
     }
     directory.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -70,9 +77,60 @@ def write_artifacts(result: FinishedRun, directory: Path) -> list[Path]:
     return paths
 
 
+def _of_the_task(result: FinishedRun) -> dict[str, bytes]:
+    """What only some tasks have: a classification's picture, and a reconstruction's errors by row."""
+    found = {}
+    picture = confusion_picture(result.report)
+    if picture is not None:
+        found["confusion_matrix.svg"] = picture.encode()
+    errors = {
+        name.partition("/")[0]: rows for name, rows in result.rows.items() if name.endswith("/reconstruction_error")
+    }
+    if errors:
+        found["reconstruction_errors.csv"] = errors_csv(errors, result.data.row_numbers(), result.data.files)
+    return found
+
+
+def errors_csv(
+    errors: Mapping[str, NDArray[Any]],
+    numbers: Mapping[str, NDArray[np.int64] | None],
+    files: pa.ChunkedArray | None = None,
+) -> bytes:
+    """`split,row,reconstruction_error`, and `file` where rows are files.
+
+    Each row of each split in its order, or of very many rows those with the largest errors.
+
+    Args:
+        errors: By split, (N,).
+        numbers: By split, the number of each row, from 1; None for its place in the split.
+        files: The path of the file that each row of the data is; None if rows are no files.
+    """
+    own = {name: numbers[name] for name in errors}
+    rows = [np.arange(1, len(errors[name]) + 1) if known is None else known for name, known in own.items()]
+    values = np.concatenate(list(errors.values()))
+    kept = np.sort(np.argsort(-values, kind="stable")[:MAX_CSV_ROWS])
+    splits = np.repeat(list(errors), [len(found) for found in errors.values()])[kept]
+    places = np.concatenate(rows)[kept]
+    columns = {"split": splits.tolist(), "row": places.tolist(), "reconstruction_error": values[kept].astype(str)}
+    if files is not None and all(known is not None for known in own.values()):
+        columns["file"] = files.take(pa.array(places - 1)).to_pylist()
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return text.getvalue().encode()
+
+
 def weights_bytes(state: Mapping[str, torch.Tensor]) -> bytes:
-    """The file `model.safetensors`: names sorted, no metadata, no timestamps."""
-    return save({name: state[name].detach().cpu().contiguous() for name in sorted(state)})
+    """The file `model.safetensors`: names sorted, no metadata, no timestamps. Tied tensors are in it by each name."""
+    tensors: dict[str, torch.Tensor] = {}
+    storages: set[int] = set()
+    for name in sorted(state):
+        plain = state[name].detach().cpu().contiguous()
+        storage = plain.untyped_storage().data_ptr()
+        tensors[name] = plain.clone() if storage in storages else plain  # safetensors refuses shared memory
+        storages.add(storage)
+    return save(tensors)
 
 
 def weights_sha256(state: Mapping[str, torch.Tensor]) -> str:

@@ -31,6 +31,7 @@ class RunShape:
         grad_accumulation: Batches of a step.
         regularizers: All of them, in the spec's order.
         is_random: Whether two passes of a step over the same rows may differ, as with dropout.
+        classes: Labels of what is told apart; empty without classes.
     """
 
     num_epochs: int
@@ -40,6 +41,7 @@ class RunShape:
     grad_accumulation: int = 1
     regularizers: tuple[Beside, ...] = ()
     is_random: bool = True
+    classes: tuple[str, ...] = ()
 
     @property
     def num_steps(self) -> int:

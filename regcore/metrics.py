@@ -18,6 +18,8 @@ class Metric:
         is_share: Whether it lies between 0 and 1.
         least: The smallest value that it can have.
         most: The largest.
+        is_row_mean: Whether it is the mean of a number that each row has by itself, so that some of the rows have it
+            too.
         in_every_record: Whether each evaluation of a training records it. The others need sorting, or a pass over all
             classes, so that an evaluation of 32 members would take longer than an epoch: they are computed at the end,
             and during training where early stopping or a rung asks for them.
@@ -32,11 +34,12 @@ class Metric:
     is_share: bool = False
     least: float = 0.0
     most: float = math.inf
+    is_row_mean: bool = False
     in_every_record: bool = False
     min_rows: int = 1
     min_classes: int = 2
     suspicious_from: float | None = None
 
 
-LOSS: Final = Metric("min", "the mean of what is trained on", "loss", in_every_record=True)
+LOSS: Final = Metric("min", "the mean of what is trained on", "loss", is_row_mean=True, in_every_record=True)
 """The metric that every task has."""

@@ -9,20 +9,18 @@ from typing import Any, Final
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from safetensors.torch import load
 from torch import nn
 
-from regcore.data.load import ImageDtype, scale_images
-from regcore.data.preprocessing import Preprocessing, TargetScaling
-from regcore.data.read_preprocessing import AnyPreprocessing, read_preprocessing
-from regcore.data.sequences import SequencePreprocessing
-from regcore.data.tables.apply import apply_preprocessing
-from regcore.data.tables.encode import TablePreprocessing
+from regcore.data.encoded import Preprocessing
+from regcore.data.preprocessing import TargetScaling
+from regcore.data.read_preprocessing import apply_preprocessing, read_preprocessing
 from regcore.data.tables.labels import LabelType, as_labels
 from regcore.errors import InvalidDataError
-from regcore.layers import build_module
+from regcore.layers import Layer, finished_module
+from regcore.layers.own_module import OwnModule
 from regcore.own_state import own_state
 from regcore.scoring import RowScorer
 from regcore.shapes import RowInfo
@@ -51,7 +49,7 @@ class Predictor:
     def __init__(
         self,
         model: nn.Module,
-        preprocessing: AnyPreprocessing,
+        preprocessing: Preprocessing,
         *,
         task: str,
         loss: str,
@@ -139,21 +137,15 @@ class Predictor:
     def _outputs(self, raw_rows: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """The rows as the network sees them, and its outputs for them, on the CPU in double precision."""
         parameter = next(self.model.parameters())
-        dtype: ImageDtype = np.float64 if parameter.dtype == torch.float64 else np.float32
-        self.notes = []
-        lengths: torch.Tensor | None = None
-        if isinstance(self.preprocessing, TablePreprocessing):
-            rows, self.notes = apply_preprocessing(self.preprocessing, raw_rows, dtype)
-            for note in self.notes:
-                if note not in self._said:
-                    _log.warning("predict: %s", note)
-            self._said.update(self.notes)
-        elif isinstance(self.preprocessing, SequencePreprocessing):
-            rows, used = self.preprocessing.padded(raw_rows, dtype)
-            lengths = torch.from_numpy(used).to(parameter.device)
-        else:
-            rows = prepare_images(raw_rows, self.preprocessing, dtype)
-        x = torch.from_numpy(np.ascontiguousarray(rows)).to(parameter.device)
+        dtype = np.float64 if parameter.dtype == torch.float64 else np.float32
+        rows = apply_preprocessing(self.preprocessing, raw_rows, dtype)
+        self.notes = rows.notes
+        for note in self.notes:
+            if note not in self._said:
+                _log.warning("predict: %s", note)
+        self._said.update(self.notes)
+        lengths = None if rows.lengths is None else torch.from_numpy(rows.lengths).to(parameter.device)
+        x = torch.from_numpy(np.ascontiguousarray(rows.x)).to(parameter.device)
         # A bfloat16 run evaluates in bfloat16 too; only the same arithmetic gives the same answers.
         precision = torch.autocast(parameter.device.type, dtype=torch.bfloat16, enabled=self._autocast)
         with torch.inference_mode(), precision:
@@ -163,33 +155,48 @@ class Predictor:
 
 
 @own_state()
-def load_predictor(artifact_dir: str | Path, *, device: torch.device | str = "cpu") -> Predictor:
+def load_predictor(
+    artifact_dir: str | Path, *, device: torch.device | str = "cpu", module: nn.Module | None = None
+) -> Predictor:
     """Rebuild a trained model from `model.json` and `model.safetensors`.
 
+    Args:
+        artifact_dir: The folder with both.
+        device: The model's device.
+        module: For a model that was trained as a module of the user's own: such a module, as it was made for training.
+            A copy of it gets the trained weights.
+
     Raises:
-        InvalidDataError: A file is missing or is not what it should be.
+        InvalidDataError: A file is missing or is not what it should be, or the module is missing or is another.
     """
     folder = Path(artifact_dir)
-    return read_predictor(lambda name: (folder / name).read_bytes(), str(folder), device=device)
+    return read_predictor(lambda name: (folder / name).read_bytes(), str(folder), device=device, module=module)
 
 
-def read_predictor(read: Callable[[str], bytes], where: str, *, device: torch.device | str = "cpu") -> Predictor:
+def read_predictor(
+    read: Callable[[str], bytes],
+    where: str,
+    *,
+    device: torch.device | str = "cpu",
+    module: nn.Module | None = None,
+) -> Predictor:
     """Rebuild a trained model from the content of its files.
 
     Args:
         read: Returns a file's content by its name, or raises OSError or KeyError.
         where: The source of the files, for errors.
         device: The model's device.
+        module: As in `load_predictor`.
 
     Raises:
-        InvalidDataError: A file is missing or is not what it should be.
+        InvalidDataError: A file is missing or is not what it should be, or the module is missing or is another.
     """
     try:
         described = json.loads(read("model.json"))
         weights = read(described["weights"]["file"])
         if hashlib.sha256(weights).hexdigest() != described["weights"]["sha256"]:
             raise ValueError("the SHA-256 of the weights is not the one in model.json")
-        state = copied(load(weights), torch.device(device))
+        state: Any = copied(load(weights), torch.device(device))
     except (OSError, ValueError, KeyError) as error:
         raise InvalidDataError(
             f"Cannot load a model from {where}: {error}",
@@ -201,13 +208,11 @@ def read_predictor(read: Callable[[str], bytes], where: str, *, device: torch.de
             f"{', '.join(TASKS)}",
             remedy="Install the package that offers this task.",
         )
-    with torch.device("meta"):  # otherwise initial weights would be drawn from the caller's generator
-        row = RowInfo(tuple(described["input_shape"]), described.get("tokens"), described.get("varies", False))
-        module = build_module(_LAYERS.validate_python(described["layers"]), row)
-    module.load_state_dict(state, assign=True)
+    row = RowInfo(tuple(described["input_shape"]), described.get("tokens"), described.get("varies", False))
+    layers = _with_own_module(_LAYERS.validate_python(described["layers"]), module, state, where)
     scaling = described.get("target_scaling")  # older models have none
     return Predictor(
-        module,
+        finished_module(layers, row, state),
         read_preprocessing(described["preprocessing"]),
         task=described["task"],
         loss=described["loss"],
@@ -218,29 +223,27 @@ def read_predictor(read: Callable[[str], bytes], where: str, *, device: torch.de
     )
 
 
-def prepare_images(raw_rows: Any, preprocessing: Preprocessing, image_dtype: ImageDtype) -> NDArray[Any]:
-    """Preprocess raw images, (N, *feature_shape); pixels are scaled in `image_dtype`, as in training."""
-    rows: NDArray[Any] = _array(raw_rows)
-    shape = preprocessing.feature_shape
-    fits = rows.shape[1:] in {shape, (int(np.prod(shape)),)} or (shape[0] == 1 and rows.shape[1:] == shape[1:])
-    if rows.ndim < 2 or not fits:
+def _with_own_module(
+    layers: list[Layer], module: nn.Module | None, state: dict[str, torch.Tensor], where: str
+) -> list[Layer]:
+    """The layers, in which a module that was the user's own is this one; its tied tensors leave the state."""
+    is_own = any(layer.brings_module for layer in layers)
+    if is_own != (module is not None):
+        said = "a module of the user's own was trained, which its files do not hold" if is_own else "it has layers"
+        remedy = "Call load_predictor(folder, module=net), with net as it was made." if is_own else "Leave module out."
+        raise InvalidDataError(f"Cannot load the model from {where} so: {said}", remedy=remedy)
+    if module is None:
+        return layers
+    layer = OwnModule.of(module, tuple(layers[0].model_dump()["output_shape"]))
+    wanted = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    if wanted != found:
+        differing = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))
         raise InvalidDataError(
-            f"Expected rows of shape {('N', *shape)}; received an array of shape {rows.shape}".replace("'N'", "N"),
-            remedy="Give a batch of rows, also where it is a single one.",
+            f"the module is not the one that was trained: {', '.join(differing)} differ",
+            remedy="Make it as it was made for training.",
         )
-    if not np.isfinite(rows).all():
-        raise InvalidDataError(
-            "Rows must be finite numbers; received NaN or infinity", remedy="Fill or drop missing values."
-        )
-    rows = rows.reshape(-1, *shape)
-    return preprocessing.standardize(scale_images(rows, preprocessing.image_maximum, image_dtype))
-
-
-def _array(raw_rows: ArrayLike) -> NDArray[np.float64]:
-    try:
-        return np.asarray(raw_rows, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidDataError(
-            f"Rows must be an array of numbers of equal length: {error}",
-            remedy="Give a list of rows, or a NumPy array.",
-        ) from error
+    names = {info.name for info in layer.tensors(RowInfo(()))}
+    for name in state.keys() - names:
+        del state[name]
+    return [layer]

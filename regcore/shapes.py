@@ -16,6 +16,9 @@ Predicted = Literal["classes", "numbers", "rows"]
 
 First = tuple[Literal["uniform", "normal", "fill"], float]
 
+Dtype = Literal["float", "int64", "int32", "int16", "int8", "uint8", "bool"]
+"""`float` is the run's precision."""
+
 
 @dataclass(frozen=True, slots=True)
 class RowInfo:
@@ -36,6 +39,11 @@ class RowInfo:
         """Numbers in one row."""
         return math.prod(self.shape)
 
+    @property
+    def num_places(self) -> int:
+        """Pixels of an image, or steps of a sequence; 1 for a vector."""
+        return math.prod(self.shape[1:]) if len(self.shape) == 3 else math.prod(self.shape[:-1])
+
     def of(self, *shape: int, varies: bool | None = None) -> RowInfo:
         """Rows of numbers of another shape; their length varies as it did, if nothing else is said."""
         return RowInfo(shape, None, self.varies if varies is None else varies)
@@ -55,6 +63,7 @@ class TensorInfo:
             None: as its module draws them.
         dtype: `float` is the run's precision.
         has_padding: Whether its first unit stands for what a row does not use, and begins as zeros.
+        block: Of an opaque model, the part that counts as one layer; elsewhere that is the outermost layer.
     """
 
     name: str
@@ -62,8 +71,9 @@ class TensorInfo:
     role: Role = "weight"
     axes: str = ""
     first: First | None = ("fill", 0.0)
-    dtype: Literal["float", "int64"] = "float"
+    dtype: Dtype = "float"
     has_padding: bool = False
+    block: str = ""
 
     @property
     def num_elements(self) -> int:

@@ -8,6 +8,8 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -37,6 +39,8 @@ class TableCache:
         self._folder = folder
         self._artifacts = artifacts
         self._max_bytes = max_bytes
+        self._rows = folder.with_name("rows")
+        self._known_whole: set[tuple[int, int, int]] = set()
 
     @contextlib.contextmanager
     def holding(self, table: ArtifactRow, keep_alive: Callable[[], None]) -> Iterator[Path]:
@@ -59,10 +63,15 @@ class TableCache:
             referenced: Returns which of some hashes are still needed: `Store.referenced`.
         """
         found = [path for path, _ in _stats(self._folder) if not path.name.startswith(PREFIX)]
-        needed = referenced([path.name for path in found])
+        # What runners have written of a table goes with it; a run that reads it has its files open.
+        rows = {path: path.name.partition("-")[0] for path in (self._rows.iterdir() if self._rows.is_dir() else ())}
+        needed = referenced([*(path.name for path in found), *rows.values()])
         for path in found:
             if path.name not in needed:
                 _drop(path)
+        for path, sha256 in rows.items():
+            if sha256 not in needed:
+                shutil.rmtree(path, ignore_errors=True)
 
     def _open(self, table: ArtifactRow, keep_alive: Callable[[], None]) -> BinaryIO:
         """Open and lock the copy, fetched first if there is none that is whole."""
@@ -71,13 +80,24 @@ class TableCache:
             if (file := _open_locked(path)) is None:
                 self._fetch(table, keep_alive)
                 continue
-            if _sha256(file, keep_alive) == table.sha256:
-                os.utime(path)  # the order in which copies are dropped
+            if self._is_whole(file, table.sha256, keep_alive):
+                # The order in which copies are dropped; when they were written stays.
+                os.utime(path, ns=(time.time_ns(), os.fstat(file.fileno()).st_mtime_ns))
                 return file
             _log.warning("a copy of a table is damaged; it is fetched again", sha256=table.sha256)
             path.unlink(missing_ok=True)
             file.close()
         raise ArtifactDamagedError(table.name, "its copy on this node is damaged or dropped again and again")
+
+    def _is_whole(self, file: BinaryIO, sha256: str, keep_alive: Callable[[], None]) -> bool:
+        """Whether a copy holds what its name says; it is read once, unless it was written since."""
+        stat = os.fstat(file.fileno())
+        version = stat.st_ino, stat.st_size, stat.st_mtime_ns
+        if version not in self._known_whole:
+            if _sha256(file, keep_alive) != sha256:
+                return False
+            self._known_whole.add(version)
+        return True
 
     def _fetch(self, table: ArtifactRow, keep_alive: Callable[[], None]) -> None:
         source = self._artifacts.find(table)
@@ -92,7 +112,7 @@ class TableCache:
 
     def _make_room(self, size_bytes: int) -> None:
         """Drop copies that nobody uses, the longest unused first, until another one has room."""
-        found = sorted(_stats(self._folder), key=lambda entry: entry[1].st_mtime)
+        found = sorted(_stats(self._folder), key=lambda entry: entry[1].st_atime)
         total_bytes = sum(stat.st_size for _, stat in found) + size_bytes
         for path, stat in found:
             if total_bytes > self._max_bytes and _drop(path):

@@ -1,6 +1,6 @@
 """Data sets as users see them."""
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from pydantic import Field
 
@@ -10,9 +10,7 @@ from api.http.times import Time
 from api.services import Services
 from jobs.model import Dataset, Json
 from jobs.states import DatasetState
-from regcore.data.tables.facts import ColumnType
-
-MODALITY: Literal["table"] = "table"
+from regcore.data.tables.facts import ColumnType, Modality
 
 
 class ColumnView(View):
@@ -56,8 +54,8 @@ class DatasetSummaryView(View):
     state_reason: Json | None
     """Why it is invalid: `{code, message, remedy, retryable, details}`; `details` has `line`, `row` and `column` where
     there is one."""
-    modality: Literal["table"] | None
-    """null until it is ready."""
+    modality: Modality | None
+    """What its rows are; null until it is ready."""
     num_rows: int | None
     num_columns: int | None
     created_at: Time
@@ -116,7 +114,7 @@ def show_dataset_summary(services: Services, dataset: Dataset) -> DatasetSummary
         format=None if dataset.format == "auto" else dataset.format,
         state=dataset.state,
         state_reason=dataset.state_reason,
-        modality=MODALITY if dataset.state is DatasetState.READY else None,
+        modality=cast("Modality | None", dataset.modality),
         num_rows=dataset.num_rows,
         num_columns=dataset.num_columns,
         created_at=dataset.created_at,

@@ -135,6 +135,16 @@ REPORT: dict[str, Any] = {
     "metrics": {"test": {"accuracy": {"value": 0.923, "low": 0.905, "high": 0.938}}},
     "baseline": {"kind": "majority_class", "label": "7", "metrics": {"test": {"accuracy": 0.112}}},
     "generalization_gap": {"value": 0.081, "low": 0.041, "high": 0.122},
+    "most_confused": {"test": [{"label": "4", "predicted": "9", "num_rows": 8, "share": 0.08}]},
+    "worst_rows": {
+        "metric": "loss",
+        "splits": {
+            "test": {
+                "numbered_in": "data",
+                "rows": [{"row": 3175, "value": 6.41, "target": "6", "prediction": "5"}],
+            }
+        },
+    },
     "regularizers": [{"kind": "l1", "touched": ["linear1.weight", "head.weight"]}],
     "diagnosis": [
         {

@@ -45,6 +45,7 @@ _COLUMNS = [
     datasets.c.finished_at,
     datasets.c.num_rows,
     datasets.c.num_columns,
+    datasets.c.modality,
 ]
 _ORDERS: dict[str, tuple[ColumnElement[Any], bool, type]] = {
     "created_at": (datasets.c.created_at, False, float),

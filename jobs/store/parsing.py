@@ -61,6 +61,7 @@ class Parsing(Concern):
             preview=table.preview,
             num_rows=table.num_rows,
             num_columns=table.num_columns,
+            modality=table.modality,
             table_sha256=table.sha256,
             table_size_bytes=table.size_bytes,
         )

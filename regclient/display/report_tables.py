@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.console import RenderableType
 from rich.markup import escape
@@ -11,8 +11,11 @@ from rich.table import Table
 from regclient.display.class_tables import class_parts
 from regclient.display.job_tables import details_table
 from regclient.display.output import format_number
+from regclient.display.row_tables import row_parts, value_with_interval
 from regclient.display.sweep_numbers import SPLITS
 from regclient.display.warning_lines import as_rerun
+
+PICTURE: Final = "confusion_matrix.svg"
 
 
 def report_parts(report: Mapping[str, Any], job_id: str) -> list[RenderableType]:
@@ -24,6 +27,9 @@ def report_parts(report: Mapping[str, Any], job_id: str) -> list[RenderableType]
     """
     parts: list[RenderableType] = [metrics_table(report.get("metrics") or {}), details_table(_facts(report))]
     parts += class_parts(report)
+    if report.get("most_confused"):  # older reports have no picture
+        parts.append(escape(f"As a picture: regcore download {job_id} {PICTURE}"))
+    parts += row_parts(report)
     if report.get("regularizers"):
         parts.append(regularizers_table(report["regularizers"]))
     parts += [_diagnosis(one, job_id) for one in report.get("diagnosis") or []]
@@ -34,11 +40,11 @@ def metrics_table(metrics: Mapping[str, Mapping[str, Any]]) -> Table:
     """Return a table with a row for each metric and a column for each split: values with 95 % intervals."""
     splits = [split for split in (*SPLITS, *(name for name in metrics if name not in SPLITS)) if metrics.get(split)]
     table = Table(box=None, header_style="bold")
-    table.add_column("[95 %]")
+    table.add_column("[95 %]", no_wrap=True)
     for split in splits:
         table.add_column(escape(split), justify="right")
     for name in dict.fromkeys(name for split in splits for name in metrics[split]):
-        table.add_row(escape(name), *(_with_interval(metrics[split].get(name)) for split in splits))
+        table.add_row(escape(name), *(value_with_interval(metrics[split].get(name)) for split in splits))
     return table
 
 
@@ -67,7 +73,7 @@ def _facts(report: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         constant = f"the {baseline['kind'].replace('_', ' ')}" if label is None else repr(label)
         values = ", ".join(f"{name} {format_number(value)}" for name, value in baseline["metrics"][split].items())
         yield escape(f"always {constant}"), escape(f"{values}  ({split})")
-    yield "generalization gap", f"{_with_interval(report.get('generalization_gap'))}  (test loss − train loss)"
+    yield "generalization gap", f"{value_with_interval(report.get('generalization_gap'))}  (test loss − train loss)"
     calibration = report.get("calibration") or {}
     if calibration.get("ece") is not None:
         yield "calibration error", f"{format_number(calibration['ece'])} on {calibration.get('split', 'test')} rows"
@@ -96,14 +102,6 @@ def _text(evidence: Any) -> str:
     if isinstance(evidence, Mapping) and isinstance(evidence.get("message"), str):
         evidence = evidence["message"]
     return evidence if isinstance(evidence, str) else json.dumps(evidence, ensure_ascii=False)
-
-
-def _with_interval(cell: Mapping[str, Any] | None) -> str:
-    if not cell:
-        return format_number(None)
-    value, low, high = (cell.get(name) for name in ("value", "low", "high"))
-    shown = format_number(value)
-    return shown if low is None or high is None else f"{shown} [{format_number(low, 3)}, {format_number(high, 3)}]"
 
 
 def _percent(share: float | None) -> str:

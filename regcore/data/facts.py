@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from regcore.data.catalogue import BUILTIN, TORCHVISION, DatasetInfo
-from regcore.data.split import SplitSizes
+from regcore.data.features import AnyFeatures
+from regcore.data.split import SplitSizes, group_split_sizes
+from regcore.data.tables.facts import Modality
 from regcore.doubts import Doubt
 from regcore.errors import FieldError, SpecError
 from regcore.shapes import RowInfo
@@ -16,8 +18,8 @@ class DataFacts:
 
     Attributes:
         name: What messages call the data: `wine`, `rows.csv`.
-        modality: `image` rows are (channels, height, width) in [0, 1]; `table` rows are (places,); `sequence` rows are
-            (steps,) of tokens or (steps, features).
+        modality: `image` rows are (channels, height, width) in [0, 1]; `table` rows are (places,); `text` rows are
+            (steps,) of tokens; `audio` rows are (steps, bands); `sequence` rows are either of these.
         feature_shape: Shape of one row as the network gets it.
         classes: Labels of the target's classes, in the order of the outputs; None if it has numbers, or
             the spec asks for no target.
@@ -28,10 +30,11 @@ class DataFacts:
         doubts: What is unlikely to be meant, as far as the facts tell; pointers are into the spec.
         tokens: Size of the vocabulary of integer rows; None for rows of numbers.
         varies: Whether rows are sequences that may use less than `feature_shape[0]` steps.
+        features: The spec's `data.features` with every default filled in; None for known sets.
     """
 
     name: str
-    modality: Literal["image", "table", "sequence"]
+    modality: Modality | Literal["sequence"]
     feature_shape: tuple[int, ...]
     classes: tuple[str, ...] | None
     num_rows: int
@@ -40,6 +43,7 @@ class DataFacts:
     doubts: tuple[Doubt, ...] = ()
     tokens: int | None = None
     varies: bool = False
+    features: AnyFeatures | None = None
 
     @property
     def row(self) -> RowInfo:
@@ -74,7 +78,7 @@ def known_facts(spec: _Spec) -> DataFacts:
     """
     data = spec.data
     if data.kind in ("builtin", "torchvision"):
-        return _of_known(BUILTIN[data.name] if data.kind == "builtin" else TORCHVISION[data.name])
+        return _of_known(BUILTIN[data.name] if data.kind == "builtin" else TORCHVISION[data.name], data)
     raise SpecError([FieldError("/data/kind", "unknown_data", _HOW_TO_READ[data.kind])])
 
 
@@ -87,7 +91,7 @@ _HOW_TO_READ = {
 }
 
 
-def _of_known(info: DatasetInfo) -> DataFacts:
+def _of_known(info: DatasetInfo, data: Any) -> DataFacts:
     return DataFacts(
         name=info.name,
         modality=info.kind,
@@ -95,4 +99,7 @@ def _of_known(info: DatasetInfo) -> DataFacts:
         classes=info.classes,
         num_rows=info.num_rows,
         num_test_rows=info.num_test_rows,
+        row_counts=None if info.group_sizes is None else group_split_sizes(info.group_sizes, data),
+        varies=info.varies,
+        tokens=info.tokens,
     )

@@ -4,6 +4,8 @@ A torchvision set is in the operator's data directory, in torchvision's own layo
 IDX files in a folder of its name (`fashion-mnist`, as in Debian's `dataset-fashion-mnist`).
 """
 
+import csv
+import gzip
 import os
 import pickle
 import zlib
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from regcore.data.catalogue import BUILTIN, TORCHVISION, DatasetInfo
 from regcore.data.idx import read_split
+from regcore.data.sounds.tiny_speech import read_tiny_speech
 from regcore.errors import InvalidDataError
 
 DATA_DIR_VARIABLE: Final = "REGCORE_DATA_SETS_DIR"
@@ -25,6 +28,7 @@ _YES: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
 _NO: Final = frozenset({"", "0", "false", "f", "no", "n", "off"})
 DEBIAN_DIR: Final = Path("/usr/share/datasets")
 _MNIST_5K: Final = Path(__file__).with_name("mnist_5k.npz")
+_TINY_TEXT: Final = Path(__file__).parent / "texts" / "tiny_text.csv.gz"
 _UNREADABLE: Final = (
     OSError, EOFError, zlib.error, pickle.UnpicklingError,
     ValueError, TypeError, AssertionError, RuntimeError, KeyError,
@@ -48,10 +52,12 @@ class RawData:
 
     Attributes:
         info: Its line in the table of known sets.
-        x: Images in [0, 1] as float32 or float64, (N, C, H, W); tables as float64 in their own units, (N, columns).
+        x: Images in [0, 1] as float32 or float64, (N, C, H, W); tables as float64 in their own units, (N, columns); of
+            sounds the files, and texts as they are, (N,).
         y: Class labels as int64 or regression targets as float64, (N,).
         official_test: x and y of the official test split, if the set has one.
-        image_maximum: What raw pixels were divided by; None for tables.
+        image_maximum: What raw pixels were divided by; None for tables and sounds.
+        groups: The group of each row, (N,); None where rows stand for themselves.
     """
 
     info: DatasetInfo
@@ -59,6 +65,7 @@ class RawData:
     y: NDArray[Any]
     official_test: tuple[NDArray[Any], NDArray[Any]] | None = None
     image_maximum: float | None = None
+    groups: NDArray[np.object_] | None = None
 
 
 def load(
@@ -83,8 +90,8 @@ def load(
         return _load_builtin(BUILTIN[source.name], image_dtype)
     if source.kind == "torchvision" and source.name in TORCHVISION:
         if allow_download is None:
-            allow_download = _may_download()
-        folder = data_dir or Path(os.environ.get(DATA_DIR_VARIABLE) or DEBIAN_DIR)
+            allow_download = may_download()
+        folder = data_sets_folder(data_dir)
         return _load_torchvision(TORCHVISION[source.name], folder, image_dtype, allow_download=allow_download)
     raise InvalidDataError(
         f"data.name must be one of {', '.join([*BUILTIN, *TORCHVISION])}; "
@@ -93,7 +100,12 @@ def load(
     )
 
 
-def _may_download() -> bool:
+def data_sets_folder(data_dir: Path | None) -> Path:
+    """The operator's folder: this one, else the environment's, else Debian's."""
+    return data_dir or Path(os.environ.get(DATA_DIR_VARIABLE) or DEBIAN_DIR)
+
+
+def may_download() -> bool:
     """What the environment says, in the words that the servers' settings take."""
     said = os.environ.get(DOWNLOAD_VARIABLE, "").strip().lower()
     if said not in _YES | _NO:
@@ -108,6 +120,11 @@ def _load_builtin(info: DatasetInfo, image_dtype: ImageDtype) -> RawData:
         with np.load(_MNIST_5K, allow_pickle=False) as archive:
             images = scale_images(archive["images"][:, None], 255.0, image_dtype)
             return RawData(info, images, np.asarray(archive["labels"], np.int64), image_maximum=255.0)
+    if info.name == "tiny-speech":
+        files, digits, voices = read_tiny_speech()
+        return RawData(info, files, digits, groups=voices)
+    if info.name == "tiny-text":
+        return _tiny_text(info)
 
     from sklearn import datasets
 
@@ -125,12 +142,21 @@ def _load_builtin(info: DatasetInfo, image_dtype: ImageDtype) -> RawData:
     return RawData(info, bunch.data.astype(np.float64), bunch.target.astype(target_dtype))
 
 
-def scale_images(pixels: NDArray[Any], image_maximum: float, dtype: ImageDtype) -> NDArray[Any]:
+def _tiny_text(info: DatasetInfo) -> RawData:
+    assert info.classes is not None, "the set has classes"
+    with gzip.open(_TINY_TEXT, "rt", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    labels = [info.classes.index(row["label"]) for row in rows]
+    return RawData(info, np.array([row["text"] for row in rows], object), np.array(labels, np.int64))
+
+
+def scale_images(pixels: NDArray[Any], image_maximum: float, dtype: Any) -> NDArray[Any]:
     """Scale raw pixels to [0, 1] in this dtype. A run and its predictor both call this, so they agree to the bit.
 
     The pixels of a float64 run are never rounded to float32.
     """
-    scaled: NDArray[Any] = np.divide(pixels.astype(dtype), dtype(image_maximum), dtype=dtype)
+    scaled: NDArray[Any] = pixels.astype(dtype)
+    scaled /= np.dtype(dtype).type(image_maximum)
     return scaled
 
 

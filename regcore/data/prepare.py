@@ -1,9 +1,9 @@
 """From a spec to the tensors of a run: load, split, fit the scaling on the train rows, standardize."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import psutil
@@ -11,19 +11,25 @@ import pyarrow as pa
 import torch
 from numpy.typing import NDArray
 
+from regcore.data.encoded import Columns, Preprocessing
+from regcore.data.features import TableFeatures
+from regcore.data.images.preprocessing import fit_known_images
+from regcore.data.inputs import Inputs, standardizes
 from regcore.data.load import RawData, load
-from regcore.data.preprocessing import TargetScaling, fit_preprocessing, fit_target_scaling
-from regcore.data.read_preprocessing import AnyPreprocessing
+from regcore.data.preprocessing import TargetScaling, fit_target_scaling
+from regcore.data.row_groups import RowGroups
 from regcore.data.rows import Batch, Hash, Rows
 from regcore.data.sequences import check_sequences
+from regcore.data.sounds.inputs import AUDIO
+from regcore.data.sounds.tiny_speech import TINY_SPEECH_INPUTS
 from regcore.data.split import Splits, split
-from regcore.data.tables.encode import Columns, Missing
 from regcore.data.tables.facts import Reading
 from regcore.data.tables.features import Feature
-from regcore.data.tables.fit import fit_columns
+from regcore.data.tables.inputs import TableInputs
 from regcore.data.tables.labels import LabelType
+from regcore.data.texts.tiny_text import TINY_TEXT_INPUTS
 from regcore.doubts import Doubt
-from regcore.errors import OutOfMemoryError
+from regcore.errors import InvalidDataError, OutOfMemoryError
 from regcore.shapes import Predicted, RowInfo
 
 
@@ -35,6 +41,11 @@ class _TaskSpec(Protocol):
 class _TrainingSpec(Protocol):
     @property
     def precision(self) -> str: ...
+
+
+class _ResourcesSpec(Protocol):
+    @property
+    def max_memory_bytes(self) -> int | None: ...
 
 
 class RunSpec(Protocol):
@@ -49,6 +60,8 @@ class RunSpec(Protocol):
     def task(self) -> _TaskSpec: ...
     @property
     def training(self) -> _TrainingSpec: ...
+    @property
+    def resources(self) -> _ResourcesSpec: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,16 +133,33 @@ class PreparedData:
         target_scaling: From raw targets to `y`; None if they are not scaled.
         label_type: What predictions of own data are given as; None for the class numbers of a built-in set.
         doubts: What the rows show that is unlikely to be meant; pointers are into the spec.
+        groups: Which rows belong together, `data.group_column`; None without such a column.
+        file_places: Of rows in files: by split, their places in the data that they come from, from 0, (N,). Rows in
+            memory know theirs, `Split.rows`.
+        files: Of a folder or an archive, the path of the file that each row of the data is; None for other data.
     """
 
     train: Rows
     validation: Rows | None
     test: Rows | None
-    preprocessing: AnyPreprocessing
+    preprocessing: Preprocessing
     classes: tuple[str, ...] | None
     target_scaling: TargetScaling | None = None
     label_type: LabelType | None = None
     doubts: tuple[Doubt, ...] = ()
+    groups: RowGroups | None = None
+    file_places: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    files: pa.ChunkedArray | None = None
+
+    def row_numbers(self) -> dict[str, NDArray[np.int64] | None]:
+        """By split with rows, the number of each row in the data that it comes from, from 1; None if none is known."""
+        splits = {"train": self.train, "validation": self.validation, "test": self.test}
+        places = {
+            name: split.rows if isinstance(split, Split) else self.file_places.get(name)
+            for name, split in splits.items()
+            if split is not None
+        }
+        return {name: None if own is None else own + 1 for name, own in places.items()}
 
 
 def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device | str = "cpu") -> PreparedData:
@@ -149,9 +179,13 @@ def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device
     classes = raw.info.classes if spec.task.predicts in (None, "classes") else None
     if raw.info.kind == "table":
         return _prepare_known_table(raw, splits, spec, classes, device)
+    if raw.info.kind == "text":
+        return _prepare_known_texts(raw, splits, spec, classes, device)
+    if raw.info.kind == "audio":
+        return _prepare_known_sounds(raw, splits, spec, classes, device)
     targets = Targets(raw.y, splits, spec, classes)
-    assert raw.image_maximum is not None, "tables went another way"
-    preprocessing = fit_preprocessing(
+    assert raw.image_maximum is not None, "tables and sounds went another way"
+    preprocessing = fit_known_images(
         raw.x[splits.train], image_maximum=raw.image_maximum, standardize=spec.data.standardize
     )
 
@@ -212,43 +246,55 @@ def _prepare_known_table(
     assert names is not None, "a table has columns"
     reading = Reading(num_missing=0, num_distinct=0)
     return prepare_columns(
-        [Feature(name, "number", reading) for name in names],
+        TableInputs(tuple(Feature(name, "number", reading) for name in names), TableFeatures(missing="error")),
         {name: pa.chunked_array([np.ascontiguousarray(raw.x[:, k])]) for k, name in enumerate(names)},
         raw.y,
         splits,
         spec,
         classes,
-        missing="error",
         given=names,
         device=device,
     )
 
 
+def _prepare_known_texts(
+    raw: RawData, splits: Splits, spec: RunSpec, classes: tuple[str, ...] | None, device: torch.device | str
+) -> PreparedData:
+    names = TINY_TEXT_INPUTS.names
+    columns = {name: pa.chunked_array([pa.array(raw.x, pa.string())]) for name in names}
+    return prepare_columns(TINY_TEXT_INPUTS, columns, raw.y, splits, spec, classes, given=names, device=device)
+
+
+def _prepare_known_sounds(
+    raw: RawData, splits: Splits, spec: RunSpec, classes: tuple[str, ...] | None, device: torch.device | str
+) -> PreparedData:
+    columns = {AUDIO: pa.chunked_array([pa.array(raw.x, pa.binary())])}
+    return prepare_columns(TINY_SPEECH_INPUTS, columns, raw.y, splits, spec, classes, given=[AUDIO], device=device)
+
+
 def prepare_columns(
-    features: Sequence[Feature],
+    inputs: Inputs,
     columns: Columns,
     y: NDArray[Any],
     splits: Splits,
     spec: RunSpec,
     classes: tuple[str, ...] | None,
     *,
-    missing: Missing,
     given: Sequence[str],
     target: str | None = None,
     numbers: NDArray[np.int64] | None = None,
     shown_numbers: NDArray[np.int64] | None = None,
     device: torch.device | str = "cpu",
 ) -> PreparedData:
-    """The splits of a table.
+    """The splits of a set of rows.
 
     Args:
-        features: Its columns and their places.
-        columns: Each as `read_column` gives it.
+        inputs: What the network gets of it.
+        columns: What `inputs.read` gives of its columns.
         y: Class numbers as int64, or numbers in the target's own unit, (N,).
         splits: Places in `y`.
         spec: Resolved or not.
         classes: None unless they are predicted.
-        missing: What fills gaps.
         given: All columns of the rows, the target left out.
         target: The target's column; None if it has no name.
         numbers: For each place in `y` its row in the columns; None if they are the same.
@@ -261,45 +307,67 @@ def prepare_columns(
     targets = Targets(y, splits, spec, classes)
     dtype = dtype_of(spec)
     assert splits.test is not None, "a table has no official test split"
-    width = sum(feature.num_places for feature in features)
     num_rows = len(splits.train) + len(splits.validation) + len(splits.test)
-    _check_room(num_rows, width, dtype.itemsize)
+    _check_room(num_rows, inputs, dtype.itemsize)
 
     def taken(places: NDArray[np.int64]) -> Columns:
         rows = pa.array(places if numbers is None else numbers[places])
-        return {feature.name: columns[feature.name].take(rows) for feature in features}
+        return {name: columns[name].take(rows) for name in inputs.names}
 
-    preprocessing = fit_columns(
-        features,
-        taken(splits.train),
-        missing=missing,
-        standardize=spec.data.standardize is not False,
-        given=given,
-        target=target,
-    )
+    standardize = standardizes(inputs, spec.data)
+    preprocessing = inputs.fit(taken(splits.train), standardize=standardize, given=given, target=target)
 
-    def to_split(places: NDArray[np.int64]) -> Split | None:
+    doubts: list[Doubt] = []
+
+    def to_split(places: NDArray[np.int64], name: str) -> Split | None:
         if not len(places):
             return None
-        x = torch.from_numpy(preprocessing.encode(taken(places), np.float64 if dtype == torch.float64 else np.float32))
+        encoded = preprocessing.encode(taken(places), np.float64 if dtype == torch.float64 else np.float32)
+        if encoded.num_readable == 0:
+            raise _unreadable(name, len(places))
+        doubts.extend(replace(one, message=f"In the {name} split, {one.message}") for one in encoded.doubts)
         rows = places if numbers is None else numbers[places]
         shown = rows if shown_numbers is None else shown_numbers[rows]
-        return Split(x.to(device=device), targets.of(y[places]).to(device), shown)
+        lengths = None if encoded.lengths is None else torch.from_numpy(encoded.lengths).to(device)
+        x = torch.from_numpy(encoded.x).to(device)
+        return Split(x, targets.of(y[places]).to(device), shown, lengths, inputs.row.tokens)
 
-    train = to_split(splits.train)
+    train = to_split(splits.train, "train")
     assert train is not None, "the plan refuses an empty train split"
-    return PreparedData(
-        train, to_split(splits.validation), to_split(splits.test), preprocessing, classes, targets.scaling
+    validation, test = to_split(splits.validation, "validation"), to_split(splits.test, "test")
+    return PreparedData(train, validation, test, preprocessing, classes, targets.scaling, doubts=tuple(doubts))
+
+
+def _unreadable(name: str, num_rows: int) -> InvalidDataError:
+    if name == "train":
+        return InvalidDataError(
+            f"none of the {num_rows:,} train texts has a word, so there is nothing to learn from",
+            remedy="Name another column (data.features.column), or correct the texts.",
+        )
+    return InvalidDataError(
+        f"none of the {num_rows:,} {name} texts has a word that the train texts have, so nothing tells them apart",
+        remedy="Split otherwise (data.split_seed, data.split_column), train on more texts, or on pieces of words "
+        "(data.features.tokenizer bpe).",
+        details={"split": name},
     )
 
 
-def _check_room(num_rows: int, width: int, itemsize: int) -> None:
+_NARROWER: Final = {
+    "table": "Lower features.max_categories, exclude columns with many categories, or use fewer rows.",
+    "image": "Lower features.size, or use fewer images (train_limit).",
+    "text": "Lower features.max_tokens, or use fewer texts (train_limit).",
+    "audio": "Lower features.max_duration_s, or use fewer sounds (train_limit).",
+}
+
+
+def _check_room(num_rows: int, inputs: Inputs, itemsize: int) -> None:
     """Count the rows of the network before they are made: a column of 10,000 categories takes 10,001 places."""
+    width = inputs.row.num_values
     needed_bytes, free_bytes = num_rows * width * itemsize, psutil.virtual_memory().available
     if needed_bytes > free_bytes:
         raise OutOfMemoryError(
             f"{num_rows:,} rows of {width:,} numbers need {needed_bytes / 2**30:,.1f} GiB, and "
             f"{free_bytes / 2**30:,.1f} GiB are free",
-            remedy="Lower features.max_categories, exclude columns with many categories, or use fewer rows.",
+            remedy=_NARROWER[inputs.modality],
             details={"num_rows": num_rows, "width": width, "needed_bytes": needed_bytes},
         )

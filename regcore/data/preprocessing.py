@@ -1,7 +1,7 @@
-"""The preprocessing of raw images and of targets: fitted on the train rows, kept in `model.json`."""
+"""The scaling of targets: fitted on the train rows, kept in `model.json`."""
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,60 +12,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Numbers = TypeVar("Numbers", NDArray[Any], "Tensor")
-
-
-@dataclass(frozen=True, slots=True)
-class Preprocessing:
-    """Scaling of images to [0, 1], and standardizing: (x − mean) / std.
-
-    Attributes:
-        feature_shape: Shape of one image.
-        image_maximum: What raw pixels are divided by.
-        mean: Means of the train rows, one for each channel; None if not standardized.
-        std: Standard deviations, population form; 1 for a constant channel.
-    """
-
-    feature_shape: tuple[int, ...]
-    image_maximum: float
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    kind: Literal["image"] = field(default="image", init=False)
-
-    @property
-    def is_fitted(self) -> bool:
-        """Whether anything depends on the train rows."""
-        return self.mean is not None
-
-    def standardize(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Standardize images in [0, 1]; the dtype stays."""
-        if self.mean is None or self.std is None:
-            return x
-        mean = np.asarray(self.mean, x.dtype).reshape(-1, 1, 1)
-        std = np.asarray(self.std, x.dtype).reshape(-1, 1, 1)
-        standardized: NDArray[Any] = (x - mean) / std
-        return standardized
-
-    def to_json(self) -> dict[str, Any]:
-        """As `preprocessing` in `model.json`."""
-        return {
-            "kind": self.kind,
-            "feature_shape": list(self.feature_shape),
-            "columns": None,
-            "image_maximum": self.image_maximum,
-            "mean": None if self.mean is None else list(self.mean),
-            "std": None if self.std is None else list(self.std),
-        }
-
-    @classmethod
-    def from_json(cls, body: dict[str, Any]) -> "Preprocessing":
-        """The inverse of `to_json`."""
-        mean, std = body["mean"], body["std"]
-        return cls(
-            feature_shape=tuple(body["feature_shape"]),
-            image_maximum=body["image_maximum"],
-            mean=None if mean is None else tuple(mean),
-            std=None if std is None else tuple(std),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +49,3 @@ def fit_target_scaling(train_y: NDArray[np.float64]) -> TargetScaling:
     """Fit on the train rows' targets alone, (N,)."""
     mean, scale = mean_and_scale(train_y, axes=(0,))
     return TargetScaling(float(mean), float(scale))
-
-
-def fit_preprocessing(train_x: NDArray[Any], *, image_maximum: float, standardize: bool | None) -> Preprocessing:
-    """Fit on the train rows alone.
-
-    Args:
-        train_x: Train images in [0, 1], (N, channels, height, width).
-        image_maximum: What raw pixels were divided by.
-        standardize: None leaves images in [0, 1].
-    """
-    mean = std = None
-    if standardize:
-        means, scales = mean_and_scale(train_x, axes=(0, 2, 3))
-        mean, std = tuple(means.tolist()), tuple(scales.tolist())
-    return Preprocessing(train_x.shape[1:], image_maximum, mean, std)

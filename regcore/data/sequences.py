@@ -7,7 +7,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from regcore.data.encoded import Encoded
 from regcore.errors import InvalidDataError
+from regcore.shapes import RowInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,20 @@ class SequencePreprocessing:
     def is_fitted(self) -> bool:
         """Whether anything depends on the train rows."""
         return False
+
+    @property
+    def row(self) -> RowInfo:
+        """(steps,) or (steps, features)."""
+        return RowInfo(self.feature_shape, self.tokens, varies=True)
+
+    @property
+    def layout(self) -> tuple[Any, ...]:
+        """Shape and vocabulary."""
+        return self.kind, self.feature_shape, self.tokens
+
+    @property
+    def scaling(self) -> None:
+        """Nothing is scaled."""
 
     def padded(self, rows: Sequence[Any], dtype: Any) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Rows of one length, with zeros behind the steps that each has.
@@ -71,6 +87,11 @@ class SequencePreprocessing:
     def from_json(cls, body: dict[str, Any]) -> "SequencePreprocessing":
         """The inverse of `to_json`."""
         return cls(tuple(body["feature_shape"]), body["tokens"])
+
+
+def apply_to_sequences(preprocessing: SequencePreprocessing, raw_rows: Any, dtype: Any) -> Encoded:
+    """Rows of any length that fits, padded."""
+    return Encoded(*preprocessing.padded(raw_rows, dtype))
 
 
 def check_sequences(x: NDArray[Any], lengths: NDArray[np.int64] | None, tokens: int | None) -> None:

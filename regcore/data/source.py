@@ -10,15 +10,20 @@ import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
+from regcore.data.encoded import Columns
 from regcore.data.facts import DataFacts, known_facts
+from regcore.data.files.names import FILE
+from regcore.data.on_disk import OnDisk, identity_of
+from regcore.data.placement import placement_of
 from regcore.data.prepare import PreparedData, RunSpec, prepare, prepare_columns
+from regcore.data.rows_cache import RowsCache, default_folder
 from regcore.data.tables.choose import Chosen, choose, facts_of_chosen
 from regcore.data.tables.facts import Reading
 from regcore.data.tables.handed import HandedRows
 from regcore.data.tables.labels import label_type_of
 from regcore.data.tables.read import read_file
 from regcore.data.tables.read_column import gaps, read_column
-from regcore.data.tables.row_findings import SplitRows, from_rows
+from regcore.data.tables.row_findings import SplitRows, comparable, from_rows
 from regcore.data.tables.settle import SettledRows, settle_rows
 from regcore.data.tables.split import sizes_of
 from regcore.data.tables.table import Table
@@ -71,6 +76,8 @@ class TableSource:
         name: What messages call it.
         roles: The split of each row that was handed in apart, as in `HandedRows`.
         numbers: What `Split.rows` calls each row; None for its place in the table.
+        identity: Equal for equal tables; None to find it where it is needed.
+        rows_dir: Where rows that are larger than memory are written; None for `default_folder()`.
     """
 
     def __init__(
@@ -80,8 +87,12 @@ class TableSource:
         *,
         roles: NDArray[np.object_] | None = None,
         numbers: NDArray[np.int64] | None = None,
+        identity: str | None = None,
+        rows_dir: Path | None = None,
     ) -> None:
         self._table = table
+        self._identity = identity
+        self._rows_dir = rows_dir
         self._name = name
         self._roles = roles
         self._numbers = numbers
@@ -103,27 +114,47 @@ class TableSource:
     def prepare(self, spec: RunSpec, *, device: torch.device | str = "cpu") -> PreparedData:
         """Read the columns, split, fit on the train rows, encode."""
         chosen, settled = self._settle(spec)
-        columns = {
-            feature.name: read_column(self._table.columns[feature.name], feature.type, feature.reading)
-            for feature in chosen.features
-        }
+        label_type = None
+        if chosen.classes is not None:
+            label_type = label_type_of(self._table.columns[chosen.target_name].type)
+        if placement_of(chosen.inputs.row, len(settled.numbers), spec) == "disk":
+            return replace(self._on_disk(spec, chosen, settled), label_type=label_type, files=self._files())
+        columns = chosen.inputs.read(self._table.columns)
         target = chosen.target_name
         prepared = prepare_columns(
-            chosen.features,
+            chosen.inputs,
             columns,
             settled.y,
             settled.splits,
             spec,
             chosen.classes,
-            missing=spec.data.features.missing,
             given=[name for name in self._table.columns.column_names if name != target],
             target=target,
             numbers=settled.numbers,
             shown_numbers=self._numbers,
             device=device,
         )
-        label_type = None if chosen.classes is None else label_type_of(self._table.columns[target].type)
-        return replace(prepared, label_type=label_type, doubts=self._doubts(spec, chosen, settled, columns))
+        return replace(
+            prepared,
+            label_type=label_type,
+            doubts=(*prepared.doubts, *self._doubts(spec, chosen, settled, columns)),
+            groups=settled.row_groups(spec.data.group_column),
+            files=self._files(),
+        )
+
+    def _files(self) -> pa.ChunkedArray | None:
+        """The path of each row's file, if rows are files."""
+        return self._table.columns[FILE] if self._table.facts.format in ("folder", "zip") else None
+
+    def _on_disk(self, spec: RunSpec, chosen: Chosen, settled: SettledRows) -> PreparedData:
+        """The same, written to files once; what their rows show is not looked for."""
+        self._identity = self._identity or identity_of(self._table)
+        rows = OnDisk(self._table, self._identity, chosen.inputs, settled, chosen.classes, chosen.target_name, spec)
+        prepared = rows.prepare(RowsCache(self._rows_dir or default_folder()))
+        if self._numbers is None:
+            return prepared
+        shown = {name: self._numbers[places] for name, places in prepared.file_places.items()}
+        return replace(prepared, file_places=shown)
 
     def _settle(self, spec: Any) -> tuple[Chosen, SettledRows]:
         key = (spec.data, spec.task.predicts)
@@ -142,17 +173,19 @@ class TableSource:
         place = pc.index(is_there, pa.scalar(True)).as_py()
         return place + 1 if place >= 0 else None
 
-    def _doubts(
-        self, spec: RunSpec, chosen: Chosen, settled: SettledRows, columns: dict[str, Any]
-    ) -> tuple[Doubt, ...]:
+    def _doubts(self, spec: RunSpec, chosen: Chosen, settled: SettledRows, columns: Columns) -> tuple[Doubt, ...]:
         """Findings in the rows; remembered, because a sweep prepares the same rows many times."""
         key = (spec.data, spec.task.predicts)
         if self._found is None or self._found[0] != key:
-            named = {"train": settled.splits.train, "validation": settled.splits.validation}
-            named["test"] = settled.splits.test if settled.splits.test is not None else settled.splits.train[:0]
-            table = pa.table(columns)
-            splits = {name: _split_rows(settled, table, places) for name, places in named.items() if len(places)}
-            self._found = key, tuple(from_rows(splits, chosen.classes, has_target=chosen.target is not None))
+            table = pa.table({name: comparable(cells) for name, cells in columns.items()})
+            splits = {name: _split_rows(settled, table, places) for name, places in settled.by_split().items()}
+            doubts = from_rows(
+                splits,
+                chosen.classes,
+                has_target=chosen.target is not None,
+                judges_columns=chosen.inputs.modality == "table",
+            )
+            self._found = key, tuple(doubts)
         return self._found[1]
 
 

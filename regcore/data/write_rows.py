@@ -59,7 +59,7 @@ def write_rows(
     if layout is None:
         raise ValueError("expected rows in at least one split; all are empty")
     manifest = Manifest(layout.columns, layout.tokens, layout.block_rows, written)
-    _write_durably(folder, json.dumps(manifest.to_json(), indent=1).encode())
+    write_manifest(folder, manifest)
     return manifest
 
 
@@ -98,8 +98,8 @@ class _SplitWriter:
 
     def add(self, part: Split) -> None:
         """Append rows."""
-        arrays = _arrays(part)
-        layout = self._fitting(_layout(arrays, part.tokens, self._block_bytes))
+        arrays = arrays_of(part)
+        layout = self._fitting(layout_of(arrays, part.tokens, self._block_bytes))
         if not self._columns:
             self._block = np.zeros((1, layout.block_bytes), np.uint8)
             self._columns = {name: column[0] for name, column in layout.columns_of(self._block).items()}
@@ -147,13 +147,14 @@ def _check_labels(y: torch.Tensor, num_classes: int, what: str, first: int) -> N
         )
 
 
-def _arrays(part: Split) -> dict[str, NDArray[Any]]:
+def arrays_of(part: Split) -> dict[str, NDArray[Any]]:
     """The columns of a part, in the order of a block: the small ones first, so that none begins at an odd byte."""
     columns = {"lengths": part.lengths, "y": part.y, "x": part.x}
     return {name: column.cpu().numpy() for name, column in columns.items() if column is not None}
 
 
-def _layout(arrays: Mapping[str, NDArray[Any]], tokens: int | None, block_bytes: int) -> Manifest:
+def layout_of(arrays: Mapping[str, NDArray[Any]], tokens: int | None, block_bytes: int = BLOCK_BYTES) -> Manifest:
+    """How blocks of such columns lie in a file; no split is written yet."""
     columns = tuple(Column(name, array.dtype.name, array.shape[1:]) for name, array in arrays.items())
     block_rows = max(1, block_bytes // max(1, sum(column.row_bytes for column in columns)))
     return Manifest(columns, tokens, block_rows, {})
@@ -164,8 +165,9 @@ def _described(layout: Manifest) -> str:
     return ", ".join([*columns, f"tokens {layout.tokens}"])
 
 
-def _write_durably(folder: Path, content: bytes) -> None:
-    """Write the manifest under another name first, so that no half of it is ever read."""
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write it under another name first, so that no half of it is ever read."""
+    content = json.dumps(manifest.to_json(), indent=1).encode()
     temporary = folder / f"{MANIFEST}.part"
     with temporary.open("wb") as file:
         file.write(content)

@@ -17,6 +17,7 @@ from regcore.layers.batch_norm import BatchNorm
 from regcore.layers.chain import (
     build_module,
     complete,
+    finished_module,
     label_layers,
     num_layers,
     num_levels,
@@ -78,6 +79,7 @@ __all__ = [
     "Upsample",
     "build_module",
     "complete",
+    "finished_module",
     "label_layers",
     "num_layers",
     "num_levels",

@@ -73,6 +73,10 @@ class Attention(Layer):
         num_steps, size = sequence(self.kind, seen)
         return 5 * num_steps * size + self.num_heads * num_steps**2
 
+    def num_products(self, seen: RowInfo) -> int:
+        num_steps, size = sequence(self.kind, seen)
+        return super().num_products(seen) + 2 * num_steps**2 * size
+
     def module(self, seen: RowInfo) -> nn.Module:
         from regcore.modules import SelfAttention
 

@@ -44,8 +44,14 @@ class Layer(Fusible):
     """Whether its outputs stay the same where its inputs are multiplied by a number, as behind a normalization."""
     is_whole: ClassVar[bool] = False
     """Whether it is a model of its own, opaque, which stands alone and whose tensors keep their names."""
+    brings_module: ClassVar[bool] = False
+    """Whether its module holds more than its tensors, such as buffers that are not kept with a model."""
+    only_in_python: ClassVar[bool] = False
+    """Whether it needs what JSON cannot hold, so that no server takes it."""
     takes_tokens: ClassVar[bool] = False
     """Whether its rows may be integers that stand for tokens."""
+    draws_by_step: ClassVar[bool] = False
+    """Whether a random layer draws for a step of a sequence the same, however many steps follow it."""
     draws: ClassVar[bool] = False
     """Whether its module draws from torch's global generator while training."""
 
@@ -90,6 +96,14 @@ class Layer(Fusible):
     def num_values(self, seen: RowInfo) -> int:
         """How many numbers it computes for one row, without its children's; an estimate of memory and time."""
         return self.output(seen).num_values
+
+    def num_products(self, seen: RowInfo) -> int:
+        """How many multiplications it takes for one row, without its children's; an estimate of time.
+
+        By default each weight is used once at each pixel, or at each step of a sequence.
+        """
+        num_weights = sum(tensor.num_elements for tensor in self.tensors(seen) if tensor.role == "weight")
+        return num_weights * min(seen.num_places, self.output(seen).num_places) if num_weights else 0
 
     def children(self) -> Sequence[Layer]:
         """The layers inside it, from input to output; most have none."""

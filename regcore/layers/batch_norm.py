@@ -86,7 +86,7 @@ class BatchNorm(Layer):
         x = x.expand(len(here.members), *x.shape[1:])
         if len(here.seen.shape) != 2:
             return self._over_rows(x, own, here)
-        used = here.in_use(x.shape[2]) if here.at.training else None
+        used = here.in_use(x.shape[2]) if here.is_training else None
         if used is None:
             return self._over_rows(x.flatten(1, 2), own, here).view(x.shape)
         return self._over_steps(x, used, own, here)
@@ -94,7 +94,7 @@ class BatchNorm(Layer):
     def _over_rows(self, x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
         from torch.nn import functional
 
-        num_members, training = len(x), here.at.training
+        num_members, training = len(x), here.is_training
         mean, variance = own["running_mean"].flatten(), own["running_var"].flatten()
         if training:  # a pass must not change buffers in place
             mean, variance = mean.clone(), variance.clone()

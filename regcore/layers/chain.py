@@ -5,7 +5,7 @@ Layers may hold layers, as residual blocks do: a label is then a path, `residual
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from regcore.layers.misfit import LayerMisfit, place_of
 from regcore.shapes import RowInfo, TensorInfo
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 Rewrite = Callable[[Sequence[Layer], str], Sequence[Layer]]
 """From one list of a model, and what its layers' labels begin with (`residual1.`, nothing for the outermost list), to
@@ -136,6 +136,24 @@ def build_module(
         built.add_module(label, layer.module(seen))
         seen = layer.output(seen)
     return built
+
+
+def finished_module(layers: Sequence[Layer], seen: RowInfo, state: Mapping[str, Tensor]) -> nn.Module:
+    """The plain module with these tensors, on their device, in evaluation mode."""
+    import torch
+
+    with torch.device("meta"):  # without drawing first values
+        module = build_module(layers, seen)
+    if not any(layer.brings_module for layer in layers):
+        module.load_state_dict(state, assign=True)
+        return module.eval()
+    like = next(tensor for tensor in state.values() if tensor.is_floating_point())
+    module.to(device=like.device, dtype=like.dtype)
+    own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    with torch.no_grad():  # in place, so that tied tensors stay tied
+        for name, tensor in state.items():
+            own[name].copy_(tensor)
+    return module.eval()
 
 
 def _path(label: str) -> str:

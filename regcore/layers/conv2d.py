@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _GROUPED_FROM_CHANNELS: Final = 4
 """Input channels from which one convolution of K groups is faster than K convolutions."""
 
+_CHANNELS_LAST_FROM_FILTERS: Final = 8
+"""Filters from which it pays to have the channels of a pixel next to each other in memory, on a CPU."""
+
 
 class Conv2d(Layer):
     """Every filter looks at one window of the image after the other."""
@@ -93,16 +96,29 @@ class Conv2d(Layer):
         )
 
     def forward(self, x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
-        """One convolution with K groups of filters from four channels on; from fewer one for each member.
+        """Of few values one convolution with K groups of filters from four channels on; from fewer one for each member.
 
+        Of one member, which is how a pass takes images of many values, the channels of a pixel are next to each other
+        in memory: 1.1 to 1.6 times as fast for networks of 8 filters and more, also with what follows.
         With K = 8 and 3×3 filters the groups are 1.1 times as fast as member by member for 16 channels of 14×14, 1.6
         times for 8 of 8×8, but 0.8 times for 3 of 32×32. Of rows that all members share, all filters together are 1.5
         times as fast.
         """
         weight, bias = own["weight"], own.get("bias")
+        if len(weight) == 1 and prefers_channels_last(x, self.channels):
+            return self._in_channels_last(x, weight, bias)
         if len(weight) > 1 and (len(x) == 1 or here.seen.shape[0] >= _GROUPED_FROM_CHANNELS):
             return self._in_groups(x, weight, bias)
         return self._one_by_one(x, weight, bias)
+
+    def _in_channels_last(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        filters = self._convolved(
+            channels_last(x.squeeze(0)),
+            channels_last(weight.squeeze(0)),
+            None if bias is None else bias.squeeze(0),
+            groups=1,
+        )
+        return filters.unsqueeze(0)
 
     def _one_by_one(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         import torch
@@ -125,3 +141,23 @@ class Conv2d(Layer):
 
         padding = self.padding if isinstance(self.padding, str) else pair(self.padding)
         return functional.conv2d(x, weight, bias, pair(self.stride), padding, groups=groups)
+
+
+def prefers_channels_last(x: Tensor, num_filters: int) -> bool:
+    """Whether such a convolution is faster with the channels of a pixel next to each other in memory."""
+    import torch
+
+    is_vectorized = num_filters >= _CHANNELS_LAST_FROM_FILTERS
+    return is_vectorized and x.device.type == "cpu" and x.dtype in (torch.float32, torch.bfloat16)
+
+
+def channels_last(images: Tensor) -> Tensor:
+    """The same, (B, C, H, W), with the channels of a pixel next to each other in memory; convolutions keep that.
+
+    `contiguous` alone leaves one channel as it is, which both orders describe, and torch then goes by the strides.
+    """
+    import torch
+
+    if images.shape[1] > 1:
+        return images.contiguous(memory_format=torch.channels_last)
+    return images.contiguous().view(len(images), *images.shape[2:], 1).movedim(-1, 1)

@@ -8,16 +8,38 @@ A test holds the file to the installed torchvision.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from regcore.layers.torchvision import ModelName
+from regcore.layers.opaque import described
+from regcore.layers.torchvision import GROUPS, ModelName, build_by, grouped, read_table
+from regcore.shapes import TensorInfo
 
 if TYPE_CHECKING:
     from torch import nn
 
 _SIDE: Final = 64
-_STEM_STRIDE: Final = 2
+_MAX_LEAST_SIDE: Final = 64
+_FIRST: Final = {"kernel_size": 3, "stride": 1, "padding": 1}
+_SMALL: Final[dict[str, dict[str, Any]]] = {
+    "res": {**_FIRST, "dropped": ["maxpool"]},
+    "wide_res": {**_FIRST, "dropped": ["maxpool"]},
+    "mobilenet": {**_FIRST, "dropped": []},
+    "efficientnet": {**_FIRST, "dropped": []},
+    "vgg11": {"dropped": ["features.28"]},
+    "vgg16": {"dropped": ["features.43"]},
+    "vit_b_16": {"kernel_size": 4, "stride": 4, "padding": 0, "dropped": []},
+    "convnext": {"kernel_size": 2, "stride": 2, "padding": 0, "dropped": []},
+    "swin": {"kernel_size": 2, "stride": 2, "padding": 0, "dropped": []},
+    "densenet": {**_FIRST, "dropped": ["features.pool0"]},
+    "squeezenet": {**_FIRST, "dropped": ["features.2"]},
+    "shufflenet": {**_FIRST, "dropped": ["maxpool"]},
+}
+"""By what names begin with: the first convolution for small images, and the poolings that are left out. Of VGG, whose
+first convolution keeps the image's size, that is the last one, so that images of 16×16 do."""
+_WEIGHTS_OF_ITS_SHAPES: Final = "IMAGENET1K_V"
 
 
 def table_of(name: str) -> dict[str, Any]:
@@ -27,60 +49,103 @@ def table_of(name: str) -> dict[str, Any]:
         name: In torchvision.models.
 
     Returns:
-        `stem`, `max_pool` and `head` by their names in the module; `tensors`, of which each is name, shape, role, axes
-        and dtype; and `values_per_pixel`, the numbers that its layers give for each pixel of an image.
+        `stem` and `head` by their names in the module, and `positions` if it has embeddings of places; `small`, its
+        first layers for small images; `tensors` by block, as `GROUPS` shortens them; `weights`, the file of each;
+        and, as torchvision has it (`plain`) and for small images (`small`), `least_side`, the smallest image, and
+        `values_per_pixel`, the numbers that its layers give for each pixel of an image.
     """
     import torch
     from torch import nn
-    from torchvision.models import get_model
+    from torchvision.models import get_model, get_model_weights
 
     with torch.device("meta"):
         model = get_model(name, weights=None).eval()
-    named = dict(model.named_modules())
-    stem = next(path for path, module in named.items() if isinstance(module, nn.Conv2d))
-    pools = [path for path, module in named.items() if isinstance(module, nn.MaxPool2d)]
-    return {
-        "stem": stem,
-        "max_pool": pools[0] if pools else None,
-        "head": [path for path, module in named.items() if isinstance(module, nn.Linear)][-1],
-        "values_per_pixel": _values_per_pixel(model, stem, pools[:1]),
-        "tensors": [_described(path, tensor, named) for path, tensor in model.state_dict().items()],
+    infos = described(model)
+    layers = [path for path, module in model.named_modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    weights = {one.name: one.url.rpartition("/")[2] for one in get_model_weights(name)}
+    entry: dict[str, Any] = {
+        "stem": layers[0],
+        "head": layers[-1],
+        "positions": next((info.name for info in infos if info.name.endswith("pos_embedding")), None),
+        "stem_stride": model.get_submodule(layers[0]).stride[0],
+        "small": next(small for start, small in _SMALL.items() if name.startswith(start)),
+        "default_weights": get_model_weights(name).DEFAULT.name,
+        "weights": {key: file for key, file in weights.items() if key.startswith(_WEIGHTS_OF_ITS_SHAPES)},
+        "normalizes_batches": any(isinstance(module, nn.BatchNorm2d) for module in model.modules()),
+        "tensors": {block: _shortened(list(own), block) for block, own in groupby(infos, key=lambda info: info.block)},
     }
+    both = (("plain", False), ("small", True))
+    entry["least_side"] = {form: _least_side(name, entry, small_images=small) for form, small in both}
+    entry["values_per_pixel"] = {form: _values_per_pixel(name, entry, small_images=small) for form, small in both}
+    return entry
 
 
-def _described(path: str, tensor: Any, named: dict[str, nn.Module]) -> list[Any]:
-    """Name, shape, role, axes and dtype of one tensor."""
-    from torch import nn
+def _shortened(infos: Sequence[TensorInfo], block: str) -> list[list[Any]]:
+    """The tensors of a block, those of one module in one row."""
+    rows = []
+    for owner, each in groupby(infos, key=lambda info: info.name.rpartition(".")[0]):
+        rest = list(each)
+        while rest:
+            candidates = (grouped(owner, kind, rest[0].shape, block) for kind in GROUPS)
+            fitting = (found for found in candidates if found == rest[: len(found)])
+            longest = max(fitting, key=len, default=None)
+            assert longest is not None, f"{rest[0]} is in no group: add one"
+            kind = next(kind for kind in GROUPS if grouped(owner, kind, rest[0].shape, block) == longest)
+            place = owner.removeprefix(block).removeprefix(".") if f"{owner}.".startswith(f"{block}.") else f"/{owner}"
+            rows.append([place, kind, list(rest[0].shape)])
+            rest = rest[len(longest) :]
+    return rows
 
-    owner, _, own = path.rpartition(".")
-    module = named[owner]
-    dtype = "float" if tensor.is_floating_point() else "int64"
-    if own not in dict(module.named_parameters(recurse=False)):
-        return [path, list(tensor.shape), "buffer", "o" * tensor.dim(), dtype]
-    if isinstance(module, nn.BatchNorm2d):
-        return [path, list(tensor.shape), "norm", "o", dtype]
-    if own == "bias":
-        return [path, list(tensor.shape), "bias", "o", dtype]
-    assert isinstance(module, nn.Conv2d | nn.Linear), f"{path} is of a {type(module).__name__}: describe it here"
-    return [path, list(tensor.shape), "weight", "oikk" if isinstance(module, nn.Conv2d) else "oi", dtype]
+
+def _least_side(name: str, entry: dict[str, Any], *, small_images: bool) -> int:
+    """The smallest square image that it takes."""
+    if entry["positions"]:
+        return int(entry["small"]["stride"] if small_images else entry["stem_stride"])
+    low, high = 0, _MAX_LEAST_SIDE
+    model = _meta(name, entry, _SIDE, small_images=small_images)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _takes(model, middle) else (middle, high)
+    return high
 
 
-def _values_per_pixel(model: nn.Module, stem: str, pools: list[str]) -> dict[str, float]:
-    """As torchvision has it, `plain`, and with a first layer that keeps the image's size, `small`."""
+def _takes(model: nn.Module, side: int) -> bool:
+    import torch
+
+    try:
+        model(torch.empty(2, 3, side, side, dtype=torch.float32, device="meta"))
+    except RuntimeError:
+        return False
+    return True
+
+
+def _values_per_pixel(name: str, entry: dict[str, Any], *, small_images: bool) -> float:
     import torch
 
     found: list[int] = []
+    model = _meta(name, entry, _SIDE, small_images=small_images)
     for module in model.modules():
         if not list(module.children()):
-            module.register_forward_hook(lambda _, inputs, outputs: found.append(outputs.numel()))
+            module.register_forward_hook(lambda _, inputs, outputs: found.append(_num_values(outputs)))
     model(torch.empty(1, 3, _SIDE, _SIDE, dtype=torch.float32, device="meta"))
-    plain = sum(found) / _SIDE**2
-    # Without its first stride and its pooling, every later layer sees twice the height and width for each of them.
-    return {"plain": round(plain, 1), "small": round(plain * _STEM_STRIDE**2 * (4 if pools else 1), 1)}
+    return round(sum(found) / _SIDE**2, 1)
+
+
+def _num_values(outputs: Any) -> int:
+    first = outputs[0] if isinstance(outputs, tuple) else outputs  # attention gives its weights too, or None
+    return int(first.numel())
+
+
+def _meta(name: str, entry: dict[str, Any], side: int, *, small_images: bool) -> nn.Module:
+    import torch
+
+    with torch.device("meta"):
+        return build_by(name, entry, shape=(3, side, side), num_outputs=1000, small_images=small_images).eval()
 
 
 def write_table() -> None:
     """Write the file."""
-    tables = {name: table_of(name) for name in get_args(ModelName)}
-    text = json.dumps(tables).replace("]], ", "]],\n").replace("], [", "],\n[")
-    Path(__file__).with_name("torchvision.json").write_text(f"{text}\n", encoding="utf-8")
+    lines = [f"{json.dumps(name)}: {json.dumps(table_of(name), separators=(',', ':'))}" for name in get_args(ModelName)]
+    text = "{\n" + ",\n".join(lines) + "\n}\n"
+    Path(__file__).with_name("torchvision.json").write_text(text, encoding="utf-8")
+    read_table.cache_clear()

@@ -10,7 +10,7 @@
         step.advance(rows):                                         step.py
             slope = for each micro-batch:
                 batch = task.targets(rows.fetch(numbers))
-                batch = effect.on_batch(batch)                      # mixup 10, label smoothing 20
+                batch = effect.on_batch(batch)                      # augmentation 0 to 5, mixtures 10, smoothing 20
                 tensors = effect.weights(tensors)                   # averages 0, parametrizations 10, drops 20
                 compute = network.forward, task.row_losses          # dropout and the like are layers
                 compute wrapped by each effect.loss                 # terms 10, R-Drop 20

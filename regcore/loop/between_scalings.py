@@ -7,9 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from regcore.data.preprocessing import Preprocessing
-from regcore.data.read_preprocessing import AnyPreprocessing
-from regcore.data.sequences import SequencePreprocessing
+from regcore.data.encoded import Preprocessing
 from regcore.data.tables.encode import EncodedColumn, TablePreprocessing
 from regcore.data.tables.findings import names_of
 
@@ -33,15 +31,15 @@ class Affine:
         return not self.offset.any() and (self.matrix != sparse.identity(places, format="csr")).nnz == 0
 
 
-def are_of_one_kind(theirs: AnyPreprocessing, ours: AnyPreprocessing) -> bool:
+def are_of_one_kind(theirs: Preprocessing, ours: Preprocessing) -> bool:
     """Whether raw rows of the one are raw rows of the other, and take the same places."""
-    return _kind(theirs) == _kind(ours)
+    return theirs.layout == ours.layout
 
 
-def other_rows(theirs: AnyPreprocessing, ours: AnyPreprocessing) -> str:
+def other_rows(theirs: Preprocessing, ours: Preprocessing) -> str:
     """What the one is of, in words, where they are not of one kind."""
     if not isinstance(ours, TablePreprocessing) or not isinstance(theirs, TablePreprocessing):
-        return "other columns or another shape of image"
+        return "other columns, another shape, or another vocabulary"
     there, here = ([column.name for column in one.encoded] for one in (theirs, ours))
     only = {"there": [name for name in there if name not in here], "here": [name for name in here if name not in there]}
     if any(only.values()):
@@ -49,18 +47,15 @@ def other_rows(theirs: AnyPreprocessing, ours: AnyPreprocessing) -> str:
         return f"other columns: {told}"
     if there != here:
         return f"the same columns in another order: {names_of(there)}"
-    differing = [name for name, their, our in zip(here, _kind(theirs), _kind(ours), strict=True) if their != our]
+    places = zip(here, theirs.layout[1:], ours.layout[1:], strict=True)
+    differing = [name for name, their, our in places if their != our]
     return f"columns of another type, or with other values or gaps: {names_of(differing)}"
 
 
-def between(theirs: AnyPreprocessing, ours: AnyPreprocessing) -> Affine:
+def between(theirs: Preprocessing, ours: Preprocessing) -> Affine:
     """From our rows to theirs, both of one kind."""
-    if isinstance(ours, Preprocessing):
-        assert isinstance(theirs, Preprocessing), "they are of one kind"
-        return _between_images(theirs, ours)
-    if isinstance(ours, SequencePreprocessing):  # which nothing scales
-        return Affine(sparse.identity(1, format="csr"), np.zeros(1))
-    assert isinstance(theirs, TablePreprocessing), "they are of one kind"
+    if not isinstance(ours, TablePreprocessing) or not isinstance(theirs, TablePreprocessing):
+        return _between_numbers(theirs, ours)
     (width,) = ours.feature_shape
     entries: dict[tuple[int, int], float] = {}
     offset = np.zeros(width)
@@ -75,7 +70,7 @@ def between(theirs: AnyPreprocessing, ours: AnyPreprocessing) -> Affine:
     return Affine(sparse.csr_matrix((values, (rows, columns_)), shape=(width, width)), offset)
 
 
-def other_categories(theirs: AnyPreprocessing, ours: AnyPreprocessing) -> list[str]:
+def other_categories(theirs: Preprocessing, ours: Preprocessing) -> list[str]:
     """The columns whose categories with a place of their own differ."""
     if not isinstance(ours, TablePreprocessing) or not isinstance(theirs, TablePreprocessing):
         return []
@@ -83,28 +78,12 @@ def other_categories(theirs: AnyPreprocessing, ours: AnyPreprocessing) -> list[s
     return [our.name for their, our in pairs if set(their.categories) != set(our.categories)]
 
 
-def _kind(preprocessing: AnyPreprocessing) -> tuple[Any, ...]:
-    if isinstance(preprocessing, Preprocessing):
-        return preprocessing.feature_shape, preprocessing.image_maximum
-    if isinstance(preprocessing, SequencePreprocessing):
-        return preprocessing.kind, preprocessing.feature_shape, preprocessing.tokens
-    return tuple((c.name, c.type, c.num_places, c.marks_gaps) for c in preprocessing.encoded)
-
-
-def _between_images(theirs: Preprocessing, ours: Preprocessing) -> Affine:
-    (their_mean, their_std), (mean, std) = _channels(theirs), _channels(ours)
+def _between_numbers(theirs: Preprocessing, ours: Preprocessing) -> Affine:
+    """Each number is scaled by itself, or none is."""
+    if theirs.scaling is None or ours.scaling is None:
+        return Affine(sparse.identity(1, format="csr"), np.zeros(1))
+    (their_mean, their_std), (mean, std) = theirs.scaling, ours.scaling
     return Affine(sparse.diags(std / their_std, format="csr"), (mean - their_mean) / their_std)
-
-
-def _channels(preprocessing: Preprocessing) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard deviation of each number of an image, which has one of each for every channel."""
-    shape = preprocessing.feature_shape
-    means, stds = preprocessing.mean or (0.0,) * shape[0], preprocessing.std or (1.0,) * shape[0]
-    mean, std = (
-        np.broadcast_to(np.reshape(values, (shape[0], *[1] * (len(shape) - 1))), shape).reshape(-1)
-        for values in (means, stds)
-    )
-    return mean.astype(np.float64), std.astype(np.float64)
 
 
 def _measure(their: EncodedColumn, our: EncodedColumn) -> dict[tuple[int, int], float]:

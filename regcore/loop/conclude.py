@@ -21,7 +21,9 @@ from regcore.plan import Plan
 from regcore.record import finite_or_null
 from regcore.report import RegularizerEffect, l1_norm, l2_norm, make_report
 from regcore.tasks import Task
+from regcore.tasks.scores.by_group import by_group
 from regcore.tasks.scores.split import SplitEvaluation
+from regcore.tasks.scores.worst_rows import worst_rows
 
 
 def conclude(
@@ -103,7 +105,7 @@ def _conclude(
     is_exact: bool,
     fused_with: list[str],
 ) -> Result:
-    plan, state = member.plan, network.member_state(position)
+    plan, state, model = member.plan, network.member_state(position), network.module(position)
     (selected,) = (row["values"] for row in member.history if row["epoch"] == member.selected_epoch)
     report = make_report(
         evaluations=evaluations,
@@ -112,7 +114,7 @@ def _conclude(
         regularizers=_regularizer_effects(plan, selected, state),
         data_loss=selected["objective/data"] or 0.0,
         dead_units=dead_units,
-        described=task.described(evaluations, data.classes),
+        described=_described(evaluations, data, task),
         baseline=baseline,
     )
     report["diagnosis"] = diagnose(
@@ -126,7 +128,7 @@ def _conclude(
     return Result(
         plan=plan,
         data=data,
-        model=network.module(position),
+        model=model,
         history=member.history,
         metrics=finite_or_null(metrics),
         selected_epoch=member.selected_epoch,
@@ -135,12 +137,21 @@ def _conclude(
         norms=_norms(plan, state),
         kkt_residual=optimum.kkt_residual,
         l1_max=optimum.l1_max,
-        weights_sha256=weights_sha256(state),
+        weights_sha256=weights_sha256(model.state_dict()),
         is_exact=is_exact,
         fused_with=fused_with,
         rows=_rows(evaluations),
         report=report,
     )
+
+
+def _described(evaluations: Mapping[str, SplitEvaluation], data: PreparedData, task: Task) -> dict[str, Any]:
+    """What the report says of classes, groups and single rows."""
+    return {
+        **task.described(evaluations, data.classes),
+        "groups": by_group(evaluations, task.metrics, data.groups),
+        "worst_rows": worst_rows(evaluations, task.row_error, data.row_numbers(), data.classes, data.files),
+    }
 
 
 def _norms(plan: Plan, state: Mapping[str, Tensor]) -> dict[str, float | None]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
+from regcore.data.encoded import Preprocessing
 from regcore.loop.network import StackedNetwork
 from regcore.plan import Plan
 from regcore.regularizers import Effect, Setting
@@ -14,7 +15,11 @@ Inputs = Sequence[Mapping[str, Mapping[str, nn.Module]]]
 
 
 def bind_effects(
-    plans: Sequence[Plan], network: StackedNetwork, task: Task, inputs: Inputs | None = ()
+    plans: Sequence[Plan],
+    network: StackedNetwork,
+    task: Task,
+    inputs: Inputs | None = (),
+    preprocessing: Preprocessing | None = None,
 ) -> dict[str, Effect]:
     """Each regularizer's effect for all members, by the regularizer's name in the plan."""
     effects: dict[str, Effect] = {}
@@ -32,6 +37,7 @@ def bind_effects(
             dtype=network.dtype,
             device=network.device,
             inputs=[own.get(planned.name, {}) for own in inputs or ()],
+            preprocessing=preprocessing,
         )
         effect = type(members[0]).bind(members, setting)
         if effect is not None:

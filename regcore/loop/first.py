@@ -71,7 +71,7 @@ def train_first(
     for name, plan in plans.items():
         folder = root / _digest(plan, data)
         if not folder.exists():
-            one = Newcomer(name, plan)
+            one = Newcomer(name, plan, data_dir=newcomers[0].data_dir)
             _tell(newcomers, f"{name} is trained first, for {plan.num_epochs} epochs")
             saves = None if checkpoints is None else Checkpoints(folder.with_suffix(".saved"), checkpoints.max_bytes)
             result = _result(name, train, one, _Control(control, newcomers), rows, saves)

@@ -17,7 +17,7 @@ import torch
 from regcore.data.prepare import PreparedData, dtype_of
 from regcore.data.source import KnownSource, Source
 from regcore.loop.computing import is_out_of_memory
-from regcore.loop.machine import SMALL_STEP_PRODUCTS, choose_device, rows_device
+from regcore.loop.machine import choose_device, is_small, rows_device
 from regcore.loop.network import StackedNetwork
 from regcore.loop.planned_rows import task_of
 from regcore.loop.stack import Stack
@@ -89,8 +89,7 @@ def _best_size(sizes: Sequence[int], times_s: dict[int, float], time_s: Callable
 
 def _member_step_s(plan: Plan, size: int, data: PreparedData) -> float:
     """Seconds of a step divided by the members, with the threads that a stack of this size uses."""
-    products = size * plan.num_parameters * plan.batch_size
-    with own_state(1 if products < SMALL_STEP_PRODUCTS else None):
+    with own_state(1 if is_small(plan, size) else None):
         return _step_s([plan] * size, data) / size
 
 

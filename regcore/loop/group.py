@@ -21,6 +21,7 @@ from regcore.loop.member import Member
 from regcore.loop.network import StackedNetwork
 from regcore.loop.newcomer import Checkpoints, Newcomer
 from regcore.loop.planned_rows import check_rows, task_of
+from regcore.loop.pretrained import file_sha256, find_weights, load_weights
 from regcore.loop.rescaling import hush_unlearned, keep_predictions
 from regcore.loop.result import Result
 from regcore.loop.resuming import check_members, checkpointer_of, saved_state
@@ -195,9 +196,13 @@ def _set_up(
     )
     hush_unlearned(members[0].plan, data, network)
     is_fresh = checkpoints is None or checkpoints.newest.state is None
+    pretrained = {key: find_weights(by_key[key].plan.resolved_spec, by_key[key].data_dir) for key in keys}
     for position, key in enumerate(keys if is_fresh else ()):
         newcomer = by_key[key]
         # Before the trainer is made: averages of weights begin with these.
+        weights = pretrained[key]
+        if weights is not None:
+            newcomer.on_record(load_weights(weights, newcomer.plan.resolved_spec, network, position))
         if INIT_FROM in newcomer.inputs or newcomer.plan.resolved_spec.init_from is not None:
             _take_up(newcomer, data, network, position)
 
@@ -207,7 +212,10 @@ def _set_up(
 
     checkpointer = None
     if checkpoints is not None:
-        checkpointer = checkpointer_of(newcomers, network, data, checkpoints, control, tell)
+        begun_with = {key: file_sha256(path) for key, path in pretrained.items() if path is not None}
+        signatures = {key: by_key[key].plan.resolved_spec.model.signature for key in keys}
+        begun_with |= {key: signature for key, signature in signatures.items() if signature is not None}
+        checkpointer = checkpointer_of(newcomers, network, data, checkpoints, control, tell, begun_with)
     inputs = gather_inputs([by_key[key] for key in keys], data, network, source, control, checkpoints)
     trainer = Trainer(members, network, data, task, inputs=inputs, control=control, checkpointer=checkpointer)
     if checkpoints is None or checkpoints.newest.state is None:

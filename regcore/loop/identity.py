@@ -5,6 +5,7 @@ import platform
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import torch
@@ -18,22 +19,27 @@ from regcore.spec import JobSpec, parse_spec
 _FREE_FIELDS: Final = ("spec_version", "name", "labels", "resources", "priority", "fusion", "exports")
 _CPU_INFO: Final = Path("/proc/cpuinfo")
 _FREE_TRAINING_FIELDS: Final = ("checkpoint_every_s",)
+_BY_SPEC: Final[Mapping[str, str]] = MappingProxyType({})
 _DATA_OF_BEFORE: Final = {"standardize_target": False}
 """How runs from before a field existed were trained, if that differs from the field's default today."""
 
 
-def identify(specs: Mapping[str, JobSpec], data: PreparedData, device: torch.device) -> State:
+def identify(
+    specs: Mapping[str, JobSpec], data: PreparedData, device: torch.device, begun_with: Mapping[str, str] = _BY_SPEC
+) -> State:
     """The identity that a checkpoint stores, to recognize its run and to tell whether resuming is exact.
 
     Args:
         specs: The spec of each member, by its key.
         data: The data as they are fed to the members.
         device: The device that they train on.
+        begun_with: By key, a digest of what a member begins with that its spec does not hold.
     """
     return {
         "is_exact": True,
         "specs": {key: _decisive(spec) for key, spec in specs.items()},
         "data_sha256": data_sha256(data),
+        "begun_with": dict(begun_with),
         "environment": {
             "torch": str(torch.__version__),
             "machine": platform.machine(),
@@ -67,6 +73,14 @@ def continue_as(saved: State, current: State) -> State:
             "the data set is not the one that the checkpoint was trained on",
             remedy="Restore the data, or begin anew in an empty directory.",
         )
+    begun_with = saved.get("begun_with", {})  # older checkpoints have none
+    others = sorted(key for key, digest in current["begun_with"].items() if begun_with.get(key, digest) != digest)
+    if others:
+        raise CheckpointError(
+            "the model that training begins with, or the file of its pretrained weights, is not that of the checkpoint",
+            remedy="Restore it, or begin anew in an empty directory.",
+            details={"members": others},
+        )
     same_bits = saved["environment"] == current["environment"] and saved["specs"].keys() == current["specs"].keys()
     # The compiler may make other kernels for a run that starts in the middle.
     is_compiled = any(spec["training"]["compile"] for spec in current["specs"].values())
@@ -88,7 +102,7 @@ def _with_defaults(saved: dict[str, Any]) -> dict[str, Any]:
     try:
         parsed = parse_spec({**saved, "data": _DATA_OF_BEFORE | data})
         # A saved spec is resolved; only what versions added since depends on the data, and own data came with them.
-        is_known = parsed.data.kind in ("builtin", "torchvision")
+        is_known = parsed.data.kind in ("builtin", "torchvision") and not parsed.model.only_in_python
         return _decisive(make_plan(parsed).resolved_spec if is_known else parsed)
     except SpecError:
         return saved

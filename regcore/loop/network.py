@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from regcore.at import At
-from regcore.layers import Layer, build_module
+from regcore.layers import Layer, build_module, finished_module
 from regcore.layers.forward import ForwardPass, Node, bind
 from regcore.plan import Plan
 from regcore.shapes import RowInfo, TensorInfo
@@ -34,7 +34,9 @@ class StackedNetwork:
         tensors: By name, each (K, *shape): the model's, and those that regularizers add. Learned ones require
             gradients. They change in place alone, so that whoever holds one sees its present value.
         infos: The model's tensors, by name.
+        frozen: Names of those that could be learned and are not.
         nodes: The layers, bound to the members.
+        cuts_rows: Whether padding that no row of a batch needs is left out: most of a batch of texts is padding.
     """
 
     def __init__(
@@ -53,14 +55,20 @@ class StackedNetwork:
         self.autocast = autocast
         self.row = plans[0].row
         self.infos: dict[str, TensorInfo] = {info.name: info for info in plans[0].tensors()}
-        self.nodes: list[Node] = bind([plan.layers for plan in plans], self.row)
+        self.frozen = plans[0].frozen
+        self.nodes: list[Node] = bind([plan.layers for plan in plans], self.row, frozen=self.frozen)
+        for node in self.nodes:
+            if node.layer.brings_module:
+                node.module.to(device=device, dtype=dtype)
+        # Finding the longest row of a batch would make a GPU wait, and its draws depend on how many there are.
+        self.cuts_rows = self.row.varies and device.type == "cpu" and _may_be_cut(self.nodes)
         self.tensors: dict[str, Tensor] = {}
         self.add(self._first() if tensors is None else tensors)
 
     def add(self, tensors: Mapping[str, Tensor]) -> None:
         """Take these tensors, (K, ...), as its own; learned ones are to require gradients."""
         for name, tensor in tensors.items():
-            is_learned = self.infos[name].is_learned if name in self.infos else True
+            is_learned = name not in self.frozen and (name not in self.infos or self.infos[name].is_learned)
             self.tensors[name] = tensor.requires_grad_() if is_learned else tensor
 
     @property
@@ -107,6 +115,8 @@ class StackedNetwork:
         Returns:
             (K, B, ...), and the pass.
         """
+        if self.cuts_rows and lengths is not None and not torch.compiler.is_compiling():
+            x = x[:, :, : int(lengths.max())]
         way = ForwardPass(tensors, at, lengths, watched)
         with self._precision():
             outputs = way.run(self.nodes, x)
@@ -121,22 +131,33 @@ class StackedNetwork:
 
     def module(self, member: int) -> nn.Module:
         """One member as a plain torch module, in evaluation mode."""
-        with torch.device("meta"):  # without drawing initial weights
-            module = build_module(self.plans[member].layers, self.row)
-        module.load_state_dict(self.member_state(member), assign=True)
-        return module.eval()
+        return finished_module(self.plans[member].layers, self.row, self.member_state(member))
 
     def _first(self) -> dict[str, Tensor]:
         each = [first_tensors(plan.layers, self.row, seed) for plan, seed in zip(self.plans, self.seeds, strict=True)]
         return {
             name: torch.stack([own[name] for own in each]).to(
-                device=self.device, dtype=self.dtype if info.dtype == "float" else torch.int64
+                device=self.device, dtype=self.dtype if info.dtype == "float" else getattr(torch, info.dtype)
             )
             for name, info in self.infos.items()
         }
 
     def _precision(self) -> AbstractContextManager[object]:
         return torch.autocast(self.device.type, dtype=torch.bfloat16) if self.autocast else nullcontext()
+
+
+def _may_be_cut(nodes: Sequence[Node]) -> bool:
+    """Whether what is behind a row's length cannot matter to these layers, the last of which gives one length."""
+    return not nodes[-1].gives.varies and not any(map(_needs_all_steps, nodes))
+
+
+def _needs_all_steps(node: Node) -> bool:
+    if not node.seen.varies:
+        return False
+    if node.children:
+        return any(map(_needs_all_steps, node.children))
+    is_random = any(member.is_random for member in node.members)
+    return node.layer.is_whole or (is_random and not node.layer.draws_by_step)
 
 
 def first_tensors(layers: Sequence[Layer], row: RowInfo, seed: int) -> dict[str, Tensor]:

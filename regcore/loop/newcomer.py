@@ -20,12 +20,14 @@ class Newcomer:
         on_record: Called with its progress, metrics, checkpoints and warnings.
         inputs: The models that it needs, by their names in `plan.inputs`: each a `model.safetensors` with its
             `model.json` beside it.
+        data_dir: The operator's folder, for pretrained weights; None for the environment's.
     """
 
     key: str
     plan: Plan
     on_record: Callable[[Record], None] = field(default=lambda record: None)
     inputs: Mapping[str, Path] = field(default_factory=dict)
+    data_dir: Path | None = None
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """What a pass saves and goes on from: which members a checkpoint holds, and whether it is of this run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from regcore.checkpoint import State, tensor_bytes
 from regcore.data.prepare import PreparedData
@@ -42,14 +42,25 @@ def checkpointer_of(
     checkpoints: Checkpoints,
     control: Control,
     on_record: Callable[[Record], None],
+    begun_with: Mapping[str, str],
 ) -> Checkpointer:
-    """Raises CheckpointError if the checkpoint belongs to another run."""
+    """Raises CheckpointError if the checkpoint belongs to another run.
+
+    Args:
+        newcomers: The members.
+        network: Their tensors.
+        data: Their rows.
+        checkpoints: Where they are saved.
+        control: Says which checkpoint has been accepted.
+        on_record: Called with what is saved.
+        begun_with: For each member that begins with what its spec does not hold, such as a file of weights, a digest.
+    """
     for damaged in checkpoints.newest.unreadable:
         message = f"A checkpoint cannot be read and is passed over: {damaged}."
         for newcomer in newcomers:
             newcomer.on_record(Record("warning", {"code": "checkpoint_unreadable", "message": message}))
     specs = {newcomer.key: newcomer.plan.resolved_spec for newcomer in newcomers}
-    identity = identify(specs, data, network.device)
+    identity = identify(specs, data, network.device, begun_with)
     if checkpoints.newest.state is not None:
         saved = checkpoints.newest.state["identity"]
         # Members that had ended before the checkpoint need not be present.

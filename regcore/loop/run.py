@@ -15,10 +15,11 @@ from regcore.loop.group import by_fusion_key, train_group
 from regcore.loop.inputs import weights_file
 from regcore.loop.newcomer import Checkpoints, Newcomer
 from regcore.loop.result import Result
+from regcore.models.own_module import OwnModuleModel
 from regcore.own_state import own_state
 from regcore.plan import Plan, make_plan
 from regcore.record import Record
-from regcore.spec import JobSpec
+from regcore.spec import JobSpec, parse_spec
 from regcore.spec.inputs import INIT_FROM, inputs_of
 
 __all__ = ["Result", "train", "train_many"]
@@ -34,6 +35,7 @@ def train(
     *,
     validation: Any = None,
     test: Any = None,
+    module: Any = None,
     on_record: Callable[[Record], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     data_dir: Path | str | None = None,
@@ -53,11 +55,15 @@ def train(
         y: Their targets, (N,): labels of any type, or numbers. None if `data.target` names a column of x.
         validation: Validation rows as (x, y), instead of `data.validation_fraction`; without y rows like x.
         test: The same for test rows, instead of `data.test_fraction`.
+        module: A `torch.nn.Module` to train, in place of a model of the spec, which may be left out or is of kind
+            `module`. It takes a batch of rows, (B, *shape), and returns outputs, (B, num_outputs); with an attribute
+            `takes_lengths` that is true it takes the rows' lengths too. Training begins with its weights, and works on
+            a copy: `Result.model` is one.
         on_record: Called with progress, metrics, checkpoints and warnings as they happen. Like `should_stop`, it runs
             in the engine's state of torch: with gradients and in float32, whatever the caller has set.
         should_stop: Called before every step; true ends the run with a checkpoint and TrainingStopped. An exception
             ends the run without a checkpoint.
-        data_dir: Where torchvision data sets lie.
+        data_dir: Where torchvision data sets lie, and in `weights` the files of pretrained weights.
         resume_from: A directory of this run's checkpoints. Training resumes from the newest complete one, or starts if
             there is none, and saves its own there every `training.checkpoint_every_s`. So repeating the call, whatever
             ended the last one, gives the result of an uninterrupted run, to the bit.
@@ -72,12 +78,14 @@ def train(
         TrainingError: The run ended without a result: diverged, invalid data, out of memory, stopped, or a checkpoint
             of another run.
     """
-    sources = Sources(data_dir, _handed(x, y, validation, test))
-    plan = make_plan(spec if x is None else _with_data(spec), facts_of=sources.facts)
+    sources = Sources(data_dir, _handed(spec, x, y, validation, test))
+    spec = spec if x is None else _with_data(spec)
+    plan = make_plan(spec if module is None else _with_module(spec, module), facts_of=sources.facts)
     given = {**inputs, **({INIT_FROM: starting_weights} if starting_weights else {})}
     _check_inputs(plan, given)
     files = {name: weights_file(path) for name, path in given.items()}
-    newcomer = Newcomer("0", plan, on_record or (lambda record: None), files)
+    own_folder = Path(data_dir) if data_dir else None
+    newcomer = Newcomer("0", plan, on_record or (lambda record: None), files, own_folder)
     ((_, outcome),) = train_group(
         [newcomer],
         control=_Stopping(should_stop),
@@ -117,8 +125,13 @@ def train_many(
     sources = Sources(data_dir)
     plans = _plan_all(specs, sources)
     tell = on_record or (lambda position, record: None)
+    own_folder = Path(data_dir) if data_dir else None
+
+    def recorder(position: int) -> Callable[[Record], None]:
+        return lambda record: tell(position, record)
+
     newcomers = {
-        str(position): Newcomer(str(position), plan, lambda record, position=position: tell(position, record))  # type: ignore[misc]
+        str(position): Newcomer(str(position), plan, recorder(position), data_dir=own_folder)
         for position, plan in enumerate(plans)
     }
     ended: dict[str, Result | TrainingError] = {}
@@ -156,12 +169,18 @@ def _train_pass(group: Sequence[Newcomer], control: Control, source: Source) -> 
     return ended
 
 
-def _handed(x: Any, y: Any, validation: Any, test: Any) -> HandedRows | None:
+def _handed(spec: JobSpec | Mapping[str, Any], x: Any, y: Any, validation: Any, test: Any) -> HandedRows | None:
     if x is not None:
-        return handed_rows(x, y, validation=validation, test=test)
+        return handed_rows(x, y, validation=validation, test=test, features=_features_of(spec))
     if any(given is not None for given in (y, validation, test)):
         raise InvalidDataError("y, validation and test need x too", remedy="Call train(spec, x, y).")
     return None
+
+
+def _features_of(spec: JobSpec | Mapping[str, Any]) -> Any:
+    """What the spec says of handed rows; it is checked only once they are read."""
+    data = spec.data if isinstance(spec, JobSpec) else spec.get("data")
+    return data.get("features") if isinstance(data, Mapping) else getattr(data, "features", None)
 
 
 def _with_data(spec: JobSpec | Mapping[str, Any]) -> JobSpec | Mapping[str, Any]:
@@ -169,6 +188,18 @@ def _with_data(spec: JobSpec | Mapping[str, Any]) -> JobSpec | Mapping[str, Any]
     if isinstance(spec, JobSpec) or "data" in spec:
         return spec
     return {**spec, "data": {"kind": "arrays"}}
+
+
+def _with_module(spec: JobSpec | Mapping[str, Any], net: Any) -> JobSpec:
+    """The spec of a module, whose `model` may be left out. Raises SpecError if it names another, or it is unfit."""
+    parsed = parse_spec(spec if isinstance(spec, JobSpec) or "model" in spec else {**spec, "model": {"kind": "module"}})
+    if parsed.model.kind != "module":
+        message = f"a module was handed in, and model.kind {parsed.model.kind} is another one. Leave model out."
+        raise SpecError([FieldError("/model/kind", "unknown_kind", message)])
+    try:
+        return parsed.model_copy(update={"model": OwnModuleModel.of(net)})
+    except ValueError as error:
+        raise SpecError([FieldError("/model", "invalid_model", f"{error}.")]) from error
 
 
 class _Stopping(Control):

@@ -20,6 +20,8 @@ class Model(Fusible):
     example: ClassVar[dict[str, Any]]
     member_fields: ClassVar[frozenset[str] | None] = frozenset()
 
+    only_in_python: ClassVar[bool] = False
+    """Whether it needs what JSON cannot hold, so that no server takes it."""
     task: ClassVar[str | None] = None
     """The only task that it is for, which `task.kind` is by default; None for any."""
     deep_field: ClassVar[str | None] = None
@@ -35,6 +37,16 @@ class Model(Fusible):
     def written_layers(self) -> Sequence[Layer]:
         """The layers that the user wrote, to which `/model/layers/…` points; none for a short form."""
         return ()
+
+    @property
+    def pretrained(self) -> str | None:
+        """The file of weights that it begins with, which the operator has; None if it begins at random."""
+        return None
+
+    @property
+    def signature(self) -> str | None:
+        """A digest of what a run needs of it and its JSON does not hold; None if nothing."""
+        return None
 
     @property
     def num_written(self) -> int:

@@ -171,6 +171,7 @@ class Update(ABC):
         self.members = members
         self.state: Tree = {}
         self._one_pass: tuple[object, object, OnePass | None] = (None, None, None)
+        self._last: Mapping[str, Elementwise] = {}
         self._rates = Scheduled([m.learning_rate for m in members], [m.schedule for m in members])
 
     @property
@@ -204,6 +205,7 @@ class Update(ABC):
                 does something else.
             at: The place in the run.
         """
+        self._last = elementwise
         known, state, one_pass = self._one_pass
         if known is not weights or state is not self.state:
             one_pass = self._tables(weights)
@@ -225,8 +227,8 @@ class Update(ABC):
             add_scaled_(gradient, weight.sign(), effects.push)
         if effects.pull is not None:
             add_scaled_(gradient, weight, effects.pull)
-        if effects.keep is not None:
-            weight.mul_(coefficient(effects.keep, weight))
+        if effects.keeps is not None:
+            weight.mul_(coefficient(effects.keeps, weight))
         rates = self.rates(at) if effects.rate is None else times(self.rates(at), effects.rate)
         self.descend(name, weight, gradient, rates, at)
         if effects.shrinks is not None:
@@ -251,6 +253,16 @@ class Update(ABC):
         Returns:
             One number per member, or a tensor (K, ...) if coordinates differ.
         """
+
+    def reach_at_own_rate(self, name: str, at: At) -> Sequence[float] | Tensor:
+        """The reach of a weight with the factor of its own learning rate in the last step: for what acts behind it."""
+        reach, factors = self.reach(name, at), self._last.get(name, NOTHING).rate
+        if factors is None:
+            return reach
+        if isinstance(reach, Sequence):
+            return times(reach, factors)
+        own: Tensor = coefficient(factors, reach) * reach
+        return own
 
     @property
     def kernel_slots(self) -> tuple[str, ...]:

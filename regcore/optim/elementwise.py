@@ -1,7 +1,7 @@
 """What regularizers do to each weight as the optimizer moves it, as numbers: one pass over memory does all of it.
 
     g ← g + pull·w + push·sign(w)
-    w ← mask · max(floor, S(keep·w − rate·η·direction(g), shrink·reach))
+    w ← mask · max(floor, S(keep·w − rate·η·direction(g), rate·shrink·reach))
 
 S(w, t) = sign(w)·max(|w| − t, 0) is the soft threshold, and reach the optimizer's long-run step for a constant unit
 gradient (`Update.reach`). Each is one number for a member, but for the mask.
@@ -26,7 +26,7 @@ class Elementwise:
     Attributes:
         pull: λ of a gradient λw, for each member.
         push: λ of a gradient λ·sign(w).
-        keep: The factor of the weight before it is moved.
+        keep: The factor of the weight before it is moved, at the whole learning rate.
         shrink: λ of the soft threshold after it, in units of the optimizer's reach.
         rate: A factor of the learning rate.
         floor: The least value.
@@ -45,6 +45,13 @@ class Elementwise:
     def shrinks(self) -> Numbers | None:
         """λ of the soft threshold in units of the reach at the whole learning rate: a shorter step shrinks by less."""
         return self.shrink if self.shrink is None or self.rate is None else times(self.shrink, self.rate)
+
+    @property
+    def keeps(self) -> Numbers | None:
+        """The factor of the weight before it is moved: of a decay 1 − ηλ, at its own learning rate 1 − rate·ηλ."""
+        if self.keep is None or self.rate is None:
+            return self.keep
+        return tuple(1 - rate * (1 - keep) for rate, keep in zip(self.rate, self.keep, strict=True))
 
     def __and__(self, other: Elementwise) -> Elementwise:
         mask = self.mask if other.mask is None else other.mask if self.mask is None else self.mask * other.mask

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from regcore.data.facts import DataFacts
+from regcore.data.placement import row_bytes
 from regcore.plan.plan import RowCounts
 from regcore.plan.problems import Problems
 from regcore.spec.job import JobSpec
@@ -19,7 +20,7 @@ class Ceilings:
         steps: Optimizer steps.
         hidden_layers: Of a short form, as its field says: widths in `hidden`, stages in `channels`, blocks in `depth`.
         layers: Layers, surgery included.
-        data_bytes: Memory of all rows as the network gets them: a category takes many places.
+        data_bytes: Of all rows as the network gets them, in memory or on disk: a category takes many places.
     """
 
     epochs: int = 100_000
@@ -27,7 +28,7 @@ class Ceilings:
     steps: int = 10**8
     hidden_layers: int = 64
     layers: int = 512
-    data_bytes: int = 16 * 2**30
+    data_bytes: int = 256 * 2**30
 
 
 def is_too_deep(spec: JobSpec, ceilings: Ceilings) -> bool:
@@ -66,12 +67,12 @@ def hold_data_to(
     if rows is None:
         return
     num_rows, width = rows.train + rows.validation + rows.test, math.prod(facts.feature_shape)
-    needed_bytes = num_rows * width * (8 if spec.training.precision == "float64" else 4)
+    needed_bytes = num_rows * row_bytes(facts.row, spec.training.precision)
     if needed_bytes > ceilings.data_bytes:
         problems.add(
             "/data",
             "over_ceiling",
-            f"{num_rows:,} rows of {width:,} numbers need {needed_bytes:,} bytes of memory, and at most "
+            f"{num_rows:,} rows of {width:,} numbers need {needed_bytes:,} bytes, and at most "
             f"{ceilings.data_bytes:,} are allowed on this server. Lower it: exclude columns, or set "
             "features.max_categories or train_limit.",
         )

@@ -69,6 +69,7 @@ def lint(
         *_large_thresholds(spec, run),
         *_in_a_row(layers),
         *_no_test_rows(spec),
+        *_unscaled_for_pretrained_weights(spec),
     ]
 
 
@@ -283,5 +284,20 @@ def _no_test_rows(spec: JobSpec) -> list[SpecWarning]:
             pointer="/data/test_fraction",
             message="Without test rows there is no generalization gap to report.",
             remedy="Keep a test split, e.g. 0.2.",
+        )
+    ]
+
+
+def _unscaled_for_pretrained_weights(spec: JobSpec) -> list[SpecWarning]:
+    if spec.model.pretrained is None or spec.data.standardize:
+        return []
+    return [
+        SpecWarning(
+            code="pretrained_on_scaled_images",
+            pointer="/data/standardize",
+            message="the pretrained weights know colour images with channels of mean 0 and variance 1: of pixels in "
+            "[0, 1], mean (0.485, 0.456, 0.406) and deviation (0.229, 0.224, 0.225) were taken out.",
+            remedy="Set data.standardize to true.",
+            patch=[{"op": "replace", "path": "/data/standardize", "value": True}],
         )
     ]

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from regcore.data.facts import DataFacts, FactsOf, known_facts
+from regcore.data.inputs import STANDARDIZED
+from regcore.data.placement import Placement, placement_of
 from regcore.data.split import split_sizes
 from regcore.doubts import Beside, RunShape
 from regcore.errors import FieldError, SpecError
@@ -12,6 +14,7 @@ from regcore.kinds import plugins_among
 from regcore.layers import Layer, label_layers, tensors_of, walk_all
 from regcore.plan.ceilings import Ceilings, hold_data_to, hold_to, is_too_deep
 from regcore.plan.first import first_warnings, plan_first
+from regcore.plan.fusion import why_alone
 from regcore.plan.lint import SpecWarning, lint
 from regcore.plan.network import expand, hold_batches_to
 from regcore.plan.objective import num_classes_of, resolve_task
@@ -86,17 +89,21 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
         num_layers = max(len(labelled), resolved.model.num_written if resolved.model.written_layers else 0)
         hold_to(ceilings, resolved, num_parameters, num_layers, steps_per_epoch, problems)
         hold_data_to(ceilings, resolved, facts, rows, problems)
-    run = _run_shape(resolved, layers, rows, steps_per_epoch, regularizers) if rows else None
+    classes = (facts.classes or ()) if task.has_classes else ()
+    run = _run_shape(resolved, layers, rows, steps_per_epoch, regularizers, classes) if rows else None
     problems.errors += leaving_range(resolved, run) if run else []
     problems.stop_if_any()
     assert rows is not None, "a failed split has been reported"
     assert run is not None, "its rows are known"
+    num_rows = rows.train + rows.validation + rows.test
+    placement: Placement = "memory" if facts.features is None else placement_of(facts.row, num_rows, resolved)
     return Plan(
         resolved_spec=resolved,
         warnings=[
             *lint(resolved, layers, run, regularizers_touch=[entry.parameters for entry in regularizers]),
             *first_warnings(first),
             *map(SpecWarning.of, facts.doubts),
+            *([_larger_than_memory(facts, rows)] if placement == "disk" else []),
         ],
         layers=layers,
         layer_names=label_layers(layers),
@@ -118,7 +125,9 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
         num_steps=steps_per_epoch * resolved.training.epochs,
         num_epochs=resolved.training.epochs,
         regularizers=regularizers,
+        runs_alone=why_alone(resolved),
         trained_first={planned.name: planned.plan for planned in first},
+        rows_in=placement,
         plugins=sorted(
             {
                 *plugins_among([resolved.model, resolved.optimizer, *resolved.regularizers, *layers, task]),
@@ -131,14 +140,20 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
 def _resolve(spec: JobSpec, facts: DataFacts, rows: RowCounts | None, problems: Problems) -> JobSpec:
     """Fill in every default that depends on the data."""
     task = resolve_task(spec, facts, problems)
-    standardize = facts.modality == "table" if spec.data.standardize is None else spec.data.standardize
+    standardize = spec.data.standardize
+    if standardize is None:
+        standardize = facts.modality in STANDARDIZED
     scales_target = spec.data.standardize_target
     if scales_target is None:
         scales_target = TASKS[task.kind].has_numbers
+    settled: dict[str, Any] = {"standardize": standardize, "standardize_target": scales_target}
+    if facts.features is not None:
+        settled["features"] = facts.features
     return spec.model_copy(
         update={
             "task": task,
-            "data": spec.data.model_copy(update={"standardize": standardize, "standardize_target": scales_target}),
+            "data": spec.data.model_copy(update=settled),
+            "regularizers": [regularizer.fitted(facts.row) for regularizer in spec.regularizers],
             "training": _fitting_training(spec.training, rows),
         }
     )
@@ -161,6 +176,18 @@ def _count_rows(spec: JobSpec, facts: DataFacts, problems: Problems) -> RowCount
             "Lower it, or leave it out for all rows.",
         )
     return RowCounts(train=sizes.train, validation=sizes.validation, test=sizes.test)
+
+
+def _larger_than_memory(facts: DataFacts, rows: RowCounts) -> SpecWarning:
+    num_rows = rows.train + rows.validation + rows.test
+    return SpecWarning(
+        pointer="/data",
+        code="rows_on_disk",
+        message=f"{num_rows:,} rows of {facts.row.num_values:,} numbers are more than may lie in memory: they are "
+        "written to disk once, shuffled, and read in blocks. Copies of rows are not looked for, nor columns that give "
+        "the target away.",
+        remedy="Nothing is to be done. Fewer rows (train_limit) or columns would lie in memory.",
+    )
 
 
 def _fitting_training(training: Training, rows: RowCounts | None) -> Training:
@@ -191,6 +218,7 @@ def _run_shape(
     rows: RowCounts,
     steps_per_epoch: int,
     regularizers: Sequence[RegularizerPlan],
+    classes: tuple[str, ...],
 ) -> RunShape:
     return RunShape(
         num_epochs=spec.training.epochs,
@@ -203,4 +231,5 @@ def _run_shape(
             Beside(planned.kind, tuple(planned.parameters), regularizer.shrinks_weights)
             for regularizer, planned in zip(spec.regularizers, regularizers, strict=True)
         ),
+        classes=classes,
     )

@@ -21,9 +21,11 @@ def expand(spec: JobSpec, row: RowInfo, num_outputs: int, problems: Problems) ->
         _refuse_more_than(layers)
         given = output_of(layers, row)
         if given.varies or given.shape not in TASKS[spec.task.kind].output_shapes(row, num_outputs):
+            remedy = "End with a linear layer without features"
+            if layers and layers[0].is_whole:
+                remedy = "Give its last layer so many"
             raise ValueError(
-                f"the model must end in {num_outputs} output(s) for this task; it ends in shape {given.shape}. "
-                "End with a linear layer without features"
+                f"the model must end in {num_outputs} output(s) for this task; it ends in shape {given.shape}. {remedy}"
             )
         return layers
 

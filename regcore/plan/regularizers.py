@@ -5,7 +5,7 @@ from functools import partial
 
 from regcore.plan.plan import RegularizerPlan, RowCounts
 from regcore.plan.problems import Problems
-from regcore.regularizers import Surroundings
+from regcore.regularizers import Regularizer, Surroundings
 from regcore.shapes import RowInfo, TensorInfo
 from regcore.spec.inputs import names_of
 from regcore.spec.job import JobSpec
@@ -35,12 +35,22 @@ def plan_regularizers(
     names = names_of([regularizer.kind for regularizer in spec.regularizers])
     plans: list[RegularizerPlan] = []
     job = None if rows is None else Surroundings(TASKS[spec.task.kind], rows.validation, num_classes, layers, row)
+    frozen = {
+        position: _touched(regularizer, tensors, f"/regularizers/{position}", problems) if tensors else []
+        for position, regularizer in enumerate(spec.regularizers)
+        if regularizer.freezes
+    }
+    still = {name for names in frozen.values() for name in names}
+    trained = [tensor for tensor in tensors if tensor.name not in still]
+    if tensors and not trained:
+        message = "every tensor of the model is frozen, and nothing is left to train. Exclude some by select."
+        problems.add(f"/regularizers/{max(frozen)}/select", "nothing_to_train", message)
     for position, regularizer in enumerate(spec.regularizers):
         pointer = f"/regularizers/{position}"
-        nothing: list[str] = []
-        look = partial(regularizer.touched, tensors)
-        # Without a model there are no tensors, and every selector would fail.
-        touched = problems.attempt(f"{pointer}/select", "matches_nothing", look, nothing) if tensors else nothing
+        if regularizer.freezes:
+            touched = frozen[position]
+        else:
+            touched = _touched(regularizer, trained, pointer, problems) if trained else []
         problem = None if job is None else regularizer.needs(job)
         if problem is not None:
             problems.add(pointer, "cannot_apply", problem)
@@ -52,3 +62,10 @@ def plan_regularizers(
             )
         )
     return plans
+
+
+def _touched(regularizer: Regularizer, tensors: Sequence[TensorInfo], pointer: str, problems: Problems) -> list[str]:
+    """Names of the tensors that it acts on. Without a model there are no tensors, and every selector would fail."""
+    nothing: list[str] = []
+    look = partial(regularizer.touched, tensors)
+    return problems.attempt(f"{pointer}/select", "matches_nothing", look, nothing)

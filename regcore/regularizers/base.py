@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import Field, StringConstraints
 
@@ -95,12 +95,16 @@ class Regularizer(Fusible):
     """The regularizer as JSON in an example job."""
     example_model: ClassVar[dict[str, Any]] = {"kind": "mlp", "hidden": [32]}
     """The model of that job."""
+    example_data: ClassVar[dict[str, Any] | None] = {"kind": "builtin", "name": "digits"}
+    """Its data; None if no built-in set has the rows that it needs, and then there is no such job."""
     adds_to_objective: ClassVar[bool] = False
     """Whether it has a penalty that is recorded as `objective/penalty.{name}`."""
     only_once: ClassVar[bool] = False
     """Whether a spec may hold it once only."""
     twice: ClassVar[str | None] = None
     """What is doubtful about two of its kind that act on the same tensors, or on none; None if nothing."""
+    freezes: ClassVar[bool] = False
+    """Whether the tensors that it touches are not trained; then no other regularizer acts on them either."""
     stronger: ClassVar[Stronger] = {}
     """For each numeric field, the end that regularizes more; None for neither. Of equally good values the strongest is
     taken, as the simplest model."""
@@ -115,6 +119,10 @@ class Regularizer(Fusible):
     """Fields λ for which every step reduces the size of each weight by up to ηλ, times the optimizer's gain."""
 
     kind: str
+
+    def fitted(self, row: RowInfo) -> Self:
+        """The same, with the defaults that depend on what is learned from."""
+        return self
 
     def rewrite(self, layers: Sequence[Layer]) -> Sequence[Layer]:
         """Surgery: return the model's layers with this regularizer's changes. Raises ValueError if nothing matches."""

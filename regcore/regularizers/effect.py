@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from regcore.data.encoded import Preprocessing
     from regcore.data.rows import Batch
     from regcore.optim import Update
     from regcore.passes import Pass, Slope
@@ -42,6 +43,8 @@ class Setting:
         inputs: For each member the models that its regularizer names in `inputs` or `trained_first`: plain modules in
             evaluation mode that take this run's rows, (N, *shape), and need no gradients. Members whose models are the
             same share one.
+        preprocessing: How rows were made of what was measured: what a black pixel is, which places are of one column.
+            None if that is unknown, and then the rows are taken as what was measured.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Setting:
     dtype: torch.dtype
     device: torch.device
     inputs: Sequence[Mapping[str, nn.Module]] = ()
+    preprocessing: Preprocessing | None = None
 
 
 @dataclass(frozen=True)

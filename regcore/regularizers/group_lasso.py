@@ -105,7 +105,7 @@ class _GroupLassoEffect(Effect):
         strengths = self._strengths.at(at)
         if any(strengths):
             for name, within in self._within.items():
-                shrink_groups_(tensors[name], strengths, update.reach(name, at), within)
+                shrink_groups_(tensors[name], strengths, update.reach_at_own_rate(name, at), within)
 
     def penalty(self, tensors: Mapping[str, Tensor], at: At) -> Tensor:
         norms = sums_of_group_norms([tensors[name] for name in self.touched], list(self._within.values()))

@@ -14,15 +14,15 @@ from pydantic import Field
 
 from regcore.at import At
 from regcore.doubts import Doubt, RunShape
+from regcore.regularizers.augmentation import MIXTURES_RANK, spread
 from regcore.regularizers.base import Regularizer, Stronger, Surroundings
 from regcore.regularizers.effect import Effect, Setting
+from regcore.regularizers.mixtures import MAX_ALPHA, doubts_of_mixtures, draw_mixture
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from regcore.data.rows import Batch
-
-MAX_ALPHA = 1e6
 
 
 class Mixup(Regularizer):
@@ -48,14 +48,7 @@ class Mixup(Regularizer):
         return None
 
     def doubts(self, run: RunShape) -> Iterator[Doubt]:
-        if any(other.kind == "knowledge_distillation" for other in run.regularizers):
-            yield Doubt(
-                "",
-                "mixup_with_distillation",
-                "the teacher is asked about mixtures of rows, such as it may never have seen, and its answers are not "
-                "the mixtures of its answers about the rows.",
-                "Keep one of them, or have a teacher that was trained with mixup.",
-            )
+        yield from doubts_of_mixtures(self.kind, run)
 
     @classmethod
     def bind(cls, members: Sequence[Mixup], setting: Setting) -> Effect:
@@ -66,41 +59,22 @@ class _MixupEffect(Effect):
     """Each member draws its proportion and its partners from its own stream."""
 
     members: Sequence[Mixup]
-    ranks: ClassVar[Mapping[str, int]] = {"on_batch": 10}
+    ranks: ClassVar[Mapping[str, int]] = {"on_batch": MIXTURES_RANK}
 
     def on_batch(self, batch: Batch, at: At) -> Batch:
         import torch
 
-        num_members, num_rows = len(self.members), batch.x.shape[1]
-        x, y = (part.expand(num_members, *part.shape[1:]) for part in (batch.x, self.setting.task.soft(batch.y)))
-        shares, partners = self._drawn(num_rows, at)
-        places = partners.to(x.device)
+        num_members = len(self.members)
+        x, y = (spread(part, num_members) for part in (batch.x, self.setting.task.soft(batch.y)))
+        mixture = draw_mixture(self.each("alpha"), x, at.streams(self.setting.name))
         lengths = batch.lengths
         if lengths is not None:
             lengths = lengths.expand(num_members, -1)
             x = _without_padding(x, lengths)  # what lies behind a row's end is not to reach its partner
-            lengths = torch.maximum(lengths, lengths.gather(1, places))
-        return batch.having(x=_mixed(x, shares, places), y=_mixed(y, shares, places), lengths=lengths)
-
-    def _drawn(self, num_rows: int, at: At) -> tuple[list[float], Tensor]:
-        """Each member's λ, and the partner of each row, (K, B)."""
-        import numpy as np
-        import torch
-
-        shares, partners = [], []
-        for member, seed in zip(self.members, at.streams(self.setting.name), strict=True):
-            stream = np.random.Generator(np.random.PCG64(seed))
-            shares.append(float(stream.beta(member.alpha, member.alpha)) if member.alpha > 0 else 1.0)
-            partners.append(stream.permutation(num_rows))
-        return shares, torch.from_numpy(np.stack(partners))
-
-
-def _mixed(values: Tensor, shares: Sequence[float], partners: Tensor) -> Tensor:
-    """λ·v + (1 − λ)·v′ for each member; (K, B, ...)."""
-    num_members, num_rows = partners.shape
-    starts = partners.new_tensor(range(num_members)).unsqueeze(1) * num_rows
-    other = values.flatten(0, 1).index_select(0, (partners + starts).flatten()).view_as(values)
-    return other.lerp_(values, values.new_tensor(shares).view(-1, *[1] * (values.dim() - 1)))
+            longest = torch.maximum(lengths, lengths.gather(1, mixture.partners))
+            is_mixed = lengths.new_tensor([share < 1 for share in mixture.shares]).bool().unsqueeze(1)
+            lengths = torch.where(is_mixed, longest, lengths)  # a row that is not mixed stays as long as it is
+        return batch.having(x=mixture.mixed(x), y=mixture.mixed(y), lengths=lengths)
 
 
 def _without_padding(x: Tensor, lengths: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -65,22 +65,36 @@ def _schema_of(spec: type[BaseModel]) -> dict[str, Any]:
 
 def _regularizers() -> Iterator[CatalogueEntry]:
     for spec in REGULARIZERS.values():
-        yield _entry(spec, _example(model=spec.example_model, regularizers=[spec.example]))
+        data, parts = spec.example_data, {"model": spec.example_model, "regularizers": [spec.example]}
+        yield _entry(spec, None if data is None else _example(data=data, **parts))
 
 
 def _models() -> Iterator[CatalogueEntry]:
     for spec in MODELS.values():
-        yield _entry(spec, _example(model=spec.example))
+        if not spec.only_in_python:
+            yield _entry(spec, _example(model=spec.example))
 
 
 def _layers() -> Iterator[CatalogueEntry]:
     for spec in LAYERS.values():
-        yield _entry(spec, None if spec.example is None else _example(model=spec.example))
+        if not spec.only_in_python:
+            yield _entry(spec, None if spec.example is None else _example(model=spec.example))
 
 
 def _optimizers() -> Iterator[CatalogueEntry]:
     for kind, spec in OPTIMIZERS.items():
         yield _entry(spec, _example(optimizer={"kind": kind}))
+
+
+_EXAMPLE_MODELS: Final[dict[str, dict[str, Any]]] = {
+    "text": {
+        "model": {
+            "kind": "layers",
+            "layers": [{"kind": "embedding", "features": 16}, {"kind": "global_pool"}, {"kind": "linear"}],
+        },
+        "optimizer": {"kind": "adam", "learning_rate": 0.01},
+    }
+}
 
 
 def _builtin_datasets() -> Iterator[CatalogueEntry]:
@@ -92,7 +106,7 @@ def _builtin_datasets() -> Iterator[CatalogueEntry]:
             formula=f"{info.num_rows} rows of shape {'×'.join(map(str, info.feature_shape))}",
             source=info.source,
             schema_=schema,
-            example_job=_example(data={"kind": "builtin", "name": info.name}),
+            example_job=_example(data={"kind": "builtin", "name": info.name}, **_EXAMPLE_MODELS.get(info.kind, {})),
         )
 
 

@@ -1,19 +1,19 @@
 """Where the rows come from, and how they are split."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, field_validator
 
-from regcore.data.tables.facts import ColumnType
+from regcore.data.features import AnyFeatures, ColumnName
+from regcore.data.tables.facts import AskedType
 from regcore.frozen import Frozen
 
-BuiltinName = Literal["digits", "mnist-5k", "breast-cancer", "wine", "diabetes"]
+BuiltinName = Literal["digits", "mnist-5k", "breast-cancer", "wine", "diabetes", "tiny-text", "tiny-speech"]
 TorchvisionName = Literal["MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100"]
 
 MAX_COLUMNS_NAMED = 10_000
 
 _Fraction = Annotated[float, Field(ge=0, lt=1)]
-_ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 
 
 class _Data(Frozen):
@@ -24,7 +24,8 @@ class _Data(Frozen):
     train_limit: int | None = Field(default=None, ge=1)
     """Train on only this many rows, chosen in the classes' proportions; null for all."""
     standardize: bool | None = None
-    """Scale features to mean 0 and variance 1 by the train split; null means yes for tables, no for images."""
+    """Scale features to mean 0 and variance 1 by the train split; null means yes for tables and sounds, no for
+    images."""
     standardize_target: bool | None = None
     """Scale a regression's targets to mean 0 and variance 1 by the train split, so that the objective is of scaled
     targets; predictions and metrics stay in the target's own unit. null means yes for regression."""
@@ -50,31 +51,27 @@ class TorchvisionData(_Data):
     """null: the official test images. A number: this share of the official train images instead."""
 
 
-class TableFeatures(Frozen):
-    """How the columns of a table reach the network."""
-
-    kind: Literal["table"] = "table"
-    missing: Literal["mean", "median", "error"] = "mean"
-    """What fills a gap in a number or a date: a statistic of the train split's other cells; or refuse gaps."""
-    max_categories: int = Field(default=100, ge=1, le=10_000)
-    """The most categories of a column with a place of their own; all others share one more, with those never seen."""
-
-
 class _OwnTable(_Data):
-    target: _ColumnName | None = None
+    target: ColumnName | None = None
     """The column to predict. Required, but for NPZ files and arrays, whose target is `y`."""
-    exclude: list[_ColumnName] = Field(default=[], max_length=MAX_COLUMNS_NAMED)
+    exclude: list[ColumnName] = Field(default=[], max_length=MAX_COLUMNS_NAMED)
     """Columns that are not features."""
-    types: dict[_ColumnName, ColumnType] = Field(default={}, max_length=MAX_COLUMNS_NAMED)
+    types: dict[ColumnName, AskedType] = Field(default={}, max_length=MAX_COLUMNS_NAMED)
     """How to read columns, where what was found is not what is meant."""
-    split_column: _ColumnName | None = None
+    split_column: ColumnName | None = None
     """A column that says `train`, `validation` or `test` for each row; it overrides the fractions."""
-    group_column: _ColumnName | None = None
+    group_column: ColumnName | None = None
     """Rows of equal values in this column, such as a patient's, are never in two splits."""
-    features: TableFeatures = TableFeatures()
-    """How the columns reach the network."""
+    features: AnyFeatures | None = None
+    """How rows reach the network; null for the defaults of the set's modality, which its facts decide."""
     test_fraction: _Fraction = 0.2
     """Share of all rows for the test split, which is drawn first; may be 0."""
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _of_a_table(cls, features: Any) -> Any:
+        """Before there were other kinds, `kind` could be left out."""
+        return {"kind": "table"} | features if isinstance(features, dict) else features
 
 
 class DatasetData(_OwnTable):

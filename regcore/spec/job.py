@@ -1,6 +1,7 @@
 """The job spec: the request body, the stored record and the engine's input, one object."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from unicodedata import category
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
@@ -40,6 +41,8 @@ Labels = Annotated[dict[LabelKey, LabelValue], Field(max_length=MAX_LABELS)]
 ClassWeights = Annotated[list[Annotated[float, Field(gt=0, le=MAX_CLASS_WEIGHT)]], Field(max_length=MAX_CLASSES)]
 
 if TYPE_CHECKING:
+    from torch import nn
+
     TaskKind = str
     Loss = str
 else:
@@ -144,3 +147,21 @@ class JobSpec(Frozen):
 
     # Marked as pydantic marks its own: parsing, alone or inside another model, does not call this.
     __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
+
+    @classmethod
+    def from_module(cls, net: "nn.Module", input_shape: Sequence[int], **fields: Any) -> Self:
+        """A spec whose model is a torch Sequential of known layers, written out.
+
+        The model computes the same from the same weights, of which the job draws its own.
+
+        Args:
+            net: A Sequential, also of Sequentials, or a single layer.
+            input_shape: Of one row, without the batch: (features,), (C, H, W), (C, T) or, for tokens, (T,).
+            fields: The spec's others: `data`, `optimizer`, `regularizers`, ….
+
+        Raises:
+            SpecError: Some of it cannot be written; each place is named.
+        """
+        from regcore.spec.from_module import layers_of
+
+        return cls(model={"kind": "layers", "layers": layers_of(net, tuple(input_shape))}, **fields)

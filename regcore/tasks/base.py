@@ -46,6 +46,8 @@ class Task:
     """What is measured on each split, by name; a split's is `{split}/{name}`."""
     headlines: ClassVar[tuple[str, ...]] = ()
     """The metrics beside the loss that short displays show, the most telling first."""
+    row_error: ClassVar[str] = "loss"
+    """The metric by which a row is told as one of the worst; see `Metric.is_row_mean`."""
     has_classes: ClassVar[bool] = False
     has_numbers: ClassVar[bool] = False
     """Whether targets are numbers with a unit, which training may scale."""

@@ -31,6 +31,7 @@ class Classification(Task):
             "accuracy",
             is_share=True,
             most=1,
+            is_row_mean=True,
             in_every_record=True,
             suspicious_from=0.99,
         ),
@@ -43,7 +44,12 @@ class Classification(Task):
             in_every_record=True,
         ),
         "top5_accuracy": Metric(
-            "max", "share of rows whose class is among the five most likely", is_share=True, most=1, min_classes=6
+            "max",
+            "share of rows whose class is among the five most likely",
+            is_share=True,
+            most=1,
+            is_row_mean=True,
+            min_classes=6,
         ),
         "macro_f1": Metric("max", "mean over classes of F1", is_share=True, most=1),
         "auroc": Metric(
@@ -59,7 +65,7 @@ class Classification(Task):
             is_share=True,
             most=1,
         ),
-        "log_loss": Metric("min", "mean of −log of the true class's probability, without weights"),
+        "log_loss": Metric("min", "mean of −log of the true class's probability, without weights", is_row_mean=True),
     }
     headlines: ClassVar[tuple[str, ...]] = ("accuracy", "balanced_accuracy")
     has_classes: ClassVar[bool] = True
@@ -107,14 +113,19 @@ class Classification(Task):
         return {"accuracy": hits.mean(1), "balanced_accuracy": _mean_recall(hits, columns["targets"][0])}
 
     def evaluation_of(self, losses: NDArray[Any], columns: Columns, member: int) -> SplitEvaluation:
+        from regcore.tasks.scores.classes import num_likelier
         from regcore.tasks.scores.classification import ClassEvaluation
 
         outputs = columns["outputs"][member].cpu().double()
+        targets = columns["targets"][0].cpu().numpy()
+        has_best_five = "top5_accuracy" in self.metrics_with(outputs.shape[1])
         return ClassEvaluation(
             losses,
             predictions=predicted_classes(outputs).numpy(),
-            targets=columns["targets"][0].cpu().numpy(),
+            targets=targets,
             probabilities=probabilities(outputs).numpy(),
+            # By logits: of a very sure network several probabilities are 0, and equal.
+            num_likelier=num_likelier(targets, outputs.numpy()) if has_best_five else None,
         )
 
     @classmethod

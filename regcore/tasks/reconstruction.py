@@ -37,10 +37,12 @@ class Reconstruction(Task):
             "min",
             "mean over rows of the mean squared error of a row's numbers, as the network sees them",
             "reconstruction error",
+            is_row_mean=True,
             in_every_record=True,
         ),
     }
     headlines: ClassVar[tuple[str, ...]] = ("reconstruction_error",)
+    row_error: ClassVar[str] = "reconstruction_error"
     gives_rows: ClassVar[bool] = True
     constant_answer: ClassVar[str] = "the mean row"
     constant_outputs: ClassVar[str] = "the mean row"
@@ -96,6 +98,12 @@ class Reconstruction(Task):
         from regcore.tasks.scores.reconstruction import ReconstructionEvaluation
 
         return ReconstructionEvaluation(losses, errors=columns["errors"][member].cpu().numpy())
+
+    @classmethod
+    def described(cls, evaluations: Mapping[str, SplitEvaluation], classes: Sequence[str] | None) -> Mapping[str, Any]:
+        from regcore.tasks.scores.reconstruction import described_errors
+
+        return {**super().described(evaluations, classes), "reconstruction_errors": described_errors(evaluations)}
 
     def constant(
         self, rows: Iterable[Batch], num_outputs: int, classes: Sequence[str] | None

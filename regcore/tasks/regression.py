@@ -35,10 +35,13 @@ class Regression(Task):
             min_rows=2,
             suspicious_from=0.9995,
         ),
-        "mae": Metric("min", "mean absolute error, in the target's unit", "mean error", in_every_record=True),
+        "mae": Metric(
+            "min", "mean absolute error, in the target's unit", "mean error", is_row_mean=True, in_every_record=True
+        ),
         "rmse": Metric("min", "root of the mean squared error, in the target's unit", in_every_record=True),
     }
     headlines: ClassVar[tuple[str, ...]] = ("r2", "mae")
+    row_error: ClassVar[str] = "mae"
     has_numbers: ClassVar[bool] = True
     constant_answer: ClassVar[str] = "the mean"
     constant_outputs: ClassVar[str] = "the mean"

@@ -135,6 +135,7 @@ def test_free_bytes_are_those_of_the_file_system(artifact_store: ArtifactStore) 
         ("metrics.csv", "text/csv; charset=utf-8"),
         ("log.txt", "text/plain; charset=utf-8"),
         ("tensorboard.zip", "application/zip"),
+        ("confusion_matrix.svg", "image/svg+xml"),
         ("page.html", "application/octet-stream"),
     ],
 )

@@ -133,7 +133,7 @@ def test_arrays_are_sent_as_npz_and_the_same_arrays_as_the_same_bytes() -> None:
         ([[1, 2]], None, "received list"),
         (7, None, "received int"),
         ("a\0b.csv", None, "expected the path of a file"),
-        (".", None, "is a folder"),
+        ("tests/api", None, "no files that are read as a set"),
     ],
     ids=["objects", "mixed column", "frame and y", "file and y", "list", "number", "NUL", "folder"],
 )

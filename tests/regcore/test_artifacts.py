@@ -1,14 +1,17 @@
 import csv
 import hashlib
+import io
 import json
 import zipfile
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from safetensors import safe_open
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from regcore import JobSpec, train
-from regcore.artifacts import EVENT_FILE, tensorboard_zip, weights_sha256, write_artifacts
+from regcore.artifacts import EVENT_FILE, errors_csv, tensorboard_zip, weights_sha256, write_artifacts
 
 SPEC = JobSpec.model_validate(
     {
@@ -34,6 +37,7 @@ def folder(result, tmp_path_factory):
 
 def test_every_artifact_but_the_log_is_written(folder):
     assert sorted(path.name for path in folder.iterdir()) == [
+        "confusion_matrix.svg",
         "metrics.csv",
         "model.json",
         "model.safetensors",
@@ -41,6 +45,39 @@ def test_every_artifact_but_the_log_is_written(folder):
         "rows.safetensors",
         "tensorboard.zip",
     ]
+
+
+def test_the_picture_shows_the_test_split(result, folder):
+    counts = result.report["confusion_matrix"]["test"]["counts"]
+
+    drawn = (folder / "confusion_matrix.svg").read_text()
+
+    assert "Confusion matrix, test split" in drawn
+    assert f"<title>0 → 0: {counts[0][0]} rows, " in drawn
+
+
+def test_errors_of_rows_are_a_csv_of_all_splits(monkeypatch):
+    errors = {"train": np.array([0.5, 0.25], np.float32), "test": np.array([1e-7, 3, 0.125], np.float32)}
+    numbers = {"train": np.array([7, 2]), "test": None}
+
+    whole = errors_csv(errors, numbers).decode()
+    monkeypatch.setattr("regcore.artifacts.MAX_CSV_ROWS", 2)
+    largest = errors_csv(errors, numbers).decode()
+
+    rows = list(csv.DictReader(io.StringIO(whole)))
+    assert [(row["split"], int(row["row"])) for row in rows] == [
+        ("train", 7), ("train", 2), ("test", 1), ("test", 2), ("test", 3),
+    ]  # fmt: skip
+    assert [np.float32(row["reconstruction_error"]) for row in rows] == [0.5, 0.25, np.float32(1e-7), 3, 0.125]
+    assert largest.splitlines() == ["split,row,reconstruction_error", "train,7,0.5", "test,2,3.0"]
+
+
+def test_errors_of_files_tell_their_paths():
+    files = pa.chunked_array([["a,b.png", 'q"x.png'], ["cät.png"]])
+
+    written = errors_csv({"test": np.array([0.5, 2], np.float32)}, {"test": np.array([3, 2])}, files).decode()
+
+    assert [row["file"] for row in csv.DictReader(io.StringIO(written))] == ["cät.png", 'q"x.png']
 
 
 def test_weights_sha256_is_that_of_the_file(result, folder):

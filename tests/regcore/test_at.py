@@ -39,6 +39,26 @@ def test_uniform_numbers_are_each_members_own():
     assert torch.equal(drawn[1], At(4, 3, 9, seeds=(2,)).uniform((50, 40), torch.zeros(1), "noise")[0])
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_normal_numbers_are_each_members_own_and_of_the_dtype(dtype):
+    drawn = HERE.normal((50, 40), torch.zeros(1, dtype=dtype), "noise")
+
+    assert drawn.dtype == dtype
+    assert abs(float(drawn.mean())) < 0.1
+    assert abs(float(drawn.std()) - 1) < 0.1
+    assert torch.equal(drawn[1], At(4, 3, 9, seeds=(2,)).normal((50, 40), torch.zeros(1, dtype=dtype), "noise")[0])
+
+
+def test_each_member_chooses_with_its_own_chance_none_at_0_and_all_at_1():
+    here = At(4, 3, 9, seeds=(1, 2, 3))
+
+    chosen = here.chosen([0.0, 0.3, 1.0], (50, 40), torch.zeros(1), "mask")
+
+    assert chosen.double().mean((1, 2)).tolist() == pytest.approx([0.0, 0.3, 1.0], abs=0.05)
+    assert chosen[2].all()
+    assert not chosen[0].any()
+
+
 def test_a_seeded_module_draws_the_members_numbers_and_leaves_the_global_generator_alone():
     before = torch.random.get_rng_state()
 

@@ -25,8 +25,9 @@ def loss_of_a_constant(result) -> float:
     return float(-(shares * np.log(shares)).sum())
 
 
-WHOLE = {"torchvision"}
-"""Networks of other libraries, for images alone: four trainings take minutes, and tests of their own train them."""
+WHOLE = {"torchvision", "module"}
+"""Networks of other libraries, for images alone: four trainings take minutes, and tests of their own train them. And a
+user's own module, which is no JSON."""
 
 
 @pytest.mark.parametrize("name", BUILTIN)

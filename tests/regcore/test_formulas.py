@@ -184,13 +184,24 @@ def test_dropout_gives_the_values_of_its_formula_and_no_others(p):
 
 
 ELSEWHERE = {
+    "audio_noise": "test_audio_noise.snr_db, and the law of the noise",
+    "crop_flip": "test_crop_flip.candidates",
+    "cutmix": "test_cutmix.reference_areas, the authors' code; shares of pixels",
+    "cutout": "test_cutout.squares",
     "early_stopping": "test_early_stopping.by_the_page",
     "ema": "test_ema.averaged_by_hand",
     "grad_clip": "test_grad_clip: as torch clips, which says the same",
+    "input_noise": "test_input_noise: the law of the noise, and that of its effect on a linear model",
     "l0": "test_l0.chance_of_being_open",
+    "random_erasing": "test_random_erasing: the rectangles of torchvision",
     "sam": "test_sam: on a quadratic",
+    "spec_augment": "test_spec_augment: the laws of widths and places",
     "spectral_norm": "test_spectral_norm: the parametrization of torch",
     "stochastic_depth": "test_stochastic_depth: the ramp; test_drop_path: the law",
+    "swap_noise": "test_swap_noise: cells that say where they are from",
+    "time_shift": "test_time_shift.shifts_of, by numpy.roll",
+    "token_swap": "test_token_swap: tokens that say where they were",
+    "word_dropout": "test_word_dropout: the rate",
 }
 """What executes the formula, in a test of the regularizer's own, which holds it to these words."""
 
@@ -198,11 +209,13 @@ ELSEWHERE = {
 BY_LIBRARIES = {
     "activity": "λ/B · Σ_rows Σ_layers ‖h‖₁, or ‖h‖² without a half, as Keras has it; "
     "steps that a sequence does not use are left out",
+    "freeze": "θ ← θ₀ for each selected tensor; by default all but those of the output layer",
     "group_lasso": "λ Σ_g √d_g ‖w_g‖,  d_g the number of weights in group g",
     "knowledge_distillation": (
         "(1 − α)·CE(y, softmax(z)) + α·T²·KL(softmax(t/T) ‖ softmax(z/T)),  t: the teacher's logits, z: the network's"
     ),
     "label_smoothing": "y ← (1 − ε)·y + ε/C, over C classes: the loss is (1 − ε)·CE + ε·CE(uniform)",
+    "layer_lr_decay": "η_l = η · decay^d,  d = 0 for the output layer, 1 for the layer before it, …",
     "max_norm": "w_i ← w_i · min(1, c/‖w_i‖), for each unit i: a row of a matrix, a filter, a gate",
     "mixup": "x ← λx + (1 − λ)x′,  y ← λy + (1 − λ)y′,  λ ~ Beta(α, α) once for a batch,  (x′, y′) its rows in another "
     "order",

@@ -16,6 +16,11 @@ def test_numbers_of_a_row_and_of_a_tensor_are_counted():
     assert TensorInfo("num_batches_tracked", ()).num_elements == 1
 
 
+@pytest.mark.parametrize(("shape", "num_places"), [((3, 4, 5), 20), ((7, 16), 7), ((64,), 1)])
+def test_places_are_pixels_or_steps(shape, num_places):
+    assert RowInfo(shape).num_places == num_places
+
+
 @pytest.mark.parametrize(("role", "is_learned"), [("weight", True), ("norm", True), ("buffer", False)])
 def test_buffers_are_not_learned(role, is_learned):
     assert TensorInfo("a", (1,), role).is_learned == is_learned

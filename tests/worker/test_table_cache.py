@@ -186,3 +186,13 @@ def test_copies_of_deleted_tables_go_unless_they_are_in_use(
         cache.keep_only(lambda hashes: {kept.sha256} & set(hashes))
 
     assert names(tmp_path) == {kept.sha256, used.sha256}
+
+
+def test_rows_that_were_written_of_a_deleted_table_go_with_it(tmp_path: Path) -> None:
+    for name in ("a" * 64, "b" * 64):
+        (tmp_path / "rows" / f"{name}-key").mkdir(parents=True)
+    cache = TableCache(tmp_path / "tables", ArtifactStore(tmp_path / "artifacts"), max_bytes=1)
+
+    cache.keep_only(lambda asked: {"a" * 64} & set(asked))
+
+    assert [path.name for path in (tmp_path / "rows").iterdir()] == [f"{'a' * 64}-key"]

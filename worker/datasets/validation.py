@@ -131,6 +131,7 @@ class Validator:
             preview=parsed.preview,
             num_rows=parsed.facts["num_rows"],
             num_columns=len(parsed.facts["columns"]),
+            modality=parsed.facts["modality"],
             sha256=sha256,
             size_bytes=size_bytes,
         )

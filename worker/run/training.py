@@ -93,7 +93,8 @@ def _open_source(work: Run | Measure) -> Source:
 
 @lru_cache(maxsize=1)  # a table is asked for its fitting size and then trained on, often by run after run
 def _read_own_table(path: str, name: str) -> Source:
-    return TableSource(read_table(Path(path)), name)
+    table = Path(path)
+    return TableSource(read_table(table), name, identity=table.name, rows_dir=table.parent.with_name("rows"))
 
 
 def _take_device(work: Run | Measure) -> None:
@@ -213,7 +214,7 @@ class _Pass:
         """
         inputs = {name: Path(file) for name, file in assignment.inputs.items()}
         plan = make_plan(assignment.spec, facts_of=source.facts)
-        return Newcomer(assignment.key, plan, self._recorders[assignment.key], inputs)
+        return Newcomer(assignment.key, plan, self._recorders[assignment.key], inputs, Path(self._run.data_dir))
 
     def _succeed(self, key: str, result: Result) -> None:
         try:

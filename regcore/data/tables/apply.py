@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from regcore.data.encoded import Encoded
 from regcore.data.tables.encode import EncodedColumn, TablePreprocessing
 from regcore.data.tables.features import near_names
 from regcore.data.tables.read import read_file
@@ -23,7 +24,7 @@ from regcore.errors import InvalidDataError, shortened
 _MAX_NAMES: Final = 10
 
 
-def apply_preprocessing(preprocessing: TablePreprocessing, raw_rows: Any, dtype: Any) -> tuple[NDArray[Any], list[str]]:
+def apply_to_table(preprocessing: TablePreprocessing, raw_rows: Any, dtype: Any) -> Encoded:
     """The rows of the network, (N, places), and notes.
 
     Args:
@@ -65,9 +66,9 @@ def apply_preprocessing(preprocessing: TablePreprocessing, raw_rows: Any, dtype:
             "taken together with the rare ones."
         )
 
-    rows = preprocessing.encode(columns, dtype, on_gap=on_gap, on_unseen=on_unseen)
+    rows = preprocessing.encode(columns, dtype, on_gap=on_gap, on_unseen=on_unseen).x
     _refuse_infinite(preprocessing, cells, rows)
-    return rows, notes
+    return Encoded(rows, notes=notes)
 
 
 def _named_cells(preprocessing: TablePreprocessing, raw_rows: Any) -> tuple[pa.Table, list[str]]:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from regcore.data.facts import DataFacts, FactsOf
+from regcore.data.inputs import Inputs
+from regcore.data.modalities import choose_inputs
 from regcore.data.split import SplitSizes, split_sizes
 from regcore.data.tables.facts import ColumnFacts, TableFacts
-from regcore.data.tables.features import Feature, check_known, choose_features
-from regcore.data.tables.findings import from_facts
+from regcore.data.tables.features import Feature, check_known
 from regcore.data.tables.groups import SPLITS, assign_groups
+from regcore.data.tables.inputs import TableInputs
 from regcore.data.tables.target import Target, choose_target
 from regcore.data.tables.words import is_no_label
 from regcore.doubts import Doubt
@@ -28,18 +30,13 @@ class Chosen:
 
     Attributes:
         target: What is predicted; None if the spec asks for no target.
-        features: What it is predicted from, in the order of the file.
+        inputs: What it is predicted from.
         target_name: The column that is called the target, and so is no feature; None if there is none.
     """
 
     target: Target | None
-    features: tuple[Feature, ...]
+    inputs: Inputs
     target_name: str | None
-
-    @property
-    def width(self) -> int:
-        """Numbers in a row of the network."""
-        return sum(feature.num_places for feature in self.features)
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -83,22 +80,25 @@ def facts_of_chosen(
     """
     target = chosen.target
     said_rows = table.num_rows if target is None else target.num_rows
+    row = chosen.inputs.row
     return DataFacts(
         name=name,
-        modality="table",
-        feature_shape=(chosen.width,),
+        modality=chosen.inputs.modality,
+        feature_shape=row.shape,
+        tokens=row.tokens,
+        varies=row.varies,
+        features=chosen.inputs.features,
         classes=chosen.classes,
         num_rows=said_rows if num_rows is None else num_rows,
         row_counts=row_counts,
         doubts=(
             *_of_the_file(chosen, table, spec.data),
             *_rows_left_out(chosen, table, num_rows),
-            *from_facts(
+            *chosen.inputs.doubts(
                 table,
                 spec,
                 target=chosen.target_name,
                 class_counts=None if target is None else target.counts,
-                width=chosen.width,
             ),
         ),
     )
@@ -126,9 +126,9 @@ def choose(
     names = [column.name for column in table.columns]
     if name is not None and not wants_target:
         check_known(name, names, "/data/target", errors)
-    features = choose_features(table, spec.data, name, errors)
-    if spec.data.features.missing == "error":
-        _refuse_gaps(features, find_row, errors)
+    inputs = choose_inputs(table, spec.data, name, errors)
+    if isinstance(inputs, TableInputs) and inputs.features.missing == "error":
+        _refuse_gaps(inputs.chosen, find_row, errors)
     for field in ("split_column", "group_column"):
         wanted = getattr(spec.data, field)
         if wanted is not None:
@@ -138,7 +138,8 @@ def choose(
         _check_smallest_class(target, spec.data, errors)
     if errors:
         raise SpecError(errors)
-    return Chosen(target, tuple(features), name)
+    assert inputs is not None, "why there are none was said"
+    return Chosen(target, inputs, name)
 
 
 def _refuse_gaps(features: Sequence[Feature], find_row: FindRow, errors: list[FieldError]) -> None:
@@ -228,7 +229,7 @@ def limited(sizes: SplitSizes, train_limit: int | None) -> SplitSizes:
 
 def _of_the_file(chosen: Chosen, table: TableFacts, data: Any) -> list[Doubt]:
     """What was noticed when the file was read, of the columns that are used."""
-    used = {feature.name for feature in chosen.features} | ({chosen.target.name} if chosen.target else set())
+    used = {*chosen.inputs.names} | ({chosen.target.name} if chosen.target else set())
     used |= {column.name for column in table.columns if column.type == "text"} - {*data.exclude, *data.types}
     return [
         Doubt("/data", warning.code, warning.message, warning.remedy)

@@ -11,16 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from regcore.data.encoded import Columns, Encoded
 from regcore.data.tables.calendar import calendar_places
 from regcore.data.tables.facts import ColumnType, Reading
+from regcore.shapes import RowInfo
 
 _BLOCK_COLUMNS: Final = 64
 """Numbers are standardized so many columns at a time, in double precision."""
 _MICROSECONDS_A_DAY: Final = 86_400_000_000
 
 Missing = Literal["mean", "median", "error"]
-Columns = Mapping[str, Any]
-"""By name, what `read_column` gives."""
 OnGap = Callable[["EncodedColumn", NDArray[np.bool_]], None]
 """Called with a column and which of its rows are gaps, where any is."""
 OnUnseen = Callable[["EncodedColumn", NDArray[np.bool_]], None]
@@ -130,6 +130,25 @@ class TablePreprocessing:
         return (sum(column.num_places for column in self.encoded),)
 
     @property
+    def row(self) -> RowInfo:
+        """(places,)."""
+        return RowInfo(self.feature_shape)
+
+    @property
+    def columns_of_places(self) -> list[int]:
+        """The number of the column that each place belongs to."""
+        return [number for number, column in enumerate(self.encoded) for _ in range(column.num_places)]
+
+    @property
+    def layout(self) -> tuple[Any, ...]:
+        """Columns, in their order, and the places of each."""
+        return self.kind, *((c.name, c.type, c.num_places, c.marks_gaps) for c in self.encoded)
+
+    @property
+    def scaling(self) -> None:
+        """Places of one column are not scaled one by one: see `regcore.loop.between_scalings`."""
+
+    @property
     def unlearned_places(self) -> list[int]:
         """Places that are 0 in every train row and may be another number in a new one: those of categories never seen,
         where the train rows have none that share them."""
@@ -152,7 +171,7 @@ class TablePreprocessing:
         *,
         on_gap: OnGap = lambda column, is_gap: None,
         on_unseen: OnUnseen = lambda column, is_unseen: None,
-    ) -> NDArray[Any]:
+    ) -> Encoded:
         """Rows of the network, (N, places), of this dtype.
 
         Args:
@@ -170,7 +189,7 @@ class TablePreprocessing:
             if column.type != "number":
                 part = rows[:, self.starts[column.name] : self.starts[column.name] + column.num_places]
                 _WRITERS[column.type](column, columns[column.name], part, on_gap, on_unseen)
-        return rows
+        return Encoded(rows)
 
     def _write_numbers(
         self, block: Sequence[EncodedColumn], columns: Columns, rows: NDArray[Any], on_gap: OnGap

@@ -4,10 +4,17 @@ from typing import Literal
 
 from pydantic import Field
 
+from regcore.data.media_facts import AudioFacts, ImageFacts, TextFacts
 from regcore.frozen import Immutable
 
-ColumnType = Literal["number", "category", "boolean", "date", "text", "ignore"]
-"""What a column's cells are read as. `text` and `ignore` are left out of a table's features."""
+ColumnType = Literal["number", "category", "boolean", "date", "text", "image", "audio", "ignore"]
+"""What a column's cells are read as. A table's features are the first four."""
+AskedType = Literal["number", "category", "boolean", "date", "text", "ignore"]
+"""What a spec may say that a column is."""
+Modality = Literal["table", "image", "text", "audio"]
+"""What the rows of a set are."""
+Format = Literal["csv", "parquet", "jsonl", "npz", "idx", "zip", "folder", "arrays"]
+"""What a set came as."""
 
 MAX_VALUES = 1_000
 """The most distinct values of a column that are kept with their counts; also the most classes of a target."""
@@ -72,15 +79,27 @@ class ColumnFacts(Immutable):
     """For each column of this table that holds only train, validation and test: the number of this column's cells that
     are no gaps, by that column's value. Counted as in a target, whose `NA` is a gap also where it is a category."""
 
+    image: ImageFacts | None = None
+    """Of images."""
+    text: TextFacts | None = None
+    """Of text."""
+    audio: AudioFacts | None = None
+    """Of sounds."""
+
     @property
     def num_missing(self) -> int:
         """Gaps, as the column is read."""
-        return self.readings[self.type].num_missing
+        return self._reading.num_missing
 
     @property
     def num_distinct(self) -> int:
         """Different values, as the column is read."""
-        return self.readings[self.type].num_distinct
+        return self._reading.num_distinct
+
+    @property
+    def _reading(self) -> Reading:
+        """Of its type; that of what is not read is how it is spelled."""
+        return self.readings.get(self.type) or self.readings["category"]
 
 
 class TableWarning(Immutable):
@@ -93,9 +112,11 @@ class TableWarning(Immutable):
 
 
 class TableFacts(Immutable):
-    """One table."""
+    """One table, or a set of images, texts or sounds with a row for each."""
 
-    format: Literal["csv", "parquet", "jsonl", "npz", "arrays"]
+    format: Format
+    modality: Modality = "table"
+    """What the network gets, unless a spec's `features` say otherwise."""
     num_rows: int
     columns: list[ColumnFacts]
     warnings: list[TableWarning] = Field(default=[])

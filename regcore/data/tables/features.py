@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final
 
+from regcore.data.features import TableFeatures
 from regcore.data.tables.facts import ColumnFacts, ColumnType, Reading, TableFacts
 from regcore.errors import FieldError, json_pointer, shortened
 
@@ -12,7 +13,7 @@ DATE_PLACES: Final = 12
 """Days since 1970, the day of the year and of the month on a circle, and the seven weekdays."""
 TIME_PLACES: Final = 4
 """The time of day on a circle, once and twice around."""
-_UNUSED: Final = ("text", "ignore")
+_UNUSED: Final = ("text", "image", "audio", "ignore")
 _MAX_NAMES: Final = 10
 
 
@@ -44,7 +45,9 @@ class Feature:
         return values.get(self.type, 1) + self.has_gaps
 
 
-def choose_features(table: TableFacts, data: Any, target: str | None, errors: list[FieldError]) -> list[Feature]:
+def choose_features(
+    table: TableFacts, data: Any, target: str | None, settings: TableFeatures, errors: list[FieldError]
+) -> list[Feature]:
     """The features of a spec's `data`, in the order of the file; what is wrong is added to `errors`."""
     names = [column.name for column in table.columns]
     for position, name in enumerate(data.exclude):
@@ -52,7 +55,7 @@ def choose_features(table: TableFacts, data: Any, target: str | None, errors: li
     for name in data.types:
         check_known(name, names, json_pointer(["data", "types", name]), errors)
     taken = {*data.exclude, target, data.split_column, data.group_column}
-    found = [_feature(column, data, errors) for column in table.columns if column.name not in taken]
+    found = [_feature(column, data, settings, errors) for column in table.columns if column.name not in taken]
     features = [feature for feature in found if feature is not None]
     if not features and not errors:
         left_out = ", ".join(f"{name!r}" for name in names[:_MAX_NAMES] if name not in taken)
@@ -98,10 +101,10 @@ def reading_of(column: ColumnFacts, data: Any, errors: list[FieldError]) -> tupl
     return wanted, reading
 
 
-def _feature(column: ColumnFacts, data: Any, errors: list[FieldError]) -> Feature | None:
+def _feature(column: ColumnFacts, data: Any, settings: TableFeatures, errors: list[FieldError]) -> Feature | None:
     wanted, reading = reading_of(column, data, errors)
     if reading is None:
         return None
-    num_categories = min(reading.num_distinct, data.features.max_categories) if wanted == "category" else 0
+    num_categories = min(reading.num_distinct, settings.max_categories) if wanted == "category" else 0
     has_gaps = reading.num_missing + reading.num_unreadable > 0
     return Feature(column.name, wanted, reading, has_gaps, num_categories)

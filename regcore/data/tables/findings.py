@@ -65,7 +65,7 @@ def from_facts(
     numbers = [column for column in features if types[column.name] == "number"]
     found = [column for column in columns if column.name not in spec.data.types]
     return [
-        *(_about_classes(target, Counter(class_counts), spec) if target and class_counts is not None else []),
+        *about_classes(target, class_counts, spec),
         *_slips(found, table.num_rows),
         *_unreadable(columns, spec),
         *_told([c for c in found if _is_empty(c, table)], _constant),
@@ -120,9 +120,17 @@ def names_of(names: Iterable[str]) -> str:
     return shortened(", ".join(map(repr, names)), 200)
 
 
-def _about_classes(target: str, counts: Counter[str], spec: _Spec) -> Iterator[Doubt]:
-    if len(counts) < 2:  # which is refused elsewhere
+def about_classes(target: str | None, class_counts: Mapping[str, int] | None, spec: _Spec) -> Iterator[Doubt]:
+    """What is doubtful about the classes of a target, whatever predicts them; nothing without classes.
+
+    Args:
+        target: The column to predict; None if there is none.
+        class_counts: Rows of each of its classes; None if it has none.
+        spec: A job spec.
+    """
+    if target is None or class_counts is None or len(class_counts) < 2:  # one class is refused elsewhere
         return
+    counts = Counter(class_counts)
     spellings = Counter(label.casefold() for label in counts)
     alike = [label for label in counts if spellings[label.casefold()] > 1]
     if alike:

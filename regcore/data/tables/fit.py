@@ -8,10 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from regcore.data.encoded import Columns
 from regcore.data.scaling import mean_and_scale
 from regcore.data.tables.calendar import calendar_places
 from regcore.data.tables.encode import (
-    Columns,
     EncodedColumn,
     Missing,
     TablePreprocessing,

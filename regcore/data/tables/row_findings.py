@@ -27,6 +27,7 @@ _MAX_EXPECTED_SHARE: Final = 0.1
 """Copies are told if chance explains at most this share of them."""
 _MAX_EXAMPLES: Final = 3
 _SEED: Final = 0
+_DIGEST_BYTES: Final = 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +50,11 @@ class SplitRows:
 
 
 def from_rows(
-    splits: Mapping[str, SplitRows], classes: Sequence[str] | None, *, has_target: bool = True
+    splits: Mapping[str, SplitRows],
+    classes: Sequence[str] | None,
+    *,
+    has_target: bool = True,
+    judges_columns: bool = True,
 ) -> list[Doubt]:
     """What is doubtful about these splits. The time is bounded: of a large table a sample is read, and said.
 
@@ -57,14 +62,26 @@ def from_rows(
         splits: `train`, and `validation` and `test` where they have rows; all with the same columns.
         classes: Labels in the order of the class numbers; None without classes.
         has_target: Whether rows have a target, which a column may give away.
+        judges_columns: Whether a column stands for one quantity; images, texts and sounds do not.
     """
     judged, sampled = _sample(splits["train"], _MAX_JUDGED_CELLS)
     return [
         *(_classes_apart(splits, classes) if classes is not None else []),
-        *(_leaks(judged, classes, sampled) if has_target else []),
-        *_copied_columns(judged, sampled),
+        *(_leaks(judged, classes, sampled) if has_target and judges_columns else []),
+        *(_copied_columns(judged, sampled) if judges_columns else []),
         *_copied_rows(splits),
     ]
+
+
+def comparable(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The cells, or of images and sounds a digest of each: rows are only told from each other, and files are large."""
+    kind = cells.type
+    if not (pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind)):
+        return cells
+    digested = (
+        [blake2b(cell.as_buffer(), digest_size=_DIGEST_BYTES).digest() for cell in chunk] for chunk in cells.chunks
+    )
+    return pa.chunked_array([pa.array(chunk, pa.binary()) for chunk in digested], pa.binary())
 
 
 def _sample(rows: SplitRows, max_cells: int) -> tuple[SplitRows, str]:

@@ -1,5 +1,6 @@
 """The rows of a table that a run uses, and in which split each is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from regcore.data.row_groups import RowGroups
 from regcore.data.split import Splits
 from regcore.data.tables.choose import Chosen
 from regcore.data.tables.encode import floats
@@ -27,11 +29,30 @@ class SettledRows:
         numbers: Their places in the table, from 0, (N,).
         y: Class numbers as int64, or numbers in the target's own unit as float64, (N,); 0 without a target.
         splits: Places in `numbers` and `y`.
+        groups: What `data.group_column` says of each row, as spelled, (N,); None without such a column.
     """
 
     numbers: NDArray[np.int64]
     y: NDArray[Any]
     splits: Splits
+    groups: NDArray[np.object_] | None = None
+
+    def by_split(self) -> dict[str, NDArray[np.int64]]:
+        """Places of the rows of each split that has some."""
+        assert self.splits.test is not None, "own tables have no official test split"
+        named = {"train": self.splits.train, "validation": self.splits.validation, "test": self.splits.test}
+        return {name: places for name, places in named.items() if len(places)}
+
+    def row_groups(self, column: str | None, places: Mapping[str, NDArray[np.int64]] | None = None) -> RowGroups | None:
+        """The groups of each split's rows; None without any.
+
+        Args:
+            column: The name of `data.group_column`.
+            places: Of each split's rows in `numbers`, where they are in another order than in `splits`.
+        """
+        if column is None or self.groups is None:
+            return None
+        return RowGroups.of(column, self.groups, self.by_split() if places is None else places)
 
 
 def settle_rows(columns: pa.Table, chosen: Chosen, data: Any, handed: NDArray[np.object_] | None = None) -> SettledRows:
@@ -53,7 +74,7 @@ def settle_rows(columns: pa.Table, chosen: Chosen, data: Any, handed: NDArray[np
     roles = handed if data.split_column is None else _spellings(columns, data.split_column)
     groups = None if data.group_column is None else _spellings(columns, data.group_column)[numbers]
     splits = split_rows(y, data, roles=None if roles is None else roles[numbers], groups=groups)
-    return SettledRows(numbers, y, splits)
+    return SettledRows(numbers, y, splits, groups)
 
 
 def read_target(cells: Any, target: Target) -> tuple[NDArray[np.int64], NDArray[Any]]:

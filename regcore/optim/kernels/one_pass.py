@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 NUM_BLOCKS_OF_A_THREAD: Final = 128
 """A tenth of a millisecond's work: to wake a thread for less takes longer."""
-_PARTS: Final = (("push", PUSH, 0.0), ("pull", PULL, 0.0), ("keep", KEEP, 1.0), ("floor", FLOOR, -math.inf))
+_PARTS: Final = (("push", PUSH, 0.0), ("pull", PULL, 0.0), ("keeps", KEEP, 1.0), ("floor", FLOOR, -math.inf))
 """The place of each coefficient, and the number that changes nothing."""
 _NO_SHRINK: Final = -1.0
 

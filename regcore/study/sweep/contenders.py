@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from regcore.plan import Plan
+from regcore.shapes import RowInfo
 
 Json = dict[str, Any]
 
@@ -28,6 +29,9 @@ _MAX_FULL_BATCH_VALUES: Final = 2 * 10**7
 _LINEAR_BATCH: Final = 8192
 _MAX_EPOCHS: Final = 300
 _NUM_EVALUATIONS: Final = 20
+_IMAGE_AXES: Final = 3
+_SMALLEST_IMAGE: Final = 16
+"""Height and width in pixels from which convolutions see more than a dense layer."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,13 @@ class Contender:
         name: Of the variant; also the regularizer's kind.
         field: What is tuned.
         values: From weak to strong, about evenly spaced on the scale on which the field acts.
+        of_some_rows: Whether it is for images, texts or sounds alone: others lack it without a word.
     """
 
     name: str
     field: str
     values: tuple[float, ...]
+    of_some_rows: bool = False
 
     def regularizer(self) -> Json:
         """The regularizer at the middle of its values."""
@@ -93,9 +99,13 @@ REGULARIZERS: Final = {
         Contender("weight_decay", "strength", (0.03, 0.1, 0.3, 1.0, 3.0)),
         Contender("dropout", "p", (0.1, 0.2, 0.35, 0.5, 0.7)),
         Contender("early_stopping", "patience", (2, 4, 8)),
+        # Always with shifts: whether images may be mirrored is what the validation split tells.
+        Contender("crop_flip", "flip_probability", (0.0, 0.5), of_some_rows=True),
+        Contender("word_dropout", "p", (0.05, 0.1, 0.2, 0.4), of_some_rows=True),
+        Contender("spec_augment", "p", (0.05, 0.1, 0.2, 0.4), of_some_rows=True),
     )
 }
-"""The regularizers that are compared, by name."""
+"""The regularizers that are compared, by name; the last ones, which augment rows, where the rows are of their sort."""
 RIDGE: Final = Contender("l2", "strength", (1e-4, 1e-3, 1e-2, 3e-2, 1e-1))
 """The penalty of `linear`."""
 
@@ -125,8 +135,15 @@ def base_of(data: Json, task: Json | None, model: Json, plan: Plan, num_steps: i
     }
 
 
-def model_for(num_rows: int) -> Json:
-    """A network for a table of this many rows."""
+def model_for(row: RowInfo, num_rows: int) -> Json:
+    """A network for rows like this one, and so many of them.
+
+    Convolutions for images that have room for them, and for sounds; hidden layers for anything else: behind the mean of
+    the tokens' vectors, they are the network for text that a small budget can tune.
+    """
+    is_image = len(row.shape) == _IMAGE_AXES and min(row.shape[1:]) >= _SMALLEST_IMAGE
+    if is_image or (row.varies and row.tokens is None):
+        return {"kind": "cnn", "channels": [16, 32]}
     hidden = [64] if num_rows < 2_000 else [128] if num_rows < 20_000 else [128, 64]
     return {"kind": "mlp", "hidden": hidden}
 

@@ -6,7 +6,7 @@ say nothing, and are left out of a mean over classes; where none is left, the va
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,11 @@ Labels = NDArray[np.int64]
 
 
 def classification_scores(
-    labels: Labels, predictions: Labels, probabilities: Floats, names: Collection[str]
+    labels: Labels,
+    predictions: Labels,
+    probabilities: Floats,
+    names: Collection[str],
+    likelier: Labels | None = None,
 ) -> dict[str, Score]:
     """The metrics of these names.
 
@@ -28,6 +32,7 @@ def classification_scores(
         predictions: Predicted ones, (N,).
         probabilities: (N, classes).
         names: Of the task `classification`, `loss` left out.
+        likelier: As `num_likelier` gives them for the outputs; by default for the probabilities.
     """
     num_classes = probabilities.shape[1]
     ranked = [name for name in _OF_RANKINGS if name in names]
@@ -35,7 +40,9 @@ def classification_scores(
     compute: dict[str, Callable[[], Score]] = {
         "accuracy": lambda: Score.mean_of(labels == predictions),
         "balanced_accuracy": lambda: balanced_accuracy(labels, predictions, num_classes),
-        "top5_accuracy": lambda: top_accuracy(labels, probabilities),
+        "top5_accuracy": lambda: Score.mean_of(
+            (num_likelier(labels, probabilities) if likelier is None else likelier) < _NUM_BEST
+        ),
         "macro_f1": lambda: macro_f1(labels, predictions, num_classes),
         "log_loss": lambda: log_loss(labels, probabilities),
     }
@@ -72,12 +79,20 @@ def macro_f1(labels: Labels, predictions: Labels, num_classes: int) -> Score:
     return Score(value, value + rows)
 
 
-def top_accuracy(labels: Labels, probabilities: Floats) -> Score:
-    """The share of rows whose class is among the five most likely; of equally likely ones the first count."""
-    own = np.take_along_axis(probabilities, labels[:, None], axis=1)
-    is_before = np.arange(probabilities.shape[1]) < labels[:, None]
-    places = ((probabilities > own) | ((probabilities == own) & is_before)).sum(axis=1)
-    return Score.mean_of(places < _NUM_BEST)
+def num_likelier(labels: Labels, outputs: Floats) -> Labels:
+    """How many classes come before the true one, (N,): those with a larger output, and of equal ones the first.
+
+    Where an output is NaN, the true class is not told from that one, which comes before it.
+
+    Args:
+        labels: True class numbers, (N,).
+        outputs: Logits or probabilities, (N, classes).
+    """
+    own = np.take_along_axis(outputs, labels[:, None], axis=1)
+    is_own_or_after = np.arange(outputs.shape[1]) >= labels[:, None]
+    follow = (outputs < own) | ((outputs == own) & is_own_or_after)
+    before: Labels = outputs.shape[1] - np.count_nonzero(follow, axis=1)
+    return before
 
 
 def log_loss(labels: Labels, probabilities: Floats) -> Score:
@@ -188,32 +203,3 @@ _OF_RANKINGS: Final[Mapping[str, Callable[[_Ranking], Score | None]]] = {
     "auroc": _auroc,
     "average_precision": _average_precision,
 }
-
-
-def class_table(confusion: Labels, labels: Any) -> list[dict[str, Any]]:
-    """Precision, recall, F1 and support of each class.
-
-    Args:
-        confusion: Rows by true and by predicted class, (classes, classes).
-        labels: As spelled, in the classes' order.
-
-    Returns:
-        `[{label, precision, recall, f1, support, num_predicted}]`; precision is None for a class that is never
-        predicted, recall for one without rows, and F1 without both.
-    """
-    hits, support, predicted = confusion.diagonal(), confusion.sum(axis=1), confusion.sum(axis=0)
-    return [
-        {
-            "label": label,
-            "precision": _ratio(hits[k], predicted[k]),
-            "recall": _ratio(hits[k], support[k]),
-            "f1": _ratio(2 * hits[k], support[k] + predicted[k]),
-            "support": int(support[k]),
-            "num_predicted": int(predicted[k]),
-        }
-        for k, label in enumerate(labels)
-    ]
-
-
-def _ratio(part: Any, whole: Any) -> float | None:
-    return float(part / whole) if whole else None

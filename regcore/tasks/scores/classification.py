@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 
 from regcore.intervals import share_interval, wilson
 from regcore.tasks import Classification
-from regcore.tasks.scores.classes import class_table, classification_scores
+from regcore.tasks.scores.classes import classification_scores
+from regcore.tasks.scores.confusion import Confusion
 from regcore.tasks.scores.score import Score
 from regcore.tasks.scores.split import Interval, SplitEvaluation, resampled_interval
 
 MAX_CONFUSED_CLASSES: Final = 100
 """The most classes of which every pair is counted."""
+MAX_LISTED_CLASSES: Final = 1000
+"""The most classes in the table per class."""
 _NUM_CALIBRATION_BINS: Final = 15
 
 
@@ -26,18 +29,20 @@ class ClassEvaluation(SplitEvaluation):
         predictions: Class numbers, (N,).
         targets: (N,).
         probabilities: Of each class, (N, classes).
+        num_likelier: How many classes come before the true one, (N,); None to rank by the probabilities.
     """
 
     predictions: NDArray[Any]
     targets: NDArray[Any]
     probabilities: NDArray[Any]
+    num_likelier: NDArray[Any] | None = None
 
     @property
     def names(self) -> Collection[str]:
         return Classification.metrics_with(self.probabilities.shape[1])[1:]
 
     def scores_of(self, names: Collection[str]) -> dict[str, Score]:
-        return classification_scores(self.targets, self.predictions, self.probabilities, names)
+        return classification_scores(self.targets, self.predictions, self.probabilities, names, self.num_likelier)
 
     def intervals(self, loss: Interval, seed: int) -> dict[str, Interval]:
         num_rows = len(self.targets)
@@ -60,31 +65,47 @@ class ClassEvaluation(SplitEvaluation):
         """Those of accuracy say whether a row is right, which takes the least room."""
         return super().rows() | {"accuracy": self.predictions == self.targets}
 
-    def confusion(self, num_classes: int) -> NDArray[np.int64]:
-        """The rows of each true class that are predicted as each class, (classes, classes)."""
-        cells = np.asarray(self.targets, np.int64) * num_classes + np.asarray(self.predictions, np.int64)
-        return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
+    def answer(self, place: int, classes: Sequence[str] | None) -> dict[str, Any]:
+        target, prediction = int(self.targets[place]), int(self.predictions[place])
+        if classes is None:
+            return {"target": target, "prediction": prediction}
+        return {"target": classes[target], "prediction": classes[prediction]}
 
-    def by_class(self, labels: Sequence[str]) -> dict[str, Any]:
-        """`{confusion_matrix: {labels, counts} or None, classes: [{label, precision, recall, f1, support, …}]}`."""
-        counts = self.confusion(len(labels))
-        is_small = len(labels) <= MAX_CONFUSED_CLASSES
-        return {
-            "confusion_matrix": {"labels": list(labels), "counts": counts.tolist()} if is_small else None,
-            "classes": class_table(counts, labels),
-        }
+    def confusion(self, num_classes: int) -> Confusion:
+        """What the rows of each class are taken for."""
+        return Confusion.of(self.targets, self.predictions, num_classes)
 
 
 def described_classes(evaluations: Mapping[str, SplitEvaluation], classes: Sequence[str]) -> dict[str, Any]:
-    """What a report has of a classification alone: by class and split, and its calibration."""
+    """What a report has of a classification alone: by class and split, and its calibration.
+
+    Of more than `MAX_CONFUSED_CLASSES` classes only the pairs that are confused the most are given, and of more than
+    `MAX_LISTED_CLASSES` only the largest are listed.
+    """
     splits = {name: split for name, split in evaluations.items() if isinstance(split, ClassEvaluation)}
-    found = {name: split.by_class(classes) for name, split in splits.items()} if classes else {}
+    counted = {name: split.confusion(len(classes)) for name, split in splits.items()} if classes else {}
+    shown = _largest(counted, len(classes))
+    is_small = len(classes) <= MAX_CONFUSED_CLASSES
     return {
         "positive_class": classes[1] if len(classes) == 2 else None,
-        "confusion_matrix": {name: one["confusion_matrix"] for name, one in found.items()},
-        "classes": {name: one["classes"] for name, one in found.items()},
+        "confusion_matrix": {
+            name: {"labels": list(classes), "counts": one.matrix()} if is_small else None
+            for name, one in counted.items()
+        },
+        "most_confused": {name: one.most_confused(classes) for name, one in counted.items()},
+        "classes": {name: one.table(classes, shown) for name, one in counted.items()},
+        "num_classes_left_out": len(classes) - len(shown),
         "calibration": _calibration(splits),
     }
+
+
+def _largest(counted: Mapping[str, Confusion], num_classes: int) -> list[int]:
+    """The classes that are listed, in their order: of very many those with the most rows in all splits together."""
+    if num_classes <= MAX_LISTED_CLASSES:
+        return list(range(num_classes))
+    sizes = sum((one.support for one in counted.values()), np.zeros(num_classes, np.int64))
+    kept: list[int] = np.sort(np.argsort(-sizes, kind="stable")[:MAX_LISTED_CLASSES]).tolist()
+    return kept
 
 
 def _calibration(evaluations: Mapping[str, ClassEvaluation]) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """A regression's split, in the target's own unit."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -65,6 +65,11 @@ class NumberEvaluation(SplitEvaluation):
             "mae": resampled_interval(np.sqrt(squares), seed),
             "rmse": (float(np.sqrt(of_squares[0])), float(np.sqrt(of_squares[1]))),
         }
+
+    def answer(self, place: int, classes: Sequence[str] | None) -> dict[str, Any]:
+        """In as many digits as a float32 has: targets were scaled, and scaled back."""
+        values = {"target": self.targets[place], "prediction": self.predictions[place]}
+        return {name: float(f"{value:.7g}") for name, value in values.items()}
 
 
 def _r2(means: Floats, *, num_rows: int) -> Floats:

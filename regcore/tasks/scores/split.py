@@ -1,6 +1,6 @@
 """One split as a finished member sees it: its metrics with their intervals, and what each row adds to them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -67,6 +67,15 @@ class SplitEvaluation:
         """Numbers whose mean is each metric, (N,); without those of a metric that has no value."""
         scores = {name: score.rows for name, score in self.scores.items() if not np.isnan(score.value)}
         return {"loss": self.per_row_loss, **scores}
+
+    def answer(self, place: int, classes: Sequence[str] | None) -> dict[str, Any]:
+        """What is to be said of one row beside its error: its target and prediction, where there are such.
+
+        Args:
+            place: Of the row in the split, from 0.
+            classes: Labels in the order of the class numbers; None without classes.
+        """
+        return {}
 
 
 def _first_mean(means: NDArray[np.float64]) -> NDArray[np.float64]:

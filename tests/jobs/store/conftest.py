@@ -90,7 +90,7 @@ def parsed() -> ParsedTable:
     """What a worker finds in a data set's file."""
     facts = {"format": "csv", "num_rows": 1, "columns": [{"name": "a"}, {"name": "b"}]}
     preview = {"columns": ["a", "b"], "rows": [[1, 2]]}
-    return ParsedTable(facts, preview, num_rows=1, num_columns=2, sha256="f" * 64, size_bytes=99)
+    return ParsedTable(facts, preview, num_rows=1, num_columns=2, modality="table", sha256="f" * 64, size_bytes=99)
 
 
 @pytest.fixture

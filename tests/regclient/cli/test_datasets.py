@@ -75,7 +75,7 @@ def test_an_invalid_file_is_5_with_its_row(commands: Regcore, server: Any, rows_
     ("arguments", "code", "said"),
     [
         (("add", "{folder}/none.csv"), 74, "No such file or directory"),
-        (("add", "{folder}"), 2, "is a folder"),
+        (("add", "{folder}"), 2, "rows.csv is a file of rows"),
         (("add", "{folder}/rows.csv", "--header", "maybe"), 2, "--header"),
         (("add", "{folder}/rows.csv", "--timeout", "0.2"), 124, "still validating"),
         (("show", "nothing"), 5, "`regcore datasets` lists data sets"),

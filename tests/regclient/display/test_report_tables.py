@@ -84,3 +84,10 @@ def test_a_report_fits_80_columns() -> None:
     without_command = {name: part for name, part in REPORT.items() if name != "diagnosis"}
 
     assert max(map(len, printed(without_command, 80).splitlines())) <= 80
+
+
+def test_the_picture_is_named_where_the_server_has_drawn_one() -> None:
+    said = "regcore download job_1 confusion_matrix.svg"
+
+    assert said in printed(REPORT | {"most_confused": {"test": []}})
+    assert said not in printed(REPORT)

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
 
 from regcore import train
 from regcore.at import At
-from regcore.layers import Layer, Linear, complete, walk_all
+from regcore.layers import Layer, Linear, build_module, complete, walk_all
 from regcore.layers.forward import ForwardPass, Here, bind
 from regcore.shapes import RowInfo
 from regcore.spec.kinds import LAYERS, AnyLayer
@@ -314,3 +316,29 @@ def test_the_general_form_computes_the_same_from_the_module_alone(name):
     own = apply(layer, seen, state, x, training=True, lengths=lengths)
     torch.testing.assert_close(general, own.outputs)
     assert len(way.buffers) == len(own.buffers)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [{"kind": "conv2d", "channels": 4, "stride": 2}, {"kind": "residual", "layers": [{"kind": "batch_norm"}]}],
+        [{"kind": "image_rows"}, {"kind": "linear", "features": 8, "per_step": True}],
+        [{"kind": "image_rows"}, {"kind": "attention", "num_heads": 2}],
+        [{"kind": "linear", "features": 16}, {"kind": "activation"}],
+    ],
+    ids=["images", "steps", "attention", "vectors"],
+)
+def test_multiplications_are_those_that_torch_counts(layers):
+    """Of matrix products and convolutions; a multiplication with its addition is two operations to torch."""
+    completed = complete(TypeAdapter(list[AnyLayer]).validate_python([*layers, {"kind": "linear"}]), DIGITS, 3)
+    module = build_module(completed, DIGITS).train()
+
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counted:  # a fused kernel is not counted
+        module(torch.zeros(5, *DIGITS.shape))
+
+    products = sum(layer.num_products(seen) for _, layer, seen in walk_all(completed, DIGITS))
+    assert products == counted.get_total_flops() / 2 / 5
+
+
+def test_an_lstm_multiplies_each_weight_at_each_step():
+    assert LAYERS["lstm"](hidden=3).num_products(RowInfo((6, 4))) == 6 * 4 * 3 * (4 + 3)

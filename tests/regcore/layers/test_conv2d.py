@@ -24,6 +24,18 @@ def test_a_filter_is_correlated_with_each_window(num_channels):
         torch.testing.assert_close(y[k, row, unit], torch.from_numpy(whole[::2]) + bias[k, unit])
 
 
+@pytest.mark.parametrize(("num_channels", "num_filters", "is_last"), [(1, 8, True), (3, 9, True), (3, 7, False)])
+def test_of_eight_filters_or_more_the_channels_of_a_pixel_are_together_in_memory(num_channels, num_filters, is_last):
+    seen, layer = RowInfo((num_channels, 6, 5)), Conv2d(channels=num_filters, padding=1)
+    module, x = layer.module(seen), torch.randn(4, *seen.shape)
+    tensors = {f"head.{name}": tensor.unsqueeze(0) for name, tensor in module.named_parameters()}
+
+    (y,) = ForwardPass(tensors, At(0, 1, 1, (0,))).run(bind([[layer]], seen), x.unsqueeze(0))
+
+    torch.testing.assert_close(y, module(x))
+    assert (y.stride(1) == 1) == is_last
+
+
 def test_its_first_values_are_drawn_as_torch_draws_them():
     layer, seen = Conv2d(channels=200, kernel_size=3), RowInfo((4, 8, 8))
     module = layer.module(seen)

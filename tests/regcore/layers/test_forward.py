@@ -1,11 +1,13 @@
 import torch
+from pydantic import TypeAdapter
 
 from regcore.at import At
-from regcore.layers import Activation, Linear, complete
+from regcore.layers import Activation, Linear, complete, forward
 from regcore.layers.forward import ForwardPass, Here, bind
 from regcore.layers.global_pool import GlobalPool
 from regcore.loop.network import first_tensors
 from regcore.shapes import RowInfo
+from regcore.spec.kinds import AnyLayer
 
 AT = At(0, 1, 1, seeds=(0, 1))
 LAYERS = [Linear(features=4), Activation(), Linear(features=2)]
@@ -71,3 +73,44 @@ def test_watched_layers_come_with_the_lengths_of_their_rows():
     assert way.outputs["head"].shape == (1, 2, 2)
     assert way.output_lengths.keys() == {"activation1"}
     assert torch.equal(way.output_lengths["activation1"], lengths)
+
+
+IMAGES = RowInfo((1, 6, 6))
+BLOCK = [{"kind": "conv2d", "channels": 8, "padding": 1}, {"kind": "batch_norm"}]
+CONVOLUTIONS = [*BLOCK, {"kind": "residual", "layers": [*BLOCK, {"kind": "drop_path", "p": 0.5}]}, {"kind": "pool"}]
+
+
+def a_pass_of_images(monkeypatch, many_values):
+    """What a pass of two members leaves behind, and its gradients."""
+    monkeypatch.setattr(forward, "MANY_VALUES", many_values)
+    parsed = TypeAdapter(list[AnyLayer]).validate_python([*CONVOLUTIONS, {"kind": "dropout"}, {"kind": "linear"}])
+    layers = complete(parsed, IMAGES, 3)
+    each = [first_tensors(layers, IMAGES, seed) for seed in AT.seeds]
+    own = {name: torch.stack([member[name] for member in each]) for name in each[0]}
+    learned = [tensor.requires_grad_() for name, tensor in own.items() if name.endswith(("weight", "bias"))]
+    x = torch.randn(2, 5, *IMAGES.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    nodes, way = bind([layers] * 2, IMAGES), ForwardPass(own, AT, watched=frozenset({"pool1"}))
+    outputs = way.run(nodes, x)
+    return nodes, {
+        "outputs": outputs,
+        "gradients": torch.autograd.grad(outputs.square().sum(), learned),
+        "buffers": way.buffers,
+        "watched": way.outputs,
+    }
+
+
+def test_images_of_many_values_go_through_their_layers_one_member_after_the_other(monkeypatch):
+    nodes, together = a_pass_of_images(monkeypatch, many_values=2**17)
+    _, apart = a_pass_of_images(monkeypatch, many_values=1)
+
+    assert [node.num_apart for node in nodes] == [6, 0, 0, 0, 0, 0, 0]  # to the flatten, which sees images
+    assert set(together["watched"]) == {"pool1"}
+    assert "residual1.batch_norm1.running_var" in together["buffers"]
+    torch.testing.assert_close(apart, together)
+
+
+def test_layers_on_images_without_weights_and_one_member_are_not_taken_apart():
+    pool = complete(TypeAdapter(list[AnyLayer]).validate_python([{"kind": "pool"}, {"kind": "linear"}]), IMAGES, 3)
+    block = complete(TypeAdapter(list[AnyLayer]).validate_python([*BLOCK, {"kind": "linear"}]), IMAGES, 3)
+
+    assert not any(node.num_apart for node in [*bind([pool] * 2, IMAGES), *bind([block], IMAGES)])

@@ -1,5 +1,7 @@
 """torchvision's models as one layer; `test_base.py` holds its tensors and outputs to its module."""
 
+from typing import get_args
+
 import pytest
 import torch
 from torchvision.models import get_model
@@ -7,8 +9,8 @@ from torchvision.models import get_model
 from regcore import make_plan, train
 from regcore.artifacts import write_artifacts
 from regcore.errors import SpecError
-from regcore.layers.torchvision import Torchvision, build
-from regcore.loop.network import StackedNetwork
+from regcore.layers.torchvision import ModelName, Torchvision, build
+from regcore.loop.network import StackedNetwork, first_tensors
 from regcore.predict import load_predictor
 from regcore.shapes import RowInfo
 
@@ -22,7 +24,7 @@ def layered(*layers):
 
 def test_for_large_colour_images_it_is_torchvisions_own():
     torch.manual_seed(0)
-    ours = build("resnet18", num_channels=3, num_outputs=7, small_images=False).eval()
+    ours = build("resnet18", shape=(3, 40, 40), num_outputs=7, small_images=False).eval()
     torch.manual_seed(0)
     theirs = get_model("resnet18", num_classes=7).eval()
 
@@ -32,7 +34,7 @@ def test_for_large_colour_images_it_is_torchvisions_own():
 
 
 def test_for_small_images_it_begins_without_stride_and_pooling():
-    ours = build("resnet18", num_channels=1, num_outputs=7, small_images=True)
+    ours = build("resnet18", shape=(1, 16, 16), num_outputs=7, small_images=True)
     sizes = {}
     for name in ("maxpool", "layer4"):
         ours.get_submodule(name).register_forward_hook(
@@ -44,13 +46,41 @@ def test_for_small_images_it_begins_without_stride_and_pooling():
     assert sizes == {"maxpool": (64, 16, 16), "layer4": (512, 2, 2)}
 
 
+@pytest.mark.parametrize("name", get_args(ModelName))
+def test_shapes_follow_from_the_images_and_the_outputs(name):
+    small, seen = Torchvision(name=name, features=7), RowInfo((1, 32, 32))
+
+    with torch.device("meta"):
+        module = small.module(seen).eval()
+        outputs = module(torch.empty(1, 1, 32, 32))
+
+    state = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    assert {info.name: info.shape for info in small.tensors(seen)} == state
+    assert outputs.shape == (1, 7)
+
+
+def test_patches_must_divide_a_square_image():
+    vit = Torchvision(name="vit_b_16", features=7)
+
+    for shape in ((3, 30, 30), (3, 32, 28)):
+        with pytest.raises(ValueError, match="square images for vit_b_16, of a side that its patches of 4×4 divide"):
+            vit.output(RowInfo(shape))
+
+
+def test_a_model_without_batch_normalization_takes_batches_of_one_row():
+    swin, resnet = (Torchvision(name=name, features=7) for name in ("swin_t", "resnet18"))
+
+    assert (swin.least_rows(RowInfo((3, 8, 8))), resnet.least_rows(RowInfo((3, 8, 8)))) == (1, 2)
+
+
 def test_the_values_that_it_computes_are_estimated_from_the_images_size():
     plain, small = (Torchvision(name="resnet18", features=10, small_images=each) for each in (False, True))
 
     at_64 = plain.num_values(RowInfo((3, 64, 64)))
 
     assert plain.num_values(RowInfo((3, 128, 128))) == pytest.approx(4 * at_64, rel=0.01)
-    assert small.num_values(RowInfo((3, 16, 16))) == pytest.approx(at_64, rel=0.01)
+    # Without the stride and the pooling in front, the blocks see of 16×16 what they see of 64×64; the stem sees less.
+    assert 0.7 * at_64 < small.num_values(RowInfo((3, 16, 16))) < at_64
 
 
 def test_first_values_follow_from_the_members_seed(make_job):
@@ -70,19 +100,45 @@ def test_first_values_follow_from_the_members_seed(make_job):
     assert one["layer2.0.conv1.weight"].std().item() == pytest.approx((2 / (128 * 9)) ** 0.5, rel=0.02)
 
 
-def test_it_trains_and_predicts_as_the_plain_module_under_its_own_names(make_job, tmp_path):
-    job = make_job(model=RESNET, data={"train_limit": 40}, training={"epochs": 1, "batch_size": 20})
+def test_resnet18_learns_small_images_and_predicts_as_the_plain_module_under_its_own_names(make_job, tmp_path):
+    job = make_job(
+        model={"kind": "torchvision", "name": "resnet18"},
+        data={"train_limit": 200, "validation_fraction": 0.0, "test_fraction": 0.1},
+        optimizer={"kind": "adam", "learning_rate": 1e-3},
+        training={"epochs": 3, "batch_size": 10, "eval_every_epochs": 3},
+    )
     result = train(job)
 
     write_artifacts(result, tmp_path)
     raw = result.data.test.x[:5].numpy() * 16
     predicted = load_predictor(tmp_path).predict_proba(raw)
 
-    plain = build("resnet18", num_channels=1, num_outputs=10, small_images=False).eval()
+    # A plain loop of 60 such steps gets 0.81 to 0.84 of the test images right, by the seed; guessing gets a tenth.
+    assert result.metrics["test/accuracy"] > 0.6
+    plain = build("resnet18", shape=(1, 8, 8), num_outputs=10, small_images=True).eval()
     plain.load_state_dict(result.model.state_dict())
     expected = plain(result.data.test.x[:5]).detach().double().softmax(1)
     torch.testing.assert_close(torch.from_numpy(predicted), expected, rtol=1e-4, atol=1e-5)
     assert result.plan.parameters[0].name == "conv1.weight"
+
+
+def test_it_descends_as_torch_does(make_job):
+    job = make_job(
+        model=RESNET,
+        data={"train_limit": 12, "validation_fraction": 0.0, "test_fraction": 0.02},
+        optimizer={"kind": "sgd", "learning_rate": 0.01, "momentum": 0.9},
+        training={"epochs": 2, "batch_size": "full", "precision": "float64", "eval_every_epochs": 2},
+    )
+    result = train(job)
+
+    plain = build("resnet18", shape=(1, 8, 8), num_outputs=10, small_images=False).double()
+    plain.load_state_dict(first_tensors(result.plan.layers, result.plan.row, result.plan.resolved_spec.training.seed))
+    optimizer = torch.optim.SGD(plain.parameters(), lr=0.01, momentum=0.9)
+    for _ in range(2):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(plain(result.data.train.x), result.data.train.y).backward()
+        optimizer.step()
+    torch.testing.assert_close(dict(result.model.state_dict()), dict(plain.state_dict()), rtol=1e-7, atol=1e-9)
 
 
 def test_penalties_act_on_its_convolutions_and_its_matrix_alone(make_job):
@@ -105,8 +161,22 @@ def test_penalties_act_on_its_convolutions_and_its_matrix_alone(make_job):
             "/regularizers/0",
             "dropout inserts layers, and torchvision is opaque",
         ),
-        ({"model": RESNET | {"weights": "DEFAULT"}}, "/model/weights", "model.weights: must be null"),
-        ({"model": RESNET | {"name": "resnet19"}}, "/model/name", "model.name must be one of resnet18; received"),
+        (
+            {"model": RESNET | {"weights": "V3"}},
+            "/model/weights",
+            "model.weights: must be null, for random first weights",
+        ),
+        ({"model": RESNET | {"name": "resnet19"}}, "/model/name", "model.name must be one of resnet18, resnet34, "),
+        (
+            {"model": RESNET | {"name": "convnext_tiny"}},
+            "/model",
+            "layers[0] torchvision expects images of at least 32×32 for convnext_tiny, or 16×16 with small_images; it",
+        ),
+        (
+            {"model": RESNET | {"name": "vit_b_16"}},
+            "/model",
+            "layers[0] torchvision expects images of at least 16×16 for vit_b_16, or 4×4 with small_images; it gets",
+        ),
         ({"training": {"batch_size": 1}}, "/training/batch_size", "torchvision needs at least 2 rows in every batch"),
         (
             {"data": {"name": "wine"}},
@@ -135,5 +205,8 @@ def test_what_it_cannot_be_is_refused_with_a_reason(make_job, change, pointer, m
     assert error.message.startswith(message)
 
 
-def test_it_trains_alone(make_job):
-    assert make_plan(make_job(model=RESNET)).fusion_key is None
+def test_it_trains_alone_and_the_plan_says_so(make_job):
+    plan = make_plan(make_job(model=RESNET))
+
+    assert plan.fusion_key is None
+    assert plan.runs_alone == "It runs one by one, in no pass with other jobs: torchvision trains alone."

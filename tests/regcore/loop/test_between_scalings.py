@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from regcore import load_predictor, train
-from regcore.data.preprocessing import Preprocessing
+from regcore.data.images.preprocessing import ImagePreprocessing
 from regcore.loop.between_scalings import are_of_one_kind, between, other_rows
 
 STILL = {"kind": "sgd", "learning_rate": 1e-30, "momentum": 0}
@@ -102,11 +102,11 @@ def test_other_columns_or_classes_are_said_and_change_nothing(tmp_path, change, 
 
 
 def test_images_of_another_scale_are_of_another_kind():
-    ours = Preprocessing((1, 8, 8), 16.0)
+    ours = ImagePreprocessing((1, 8, 8), 16.0)
 
     assert between(ours, ours).is_identity
-    assert are_of_one_kind(Preprocessing.from_json(json.loads(json.dumps(ours.to_json()))), ours)
-    assert not are_of_one_kind(Preprocessing((1, 8, 8), 255.0), ours)
+    assert are_of_one_kind(ImagePreprocessing.from_json(json.loads(json.dumps(ours.to_json()))), ours)
+    assert not are_of_one_kind(ImagePreprocessing((1, 8, 8), 255.0), ours)
 
 
 @pytest.mark.parametrize(

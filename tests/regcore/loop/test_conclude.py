@@ -3,6 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
+from sklearn.metrics import top_k_accuracy_score
 
 from regcore import make_plan, parse_spec, train
 from regcore.data import source
@@ -50,8 +52,40 @@ def test_every_metric_has_rows_with_the_metric_as_their_mean(results):
             assert result.rows[name].mean(dtype=np.float64) == pytest.approx(value, rel=1e-6)
 
 
+def test_the_worst_rows_are_those_of_the_tasks_own_error(results):
+    for result in results.values():
+        worst = result.report["worst_rows"]
+        for name, split in worst["splits"].items():
+            errors = result.rows[f"{name}/{worst['metric']}"]
+            places = np.argsort(-errors, kind="stable")[: len(split["rows"])]
+            assert [told["row"] for told in split["rows"]] == (getattr(result.data, name).rows[places] + 1).tolist()
+            assert [told["value"] for told in split["rows"]] == pytest.approx(errors[places].tolist())
+        assert result.report["groups"] is None
+
+
 def test_rows_are_small_in_what_is_stored(results):
     assert {rows.dtype.name for rows in results["0"].rows.values()} <= {"float32", "bool"}
+
+
+def test_of_very_sure_networks_the_five_best_are_found_by_logits(make_job):
+    result = train(make_job(optimizer={"kind": "sgd", "learning_rate": 500.0}, model={"kind": "linear"}))
+
+    logits, labels = result.model(result.data.test.x).detach().numpy(), result.data.test.y.numpy()
+    shares = result.predict_proba(load_digits().images[result.data.test.rows])
+    expected = top_k_accuracy_score(labels, logits, k=5, labels=np.arange(10))
+    assert top_k_accuracy_score(labels, shares, k=5, labels=np.arange(10)) != expected
+    assert result.metrics["test/top5_accuracy"] == expected
+    cell = result.report["metrics"]["test"]["top5_accuracy"]
+    assert cell["low"] < cell["value"] == expected < cell["high"]
+
+
+def test_training_can_stop_by_the_five_best(make_job):
+    watched = {"kind": "early_stopping", "metric": "validation/top5_accuracy", "patience": 9}
+    result = train(make_job(regularizers=[watched]))
+
+    curve = [row["values"]["validation/top5_accuracy"] for row in result.history]
+    assert result.metrics["validation/top5_accuracy"] == max(curve)
+    assert result.selected_epoch == result.history[int(np.argmax(curve))]["epoch"]
 
 
 def test_targets_that_are_all_equal_have_no_r2_and_no_rows_of_it(monkeypatch, make_job):

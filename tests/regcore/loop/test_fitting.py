@@ -5,7 +5,7 @@ import torch
 
 from regcore import make_plan, parse_spec
 from regcore.data.prepare import prepare
-from regcore.loop import fitting
+from regcore.loop import fitting, machine
 from regcore.loop.fitting import SIZES, fitting_size, room_bytes
 
 GB = 2**30
@@ -161,7 +161,7 @@ def test_each_size_is_timed_with_the_threads_that_it_would_train_with(make_fitti
     plan = make_fitting_plan()
     calls = timed(dict.fromkeys(SIZES, 1.0))
     # Sixteen members are a large step, four a small one.
-    monkeypatch.setattr(fitting, "SMALL_STEP_PRODUCTS", 10 * plan.num_parameters * plan.batch_size)
+    monkeypatch.setattr(machine, "SMALL_STEP_WORK", 10 * plan.step_work)
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:

@@ -3,13 +3,13 @@ import torch
 
 from regcore import train
 from regcore.loop import machine
-from regcore.loop.machine import choose_device, rows_device
+from regcore.loop.machine import choose_device, is_small, rows_device
 from regcore.plan import make_plan
 
 
 @pytest.mark.parametrize(("small", "threads"), [(10**8, 1), (0, 3)])
 def test_a_small_pass_has_one_thread_and_a_large_one_all(make_job, monkeypatch, small, threads):
-    monkeypatch.setattr(machine, "SMALL_STEP_PRODUCTS", small)
+    monkeypatch.setattr(machine, "SMALL_STEP_WORK", small)
     seen = set()
 
     def look():
@@ -26,6 +26,26 @@ def test_a_small_pass_has_one_thread_and_a_large_one_all(make_job, monkeypatch, 
 
     assert seen == {threads}
     assert after == 3
+
+
+@pytest.mark.parametrize(
+    ("layers", "num_members", "small"),
+    [
+        ([{"kind": "linear", "features": 128}], 1, True),
+        ([{"kind": "linear", "features": 128}], 32, False),
+        ([{"kind": "conv2d", "channels": 4, "padding": 1}, {"kind": "pool"}], 1, True),
+        ([{"kind": "conv2d", "channels": 64, "padding": 1}, {"kind": "pool"}], 1, False),
+        ([{"kind": "lstm", "hidden": 32}, {"kind": "global_pool", "method": "last"}], 1, True),
+        ([{"kind": "lstm", "hidden": 256}, {"kind": "global_pool", "method": "last"}], 1, False),
+    ],
+)
+def test_a_step_is_small_by_its_work_and_not_by_its_number_of_weights(layers, num_members, small):
+    """As `benchmarks/threads.py` measured. A convolution of 64 filters has 640 weights, and uses each 784 times."""
+    model = {"kind": "layers", "layers": [*layers, {"kind": "linear"}]}
+
+    plan = make_plan({"data": {"kind": "builtin", "name": "mnist-5k"}, "model": model})
+
+    assert is_small(plan, num_members) == small
 
 
 def test_a_device_is_taken_by_name_and_auto_takes_what_there_is():

@@ -107,6 +107,35 @@ REGULARIZER_EXAMPLES = {
         {"strength": 1e-2, "schedule": STEPS},
     ],
 }
+OF_IMAGES_AND_NUMBERS = {
+    "crop_flip": [
+        {"padding": 0, "flip_probability": 0.5},
+        {"padding": 1, "flip_probability": 0.0},
+        {"padding": 3, "flip_probability": 1.0},
+    ],
+    "cutmix": [{"alpha": 0.0}, {"alpha": 0.2}, {"alpha": 1.0}],
+    "cutout": [{"size": 0}, {"size": 2}, {"size": 5}],
+    "input_noise": [{"std": 0.0}, {"std": 0.1}, {"std": 1.0}],
+    "random_erasing": [{"p": 1.0, "max_area": 0.0}, {"p": 0.0, "max_area": 0.2}, {"p": 0.5, "max_area": 0.9}],
+    "swap_noise": [{"p": 0.0}, {"p": 0.1}, {"p": 1.0}],
+}
+OF_SEQUENCES = {
+    "audio_noise": [
+        {"p": 0.0, "min_snr_db": 0.0, "max_snr_db": 10.0},
+        {"p": 1.0, "min_snr_db": 5.0, "max_snr_db": 5.0},
+        {"p": 0.5, "min_snr_db": -10.0, "max_snr_db": 40.0},
+    ],
+    "spec_augment": [
+        {"freq_mask_param": 0, "time_mask_param": 3, "p": 0.0},
+        {"freq_mask_param": 2, "time_mask_param": 1, "p": 0.5},
+        {"freq_mask_param": 1, "time_mask_param": 2, "p": 1.0},
+    ],
+    "time_shift": [{"max_shift": 0.0}, {"max_shift": 0.2}, {"max_shift": 0.5}],
+    "token_swap": [{"alpha": 0.0}, {"alpha": 0.1}, {"alpha": 0.5}],
+    "word_dropout": [{"p": 0.0}, {"p": 0.1}, {"p": 1.0}],
+}
+"""Their members are compared with solo runs in `test_augmentation`, on rows that they can act on."""
+ROW_EXAMPLES = OF_IMAGES_AND_NUMBERS | OF_SEQUENCES
 
 LAYER_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "linear": [{}, {}, {}],
@@ -124,7 +153,7 @@ LAYER_EXAMPLES |= {kind: [{}, {}, {}] for kind in LAYERS.keys() - LAYER_EXAMPLES
 
 PARTS = {
     **{f"optimizer {part.model_fields['kind'].default}": (part, OPTIMIZER_EXAMPLES) for part in OPTIMIZERS.values()},
-    **{f"regularizer {kind}": (part, REGULARIZER_EXAMPLES) for kind, part in REGULARIZERS.items()},
+    **{f"regularizer {kind}": (part, REGULARIZER_EXAMPLES | ROW_EXAMPLES) for kind, part in REGULARIZERS.items()},
     **{f"layer {part.model_fields['kind'].default}": (part, LAYER_EXAMPLES) for part in LAYERS.values()},
 }
 BASE_DATA = {"kind": "builtin", "name": "digits", "train_limit": 100}
@@ -178,7 +207,8 @@ def jobs_of(optimizer="sgd", regularizers=("l1",), *, model=PERCEPTRON, models=N
             "model": models[k] if models else model,
             "optimizer": {"kind": optimizer} | OPTIMIZER_EXAMPLES[optimizer][k] | fixed.get(optimizer, {}),
             "regularizers": [
-                {"kind": kind} | REGULARIZER_EXAMPLES[kind][k] | fixed.get(kind, {}) for kind in regularizers
+                {"kind": kind} | (REGULARIZER_EXAMPLES | ROW_EXAMPLES)[kind][k] | fixed.get(kind, {})
+                for kind in regularizers
             ],
             "training": {"epochs": 6, "batch_size": 20, "seed": 11 + k, "precision": "float64"}
             | changes.get("training", {}),
@@ -245,6 +275,9 @@ STACKS = {
         for kind in REGULARIZER_EXAMPLES
         for optimizer in ("sgd", "adam")
     },
+    "regularizers of rows": jobs_of(
+        "sgd", list(OF_IMAGES_AND_NUMBERS), training={"batch_size": 7, "grad_accumulation": 3}
+    ),
     **{name: jobs for kind in DENSE for name, jobs in layer_jobs(kind).items()},
     "images": jobs_of(model=IMAGES),
     **{

@@ -17,8 +17,12 @@ from regcore.spec.kinds import REGULARIZERS
 from regcore.tasks import Classification
 from regcore.trees import select
 
-ALONE = [kind for kind, one in REGULARIZERS.items() if not one.model_validate(one.example).inputs()]
-"""The kinds that need no other job's weights: those have tests of their own."""
+ALONE = [
+    kind
+    for kind, one in REGULARIZERS.items()
+    if not one.model_validate(one.example).inputs() and one.example_data is not None
+]
+"""The kinds that need neither another job's weights nor texts or sounds: those have tests of their own."""
 EVERYWHERE = {
     "kind": "layers",
     "layers": [

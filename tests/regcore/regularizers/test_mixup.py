@@ -126,6 +126,16 @@ def test_a_mixture_of_sequences_is_as_long_as_the_longer_and_takes_nothing_of_th
     assert (batch.lengths > lengths).any()
 
 
+def test_a_sequence_that_is_not_mixed_stays_as_long_as_it_is():
+    lengths = torch.tensor([[5, 1, 3, 2]])
+    x = (torch.arange(5) < lengths.unsqueeze(2)).double().unsqueeze(3)
+
+    batch = mixed(Batch(x, torch.zeros(1, 4, dtype=torch.int64), lengths), at_step(3, (1, 2)), (0.0, 1.0))
+
+    assert torch.equal(batch.lengths[:1], lengths)
+    assert (batch.lengths[1] > lengths[0]).any()
+
+
 def test_metrics_are_of_rows_as_they_are(make_job):
     still = {"kind": "sgd", "learning_rate": 1e-9}
 

@@ -57,7 +57,7 @@ BAD = [
         "/model/kind",
         "conv",
         "unknown_kind",
-        'must be one of autoencoder, cnn, layers, linear, mlp, rnn, torchvision, transformer; received "conv"',
+        'must be one of autoencoder, cnn, layers, linear, mlp, module, rnn, torchvision, transformer; received "conv"',
     ),
     ("/model/kind", ["mlp"], "unknown_kind", 'received ["mlp"]. Did you mean'),
     ("/training/kind", [], "unknown_field", "Remove it"),

@@ -1,5 +1,9 @@
+import csv
+
+import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 from sklearn.metrics import log_loss, mean_squared_error
 
 from regcore import load_predictor, make_plan, train
@@ -170,3 +174,23 @@ def test_a_table_needs_no_target_and_keeps_rows_without_one(make_autoencoder) ->
     assert named.plan.input_shape == (2,)
     assert whole.plan.input_shape[0] > 2
     assert named.predict({"size": [3.0], "weight": [2], "label": ["a"]}).shape == (1, 2)
+
+
+def test_rows_of_the_report_and_of_the_file_have_the_predictors_errors(make_autoencoder, tmp_path) -> None:
+    result = train(make_autoencoder())
+    result.save(tmp_path)
+
+    images = load_digits().images
+    told = [one for split in result.report["worst_rows"]["splits"].values() for one in split["rows"]]
+    errors = load_predictor(tmp_path).reconstruction_error(images[[one["row"] - 1 for one in told]])
+    assert [one["value"] for one in told] == pytest.approx(errors.tolist(), rel=1e-6)
+    with (tmp_path / "reconstruction_errors.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    test = [int(row["row"]) - 1 for row in rows if row["split"] == "test"]
+    assert test == result.data.test.rows.tolist()
+    assert len(rows) == sum(result.plan.num_rows.model_dump().values())
+    written = [float(row["reconstruction_error"]) for row in rows if row["split"] == "test"]
+    assert written == pytest.approx(result.predictor().reconstruction_error(images[test]).tolist(), rel=1e-6)
+    spread = result.report["reconstruction_errors"]["splits"]["test"]
+    assert spread["quantiles"]["p50"] == pytest.approx(np.median(written), rel=1e-6)
+    assert sum(spread["counts"]) == len(test)

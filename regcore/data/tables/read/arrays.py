@@ -9,8 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from regcore.data.files.entry import MediaColumn
+from regcore.data.images.handed import holds_images, images_of
 from regcore.data.tables.facts import TableWarning
 from regcore.data.tables.find_types import find_facts
+from regcore.data.tables.media_column import Media, with_media
 from regcore.data.tables.names import final_names
 from regcore.data.tables.table import Table
 from regcore.errors import InvalidDataError, shortened
@@ -27,22 +30,20 @@ def table_of(x: Any, y: Any = None) -> Table:
 
     Args:
         x: (N, columns): a NumPy array, a tensor, a data frame of pandas or polars, an Arrow table, a list of rows or of
-            dicts, or a dict of columns. A list or array of one dimension is one column.
+            dicts, or a dict of columns. A list or array of one dimension is one column. Or images: an array of three
+            axes or four, or a list of Pillow's images or of paths.
         y: The targets, (N,): the same, or a Series; None if x holds them.
 
     Raises:
         InvalidDataError: They are no table of one value a cell, x and y differ in length, or a number is infinite.
     """
+    if holds_images(x):
+        return _media_table("image", images_of(x), y)
     columns, given_names, warnings = _read_columns(x)
     target = None
     if y is not None:
         name, cells = _target(y)
-        if columns.num_rows != len(cells):
-            raise InvalidDataError(
-                f"x and y must have a row for each other; received {columns.num_rows:,} rows of x and {len(cells):,} "
-                "of y",
-                remedy="Give both of the same examples, in the same order.",
-            )
+        _check_lengths(columns.num_rows, len(cells))
         if name in columns.column_names and columns[name].equals(cells):
             target = name  # x holds the target too: it must not be a feature of itself
         else:
@@ -50,6 +51,25 @@ def table_of(x: Any, y: Any = None) -> Table:
             columns = columns.append_column(target, cells)
     facts = find_facts(columns, format="arrays", default_target=target, given_names=given_names, warnings=warnings)
     return Table(columns, facts)
+
+
+def _media_table(media: Media, column: MediaColumn, y: Any) -> Table:
+    """Images, texts or sounds, and their targets if there are any."""
+    columns, target = pa.table({}), None
+    if y is not None:
+        name, cells = _target(y)
+        _check_lengths(len(column.cells), len(cells))
+        target = _free_name(name, [media])
+        columns = pa.table({target: cells})
+    return with_media(columns, find_facts(columns, format="arrays", default_target=target), media, column)
+
+
+def _check_lengths(num_rows: int, num_targets: int) -> None:
+    if num_rows != num_targets:
+        raise InvalidDataError(
+            f"x and y must have a row for each other; received {num_rows:,} rows of x and {num_targets:,} of y",
+            remedy="Give both of the same examples, in the same order.",
+        )
 
 
 def columns_of(x: Any, *, may_be_empty: bool = False) -> pa.Table:
@@ -114,7 +134,7 @@ def _unnamed_columns(x: Any) -> list[tuple[Any, Any]]:
         if x.ndim > 2:
             raise InvalidDataError(
                 f"expected rows of numbers, an array of 2 dimensions; received one of shape {x.shape}",
-                remedy="Flatten each row, as by x.reshape(len(x), -1); images of one's own are not supported yet.",
+                remedy="Flatten each row, as by x.reshape(len(x), -1).",
             )
         if x.dtype.names is not None:
             return [(name, _array_of(x[name], name)) for name in x.dtype.names]

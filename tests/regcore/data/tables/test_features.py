@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from regcore.data.features import TableFeatures
 from regcore.data.tables.facts import ColumnFacts, Reading, TableFacts
 from regcore.data.tables.features import DATE_PLACES, TIME_PLACES, Feature, choose_features
 
@@ -16,15 +17,16 @@ def column(name: str, type: str, **readings: Reading) -> ColumnFacts:
 
 
 def data(**fields: object) -> SimpleNamespace:
-    features = SimpleNamespace(missing=fields.pop("missing", "mean"), max_categories=fields.pop("max_categories", 100))
     defaults = {"exclude": [], "types": {}, "split_column": None, "group_column": None}
-    return SimpleNamespace(features=features, **defaults | fields)
+    return SimpleNamespace(**defaults | fields)
 
 
-def choose(columns, target="y", **fields):
+def choose(columns, target="y", max_categories=100, **fields):
     errors = []
+    settings = TableFeatures(max_categories=max_categories)
     table = TableFacts(format="csv", num_rows=10, columns=columns)
-    return choose_features(table, data(**fields), target, errors), {error.pointer: error.message for error in errors}
+    chosen = choose_features(table, data(**fields), target, settings, errors)
+    return chosen, {error.pointer: error.message for error in errors}
 
 
 @pytest.mark.parametrize(

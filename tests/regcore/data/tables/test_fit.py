@@ -44,7 +44,7 @@ def test_numbers_and_categories_are_scikit_learns():
 
     features = [number("a", has_gaps=True), number("b"), category("c", 2)]
     fitted = fit(features, arrow(a=pa.array(train.a, from_pandas=True), b=train.b, c=train.c))
-    rows = fitted.encode(arrow(a=pa.array(rest.a, from_pandas=True), b=rest.b, c=rest.c), np.float64)
+    rows = fitted.encode(arrow(a=pa.array(rest.a, from_pandas=True), b=rest.b, c=rest.c), np.float64).x
 
     np.testing.assert_allclose(rows[:, [0, 2, 3, 4]], theirs.transform(rest), atol=1e-12)
     np.testing.assert_array_equal(rows[:, 1], rest.a.isna())
@@ -59,7 +59,7 @@ def test_a_table_of_numbers_is_standardized_as_scikit_learn_does():
     fitted = fit([number(name) for name in columns], train)
 
     expected = StandardScaler().fit(x[:100]).transform(x[100:])
-    np.testing.assert_allclose(fitted.encode(new, np.float64), expected, rtol=1e-12)
+    np.testing.assert_allclose(fitted.encode(new, np.float64).x, expected, rtol=1e-12)
 
 
 def test_many_columns_are_scaled_as_few_are():

@@ -4,11 +4,16 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
+from sound_rows import SoundRows
+from token_rows import TokenRows
 
 from regcore import train_many
+from regcore.data.facts import known_facts
+from regcore.errors import SpecError
 from regcore.plan import make_plan
 from regcore.study.sweep import expand, parse_sweep
 from regcore.study.sweep.contenders import (
+    REGULARIZERS,
     RIDGE,
     Contender,
     Json,
@@ -30,7 +35,7 @@ def subject(name: str) -> tuple[Json, Any]:
 def trained(name: str, variant: Json) -> list[Any]:
     """The results of a variant, one for each of its values."""
     data, plan = subject(name)
-    sweep = parse_sweep({"base": base_of(data, None, model_for(200), plan, 100), "variants": [variant]})
+    sweep = parse_sweep({"base": base_of(data, None, model_for(plan.row, 200), plan, 100), "variants": [variant]})
     base = make_plan(sweep.base).resolved_spec.model_dump(mode="json")
     return train_many([candidate.spec for candidate in expand(sweep, base, 100)])
 
@@ -108,7 +113,7 @@ def test_a_batch_is_never_larger_than_the_train_split(num_rows: int) -> None:
 def test_a_run_has_about_the_steps_that_were_asked_for() -> None:
     data, plan = subject("digits")
 
-    training = base_of(data, None, model_for(1_797), plan, 2000)["training"]
+    training = base_of(data, None, model_for(plan.row, 1_797), plan, 2000)["training"]
 
     steps = training["epochs"] * math.ceil(plan.num_rows.train / training["batch_size"])
     assert steps == pytest.approx(2000, rel=0.05)
@@ -122,3 +127,29 @@ def test_a_linear_model_of_many_rows_takes_large_batches_in_place_of_all_rows() 
 
     assert linear_training(plan, 1000)["batch_size"] == "full"
     assert training["epochs"] * math.ceil(10**6 / training["batch_size"]) == pytest.approx(1000, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("facts_of", "first", "kind"),
+    [
+        (known_facts, {"kind": "conv2d", "channels": 4}, "crop_flip"),
+        (TokenRows().facts, {"kind": "embedding", "features": 4}, "word_dropout"),
+        (SoundRows().facts, {"kind": "lstm", "hidden": 4}, "spec_augment"),
+    ],
+    ids=["images", "texts", "sounds"],
+)
+def test_of_images_texts_and_sounds_each_has_its_augmentation(facts_of: Any, first: Json, kind: str) -> None:
+    layers = [first, {"kind": "global_pool"}, {"kind": "linear"}]
+    base = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "layers", "layers": layers}}
+    base["training"] = {"batch_size": "full"}
+
+    def planned(regularizer: Json) -> Any:
+        try:
+            return make_plan({**base, "regularizers": [regularizer]}, facts_of=facts_of)
+        except SpecError:
+            return None
+
+    some = [one for one in REGULARIZERS.values() if one.of_some_rows]
+    assert [one.name for one in some if planned(one.regularizer()) is not None] == [kind]
+    of_each = [planned({"kind": kind, REGULARIZERS[kind].field: value}) for value in REGULARIZERS[kind].values]
+    assert len({plan.fusion_key for plan in of_each}) == 1

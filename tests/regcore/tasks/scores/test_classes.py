@@ -3,7 +3,7 @@ import pytest
 from sklearn import metrics
 
 from regcore.tasks import Classification
-from regcore.tasks.scores.classes import class_table, classification_scores
+from regcore.tasks.scores.classes import classification_scores, num_likelier
 
 NUM_ROWS = 240
 NAMES = Classification.metrics_with()[1:]
@@ -114,20 +114,19 @@ def test_of_equally_likely_classes_the_first_five_count() -> None:
     assert found["top5_accuracy"].value == 5 / 8
 
 
-def test_the_table_per_class_is_scikit_learns() -> None:
-    labels, predictions, _ = draw(3)
+@pytest.mark.parametrize("num_classes", [6, 30])
+def test_the_five_likeliest_are_scikit_learns_by_logits_that_no_probability_tells_apart(num_classes: int) -> None:
+    """Of a very sure network: beside the largest logit all probabilities are 0."""
+    rng = np.random.default_rng(num_classes)
+    labels, logits = rng.integers(num_classes, size=NUM_ROWS), 1e5 * rng.normal(size=(NUM_ROWS, num_classes))
 
-    table = class_table(metrics.confusion_matrix(labels, predictions), ["low", "middle", "high"])
+    found = num_likelier(labels, logits) < 5
 
-    expected = metrics.precision_recall_fscore_support(labels, predictions)
-    for k, row in enumerate(table):
-        assert [row["precision"], row["recall"], row["f1"], row["support"]] == pytest.approx(
-            [column[k] for column in expected]
-        )
-    assert [row["label"] for row in table] == ["low", "middle", "high"]
+    expected = metrics.top_k_accuracy_score(labels, logits, k=5, labels=np.arange(num_classes))
+    assert found.mean() == expected
 
 
-def test_a_class_that_is_never_predicted_has_no_precision() -> None:
-    (_, row) = class_table(np.array([[3, 0], [2, 0]]), ["no", "yes"])
+def test_a_class_whose_output_is_nan_is_not_among_the_likeliest() -> None:
+    outputs = np.array([np.full(7, np.nan), [np.nan, 0, 0, 0, 0, 0, 1]])
 
-    assert (row["precision"], row["recall"], row["f1"]) == (None, 0.0, 0.0)
+    assert num_likelier(np.array([0, 6]), outputs).tolist() == [7, 1]

@@ -3,7 +3,13 @@ import pytest
 import torch
 from sklearn import metrics
 
-from regcore.tasks.scores.classification import MAX_CONFUSED_CLASSES, ClassEvaluation, described_classes
+from regcore.tasks.scores.classification import (
+    MAX_CONFUSED_CLASSES,
+    MAX_LISTED_CLASSES,
+    ClassEvaluation,
+    described_classes,
+)
+from regcore.tasks.scores.confusion import NUM_PAIRS
 from regcore.tasks.scores.split import resampled_means
 
 NUM_ROWS = 300
@@ -33,7 +39,8 @@ def test_where_every_row_is_right_the_interval_still_has_a_width() -> None:
 def test_a_rare_class_makes_intervals_of_means_over_classes_wide() -> None:
     split = classified(2, skew=60.0)
     rare = np.flatnonzero((split.targets == 0) | (np.cumsum(split.targets) <= 3))
-    part = ClassEvaluation(*(column[rare] for column in vars(split).values()))
+    columns = (split.per_row_loss, split.predictions, split.targets, split.probabilities)
+    part = ClassEvaluation(*(column[rare] for column in columns))
 
     cells = intervals_of(part)
 
@@ -43,20 +50,43 @@ def test_a_rare_class_makes_intervals_of_means_over_classes_wide() -> None:
 def test_the_confusion_counts_true_by_predicted() -> None:
     split = classified()
 
-    by_class = split.by_class(["a", "b", "c"])
+    described = described_classes({"test": split}, ["a", "b", "c"])
 
     expected = metrics.confusion_matrix(split.targets, split.predictions)
-    assert by_class["confusion_matrix"] == {"labels": ["a", "b", "c"], "counts": expected.tolist()}
-    assert [row["support"] for row in by_class["classes"]] == expected.sum(axis=1).tolist()
+    assert described["confusion_matrix"] == {"test": {"labels": ["a", "b", "c"], "counts": expected.tolist()}}
+    assert [row["support"] for row in described["classes"]["test"]] == expected.sum(axis=1).tolist()
+    assert described["num_classes_left_out"] == 0
 
 
-def test_of_very_many_classes_only_the_table_is_given() -> None:
+def test_of_many_classes_the_table_is_given_without_all_pairs() -> None:
     labels = [str(k) for k in range(MAX_CONFUSED_CLASSES + 1)]
 
-    by_class = classified(len(labels)).by_class(labels)
+    described = described_classes({"test": classified(len(labels))}, labels)
 
-    assert by_class["confusion_matrix"] is None
-    assert len(by_class["classes"]) == len(labels)
+    assert described["confusion_matrix"] == {"test": None}
+    assert len(described["most_confused"]["test"]) == NUM_PAIRS
+    assert [row["label"] for row in described["classes"]["test"]] == labels
+
+
+def test_of_very_many_classes_the_largest_are_listed_in_their_order() -> None:
+    labels = [str(k) for k in range(MAX_LISTED_CLASSES + 7)]
+    targets = np.concatenate([np.arange(7, len(labels)), [0, 0]])  # 1 to 6 have no rows, and 0 has two
+    split = ClassEvaluation(np.ones(len(targets)), targets, targets, np.ones((len(targets), 1)))
+
+    described = described_classes({"test": split}, labels)
+
+    listed = [row["label"] for row in described["classes"]["test"]]
+    assert listed == ["0", *labels[7:-1]]
+    assert described["num_classes_left_out"] == 7
+
+
+def test_a_row_is_told_by_its_labels() -> None:
+    split = classified()
+
+    told = split.answer(4, ["a", "b", "c"])
+
+    assert told == {"target": "abc"[split.targets[4]], "prediction": "abc"[split.predictions[4]]}
+    assert split.answer(4, None) == {"target": split.targets[4], "prediction": split.predictions[4]}
 
 
 def test_rows_of_accuracy_take_a_bit_each() -> None:

@@ -114,5 +114,5 @@ def test_an_unknown_format_is_the_callers_fault(tmp_path: Path) -> None:
 def test_a_path_without_a_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidDataError, match=r"rows\.csv cannot be opened: No such file"):
         read_file(tmp_path / "rows.csv")
-    with pytest.raises(InvalidDataError, match="is a folder"):
+    with pytest.raises(InvalidDataError, match="holds no files that are read as a set: nothing"):
         read_file(tmp_path)

@@ -1,0 +1,1 @@
+"""Sets of files: folders and ZIP archives with a folder for each class."""

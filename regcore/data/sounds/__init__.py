@@ -1,0 +1,1 @@
+"""Sound as inputs of a network."""

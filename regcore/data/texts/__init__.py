@@ -1,0 +1,1 @@
+"""Text as inputs of a network."""
