@@ -204,10 +204,11 @@ class GlobalPool(nn.Module):
             return x[:, -1] if self.method == "last" else x.mean(1) if self.method == "mean" else x.amax(1)
         if self.method == "last":
             return x.take_along_dim((lengths - 1).view(-1, 1, 1), 1).squeeze(1)
-        unused = ~in_use(lengths, x.shape[1]).unsqueeze(2)
+        used = in_use(lengths, x.shape[1]).unsqueeze(2)
         if self.method == "max":
-            return x.masked_fill(unused, -torch.inf).amax(1)
-        return x.masked_fill(unused, 0).sum(1) / lengths.unsqueeze(1)
+            return x.masked_fill(~used, -torch.inf).amax(1)
+        # Takes 0.8 times as long as to fill; a product would let through what is not finite.
+        return torch.where(used, x, 0).sum(1) / lengths.unsqueeze(1)
 
 
 class ImageRows(nn.Module):
