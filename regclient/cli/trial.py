@@ -36,7 +36,8 @@ from regclient.uploads import regular_file
 BUILTIN = "builtin:"
 DEFAULT_BUDGET = "10m"
 MAX_COLUMNS_SHOWN = 30
-_HAS_OWN_TARGET = re.compile(r"\.npz(\.gz)?$", re.IGNORECASE)
+_WITH_TARGETS = ("npz", "idx", "zip", "folder")
+"""Formats that say themselves what is predicted: `y` of an NPZ file, the folders of files."""
 _BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|min|h)?")
 _UNIT_S = {None: 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _OPTION_OF = {
@@ -46,7 +47,8 @@ _OPTION_OF = {
     "group_column": "--group",
     "split_column": "--split",
 }
-_STEM = re.compile(r"(\.(csv|tsv|txt|parquet|jsonl|ndjson|npz))?(\.gz)?$", re.IGNORECASE)
+_SHORT_MODELS = ("linear", "cnn", "rnn", "transformer")
+_STEM = re.compile(r"(\.(csv|tsv|txt|parquet|jsonl|ndjson|npz|zip))?(\.gz)?$", re.IGNORECASE)
 
 
 def register(app: typer.Typer) -> None:
@@ -83,15 +85,15 @@ def read_types(given: Sequence[str]) -> dict[str, str]:
 
 
 def read_model(text: str | None) -> JSONObject | None:
-    """Return the model of `64,32`, of `linear`, or of JSON.
+    """Return the model of `64,32`, of the name of a model, or of JSON.
 
     Raises:
         BadParameter: It is none of these.
     """
     if text is None:
         return None
-    if text == "linear":
-        return {"kind": "linear"}
+    if text in _SHORT_MODELS:
+        return {"kind": text}
     if re.fullmatch(r"\d+(,\d+)*", text):
         return {"kind": "mlp", "hidden": [int(width) for width in text.split(",")]}
     try:
@@ -99,7 +101,8 @@ def read_model(text: str | None) -> JSONObject | None:
     except ValueError:
         model = None
     if not isinstance(model, dict):
-        raise typer.BadParameter(f"expected widths such as 64,32, linear, or a model as JSON; received {text!r:.80}.")
+        names = ", ".join(_SHORT_MODELS)
+        raise typer.BadParameter(f"expected widths such as 64,32, {names}, or a model as JSON; received {text!r:.80}.")
     return model
 
 
@@ -112,7 +115,9 @@ def try_file(
     file: Annotated[
         str,
         typer.Argument(
-            metavar="FILE", help="CSV, Parquet, JSON lines or NPZ, perhaps with .gz; or builtin:wine and the like."
+            metavar="FILE",
+            help="CSV, Parquet, JSON lines or NPZ, perhaps with .gz; a folder or ZIP of images, sounds or texts, in a "
+            "folder for each class; or builtin:wine and the like.",
         ),
     ],
     target: Annotated[str | None, typer.Option(help="The column to predict.")] = None,
@@ -124,7 +129,8 @@ def try_file(
     ] = None,
     first_seed: Annotated[int, typer.Option("--first-seed", metavar="SEED", min=0, help="The first of N seeds.")] = 0,
     model: Annotated[
-        str | None, typer.Option(metavar="MODEL", help="Widths of hidden layers, as 64,32; or a model as JSON.")
+        str | None,
+        typer.Option(metavar="MODEL", help="Widths of layers, as 64,32; cnn, rnn, transformer; or JSON."),
     ] = None,
     task: Annotated[
         str | None,
@@ -153,7 +159,7 @@ def try_file(
     ] = None,
     as_json: AsJSON = False,
 ) -> None:
-    """Find out which regularizer helps on your table: from a file to a verdict.
+    """Find out which regularizer helps on your data: from a file or folder to a verdict.
 
     It trains a network with each regularizer and without, tuned over seeds and splits, beside two plain baselines;
     it uses the server that it finds, else one of its own for the time it takes. The best spec is left in a file.
@@ -226,7 +232,8 @@ def _data_of(
             err.print(f"and {left_out:,} more columns: regcore datasets show {dataset.id}", highlight=False)
         for warning in dataset.warnings:
             print_warning(warning)
-    if "target" not in fields and task != "reconstruction" and not _HAS_OWN_TARGET.search(file):
+    has_target = dataset.body.get("format") in _WITH_TARGETS
+    if "target" not in fields and task != "reconstruction" and not has_target:
         names = ", ".join(column["name"] for column in dataset.columns)
         raise typer.BadParameter(f"say which column to predict, one of: {names}.", param_hint="'--target'")
     return {"kind": "dataset", "id": dataset.id, **fields}

@@ -75,7 +75,7 @@ def print_seen(subject: Subject) -> None:
     shown = ", ".join(map(str, classes[:MAX_CLASSES_SHOWN])) + (", …" if len(classes) > MAX_CLASSES_SHOWN else "")
     err.print(
         f"{subject.name}: {sum(rows.values()):,} rows ({rows['train']:,} train, {rows['validation']:,} validation, "
-        f"{rows['test']:,} test), {_inputs(plan['input_shape'])}, "
+        f"{rows['test']:,} test), {_inputs(plan)}, "
         + (f"{len(classes):,} classes: {shown}" if classes else f"a {subject.task}"),
         markup=False,
         highlight=False,
@@ -85,8 +85,13 @@ def print_seen(subject: Subject) -> None:
             print_warning(warning)
 
 
-def _inputs(shape: Sequence[int]) -> str:
+def _inputs(plan: JSONObject) -> str:
     """What a row holds, in words."""
+    shape = plan["input_shape"]
+    if plan.get("tokens"):
+        return f"up to {shape[0]:,} of {plan['tokens']:,} tokens"
+    if plan.get("varies"):
+        return f"up to {shape[0]:,} steps of {'×'.join(map(str, shape[1:]))}"
     return f"{shape[0]:,} inputs" if len(shape) == 1 else f"inputs of {'×'.join(map(str, shape))}"
 
 
@@ -141,7 +146,7 @@ def print_next_steps(left: Left, subject: Subject, *, is_own: bool) -> None:
     out.print(f"Picture: {escape(str(left.picture))}   Spec: {escape(str(left.spec_file))}", highlight=False)
     if is_own:
         out.print("Start a server, here and in a terminal of its own:  regcore up", highlight=False)
-    if len(subject.checked["plan"]["input_shape"]) == 1:  # no file of rows holds images
+    if not subject.file.startswith("builtin:") or len(subject.checked["plan"]["input_shape"]) == 1:
         out.print(
             f"Predict with the best model:  regcore predict {left.job_id} {escape(rows)}",
             highlight=False,

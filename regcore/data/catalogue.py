@@ -14,7 +14,8 @@ class DatasetInfo:
     Attributes:
         name: As `data.name` in a job spec.
         summary: One sentence for the catalogue.
-        kind: `image` rows are (channels, height, width) in [0, 1]; `table` rows are (columns,), unscaled.
+        kind: `image` rows are (channels, height, width) in [0, 1]; `table` rows are (columns,), unscaled; `audio` rows
+            are (steps, bands).
         num_rows: Rows to split; only those of the official train split if there is an official test split.
         num_test_rows: Rows of the official test split; None if the set has none.
         feature_shape: Shape of one row.
@@ -22,11 +23,13 @@ class DatasetInfo:
         columns: Column names of a table; None for images.
         source: Where the data come from.
         licence: The terms they are given under.
+        varies: Whether a row may use fewer steps than `feature_shape` has.
+        groups: What is never in two splits, such as the voices of speech, each with as many rows; None without.
     """
 
     name: str
     summary: str
-    kind: Literal["image", "table"]
+    kind: Literal["image", "table", "audio"]
     num_rows: int
     num_test_rows: int | None
     feature_shape: tuple[int, ...]
@@ -34,6 +37,13 @@ class DatasetInfo:
     columns: tuple[str, ...] | None
     source: str
     licence: str
+    varies: bool = False
+    groups: tuple[str, ...] | None = None
+
+    @property
+    def group_sizes(self) -> dict[str, int] | None:
+        """Rows of each group."""
+        return None if self.groups is None else dict.fromkeys(self.groups, self.num_rows // len(self.groups))
 
 
 _DIGITS: Final = tuple("0123456789")
@@ -72,6 +82,13 @@ _CIFAR100_CLASSES: Final = (
     "sunflower", "sweet_pepper", "table", "tank", "telephone", "television", "tiger", "tractor",
     "train", "trout", "tulip", "turtle", "wardrobe", "whale", "willow_tree", "wolf", "woman",
     "worm",
+)  # fmt: skip
+
+_VOICES: Final = (
+    "en+belinda", "en+f1", "en+m4", "en-029+Annie", "en-029+Denis", "en-029+m3", "en-gb-scotland+f2",
+    "en-gb-scotland+linda", "en-gb-scotland+m5", "en-gb-x-gbclan+f3", "en-gb-x-gbclan+m6", "en-gb-x-gbclan+steph",
+    "en-gb-x-gbcwmd+f4", "en-gb-x-gbcwmd+m7", "en-gb-x-rp+Alicia", "en-gb-x-rp+adam", "en-gb-x-rp+m2", "en-us+f5",
+    "en-us+m1", "en-us+m8",
 )  # fmt: skip
 
 _SCIKIT_LEARN_LICENCE: Final = "CC BY 4.0 (UCI Machine Learning Repository); shipped in scikit-learn"
@@ -147,6 +164,20 @@ BUILTIN: Final[dict[str, DatasetInfo]] = _by_name(
         source="Efron, Hastie, Johnstone & Tibshirani 2004, Least Angle Regression; "
         "scikit-learn load_diabetes(scaled=False)",
         licence="Published with the paper, no licence stated; shipped in scikit-learn (BSD-3-Clause)",
+    ),
+    DatasetInfo(
+        name="tiny-speech",
+        summary="400 spoken digits: 20 synthetic voices say each of them twice. Split by voice.",
+        kind="audio",
+        num_rows=400,
+        num_test_rows=None,
+        feature_shape=(74, 64),
+        classes=_DIGITS,
+        columns=None,
+        source="Synthesised with espeak-ng 1.51 in accents of English; no person's voice",
+        licence="Apache-2.0, as RegCore; espeak-ng itself is GPL-3.0-or-later, which does not cover its output",
+        varies=True,
+        groups=_VOICES,
     ),
 )
 

@@ -5,7 +5,7 @@ from typing import Any, Literal, Protocol
 
 from regcore.data.catalogue import BUILTIN, TORCHVISION, DatasetInfo
 from regcore.data.features import AnyFeatures
-from regcore.data.split import SplitSizes
+from regcore.data.split import SplitSizes, group_split_sizes
 from regcore.data.tables.facts import Modality
 from regcore.doubts import Doubt
 from regcore.errors import FieldError, SpecError
@@ -78,7 +78,7 @@ def known_facts(spec: _Spec) -> DataFacts:
     """
     data = spec.data
     if data.kind in ("builtin", "torchvision"):
-        return _of_known(BUILTIN[data.name] if data.kind == "builtin" else TORCHVISION[data.name])
+        return _of_known(BUILTIN[data.name] if data.kind == "builtin" else TORCHVISION[data.name], data)
     raise SpecError([FieldError("/data/kind", "unknown_data", _HOW_TO_READ[data.kind])])
 
 
@@ -91,7 +91,7 @@ _HOW_TO_READ = {
 }
 
 
-def _of_known(info: DatasetInfo) -> DataFacts:
+def _of_known(info: DatasetInfo, data: Any) -> DataFacts:
     return DataFacts(
         name=info.name,
         modality=info.kind,
@@ -99,4 +99,6 @@ def _of_known(info: DatasetInfo) -> DataFacts:
         classes=info.classes,
         num_rows=info.num_rows,
         num_test_rows=info.num_test_rows,
+        row_counts=None if info.group_sizes is None else group_split_sizes(info.group_sizes, data),
+        varies=info.varies,
     )

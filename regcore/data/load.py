@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from regcore.data.catalogue import BUILTIN, TORCHVISION, DatasetInfo
 from regcore.data.idx import read_split
+from regcore.data.sounds.tiny_speech import read_tiny_speech
 from regcore.errors import InvalidDataError
 
 DATA_DIR_VARIABLE: Final = "REGCORE_DATA_SETS_DIR"
@@ -48,10 +49,12 @@ class RawData:
 
     Attributes:
         info: Its line in the table of known sets.
-        x: Images in [0, 1] as float32 or float64, (N, C, H, W); tables as float64 in their own units, (N, columns).
+        x: Images in [0, 1] as float32 or float64, (N, C, H, W); tables as float64 in their own units, (N, columns); of
+            sounds the files, (N,).
         y: Class labels as int64 or regression targets as float64, (N,).
         official_test: x and y of the official test split, if the set has one.
-        image_maximum: What raw pixels were divided by; None for tables.
+        image_maximum: What raw pixels were divided by; None for tables and sounds.
+        groups: The group of each row, (N,); None where rows stand for themselves.
     """
 
     info: DatasetInfo
@@ -59,6 +62,7 @@ class RawData:
     y: NDArray[Any]
     official_test: tuple[NDArray[Any], NDArray[Any]] | None = None
     image_maximum: float | None = None
+    groups: NDArray[np.object_] | None = None
 
 
 def load(
@@ -113,6 +117,9 @@ def _load_builtin(info: DatasetInfo, image_dtype: ImageDtype) -> RawData:
         with np.load(_MNIST_5K, allow_pickle=False) as archive:
             images = scale_images(archive["images"][:, None], 255.0, image_dtype)
             return RawData(info, images, np.asarray(archive["labels"], np.int64), image_maximum=255.0)
+    if info.name == "tiny-speech":
+        files, digits, voices = read_tiny_speech()
+        return RawData(info, files, digits, groups=voices)
 
     from sklearn import datasets
 

@@ -51,3 +51,5 @@ class AudioFacts(Immutable):
     """Of all together."""
     sample_rates: dict[int, int]
     """Sounds of each rate in Hz."""
+    durations_s: dict[int, int]
+    """Sounds by duration, rounded up to whole seconds."""

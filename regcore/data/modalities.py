@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from regcore.data.images.inputs import choose_images
 from regcore.data.inputs import Inputs
+from regcore.data.sounds.inputs import choose_sounds
 from regcore.data.tables.facts import Modality, TableFacts
 from regcore.data.tables.inputs import choose_table
 from regcore.errors import FieldError
@@ -16,6 +17,7 @@ None if there can be none."""
 _CHOOSERS: Final[dict[Modality, ChooseInputs]] = {
     "table": choose_table,
     "image": choose_images,
+    "audio": choose_sounds,
 }
 
 

@@ -1,7 +1,7 @@
 """From a spec to the tensors of a run: load, split, fit the scaling on the train rows, standardize."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -20,6 +20,8 @@ from regcore.data.preprocessing import TargetScaling, fit_target_scaling
 from regcore.data.row_groups import RowGroups
 from regcore.data.rows import Batch, Hash, Rows
 from regcore.data.sequences import check_sequences
+from regcore.data.sounds.inputs import AUDIO
+from regcore.data.sounds.tiny_speech import TINY_SPEECH_INPUTS
 from regcore.data.split import Splits, split
 from regcore.data.tables.facts import Reading
 from regcore.data.tables.features import Feature
@@ -131,6 +133,9 @@ class PreparedData:
         label_type: What predictions of own data are given as; None for the class numbers of a built-in set.
         doubts: What the rows show that is unlikely to be meant; pointers are into the spec.
         groups: Which rows belong together, `data.group_column`; None without such a column.
+        file_places: Of rows in files: by split, their places in the data that they come from, from 0, (N,). Rows in
+            memory know theirs, `Split.rows`.
+        files: Of a folder or an archive, the path of the file that each row of the data is; None for other data.
     """
 
     train: Rows
@@ -142,16 +147,18 @@ class PreparedData:
     label_type: LabelType | None = None
     doubts: tuple[Doubt, ...] = ()
     groups: RowGroups | None = None
+    file_places: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    files: pa.ChunkedArray | None = None
 
     def row_numbers(self) -> dict[str, NDArray[np.int64] | None]:
         """By split with rows, the number of each row in the data that it comes from, from 1; None if none is known."""
         splits = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {name: _numbers_of(split) for name, split in splits.items() if split is not None}
-
-
-def _numbers_of(split: Rows) -> NDArray[np.int64] | None:
-    places: NDArray[np.int64] | None = getattr(split, "rows", None)  # rows in a file do not know where they are from
-    return None if places is None else places + 1
+        places = {
+            name: split.rows if isinstance(split, Split) else self.file_places.get(name)
+            for name, split in splits.items()
+            if split is not None
+        }
+        return {name: None if own is None else own + 1 for name, own in places.items()}
 
 
 def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device | str = "cpu") -> PreparedData:
@@ -171,8 +178,10 @@ def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device
     classes = raw.info.classes if spec.task.predicts in (None, "classes") else None
     if raw.info.kind == "table":
         return _prepare_known_table(raw, splits, spec, classes, device)
+    if raw.info.kind == "audio":
+        return _prepare_known_sounds(raw, splits, spec, classes, device)
     targets = Targets(raw.y, splits, spec, classes)
-    assert raw.image_maximum is not None, "tables went another way"
+    assert raw.image_maximum is not None, "tables and sounds went another way"
     preprocessing = fit_known_images(
         raw.x[splits.train], image_maximum=raw.image_maximum, standardize=spec.data.standardize
     )
@@ -243,6 +252,13 @@ def _prepare_known_table(
         given=names,
         device=device,
     )
+
+
+def _prepare_known_sounds(
+    raw: RawData, splits: Splits, spec: RunSpec, classes: tuple[str, ...] | None, device: torch.device | str
+) -> PreparedData:
+    columns = {AUDIO: pa.chunked_array([pa.array(raw.x, pa.binary())])}
+    return prepare_columns(TINY_SPEECH_INPUTS, columns, raw.y, splits, spec, classes, given=[AUDIO], device=device)
 
 
 def prepare_columns(

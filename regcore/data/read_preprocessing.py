@@ -7,12 +7,15 @@ from regcore.data.encoded import Encoded, Preprocessing
 from regcore.data.images.apply import apply_to_images
 from regcore.data.images.preprocessing import ImagePreprocessing
 from regcore.data.sequences import SequencePreprocessing, apply_to_sequences
+from regcore.data.sounds.apply import apply_to_sounds
+from regcore.data.sounds.encode import AudioPreprocessing
 from regcore.data.tables.apply import apply_to_table
 from regcore.data.tables.encode import TablePreprocessing
 
 _KINDS: Final[dict[str, tuple[Any, Callable[[Any, Any, Any], Encoded]]]] = {
     "table": (TablePreprocessing, apply_to_table),
     "sequence": (SequencePreprocessing, apply_to_sequences),
+    "audio": (AudioPreprocessing, apply_to_sounds),
     "image": (ImagePreprocessing, apply_to_images),
 }
 """By kind: its class, and what makes rows of the network of whatever users call rows."""

@@ -1,12 +1,16 @@
 """Train, validation and test rows: how many (pure Python, for the plan) and which (seeded, stratified).
 
 The test rows are drawn first, then the validation rows from the rest. An official test split is used as it is. If the
-spec asks for a fraction instead, the official test rows are not used.
+spec asks for a fraction instead, the official test rows are not used. Where rows are of groups, such as the voices of
+speech, whole groups are drawn.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from regcore.data.tables.groups import SPLITS, assign_groups
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,10 +69,25 @@ def split_sizes(num_rows: int, spec: SplitSpec, *, num_test_rows: int | None = N
     return SplitSizes(train, validation, test)
 
 
+def group_split_sizes(group_sizes: Mapping[str, int], spec: SplitSpec) -> SplitSizes:
+    """How many rows each split has where whole groups are drawn.
+
+    Args:
+        group_sizes: Rows of each group.
+        spec: Fractions, seed and limit.
+    """
+    assigned = assign_groups(group_sizes, spec)
+    rows = {name: sum(group_sizes[group] for group in assigned if assigned[group] == name) for name in SPLITS}
+    train = rows["train"] if spec.train_limit is None else min(rows["train"], spec.train_limit)
+    return SplitSizes(train, rows["validation"], rows["test"])
+
+
 def split(raw: "RawData", spec: SplitSpec) -> Splits:
     """Draw the splits: the same for the same seed, and stratified by class for classification."""
     import numpy as np
 
+    if raw.groups is not None:
+        return _split_groups(raw, raw.groups, spec)
     num_test_rows = None if raw.official_test is None else len(raw.official_test[1])
     sizes = split_sizes(len(raw.y), spec, num_test_rows=num_test_rows)
     uses_official = raw.official_test is not None and spec.test_fraction is None
@@ -78,6 +97,17 @@ def split(raw: "RawData", spec: SplitSpec) -> Splits:
     train, validation = draw(rest, raw.y, sizes.validation, spec.split_seed)
     limited, _ = draw(train, raw.y, len(train) - sizes.train, spec.split_seed)
     return Splits(limited, validation, test)
+
+
+def _split_groups(raw: "RawData", groups: "NDArray[np.object_]", spec: SplitSpec) -> Splits:
+    import numpy as np
+
+    assert raw.info.group_sizes is not None, "a set whose rows are of groups says which"
+    assigned = assign_groups(raw.info.group_sizes, spec)
+    split_of_row = np.array([assigned[group] for group in groups], dtype=object)
+    train, validation, test = (np.flatnonzero(split_of_row == name).astype(np.int64) for name in SPLITS)
+    size = group_split_sizes(raw.info.group_sizes, spec).train
+    return Splits(draw(train, raw.y, len(train) - size, spec.split_seed)[0], validation, test)
 
 
 def draw(

@@ -78,7 +78,7 @@ def train(
         TrainingError: The run ended without a result: diverged, invalid data, out of memory, stopped, or a checkpoint
             of another run.
     """
-    sources = Sources(data_dir, _handed(x, y, validation, test))
+    sources = Sources(data_dir, _handed(spec, x, y, validation, test))
     spec = spec if x is None else _with_data(spec)
     plan = make_plan(spec if module is None else _with_module(spec, module), facts_of=sources.facts)
     given = {**inputs, **({INIT_FROM: starting_weights} if starting_weights else {})}
@@ -169,12 +169,18 @@ def _train_pass(group: Sequence[Newcomer], control: Control, source: Source) -> 
     return ended
 
 
-def _handed(x: Any, y: Any, validation: Any, test: Any) -> HandedRows | None:
+def _handed(spec: JobSpec | Mapping[str, Any], x: Any, y: Any, validation: Any, test: Any) -> HandedRows | None:
     if x is not None:
-        return handed_rows(x, y, validation=validation, test=test)
+        return handed_rows(x, y, validation=validation, test=test, features=_features_of(spec))
     if any(given is not None for given in (y, validation, test)):
         raise InvalidDataError("y, validation and test need x too", remedy="Call train(spec, x, y).")
     return None
+
+
+def _features_of(spec: JobSpec | Mapping[str, Any]) -> Any:
+    """What the spec says of handed rows; it is checked only once they are read."""
+    data = spec.data if isinstance(spec, JobSpec) else spec.get("data")
+    return data.get("features") if isinstance(data, Mapping) else getattr(data, "features", None)
 
 
 def _with_data(spec: JobSpec | Mapping[str, Any]) -> JobSpec | Mapping[str, Any]:

@@ -8,7 +8,7 @@ from regcore.data.features import AnyFeatures, ColumnName
 from regcore.data.tables.facts import AskedType
 from regcore.frozen import Frozen
 
-BuiltinName = Literal["digits", "mnist-5k", "breast-cancer", "wine", "diabetes"]
+BuiltinName = Literal["digits", "mnist-5k", "breast-cancer", "wine", "diabetes", "tiny-speech"]
 TorchvisionName = Literal["MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100"]
 
 MAX_COLUMNS_NAMED = 10_000
@@ -24,7 +24,8 @@ class _Data(Frozen):
     train_limit: int | None = Field(default=None, ge=1)
     """Train on only this many rows, chosen in the classes' proportions; null for all."""
     standardize: bool | None = None
-    """Scale features to mean 0 and variance 1 by the train split; null means yes for tables, no for images."""
+    """Scale features to mean 0 and variance 1 by the train split; null means yes for tables and sounds, no for
+    images."""
     standardize_target: bool | None = None
     """Scale a regression's targets to mean 0 and variance 1 by the train split, so that the objective is of scaled
     targets; predictions and metrics stay in the target's own unit. null means yes for regression."""

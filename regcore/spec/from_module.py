@@ -218,7 +218,7 @@ def _group_norm(writing: _Writing, leaf: Any) -> None:
 
 def _pool(method: str, num_axes: int) -> Callable[[_Writing, Any], None]:
     def write(writing: _Writing, leaf: Any) -> None:
-        options = {"dilation": 1, "return_indices": False} if method == "max" else {}
+        options: dict[str, Any] = {"dilation": 1, "return_indices": False} if method == "max" else {}
         if method == "mean" and num_axes == 2:
             options["divisor_override"] = None
         _only(leaf, padding=0, ceil_mode=False, **options)

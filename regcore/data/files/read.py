@@ -95,4 +95,8 @@ def _reader(media: Media) -> ReadMedia:
         from regcore.data.images.read import read_images
 
         return read_images
+    if media == "audio":
+        from regcore.data.sounds.read import read_sounds
+
+        return read_sounds
     raise NotImplementedError(media)

@@ -1,14 +1,16 @@
 """Rows that were handed to `train`, with validation and test rows of their own where there are any."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from regcore.data.images.arrays import joined_images
+from regcore.data.sounds.handed import DEFAULT_RATE, are_paths_of_sounds, joined_sounds, table_of_sounds
 from regcore.data.tables.find_types import find_facts
 from regcore.data.tables.media_column import with_media
 from regcore.data.tables.read.arrays import has_names, table_of
@@ -35,20 +37,30 @@ class HandedRows:
     numbers: NDArray[np.int64] | None = None
 
 
-def handed_rows(x: Any, y: Any = None, *, validation: Pair | None = None, test: Pair | None = None) -> HandedRows:
+def handed_rows(
+    x: Any, y: Any = None, *, validation: Pair | None = None, test: Pair | None = None, features: Any = None
+) -> HandedRows:
     """The rows of `train(spec, x, y, validation=(x, y), test=(x, y))`.
+
+    Args:
+        x: Rows that are split.
+        y: Their targets.
+        validation: Validation rows.
+        test: Test rows.
+        features: The spec's `data.features`, as a model or as JSON that was not checked: what rows are read as.
 
     Raises:
         InvalidDataError: They are no tables, or do not have the same columns.
     """
-    drawn = table_of(x, y)
+    read = _reader(x, features)
+    drawn = read(x, y)
     if validation is None and test is None:
         return HandedRows(drawn)
     parts = {DRAWN: drawn}
     for name, pair in (("validation", validation), ("test", test)):
         if pair is not None:
             its_x, its_y = _pair(pair, name, has_y=y is not None)
-            part = table_of(its_x, its_y)
+            part = read(its_x, its_y)
             if not has_names(its_x):
                 _check_width(drawn, part, name)
             parts[name] = _like(drawn, part, name)
@@ -72,7 +84,24 @@ def _joined(parts: Mapping[str, Table]) -> Table:
     facts = find_facts(columns, format="arrays", default_target=drawn.facts.default_target)
     if media is None:
         return Table(columns, facts)
-    return with_media(columns, facts, media, joined_images(parts))
+    beside = [
+        one if one.name == facts.default_target else one.model_copy(update={"type": "ignore", "why": ""})
+        for one in facts.columns
+    ]
+    return with_media(columns, facts.model_copy(update={"columns": beside}), media, _JOINED[media](parts))
+
+
+_JOINED: Final = {"image": joined_images, "audio": joined_sounds}
+
+
+def _reader(x: Any, features: Any) -> Callable[[Any, Any], Table]:
+    """What makes a table of rows and targets: as the spec's features say, else as the rows are."""
+    said = features.model_dump() if hasattr(features, "model_dump") else features
+    kind = said.get("kind") if isinstance(said, dict) else None
+    if kind == "audio" or (kind is None and are_paths_of_sounds(x)):
+        rate = said.get("sample_rate") if isinstance(said, dict) else None
+        return partial(table_of_sounds, sample_rate=rate if isinstance(rate, int) and rate > 0 else DEFAULT_RATE)
+    return table_of
 
 
 def _pair(pair: Pair, name: str, *, has_y: bool) -> tuple[Any, Any]:

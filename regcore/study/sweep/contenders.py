@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from regcore.plan import Plan
+from regcore.shapes import RowInfo
 
 Json = dict[str, Any]
 
@@ -28,6 +29,9 @@ _MAX_FULL_BATCH_VALUES: Final = 2 * 10**7
 _LINEAR_BATCH: Final = 8192
 _MAX_EPOCHS: Final = 300
 _NUM_EVALUATIONS: Final = 20
+_IMAGE_AXES: Final = 3
+_SMALLEST_IMAGE: Final = 16
+"""Height and width in pixels from which convolutions see more than a dense layer."""
 
 
 @dataclass(frozen=True)
@@ -131,8 +135,15 @@ def base_of(data: Json, task: Json | None, model: Json, plan: Plan, num_steps: i
     }
 
 
-def model_for(num_rows: int) -> Json:
-    """A network for a table of this many rows."""
+def model_for(row: RowInfo, num_rows: int) -> Json:
+    """A network for rows like this one, and so many of them.
+
+    Convolutions for images that have room for them, and for sounds; hidden layers for anything else: behind the mean of
+    the tokens' vectors, they are the network for text that a small budget can tune.
+    """
+    is_image = len(row.shape) == _IMAGE_AXES and min(row.shape[1:]) >= _SMALLEST_IMAGE
+    if is_image or (row.varies and row.tokens is None):
+        return {"kind": "cnn", "channels": [16, 32]}
     hidden = [64] if num_rows < 2_000 else [128] if num_rows < 20_000 else [128, 64]
     return {"kind": "mlp", "hidden": hidden}
 

@@ -36,13 +36,13 @@ def pass_duration_s(plan: Plan, *, num_members: int, num_steps: int, batch_size:
         batch_size: Rows of a batch.
         num_evaluations: Evaluations of all splits.
     """
-    num_parameters, widths = plan.num_parameters, _widths(plan)
+    num_parameters, products, widths = plan.num_parameters, _products(plan), _widths(plan)
     rows = plan.num_rows
     num_rows = rows.train + rows.validation + rows.test
     # Forward, and backward to the weights and to the inputs.
-    step_s = 6 * batch_size * num_parameters / _FLOPS_PER_S
+    step_s = 6 * batch_size * products / _FLOPS_PER_S
     step_s += num_parameters * _PARAMETER_S + batch_size * widths * _VALUE_S
-    evaluation_s = num_rows * (2 * num_parameters / _EVALUATION_FLOPS_PER_S + widths * _VALUE_S)
+    evaluation_s = num_rows * (2 * products / _EVALUATION_FLOPS_PER_S + widths * _VALUE_S)
     load_s = num_rows * math.prod(plan.input_shape) * _ROW_VALUE_S
     return PASS_S + load_s + num_steps * (_STEP_S + num_members * step_s) + num_evaluations * num_members * evaluation_s
 
@@ -96,6 +96,11 @@ def estimate_text(lasts_s: float, budget_s: float) -> str:
         budget = f"{budget_s:,.1f}".removesuffix(".0")
         return f"{about}, more than the {budget} s of the budget: this is the least that can tell anything."
     return f"{about}."
+
+
+def _products(plan: Plan) -> int:
+    """Multiplications of a forward pass of one row."""
+    return sum(layer.num_products(seen) for _, layer, seen in walk_all(plan.layers, plan.row))
 
 
 def _widths(plan: Plan) -> int:

@@ -68,12 +68,13 @@ def test_a_model_beside_it_is_refused_and_a_kind_that_says_module_is_not(rows):
 
 
 def test_a_server_refuses_such_a_spec_and_says_how_else(make_job):
-    for model in ({"kind": "module"}, {"kind": "layers", "layers": [{"kind": "module"}]}):
+    layers = {"kind": "layers", "layers": [{"kind": "module"}]}
+    for model, pointer in (({"kind": "module"}, "/model"), (layers, "/model/layers/0")):
         with pytest.raises(SpecError) as refused:
             make_plan(make_job(model=model))
 
         (error,) = refused.value.errors
-        assert error.pointer == "/model"
+        assert error.pointer == pointer
         assert "a module is handed over in Python" in error.message
         assert "JobSpec.from_module(net, input_shape)" in error.message
 

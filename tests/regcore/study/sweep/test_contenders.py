@@ -35,7 +35,7 @@ def subject(name: str) -> tuple[Json, Any]:
 def trained(name: str, variant: Json) -> list[Any]:
     """The results of a variant, one for each of its values."""
     data, plan = subject(name)
-    sweep = parse_sweep({"base": base_of(data, None, model_for(200), plan, 100), "variants": [variant]})
+    sweep = parse_sweep({"base": base_of(data, None, model_for(plan.row, 200), plan, 100), "variants": [variant]})
     base = make_plan(sweep.base).resolved_spec.model_dump(mode="json")
     return train_many([candidate.spec for candidate in expand(sweep, base, 100)])
 
@@ -113,7 +113,7 @@ def test_a_batch_is_never_larger_than_the_train_split(num_rows: int) -> None:
 def test_a_run_has_about_the_steps_that_were_asked_for() -> None:
     data, plan = subject("digits")
 
-    training = base_of(data, None, model_for(1_797), plan, 2000)["training"]
+    training = base_of(data, None, model_for(plan.row, 1_797), plan, 2000)["training"]
 
     steps = training["epochs"] * math.ceil(plan.num_rows.train / training["batch_size"])
     assert steps == pytest.approx(2000, rel=0.05)
