@@ -145,8 +145,8 @@ def main() -> None:
     keep(
         "larger-than-memory",
         "Training from a table larger than memory",
-        f"{hardware()}\n\n{num_rows:,} rows of {WIDTH:,} numbers, {4 * WIDTH * num_rows / 1e9:.1f} GB as the network gets "
-        f"them, sorted by class in the file; a network with 128 hidden units, batches of {BATCH_SIZE}.\n\n"
+        f"{hardware()}\n\n{num_rows:,} rows of {WIDTH:,} numbers, {4 * WIDTH * num_rows / 1e9:.1f} GB as the network "
+        f"gets them, sorted by class in the file; a network with 128 hidden units, batches of {BATCH_SIZE}.\n\n"
         "| what | measured | goal |\n| --- | --- | --- |\n"
         f"| rows per second from disk, against {in_memory:,} of them in memory | {statistics.median(ratios):.2f} times "
         f"({min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} rounds) | 0.8 |\n"

@@ -106,7 +106,8 @@ class At:
             purpose: Names the stream.
 
         Returns:
-            (K, *shape), with the rows last in memory, as a stacked linear layer has them.
+            (K, *shape), with the rows last in memory, as a stacked linear layer has them. On a CPU a shape with more
+            along its second axis begins with the same numbers.
         """
         import torch
 

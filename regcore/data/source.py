@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from regcore.data.encoded import Columns
 from regcore.data.facts import DataFacts, known_facts
-from regcore.data.files.read import FILE
+from regcore.data.files.names import FILE
 from regcore.data.on_disk import OnDisk, identity_of
 from regcore.data.placement import placement_of
 from regcore.data.prepare import PreparedData, RunSpec, prepare, prepare_columns
@@ -137,7 +137,7 @@ class TableSource:
         return replace(
             prepared,
             label_type=label_type,
-            doubts=self._doubts(spec, chosen, settled, columns),
+            doubts=(*prepared.doubts, *self._doubts(spec, chosen, settled, columns)),
             groups=settled.row_groups(spec.data.group_column),
             files=self._files(),
         )

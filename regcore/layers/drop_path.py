@@ -43,6 +43,7 @@ class DropPath(Layer):
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"p"})
 
     only_in_training: ClassVar[bool] = True
+    draws_by_step: ClassVar[bool] = True
 
     kind: Literal["drop_path"] = "drop_path"
     p: float = Field(default=0.2, ge=0, lt=1)

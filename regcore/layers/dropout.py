@@ -42,6 +42,7 @@ class Dropout(Layer):
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"p"})
 
     only_in_training: ClassVar[bool] = True
+    draws_by_step: ClassVar[bool] = True
 
     kind: Literal["dropout"] = "dropout"
     p: float = Field(default=0.5, ge=0, lt=1)

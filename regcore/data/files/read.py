@@ -99,4 +99,6 @@ def _reader(media: Media) -> ReadMedia:
         from regcore.data.sounds.read import read_sounds
 
         return read_sounds
-    raise NotImplementedError(media)
+    from regcore.data.texts.read import read_texts
+
+    return read_texts
