@@ -64,7 +64,7 @@ def predict_file(
 
     Args:
         predictor: A model.
-        path: The file; of a model of images an image, an archive of them, or an NPZ file.
+        path: The file; of a model of images an image, a folder or an archive of them, or an NPZ file.
         header: Whether the first row of a CSV file has the columns' names.
         name: What messages call the file; by default the path's last part.
 
@@ -72,12 +72,13 @@ def predict_file(
         InvalidDataError: The file does not hold what the model takes, or lacks a column that it needs.
     """
     with needing_engine():
-        from regcore.data.images.handed import is_image_path
+        from regcore.data.files.kinds import ENDINGS, ending_of
         from regcore.data.tables.read import read_file
 
     rows: Any
     files: list[str] | None = None
-    if is_image_path(path) and predictor.preprocessing.kind == "image":
+    kind = predictor.preprocessing.kind
+    if kind in ("image", "audio") and ENDINGS.get(ending_of(path.name)) == kind:
         rows, files = [path], [path.name]
     else:
         rows = read_file(path, header=header, name=name, has_classes=False)

@@ -2,13 +2,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from image_files import image_file
 from PIL import Image
 
 from regcore.data.images.cells import array_cells, described_images, form_of, pixels_of, resized
 from regcore.data.images.pixels import ArrayForm
 from regcore.data.media_facts import ImageFacts
 from regcore.errors import InvalidDataError
-from tests.support.image_files import image_file
 
 RNG = np.random.default_rng(0)
 

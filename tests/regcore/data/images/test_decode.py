@@ -5,11 +5,11 @@ import zlib
 
 import numpy as np
 import pytest
+from image_files import image_file
 from PIL import Image
 
 from regcore.data.images.decode import ALPHA, DEEP, FRAMES, INKS, PALETTE, TURNED, decode
 from regcore.errors import InvalidDataError
-from tests.support.image_files import image_file
 
 RED = Image.new("RGB", (4, 2), (255, 0, 0))
 

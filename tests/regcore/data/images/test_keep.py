@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
+from image_files import image_file
 from PIL import Image
 
 from regcore.data.images.decode import Decoded, decode
 from regcore.data.images.keep import keep, keep_decoded
 from regcore.data.images.sizes import LONGER_SIDE, SHORTER_SIDE
-from tests.support.image_files import image_file
 
 SMOOTH = Image.fromarray(np.linspace(0, 255, 12, dtype=np.uint8).reshape(3, 4)).resize((640, 480))
 

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from image_files import image_file
 from PIL import Image
 
 from regcore.data.images.arrays import read_array
@@ -12,7 +13,6 @@ from regcore.data.images.pixels import ArrayForm
 from regcore.data.images.preprocessing import ImagePreprocessing, fit_images, fit_known_images
 from regcore.data.images.read import Collected
 from regcore.data.load import load
-from tests.support.image_files import image_file
 
 DIGITS = load(SimpleNamespace(kind="builtin", name="digits"))
 BYTES = np.random.default_rng(0).integers(0, 200, (300, 6, 5, 3), dtype=np.uint8)

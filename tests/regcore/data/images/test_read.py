@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
+from image_files import image_file
 from PIL import Image
 
 from regcore.data.files.entry import Entry
 from regcore.data.images.read import read_images
 from regcore.errors import InvalidDataError
-from tests.support.image_files import image_file
 
 
 def entry(path, content):
