@@ -14,22 +14,23 @@ class DatasetInfo:
     Attributes:
         name: As `data.name` in a job spec.
         summary: One sentence for the catalogue.
-        kind: `image` rows are (channels, height, width) in [0, 1]; `table` rows are (columns,), unscaled; `audio` rows
-            are (steps, bands).
+        kind: `image` rows are (channels, height, width) in [0, 1]; `table` rows are (columns,), unscaled; `text` rows
+            are (steps,) of tokens, `audio` rows (steps, bands).
         num_rows: Rows to split; only those of the official train split if there is an official test split.
         num_test_rows: Rows of the official test split; None if the set has none.
         feature_shape: Shape of one row.
         classes: Class names in label order; None for a regression target.
-        columns: Column names of a table; None for images.
+        columns: Column names of a table, or of a text; None for images.
         source: Where the data come from.
         licence: The terms they are given under.
         varies: Whether a row may use fewer steps than `feature_shape` has.
         groups: What is never in two splits, such as the voices of speech, each with as many rows; None without.
+        tokens: Size of the vocabulary of rows of tokens; None for rows of numbers.
     """
 
     name: str
     summary: str
-    kind: Literal["image", "table", "audio"]
+    kind: Literal["image", "table", "text", "audio"]
     num_rows: int
     num_test_rows: int | None
     feature_shape: tuple[int, ...]
@@ -39,6 +40,7 @@ class DatasetInfo:
     licence: str
     varies: bool = False
     groups: tuple[str, ...] | None = None
+    tokens: int | None = None
 
     @property
     def group_sizes(self) -> dict[str, int] | None:
@@ -164,6 +166,21 @@ BUILTIN: Final[dict[str, DatasetInfo]] = _by_name(
         source="Efron, Hastie, Johnstone & Tibshirani 2004, Least Angle Regression; "
         "scikit-learn load_diabetes(scaled=False)",
         licence="Published with the paper, no licence stated; shipped in scikit-learn (BSD-3-Clause)",
+    ),
+    DatasetInfo(
+        name="tiny-text",
+        summary="2,400 definitions of an English dictionary: of an animal, an artifact, a body part, a food, a place "
+        "or a plant?",
+        kind="text",
+        num_rows=2400,
+        num_test_rows=None,
+        feature_shape=(64,),
+        classes=("animal", "artifact", "body", "food", "location", "plant"),
+        columns=("text",),
+        source="Fellbaum 1998, WordNet: an electronic lexical database; WordNet 3.0, Princeton University 2006",
+        licence="WordNet 3.0 licence (free for any purpose, with its notice)",
+        varies=True,
+        tokens=8192,
     ),
     DatasetInfo(
         name="tiny-speech",

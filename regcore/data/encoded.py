@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
+from regcore.doubts import Doubt
 from regcore.shapes import RowInfo
 
 Columns = Mapping[str, Any]
@@ -20,11 +21,15 @@ class Encoded:
         x: (N, *row.shape): float32 or float64; int64 for tokens.
         lengths: How much of each row is in use, (N,), int64; None where rows do not vary.
         notes: What the rows hold that is unusual, in whole sentences.
+        doubts: The same for who trains on them; a message goes on after the name of a split.
+        num_readable: Rows that hold anything that training knows; None where each does.
     """
 
     x: NDArray[Any]
     lengths: NDArray[Any] | None = None
     notes: list[str] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
+    num_readable: int | None = None
 
 
 class Preprocessing(Protocol):

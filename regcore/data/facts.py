@@ -101,4 +101,5 @@ def _of_known(info: DatasetInfo, data: Any) -> DataFacts:
         num_test_rows=info.num_test_rows,
         row_counts=None if info.group_sizes is None else group_split_sizes(info.group_sizes, data),
         varies=info.varies,
+        tokens=info.tokens,
     )

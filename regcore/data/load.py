@@ -4,6 +4,8 @@ A torchvision set is in the operator's data directory, in torchvision's own layo
 IDX files in a folder of its name (`fashion-mnist`, as in Debian's `dataset-fashion-mnist`).
 """
 
+import csv
+import gzip
 import os
 import pickle
 import zlib
@@ -26,6 +28,7 @@ _YES: Final = frozenset({"1", "true", "t", "yes", "y", "on"})
 _NO: Final = frozenset({"", "0", "false", "f", "no", "n", "off"})
 DEBIAN_DIR: Final = Path("/usr/share/datasets")
 _MNIST_5K: Final = Path(__file__).with_name("mnist_5k.npz")
+_TINY_TEXT: Final = Path(__file__).parent / "texts" / "tiny_text.csv.gz"
 _UNREADABLE: Final = (
     OSError, EOFError, zlib.error, pickle.UnpicklingError,
     ValueError, TypeError, AssertionError, RuntimeError, KeyError,
@@ -50,7 +53,7 @@ class RawData:
     Attributes:
         info: Its line in the table of known sets.
         x: Images in [0, 1] as float32 or float64, (N, C, H, W); tables as float64 in their own units, (N, columns); of
-            sounds the files, (N,).
+            sounds the files, and texts as they are, (N,).
         y: Class labels as int64 or regression targets as float64, (N,).
         official_test: x and y of the official test split, if the set has one.
         image_maximum: What raw pixels were divided by; None for tables and sounds.
@@ -120,6 +123,8 @@ def _load_builtin(info: DatasetInfo, image_dtype: ImageDtype) -> RawData:
     if info.name == "tiny-speech":
         files, digits, voices = read_tiny_speech()
         return RawData(info, files, digits, groups=voices)
+    if info.name == "tiny-text":
+        return _tiny_text(info)
 
     from sklearn import datasets
 
@@ -135,6 +140,14 @@ def _load_builtin(info: DatasetInfo, image_dtype: ImageDtype) -> RawData:
         return RawData(info, images, np.asarray(bunch.target, np.int64), image_maximum=16.0)
     target_dtype = np.float64 if info.classes is None else np.int64
     return RawData(info, bunch.data.astype(np.float64), bunch.target.astype(target_dtype))
+
+
+def _tiny_text(info: DatasetInfo) -> RawData:
+    assert info.classes is not None, "the set has classes"
+    with gzip.open(_TINY_TEXT, "rt", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    labels = [info.classes.index(row["label"]) for row in rows]
+    return RawData(info, np.array([row["text"] for row in rows], object), np.array(labels, np.int64))
 
 
 def scale_images(pixels: NDArray[Any], image_maximum: float, dtype: Any) -> NDArray[Any]:

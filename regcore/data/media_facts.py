@@ -31,15 +31,19 @@ class TextFacts(Immutable):
     """Of a column of text."""
 
     num_words: int
-    """Distinct words and marks, as they are spelled."""
+    """Distinct words and marks, as they are spelled; of more than a million, a million."""
     num_lowercase_words: int
     """The same, where `The` and `the` are one."""
+    num_characters: int
+    """Characters of the distinct words together."""
     max_words: int
     """Of the longest text, in words and marks."""
     max_bytes: int
     """Of the longest text, in UTF-8."""
     num_empty: int = 0
     """Texts without any word."""
+    is_running: bool = True
+    """Whether most texts have several words, as names of things and identifiers have not."""
 
 
 class AudioFacts(Immutable):

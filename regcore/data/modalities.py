@@ -8,6 +8,7 @@ from regcore.data.inputs import Inputs
 from regcore.data.sounds.inputs import choose_sounds
 from regcore.data.tables.facts import Modality, TableFacts
 from regcore.data.tables.inputs import choose_table
+from regcore.data.texts.inputs import choose_texts
 from regcore.errors import FieldError
 
 ChooseInputs = Callable[[TableFacts, Any, str | None, list[FieldError]], Inputs | None]
@@ -16,6 +17,7 @@ None if there can be none."""
 
 _CHOOSERS: Final[dict[Modality, ChooseInputs]] = {
     "table": choose_table,
+    "text": choose_texts,
     "image": choose_images,
     "audio": choose_sounds,
 }

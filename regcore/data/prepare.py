@@ -1,7 +1,7 @@
 """From a spec to the tensors of a run: load, split, fit the scaling on the train rows, standardize."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -27,8 +27,9 @@ from regcore.data.tables.facts import Reading
 from regcore.data.tables.features import Feature
 from regcore.data.tables.inputs import TableInputs
 from regcore.data.tables.labels import LabelType
+from regcore.data.texts.tiny_text import TINY_TEXT_INPUTS
 from regcore.doubts import Doubt
-from regcore.errors import OutOfMemoryError
+from regcore.errors import InvalidDataError, OutOfMemoryError
 from regcore.shapes import Predicted, RowInfo
 
 
@@ -133,6 +134,9 @@ class PreparedData:
         label_type: What predictions of own data are given as; None for the class numbers of a built-in set.
         doubts: What the rows show that is unlikely to be meant; pointers are into the spec.
         groups: Which rows belong together, `data.group_column`; None without such a column.
+        file_places: Of rows in files: by split, their places in the data that they come from, from 0, (N,). Rows in
+            memory know theirs, `Split.rows`.
+        files: Of a folder or an archive, the path of the file that each row of the data is; None for other data.
     """
 
     train: Rows
@@ -144,16 +148,18 @@ class PreparedData:
     label_type: LabelType | None = None
     doubts: tuple[Doubt, ...] = ()
     groups: RowGroups | None = None
+    file_places: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    files: pa.ChunkedArray | None = None
 
     def row_numbers(self) -> dict[str, NDArray[np.int64] | None]:
         """By split with rows, the number of each row in the data that it comes from, from 1; None if none is known."""
         splits = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {name: _numbers_of(split) for name, split in splits.items() if split is not None}
-
-
-def _numbers_of(split: Rows) -> NDArray[np.int64] | None:
-    places: NDArray[np.int64] | None = getattr(split, "rows", None)  # rows in a file do not know where they are from
-    return None if places is None else places + 1
+        places = {
+            name: split.rows if isinstance(split, Split) else self.file_places.get(name)
+            for name, split in splits.items()
+            if split is not None
+        }
+        return {name: None if own is None else own + 1 for name, own in places.items()}
 
 
 def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device | str = "cpu") -> PreparedData:
@@ -173,6 +179,8 @@ def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device
     classes = raw.info.classes if spec.task.predicts in (None, "classes") else None
     if raw.info.kind == "table":
         return _prepare_known_table(raw, splits, spec, classes, device)
+    if raw.info.kind == "text":
+        return _prepare_known_texts(raw, splits, spec, classes, device)
     if raw.info.kind == "audio":
         return _prepare_known_sounds(raw, splits, spec, classes, device)
     targets = Targets(raw.y, splits, spec, classes)
@@ -249,6 +257,14 @@ def _prepare_known_table(
     )
 
 
+def _prepare_known_texts(
+    raw: RawData, splits: Splits, spec: RunSpec, classes: tuple[str, ...] | None, device: torch.device | str
+) -> PreparedData:
+    names = TINY_TEXT_INPUTS.names
+    columns = {name: pa.chunked_array([pa.array(raw.x, pa.string())]) for name in names}
+    return prepare_columns(TINY_TEXT_INPUTS, columns, raw.y, splits, spec, classes, given=names, device=device)
+
+
 def _prepare_known_sounds(
     raw: RawData, splits: Splits, spec: RunSpec, classes: tuple[str, ...] | None, device: torch.device | str
 ) -> PreparedData:
@@ -301,20 +317,38 @@ def prepare_columns(
     standardize = standardizes(inputs, spec.data)
     preprocessing = inputs.fit(taken(splits.train), standardize=standardize, given=given, target=target)
 
-    def to_split(places: NDArray[np.int64]) -> Split | None:
+    doubts: list[Doubt] = []
+
+    def to_split(places: NDArray[np.int64], name: str) -> Split | None:
         if not len(places):
             return None
         encoded = preprocessing.encode(taken(places), np.float64 if dtype == torch.float64 else np.float32)
+        if encoded.num_readable == 0:
+            raise _unreadable(name, len(places))
+        doubts.extend(replace(one, message=f"In the {name} split, {one.message}") for one in encoded.doubts)
         rows = places if numbers is None else numbers[places]
         shown = rows if shown_numbers is None else shown_numbers[rows]
         lengths = None if encoded.lengths is None else torch.from_numpy(encoded.lengths).to(device)
         x = torch.from_numpy(encoded.x).to(device)
         return Split(x, targets.of(y[places]).to(device), shown, lengths, inputs.row.tokens)
 
-    train = to_split(splits.train)
+    train = to_split(splits.train, "train")
     assert train is not None, "the plan refuses an empty train split"
-    return PreparedData(
-        train, to_split(splits.validation), to_split(splits.test), preprocessing, classes, targets.scaling
+    validation, test = to_split(splits.validation, "validation"), to_split(splits.test, "test")
+    return PreparedData(train, validation, test, preprocessing, classes, targets.scaling, doubts=tuple(doubts))
+
+
+def _unreadable(name: str, num_rows: int) -> InvalidDataError:
+    if name == "train":
+        return InvalidDataError(
+            f"none of the {num_rows:,} train texts has a word, so there is nothing to learn from",
+            remedy="Name another column (data.features.column), or correct the texts.",
+        )
+    return InvalidDataError(
+        f"none of the {num_rows:,} {name} texts has a word that the train texts have, so nothing tells them apart",
+        remedy="Split otherwise (data.split_seed, data.split_column), train on more texts, or on pieces of words "
+        "(data.features.tokenizer bpe).",
+        details={"split": name},
     )
 
 

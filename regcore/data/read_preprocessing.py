@@ -11,9 +11,12 @@ from regcore.data.sounds.apply import apply_to_sounds
 from regcore.data.sounds.encode import AudioPreprocessing
 from regcore.data.tables.apply import apply_to_table
 from regcore.data.tables.encode import TablePreprocessing
+from regcore.data.texts.apply import apply_to_texts
+from regcore.data.texts.encode import TextPreprocessing
 
 _KINDS: Final[dict[str, tuple[Any, Callable[[Any, Any, Any], Encoded]]]] = {
     "table": (TablePreprocessing, apply_to_table),
+    "text": (TextPreprocessing, apply_to_texts),
     "sequence": (SequencePreprocessing, apply_to_sequences),
     "audio": (AudioPreprocessing, apply_to_sounds),
     "image": (ImagePreprocessing, apply_to_images),

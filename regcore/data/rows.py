@@ -69,16 +69,18 @@ class Hash(Protocol):
     def update(self, data: Any, /) -> None: ...
 
 
-def chunks(rows: Rows, size: int, device: torch.device) -> Iterator[Batch]:
-    """All rows in their order, so many at once; K is 1.
+def chunks(rows: Rows, size: int, device: torch.device, order: Tensor | None = None) -> Iterator[Batch]:
+    """All rows, so many at once; K is 1.
 
     Args:
         rows: A split.
         size: Rows in a chunk; the last may have fewer.
         device: Where the chunks are wanted.
+        order: Their numbers in the order in which they are wanted, (N,); None for their own.
     """
     import torch
 
     for begin in range(0, len(rows), size):
-        numbers = torch.arange(begin, min(begin + size, len(rows)), dtype=torch.int64)
+        end = min(begin + size, len(rows))
+        numbers = torch.arange(begin, end, dtype=torch.int64) if order is None else order[begin:end]
         yield rows.fetch(numbers.unsqueeze(0)).to(device)

@@ -50,6 +50,8 @@ class Layer(Fusible):
     """Whether it needs what JSON cannot hold, so that no server takes it."""
     takes_tokens: ClassVar[bool] = False
     """Whether its rows may be integers that stand for tokens."""
+    draws_by_step: ClassVar[bool] = False
+    """Whether a random layer draws for a step of a sequence the same, however many steps follow it."""
     draws: ClassVar[bool] = False
     """Whether its module draws from torch's global generator while training."""
 

@@ -43,6 +43,7 @@ class DropPath(Layer):
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"p"})
 
     only_in_training: ClassVar[bool] = True
+    draws_by_step: ClassVar[bool] = True
 
     kind: Literal["drop_path"] = "drop_path"
     p: float = Field(default=0.2, ge=0, lt=1)
@@ -63,4 +64,4 @@ class DropPath(Layer):
         if not here.at.training or not any(chances):
             return x
         kept = here.at.kept(chances, x.shape[1:2], x, "mask", here.label)
-        return x * kept.reshape(*kept.shape, *[1] * (x.dim() - 2))
+        return (x * kept.reshape(*kept.shape, *[1] * (x.dim() - 2))).to(x.dtype)

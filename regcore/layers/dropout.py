@@ -42,6 +42,7 @@ class Dropout(Layer):
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"p"})
 
     only_in_training: ClassVar[bool] = True
+    draws_by_step: ClassVar[bool] = True
 
     kind: Literal["dropout"] = "dropout"
     p: float = Field(default=0.5, ge=0, lt=1)
@@ -88,4 +89,4 @@ class Dropout(Layer):
         chances = [member.p for member in here.members]
         if not here.at.training or not any(chances):
             return x
-        return x * here.at.kept(chances, x.shape[1:], x, "mask", here.label)
+        return (x * here.at.kept(chances, x.shape[1:], x, "mask", here.label)).to(x.dtype)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from regcore.at import At
+from regcore.data.prepare import Split
 from regcore.data.rows import Batch, Rows, chunks
 from regcore.layers.forward import Node
 from regcore.loop.network import EVAL_CHUNK_ROWS, StackedNetwork
@@ -66,7 +67,18 @@ def evaluate(
             on_activation(watched[label], activations, way.output_lengths.get(label))
         return given
 
-    return collect(chunks(rows, chunk_rows(network), network.device), len(rows), task, outputs_of, is_final=is_final)
+    order = _by_length(rows) if network.cuts_rows else None
+    batches = chunks(rows, chunk_rows(network), network.device, order)
+    return collect(batches, len(rows), task, outputs_of, is_final=is_final, order=order)
+
+
+def _by_length(rows: Rows) -> Tensor | None:
+    """The rows' numbers by their lengths, so that rows of like length are together; None where these are not at hand.
+
+    Rows are evaluated each by itself, and the order has no meaning here.
+    """
+    lengths = rows.lengths if isinstance(rows, Split) else None
+    return None if lengths is None else lengths.argsort(stable=True)
 
 
 @torch.no_grad()
@@ -77,15 +89,17 @@ def collect(
     outputs_of: Callable[[Batch], Tensor],
     *,
     is_final: bool = False,
+    order: Tensor | None = None,
 ) -> Evaluation:
     """Keep of each chunk what is to be known of its rows.
 
     Args:
-        batches: The rows of a split, in their order.
+        batches: The rows of a split.
         num_rows: How many they are together.
         task: What outputs mean.
         outputs_of: Gives the outputs for a chunk, (K, B, ...).
         is_final: As in `evaluate`.
+        order: The numbers of the rows as they come, (N,); None if they come in their own order.
     """
     kept: dict[str, Tensor] = {}
     begin = 0
@@ -98,6 +112,9 @@ def collect(
                 kept[name] = column.new_empty(len(column), num_rows, *column.shape[2:])
             kept[name][:, begin:end] = column
         begin = end
+    if order is not None:
+        places = order.argsort()
+        kept = {name: column[:, places] for name, column in kept.items()}
     return Evaluation(kept.pop(""), kept)
 
 

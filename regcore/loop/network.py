@@ -36,6 +36,7 @@ class StackedNetwork:
         infos: The model's tensors, by name.
         frozen: Names of those that could be learned and are not.
         nodes: The layers, bound to the members.
+        cuts_rows: Whether padding that no row of a batch needs is left out: most of a batch of texts is padding.
     """
 
     def __init__(
@@ -59,6 +60,8 @@ class StackedNetwork:
         for node in self.nodes:
             if node.layer.brings_module:
                 node.module.to(device=device, dtype=dtype)
+        # Finding the longest row of a batch would make a GPU wait, and its draws depend on how many there are.
+        self.cuts_rows = self.row.varies and device.type == "cpu" and _may_be_cut(self.nodes)
         self.tensors: dict[str, Tensor] = {}
         self.add(self._first() if tensors is None else tensors)
 
@@ -112,6 +115,8 @@ class StackedNetwork:
         Returns:
             (K, B, ...), and the pass.
         """
+        if self.cuts_rows and lengths is not None and not torch.compiler.is_compiling():
+            x = x[:, :, : int(lengths.max())]
         way = ForwardPass(tensors, at, lengths, watched)
         with self._precision():
             outputs = way.run(self.nodes, x)
@@ -139,6 +144,20 @@ class StackedNetwork:
 
     def _precision(self) -> AbstractContextManager[object]:
         return torch.autocast(self.device.type, dtype=torch.bfloat16) if self.autocast else nullcontext()
+
+
+def _may_be_cut(nodes: Sequence[Node]) -> bool:
+    """Whether what is behind a row's length cannot matter to these layers, the last of which gives one length."""
+    return not nodes[-1].gives.varies and not any(map(_needs_all_steps, nodes))
+
+
+def _needs_all_steps(node: Node) -> bool:
+    if not node.seen.varies:
+        return False
+    if node.children:
+        return any(map(_needs_all_steps, node.children))
+    is_random = any(member.is_random for member in node.members)
+    return node.layer.is_whole or (is_random and not node.layer.draws_by_step)
 
 
 def first_tensors(layers: Sequence[Layer], row: RowInfo, seed: int) -> dict[str, Tensor]:

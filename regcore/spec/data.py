@@ -8,7 +8,7 @@ from regcore.data.features import AnyFeatures, ColumnName
 from regcore.data.tables.facts import AskedType
 from regcore.frozen import Frozen
 
-BuiltinName = Literal["digits", "mnist-5k", "breast-cancer", "wine", "diabetes", "tiny-speech"]
+BuiltinName = Literal["digits", "mnist-5k", "breast-cancer", "wine", "diabetes", "tiny-text", "tiny-speech"]
 TorchvisionName = Literal["MNIST", "FashionMNIST", "KMNIST", "CIFAR10", "CIFAR100"]
 
 MAX_COLUMNS_NAMED = 10_000

@@ -19,7 +19,8 @@ _MAX_CHARACTERS = 1_000
 def preview_of(table: Table) -> dict[str, Any]:
     """The names of the columns and the first rows, each a list in the columns' order; None for a gap.
 
-    Cells are as they were read: numbers and booleans as such, everything else as text, and of images and sounds their sizes.
+    Cells are as they were read: numbers and booleans as such, everything else as text, and of images and sounds their
+    sizes.
     """
     columns = [_cells(table, facts) for facts in table.facts.columns]
     rows = [list(row) for row in zip(*columns, strict=True)] if columns else []

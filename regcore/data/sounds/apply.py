@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from regcore.data.encoded import Encoded
-from regcore.data.files.read import read_unlabelled
 from regcore.data.sounds.encode import AudioPreprocessing
 from regcore.data.sounds.handed import is_path_of_a_sound, sounds_of
+from regcore.data.tables.read import read_file
 from regcore.data.tables.table import Table
 from regcore.errors import InvalidDataError
 
@@ -31,7 +31,7 @@ def apply_to_sounds(preprocessing: AudioPreprocessing, raw_rows: Any, dtype: Any
 def _cells(preprocessing: AudioPreprocessing, raw_rows: Any) -> tuple[Any, list[str]]:
     if isinstance(raw_rows, str | Path):
         path = Path(raw_rows)
-        raw_rows = [path] if is_path_of_a_sound(path) else read_unlabelled(path)
+        raw_rows = [path] if is_path_of_a_sound(path) else read_file(path, has_classes=False)
     if isinstance(raw_rows, Table):
         column = next((one for one in raw_rows.facts.columns if one.audio is not None), None)
         if column is None:

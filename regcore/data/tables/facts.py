@@ -89,12 +89,17 @@ class ColumnFacts(Immutable):
     @property
     def num_missing(self) -> int:
         """Gaps, as the column is read."""
-        return self.readings[self.type].num_missing
+        return self._reading.num_missing
 
     @property
     def num_distinct(self) -> int:
         """Different values, as the column is read."""
-        return self.readings[self.type].num_distinct
+        return self._reading.num_distinct
+
+    @property
+    def _reading(self) -> Reading:
+        """Of its type; that of what is not read is how it is spelled."""
+        return self.readings.get(self.type) or self.readings["category"]
 
 
 class TableWarning(Immutable):

@@ -22,6 +22,7 @@ from regcore.data.tables.facts import (
 )
 from regcore.data.tables.numbers import COMMA, POINT, Convention, parse_numbers
 from regcore.data.tables.read_column import gaps, is_text, read_column, spelled
+from regcore.data.texts.find import find_texts, modality_of, without_left_out
 from regcore.errors import shortened
 
 FindLines = Callable[[Sequence[int]], Sequence[int | None]]
@@ -75,19 +76,23 @@ def find_facts(
         )
         for name, column in found.items()
     ]
+    said = [warning for one in facts for warning in _warnings_of(one, found[one.name].draft)]
+    facts = [_with_text(one, columns) for one in facts]
+    modality = modality_of(facts, default_target, columns.num_rows)
     return TableFacts(
         format=format,
+        modality=modality,
         num_rows=columns.num_rows,
         columns=facts,
-        warnings=[
-            *warnings,
-            *doubted,
-            *(warning for one in facts for warning in _warnings_of(one, found[one.name].draft)),
-        ],
+        warnings=[*warnings, *doubted, *(without_left_out(said, facts) if modality == "text" else said)],
         encoding=encoding,
         delimiter=delimiter,
         default_target=default_target,
     )
+
+
+def _with_text(column: ColumnFacts, columns: pa.Table) -> ColumnFacts:
+    return column.model_copy(update={"text": find_texts(columns[column.name], column, columns.num_columns)})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
