@@ -72,7 +72,7 @@ def handed_rows(
 def _joined(parts: Mapping[str, Table]) -> Table:
     """The rows of all parts as one table."""
     drawn = parts[DRAWN]
-    media = None if drawn.facts.modality == "table" else drawn.facts.modality
+    media = drawn.facts.modality if drawn.facts.modality in _JOINED else None
     others = [part.columns.drop_columns([] if media is None else [media]) for part in parts.values()]
     try:
         columns = pa.concat_tables(others, promote_options="permissive")
