@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from regcore.data.encoded import Encoded
+from regcore.data.files.read import read_unlabelled
 from regcore.data.tables.features import near_names
 from regcore.data.tables.findings import names_of
 from regcore.data.tables.read import read_file
@@ -23,8 +24,8 @@ def apply_to_texts(preprocessing: TextPreprocessing, raw_rows: Any, dtype: Any) 
 
     Args:
         preprocessing: What was fitted on the train rows.
-        raw_rows: A list or an array of texts; a file's path, a folder, a `Table`, a data frame or a list of dicts that
-            holds the column of the texts.
+        raw_rows: A list or an array of texts; the path of a file, or of a folder or ZIP archive of texts; a `Table`, a
+            data frame or a list of dicts with the column of the texts.
         dtype: Of numbers; tokens are int64.
 
     Raises:
@@ -41,9 +42,12 @@ def _cells(preprocessing: TextPreprocessing, raw_rows: Any) -> Any:
             remedy="Give a list of texts, also where it is one: [text].",
         )
     if isinstance(raw_rows, str | Path):
-        raw_rows = read_file(Path(raw_rows))
+        path = Path(raw_rows)
+        is_set = path.is_dir() or path.suffix.lower() == ".zip"
+        raw_rows = read_unlabelled(path) if is_set else read_file(path)
     if isinstance(raw_rows, Table):
-        return _named(preprocessing, raw_rows.columns)
+        is_set = raw_rows.facts.format in ("folder", "zip") and raw_rows.facts.modality == "text"
+        return raw_rows.columns["text"] if is_set else _named(preprocessing, raw_rows.columns)
     if isinstance(raw_rows, list | tuple) and not len(raw_rows):
         return pa.chunked_array([pa.array([], pa.string())])
     columns = columns_of(raw_rows, may_be_empty=True)
