@@ -8,6 +8,8 @@ from regcore.frozen import Immutable
 
 _Pair = Annotated[tuple[int, int], Field(strict=False)]
 """A list in JSON."""
+_Whole = Annotated[int, Field(strict=False)]
+"""As a key; in JSON those are text."""
 
 
 class ImageFacts(Immutable):
@@ -53,7 +55,7 @@ class AudioFacts(Immutable):
     """Of the longest."""
     total_duration_s: float
     """Of all together."""
-    sample_rates: dict[int, int]
+    sample_rates: dict[_Whole, int]
     """Sounds of each rate in Hz."""
-    durations_s: dict[int, int]
+    durations_s: dict[_Whole, int]
     """Sounds by duration, rounded up to whole seconds."""
