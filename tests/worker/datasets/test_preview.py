@@ -2,10 +2,13 @@ import json
 from datetime import UTC, date, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
+from regcore.data.images.arrays import read_array
 from regcore.data.tables.find_types import find_facts
+from regcore.data.tables.media_column import with_media
 from regcore.data.tables.table import Table
 from worker.datasets.preview import preview_of
 
@@ -54,3 +57,12 @@ def test_long_texts_are_cut() -> None:
     found = preview(text=["x" * 5_000, "y" * 5_000])
 
     assert found["rows"] == [["x" * 1_000], ["y" * 1_000]]
+
+
+def test_images_are_shown_by_their_sizes() -> None:
+    others = pa.table({"label": ["a", "b"]})
+    images = read_array(np.full((2, 3, 4), 255, np.uint8))
+
+    found = preview_of(with_media(others, find_facts(others, format="npz"), "image", images))
+
+    assert found == {"columns": ["label", "image"], "rows": [["a", "3×4 pixels, grey"], ["b", "3×4 pixels, grey"]]}
