@@ -18,12 +18,28 @@ from regcore.loop.network import StackedNetwork
 
 NUM_ROWS = 120
 GOOD, BAD = ("great", "lovely", "brilliant"), ("awful", "dull", "poor")
-FILLER = "the film was a story about people and their lives in this town with music".split()
+FILLER = [
+    "the",
+    "film",
+    "was",
+    "a",
+    "story",
+    "about",
+    "people",
+    "and",
+    "their",
+    "lives",
+    "in",
+    "this",
+    "town",
+    "with",
+    "music",
+]
 
 
 def texts_of(seed: int = 0) -> tuple[list[str], list[str]]:
     """Texts of 4 to 12 words, one of which tells the label."""
-    draw = random.Random(seed)  # noqa: S311  # rows of a test
+    draw = random.Random(seed)  # rows of a test
     labels = [draw.choice(("good", "bad")) for _ in range(NUM_ROWS)]
     texts = []
     for label in labels:
