@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from regcore.data.sounds.handed import table_of_sounds
 from regcore.data.images.arrays import read_array
+from regcore.data.sounds.handed import table_of_sounds
 from regcore.data.tables.find_types import find_facts
 from regcore.data.tables.media_column import with_media
 from regcore.data.tables.table import Table
