@@ -40,7 +40,11 @@ NETWORKS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
         {"learning_rate": 3e-3},
         1,
     ),
-    "transformer, 1 block": ({"kind": "transformer", "width": 64, "depth": 1, "dropout": 0.1}, {"learning_rate": 2e-3}, 1),
+    "transformer, 1 block": (
+        {"kind": "transformer", "width": 64, "depth": 1, "dropout": 0.1},
+        {"learning_rate": 2e-3},
+        1,
+    ),
 }
 """By name the model, its optimizer, and how many times the epochs it has."""
 

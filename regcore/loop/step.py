@@ -12,6 +12,7 @@ from torch import Tensor
 
 from regcore.at import At
 from regcore.data.rows import Batch, Rows
+from regcore.loop.length_groups import LengthGroups
 from regcore.loop.network import StackedNetwork
 from regcore.optim import Elementwise, Update
 from regcore.passes import Pass, Slope
@@ -53,6 +54,7 @@ class Step:
         self._watched: frozenset[str] = frozenset().union(*(effect.watched_layers for effect in effects))
         self._merged: tuple[list[Mapping[str, Elementwise]], dict[str, Elementwise]] = ([], {})
         self._is_settled = all(effect.is_settled for effect in self.chain("elementwise"))
+        self._groups = LengthGroups(rows, batch_size) if self._takes_rows_apart() else None
         self.forward = network.forward
 
     def chain(self, hook: str) -> list[Effect]:
@@ -97,7 +99,7 @@ class Step:
         losses: dict[str, Tensor] = {}
         buffers: Mapping[str, Tensor] = {}
         num_rows = rows.shape[1]
-        for micro, part in enumerate(torch.split(rows, self._batch_size, 1) if num_rows > self._batch_size else [rows]):
+        for micro, part in enumerate(self._parts(rows)):
             here = replace(at, micro=micro) if micro else at
             found = self._pass({**tensors, **buffers} if buffers else tensors, part, here)
             objective = {"data": found.losses, **found.terms}
@@ -110,6 +112,16 @@ class Step:
                 losses[name] = losses[name] + mean if micro else mean
             buffers = found.buffers
         return Slope(dict(zip(leaves, total, strict=True)), losses, buffers)
+
+    def _parts(self, rows: Tensor) -> Sequence[Tensor]:
+        """The rows that are passed together."""
+        parts = torch.split(rows, self._batch_size, 1) if rows.shape[1] > self._batch_size else [rows]
+        return parts if self._groups is None else [group for part in parts for group in self._groups.of(part)]
+
+    def _takes_rows_apart(self) -> bool:
+        """Whether it makes no difference which rows are passed together, and short rows gain by it."""
+        are_together = bool(self.chain("on_batch") or self.chain("loss"))  # such as mixup, and a mean loss that floods
+        return self.network.cuts_rows and self.network.takes_single_rows and not are_together
 
     def _pass(self, tensors: Mapping[str, Tensor], rows: Tensor, at: At) -> Pass:
         """One pass over some rows, as the regularizers want it."""

@@ -18,12 +18,28 @@ from regcore.loop.network import StackedNetwork
 
 NUM_ROWS = 120
 GOOD, BAD = ("great", "lovely", "brilliant"), ("awful", "dull", "poor")
-FILLER = "the film was a story about people and their lives in this town with music".split()
+FILLER = [
+    "the",
+    "film",
+    "was",
+    "a",
+    "story",
+    "about",
+    "people",
+    "and",
+    "their",
+    "lives",
+    "in",
+    "this",
+    "town",
+    "with",
+    "music",
+]
 
 
 def texts_of(seed: int = 0) -> tuple[list[str], list[str]]:
     """Texts of 4 to 12 words, one of which tells the label."""
-    draw = random.Random(seed)  # noqa: S311  # rows of a test
+    draw = random.Random(seed)  # rows of a test
     labels = [draw.choice(("good", "bad")) for _ in range(NUM_ROWS)]
     texts = []
     for label in labels:
@@ -145,7 +161,7 @@ def source():
 
 
 def jobs_of(number, **training):
-    return [spec_of(RNN, seed=3 + k, epochs=2, **training) for k in range(number)]
+    return [spec_of(RNN, seed=3 + k, **{"epochs": 2, "batch_size": 32} | training) for k in range(number)]
 
 
 def test_a_member_ends_as_its_solo_run_does_though_others_have_longer_rows(train_members, source):
@@ -160,7 +176,7 @@ def test_a_member_ends_as_its_solo_run_does_though_others_have_longer_rows(train
 
 def test_a_run_that_goes_on_from_the_middle_of_an_epoch_has_the_same_bits(make_trainer, source, tmp_path: Path):
     jobs = jobs_of(2)
-    stopped = train_steps(make_trainer(*jobs, source=source), 7)
+    stopped = train_steps(make_trainer(*jobs, source=source), 4)
     save_checkpoint(tmp_path, stopped.step, stopped.state())
     checkpoint = load_newest(tmp_path)
 
@@ -172,7 +188,8 @@ def test_a_run_that_goes_on_from_the_middle_of_an_epoch_has_the_same_bits(make_t
 
 
 def test_leaving_out_padding_does_not_change_what_is_learned(train_members, source, monkeypatch):
-    (job,) = jobs_of(1, precision="float64")
+    (job,) = jobs_of(1, precision="float64", batch_size=32)
+    job["model"] = {"kind": "layers", "layers": [layer for layer in RNN["layers"] if layer["kind"] != "dropout"]}
     seen: list[int] = []
     forward = StackedNetwork.forward
 
