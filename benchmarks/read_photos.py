@@ -1,4 +1,4 @@
-"""How long a ZIP of 20,000 photos takes to be ready, and how much memory its reader takes: `python -m benchmarks.read_photos`.
+"""How long a ZIP of 20,000 photos takes to be ready, and how much memory its reader takes.
 
 The photos are synthetic, 640 by 480 JPEGs of about 85 kB, in 10 folders. They are read by the worker's own child
 process, held to its limits. The target: 120 s, and 1 GB of memory.
@@ -72,8 +72,8 @@ def main() -> None:
         assert answer["facts"]["num_rows"] == num_photos, answer
         print(
             f"{num_photos:,} photos, {path.stat().st_size / 1e9:.2f} GB: {wall_s:.0f} s "
-            f"({used.ru_utime + used.ru_stime:.0f} s of processor time), {used.ru_maxrss * 1024 / 1e9:.2f} GB of memory "
-            f"of {memory_bytes / 1e9:.2f}, table {(Path(folder) / TABLE).stat().st_size / 1e9:.2f} GB"
+            f"({used.ru_utime + used.ru_stime:.0f} s of processor time), {used.ru_maxrss * 1024 / 1e9:.2f} GB of "
+            f"memory of {memory_bytes / 1e9:.2f}, table {(Path(folder) / TABLE).stat().st_size / 1e9:.2f} GB"
         )
 
 

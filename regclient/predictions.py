@@ -27,6 +27,7 @@ class Predictions:
         probabilities: For each row that of each class; None without classes.
         notes: What was unusual about the rows, such as categories that training never saw.
         name: What the values are called: `prediction` or `reconstruction_error`.
+        files: The path of each row's file in a folder or an archive; None for rows of a table.
     """
 
     values: Sequence[Any]
@@ -34,17 +35,20 @@ class Predictions:
     probabilities: Sequence[Sequence[float]] | None
     notes: Sequence[str]
     name: str = "prediction"
+    files: Sequence[str] | None = None
 
     @property
     def header(self) -> list[str]:
         """The names of the CSV's columns."""
-        return ["row", self.name, *(f"probability_{label}" for label in self.classes or ())]
+        file = [] if self.files is None else ["file"]
+        return ["row", *file, self.name, *(f"probability_{label}" for label in self.classes or ())]
 
     def rows(self) -> Iterator[list[Any]]:
         """Yield the CSV's rows, numbered from 1. Numbers have all their digits."""
         for index, value in enumerate(self.values):
             shares = self.probabilities[index] if self.probabilities is not None else ()
-            yield [index + 1, value, *shares]
+            file = [] if self.files is None else [self.files[index]]
+            yield [index + 1, *file, value, *shares]
 
     def write(self, file: TextIO) -> None:
         """Write them as CSV."""
@@ -56,34 +60,39 @@ class Predictions:
 def predict_file(
     predictor: "Predictor", path: Path, *, header: Header = "auto", name: str | None = None
 ) -> Predictions:
-    """Predict each row of a file.
+    """Predict each row of a file, or each file of a folder's archive.
 
     Args:
-        predictor: A model of a table.
-        path: The file.
+        predictor: A model.
+        path: The file; of a model of images an image, a folder or an archive of them, or an NPZ file.
         header: Whether the first row of a CSV file has the columns' names.
         name: What messages call the file; by default the path's last part.
 
     Raises:
-        InvalidDataError: The file is no table, or lacks a column that the model needs.
-        UsageError: The model takes images.
+        InvalidDataError: The file does not hold what the model takes, or lacks a column that it needs.
     """
     with needing_engine():
-        from regcore.data.tables.encode import TablePreprocessing
+        from regcore.data.files.kinds import ENDINGS, ending_of
         from regcore.data.tables.read import read_file
 
-    if not isinstance(predictor.preprocessing, TablePreprocessing):
-        raise UsageError("This model takes images, which no file of rows holds. In Python: job.predict(pixels).")
-    table = read_file(path, header=header, name=name)
+    rows: Any
+    files: list[str] | None = None
+    kind = predictor.preprocessing.kind
+    if kind in ("image", "audio") and ENDINGS.get(ending_of(path.name)) == kind:
+        rows, files = [path], [path.name]
+    else:
+        rows = read_file(path, header=header, name=name, has_classes=False)
+        if rows.facts.format in ("zip", "folder"):
+            files = rows.columns["file"].to_pylist()
     if predictor.gives_rows:
-        errors = predictor.reconstruction_error(table).tolist()
-        return Predictions(errors, None, None, list(predictor.notes), "reconstruction_error")
+        errors = predictor.reconstruction_error(rows).tolist()
+        return Predictions(errors, None, None, list(predictor.notes), "reconstruction_error", files)
     if predictor.classes is None:
-        numbers = predictor.predict(table).tolist()
-        return Predictions(numbers, None, None, list(predictor.notes))
-    shares = predictor.predict_proba(table)
+        numbers = predictor.predict(rows).tolist()
+        return Predictions(numbers, None, None, list(predictor.notes), files=files)
+    shares = predictor.predict_proba(rows)
     labels = [predictor.classes[number] for number in shares.argmax(axis=1)]
-    return Predictions(labels, predictor.classes, shares.tolist(), list(predictor.notes))
+    return Predictions(labels, predictor.classes, shares.tolist(), list(predictor.notes), files=files)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The files that a finished run leaves behind; equal runs leave equal bytes, so hashes can be compared."""
 
+import csv
 import hashlib
 import io
 import json
@@ -13,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
-from pyarrow.csv import WriteOptions, write_csv
 from safetensors.numpy import save as save_arrays
 from safetensors.torch import save
 from tensorboard.compat.proto.event_pb2 import Event
@@ -87,33 +87,38 @@ def _of_the_task(result: FinishedRun) -> dict[str, bytes]:
         name.partition("/")[0]: rows for name, rows in result.rows.items() if name.endswith("/reconstruction_error")
     }
     if errors:
-        found["reconstruction_errors.csv"] = errors_csv(errors, result.data.row_numbers())
+        found["reconstruction_errors.csv"] = errors_csv(errors, result.data.row_numbers(), result.data.files)
     return found
 
 
-def errors_csv(errors: Mapping[str, NDArray[Any]], numbers: Mapping[str, NDArray[np.int64] | None]) -> bytes:
-    """`split,row,reconstruction_error`: each row of each split in its order, or of very many those with the largest.
+def errors_csv(
+    errors: Mapping[str, NDArray[Any]],
+    numbers: Mapping[str, NDArray[np.int64] | None],
+    files: pa.ChunkedArray | None = None,
+) -> bytes:
+    """`split,row,reconstruction_error`, and `file` where rows are files.
+
+    Each row of each split in its order, or of very many rows those with the largest errors.
 
     Args:
         errors: By split, (N,).
         numbers: By split, the number of each row, from 1; None for its place in the split.
+        files: The path of the file that each row of the data is; None if rows are no files.
     """
-    splits = np.repeat(np.arange(len(errors)), [len(own) for own in errors.values()])
-    own_numbers = {name: numbers[name] for name in errors}
-    rows = [np.arange(1, len(errors[name]) + 1) if own is None else own for name, own in own_numbers.items()]
+    own = {name: numbers[name] for name in errors}
+    rows = [np.arange(1, len(errors[name]) + 1) if known is None else known for name, known in own.items()]
     values = np.concatenate(list(errors.values()))
     kept = np.sort(np.argsort(-values, kind="stable")[:MAX_CSV_ROWS])
-    table = pa.table(
-        {
-            "split": pa.array(list(errors)).take(pa.array(splits[kept])),
-            "row": np.concatenate(rows)[kept],
-            "reconstruction_error": values[kept],
-        }
-    )
-    written = io.BytesIO()
-    written.write(f"{','.join(table.column_names)}\n".encode())  # pyarrow would put them in quotes
-    write_csv(table, written, WriteOptions(include_header=False, quoting_style="none"))
-    return written.getvalue()
+    splits = np.repeat(list(errors), [len(found) for found in errors.values()])[kept]
+    places = np.concatenate(rows)[kept]
+    columns = {"split": splits.tolist(), "row": places.tolist(), "reconstruction_error": values[kept].astype(str)}
+    if files is not None and all(known is not None for known in own.values()):
+        columns["file"] = files.take(pa.array(places - 1)).to_pylist()
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    return text.getvalue().encode()
 
 
 def weights_bytes(state: Mapping[str, torch.Tensor]) -> bytes:

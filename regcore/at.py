@@ -102,7 +102,7 @@ class At:
         Args:
             p: The probability of a zero, for each member.
             shape: Without the member axis; its first axis is of rows.
-            like: Gives the dtype and the device.
+            like: Gives the device, and the dtype, of at least float32: in bfloat16, 1/(1 − p) is up to 0.4 % off.
             purpose: Names the stream.
 
         Returns:
@@ -114,7 +114,7 @@ class At:
         rows = shape[0]
         drawn = self.integers(math.prod(shape), like, *purpose)
         reach = torch.tensor([[min(round(each * 2**32), 2**32 - 1) - 2**31] for each in p], dtype=torch.int32)
-        mask = (drawn >= reach.to(like.device)).to(like.dtype)
+        mask = (drawn >= reach.to(like.device)).to(torch.promote_types(like.dtype, torch.float32))
         mask.mul_(mask.new_tensor([[1 / (1 - each)] for each in p]))
         return mask.view(len(p), *shape[1:], rows).movedim(-1, 1)
 

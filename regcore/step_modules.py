@@ -35,11 +35,6 @@ def padded_steps(x: Tensor, is_used: Tensor | None, margins: tuple[int, int], wi
     return functional.pad(x, (0, 0, front, behind)) if front or behind else x
 
 
-def windows_of(x: Tensor, size: int, stride: int) -> Tensor:
-    """(..., steps, features) to (..., places, features·size): the values of each window, its steps last."""
-    return x.unfold(-2, size, stride).flatten(-2)
-
-
 class StepConvolution(nn.Conv1d):
     """`torch.nn.Conv1d` over (features, steps).
 

@@ -36,7 +36,12 @@ def predict(
         ),
     ],
     file: Annotated[
-        str, typer.Argument(metavar="ROWS.csv", help="CSV, Parquet, JSON lines or NPZ, perhaps with .gz; - for stdin.")
+        str,
+        typer.Argument(
+            metavar="ROWS.csv",
+            help="CSV, Parquet, JSON lines or NPZ, perhaps with .gz; an image, or a folder or ZIP archive of images; "
+            "- for stdin.",
+        ),
     ],
     out_file: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.csv", help="Write it here instead of to stdout.")
@@ -47,7 +52,8 @@ def predict(
     """Predict each row of a file with a job's model, on this machine.
 
     It writes CSV: row (from 1), prediction, and probability_LABEL for each class; of an autoencoder row and
-    reconstruction_error. Notes about the rows go to stderr.
+    reconstruction_error. The rows of a folder or a ZIP archive have the name of their file too. Notes about the rows
+    go to stderr.
     """
     logging.getLogger("regcore").addHandler(logging.NullHandler())  # the engine logs its notes, printed below
     with regular_file(given_text(file)) as path:
@@ -97,9 +103,10 @@ def _as_json(found: Predictions, out_file: Path | None) -> dict[str, Any]:
     said = {"num_rows": len(found.values), "classes": found.classes, "notes": list(found.notes)}
     if out_file is not None:
         return said | {"out": str(out_file)}
+    num_named = len(found.header) - len(found.classes or ())
     rows = [
-        {"row": row, found.name: value}
-        | ({"probabilities": dict(zip(found.classes, shares, strict=True))} if found.classes else {})
-        for row, value, *shares in found.rows()
+        dict(zip(found.header[:num_named], row, strict=False))
+        | ({"probabilities": dict(zip(found.classes, row[num_named:], strict=True))} if found.classes else {})
+        for row in found.rows()
     ]
     return said | {"predictions": rows}

@@ -84,11 +84,15 @@ def _worst(worst: Mapping[str, Any]) -> list[RenderableType]:
     table.add_column(escape(f"worst {place} ({split})"), justify="right")
     table.add_column(escape(str(worst.get("metric"))), justify="right", no_wrap=True)
     has_answers = any("target" in row for row in rows)
+    has_files = any("file" in row for row in rows)
+    if has_files:
+        table.add_column("file", overflow="fold")
     for title in ("target", "prediction") if has_answers else ():
         table.add_column(title, overflow="fold")
     for row in rows:
         answers = [escape(_said(row.get(name))) for name in ("target", "prediction")] if has_answers else []
-        table.add_row(str(row["row"]), format_number(row.get("value")), *answers)
+        file = [escape(str(row.get("file", "")))] if has_files else []
+        table.add_row(str(row["row"]), format_number(row.get("value")), *file, *answers)
     return [table]
 
 

@@ -25,7 +25,7 @@ class ImageFeatures(Frozen):
     """How images reach the network: all of one size and with the same channels, in [0, 1]."""
 
     kind: Literal["image"] = "image"
-    size: Annotated[list[_Side], Field(min_length=2, max_length=2)] = [32, 32]
+    size: list[_Side] = Field(default=[32, 32], min_length=2, max_length=2)
     """Height and width in pixels."""
     channels: Literal[1, 3] = 3
     """1 for grey, 3 for red, green and blue."""

@@ -64,6 +64,7 @@ class OnDisk:
         folder = cache.find_or_make(self._key(), needed_bytes, self._write)
         rows = open_rows(folder)
         preprocessing = read_preprocessing(json.loads((folder / _PREPROCESSING).read_text("utf-8")))
+        places = {name: own for name, own in self._places().items() if len(own)}
         return PreparedData(
             rows["train"],
             rows.get("validation"),
@@ -71,6 +72,8 @@ class OnDisk:
             preprocessing,
             self.classes,
             self._targets().scaling,
+            groups=self.settled.row_groups(self.spec.data.group_column, places),
+            file_places={name: self.settled.numbers[own] for name, own in places.items()},
         )
 
     def _key(self) -> str:

@@ -1,7 +1,7 @@
 """From a spec to the tensors of a run: load, split, fit the scaling on the train rows, standardize."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -112,6 +112,9 @@ class Split:
         lengths = None if self.lengths is None else self.lengths.index_select(0, flat).view(shape)
         return Batch(x, y, lengths)
 
+    def expect(self, numbers: torch.Tensor) -> None:
+        """They are in memory."""
+
     def identify(self, digest: Hash) -> None:
         """Feed every number to a digest."""
         for tensor in (self.x, self.y, self.lengths):
@@ -134,6 +137,9 @@ class PreparedData:
         label_type: What predictions of own data are given as; None for the class numbers of a built-in set.
         doubts: What the rows show that is unlikely to be meant; pointers are into the spec.
         groups: Which rows belong together, `data.group_column`; None without such a column.
+        file_places: Of rows in files: by split, their places in the data that they come from, from 0, (N,). Rows in
+            memory know theirs, `Split.rows`.
+        files: Of a folder or an archive, the path of the file that each row of the data is; None for other data.
     """
 
     train: Rows
@@ -145,16 +151,18 @@ class PreparedData:
     label_type: LabelType | None = None
     doubts: tuple[Doubt, ...] = ()
     groups: RowGroups | None = None
+    file_places: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    files: pa.ChunkedArray | None = None
 
     def row_numbers(self) -> dict[str, NDArray[np.int64] | None]:
         """By split with rows, the number of each row in the data that it comes from, from 1; None if none is known."""
         splits = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {name: _numbers_of(split) for name, split in splits.items() if split is not None}
-
-
-def _numbers_of(split: Rows) -> NDArray[np.int64] | None:
-    places: NDArray[np.int64] | None = getattr(split, "rows", None)  # rows in a file do not know where they are from
-    return None if places is None else places + 1
+        places = {
+            name: split.rows if isinstance(split, Split) else self.file_places.get(name)
+            for name, split in splits.items()
+            if split is not None
+        }
+        return {name: None if own is None else own + 1 for name, own in places.items()}
 
 
 def prepare(spec: RunSpec, data_dir: Path | None = None, *, device: torch.device | str = "cpu") -> PreparedData:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from regcore.data.encoded import Columns
 from regcore.data.facts import DataFacts, known_facts
+from regcore.data.files.names import FILE
 from regcore.data.on_disk import OnDisk, identity_of
 from regcore.data.placement import placement_of
 from regcore.data.prepare import PreparedData, RunSpec, prepare, prepare_columns
@@ -117,8 +118,7 @@ class TableSource:
         if chosen.classes is not None:
             label_type = label_type_of(self._table.columns[chosen.target_name].type)
         if placement_of(chosen.inputs.row, len(settled.numbers), spec) == "disk":
-            groups = settled.row_groups(spec.data.group_column)
-            return replace(self._on_disk(spec, chosen, settled), label_type=label_type, groups=groups)
+            return replace(self._on_disk(spec, chosen, settled), label_type=label_type, files=self._files())
         columns = chosen.inputs.read(self._table.columns)
         target = chosen.target_name
         prepared = prepare_columns(
@@ -139,13 +139,22 @@ class TableSource:
             label_type=label_type,
             doubts=(*prepared.doubts, *self._doubts(spec, chosen, settled, columns)),
             groups=settled.row_groups(spec.data.group_column),
+            files=self._files(),
         )
+
+    def _files(self) -> pa.ChunkedArray | None:
+        """The path of each row's file, if rows are files."""
+        return self._table.columns[FILE] if self._table.facts.format in ("folder", "zip") else None
 
     def _on_disk(self, spec: RunSpec, chosen: Chosen, settled: SettledRows) -> PreparedData:
         """The same, written to files once; what their rows show is not looked for."""
         self._identity = self._identity or identity_of(self._table)
         rows = OnDisk(self._table, self._identity, chosen.inputs, settled, chosen.classes, chosen.target_name, spec)
-        return rows.prepare(RowsCache(self._rows_dir or default_folder()))
+        prepared = rows.prepare(RowsCache(self._rows_dir or default_folder()))
+        if self._numbers is None:
+            return prepared
+        shown = {name: self._numbers[places] for name, places in prepared.file_places.items()}
+        return replace(prepared, file_places=shown)
 
     def _settle(self, spec: Any) -> tuple[Chosen, SettledRows]:
         key = (spec.data, spec.task.predicts)

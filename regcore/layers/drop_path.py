@@ -64,4 +64,4 @@ class DropPath(Layer):
         if not here.at.training or not any(chances):
             return x
         kept = here.at.kept(chances, x.shape[1:2], x, "mask", here.label)
-        return x * kept.reshape(*kept.shape, *[1] * (x.dim() - 2))
+        return (x * kept.reshape(*kept.shape, *[1] * (x.dim() - 2))).to(x.dtype)

@@ -89,4 +89,4 @@ class Dropout(Layer):
         chances = [member.p for member in here.members]
         if not here.at.training or not any(chances):
             return x
-        return x * here.at.kept(chances, x.shape[1:], x, "mask", here.label)
+        return (x * here.at.kept(chances, x.shape[1:], x, "mask", here.label)).to(x.dtype)

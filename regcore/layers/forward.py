@@ -156,10 +156,14 @@ def _still(infos: Sequence[TensorInfo], path: str, frozen: frozenset[str]) -> tu
 
 
 def warm(nodes: Sequence[Node], tensors: Mapping[str, Tensor]) -> None:
-    """Let each layer find its tensors before a pass is compiled: what changes in the first pass is compiled twice."""
+    """Let each layer find its tensors and its module before a pass is compiled, which would otherwise happen in it."""
     for node in nodes:
         node.own(tensors)
+        assert node.module is not None, "it is built where it is first asked for"
         warm(node.children, tensors)
+        if len(node.members) > 1:
+            for alone in node.alone:
+                warm([alone], tensors)
 
 
 class ForwardPass:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from regcore.layers.base import Layer
@@ -66,6 +67,15 @@ class Pool(Layer):
         if len(seen.shape) == 2:
             return StepPool(self.method, *self._steps)
         return (nn.MaxPool2d if self.method == "max" else nn.AvgPool2d)(pair(self.size), self._stride)
+
+    def forward(self, x: Tensor, own: Mapping[str, Tensor], here: Here) -> Tensor:
+        """Of windows of 2×2 that do not overlap, on a CPU, without torch's kernel, which is slow there."""
+        from regcore.pooling import largest_of_fours
+
+        is_image = len(here.seen.shape) == 3
+        if is_image and self.method == "max" and pair(self.size) == self._stride == (2, 2) and x.device.type == "cpu":
+            return largest_of_fours(x)
+        return super().forward(x, own, here)
 
     @property
     def _steps(self) -> tuple[int, int]:

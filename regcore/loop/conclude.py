@@ -150,7 +150,7 @@ def _described(evaluations: Mapping[str, SplitEvaluation], data: PreparedData, t
     return {
         **task.described(evaluations, data.classes),
         "groups": by_group(evaluations, task.metrics, data.groups),
-        "worst_rows": worst_rows(evaluations, task.row_error, data.row_numbers(), data.classes),
+        "worst_rows": worst_rows(evaluations, task.row_error, data.row_numbers(), data.classes, data.files),
     }
 
 

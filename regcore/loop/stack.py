@@ -15,8 +15,7 @@ from torch import Tensor
 from regcore.at import At
 from regcore.data.order import Order
 from regcore.data.prepare import PreparedData
-from regcore.layers.forward import warm
-from regcore.loop.compiled import compiled
+from regcore.layers import walk_all
 from regcore.loop.effects import Inputs, bind_effects
 from regcore.loop.evaluate import evaluate, measure, needs_all
 from regcore.loop.network import StackedNetwork
@@ -99,9 +98,16 @@ class Stack:
         return {**tree, "tensors": dict(self.network.tensors)}
 
     def compile(self, on_record: Callable[[Record], None]) -> None:
-        """Compile the forward pass from now on; if that fails, a warning says so."""
-        warm(self.network.nodes, self.network.tensors)
-        self._step.forward = compiled(self.network.forward, on_record)
+        """Compile forward and backward from now on; a warning says so if that fails, or cannot be."""
+        random = [label for label, layer, _ in walk_all(self._lead.layers, self.network.row) if layer.is_random]
+        if random:
+            message = (
+                f"training.compile does not reach layers that draw random numbers, such as {random[-1]}: training goes "
+                "on without it"
+            )
+            on_record(Record("warning", {"code": "compile_failed", "message": message}))
+            return
+        self._step.compile(on_record)
 
     def select(self, positions: Sequence[int]) -> Stack:
         """A copy with some of the members, at the same step."""

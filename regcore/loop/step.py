@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial, reduce
 from typing import TYPE_CHECKING
@@ -12,15 +12,21 @@ from torch import Tensor
 
 from regcore.at import At
 from regcore.data.rows import Batch, Rows
+from regcore.layers.forward import warm
+from regcore.loop.compiled import compiled
 from regcore.loop.length_groups import LengthGroups
 from regcore.loop.network import StackedNetwork
 from regcore.optim import Elementwise, Update
 from regcore.passes import Pass, Slope
+from regcore.record import Record
 from regcore.regularizers import Effect
 from regcore.tasks import Task
 
 if TYPE_CHECKING:
     from regcore.regularizers.effect import Compute, Slopes
+
+Differentiate = Callable[..., tuple[Sequence[Tensor], dict[str, Tensor], Mapping[str, Tensor]]]
+"""As `Step._differentiate`."""
 
 
 class Step:
@@ -33,6 +39,9 @@ class Step:
         update: The optimizer at work.
         effects: The regularizers at work, in the spec's order.
         batch_size: Rows of a micro-batch.
+
+    Attributes:
+        differentiate: `_differentiate`, or what a compiler made of it.
     """
 
     def __init__(
@@ -55,7 +64,16 @@ class Step:
         self._merged: tuple[list[Mapping[str, Elementwise]], dict[str, Elementwise]] = ([], {})
         self._is_settled = all(effect.is_settled for effect in self.chain("elementwise"))
         self._groups = LengthGroups(rows, batch_size) if self._takes_rows_apart() else None
-        self.forward = network.forward
+        self.differentiate: Differentiate = self._differentiate
+
+    def compile(self, on_record: Callable[[Record], None]) -> None:
+        """Compile forward and backward from now on; if that fails, a warning says so."""
+        self._groups = None  # a compiled pass has rows of one length
+        # What changes in the first pass would be compiled twice.
+        warm(self.network.nodes, self.network.tensors)
+        for hook in ("weights", "loss"):
+            self.chain(hook)
+        self.differentiate = compiled(self._differentiate, on_record)
 
     def chain(self, hook: str) -> list[Effect]:
         """The effects that act at a hook, by their ranks there; among equals in the spec's order."""
@@ -85,7 +103,7 @@ class Step:
 
     def compute(self, tensors: Mapping[str, Tensor], batch: Batch, at: At) -> Pass:
         """The innermost: what the network says, and how wrong that is, row by row."""
-        outputs, way = self.forward(tensors, batch.x, at, batch.lengths, self._watched)
+        outputs, way = self.network.forward(tensors, batch.x, at, batch.lengths, self._watched)
         losses = self._task.row_losses(outputs, batch.y)
         return Pass(outputs, losses, {}, way.buffers, way.outputs, way.output_lengths)
 
@@ -101,16 +119,11 @@ class Step:
         num_rows = rows.shape[1]
         for micro, part in enumerate(self._parts(rows)):
             here = replace(at, micro=micro) if micro else at
-            found = self._pass({**tensors, **buffers} if buffers else tensors, part, here)
-            objective = {"data": found.losses, **found.terms}
-            whole = reduce(torch.add, [values.sum() for values in objective.values()]) / num_rows
-            # A user's module may leave some of its parameters unused.
-            gradients = torch.autograd.grad(whole, list(leaves.values()), allow_unused=True, materialize_grads=True)
+            own = {**tensors, **buffers} if buffers else tensors
+            gradients, means, buffers = self.differentiate(own, self._batch(part, here), list(leaves), num_rows, here)
             total = [a.add_(b) for a, b in zip(total, gradients, strict=True)] if total else list(gradients)
-            for name, values in objective.items():
-                mean = values.detach().sum(1) / num_rows
+            for name, mean in means.items():
                 losses[name] = losses[name] + mean if micro else mean
-            buffers = found.buffers
         return Slope(dict(zip(leaves, total, strict=True)), losses, buffers)
 
     def _parts(self, rows: Tensor) -> Sequence[Tensor]:
@@ -123,11 +136,38 @@ class Step:
         are_together = bool(self.chain("on_batch") or self.chain("loss"))  # such as mixup, and a mean loss that floods
         return self.network.cuts_rows and self.network.takes_single_rows and not are_together
 
-    def _pass(self, tensors: Mapping[str, Tensor], rows: Tensor, at: At) -> Pass:
-        """One pass over some rows, as the regularizers want it."""
+    def _batch(self, rows: Tensor, at: At) -> Batch:
+        """Some rows, as the regularizers want them."""
         batch = self._task.targets(self._rows.fetch(rows).to(self.network.device))
         for effect in self.chain("on_batch"):
             batch = effect.on_batch(batch, at)
+        return batch
+
+    def _differentiate(
+        self, tensors: Mapping[str, Tensor], batch: Batch, learned: Sequence[str], num_rows: int, at: At
+    ) -> tuple[Sequence[Tensor], dict[str, Tensor], Mapping[str, Tensor]]:
+        """What a batch adds to the step: forward and backward, which `training.compile` compiles as one.
+
+        Args:
+            tensors: What to compute with.
+            batch: A part of the step's rows.
+            learned: The names of the tensors whose gradients are wanted.
+            num_rows: Of the whole step.
+            at: The place in the run.
+
+        Returns:
+            The gradients of this part of the mean objective, its part of each term, (K,), and the buffers behind it.
+        """
+        found = self._pass(tensors, batch, at)
+        objective = {"data": found.losses, **found.terms}
+        whole = reduce(torch.add, [values.sum() for values in objective.values()]) / num_rows
+        # A user's module may leave some of its parameters unused.
+        leaves = [tensors[name] for name in learned]
+        gradients = torch.autograd.grad(whole, leaves, allow_unused=True, materialize_grads=True)
+        return gradients, {name: values.detach().sum(1) / num_rows for name, values in objective.items()}, found.buffers
+
+    def _pass(self, tensors: Mapping[str, Tensor], batch: Batch, at: At) -> Pass:
+        """One pass over a batch, as the regularizers want it."""
         for effect in self.chain("weights"):
             tensors = effect.weights(tensors, at)
         compute: Compute = partial(self.compute, tensors)

@@ -28,14 +28,22 @@ def fusion_key(spec: JobSpec) -> str | None:
 
     A digest: 64 hexadecimal digits.
     """
-    varying: list[Fusible] = [spec.model, spec.optimizer, *spec.regularizers]
-    if spec.fusion == "off" or not all(part.is_fusible for part in varying):
+    if why_alone(spec) is not None:
         return None
     shared = spec.model_dump(mode="json", exclude=_FREE)
     shared["model"] = spec.model.structure()
     shared["optimizer"] = spec.optimizer.structure()
     shared["regularizers"] = [regularizer.structure() for regularizer in spec.regularizers]
     return hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
+
+
+def why_alone(spec: JobSpec) -> str | None:
+    """Why jobs like this one run one by one; None if several may share a training pass."""
+    varying: list[Fusible] = [spec.model, spec.optimizer, *spec.regularizers]
+    alone = [str(getattr(part, "kind", "")) for part in varying if not part.is_fusible]
+    if alone:
+        return f"It runs one by one, in no pass with other jobs: {', '.join(dict.fromkeys(alone))} trains alone."
+    return "It runs one by one: fusion is off." if spec.fusion == "off" else None
 
 
 def member_bytes(

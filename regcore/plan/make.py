@@ -14,6 +14,7 @@ from regcore.kinds import plugins_among
 from regcore.layers import Layer, label_layers, tensors_of, walk_all
 from regcore.plan.ceilings import Ceilings, hold_data_to, hold_to, is_too_deep
 from regcore.plan.first import first_warnings, plan_first
+from regcore.plan.fusion import why_alone
 from regcore.plan.lint import SpecWarning, lint
 from regcore.plan.network import expand, hold_batches_to
 from regcore.plan.objective import num_classes_of, resolve_task
@@ -124,6 +125,7 @@ def _plan(spec: JobSpec, ceilings: Ceilings | None, facts: DataFacts) -> Plan:
         num_steps=steps_per_epoch * resolved.training.epochs,
         num_epochs=resolved.training.epochs,
         regularizers=regularizers,
+        runs_alone=why_alone(resolved),
         trained_first={planned.name: planned.plan for planned in first},
         rows_in=placement,
         plugins=sorted(

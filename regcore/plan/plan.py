@@ -80,6 +80,9 @@ class Plan(Immutable):
     trained_first: dict[str, "Plan"] = Field(
         default={}, description="Models that are trained before it begins, by the regularizer's name and its field."
     )
+    runs_alone: str | None = Field(
+        default=None, description="Why it shares no training pass with other jobs; null if it may share one."
+    )
     plugins: list[str] = Field(default=[], description="Installed packages whose kinds it needs.")
     rows_in: Placement = "memory"
     """`disk`: the rows are larger than what may lie in memory. They are written to files once, and read in blocks."""

@@ -46,7 +46,7 @@ class Activity(Regularizer):
     norm: Literal["l1", "l2"] = "l1"
     """`l1`: the sum of absolute values, for sparse activations; `l2`: the sum of squares."""
     layers: list[str] | None = Field(default=None, min_length=1, max_length=1000)
-    """Labels of the layers whose outputs count; null for every hidden activation."""
+    """Labels of the layers whose outputs count; null for every hidden activation and recurrent layer."""
 
     def needs(self, job: Surroundings) -> str | None:
         if not job.layers:  # the model is wrong, which is said elsewhere
@@ -60,7 +60,7 @@ class Activity(Regularizer):
         if unknown:
             return f"layers must name layers of {known}; received {shortened(', '.join(unknown), 200)}, not among them."
         if not self.watched(job.layers):
-            return f"activity acts on hidden activations, and the model has none; name some of {known} in layers."
+            return f"activity acts on hidden units, and the model has none; name some of {known} in layers."
         return None
 
     def watched(self, layers: Mapping[str, str]) -> frozenset[str]:
@@ -68,7 +68,7 @@ class Activity(Regularizer):
         if self.layers is not None:
             return frozenset(self.layers)
         kinds = kinds_of(Layer)
-        return frozenset(label for label, kind in layers.items() if kinds[kind].is_nonlinearity)
+        return frozenset(label for label, kind in layers.items() if kinds[kind].gives_hidden_units)
 
     @classmethod
     def bind(cls, members: Sequence[Activity], setting: Setting) -> Effect:

@@ -9,7 +9,6 @@ Source: Jahrer 2017, Porto Seguro's safe driver prediction, winning solution: th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -77,14 +76,24 @@ class _SwapNoiseEffect(Effect):
     def on_batch(self, batch: Batch, at: At) -> Batch:
         import torch
 
-        name, num_rows, row = self.setting.name, batch.x.shape[1], batch.x.shape[2:]
-        x = spread(batch.x, len(self.members)).flatten(2)
-        num_cells = math.prod(row) if self._columns is None else int(self._columns[-1]) + 1
-        is_swapped = at.chosen(self.each("p"), (num_rows, num_cells), x, name)
-        # A remainder of 32 random bits prefers no row by more than one part in a million.
-        partners = at.integers(num_rows * num_cells, x, name, "partners").remainder(num_rows).view_as(is_swapped)
-        own = torch.arange(num_rows, dtype=partners.dtype, device=x.device).unsqueeze(1)
-        sources = torch.where(is_swapped, partners, own).long()
+        num_rows, row, num_members = batch.x.shape[1], batch.x.shape[2:], len(self.members)
+        x = spread(batch.x, num_members).flatten(2)
+        num_cells = x.shape[2] if self._columns is None else int(self._columns[-1]) + 1
+        drawn = at.integers(num_rows * num_cells, x, self.setting.name).view(num_members, num_rows, num_cells)
         if self._columns is not None:
-            sources = sources.index_select(2, self._columns)
-        return batch.having(x=x.gather(1, sources).view(-1, num_rows, *row))
+            drawn = drawn.index_select(2, self._columns)
+        # Of numbers from 0 to 2³² those below p · 2³² are swapped, and how far below says with which row.
+        chances = self.each("p")
+        last = [max(0, round(p * 2**32) - 1) - 2**31 for p in chances]
+        is_swapped = drawn <= torch.tensor(last, dtype=torch.int32, device=x.device).view(-1, 1, 1)
+        for of_member, p in zip(is_swapped, chances, strict=True):
+            if p == 0:
+                of_member.fill_(False)
+        places = is_swapped.flatten().nonzero().squeeze(1)
+        member = places // drawn[0].numel()
+        heights = drawn.take(places).to(torch.float64).add_(2.0**31)
+        heights /= torch.tensor(chances, dtype=torch.float64, device=x.device)[member]
+        partners = (heights * (num_rows / 2.0**32)).long().clamp_(max=num_rows - 1)
+        sources = (member * num_rows + partners) * x.shape[2] + places % x.shape[2]
+        swapped = x.flatten().scatter(0, places, x.take(sources))
+        return batch.having(x=swapped.view(num_members, num_rows, *row))

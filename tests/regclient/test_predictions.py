@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from regclient import UsageError
 from regclient.predictions import (
@@ -16,6 +17,7 @@ from regclient.predictions import (
 )
 from regcore import JobSpec, train
 from regcore.artifacts import write_artifacts
+from regcore.errors import InvalidDataError
 
 OF_CLASSES = Predictions(
     values=["a,b", "c"], classes=["a,b", "c"], probabilities=[[0.1 + 0.2, 1 - (0.1 + 0.2)], [1e-300, 1.0]], notes=[]
@@ -130,12 +132,30 @@ def test_an_autoencoder_says_how_unlike_each_row_is(rows_csv: Path, tmp_path: Pa
     )
 
 
-def test_a_model_of_images_says_how_it_predicts(rows_csv: Path, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def model_of_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("images")
     spec = {"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "linear"}, "training": {"epochs": 1}}
-    write_artifacts(train(JobSpec.model_validate(spec)), tmp_path)
+    write_artifacts(train(JobSpec.model_validate(spec)), folder)
+    return folder
 
-    with pytest.raises(UsageError, match="takes images"):
-        predict_file(load_local_predictor(tmp_path), rows_csv)
+
+def test_a_model_of_images_says_how_it_predicts(rows_csv: Path, model_of_images: Path) -> None:
+    with pytest.raises(InvalidDataError, match="takes images"):
+        predict_file(load_local_predictor(model_of_images), rows_csv)
+
+
+def test_each_file_of_a_folder_is_predicted_and_named(model_of_images: Path, tmp_path: Path) -> None:
+    for name, level in (("b.png", 200), ("new/a.png", 10)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("L", (8, 8), level).save(tmp_path / name)
+    predictor = load_local_predictor(model_of_images)
+
+    header, *rows = written(predict_file(predictor, tmp_path))
+
+    assert header == ["row", "file", "prediction", *(f"probability_{digit}" for digit in range(10))]
+    assert [row[:2] for row in rows] == [["1", "b.png"], ["2", "new/a.png"]]
+    assert written(predict_file(predictor, tmp_path / "b.png"))[1][1:] == rows[0][1:]
 
 
 def test_a_missing_engine_says_what_to_install() -> None:

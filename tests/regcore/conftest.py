@@ -70,7 +70,8 @@ def make_trainer():
         plans = [make_plan(parse_spec(job), facts_of=rows.facts) for job in jobs]
         data = rows.prepare(plans[0].resolved_spec)
         dtype = dtype_of(plans[0].resolved_spec)
-        network = StackedNetwork(plans, dtype=dtype, device=torch.device("cpu"), autocast=False)
+        autocast = plans[0].resolved_spec.training.precision == "bfloat16"
+        network = StackedNetwork(plans, dtype=dtype, device=torch.device("cpu"), autocast=autocast)
         members = [Member(str(k), plan, lambda record: None) for k, plan in enumerate(plans)]
         inputs = gather_inputs([Newcomer(str(k), plan) for k, plan in enumerate(plans)], data, network, rows, Control())
         return Trainer(members, network, data, task_of(plans[0], data), inputs=inputs, **options)

@@ -5,6 +5,7 @@ import json
 import zipfile
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from safetensors import safe_open
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -68,7 +69,15 @@ def test_errors_of_rows_are_a_csv_of_all_splits(monkeypatch):
         ("train", 7), ("train", 2), ("test", 1), ("test", 2), ("test", 3),
     ]  # fmt: skip
     assert [np.float32(row["reconstruction_error"]) for row in rows] == [0.5, 0.25, np.float32(1e-7), 3, 0.125]
-    assert largest.splitlines() == ["split,row,reconstruction_error", "train,7,0.5", "test,2,3"]
+    assert largest.splitlines() == ["split,row,reconstruction_error", "train,7,0.5", "test,2,3.0"]
+
+
+def test_errors_of_files_tell_their_paths():
+    files = pa.chunked_array([["a,b.png", 'q"x.png'], ["cät.png"]])
+
+    written = errors_csv({"test": np.array([0.5, 2], np.float32)}, {"test": np.array([3, 2])}, files).decode()
+
+    assert [row["file"] for row in csv.DictReader(io.StringIO(written))] == ["cät.png", 'q"x.png']
 
 
 def test_weights_sha256_is_that_of_the_file(result, folder):

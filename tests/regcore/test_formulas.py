@@ -209,11 +209,13 @@ ELSEWHERE = {
 BY_LIBRARIES = {
     "activity": "λ/B · Σ_rows Σ_layers ‖h‖₁, or ‖h‖² without a half, as Keras has it; "
     "steps that a sequence does not use are left out",
+    "freeze": "θ ← θ₀ for each selected tensor; by default all but those of the output layer",
     "group_lasso": "λ Σ_g √d_g ‖w_g‖,  d_g the number of weights in group g",
     "knowledge_distillation": (
         "(1 − α)·CE(y, softmax(z)) + α·T²·KL(softmax(t/T) ‖ softmax(z/T)),  t: the teacher's logits, z: the network's"
     ),
     "label_smoothing": "y ← (1 − ε)·y + ε/C, over C classes: the loss is (1 − ε)·CE + ε·CE(uniform)",
+    "layer_lr_decay": "η_l = η · decay^d,  d = 0 for the output layer, 1 for the layer before it, …",
     "max_norm": "w_i ← w_i · min(1, c/‖w_i‖), for each unit i: a row of a matrix, a filter, a gate",
     "mixup": "x ← λx + (1 − λ)x′,  y ← λy + (1 − λ)y′,  λ ~ Beta(α, α) once for a batch,  (x′, y′) its rows in another "
     "order",

@@ -4,7 +4,7 @@ import torch
 from regcore.layers import Activation, Conv1d, GlobalPool, Pool, Residual, build_module
 from regcore.layers.batch_norm import BatchNorm
 from regcore.shapes import RowInfo
-from regcore.step_modules import StepBatchNorm, StepPool, padded_steps, places_in_use, windows_of
+from regcore.step_modules import StepBatchNorm, StepPool, padded_steps, places_in_use
 
 LENGTHS = torch.tensor([8, 1, 3, 6])
 
@@ -22,7 +22,6 @@ def test_steps_are_filled_up_to_a_window():
 
     assert padded_steps(x, None, (0, 0), 4)[0, :, 0].tolist() == [1, 1, 0, 0]
     assert padded_steps(x, torch.tensor([[True, False]]), (1, 2), 2)[0, :, 0].tolist() == [0, 1, 0, 0, 0]
-    assert windows_of(torch.arange(3).view(1, 3, 1), 2, 1).tolist() == [[[0, 1], [1, 2]]]
 
 
 @pytest.mark.parametrize("method", ["max", "mean"])

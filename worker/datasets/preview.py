@@ -5,6 +5,7 @@ from datetime import date, time
 from typing import Any
 
 from regcore.data.images.cells import described_images
+from regcore.data.sounds.stored import told_sound
 from regcore.data.tables.facts import ColumnFacts
 from regcore.data.tables.read_column import read_column
 from regcore.data.tables.table import Table
@@ -18,7 +19,8 @@ _MAX_CHARACTERS = 1_000
 def preview_of(table: Table) -> dict[str, Any]:
     """The names of the columns and the first rows, each a list in the columns' order; None for a gap.
 
-    Cells are as they were read: numbers and booleans as such, everything else as text, and of images their sizes.
+    Cells are as they were read: numbers and booleans as such, everything else as text, and of images and sounds their
+    sizes.
     """
     columns = [_cells(table, facts) for facts in table.facts.columns]
     rows = [list(row) for row in zip(*columns, strict=True)] if columns else []
@@ -29,6 +31,8 @@ def _cells(table: Table, facts: ColumnFacts) -> list[Any]:
     cells = table.columns.column(facts.name).slice(0, NUM_ROWS)
     if facts.image is not None:
         return described_images(cells, facts.image)
+    if facts.audio is not None:
+        return [told_sound(cell) for cell in cells.to_pylist()]
     reading = facts.readings.get(facts.type)
     if reading is None:  # it is left out: as it stands in the file
         return [_as_json(cell) for cell in cells.to_pylist()]

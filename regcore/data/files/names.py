@@ -8,6 +8,10 @@ from typing import Final
 
 from regcore.errors import InvalidDataError, shortened
 
+FILE: Final = "file"
+LABEL: Final = "label"
+SPLIT: Final = "split"
+"""The columns of a set of files."""
 SPLIT_WORDS: Final = {
     "train": "train",
     "training": "train",

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from regcore.data.encoded import Encoded
-from regcore.data.files.read import read_unlabelled
 from regcore.data.images.cells import form_of, pixels_of, resized
 from regcore.data.images.handed import holds_images, images_of, is_image_path
 from regcore.data.images.pixels import (
@@ -22,6 +21,7 @@ from regcore.data.images.pixels import (
 from regcore.data.images.preprocessing import ImagePreprocessing
 from regcore.data.load import scale_images
 from regcore.data.media_facts import ImageFacts
+from regcore.data.tables.read import read_file
 from regcore.data.tables.table import Table
 from regcore.errors import InvalidDataError
 
@@ -45,7 +45,7 @@ def apply_to_images(preprocessing: ImagePreprocessing, raw_rows: Any, dtype: Any
     if is_image_path(raw_rows):
         raw_rows = [raw_rows]
     if isinstance(raw_rows, str | Path):
-        raw_rows = read_unlabelled(Path(raw_rows))
+        raw_rows = read_file(Path(raw_rows), has_classes=False)
     if isinstance(raw_rows, Table):
         return _of_table(preprocessing, raw_rows, dtype)
     if isinstance(raw_rows, list | tuple) and holds_images(raw_rows):
@@ -98,7 +98,7 @@ def _as_trained(form: ArrayForm, batch: NDArray[Any]) -> NDArray[Any]:
     shape = form.shape
     if batch.ndim > 1 and batch.shape[1:] in {shape, (int(np.prod(shape)),)}:
         return batch.reshape(-1, *shape)
-    if batch.ndim in _BATCH_AXES and batch.size:
+    if batch.ndim in _BATCH_AXES:
         images = channels_first(batch, axes_of(batch.shape))
         if images.shape[1:] in {shape, (_LAYERED, *shape[1:])}:
             return images

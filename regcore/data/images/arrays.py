@@ -15,6 +15,7 @@ from regcore.data.images.pixels import (
     axes_of,
     channels_first,
     check_finite,
+    dtype_of,
     in_plain_type,
     white_of,
     without_alpha,
@@ -52,7 +53,7 @@ def read_array(batch: NDArray[Any]) -> MediaColumn:
         all_grey=bool((images == images[:, :1]).all()),
         shape=images.shape[1:],
         maximum=maximum,
-        dtype=str(images.dtype),
+        dtype=dtype_of(images),
     )
     return MediaColumn(array_cells(images), facts, warnings)
 

@@ -28,11 +28,6 @@ if that is enough, and may have more."""
 _MANY_PIXELS: Final = 5_000_000
 _one_large = Lock()
 """Held while an image of many pixels is decoded, which takes up to ten bytes for each: one of them at a time."""
-_READERS: Final[tuple[tuple[str, Callable[[io.BytesIO], ImageFile]], ...]] = (
-    ("PNG", PngImageFile),
-    ("JPEG", jpeg_factory),
-    ("WebP", WebPImageFile),
-)
 _OTHERS: Final[tuple[tuple[bytes, str], ...]] = (
     (b"GIF8", "a GIF"),
     (b"BM", "a BMP"),
@@ -45,7 +40,8 @@ _OTHERS: Final[tuple[tuple[bytes, str], ...]] = (
     (b"<?xml", "an XML document"),
 )
 _DAMAGED: Final = (
-    OSError, SyntaxError, ValueError, EOFError, OverflowError, IndexError, KeyError, TypeError, struct.error, zlib.error,
+    OSError, SyntaxError, ValueError, EOFError, OverflowError, IndexError, KeyError, TypeError,
+    struct.error, zlib.error,
 )  # fmt: skip
 """What Pillow raises of bytes that are not what they should be."""
 _ORIENTATION: Final = 0x0112
@@ -101,7 +97,7 @@ def decode(content: bytes, *, enough: tuple[int, int] | None = None) -> Decoded:
         InvalidDataError: It is no PNG, JPEG or WebP image, has too many pixels, or is damaged. The message goes on
             after the file's name.
     """
-    read = dict(_READERS).get(_format_of(content))
+    read = _reader_of(content)
     if read is None:
         raise _other_kind(content)
     try:
@@ -153,14 +149,19 @@ def _damaged(error: Exception) -> InvalidDataError:
     )
 
 
-def _format_of(content: bytes) -> str | None:
+def _reader_of(content: bytes) -> Callable[[io.BytesIO], ImageFile] | None:
     if content.startswith(_PNG):
-        return "PNG"
+        return PngImageFile
     if content.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
+        return _read_jpeg
     if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
-        return "WebP"
+        return WebPImageFile
     return None
+
+
+def _read_jpeg(file: io.BytesIO) -> ImageFile:
+    """Several images in one file, as of some cameras, too."""
+    return jpeg_factory(file)
 
 
 def _other_kind(content: bytes) -> InvalidDataError:

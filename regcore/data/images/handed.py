@@ -83,7 +83,8 @@ def _as_numpy(value: Any) -> NDArray[Any]:
     if not hasattr(value, "detach"):
         return np.asarray(value)
     held = value.detach().cpu()
-    converted: NDArray[Any] = (held.float() if str(held.dtype) == "torch.bfloat16" else held).numpy()
+    is_short = str(held.dtype) == "torch.bfloat16"
+    converted: NDArray[Any] = held.double().numpy().astype(np.float32) if is_short else held.numpy()
     return converted
 
 

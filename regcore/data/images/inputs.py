@@ -69,7 +69,8 @@ class ImageInputs:
 
     def fit(self, train: Columns, *, standardize: bool, given: Sequence[str], target: str | None) -> ImagePreprocessing:
         """Mean and variance of each channel, where they are asked for."""
-        from regcore.data.images.preprocessing import ArrayForm, fit_images
+        from regcore.data.images.pixels import ArrayForm
+        from regcore.data.images.preprocessing import fit_images
 
         facts = self.facts
         array = None if facts.shape is None or facts.dtype is None else ArrayForm(facts.shape, facts.dtype)

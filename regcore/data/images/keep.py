@@ -64,14 +64,14 @@ def _shrunk(decoded: Decoded) -> Image.Image | None:
     """The image with sides that are kept; None if it has them."""
     width, height = decoded.size
     scale = min(1.0, SHORTER_SIDE / min(width, height))
-    wanted = tuple(min(LONGER_SIDE, round(side * scale)) for side in (width, height))
+    wanted = (min(LONGER_SIDE, round(width * scale)), min(LONGER_SIDE, round(height * scale)))
     if wanted == decoded.size:
         return None
     return decoded.image.resize(wanted, Image.Resampling.BILINEAR)
 
 
 def _as_jpeg(image: Image.Image) -> bytes:
-    """As cameras save: a photo of 256 by 341 pixels takes about 30 kB, and 20,000 of them fit into a reader's memory."""
+    """As cameras save: a photo takes about 30 kB, and 20,000 of them fit into a reader's memory."""
     file = io.BytesIO()
     image.save(file, "JPEG", quality=_QUALITY, subsampling="4:2:0")
     return file.getvalue()

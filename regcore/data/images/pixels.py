@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,15 @@ def axes_of(shape: Shape) -> Axes:
     )
 
 
+def dtype_of(batch: NDArray[Any]) -> Dtype:
+    """The name of a plain type."""
+    for known in get_args(Dtype):
+        if batch.dtype == known:
+            found: Dtype = known
+            return found
+    raise TypeError(f"expected one of {', '.join(get_args(Dtype))}; received {batch.dtype}")
+
+
 def channels_first(batch: NDArray[Any], axes: Axes) -> NDArray[Any]:
     """The same as (N, C, H, W), without a copy."""
     if axes == "grey":
@@ -70,14 +79,17 @@ def channels_first(batch: NDArray[Any], axes: Axes) -> NDArray[Any]:
 
 
 def in_plain_type(batch: NDArray[Any]) -> NDArray[Any]:
-    """Bytes stay, fractions become float32 or float64, and whole numbers float32 or, beyond 2²⁴, float64."""
+    """Fractions become float32 or float64; whole numbers bytes, else float32 or, beyond 2²⁴, float64."""
     if batch.dtype in (np.uint8, np.float32, np.float64):
         return batch
     if batch.dtype.kind == "b":
         return batch.astype(np.uint8)
     if batch.dtype.kind == "f":
         return batch.astype(np.float32 if batch.dtype.itemsize < 8 else np.float64)
-    largest = max(abs(int(batch.min())), abs(int(batch.max()))) if batch.size else 0
+    lowest, highest = (int(batch.min()), int(batch.max())) if batch.size else (0, 0)
+    if lowest >= 0 and highest <= _BYTE:
+        return batch.astype(np.uint8)
+    largest = max(-lowest, highest)
     return batch.astype(np.float32 if largest <= 2**24 else np.float64)
 
 

@@ -108,8 +108,8 @@ class Collected:
                     code="images_grey_and_coloured",
                     message=f"{self._num_grey:,} of {self._sizes.total():,} images are grey, and the others have "
                     "colours.",
-                    remedy="All get the channels that data.features.channels says. If it is the classes that differ so, "
-                    "a network will learn that: choose 1.",
+                    remedy="All get the channels that data.features.channels says. If it is the classes that differ "
+                    "so, a network will learn that: choose 1.",
                 )
             )
         if len(self._sizes) > 1:
@@ -118,8 +118,8 @@ class Collected:
             warnings.append(
                 TableWarning(
                     code="images_kept_smaller",
-                    message=f"{self._num_smaller:,} images are kept with {SHORTER_SIDE} pixels on the shorter side, and "
-                    f"{LONGER_SIDE:,} at most on the longer.",
+                    message=f"{self._num_smaller:,} images are kept with {SHORTER_SIDE} pixels on the shorter side, "
+                    f"and {LONGER_SIDE:,} at most on the longer.",
                     remedy="Nothing is lost to a network whose data.features.size is no larger.",
                 )
             )

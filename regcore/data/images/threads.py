@@ -20,7 +20,8 @@ def each(work: Callable[..., Made], *given: Iterable[Any]) -> list[Made]:
         work: Called from several threads.
         given: Its arguments, as `map` takes them.
     """
-    arguments, made = zip(*given, strict=False), []
+    arguments = zip(*given, strict=False)
+    made: list[Made] = []
     with ThreadPoolExecutor(min(_MAX_THREADS, len(os.sched_getaffinity(0)))) as pool:
         while some := list(islice(arguments, _NUM_AT_ONCE)):
             made += pool.map(lambda one: work(*one), some)

@@ -5,7 +5,7 @@ from typing import Any
 
 from regcore.data.encoded import Encoded
 from regcore.data.sounds.encode import AudioPreprocessing
-from regcore.data.sounds.handed import sounds_of
+from regcore.data.sounds.handed import is_path_of_a_sound, sounds_of
 from regcore.data.tables.read import read_file
 from regcore.data.tables.table import Table
 from regcore.errors import InvalidDataError
@@ -31,13 +31,12 @@ def apply_to_sounds(preprocessing: AudioPreprocessing, raw_rows: Any, dtype: Any
 def _cells(preprocessing: AudioPreprocessing, raw_rows: Any) -> tuple[Any, list[str]]:
     if isinstance(raw_rows, str | Path):
         path = Path(raw_rows)
-        is_set = path.is_dir() or path.suffix.lower() not in (".wav", ".flac")
-        raw_rows = read_file(path) if is_set else [path]
+        raw_rows = [path] if is_path_of_a_sound(path) else read_file(path, has_classes=False)
     if isinstance(raw_rows, Table):
         column = next((one for one in raw_rows.facts.columns if one.audio is not None), None)
         if column is None:
             raise InvalidDataError(
-                f"Expected sounds; received a set of kind {raw_rows.facts.modality}",
+                f"the model takes sounds, and these rows are of modality {raw_rows.facts.modality}",
                 remedy="Give WAV or FLAC files, a folder or a ZIP archive of them, or arrays of samples.",
             )
         return raw_rows.columns[column.name], [warning.message for warning in raw_rows.facts.warnings]

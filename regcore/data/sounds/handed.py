@@ -28,7 +28,12 @@ _HOW: Final = (
 
 def are_paths_of_sounds(x: Any) -> bool:
     """Whether rows are paths of WAV or FLAC files, all of them."""
-    return isinstance(x, list | tuple) and len(x) > 0 and all(map(_is_path_of_a_sound, x))
+    return isinstance(x, list | tuple) and len(x) > 0 and all(map(is_path_of_a_sound, x))
+
+
+def is_path_of_a_sound(row: Any) -> bool:
+    """Whether a row is the path of a WAV or FLAC file, by its ending; a folder may be called so too."""
+    return isinstance(row, str | Path) and Path(row).suffix.lower() in _ENDINGS and not Path(row).is_dir()
 
 
 def table_of_sounds(x: Any, y: Any, sample_rate: int) -> Table:
@@ -83,10 +88,6 @@ def joined_sounds(parts: Mapping[str, Table]) -> MediaColumn:
 def _added(counts: Sequence[dict[int, int]]) -> dict[int, int]:
     keys = sorted({key for one in counts for key in one})
     return {key: sum(one.get(key, 0) for one in counts) for key in keys}
-
-
-def _is_path_of_a_sound(row: Any) -> bool:
-    return isinstance(row, str | Path) and Path(row).suffix.lower() in _ENDINGS
 
 
 def _rows_of_array(x: Any) -> list[Any]:

@@ -10,9 +10,9 @@ from regcore.data.features import AudioFeatures
 from regcore.data.media_facts import AudioFacts
 from regcore.data.sounds.steps import most_steps
 from regcore.data.tables.facts import TableFacts
-from regcore.data.tables.findings import from_facts
+from regcore.data.tables.findings import about_classes
 from regcore.doubts import Doubt
-from regcore.errors import FieldError
+from regcore.errors import FieldError, json_pointer
 from regcore.shapes import RowInfo
 
 if TYPE_CHECKING:
@@ -61,12 +61,7 @@ class AudioInputs:
         self, table: TableFacts, spec: Any, *, target: str | None, class_counts: Mapping[str, int] | None
     ) -> Sequence[Doubt]:
         """Classes that are unlikely to be meant as they are, sounds that are cut, and bands where nothing can be."""
-        without_columns = table.model_copy(update={"columns": []})
-        return [
-            *from_facts(without_columns, spec, target=target, class_counts=class_counts, width=0),
-            *self._cut(),
-            *self._empty_bands(),
-        ]
+        return [*about_classes(target, class_counts, spec), *self._cut(), *self._empty_bands()]
 
     def read(self, columns: Any) -> Columns:
         """The sounds as they are stored."""
@@ -107,13 +102,15 @@ def choose_sounds(table: TableFacts, data: Any, target: str | None, errors: list
     """The set's sounds, as the spec says; by default at their own rate, up to 16,000 Hz."""
     column = next((one for one in table.columns if one.audio is not None), None)
     if column is None or column.audio is None:
-        message = f"data.features.kind is audio, and the set holds no sounds: it is of kind {table.modality}."
-        errors.append(FieldError("/data/features/kind", "no_sounds", f"{message} Leave features out."))
+        message = f"data.features.kind audio needs a set of sounds, and this is one of modality {table.modality}."
+        errors.append(FieldError("/data/features/kind", "wrong_modality", f"{message} Leave data.features out."))
         return None
     if column.name in data.exclude:
-        message = f"{column.name!r} holds the sounds, the only input. Leave it out of data.exclude."
+        message = f"{column.name!r} holds the sounds, and without it there are no features. Leave it out of exclude."
         errors.append(FieldError(f"/data/exclude/{data.exclude.index(column.name)}", "no_features", message))
-        return None
+    if data.types.get(column.name) is not None:
+        message = f"{column.name!r} holds sounds, which are read as nothing else. Leave it out of data.types."
+        errors.append(FieldError(json_pointer(["data", "types", column.name]), "type_mismatch", message))
     features = data.features
     if features is None:
         default = AudioFeatures()

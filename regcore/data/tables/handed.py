@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from regcore.data.files.entry import MediaColumn
 from regcore.data.images.arrays import joined_images
 from regcore.data.sounds.handed import DEFAULT_RATE, are_paths_of_sounds, joined_sounds, table_of_sounds
 from regcore.data.tables.find_types import find_facts
-from regcore.data.tables.media_column import with_media
+from regcore.data.tables.media_column import Media, with_media
 from regcore.data.tables.read.arrays import has_names, table_of
 from regcore.data.tables.split import DRAWN
 from regcore.data.tables.table import Table
@@ -72,7 +73,8 @@ def handed_rows(
 def _joined(parts: Mapping[str, Table]) -> Table:
     """The rows of all parts as one table."""
     drawn = parts[DRAWN]
-    media = drawn.facts.modality if drawn.facts.modality in _JOINED else None
+    # A column of text is one of the table's own, and is looked at anew.
+    media = next((one for one in _JOINED if one == drawn.facts.modality), None)
     others = [part.columns.drop_columns([] if media is None else [media]) for part in parts.values()]
     try:
         columns = pa.concat_tables(others, promote_options="permissive")
@@ -91,7 +93,10 @@ def _joined(parts: Mapping[str, Table]) -> Table:
     return with_media(columns, facts.model_copy(update={"columns": beside}), media, _JOINED[media](parts))
 
 
-_JOINED: Final = {"image": joined_images, "audio": joined_sounds}
+_JOINED: Final[dict[Media, Callable[[Mapping[str, Table]], MediaColumn]]] = {
+    "image": joined_images,
+    "audio": joined_sounds,
+}
 
 
 def _reader(x: Any, features: Any) -> Callable[[Any, Any], Table]:

@@ -40,4 +40,6 @@ def with_media(
             "warnings": [*facts.warnings, *column.warnings],
         }
     )
-    return Table(others.append_column(media, column.cells), whole)
+    # A table without columns has no rows either, and takes none.
+    columns = others.append_column(media, column.cells) if others.num_columns else pa.table({media: column.cells})
+    return Table(columns, whole)

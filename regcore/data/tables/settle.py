@@ -1,5 +1,6 @@
 """The rows of a table that a run uses, and in which split each is."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,15 +43,16 @@ class SettledRows:
         named = {"train": self.splits.train, "validation": self.splits.validation, "test": self.splits.test}
         return {name: places for name, places in named.items() if len(places)}
 
-    def row_groups(self, column: str | None) -> RowGroups | None:
+    def row_groups(self, column: str | None, places: Mapping[str, NDArray[np.int64]] | None = None) -> RowGroups | None:
         """The groups of each split's rows; None without any.
 
         Args:
             column: The name of `data.group_column`.
+            places: Of each split's rows in `numbers`, where they are in another order than in `splits`.
         """
         if column is None or self.groups is None:
             return None
-        return RowGroups.of(column, self.groups, self.by_split())
+        return RowGroups.of(column, self.groups, self.by_split() if places is None else places)
 
 
 def settle_rows(columns: pa.Table, chosen: Chosen, data: Any, handed: NDArray[np.object_] | None = None) -> SettledRows:

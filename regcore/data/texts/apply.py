@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from regcore.data.encoded import Encoded
-from regcore.data.files.read import read_unlabelled
 from regcore.data.tables.features import near_names
 from regcore.data.tables.findings import names_of
 from regcore.data.tables.read import read_file
@@ -42,9 +41,7 @@ def _cells(preprocessing: TextPreprocessing, raw_rows: Any) -> Any:
             remedy="Give a list of texts, also where it is one: [text].",
         )
     if isinstance(raw_rows, str | Path):
-        path = Path(raw_rows)
-        is_set = path.is_dir() or path.suffix.lower() == ".zip"
-        raw_rows = read_unlabelled(path) if is_set else read_file(path)
+        raw_rows = read_file(Path(raw_rows), has_classes=False)
     if isinstance(raw_rows, Table):
         is_set = raw_rows.facts.format in ("folder", "zip") and raw_rows.facts.modality == "text"
         return raw_rows.columns["text"] if is_set else _named(preprocessing, raw_rows.columns)

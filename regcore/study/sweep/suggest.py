@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from regcore.data.facts import FactsOf, known_facts
 from regcore.errors import FieldError, SpecError
@@ -23,6 +23,9 @@ from regcore.study.sweep.contenders import (
 )
 from regcore.study.sweep.duration import estimate_s, estimate_text, num_evaluations
 from regcore.study.sweep.effort import LADDER, LEFT_OUT, Effort, with_seeds
+
+_LINEAR: Final = frozenset({"embedding", "flatten", "global_pool", "linear"})
+"""The layers of a linear model of any rows."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,8 @@ def _subject(
             return False
         return True
 
-    is_linear = len([one for one in plan.parameters if one.role == "weight"]) == 1
+    kinds_of_layers = [layer.kind for layer in plan.layers]
+    is_linear = {*kinds_of_layers} <= _LINEAR and kinds_of_layers.count("linear") == 1
     linear_plan = None if is_linear else make_plan({**asked, "model": {"kind": "linear"}}, ceilings, facts_of=known)
     kinds = {name: kind for name, kind in REGULARIZERS.items() if can_have(kind)}
     return _Subject(data, task, model, plan, linear_plan, kinds, known(plan.resolved_spec).name)

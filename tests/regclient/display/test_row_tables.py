@@ -72,6 +72,14 @@ def test_the_worst_rows_are_told_with_what_was_predicted(numbered_in: str, title
     assert len(lines) == MAX_WORST + 1
 
 
+def test_rows_that_are_files_are_told_by_their_path() -> None:
+    rows = [{"row": 3, "file": "cats/[1].png", "value": 0.5, "target": "cat", "prediction": "dog"}]
+
+    lines = printed({"worst_rows": {"metric": "loss", "splits": {"test": {"numbered_in": "data", "rows": rows}}}})
+
+    assert lines == ["worst row (test) loss file target prediction", "3 0.5 cats/[1].png cat dog"]
+
+
 def test_rows_without_a_target_are_told_alone() -> None:
     rows = [{"row": 3, "value": 0.5}]
     splits = {"train": {"numbered_in": "data", "rows": rows}, "test": {"numbered_in": "data", "rows": []}}

@@ -88,6 +88,24 @@ def test_the_predictor_gives_what_the_runs_own_evaluation_gave(tmp_path):
     assert (predicted == Y).mean() > 0.8
 
 
+def test_a_report_tells_rows_and_groups_of_the_table_that_was_shuffled_into_files():
+    spec = SPEC | {"data": {"kind": "arrays", "group_column": "who", "exclude": ["who"]}}
+    x = X | {"who": [f"p{k % 50}" for k in range(NUM_ROWS)]}
+
+    result = train(spec, x, Y)
+
+    predicted, labels, who = result.predict(x), np.asarray(Y), np.asarray(x["who"])
+    assert isinstance(result.data.train, FileRows)
+    worst = result.report["worst_rows"]["splits"]
+    assert {split["numbered_in"] for split in worst.values()} == {"data"}
+    for row in (row for split in worst.values() for row in split["rows"]):
+        assert (row["target"], row["prediction"]) == (labels[row["row"] - 1], predicted[row["row"] - 1])
+    for split in result.report["groups"]["splits"].values():
+        for told in split["groups"]:
+            right = (predicted == labels)[who == told["group"]]
+            assert (told["num_rows"], told["metrics"]["accuracy"]["value"]) == (len(right), right.mean())
+
+
 def test_a_table_in_a_file_has_the_same_identity_wherever_it_lies(tmp_path):
     table = table_of(X, Y)
     write_table(tmp_path / "table", table)

@@ -1,4 +1,3 @@
-import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,37 +8,6 @@ from regcore.data.preprocessing import fit_target_scaling
 from regcore.data.scaling import mean_and_scale
 
 WINE = load(SimpleNamespace(kind="builtin", name="wine"))
-DIGITS = load(SimpleNamespace(kind="builtin", name="digits"))
-
-
-def test_images_stay_as_they_are_by_default():
-    fitted = fit_preprocessing(DIGITS.x, image_maximum=16.0, standardize=None)
-
-    assert fitted.mean is None
-    assert fitted.standardize(DIGITS.x) is DIGITS.x
-
-
-def test_images_are_standardized_by_channel_where_asked():
-    fitted = fit_preprocessing(DIGITS.x, image_maximum=16.0, standardize=True)
-
-    standardized = fitted.standardize(DIGITS.x)
-
-    assert standardized.dtype == np.float32
-    assert standardized.mean() == pytest.approx(0, abs=1e-5)
-    assert standardized.std() == pytest.approx(1, abs=1e-5)
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("num_rows", [1, 2000])
-def test_a_channel_of_one_grey_becomes_zeros(num_rows, dtype):
-    images = np.random.default_rng(0).random((num_rows, 2, 8, 8)).astype(dtype)
-    images[:, 1] = dtype(0.3)
-
-    fitted = fit_preprocessing(images, image_maximum=255.0, standardize=True)
-
-    assert fitted.std[1] == 1
-    assert fitted.std[0] == pytest.approx(images[:, 0].std(dtype=np.float64))
-    assert not fitted.standardize(images)[:, 1].any()
 
 
 @pytest.mark.parametrize("target", [14.62, 1e9 + 0.1, 0.0])
@@ -99,10 +67,3 @@ def test_the_size_of_values_changes_no_digit_of_what_they_are_scaled_to(column):
 
     assert np.array_equal(scaled[0], scaled[1])
     assert np.array_equal(scaled[2], scaled[1])
-
-
-@pytest.mark.parametrize("standardize", [True, False])
-def test_json_gives_the_same_preprocessing_back(standardize):
-    fitted = fit_preprocessing(DIGITS.x, image_maximum=16.0, standardize=standardize)
-
-    assert ImagePreprocessing.from_json(json.loads(json.dumps(fitted.to_json()))) == fitted

@@ -3,13 +3,16 @@ import json
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 from regcore import load_predictor, train, train_many
 from regcore.data.source import KnownSource, Sources, TableSource
+from regcore.data.tables.find_types import find_facts
 from regcore.data.tables.read.arrays import table_of
+from regcore.data.tables.table import Table
 from regcore.errors import InvalidDataError, OutOfMemoryError, SpecError, TrainingStopped
 from regcore.plan import make_plan
 from regcore.spec import parse_spec
@@ -340,3 +343,17 @@ def test_a_report_tells_groups_and_single_rows_as_the_file_has_them():
             assert one["metrics"]["accuracy"]["value"] == (predicted == frame.label)[own].mean()
     for row in result.report["worst_rows"]["splits"]["test"]["rows"]:
         assert (row["target"], row["prediction"]) == (frame.label[row["row"] - 1], predicted[row["row"] - 1])
+
+
+@pytest.mark.parametrize(("format", "has_files"), [("zip", True), ("csv", False)])
+def test_rows_that_are_files_are_known_by_their_paths(format, has_files):
+    columns = pa.table(mixed().assign(file=[f"{k}.png" for k in range(120)])[["age", "file", "label"]])
+    source = TableSource(Table(columns, find_facts(columns, format=format)))
+    spec = make_plan(with_data(exclude=["file"]), facts_of=source.facts).resolved_spec
+
+    prepared = source.prepare(spec)
+
+    assert (prepared.files is not None) == has_files
+    if has_files:
+        taken = prepared.files.take(pa.array(prepared.row_numbers()["test"] - 1)).to_pylist()
+        assert taken == [f"{place}.png" for place in prepared.test.rows]

@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from regcore.data.catalogue import BUILTIN, TORCHVISION
 from regcore.data.load import RawData, load
-from regcore.data.split import split, split_sizes
+from regcore.data.split import group_split_sizes, split, split_sizes
 
 RAW = {name: load(SimpleNamespace(kind="builtin", name=name)) for name in BUILTIN}
+OF_GROUPS = sorted(name for name, info in BUILTIN.items() if info.groups is not None)
 fractions = st.floats(0, 0.6)
 
 
@@ -18,7 +19,7 @@ def how(test=0.2, validation=0.2, seed=0, limit=None) -> SimpleNamespace:
 
 
 @given(
-    name=st.sampled_from(sorted(BUILTIN)),
+    name=st.sampled_from(sorted({*BUILTIN} - {*OF_GROUPS})),
     test=fractions,
     validation=fractions,
     seed=st.integers(0, 2**32 - 1),
@@ -60,6 +61,28 @@ def test_a_train_limit_is_a_stratified_part_of_the_train_split(limit, seed):
         counts = np.bincount(raw.y[limited.train], minlength=10)
         assert counts.max() - counts.min() <= 1
     assert np.array_equal(limited.test, whole.test)
+
+
+@given(
+    name=st.sampled_from(OF_GROUPS),
+    test=fractions,
+    validation=fractions,
+    seed=st.integers(0, 2**32 - 1),
+    limit=st.none() | st.integers(1, 60),
+)
+def test_groups_of_a_set_are_never_in_two_splits_and_the_sizes_are_known_without_its_rows(
+    name, test, validation, seed, limit
+):
+    raw, spec = RAW[name], how(test, validation, seed, limit)
+
+    splits = split(raw, spec)
+
+    parts = [splits.train, splits.validation, splits.test]
+    voices = [set(raw.groups[rows]) for rows in parts]
+    assert sum(map(len, voices)) == len(set.union(*voices))
+    assert tuple(map(len, parts)) == group_split_sizes(BUILTIN[name].group_sizes, spec)
+    if limit is None:
+        assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(len(raw.y)))
 
 
 def test_the_same_seed_gives_the_same_rows_and_another_seed_others():

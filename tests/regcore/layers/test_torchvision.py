@@ -10,7 +10,7 @@ from regcore import make_plan, train
 from regcore.artifacts import write_artifacts
 from regcore.errors import SpecError
 from regcore.layers.torchvision import ModelName, Torchvision, build
-from regcore.loop.network import StackedNetwork
+from regcore.loop.network import StackedNetwork, first_tensors
 from regcore.predict import load_predictor
 from regcore.shapes import RowInfo
 
@@ -100,19 +100,45 @@ def test_first_values_follow_from_the_members_seed(make_job):
     assert one["layer2.0.conv1.weight"].std().item() == pytest.approx((2 / (128 * 9)) ** 0.5, rel=0.02)
 
 
-def test_it_trains_and_predicts_as_the_plain_module_under_its_own_names(make_job, tmp_path):
-    job = make_job(model=RESNET, data={"train_limit": 40}, training={"epochs": 1, "batch_size": 20})
+def test_resnet18_learns_small_images_and_predicts_as_the_plain_module_under_its_own_names(make_job, tmp_path):
+    job = make_job(
+        model={"kind": "torchvision", "name": "resnet18"},
+        data={"train_limit": 200, "validation_fraction": 0.0, "test_fraction": 0.1},
+        optimizer={"kind": "adam", "learning_rate": 1e-3},
+        training={"epochs": 3, "batch_size": 10, "eval_every_epochs": 3},
+    )
     result = train(job)
 
     write_artifacts(result, tmp_path)
     raw = result.data.test.x[:5].numpy() * 16
     predicted = load_predictor(tmp_path).predict_proba(raw)
 
-    plain = build("resnet18", shape=(1, 8, 8), num_outputs=10, small_images=False).eval()
+    # A plain loop of 60 such steps gets 0.81 to 0.84 of the test images right, by the seed; guessing gets a tenth.
+    assert result.metrics["test/accuracy"] > 0.6
+    plain = build("resnet18", shape=(1, 8, 8), num_outputs=10, small_images=True).eval()
     plain.load_state_dict(result.model.state_dict())
     expected = plain(result.data.test.x[:5]).detach().double().softmax(1)
     torch.testing.assert_close(torch.from_numpy(predicted), expected, rtol=1e-4, atol=1e-5)
     assert result.plan.parameters[0].name == "conv1.weight"
+
+
+def test_it_descends_as_torch_does(make_job):
+    job = make_job(
+        model=RESNET,
+        data={"train_limit": 12, "validation_fraction": 0.0, "test_fraction": 0.02},
+        optimizer={"kind": "sgd", "learning_rate": 0.01, "momentum": 0.9},
+        training={"epochs": 2, "batch_size": "full", "precision": "float64", "eval_every_epochs": 2},
+    )
+    result = train(job)
+
+    plain = build("resnet18", shape=(1, 8, 8), num_outputs=10, small_images=False).double()
+    plain.load_state_dict(first_tensors(result.plan.layers, result.plan.row, result.plan.resolved_spec.training.seed))
+    optimizer = torch.optim.SGD(plain.parameters(), lr=0.01, momentum=0.9)
+    for _ in range(2):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(plain(result.data.train.x), result.data.train.y).backward()
+        optimizer.step()
+    torch.testing.assert_close(dict(result.model.state_dict()), dict(plain.state_dict()), rtol=1e-7, atol=1e-9)
 
 
 def test_penalties_act_on_its_convolutions_and_its_matrix_alone(make_job):
@@ -179,5 +205,8 @@ def test_what_it_cannot_be_is_refused_with_a_reason(make_job, change, pointer, m
     assert error.message.startswith(message)
 
 
-def test_it_trains_alone(make_job):
-    assert make_plan(make_job(model=RESNET)).fusion_key is None
+def test_it_trains_alone_and_the_plan_says_so(make_job):
+    plan = make_plan(make_job(model=RESNET))
+
+    assert plan.fusion_key is None
+    assert plan.runs_alone == "It runs one by one, in no pass with other jobs: torchvision trains alone."

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -20,7 +22,7 @@ def test_each_members_rows_are_parted_by_their_lengths():
     assert len(groups) == NUM_GROUPS
     for member in range(2):
         lengths = [LENGTHS[group[member]] for group in groups]
-        assert all(one.max() <= other.min() for one, other in zip(lengths, lengths[1:], strict=False))
+        assert all(one.max() <= other.min() for one, other in pairwise(lengths))
         together = torch.cat([group[member] for group in groups])
         assert sorted(together.tolist()) == sorted(numbers[member].tolist())
 

@@ -18,23 +18,8 @@ from regcore.loop.network import StackedNetwork
 
 NUM_ROWS = 120
 GOOD, BAD = ("great", "lovely", "brilliant"), ("awful", "dull", "poor")
-FILLER = [
-    "the",
-    "film",
-    "was",
-    "a",
-    "story",
-    "about",
-    "people",
-    "and",
-    "their",
-    "lives",
-    "in",
-    "this",
-    "town",
-    "with",
-    "music",
-]
+SENTENCE = "the film was a story about people and their lives in this town with music"
+FILLER = SENTENCE.split(" ")
 
 
 def texts_of(seed: int = 0) -> tuple[list[str], list[str]]:

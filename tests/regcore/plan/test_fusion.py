@@ -133,3 +133,8 @@ def test_the_estimate_is_at_least_what_weights_gradients_and_moments_take(make_j
     plan = make_plan(parse_spec(make_job(optimizer={"kind": "adam"}, training={"precision": "float64"})))
 
     assert plan.member_bytes >= 4 * 8 * plan.num_parameters
+
+
+def test_a_plan_says_why_it_runs_alone(make_job):
+    assert make_plan(make_job()).runs_alone is None
+    assert make_plan(make_job(fusion="off")).runs_alone == "It runs one by one: fusion is off."

@@ -81,7 +81,7 @@ def test_hidden_activations_inside_other_layers_count():
         (
             {"kind": "linear"},
             {},
-            r"acts on hidden activations, and the model has none; name some of .*head.* in layers",
+            r"acts on hidden units, and the model has none; name some of .*head.* in layers",
         ),
         ({"kind": "torchvision", "name": "resnet18", "small_images": True}, {}, "this model is opaque; leave it out"),
     ],

@@ -1,7 +1,11 @@
-import pytest
+from itertools import pairwise
 
-from regcore.layers import Activation, Flatten, Linear, label_layers
+import pytest
+from twins import read
+
+from regcore.layers import Activation, Flatten, Linear, complete, label_layers, walk_all
 from regcore.regularizers.dropout import Dropout
+from regcore.shapes import RowInfo
 
 LAYERS = [
     Flatten(),
@@ -32,6 +36,26 @@ def rewritten(where):
 )
 def test_layers_are_inserted_where_it_says(where, labels):
     assert rewritten(where) == labels.split()
+
+
+@pytest.mark.parametrize(
+    ("model", "places"),
+    [
+        ({"kind": "cnn", "channels": [4], "hidden": [5]}, ["activation1", "activation2"]),
+        ({"kind": "rnn", "cell": "gru"}, ["gru1"]),
+        ({"kind": "transformer", "depth": 1}, ["transformer_block1.residual2.activation1"]),
+        ({"kind": "autoencoder", "hidden": [9]}, ["activation1", "activation2"]),
+    ],
+    ids=["cnn", "rnn", "transformer", "autoencoder"],
+)
+def test_in_short_forms_it_follows_what_gives_hidden_units(model, places):
+    row = RowInfo((1, 8, 8))
+
+    layers = Dropout(p=0.25).rewrite(complete(read(model).expand(row), row, 64))
+
+    walked = list(walk_all(layers, row))
+    found = [before for (before, *_), (_, layer, _) in pairwise(walked) if getattr(layer, "p", 0) == 0.25]
+    assert found == places
 
 
 def test_the_inserted_layers_have_its_p():

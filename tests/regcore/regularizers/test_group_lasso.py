@@ -7,8 +7,10 @@ from effects import bind_effect
 from regcore import make_plan, train
 from regcore.at import At
 from regcore.errors import SpecError
+from regcore.layers import Conv1d, TransposedConv2d
 from regcore.optim import SGD, Adam
 from regcore.regularizers.group_lasso import GroupLasso
+from regcore.shapes import RowInfo
 
 TARGET = torch.tensor([[[2.0, -1.5, 0.3], [0.2, 0.1, -0.1], [0.5, 0.4, -1.0]]], dtype=torch.float64)
 AXIS = {"output": 2, "input": 1}
@@ -148,3 +150,14 @@ def test_filters_are_the_units_of_convolutions_alone(make_job):
 def test_groups_that_the_model_does_not_have_are_refused(make_job, regularizer, message):
     with pytest.raises(SpecError, match=message):
         make_plan(make_job(regularizers=[{"kind": "group_lasso", "strength": 1.0} | regularizer]))
+
+
+@pytest.mark.parametrize(("layer", "groups"), [(Conv1d(channels=4), (4, 3)), (TransposedConv2d(channels=4), (4, 3))])
+def test_outputs_and_inputs_are_told_apart_by_the_axes_of_a_kernel(layer, groups):
+    seen = RowInfo((5, 3) if layer.kind == "conv1d" else (3, 5, 5))
+    weight, _ = layer.tensors(seen)
+    zeros = {"weight": torch.zeros(weight.shape)}
+
+    remarks = [GroupLasso(strength=1.0, groups=along).remark([weight], zeros) for along in ("output", "input")]
+
+    assert [re.search(r"(\d+) of (\d+) in", remark).group(2) for remark in remarks] == [str(each) for each in groups]

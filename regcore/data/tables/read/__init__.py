@@ -8,6 +8,7 @@ from typing import Literal
 import pyarrow as pa
 
 from regcore.data.files.archive import is_set_of_files
+from regcore.data.files.idx import read_idx_file
 from regcore.data.files.limits import FileLimits
 from regcore.data.files.read import read_archive, read_folder
 from regcore.data.tables.limits import Limits
@@ -33,6 +34,7 @@ def read_file(
     limits: Limits = _DEFAULT_LIMITS,
     on_progress: OnProgress | None = None,
     name: str | None = None,
+    has_classes: bool = True,
 ) -> Table:
     """Read a CSV, Parquet, JSONL or NPZ file, gzipped or not, or images, sounds or texts in a folder or ZIP archive.
 
@@ -43,6 +45,7 @@ def read_file(
         limits: The most that it may hold.
         on_progress: Told the share of the file that was read, from 0 to 1.
         name: What messages call the file; by default the path's last part.
+        has_classes: Whether the folders of a set of files are its classes; False for rows of which a model is asked.
 
     Raises:
         InvalidDataError: It cannot be read. The message begins with the file's name.
@@ -55,10 +58,13 @@ def read_file(
         _check_is_there(path)
     try:
         if path.is_dir():
-            return read_folder(path, on_progress or _ignore)
+            return read_folder(path, on_progress or _ignore, has_classes=has_classes)
         with TemporaryDirectory(prefix="regcore-") as folder:
             plain = _unpacked(path, Path(folder), limits)
-            return _read(plain, name, said, header, limits, on_progress or _ignore)
+            found = find_format(plain, name, said)
+            if found == "npz" and is_set_of_files(plain, FileLimits()):
+                return read_archive(plain, on_progress or _ignore, has_classes=has_classes)
+            return _read(plain, found, header, limits, on_progress or _ignore)
     except (MemoryError, pa.ArrowMemoryError):
         raise OutOfMemoryError(
             f"{name}: It takes more memory than there is for reading it.",
@@ -87,10 +93,8 @@ def _unpacked(path: Path, folder: Path, limits: Limits) -> Path:
     return unpacked
 
 
-def _read(
-    path: Path, name: str, said: FileFormat | None, header: Header, limits: Limits, on_progress: OnProgress
-) -> Table:
-    match find_format(path, name, said):
+def _read(path: Path, format: FileFormat, header: Header, limits: Limits, on_progress: OnProgress) -> Table:
+    match format:
         case "csv":
             from regcore.data.tables.read.csv import read_csv  # loads DuckDB, which the others do without
 
@@ -100,9 +104,9 @@ def _read(
         case "jsonl":
             return read_jsonl(path, limits, on_progress).table("jsonl", limits)
         case "npz":
-            if is_set_of_files(path, FileLimits()):
-                return read_archive(path, on_progress)
             return read_npz(path, limits, on_progress).table("npz", limits)
+        case "idx":
+            return read_idx_file(path)
 
 
 def _ignore(share: float) -> None:

@@ -5,7 +5,7 @@ from typing import Final, Literal, get_args
 
 from regcore.errors import InvalidDataError
 
-FileFormat = Literal["csv", "parquet", "jsonl", "npz"]
+FileFormat = Literal["csv", "parquet", "jsonl", "npz", "idx"]
 
 _MEDIA_TYPES: Final[dict[str, FileFormat | None]] = {
     "text/csv": "csv",
@@ -39,6 +39,7 @@ _CONTENTS: Final[tuple[tuple[bytes, FileFormat], ...]] = (
     (b"PARE", "parquet"),
     (b"PK\x03\x04", "npz"),
     (b"PK\x05\x06", "npz"),
+    (b"\0\0\x08\x03", "idx"),
 )
 _OTHERS: Final[tuple[tuple[bytes, str, str], ...]] = (
     (b"\x93NUMPY", "one NumPy array", "Save it by numpy.savez(path, x=x, y=y)."),
@@ -59,7 +60,13 @@ _OTHERS: Final[tuple[tuple[bytes, str, str], ...]] = (
 )
 _PAGES: Final = (b"<!doctype", b"<html", b"<?xml")
 _BOM: Final = b"\xef\xbb\xbf"
-_WORDS: Final[dict[FileFormat, str]] = {"csv": "CSV", "parquet": "Parquet", "jsonl": "JSONL", "npz": "NPZ"}
+_WORDS: Final[dict[FileFormat, str]] = {
+    "csv": "CSV",
+    "parquet": "Parquet",
+    "jsonl": "JSONL",
+    "npz": "NPZ",
+    "idx": "IDX",
+}
 _START_BYTES: Final = 1_000
 
 

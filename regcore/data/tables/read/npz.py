@@ -1,4 +1,4 @@
-"""NumPy's archives: `x` with a row for each example, and `y` with their targets.
+"""NumPy's archives: `x` with a row or an image for each example, and `y` with their targets.
 
 The archive is read in place, block by block: nothing is unpacked to disk, no name in it becomes a path, and nothing is
 allocated before the sizes that the headers claim are found to be those that the file holds. Pickles are never read.
@@ -19,6 +19,7 @@ import pyarrow as pa
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from regcore.data.images.arrays import read_array
 from regcore.data.tables.facts import TableWarning
 from regcore.data.tables.limits import Limits, check_size, check_unpacked
 from regcore.data.tables.read.rows import ReadRows
@@ -28,6 +29,7 @@ _BLOCK_BYTES: Final = 16_000_000
 _MAX_HEADER_BYTES: Final = 10_000
 _MAX_ENTRIES: Final = 1_000
 _NAMES: Final = "columns"
+_AXES_OF_IMAGES: Final = (3, 4)
 _HOW_TO_SAVE: Final = "Save it by numpy.savez(path, x=x, y=y), where x and y are arrays of numbers."
 _NUMBERS: Final = "biuf"
 _TEXTS: Final = "US"
@@ -46,7 +48,7 @@ class _Entry:
 
 
 def read_npz(path: Path, limits: Limits, on_progress: Callable[[float], None]) -> ReadRows:
-    """Read the columns of `x`, and `y` if there is one.
+    """Read the columns of `x`, or its images if it has three axes or four, and `y` if there is one.
 
     An entry `columns` names the columns of x; without it they are `column_1`, `column_2`, ...
 
@@ -71,8 +73,10 @@ def _read(archive: zipfile.ZipFile, limits: Limits, on_progress: Callable[[float
     check_size(num_rows, num_columns + (y is not None), limits)
     if y is not None:
         _check_y(y, num_rows)
-    names = _names(archive, infos, num_columns, limits)
-    columns = _read_x(archive, x, num_rows, num_columns, on_progress)
+    has_images = len(x.shape) in _AXES_OF_IMAGES
+    images = read_array(_whole(archive, x, on_progress)) if has_images else None
+    names = [] if has_images else _names(archive, infos, num_columns, limits)
+    columns = [] if has_images else _read_x(archive, x, num_rows, num_columns, on_progress)
     if y is not None:
         columns.append(pa.chunked_array([_arrow(block) for block in _blocks(archive, y, 1)]))
         names.append("y")
@@ -81,6 +85,7 @@ def _read(archive: zipfile.ZipFile, limits: Limits, on_progress: Callable[[float
         columns=columns,
         default_target="y" if y is not None else None,
         warnings=_said_of_others(sorted(infos.keys() - {"x", "y", _NAMES})),
+        media=images,
     )
 
 
@@ -174,9 +179,9 @@ def _check_x(x: _Entry) -> tuple[int, int]:
         raise InvalidDataError(
             "The array x holds text.", remedy="Save rows with text as CSV, Parquet or JSONL, with named columns."
         )
-    if len(x.shape) not in (1, 2):
+    if len(x.shape) not in (1, 2, *_AXES_OF_IMAGES):
         raise InvalidDataError(
-            f"The array x has {len(x.shape)} axes, {x.shape}; a table has 2: rows and columns.",
+            f"The array x has {len(x.shape)} axes, {x.shape}; a table has 2, rows and columns, and images have 3 or 4.",
             remedy="Make it two: x.reshape(len(x), -1).",
         )
     return x.shape[0], x.shape[1] if len(x.shape) == 2 else 1
@@ -227,6 +232,17 @@ def _read_x(
             start += len(rows)
             on_progress(start / num_rows)
     return [pa.chunked_array([pa.array(column)]) for column in columns]
+
+
+def _whole(archive: zipfile.ZipFile, x: _Entry, on_progress: Callable[[float], None]) -> NDArray[Any]:
+    """An array of images, in its own shape."""
+    numbers = np.empty(prod(x.shape), _plain(x.dtype))
+    start = 0
+    for block in _blocks(archive, x, 1):
+        numbers[start : start + len(block)] = block
+        start += len(block)
+        on_progress(start / len(numbers))
+    return numbers.reshape(x.shape, order="F" if x.by_columns else "C")
 
 
 def _blocks(archive: zipfile.ZipFile, entry: _Entry, num_together: int) -> Iterator[NDArray[Any]]:

@@ -21,7 +21,7 @@ Y = np.arange(100) % 3
 
 
 def test_fractions_split_as_they_split_a_built_in_set():
-    raw = SimpleNamespace(y=Y, official_test=None)
+    raw = SimpleNamespace(y=Y, official_test=None, groups=None)
 
     assert parts(split_rows(Y, data(), roles=None, groups=None)) == parts(split(raw, data()))
 
@@ -36,7 +36,7 @@ def test_a_class_of_as_many_rows_as_splits_is_in_each(seed, test_fraction):
     assert [np.count_nonzero(y[rows] == 0) for rows in (splits.train, splits.validation, splits.test)] == [1, 1, 1]
     assert sorted([*splits.train, *splits.validation, *splits.test]) == list(range(100))
     assert sizes_of(splits) == sizes_of(
-        split(SimpleNamespace(y=y, official_test=None), data(test_fraction=test_fraction))
+        split(SimpleNamespace(y=y, official_test=None, groups=None), data(test_fraction=test_fraction))
     )
 
 

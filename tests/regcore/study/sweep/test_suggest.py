@@ -65,6 +65,13 @@ def test_a_network_gets_only_the_regularizers_that_it_can_have() -> None:
     assert plan_sweep(suggestion.sweep).members
 
 
+@pytest.mark.parametrize("model", [{"kind": "cnn", "channels": [4]}, {"kind": "rnn", "hidden": 4}])
+def test_a_network_with_one_linear_layer_behind_others_is_compared_with_a_linear_model_too(model: Any) -> None:
+    sweep = suggest_sweep({"kind": "builtin", "name": "digits"}, model=model, budget_s=60).sweep
+
+    assert names(sweep)[:3] == ["nothing", "constant", "linear"]
+
+
 def test_of_images_it_is_asked_whether_crops_and_flips_help() -> None:
     suggestion = suggest_sweep({"kind": "builtin", "name": "mnist-5k"}, budget_s=50_000)
 

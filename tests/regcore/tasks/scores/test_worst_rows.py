@@ -1,4 +1,5 @@
 import numpy as np
+import pyarrow as pa
 
 from regcore.tasks.scores.regression import NumberEvaluation
 from regcore.tasks.scores.split import SplitEvaluation
@@ -24,6 +25,15 @@ def test_rows_from_elsewhere_are_numbered_in_their_split() -> None:
     split = worst_rows({"test": SplitEvaluation(LOSSES[:2])}, "loss", {"test": None}, None)["splits"]["test"]
 
     assert split == {"numbered_in": "split", "rows": [{"row": 2, "value": 2.0}, {"row": 1, "value": 0.5}]}
+
+
+def test_rows_that_are_files_are_told_by_their_path() -> None:
+    files, split = pa.chunked_array([["a.png", "b.png"], ["c.png"]]), SplitEvaluation(LOSSES[:2])
+
+    found = worst_rows({"test": split, "train": split}, "loss", {"test": np.array([1, 3]), "train": None}, None, files)
+
+    assert [told["file"] for told in found["splits"]["test"]["rows"]] == ["c.png", "a.png"]
+    assert "file" not in found["splits"]["train"]["rows"][0]
 
 
 def test_of_many_rows_a_few_are_told() -> None:

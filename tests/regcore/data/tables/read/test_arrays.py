@@ -116,7 +116,7 @@ def test_dates_stay_dates():
 @pytest.mark.parametrize(
     ("x", "said"),
     [
-        (np.zeros((2, 2, 2)), r"2 dimensions; received one of shape \(2, 2, 2\)"),
+        (np.zeros((2, 2, 2, 2, 2)), r"2 dimensions; received one of shape \(2, 2, 2, 2, 2\)"),
         (np.zeros((0, 2)), "there are no rows"),
         ([], "there are no rows"),
         ({}, "no columns"),

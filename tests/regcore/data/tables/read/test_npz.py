@@ -131,7 +131,7 @@ def test_rows_of_more_than_one_block_keep_their_places(tmp_path: Path) -> None:
     [
         ({"y": Y}, "without an array x. It holds 'y.npy'"),
         ({"x": X, "y": Y[:3]}, "x has 4 rows, and y has 3"),
-        ({"x": X[:, :, None], "y": Y}, "3 axes"),
+        ({"x": X[:, :, None, None, None], "y": Y}, "5 axes"),
         ({"x": X, "y": X}, "one target for each row"),
         ({"x": np.array([["a"]])}, "x holds text"),
         ({"x": X * 1j}, "complex128"),
