@@ -70,7 +70,7 @@ def main() -> None:
     write_sounds(folder / "spoken")
     write_sentences(folder / "sentences.jsonl", folder / "definitions.csv")
     digits = load_digits()
-    np.savez_compressed(folder / "digits.npz", x=digits.images.astype(np.uint8), y=digits.target)
+    np.savez_compressed(folder / "digits.npz", x=(digits.images * (255 / 16)).astype(np.uint8), y=digits.target)
 
 
 if __name__ == "__main__":

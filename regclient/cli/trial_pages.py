@@ -71,7 +71,7 @@ class Left:
     picture: Path
 
 
-def print_seen(subject: Subject, said: Collection[str]) -> None:
+def print_seen(subject: Subject, said: Collection[str] = ()) -> None:
     """Print what the server makes of the data: rows, features, classes, findings.
 
     Args:

@@ -13,7 +13,7 @@ import pytest
 import typer
 
 from regclient import Client
-from regclient.cli.trial import read_budget_s, read_model, read_types, stem_of
+from regclient.cli.trial import read_budget_s, read_features, read_model, read_types, stem_of
 from regclient.stack.process import wait_until
 
 Regcore = Callable[..., subprocess.CompletedProcess[str]]
@@ -55,6 +55,24 @@ def test_a_model_is_widths_or_json(text: str | None, model: Any) -> None:
 def test_what_is_no_model_is_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="widths such as"):
         read_model(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "features"),
+    [
+        (None, None),
+        ("text", {"kind": "text"}),
+        ('{"kind": "image", "size": [64, 64]}', {"kind": "image", "size": [64, 64]}),
+    ],
+)
+def test_features_are_a_kind_or_json(text: str | None, features: Any) -> None:
+    assert read_features(text) == features
+
+
+@pytest.mark.parametrize("text", ["photo", "[64]", "{"])
+def test_what_are_no_features_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="table, image, text, audio"):
+        read_features(text)
 
 
 @pytest.mark.parametrize(

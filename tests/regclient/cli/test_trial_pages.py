@@ -54,7 +54,8 @@ def test_what_was_seen_is_said_with_findings_but_not_of_the_probe(capfd: pytest.
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"input_shape": [1, 8, 8]}, "inputs of 1×8×8, 2 classes: no, yes"),
+        ({"input_shape": [1, 8, 8]}, "grey images of 8×8, 2 classes: no, yes"),
+        ({"input_shape": [4, 8, 8]}, "inputs of 4×8×8, 2 classes: no, yes"),
         ({"classes": None, "task": "regression"}, "7 inputs, a regression"),
         ({"classes": None, "task": "reconstruction"}, "7 inputs, a reconstruction"),
     ],
