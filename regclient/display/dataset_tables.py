@@ -99,7 +99,7 @@ def _facts(dataset: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     if dataset.get("columns"):
         yield "columns", format_number(len(dataset["columns"]))
     yield "size", size_text(dataset.get("size_bytes"))
-    for field in ("format", "encoding", "delimiter"):
+    for field in ("modality", "format", "encoding", "delimiter"):
         if dataset.get(field):
             yield field, escape(repr(dataset[field]) if field == "delimiter" else str(dataset[field]))
     yield "sha256", escape(str(dataset.get("sha256", NOTHING)))

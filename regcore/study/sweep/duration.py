@@ -15,6 +15,8 @@ Json = dict[str, Any]
 PASS_S: Final = 0.65
 """To claim, start, load, report and store one pass."""
 _STEP_S: Final = 5e-4
+_LAYER_S: Final = 1.5e-4
+"""To call one layer of images or sequences for one member, forward and backward; others take all members at once."""
 _FLOPS_PER_S: Final = 7e10
 _EVALUATION_FLOPS_PER_S: Final = 5e10
 _PARAMETER_S: Final = 4e-9
@@ -40,7 +42,7 @@ def pass_duration_s(plan: Plan, *, num_members: int, num_steps: int, batch_size:
     num_rows = rows.train + rows.validation + rows.test
     # Forward, and backward to the weights and to the inputs.
     step_s = 6 * batch_size * products / _FLOPS_PER_S
-    step_s += num_parameters * _PARAMETER_S + batch_size * widths * _VALUE_S
+    step_s += num_parameters * _PARAMETER_S + batch_size * widths * _VALUE_S + _num_called(plan) * _LAYER_S
     evaluation_s = num_rows * (2 * products / _EVALUATION_FLOPS_PER_S + widths * _VALUE_S)
     load_s = num_rows * math.prod(plan.input_shape) * _ROW_VALUE_S
     return PASS_S + load_s + num_steps * (_STEP_S + num_members * step_s) + num_evaluations * num_members * evaluation_s
@@ -105,3 +107,8 @@ def _products(plan: Plan) -> int:
 def _widths(plan: Plan) -> int:
     """Values that the layers compute for one row."""
     return sum(layer.num_values(seen) for _, layer, seen in walk_all(plan.layers, plan.row))
+
+
+def _num_called(plan: Plan) -> int:
+    """Layers that are called for one member after the other."""
+    return sum(len(seen.shape) > 1 or seen.tokens is not None for _, _, seen in walk_all(plan.layers, plan.row))

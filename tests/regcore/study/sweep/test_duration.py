@@ -23,6 +23,15 @@ def test_a_larger_network_takes_longer() -> None:
     assert pass_duration_s(plan(64), **USUAL) < pass_duration_s(plan(256), **USUAL)
 
 
+def test_a_layer_of_images_takes_time_however_small_it_is() -> None:
+    shallow, deep = (
+        make_plan({"data": {"kind": "builtin", "name": "digits"}, "model": {"kind": "cnn", "channels": channels}})
+        for channels in ([1], [1, 1])
+    )
+
+    assert pass_duration_s(deep, **USUAL) - pass_duration_s(shallow, **USUAL) > 1.0
+
+
 def test_a_sweep_takes_the_time_of_its_passes_for_each_seed() -> None:
     training = {"epochs": 10, "batch_size": 32, "eval_every_epochs": 5}
     one = {"base": {"training": training}, "variants": [{"name": "nothing"}], "seeds": [0]}
