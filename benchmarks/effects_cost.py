@@ -24,6 +24,7 @@ from _stacks import Spec, clock, keep_freed_memory, stack_of
 from regcore.data.prepare import PreparedData, prepare
 from regcore.loop.stack import Stack
 from regcore.plan import make_plan
+from regcore.regularizers import Regularizer
 from regcore.spec.kinds import REGULARIZERS
 
 LIMITS: Final[dict[str, float]] = {
@@ -137,7 +138,9 @@ def main() -> None:
     model, name, limits = MLP, "784-128-10", LIMITS
     if options.cnn:
         model, name, limits = CNN, "two convolutions", dict.fromkeys(AUGMENTATION, AUGMENTATION_LIMIT)
-    of_images = [kind for kind, regularizer in REGULARIZERS.items() if regularizer.example_data is not None]
+    of_images = [
+        kind for kind, regularizer in REGULARIZERS.items() if regularizer.example_data == Regularizer.example_data
+    ]
     kinds = [
         kind for kind in of_images if kind in (options.only or limits if options.cnn else options.only or of_images)
     ]

@@ -35,7 +35,7 @@ def plain_cnn() -> nn.Module:
             nn.ReLU(),
             nn.MaxPool2d(2),
         ]
-    return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+    return nn.Sequential(*blocks, nn.Flatten(), nn.Linear(64 * 7 * 7, 10))
 
 
 def plain_resnet() -> nn.Module:
@@ -110,6 +110,7 @@ def main() -> None:
         except InvalidDataError as error:
             raise SystemExit(f"{error} Install Debian's package dataset-fashion-mnist. {error.remedy}") from None
         net, their_s = theirs(make, result.data, options.epochs)
+        assert sum(each.numel() for each in net.parameters()) == result.plan.num_parameters, "one network twice"
         plain = accuracy(net, result.data)
         lines.append(
             f"| {name} | {result.plan.num_parameters:,} | {result.metrics['test/accuracy']:.3f} | {plain:.3f} | "

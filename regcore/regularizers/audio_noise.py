@@ -36,7 +36,8 @@ class AudioNoise(Regularizer):
     )
     source: ClassVar[str] = "Hannun et al. 2014, §2.3"
     example: ClassVar[dict[str, Any]] = {"kind": "audio_noise", "min_snr_db": 10.0, "max_snr_db": 30.0}
-    example_data: ClassVar[dict[str, Any] | None] = None
+    example_model: ClassVar[dict[str, Any]] = {"kind": "cnn", "channels": [8]}
+    example_data: ClassVar[dict[str, Any] | None] = {"kind": "builtin", "name": "tiny-speech"}
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"p", "min_snr_db", "max_snr_db"})
     twice: ClassVar[str | None] = "Two of them add the noise of both."
     stronger: ClassVar[Stronger] = {"p": "larger", "min_snr_db": "smaller", "max_snr_db": "smaller"}
@@ -83,7 +84,7 @@ class _AudioNoiseEffect(Effect):
         snr_db = least + (most - least) * place
         bits = at.integers(math.prod(x.shape[1:]), x, name, "noise").view(x.shape)
         noise = bits.to(x.dtype).mul_(2.0**-32).add_(0.5 + 2.0**-24).clamp_(max=1.0).log_().neg_()
-        mean, std = self._scaling or (0.0, 1.0)
+        mean, std = (0.0, 1.0) if self._scaling is None else (part[: x.shape[2]] for part in self._scaling)
         logs = x * std + mean
         powers, used = logs.exp(), in_use(batch)
         if used is not None:

@@ -23,8 +23,8 @@ def apply_to_texts(preprocessing: TextPreprocessing, raw_rows: Any, dtype: Any) 
 
     Args:
         preprocessing: What was fitted on the train rows.
-        raw_rows: A list or an array of texts; a file's path, a folder, a `Table`, a data frame or a list of dicts that
-            holds the column of the texts.
+        raw_rows: A list or an array of texts; the path of a file, or of a folder or ZIP archive of texts; a `Table`, a
+            data frame or a list of dicts with the column of the texts.
         dtype: Of numbers; tokens are int64.
 
     Raises:
@@ -41,9 +41,10 @@ def _cells(preprocessing: TextPreprocessing, raw_rows: Any) -> Any:
             remedy="Give a list of texts, also where it is one: [text].",
         )
     if isinstance(raw_rows, str | Path):
-        raw_rows = read_file(Path(raw_rows))
+        raw_rows = read_file(Path(raw_rows), has_classes=False)
     if isinstance(raw_rows, Table):
-        return _named(preprocessing, raw_rows.columns)
+        is_set = raw_rows.facts.format in ("folder", "zip") and raw_rows.facts.modality == "text"
+        return raw_rows.columns["text"] if is_set else _named(preprocessing, raw_rows.columns)
     if isinstance(raw_rows, list | tuple) and not len(raw_rows):
         return pa.chunked_array([pa.array([], pa.string())])
     columns = columns_of(raw_rows, may_be_empty=True)

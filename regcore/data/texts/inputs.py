@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 NUM_SPECIALS: Final = 2
 """Tokens that are no words: for padding, and for what is unknown."""
+_FEWEST_TOKENS: Final = 2_048
+_FEWEST_STEPS: Final = 32
 
 
 @dataclass(frozen=True)
@@ -50,17 +52,17 @@ class TextInputs:
     def row(self) -> RowInfo:
         """(steps,) of tokens.
 
-        Both sizes are powers of two unless the spec's own are reached, so that a few rows more or less, of any split,
-        do not change the network.
+        Both sizes are powers of two, and not small, unless the spec's own are reached: so that a few rows more or less,
+        of any split, do not change the network.
         """
         facts, features = self.facts, self.features
         if features.tokenizer == "words":
             num_words = facts.num_lowercase_words if features.lowercase else facts.num_words
-            steps = facts.max_words
+            steps, fewest_steps = facts.max_words, _FEWEST_STEPS
         else:  # each of at most as many pieces as characters; each piece has come from joining two inside a word
-            num_words, steps = 2 * facts.num_characters, facts.max_bytes
-        tokens = min(features.vocabulary_size, _power_of_two(num_words + NUM_SPECIALS))
-        return RowInfo((min(features.max_tokens, _power_of_two(steps)),), tokens, varies=True)
+            num_words, steps, fewest_steps = 2 * facts.num_characters, facts.max_bytes, 4 * _FEWEST_STEPS
+        tokens = min(features.vocabulary_size, max(_FEWEST_TOKENS, _power_of_two(num_words + NUM_SPECIALS)))
+        return RowInfo((min(features.max_tokens, max(fewest_steps, _power_of_two(steps))),), tokens, varies=True)
 
     def doubts(
         self, table: TableFacts, spec: Any, *, target: str | None, class_counts: Mapping[str, int] | None
@@ -136,7 +138,9 @@ def _only(table: TableFacts, data: Any, taken: set[str | None], errors: list[Fie
     free = [
         column
         for column in table.columns
-        if column.name not in taken and column.text is not None and data.types.get(column.name, "text") == "text"
+        if column.name not in taken
+        and column.text is not None
+        and data.types.get(column.name, "text" if column.type != "ignore" else None) == "text"
     ]
     for chosen in (
         [column for column in free if column.name in data.types],

@@ -2,6 +2,7 @@ import pytest
 
 from regcore import make_plan, parse_spec
 from regcore.data.facts import known_facts
+from regcore.errors import SpecError
 from regcore.plan import Ceilings
 from regcore.plan.ceilings import hold_data_to, hold_to, is_too_deep
 from regcore.plan.problems import Problems
@@ -38,3 +39,24 @@ def test_the_rows_memory_is_held_to_its_limit():
 
     (error,) = problems.errors
     assert "1,797 rows of 64 numbers need 460,032 bytes" in error.message
+
+
+@pytest.mark.parametrize(
+    ("model", "pointer"),
+    [
+        ({"kind": "mlp", "hidden": [4] * 3}, "/model/hidden"),
+        ({"kind": "cnn", "channels": [4, 4], "hidden": [4]}, "/model/channels"),
+        ({"kind": "rnn", "num_layers": 3}, "/model/num_layers"),
+        ({"kind": "transformer", "depth": 3}, "/model/depth"),
+        ({"kind": "autoencoder", "hidden": [4] * 3}, "/model/hidden"),
+    ],
+)
+def test_a_short_form_has_hidden_layers_as_its_field_says(model, pointer):
+    job = {"data": {"kind": "builtin", "name": "digits"}, "model": model}
+
+    with pytest.raises(SpecError) as refused:
+        make_plan(job, Ceilings(hidden_layers=2))
+
+    (error,) = refused.value.errors
+    assert (error.pointer, error.code) == (pointer, "over_ceiling")
+    assert "hidden layers may be at most 2" in error.message

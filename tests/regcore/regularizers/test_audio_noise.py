@@ -70,6 +70,17 @@ def test_standardized_rows_get_the_same_noise():
     torch.testing.assert_close((noisy * std + mean) * in_use, augmented([member], batch).x)
 
 
+def test_a_batch_may_be_cut_to_the_steps_that_its_rows_use():
+    batch, member = batch_of(), AudioNoise(min_snr_db=5.0, max_snr_db=5.0)
+    short = Batch(batch.x[:, 0::3, :5], batch.y[:, 0::3], batch.lengths[:, 0::3])
+
+    noisy = augmented([member], short, preprocessing=Standardized()).x
+
+    mean, std = (torch.from_numpy(part).view(STEPS, BANDS)[:5] for part in Standardized.scaling)
+    ratios = snr_db((noisy * std + mean)[0], (short.x * std + mean)[0], short.lengths)
+    assert ratios == pytest.approx(5, abs=0.1)
+
+
 def test_only_some_rows_get_noise_and_each_member_draws_as_it_would_alone():
     batch = batch_of()
     members = [AudioNoise(p=p) for p in (0.0, 0.3, 1.0)]

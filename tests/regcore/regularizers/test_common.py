@@ -13,6 +13,7 @@ import torch
 from regcore import make_plan, train
 from regcore.errors import TrainingStopped
 from regcore.loop.group import Newcomer, train_group
+from regcore.regularizers import Regularizer
 from regcore.spec.kinds import REGULARIZERS
 from regcore.tasks import Classification
 from regcore.trees import select
@@ -20,7 +21,7 @@ from regcore.trees import select
 ALONE = [
     kind
     for kind, one in REGULARIZERS.items()
-    if not one.model_validate(one.example).inputs() and one.example_data is not None
+    if not one.model_validate(one.example).inputs() and one.example_data == Regularizer.example_data
 ]
 """The kinds that need neither another job's weights nor texts or sounds: those have tests of their own."""
 EVERYWHERE = {

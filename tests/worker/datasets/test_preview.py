@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from regcore.data.images.arrays import read_array
+from regcore.data.sounds.handed import table_of_sounds
 from regcore.data.tables.find_types import find_facts
 from regcore.data.tables.media_column import with_media
 from regcore.data.tables.table import Table
@@ -57,6 +58,15 @@ def test_long_texts_are_cut() -> None:
     found = preview(text=["x" * 5_000, "y" * 5_000])
 
     assert found["rows"] == [["x" * 1_000], ["y" * 1_000]]
+
+
+def test_a_sound_is_told_by_its_length_and_rate() -> None:
+    shown = preview_of(table_of_sounds([[0.5] * 4_160, [0.5] * 8_000], ["a", "b"], 8_000))
+
+    assert shown == {
+        "columns": ["sound", "y", "audio"],
+        "rows": [["1", "a", "0.52 s, 8,000 Hz"], ["2", "b", "1.00 s, 8,000 Hz"]],
+    }
 
 
 def test_images_are_shown_by_their_sizes() -> None:
