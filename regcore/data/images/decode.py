@@ -205,7 +205,7 @@ def _on_white(image: Image.Image, notes: list[str]) -> Image.Image:
     layered = image if image.mode == "RGBA" else image.convert("RGBA")
     alpha = layered.getchannel("A")
     plain = layered.convert("L" if is_grey else "RGB")
-    if alpha.getextrema()[0] < _OPAQUE:
+    if alpha.getextrema() != (_OPAQUE, _OPAQUE):
         notes.append(ALPHA)
         plain.paste("white", mask=ImageChops.invert(alpha))
     return plain
