@@ -72,6 +72,11 @@ class StackedNetwork:
             self.tensors[name] = tensor.requires_grad_() if is_learned else tensor
 
     @property
+    def takes_single_rows(self) -> bool:
+        """Whether no layer looks at several rows together, as batch normalization does."""
+        return all(_takes_single_rows(node) for node in self.nodes)
+
+    @property
     def num_members(self) -> int:
         """K."""
         return len(self.seeds)
@@ -149,6 +154,10 @@ class StackedNetwork:
 def _may_be_cut(nodes: Sequence[Node]) -> bool:
     """Whether what is behind a row's length cannot matter to these layers, the last of which gives one length."""
     return not nodes[-1].gives.varies and not any(map(_needs_all_steps, nodes))
+
+
+def _takes_single_rows(node: Node) -> bool:
+    return node.layer.least_rows(node.seen) == 1 and all(map(_takes_single_rows, node.children))
 
 
 def _needs_all_steps(node: Node) -> bool:

@@ -14,6 +14,7 @@ from regcore.at import At
 from regcore.data.rows import Batch, Rows
 from regcore.layers.forward import warm
 from regcore.loop.compiled import compiled
+from regcore.loop.length_groups import LengthGroups
 from regcore.loop.network import StackedNetwork
 from regcore.optim import Elementwise, Update
 from regcore.passes import Pass, Slope
@@ -62,10 +63,12 @@ class Step:
         self._watched: frozenset[str] = frozenset().union(*(effect.watched_layers for effect in effects))
         self._merged: tuple[list[Mapping[str, Elementwise]], dict[str, Elementwise]] = ([], {})
         self._is_settled = all(effect.is_settled for effect in self.chain("elementwise"))
+        self._groups = LengthGroups(rows, batch_size) if self._takes_rows_apart() else None
         self.differentiate: Differentiate = self._differentiate
 
     def compile(self, on_record: Callable[[Record], None]) -> None:
         """Compile forward and backward from now on; if that fails, a warning says so."""
+        self._groups = None  # a compiled pass has rows of one length
         # What changes in the first pass would be compiled twice.
         warm(self.network.nodes, self.network.tensors)
         for hook in ("weights", "loss"):
@@ -114,7 +117,7 @@ class Step:
         losses: dict[str, Tensor] = {}
         buffers: Mapping[str, Tensor] = {}
         num_rows = rows.shape[1]
-        for micro, part in enumerate(torch.split(rows, self._batch_size, 1) if num_rows > self._batch_size else [rows]):
+        for micro, part in enumerate(self._parts(rows)):
             here = replace(at, micro=micro) if micro else at
             own = {**tensors, **buffers} if buffers else tensors
             gradients, means, buffers = self.differentiate(own, self._batch(part, here), list(leaves), num_rows, here)
@@ -122,6 +125,16 @@ class Step:
             for name, mean in means.items():
                 losses[name] = losses[name] + mean if micro else mean
         return Slope(dict(zip(leaves, total, strict=True)), losses, buffers)
+
+    def _parts(self, rows: Tensor) -> Sequence[Tensor]:
+        """The rows that are passed together."""
+        parts = torch.split(rows, self._batch_size, 1) if rows.shape[1] > self._batch_size else [rows]
+        return parts if self._groups is None else [group for part in parts for group in self._groups.of(part)]
+
+    def _takes_rows_apart(self) -> bool:
+        """Whether it makes no difference which rows are passed together, and short rows gain by it."""
+        are_together = bool(self.chain("on_batch") or self.chain("loss"))  # such as mixup, and a mean loss that floods
+        return self.network.cuts_rows and self.network.takes_single_rows and not are_together
 
     def _batch(self, rows: Tensor, at: At) -> Batch:
         """Some rows, as the regularizers want them."""

@@ -58,11 +58,11 @@ class TextInputs:
         facts, features = self.facts, self.features
         if features.tokenizer == "words":
             num_words = facts.num_lowercase_words if features.lowercase else facts.num_words
-            steps = facts.max_words
+            steps, fewest_steps = facts.max_words, _FEWEST_STEPS
         else:  # each of at most as many pieces as characters; each piece has come from joining two inside a word
-            num_words, steps = 2 * facts.num_characters, facts.max_bytes
+            num_words, steps, fewest_steps = 2 * facts.num_characters, facts.max_bytes, 4 * _FEWEST_STEPS
         tokens = min(features.vocabulary_size, max(_FEWEST_TOKENS, _power_of_two(num_words + NUM_SPECIALS)))
-        return RowInfo((min(features.max_tokens, max(_FEWEST_STEPS, _power_of_two(steps))),), tokens, varies=True)
+        return RowInfo((min(features.max_tokens, max(fewest_steps, _power_of_two(steps))),), tokens, varies=True)
 
     def doubts(
         self, table: TableFacts, spec: Any, *, target: str | None, class_counts: Mapping[str, int] | None

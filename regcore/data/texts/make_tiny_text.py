@@ -32,15 +32,19 @@ def main() -> None:
     kept: dict[str, str] = {}
     for label, definitions in found.items():
         others = set().union(*(own for other, own in found.items() if other != label))
-        drawn = sorted(definitions - others, key=lambda text: sha256(text.encode()).digest())[:_ROWS_A_CLASS]
+        drawn = sorted(definitions - others, key=_digest)[:_ROWS_A_CLASS]
         kept |= dict.fromkeys(drawn, label)
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
+    whole = io.StringIO(newline="")
+    writer = csv.writer(whole, lineterminator="\n")
     writer.writerow(["text", "label"])
-    rows: list[tuple[str, str]] = sorted(kept.items(), key=lambda row: sha256(row[0].encode()).digest())
-    writer.writerows(rows)
-    packed = gzip.compress(text.getvalue().encode(), 9, mtime=0)
+    writer.writerows((text, kept[text]) for text in sorted(kept, key=_digest))
+    packed = gzip.compress(whole.getvalue().encode(), 9, mtime=0)
     Path(__file__).with_name("tiny_text.csv.gz").write_bytes(packed)
+
+
+def _digest(text: str) -> bytes:
+    """By which rows are drawn, and in whose order they stand."""
+    return sha256(text.encode()).digest()
 
 
 if __name__ == "__main__":

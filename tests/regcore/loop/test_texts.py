@@ -18,23 +18,8 @@ from regcore.loop.network import StackedNetwork
 
 NUM_ROWS = 120
 GOOD, BAD = ("great", "lovely", "brilliant"), ("awful", "dull", "poor")
-FILLER = [
-    "the",
-    "film",
-    "was",
-    "a",
-    "story",
-    "about",
-    "people",
-    "and",
-    "their",
-    "lives",
-    "in",
-    "this",
-    "town",
-    "with",
-    "music",
-]
+SENTENCE = "the film was a story about people and their lives in this town with music"
+FILLER = SENTENCE.split(" ")
 
 
 def texts_of(seed: int = 0) -> tuple[list[str], list[str]]:
@@ -161,7 +146,7 @@ def source():
 
 
 def jobs_of(number, **training):
-    return [spec_of(RNN, seed=3 + k, epochs=2, **training) for k in range(number)]
+    return [spec_of(RNN, seed=3 + k, **{"epochs": 2, "batch_size": 32} | training) for k in range(number)]
 
 
 def test_a_member_ends_as_its_solo_run_does_though_others_have_longer_rows(train_members, source):
@@ -176,7 +161,7 @@ def test_a_member_ends_as_its_solo_run_does_though_others_have_longer_rows(train
 
 def test_a_run_that_goes_on_from_the_middle_of_an_epoch_has_the_same_bits(make_trainer, source, tmp_path: Path):
     jobs = jobs_of(2)
-    stopped = train_steps(make_trainer(*jobs, source=source), 7)
+    stopped = train_steps(make_trainer(*jobs, source=source), 4)
     save_checkpoint(tmp_path, stopped.step, stopped.state())
     checkpoint = load_newest(tmp_path)
 
@@ -188,7 +173,8 @@ def test_a_run_that_goes_on_from_the_middle_of_an_epoch_has_the_same_bits(make_t
 
 
 def test_leaving_out_padding_does_not_change_what_is_learned(train_members, source, monkeypatch):
-    (job,) = jobs_of(1, precision="float64")
+    (job,) = jobs_of(1, precision="float64", batch_size=32)
+    job["model"] = {"kind": "layers", "layers": [layer for layer in RNN["layers"] if layer["kind"] != "dropout"]}
     seen: list[int] = []
     forward = StackedNetwork.forward
 

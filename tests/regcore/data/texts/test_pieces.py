@@ -1,4 +1,5 @@
 from collections import Counter
+from itertools import pairwise
 
 from regcore.data.texts.pieces import Pieces, learn_pieces
 
@@ -14,7 +15,7 @@ def merges_of(counts: dict[str, int], number: int) -> list[tuple[str, str]]:
     for _ in range(number):
         pairs: Counter[tuple[str, str]] = Counter()
         for word, count in words.items():
-            for pair in zip(word, word[1:], strict=False):
+            for pair in pairwise(word):
                 pairs[pair] += count
         best = min(pairs, key=lambda pair: (-pairs[pair], places[pair[0]], places[pair[1]]))
         merges.append(best)
