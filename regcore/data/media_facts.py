@@ -1,13 +1,24 @@
 """What is known of a column of images, texts or sounds once its set was read: enough to plan any job on it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from regcore.frozen import Immutable
 
 _Pair = Annotated[tuple[int, int], Field(strict=False)]
 """A list in JSON."""
+
+
+def _whole_keys(counts: Any) -> Any:
+    """The keys of a JSON object are text, also where they stand for numbers."""
+    if not isinstance(counts, dict):
+        return counts
+    return {int(key) if isinstance(key, str) and key.isdecimal() else key: count for key, count in counts.items()}
+
+
+Counts = Annotated[dict[int, int], BeforeValidator(_whole_keys)]
+"""How often each whole number occurs."""
 
 
 class ImageFacts(Immutable):
@@ -53,7 +64,7 @@ class AudioFacts(Immutable):
     """Of the longest."""
     total_duration_s: float
     """Of all together."""
-    sample_rates: dict[int, int]
+    sample_rates: Counts
     """Sounds of each rate in Hz."""
-    durations_s: dict[int, int]
+    durations_s: Counts
     """Sounds by duration, rounded up to whole seconds."""

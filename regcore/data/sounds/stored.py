@@ -178,7 +178,7 @@ def _mixed(block: NDArray[Any]) -> NDArray[Any]:
 
 
 def _unreadable(content: bytes, path: str, error: soundfile.SoundFileError) -> InvalidDataError:
-    said = str(getattr(error, "error_string", error)).strip().rstrip(".")
+    said = str(getattr(error, "error_string", error)).removeprefix("Error :").strip().rstrip(".")
     is_sound = content[:4] in (b"RIFF", b"RF64", b"fLaC")
     if is_sound:
         return _wrong(f"{path} is damaged: {said}", _DAMAGED, path)

@@ -5,7 +5,7 @@ from effects import augmented
 from scipy.stats import chisquare
 
 from regcore import make_plan, train
-from regcore.data.preprocessing import ImagePreprocessing
+from regcore.data.images.preprocessing import ImagePreprocessing
 from regcore.data.rows import Batch
 from regcore.errors import SpecError
 from regcore.regularizers.crop_flip import CropFlip

@@ -4,7 +4,7 @@ import torch
 from effects import augmented
 from scipy.stats import ks_2samp, kstest
 
-from regcore.data.preprocessing import ImagePreprocessing
+from regcore.data.images.preprocessing import ImagePreprocessing
 from regcore.data.rows import Batch
 from regcore.regularizers.random_erasing import RandomErasing
 

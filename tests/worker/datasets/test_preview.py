@@ -2,11 +2,14 @@ import json
 from datetime import UTC, date, datetime
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
+from regcore.data.images.arrays import read_array
 from regcore.data.sounds.handed import table_of_sounds
 from regcore.data.tables.find_types import find_facts
+from regcore.data.tables.media_column import with_media
 from regcore.data.tables.table import Table
 from worker.datasets.preview import preview_of
 
@@ -64,3 +67,12 @@ def test_a_sound_is_told_by_its_length_and_rate() -> None:
         "columns": ["sound", "y", "audio"],
         "rows": [["1", "a", "0.52 s, 8,000 Hz"], ["2", "b", "1.00 s, 8,000 Hz"]],
     }
+
+
+def test_images_are_shown_by_their_sizes() -> None:
+    others = pa.table({"label": ["a", "b"]})
+    images = read_array(np.full((2, 3, 4), 255, np.uint8))
+
+    found = preview_of(with_media(others, find_facts(others, format="npz"), "image", images))
+
+    assert found == {"columns": ["label", "image"], "rows": [["a", "3×4 pixels, grey"], ["b", "3×4 pixels, grey"]]}

@@ -95,7 +95,8 @@ TEN_HOURS = FLAC[:22] + struct.pack(">I", 36_000 * RATE) + FLAC[26:]
         (sound_file(np.zeros((10, 40))), "has 40 channels"),
         (TEN_HOURS, "is 36,000 s long, and a sound may have 600 s"),
     ],
-)  # fmt: skip
+    ids=lambda part: part if isinstance(part, str) else "",  # a file of OGG differs from run to run
+)
 def test_what_is_no_whole_sound_is_refused_by_name(content, said):
     with pytest.raises(InvalidDataError, match=f"cats/7.wav.*{said}") as raised:
         store_file(content, "cats/7.wav")
