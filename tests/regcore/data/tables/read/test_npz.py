@@ -262,6 +262,23 @@ def test_a_damaged_byte_is_noticed(tmp_path: Path) -> None:
         _read(path)
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["u1", ">i8", "f4"])
+def test_an_array_of_three_axes_or_four_holds_images(tmp_path: Path, order: Any, dtype: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 6, 7, 3))
+
+    read = _read(_saved(tmp_path, x=np.array(pixels, dtype, order=order), y=np.array(list("ababa"))))
+
+    table = read.table("npz", Limits())
+    facts = table.facts.column("image")
+    assert facts is not None
+    assert facts.image is not None
+    assert (table.facts.modality, table.facts.default_target, facts.image.shape) == ("image", "y", (3, 6, 7))
+    cells = [np.frombuffer(cell, np.uint8).reshape(3, 6, 7) for cell in table.columns["image"].to_pylist()]
+    assert np.array_equal(np.stack(cells), pixels.transpose(0, 3, 1, 2))
+    assert table.columns["y"].to_pylist() == list("ababa")
+
+
 def test_texts_are_one_column_and_make_a_set_of_texts(tmp_path: Path) -> None:
     texts = [f"the review number {n} ü" for n in range(30)]
     path = tmp_path / "texts.npz"
