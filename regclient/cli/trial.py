@@ -46,7 +46,9 @@ _OPTION_OF = {
     "types": "--types",
     "group_column": "--group",
     "split_column": "--split",
+    "features": "--features",
 }
+_FEATURES = ("table", "image", "text", "audio")
 _SHORT_MODELS = ("linear", "cnn", "rnn", "transformer")
 _STEM = re.compile(r"(\.(csv|tsv|txt|parquet|jsonl|ndjson|npz|zip))?(\.gz)?$", re.IGNORECASE)
 
@@ -106,6 +108,23 @@ def read_model(text: str | None) -> JSONObject | None:
     return model
 
 
+def read_features(text: str | None) -> JSONObject | None:
+    """Return the features of `text`, another kind, or JSON.
+
+    Raises:
+        BadParameter: It is none of these.
+    """
+    if text is None or text in _FEATURES:
+        return None if text is None else {"kind": text}
+    try:
+        features = json.loads(text)
+    except ValueError:
+        features = None
+    if not isinstance(features, dict):
+        raise typer.BadParameter(f"expected {', '.join(_FEATURES)}, or features as JSON; received {text!r:.80}.")
+    return features
+
+
 def stem_of(file: str) -> str:
     """Return the file's name without what says its format."""
     return _STEM.sub("", Path(file.removeprefix(BUILTIN)).name) or "table"
@@ -153,6 +172,14 @@ def try_file(
     header: Annotated[
         Header, typer.Option(metavar="auto|yes|no", help="Whether the first row of a CSV file has the columns' names.")
     ] = "auto",
+    features: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FEATURES",
+            help="How rows reach the network: table, image, text, audio, or JSON such as "
+            '\'{"kind": "image", "size": [64, 64]}\'; by default by what the file holds.',
+        ),
+    ] = None,
     plot: Plot = None,
     out_stem: Annotated[
         str | None, typer.Option("--out", metavar="STEM", help="Write STEM-best.json and STEM-try.png.")
@@ -171,6 +198,7 @@ def try_file(
         "types": read_types(types or []),
         "group_column": group_column and given_text(group_column),
         "split_column": split_column and given_text(split_column),
+        "features": read_features(features),
     }
     fields = {name: value for name, value in fields.items() if value}
     wanted: dict[str, Any] = {
@@ -188,11 +216,11 @@ def try_file(
             err.print(f"No server runs here; one was started for the time: {line}", highlight=False, soft_wrap=True)
 
     with raising_signals(), borrowed_server(announce, max_retries=CLI_MAX_RETRIES) as server:
-        data = _data_of(server, file, header, fields, task, as_json=as_json)
+        data, said = _data_of(server, file, header, fields, task, as_json=as_json)
         checked = server.client.jobs.validate(_probe(data, wanted["task"]))
         subject = Subject(file, header, out_stem or stem_of(file), data, checked)
         if not as_json:
-            print_seen(subject)
+            print_seen(subject, said)
         rounds = _run(server, subject, wanted, asked, as_json=as_json)
         _conclude(server, rounds, subject, plot, as_json=as_json)
     interrupted = next((one.cut for one in rounds if isinstance(one.cut, KeyboardInterrupt)), None)
@@ -219,10 +247,10 @@ def _refuse_missing(file: str) -> None:
 
 def _data_of(
     server: Borrowed, file: str, header: Header, fields: dict[str, Any], task: str | None, *, as_json: bool
-) -> JSONObject:
-    """Return the data of a spec; a file is uploaded for it, and its columns are shown."""
+) -> tuple[JSONObject, set[str]]:
+    """Return the data of a spec, and what was said of them; a file is uploaded for it, and its columns are shown."""
     if file.startswith(BUILTIN):
-        return {"kind": "builtin", "name": file.removeprefix(BUILTIN)}
+        return {"kind": "builtin", "name": file.removeprefix(BUILTIN)}, set()
     with uploading():
         dataset = server.client.datasets.upload(given_text(file), header=header, progress=not as_json)
     if not as_json:
@@ -236,7 +264,8 @@ def _data_of(
     if "target" not in fields and task != "reconstruction" and not has_target:
         names = ", ".join(column["name"] for column in dataset.columns)
         raise typer.BadParameter(f"say which column to predict, one of: {names}.", param_hint="'--target'")
-    return {"kind": "dataset", "id": dataset.id, **fields}
+    said = set() if as_json else {warning["message"] for warning in dataset.warnings}
+    return {"kind": "dataset", "id": dataset.id, **fields}, said
 
 
 def _probe(data: JSONObject, task: JSONObject | None) -> JSONObject:

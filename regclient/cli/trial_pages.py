@@ -1,7 +1,7 @@
 """What a trial prints: the data as they were read, the verdicts, and what to do next."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,9 @@ from regclient.display.variant_outcomes import Score, Trial, VariantOutcome
 from regclient.http.answers import JSONObject
 
 MAX_CLASSES_SHOWN = 10
+_IMAGE_AXES = 3
+_COLOURS = {1: "grey", 3: "coloured"}
+"""By the number of channels."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,13 @@ class Left:
     picture: Path
 
 
-def print_seen(subject: Subject) -> None:
-    """Print what the server makes of the data: rows, features, classes, findings."""
+def print_seen(subject: Subject, said: Collection[str]) -> None:
+    """Print what the server makes of the data: rows, features, classes, findings.
+
+    Args:
+        subject: What is tried.
+        said: Findings that were printed when the file was read.
+    """
     plan = subject.checked["plan"]
     rows, classes = plan["num_rows"], plan.get("classes") or []
     shown = ", ".join(map(str, classes[:MAX_CLASSES_SHOWN])) + (", …" if len(classes) > MAX_CLASSES_SHOWN else "")
@@ -81,7 +89,7 @@ def print_seen(subject: Subject) -> None:
         highlight=False,
     )
     for warning in subject.checked["warnings"]:
-        if warning["code"] not in _OF_THE_PROBE:
+        if warning["code"] not in _OF_THE_PROBE and warning["message"] not in said:
             print_warning(warning)
 
 
@@ -89,9 +97,11 @@ def _inputs(plan: JSONObject) -> str:
     """What a row holds, in words."""
     shape = plan["input_shape"]
     if plan.get("tokens"):
-        return f"up to {shape[0]:,} of {plan['tokens']:,} tokens"
+        return f"texts of up to {shape[0]:,} tokens (a vocabulary of {plan['tokens']:,})"
     if plan.get("varies"):
-        return f"up to {shape[0]:,} steps of {'×'.join(map(str, shape[1:]))}"
+        return f"up to {shape[0]:,} steps of {'×'.join(map(str, shape[1:]))} values"
+    if len(shape) == _IMAGE_AXES and shape[0] in _COLOURS:
+        return f"{_COLOURS[shape[0]]} images of {shape[1]:,}×{shape[2]:,}"
     return f"{shape[0]:,} inputs" if len(shape) == 1 else f"inputs of {'×'.join(map(str, shape))}"
 
 

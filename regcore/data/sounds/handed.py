@@ -40,7 +40,7 @@ def table_of_sounds(x: Any, y: Any, sample_rate: int) -> Table:
     """The table of these sounds, with a column `audio`.
 
     Args:
-        x: N sounds, each the samples of one channel or a path of a WAV or FLAC file; or (N, samples).
+        x: N sounds, each the samples of one channel, or a WAV or FLAC file by its path or as bytes; or (N, samples).
         y: The targets, (N,); None without.
         sample_rate: Of samples, in Hz; files say theirs.
 
@@ -92,6 +92,8 @@ def _added(counts: Sequence[dict[int, int]]) -> dict[int, int]:
 
 def _rows_of_array(x: Any) -> list[Any]:
     rows = _array(x, "x")
+    if rows.ndim == 1 and rows.dtype.kind in "OU":  # paths or sounds of several lengths
+        return list(rows)
     if rows.ndim != 2:
         raise InvalidDataError(
             f"sounds must be a list of them, or an array (sounds, samples); received {type(x).__name__} of shape "
@@ -105,6 +107,9 @@ def _stored(items: Sequence[Any], sample_rate: int) -> Iterator[tuple[str, Store
     for number, item in enumerate(items, start=1):
         if isinstance(item, str | Path):
             yield str(item), store_file(_content(Path(item)), str(item))
+        elif isinstance(item, bytes):
+            name = f"sound {number:,}"
+            yield name, store_file(item, name)
         else:
             name = f"sound {number:,}"
             yield name, store_samples(_array(item, name), sample_rate, name)

@@ -37,6 +37,13 @@ def test_an_array_of_two_dimensions_holds_a_sound_in_each_row():
     assert np.array_equal(samples_of(column.cells[1].as_py())[0], -SHORT)
 
 
+def test_an_array_of_one_dimension_holds_paths_or_the_bytes_of_files(path):
+    column = sounds_of(np.array([path, path.read_bytes()], object), 8_000)
+
+    assert column.facts.sample_rates == {22_050: 2}
+    assert sounds_of(np.array([str(path)]), 8_000).cells[0] == column.cells[0]
+
+
 def test_paths_of_sounds_are_told_by_their_endings(path, tmp_path):
     assert are_paths_of_sounds([path, "b.flac"])
     assert not are_paths_of_sounds(["a.wav", "b.txt"])
