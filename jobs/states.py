@@ -192,7 +192,8 @@ EXPLANATIONS: Mapping[Reason, Explanation] = MappingProxyType(
         Reason.PARSER_LOST: Explanation(
             "Reading the file ended the process that read it, again and again.",
             "Check the file with the program that wrote it. If it is sound, report this: a file that ends its reader "
-            "shows a fault of RegCore's or of the machine's.",
+            "shows a fault of RegCore's or of the machine's. Delete the data set before you upload the file once more: "
+            "a file that the server holds is not read again.",
             False,
         ),
         Reason.INTERNAL_ERROR: Explanation(

@@ -130,6 +130,11 @@ class Torchvision(Layer):
         per_pixel: float = self._table["values_per_pixel"][self._form]
         return round(per_pixel * height * width)
 
+    def num_products(self, seen: RowInfo) -> int:
+        _, height, width = image(self.kind, seen)
+        per_pixel: int = self._table["products_per_pixel"][self._form]
+        return per_pixel * height * width
+
     def tensors(self, seen: RowInfo) -> list[TensorInfo]:
         shapes = self._own_shapes(seen)
         return [

@@ -52,7 +52,8 @@ def table_of(name: str) -> dict[str, Any]:
         `stem` and `head` by their names in the module, and `positions` if it has embeddings of places; `small`, its
         first layers for small images; `tensors` by block, as `GROUPS` shortens them; `weights`, the file of each;
         and, as torchvision has it (`plain`) and for small images (`small`), `least_side`, the smallest image, and
-        `values_per_pixel`, the numbers that its layers give for each pixel of an image.
+        `values_per_pixel` and `products_per_pixel`, the numbers that its layers give for each pixel of an image, and
+        the multiplications for them.
     """
     import torch
     from torch import nn
@@ -76,7 +77,9 @@ def table_of(name: str) -> dict[str, Any]:
     }
     both = (("plain", False), ("small", True))
     entry["least_side"] = {form: _least_side(name, entry, small_images=small) for form, small in both}
-    entry["values_per_pixel"] = {form: _values_per_pixel(name, entry, small_images=small) for form, small in both}
+    work = {form: _work_per_pixel(name, entry, small_images=small) for form, small in both}
+    entry["values_per_pixel"] = {form: values for form, (values, _) in work.items()}
+    entry["products_per_pixel"] = {form: products for form, (_, products) in work.items()}
     return entry
 
 
@@ -119,16 +122,19 @@ def _takes(model: nn.Module, side: int) -> bool:
     return True
 
 
-def _values_per_pixel(name: str, entry: dict[str, Any], *, small_images: bool) -> float:
+def _work_per_pixel(name: str, entry: dict[str, Any], *, small_images: bool) -> tuple[float, int]:
+    """Its values and its multiplications for each pixel."""
     import torch
+    from torch.utils.flop_counter import FlopCounterMode
 
     found: list[int] = []
     model = _meta(name, entry, _SIDE, small_images=small_images)
     for module in model.modules():
         if not list(module.children()):
             module.register_forward_hook(lambda _, inputs, outputs: found.append(_num_values(outputs)))
-    model(torch.empty(1, 3, _SIDE, _SIDE, dtype=torch.float32, device="meta"))
-    return round(sum(found) / _SIDE**2, 1)
+    with FlopCounterMode(display=False) as counter:  # two for each product
+        model(torch.empty(1, 3, _SIDE, _SIDE, dtype=torch.float32, device="meta"))
+    return round(sum(found) / _SIDE**2, 1), round(counter.get_total_flops() / 2 / _SIDE**2)
 
 
 def _num_values(outputs: Any) -> int:

@@ -15,12 +15,11 @@ Json = dict[str, Any]
 PASS_S: Final = 0.65
 """To claim, start, load, report and store one pass."""
 _STEP_S: Final = 5e-4
-_FLOPS_PER_S: Final = 3.5e10
-_EVALUATION_FLOPS_PER_S: Final = 1.2e10
-"""In double precision."""
+_FLOPS_PER_S: Final = 7e10
+_EVALUATION_FLOPS_PER_S: Final = 5e10
 _PARAMETER_S: Final = 4e-9
 """To update one weight once."""
-_VALUE_S: Final = 4e-9
+_VALUE_S: Final = 1e-9
 """To compute and differentiate one activation."""
 _ROW_VALUE_S: Final = 2e-8
 """To read, encode and scale one value of the data."""

@@ -83,6 +83,14 @@ def test_the_values_that_it_computes_are_estimated_from_the_images_size():
     assert 0.7 * at_64 < small.num_values(RowInfo((3, 16, 16))) < at_64
 
 
+def test_its_multiplications_are_the_published_ones():
+    resnet = Torchvision(name="resnet18", features=1000, small_images=False)
+
+    products = resnet.num_products(RowInfo((3, 224, 224)))
+
+    assert products == pytest.approx(1.82e9, rel=0.01)  # torchvision's page of the model: 1.81 GFLOPS
+
+
 def test_first_values_follow_from_the_members_seed(make_job):
     def first(seed):
         plan = make_plan(make_job(model=RESNET, training={"seed": seed}))
