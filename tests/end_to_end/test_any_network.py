@@ -1,7 +1,7 @@
 """Each kind of network on each kind of data, from POST to prediction.
 
-A floor is what a job of these few epochs must reach; beside it stands what a plainer model of scikit-learn reaches on the
-same rows. `benchmarks/` has longer runs.
+A floor is what a job of these few epochs must reach; beside it stands what a plainer model of scikit-learn reaches on
+the same rows. `benchmarks/` has longer runs.
 """
 
 import io
