@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -86,17 +86,6 @@ def _optimizers() -> Iterator[CatalogueEntry]:
         yield _entry(spec, _example(optimizer={"kind": kind}))
 
 
-_EXAMPLE_MODELS: Final[dict[str, dict[str, Any]]] = {
-    "text": {
-        "model": {
-            "kind": "layers",
-            "layers": [{"kind": "embedding", "features": 16}, {"kind": "global_pool"}, {"kind": "linear"}],
-        },
-        "optimizer": {"kind": "adam", "learning_rate": 0.01},
-    }
-}
-
-
 def _builtin_datasets() -> Iterator[CatalogueEntry]:
     schema = BuiltinData.model_json_schema()
     for info in BUILTIN.values():
@@ -106,7 +95,7 @@ def _builtin_datasets() -> Iterator[CatalogueEntry]:
             formula=f"{info.num_rows} rows of shape {'×'.join(map(str, info.feature_shape))}",
             source=info.source,
             schema_=schema,
-            example_job=_example(data={"kind": "builtin", "name": info.name}, **_EXAMPLE_MODELS.get(info.kind, {})),
+            example_job=_example(data={"kind": "builtin", "name": info.name}),
         )
 
 
