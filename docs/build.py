@@ -89,17 +89,12 @@ def index_page(entries: list[CatalogueEntry]) -> str:
 
 def regularizer_page(entry: CatalogueEntry) -> str:
     """Return the page of one regularizer."""
-    page = (
+    example = json.dumps(entry.example_job, indent=2, ensure_ascii=False)
+    return (
         f"{NOTE}# `{entry.kind}`\n\n{entry.summary}\n\n"
         f"    {entry.formula}\n\n"
         f"Source: {entry.source}\n\n"
-        f"## Fields\n\n{_fields_table(entry.schema_)}"
-    )
-    if entry.example_job is None:
-        return page
-    example = json.dumps(entry.example_job, indent=2, ensure_ascii=False)
-    return (
-        f"{page}\n"
+        f"## Fields\n\n{_fields_table(entry.schema_)}\n"
         f"## A job that uses it\n\nIt trains offline in seconds: `regcore submit job.json --follow`.\n\n"
         f"```json\n{example}\n```\n"
     )

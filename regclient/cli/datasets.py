@@ -161,5 +161,8 @@ def _print(dataset: Dataset, max_columns: int | None = None) -> None:
         more = f"and {len(columns) - max_columns:,} more columns: `regcore datasets show {dataset.id}` shows them."
         out.print(more, highlight=False)
     if dataset.state == "ready":
-        data = json.dumps({"kind": "dataset", "id": dataset.id, "target": "COLUMN"})
+        # The folders of a set of files, and the y of arrays, are its target by themselves.
+        is_known = dataset.body.get("modality") != "table" and any(one["name"] in ("label", "y") for one in columns)
+        target = {} if is_known else {"target": "COLUMN"}
+        data = json.dumps({"kind": "dataset", "id": dataset.id} | target)
         out.print(f'\nIn a spec: "data": {data}', markup=False, highlight=False, soft_wrap=True)

@@ -169,8 +169,8 @@ BUILTIN: Final[dict[str, DatasetInfo]] = _by_name(
     ),
     DatasetInfo(
         name="tiny-text",
-        summary="2,400 definitions of an English dictionary: of an animal, an artifact, a body part, a food, a place "
-        "or a plant?",
+        summary="2,400 definitions of an English dictionary, each of an animal, an artifact, a body part, a food, a "
+        "place or a plant.",
         kind="text",
         num_rows=2400,
         num_test_rows=None,

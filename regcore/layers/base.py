@@ -28,8 +28,10 @@ class Layer(Fusible):
     summary: ClassVar[str]
     formula: ClassVar[str]
     source: ClassVar[str]
-    example: ClassVar[dict[str, Any] | None]
-    """A model in which it trains on images or tables, as JSON; None if it needs rows of another kind."""
+    example: ClassVar[dict[str, Any]]
+    """A model in which it trains, as JSON."""
+    example_data: ClassVar[dict[str, Any]] = {"kind": "builtin", "name": "digits"}
+    """The data of that."""
     gives_outputs: ClassVar[bool] = False
     """Whether it can be the output layer, which is called `head`."""
     is_affine: ClassVar[bool] = False

@@ -22,7 +22,11 @@ class Embedding(Layer):
     summary: ClassVar[str] = "One learned vector for each token; token 0 is padding, and stays zero."
     formula: ClassVar[str] = "y_t = W[x_t],  W[0] = 0"
     source: ClassVar[str] = "Bengio et al. 2003, A neural probabilistic language model; as torch.nn.Embedding"
-    example: ClassVar[dict[str, Any] | None] = None
+    example: ClassVar[dict[str, Any]] = {
+        "kind": "layers",
+        "layers": [{"kind": "embedding", "features": 16}, {"kind": "global_pool"}, {"kind": "linear"}],
+    }
+    example_data: ClassVar[dict[str, Any]] = {"kind": "builtin", "name": "tiny-text"}
     member_fields: ClassVar[frozenset[str] | None] = frozenset()
     takes_tokens: ClassVar[bool] = True
 

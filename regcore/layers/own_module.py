@@ -34,7 +34,7 @@ class OwnModule(Layer):
     summary: ClassVar[str] = "A module of the user's own, handed to train in Python."
     formula: ClassVar[str] = "f(x) as the module's forward computes it"
     source: ClassVar[str] = "torch.nn.Module"
-    example: ClassVar[dict[str, Any] | None] = None
+    example: ClassVar[dict[str, Any]] = {"kind": "module"}
     member_fields: ClassVar[frozenset[str] | None] = None
     gives_outputs: ClassVar[bool] = True
     is_whole: ClassVar[bool] = True

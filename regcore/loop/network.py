@@ -72,6 +72,11 @@ class StackedNetwork:
             self.tensors[name] = tensor.requires_grad_() if is_learned else tensor
 
     @property
+    def works_on_steps(self) -> bool:
+        """Whether a layer with weights goes over the steps of rows that vary; looking tokens up is little work."""
+        return any(map(_works_on_steps, self.nodes))
+
+    @property
     def takes_single_rows(self) -> bool:
         """Whether no layer looks at several rows together, as batch normalization does."""
         return all(_takes_single_rows(node) for node in self.nodes)
@@ -154,6 +159,12 @@ class StackedNetwork:
 def _may_be_cut(nodes: Sequence[Node]) -> bool:
     """Whether what is behind a row's length cannot matter to these layers, the last of which gives one length."""
     return not nodes[-1].gives.varies and not any(map(_needs_all_steps, nodes))
+
+
+def _works_on_steps(node: Node) -> bool:
+    if node.children:
+        return any(map(_works_on_steps, node.children))
+    return node.seen.varies and node.seen.tokens is None and bool(node.names)
 
 
 def _takes_single_rows(node: Node) -> bool:

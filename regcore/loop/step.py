@@ -134,7 +134,8 @@ class Step:
     def _takes_rows_apart(self) -> bool:
         """Whether it makes no difference which rows are passed together, and short rows gain by it."""
         are_together = bool(self.chain("on_batch") or self.chain("loss"))  # such as mixup, and a mean loss that floods
-        return self.network.cuts_rows and self.network.takes_single_rows and not are_together
+        network = self.network
+        return network.cuts_rows and network.works_on_steps and network.takes_single_rows and not are_together
 
     def _batch(self, rows: Tensor, at: At) -> Batch:
         """Some rows, as the regularizers want them."""

@@ -37,7 +37,7 @@ class AudioNoise(Regularizer):
     source: ClassVar[str] = "Hannun et al. 2014, §2.3"
     example: ClassVar[dict[str, Any]] = {"kind": "audio_noise", "min_snr_db": 10.0, "max_snr_db": 30.0}
     example_model: ClassVar[dict[str, Any]] = {"kind": "cnn", "channels": [8]}
-    example_data: ClassVar[dict[str, Any] | None] = {"kind": "builtin", "name": "tiny-speech"}
+    example_data: ClassVar[dict[str, Any]] = {"kind": "builtin", "name": "tiny-speech"}
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"p", "min_snr_db", "max_snr_db"})
     twice: ClassVar[str | None] = "Two of them add the noise of both."
     stronger: ClassVar[Stronger] = {"p": "larger", "min_snr_db": "smaller", "max_snr_db": "smaller"}

@@ -95,8 +95,8 @@ class Regularizer(Fusible):
     """The regularizer as JSON in an example job."""
     example_model: ClassVar[dict[str, Any]] = {"kind": "mlp", "hidden": [32]}
     """The model of that job."""
-    example_data: ClassVar[dict[str, Any] | None] = {"kind": "builtin", "name": "digits"}
-    """Its data; None if no built-in set has the rows that it needs, and then there is no such job."""
+    example_data: ClassVar[dict[str, Any]] = {"kind": "builtin", "name": "digits"}
+    """Its data."""
     adds_to_objective: ClassVar[bool] = False
     """Whether it has a penalty that is recorded as `objective/penalty.{name}`."""
     only_once: ClassVar[bool] = False

@@ -45,4 +45,4 @@ class Freeze(SelectingRegularizer):
         return names
 
     def explain(self, touched: Sequence[str]) -> str:
-        return f"Not trained, and left alone by every other regularizer: {', '.join(touched)}."
+        return f"{self.summary} No other regularizer acts on them: {', '.join(touched)}."

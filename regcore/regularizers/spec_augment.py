@@ -37,7 +37,7 @@ class SpecAugment(Regularizer):
     source: ClassVar[str] = "Park et al. 2019, without warping of time"
     example: ClassVar[dict[str, Any]] = {"kind": "spec_augment", "freq_mask_param": 16, "p": 0.2}
     example_model: ClassVar[dict[str, Any]] = {"kind": "cnn", "channels": [8]}
-    example_data: ClassVar[dict[str, Any] | None] = {"kind": "builtin", "name": "tiny-speech"}
+    example_data: ClassVar[dict[str, Any]] = {"kind": "builtin", "name": "tiny-speech"}
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"freq_mask_param", "time_mask_param", "p"})
     twice: ClassVar[str | None] = "Two of them have the masks of both, which may overlap."
     stronger: ClassVar[Stronger] = dict.fromkeys(

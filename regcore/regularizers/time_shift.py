@@ -36,7 +36,7 @@ class TimeShift(Regularizer):
     source: ClassVar[str] = "Ko et al. 2015; with rollover as in torch-audiomentations"
     example: ClassVar[dict[str, Any]] = {"kind": "time_shift", "max_shift": 0.1}
     example_model: ClassVar[dict[str, Any]] = {"kind": "cnn", "channels": [8]}
-    example_data: ClassVar[dict[str, Any] | None] = {"kind": "builtin", "name": "tiny-speech"}
+    example_data: ClassVar[dict[str, Any]] = {"kind": "builtin", "name": "tiny-speech"}
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"max_shift"})
     twice: ClassVar[str | None] = "Two of them shift by up to the sum of both."
     stronger: ClassVar[Stronger] = {"max_shift": "larger"}

@@ -31,7 +31,7 @@ class TokenSwap(Regularizer):
     )
     source: ClassVar[str] = "Wei & Zou 2019"
     example: ClassVar[dict[str, Any]] = {"kind": "token_swap", "alpha": 0.1}
-    example_data: ClassVar[dict[str, Any] | None] = None
+    example_data: ClassVar[dict[str, Any]] = {"kind": "builtin", "name": "tiny-text"}
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"alpha"})
     twice: ClassVar[str | None] = "Two of them swap more tokens than either says."
     stronger: ClassVar[Stronger] = {"alpha": "larger"}

@@ -30,7 +30,7 @@ class WordDropout(Regularizer):
     formula: ClassVar[str] = "x_t ← 1, the unknown token, with probability p; padding, 0, stays"
     source: ClassVar[str] = "Iyyer et al. 2015; Bowman et al. 2016"
     example: ClassVar[dict[str, Any]] = {"kind": "word_dropout", "p": 0.1}
-    example_data: ClassVar[dict[str, Any] | None] = None
+    example_data: ClassVar[dict[str, Any]] = {"kind": "builtin", "name": "tiny-text"}
     member_fields: ClassVar[frozenset[str] | None] = frozenset({"p"})
     twice: ClassVar[str | None] = "Two of them drop more words than either says."
     stronger: ClassVar[Stronger] = {"p": "larger"}

@@ -1,8 +1,8 @@
 """The catalogue: each kind with its formula, source, JSON schema and a job that trains in seconds."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -22,8 +22,8 @@ class CatalogueEntry(BaseModel):
     source: str
     schema_: dict[str, Any] = Field(validation_alias="schema", serialization_alias="schema")
     """JSON Schema of its fields."""
-    example_job: dict[str, Any] | None
-    """A whole job spec with it that trains offline in seconds; null if no built-in set has the rows that it needs."""
+    example_job: dict[str, Any]
+    """A whole job spec with it that trains offline in seconds."""
 
 
 def catalogue(family: str, limit: int | None = None) -> list[CatalogueEntry]:
@@ -45,14 +45,14 @@ def _example(**parts: Any) -> dict[str, Any]:
     return job | parts
 
 
-def _entry(spec: Any, example_job: Mapping[str, Any] | None) -> CatalogueEntry:
+def _entry(spec: Any, example_job: dict[str, Any]) -> CatalogueEntry:
     return CatalogueEntry(
         kind=spec.model_fields["kind"].default,
         summary=spec.summary,
         formula=spec.formula,
         source=spec.source,
         schema_=_schema_of(spec),
-        example_job=None if example_job is None else dict(example_job),
+        example_job=example_job,
     )
 
 
@@ -65,8 +65,8 @@ def _schema_of(spec: type[BaseModel]) -> dict[str, Any]:
 
 def _regularizers() -> Iterator[CatalogueEntry]:
     for spec in REGULARIZERS.values():
-        data, parts = spec.example_data, {"model": spec.example_model, "regularizers": [spec.example]}
-        yield _entry(spec, None if data is None else _example(data=data, **parts))
+        parts = {"data": spec.example_data, "model": spec.example_model, "regularizers": [spec.example]}
+        yield _entry(spec, _example(**parts))
 
 
 def _models() -> Iterator[CatalogueEntry]:
@@ -78,23 +78,12 @@ def _models() -> Iterator[CatalogueEntry]:
 def _layers() -> Iterator[CatalogueEntry]:
     for spec in LAYERS.values():
         if not spec.only_in_python:
-            yield _entry(spec, None if spec.example is None else _example(model=spec.example))
+            yield _entry(spec, _example(data=spec.example_data, model=spec.example))
 
 
 def _optimizers() -> Iterator[CatalogueEntry]:
     for kind, spec in OPTIMIZERS.items():
         yield _entry(spec, _example(optimizer={"kind": kind}))
-
-
-_EXAMPLE_MODELS: Final[dict[str, dict[str, Any]]] = {
-    "text": {
-        "model": {
-            "kind": "layers",
-            "layers": [{"kind": "embedding", "features": 16}, {"kind": "global_pool"}, {"kind": "linear"}],
-        },
-        "optimizer": {"kind": "adam", "learning_rate": 0.01},
-    }
-}
 
 
 def _builtin_datasets() -> Iterator[CatalogueEntry]:
@@ -106,7 +95,7 @@ def _builtin_datasets() -> Iterator[CatalogueEntry]:
             formula=f"{info.num_rows} rows of shape {'×'.join(map(str, info.feature_shape))}",
             source=info.source,
             schema_=schema,
-            example_job=_example(data={"kind": "builtin", "name": info.name}, **_EXAMPLE_MODELS.get(info.kind, {})),
+            example_job=_example(data={"kind": "builtin", "name": info.name}),
         )
 
 

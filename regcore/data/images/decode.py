@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Any, Final
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageChops
 from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import jpeg_factory
 from PIL.PngImagePlugin import PngImageFile
@@ -182,7 +182,7 @@ def _orientation(image: Image.Image) -> int:
 def _plain(image: Image.Image, notes: list[str]) -> Image.Image:
     """In mode L or RGB."""
     if image.mode.startswith("I;16"):
-        upper: Any = np.asarray(image).astype(np.int64) >> 8
+        upper: Any = np.asarray(image) >> 8
         return Image.fromarray(upper.astype(np.uint8))
     if image.mode in ("P", "PA"):
         notes.append(PALETTE)
@@ -202,11 +202,10 @@ def _plain(image: Image.Image, notes: list[str]) -> Image.Image:
 def _on_white(image: Image.Image, notes: list[str]) -> Image.Image:
     """Laid on white, if any part can be seen through."""
     is_grey = image.mode in ("L", "LA", "La", "1")
-    layered = image.convert("RGBA")
+    layered = image if image.mode == "RGBA" else image.convert("RGBA")
     alpha = layered.getchannel("A")
-    if alpha.getextrema()[0] == _OPAQUE:
-        return layered.convert("L" if is_grey else "RGB")
-    notes.append(ALPHA)
-    ground = Image.new("L" if is_grey else "RGB", layered.size, "white")
-    ground.paste(layered, mask=alpha)
-    return ground
+    plain = layered.convert("L" if is_grey else "RGB")
+    if alpha.getextrema() != (_OPAQUE, _OPAQUE):
+        notes.append(ALPHA)
+        plain.paste("white", mask=ImageChops.invert(alpha))
+    return plain

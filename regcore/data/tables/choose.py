@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from regcore.data.facts import DataFacts, FactsOf
+from regcore.data.files.names import SPLIT
 from regcore.data.inputs import Inputs
 from regcore.data.modalities import choose_inputs
 from regcore.data.split import SplitSizes, split_sizes
@@ -94,6 +95,7 @@ def facts_of_chosen(
         doubts=(
             *_of_the_file(chosen, table, spec.data),
             *_rows_left_out(chosen, table, num_rows),
+            *_split_unused(table, spec.data),
             *chosen.inputs.doubts(
                 table,
                 spec,
@@ -235,6 +237,22 @@ def _of_the_file(chosen: Chosen, table: TableFacts, data: Any) -> list[Doubt]:
         Doubt("/data", warning.code, warning.message, warning.remedy)
         for warning in table.warnings
         if warning.code not in _TOLD_BY_FINDINGS and (warning.column is None or warning.column in used - {*data.types})
+    ]
+
+
+def _split_unused(table: TableFacts, data: Any) -> list[Doubt]:
+    """Whether folders or pairs of files say the split of each row, and a spec draws it nevertheless."""
+    is_said = table.format in ("folder", "zip", "idx") and table.column(SPLIT) is not None
+    if not is_said or data.split_column is not None or SPLIT in data.exclude:
+        return []
+    return [
+        Doubt(
+            "/data/split_column",
+            "split_not_used",
+            f"The set says the split of each row in its column {SPLIT!r}, and the splits are drawn anew.",
+            f"Say split_column: {SPLIT!r}, or exclude {SPLIT!r} if that is meant.",
+            ({"op": "replace", "path": "/data/split_column", "value": SPLIT},),
+        )
     ]
 
 

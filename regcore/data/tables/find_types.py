@@ -22,7 +22,8 @@ from regcore.data.tables.facts import (
 )
 from regcore.data.tables.numbers import COMMA, POINT, Convention, parse_numbers
 from regcore.data.tables.read_column import gaps, is_text, read_column, spelled
-from regcore.data.texts.find import find_texts, modality_of, without_left_out
+from regcore.data.texts.find import find_texts, without_left_out
+from regcore.data.texts.modality import modality_of
 from regcore.errors import shortened
 
 FindLines = Callable[[Sequence[int]], Sequence[int | None]]

@@ -11,6 +11,7 @@ from regcore.data.media_facts import TextFacts
 from regcore.data.tables.facts import ColumnFacts, TableFacts
 from regcore.data.tables.features import check_known
 from regcore.data.tables.findings import about_classes, names_of
+from regcore.data.texts.modality import tells_nothing
 from regcore.doubts import Doubt
 from regcore.errors import FieldError, json_pointer
 from regcore.shapes import RowInfo
@@ -69,7 +70,8 @@ class TextInputs:
     ) -> Sequence[Doubt]:
         """Classes of unlike sizes, and columns that the network does not get."""
         taken = {*self.names, target, spec.data.split_column, spec.data.group_column, *spec.data.exclude}
-        left_out = [column.name for column in table.columns if column.name not in taken and column.type != "ignore"]
+        others = [column for column in table.columns if column.name not in taken]
+        left_out = [column.name for column in others if not tells_nothing(column, table.num_rows)]
         doubts = list(about_classes(target, class_counts, spec))
         if left_out:
             doubts.append(

@@ -8,7 +8,7 @@ from regcore.data.media_facts import AudioFacts, ImageFacts, TextFacts
 FACTS = [
     AudioFacts(max_duration_s=1.5, total_duration_s=2.0, sample_rates={8_000: 1, 16_000: 1}, durations_s={1: 1, 2: 1}),
     ImageFacts(heights=(1, 2), widths=(3, 4), all_grey=True),
-    TextFacts(num_words=3, num_lowercase_words=2, max_words=2, max_bytes=9),
+    TextFacts(num_words=3, num_lowercase_words=2, num_characters=9, max_words=2, max_bytes=9),
 ]
 
 

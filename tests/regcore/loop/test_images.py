@@ -181,3 +181,19 @@ def test_too_few_classes_or_images_of_one_are_refused(tmp_path, rows, code):
         train(of_file(tmp_path / "few.zip"))
 
     assert [error.code for error in caught.value.errors] == [code]
+
+
+def test_folders_that_say_the_split_are_doubted_until_they_are_used(tmp_path):
+    for split, rows in {"train": np.r_[:16, 20:36], "test": np.r_[16:20, 36:40]}.items():
+        for number in rows:
+            folder = tmp_path / "bars" / split / LABELS[number]
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{number}.png").write_bytes(image_file(Image.fromarray(IMAGES[number])))
+
+    drawn = train(of_file(tmp_path / "bars"))
+    (warning,) = drawn.plan.warnings
+    said = train(of_file(tmp_path / "bars", split_column=warning.patch[0]["value"]))
+
+    assert warning.code == "split_not_used"
+    assert said.plan.warnings == []
+    assert (len(said.data.train), len(said.data.test), said.data.validation) == (32, 8, None)

@@ -65,7 +65,7 @@ def with_classes(folder):
 @pytest.mark.parametrize(
     ("theirs", "ours", "change", "said"),
     [
-        (DIGITS, CANCER, lambda folder: None, "other columns or another shape of image"),
+        (DIGITS, CANCER, lambda folder: None, "other columns, another shape, or another vocabulary"),
         (CANCER, CANCER, with_classes, "another task or other classes"),
         (CANCER, CANCER, lambda folder: (folder / "model.json").unlink(), "Cannot load a model from"),
     ],

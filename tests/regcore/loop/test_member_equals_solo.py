@@ -17,6 +17,7 @@ from regcore import make_plan, parse_spec, train
 from regcore.data import source
 from regcore.data.prepare import prepare
 from regcore.errors import DivergedError, TrainingHalved, TrainingStopped
+from regcore.layers import Layer
 from regcore.layers.activation import ActivationName
 from regcore.loop.control import Control, Rungs
 from regcore.loop.group import Newcomer, gather_inputs, train_group
@@ -94,6 +95,7 @@ REGULARIZER_EXAMPLES = {
         {"strength": 0.1, "schedule": COSINE},
         {"strength": 1e-2, "schedule": STEPS},
     ],
+    "layer_lr_decay": [{"decay": 1.0}, {"decay": 0.5}, {"decay": 0.8}],
     "label_smoothing": [{"epsilon": 0.0}, {"epsilon": 0.1}, {"epsilon": 0.3}],
     "max_norm": [{"max_value": 0.5}, {"max_value": 1.0}, {"max_value": 0.7}],
     "mixup": [{"alpha": 0.0}, {"alpha": 0.2}, {"alpha": 1.0}],
@@ -136,6 +138,9 @@ OF_SEQUENCES = {
 }
 """Their members are compared with solo runs in `test_augmentation`, on rows that they can act on."""
 ROW_EXAMPLES = OF_IMAGES_AND_NUMBERS | OF_SEQUENCES
+FREEZE = {"freeze": [{}, {}, {}]}
+"""With all others at once it would leave them nothing to act on."""
+ALL_EXAMPLES = REGULARIZER_EXAMPLES | FREEZE | ROW_EXAMPLES
 
 LAYER_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "linear": [{}, {}, {}],
@@ -153,7 +158,7 @@ LAYER_EXAMPLES |= {kind: [{}, {}, {}] for kind in LAYERS.keys() - LAYER_EXAMPLES
 
 PARTS = {
     **{f"optimizer {part.model_fields['kind'].default}": (part, OPTIMIZER_EXAMPLES) for part in OPTIMIZERS.values()},
-    **{f"regularizer {kind}": (part, REGULARIZER_EXAMPLES | ROW_EXAMPLES) for kind, part in REGULARIZERS.items()},
+    **{f"regularizer {kind}": (part, ALL_EXAMPLES) for kind, part in REGULARIZERS.items()},
     **{f"layer {part.model_fields['kind'].default}": (part, LAYER_EXAMPLES) for part in LAYERS.values()},
 }
 BASE_DATA = {"kind": "builtin", "name": "digits", "train_limit": 100}
@@ -206,10 +211,7 @@ def jobs_of(optimizer="sgd", regularizers=("l1",), *, model=PERCEPTRON, models=N
             "data": BASE_DATA,
             "model": models[k] if models else model,
             "optimizer": {"kind": optimizer} | OPTIMIZER_EXAMPLES[optimizer][k] | fixed.get(optimizer, {}),
-            "regularizers": [
-                {"kind": kind} | (REGULARIZER_EXAMPLES | ROW_EXAMPLES)[kind][k] | fixed.get(kind, {})
-                for kind in regularizers
-            ],
+            "regularizers": [{"kind": kind} | ALL_EXAMPLES[kind][k] | fixed.get(kind, {}) for kind in regularizers],
             "training": {"epochs": 6, "batch_size": 20, "seed": 11 + k, "precision": "float64"}
             | changes.get("training", {}),
             "resources": {"device": "cpu"},
@@ -272,7 +274,7 @@ STACKS = {
         f"regularizer {kind}{'' if optimizer == 'sgd' else f', {optimizer}'}": jobs_of(
             optimizer, [kind], model=NEEDED_MODELS.get(kind, PERCEPTRON)
         )
-        for kind in REGULARIZER_EXAMPLES
+        for kind in (*REGULARIZER_EXAMPLES, *FREEZE)
         for optimizer in ("sgd", "adam")
     },
     "regularizers of rows": jobs_of(
@@ -284,7 +286,9 @@ STACKS = {
         # Adam would make a step of the rounding where a gradient is 0: of a bias of keys, or in front of batch_norm.
         f"layer {kind}": jobs_of("sgd", [], models=of_its_example(kind), training={"epochs": 2})
         for kind, layer in LAYERS.items()
-        if kind not in (*DENSE, *SHARED_STACKS) and layer.member_fields is not None and layer.example is not None
+        if kind not in (*DENSE, *SHARED_STACKS)
+        and layer.member_fields is not None
+        and layer.example_data == Layer.example_data
     },
     "nesterov": jobs_of(fixed={"sgd": {"nesterov": True, "momentum": 0.9}}),
     "every regularizer at once": jobs_of("adam", list(REGULARIZER_EXAMPLES), model=RESIDUAL),

@@ -131,3 +131,21 @@ def test_autocast_computes_in_bfloat16_and_keeps_the_weights(stack):
     assert outputs.dtype == torch.float32
     assert torch.equal(outputs, outputs.bfloat16().float())
     assert network.tensors["head.weight"].dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("layers", "cuts", "works"),
+    [
+        ([{"kind": "global_pool"}], True, False),
+        ([{"kind": "dropout"}, {"kind": "lstm", "hidden": 3}, {"kind": "global_pool"}], True, True),
+        ([{"kind": "transformer_block", "num_heads": 2}, {"kind": "global_pool"}], True, True),
+    ],
+    ids=["bag", "lstm", "transformer"],
+)
+def test_padding_is_left_out_and_groups_are_for_networks_that_work_on_steps(make_job, layers, cuts, works):
+    model = {"kind": "layers", "layers": [{"kind": "embedding", "features": 4}, *layers, {"kind": "linear"}]}
+    plan = make_plan(make_job(data={"kind": "builtin", "name": "tiny-text"}, model=model))
+
+    network = StackedNetwork([plan], dtype=torch.float32, device=torch.device("cpu"), autocast=False)
+
+    assert (network.cuts_rows, network.works_on_steps, network.takes_single_rows) == (cuts, works, True)

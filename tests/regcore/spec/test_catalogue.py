@@ -6,8 +6,6 @@ from regcore.spec import FAMILIES, catalogue
 
 ENTRIES = [(family, entry) for family in FAMILIES for entry in catalogue(family)]
 IDS = [f"{family}/{entry.kind}" for family, entry in ENTRIES]
-TRAINABLE = [(family, entry) for family, entry in ENTRIES if entry.example_job is not None]
-TRAINABLE_IDS = [f"{family}/{entry.kind}" for family, entry in TRAINABLE]
 
 
 def test_the_families_are_the_contracts():
@@ -45,7 +43,7 @@ def nested(layers):
         yield from nested(layer.get("layers", []))
 
 
-@pytest.mark.parametrize(("family", "entry"), TRAINABLE, ids=TRAINABLE_IDS)
+@pytest.mark.parametrize(("family", "entry"), ENTRIES, ids=IDS)
 def test_every_schema_is_valid_and_accepts_its_example(family, entry):
     jsonschema.Draft202012Validator.check_schema(entry.schema_)
 
@@ -67,12 +65,6 @@ def test_every_schema_refuses_a_field_that_it_does_not_know(family, entry):
         jsonschema.validate({"kind": entry.kind, "no_such_field": 1}, entry.schema_)
 
 
-def test_only_what_acts_on_texts_has_no_example_because_no_built_in_set_has_any():
-    without = {entry.kind for _, entry in ENTRIES if entry.example_job is None}
-
-    assert without == {"embedding", "token_swap", "word_dropout"}
-
-
 def test_an_entrys_json_calls_the_schema_schema():
     assert set(catalogue("models")[0].model_dump(mode="json")) == {
         "kind",
@@ -84,7 +76,7 @@ def test_an_entrys_json_calls_the_schema_schema():
     }
 
 
-@pytest.mark.parametrize(("family", "entry"), TRAINABLE, ids=TRAINABLE_IDS)
+@pytest.mark.parametrize(("family", "entry"), ENTRIES, ids=IDS)
 def test_every_example_job_trains_offline(family, entry, tmp_path):
     result = train(entry.example_job, data_dir=tmp_path)
 
@@ -93,7 +85,7 @@ def test_every_example_job_trains_offline(family, entry, tmp_path):
     assert len(result.weights_sha256) == 64
 
 
-@pytest.mark.parametrize(("family", "entry"), TRAINABLE, ids=TRAINABLE_IDS)
+@pytest.mark.parametrize(("family", "entry"), ENTRIES, ids=IDS)
 def test_a_resolved_spec_resubmitted_is_itself(family, entry):
     resolved = make_plan(parse_spec(entry.example_job)).resolved_spec
 

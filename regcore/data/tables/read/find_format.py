@@ -53,8 +53,16 @@ _OTHERS: Final[tuple[tuple[bytes, str, str], ...]] = (
     (b"\x89HDF", "an HDF5 file", "Write it as Parquet or CSV."),
     (b"SQLite format 3\0", "an SQLite database", "Export the table as CSV."),
     (b"%PDF-", "a PDF document", "Send the table as CSV."),
-    (b"\x89PNG", "a PNG image", "Send a table of rows and columns, as CSV, Parquet, JSONL or NPZ."),
-    (b"\xff\xd8\xff", "a JPEG image", "Send a table of rows and columns, as CSV, Parquet, JSONL or NPZ."),
+    (
+        b"\x89PNG",
+        "a PNG image",
+        "Put it into a folder of its class, and give the folder that holds all classes, or a ZIP archive of it.",
+    ),
+    (
+        b"\xff\xd8\xff",
+        "a JPEG image",
+        "Put it into a folder of its class, and give the folder that holds all classes, or a ZIP archive of it.",
+    ),
     (b"\x80\x04\x95", "a Python pickle, which is never read", "Write it by DataFrame.to_parquet."),
     (b"\x80\x05\x95", "a Python pickle, which is never read", "Write it by DataFrame.to_parquet."),
 )

@@ -175,9 +175,10 @@ def _check_type(name: str, dtype: np.dtype[Any]) -> None:
 
 
 def _check_x(x: _Entry) -> tuple[int, int]:
-    if x.dtype.kind in _TEXTS:
+    if x.dtype.kind in _TEXTS and prod(x.shape[1:]) != 1:
         raise InvalidDataError(
-            "The array x holds text.", remedy="Save rows with text as CSV, Parquet or JSONL, with named columns."
+            "The array x holds several columns of text.",
+            remedy="Save one text for each row, or rows as CSV, Parquet or JSONL with named columns.",
         )
     if len(x.shape) not in (1, 2, *_AXES_OF_IMAGES):
         raise InvalidDataError(
@@ -217,7 +218,9 @@ def _names(archive: zipfile.ZipFile, infos: dict[str, zipfile.ZipInfo], num_colu
 def _read_x(
     archive: zipfile.ZipFile, x: _Entry, num_rows: int, num_columns: int, on_progress: Callable[[float], None]
 ) -> list[pa.ChunkedArray]:
-    """The columns of x, each in one piece; the archive's rows are turned into columns block by block."""
+    """The columns of x, numbers each in one piece; the archive's rows are turned into columns block by block."""
+    if x.dtype.kind in _TEXTS:
+        return [pa.chunked_array([_arrow(block) for block in _blocks(archive, x, 1)])]
     columns = np.empty((num_columns, num_rows), _plain(x.dtype))
     start = 0
     if x.by_columns:
@@ -271,7 +274,7 @@ def _arrow(block: NDArray[Any]) -> pa.Array:
             return pa.array(np.char.decode(block, "utf-8"), pa.string())
         except UnicodeDecodeError:
             raise InvalidDataError(
-                "The array y holds bytes that are not UTF-8 text.", remedy="Save it as text: y.astype(str)."
+                "An array holds bytes that are not UTF-8 text.", remedy="Save it as text: y.astype(str)."
             ) from None
     if block.dtype.kind == "U":
         return pa.array(block.astype(_plain(block.dtype)), pa.string())

@@ -133,7 +133,7 @@ def test_rows_of_more_than_one_block_keep_their_places(tmp_path: Path) -> None:
         ({"x": X, "y": Y[:3]}, "x has 4 rows, and y has 3"),
         ({"x": X[:, :, None, None, None], "y": Y}, "5 axes"),
         ({"x": X, "y": X}, "one target for each row"),
-        ({"x": np.array([["a"]])}, "x holds text"),
+        ({"x": np.array([["a", "b"]])}, "x holds several columns of text"),
         ({"x": X * 1j}, "complex128"),
         ({"x": X.astype("g")}, "float128"),
         ({"x": X.astype("M8[s]")}, "datetime64"),
@@ -260,3 +260,31 @@ def test_a_damaged_byte_is_noticed(tmp_path: Path) -> None:
 
     with pytest.raises(InvalidDataError, match="CRC"):
         _read(path)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["u1", ">i8", "f4"])
+def test_an_array_of_three_axes_or_four_holds_images(tmp_path: Path, order: Any, dtype: str) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 6, 7, 3))
+
+    read = _read(_saved(tmp_path, x=np.array(pixels, dtype, order=order), y=np.array(list("ababa"))))
+
+    table = read.table("npz", Limits())
+    facts = table.facts.column("image")
+    assert facts is not None
+    assert facts.image is not None
+    assert (table.facts.modality, table.facts.default_target, facts.image.shape) == ("image", "y", (3, 6, 7))
+    cells = [np.frombuffer(cell, np.uint8).reshape(3, 6, 7) for cell in table.columns["image"].to_pylist()]
+    assert np.array_equal(np.stack(cells), pixels.transpose(0, 3, 1, 2))
+    assert table.columns["y"].to_pylist() == list("ababa")
+
+
+def test_texts_are_one_column_and_make_a_set_of_texts(tmp_path: Path) -> None:
+    texts = [f"the review number {n} ü" for n in range(30)]
+    path = tmp_path / "texts.npz"
+    np.savez_compressed(path, x=np.array(texts), y=np.array(["good", "bad"] * 15))
+
+    table = read_npz(path, Limits(), lambda share: None).table("npz", Limits())
+
+    assert (table.facts.modality, table.facts.default_target) == ("text", "y")
+    assert table.columns["column_1"].to_pylist() == texts
