@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from regcore.data.prepare import PreparedData
+from regcore.data.prepared import PreparedData
 from regcore.loop.network import StackedNetwork
 from regcore.loop.planned_rows import task_of
 from regcore.loop.stack import Stack

@@ -16,7 +16,8 @@ from sklearn.decomposition import PCA
 from torch import nn
 
 from regcore import JobSpec, Result, train
-from regcore.data.prepare import Split, prepare
+from regcore.data.prepare_known import prepare
+from regcore.data.prepared import Split
 from regcore.layers import build_module
 
 BATCH_SIZE, LEARNING_RATE = 64, 0.003

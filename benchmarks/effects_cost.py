@@ -21,7 +21,8 @@ import torch
 from _report import hardware, keep
 from _stacks import Spec, clock, keep_freed_memory, stack_of
 
-from regcore.data.prepare import PreparedData, prepare
+from regcore.data.prepare_known import prepare
+from regcore.data.prepared import PreparedData
 from regcore.loop.stack import Stack
 from regcore.plan import make_plan
 from regcore.regularizers import Regularizer

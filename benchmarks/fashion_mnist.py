@@ -17,7 +17,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from regcore import JobSpec, train
-from regcore.data.prepare import PreparedData, prepare
+from regcore.data.prepare_known import prepare
+from regcore.data.prepared import PreparedData
 from regcore.errors import InvalidDataError
 
 STRENGTH, BATCH_SIZE, LEARNING_RATE, MOMENTUM = 1e-5, 64, 0.01, 0.9

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from torchvision.models import resnet18
 
 from regcore import Result, train
-from regcore.data.prepare import PreparedData
+from regcore.data.prepared import PreparedData
 from regcore.errors import InvalidDataError
 
 BATCH_SIZE, LEARNING_RATE, SEED = 64, 1e-3, 0

@@ -16,7 +16,8 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from regcore import JobSpec, Result, train
-from regcore.data.prepare import Split, prepare
+from regcore.data.prepare_known import prepare
+from regcore.data.prepared import Split
 from regcore.layers import build_module
 
 NUM_ROWS, BATCH_SIZE, LEARNING_RATE, MOMENTUM = 10_000, 64, 0.05, 0.9

@@ -35,7 +35,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from regcore import JobSpec, train, train_many
-from regcore.data.prepare import PreparedData, prepare
+from regcore.data.prepare_known import prepare
+from regcore.data.prepared import PreparedData
 
 LEARNING_RATE, MOMENTUM = 0.01, 0.9
 

@@ -22,7 +22,8 @@ from _report import hardware, keep
 from _stacks import Spec, clock, keep_freed_memory, stack_of
 from torch import Tensor, nn
 
-from regcore.data.prepare import PreparedData, prepare
+from regcore.data.prepare_known import prepare
+from regcore.data.prepared import PreparedData
 from regcore.plan import make_plan
 
 Step = Callable[[Tensor], object]

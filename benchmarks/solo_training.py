@@ -32,7 +32,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from regcore import JobSpec, train
-from regcore.data.prepare import prepare
+from regcore.data.prepare_known import prepare
 
 STRENGTH, BATCH_SIZE, LEARNING_RATE, MOMENTUM = 1e-5, 64, 0.01, 0.9
 EpochEnds = list[float]

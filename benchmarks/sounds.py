@@ -30,7 +30,8 @@ from sklearn.svm import SVC
 from torch import Tensor, nn
 
 from regcore import train
-from regcore.data.prepare import PreparedData, Split, prepare
+from regcore.data.prepare_known import prepare
+from regcore.data.prepared import PreparedData, Split
 from regcore.plan import make_plan
 
 SEEDS = range(5)

@@ -19,7 +19,8 @@ from _report import hardware, keep
 from _stacks import Spec, keep_freed_memory, stack_of
 from network_kinds import NETWORKS, spec_of
 
-from regcore.data.prepare import PreparedData, prepare
+from regcore.data.prepare_known import prepare
+from regcore.data.prepared import PreparedData
 from regcore.loop.machine import is_small
 from regcore.loop.stack import Stack
 from regcore.plan import make_plan

@@ -21,7 +21,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 from torch import nn
 
-from regcore.data.prepare import PreparedData
+from regcore.data.prepared import PreparedData
 from regcore.pictures.confusion_matrix import confusion_picture
 from regcore.record import metrics_csv
 

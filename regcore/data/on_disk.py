@@ -19,7 +19,7 @@ from regcore.data.file_rows import FORMAT_VERSION, Manifest, open_rows
 from regcore.data.inputs import Inputs, standardizes
 from regcore.data.permutation import scattered
 from regcore.data.placement import row_bytes
-from regcore.data.prepare import PreparedData, RunSpec, Split, Targets, dtype_of
+from regcore.data.prepared import PreparedData, RunSpec, Split, Targets, dtype_of
 from regcore.data.read_preprocessing import read_preprocessing
 from regcore.data.rows_cache import RowsCache
 from regcore.data.scattered_file import ScatteredFile

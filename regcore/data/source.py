@@ -15,7 +15,9 @@ from regcore.data.facts import DataFacts, known_facts
 from regcore.data.files.names import FILE
 from regcore.data.on_disk import OnDisk, identity_of
 from regcore.data.placement import placement_of
-from regcore.data.prepare import PreparedData, RunSpec, prepare, prepare_columns
+from regcore.data.prepare import prepare_columns
+from regcore.data.prepare_known import prepare
+from regcore.data.prepared import PreparedData, RunSpec
 from regcore.data.rows_cache import RowsCache, default_folder
 from regcore.data.tables.choose import Chosen, choose, facts_of_chosen
 from regcore.data.tables.facts import Reading

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from regcore.data.file_rows import MANIFEST, Column, Manifest, SplitFile
-from regcore.data.prepare import Split
+from regcore.data.prepared import Split
 from regcore.errors import InvalidDataError
 
 BLOCK_BYTES: Final = 2**17

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from regcore.data.prepare import PreparedData
+from regcore.data.prepared import PreparedData
 from regcore.data.rows import Batch, Rows, chunks
 from regcore.loop.evaluate import chunk_rows, collect, member_evaluation
 from regcore.loop.network import StackedNetwork

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from regcore.artifacts import weights_sha256
-from regcore.data.prepare import PreparedData
+from regcore.data.prepared import PreparedData
 from regcore.diagnosis import diagnose
 from regcore.loop.constant_units import ConstantUnits
 from regcore.loop.convex import Optimality, optimality

@@ -13,7 +13,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from regcore.data.prepare import PreparedData
+from regcore.data.prepared import PreparedData
 from regcore.data.rows import Rows, chunks
 from regcore.loop.network import EVAL_CHUNK_ROWS, StackedNetwork
 from regcore.plan import Plan

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from regcore.at import At
-from regcore.data.prepare import Split
+from regcore.data.prepared import Split
 from regcore.data.rows import Batch, Rows, chunks
 from regcore.layers.forward import Node
 from regcore.loop.network import EVAL_CHUNK_ROWS, StackedNetwork

@@ -18,7 +18,7 @@ from typing import Any, Final
 import torch
 
 from regcore.data.facts import DataFacts
-from regcore.data.prepare import PreparedData, RunSpec, dtype_of
+from regcore.data.prepared import PreparedData, RunSpec, dtype_of
 from regcore.data.source import Source
 from regcore.errors import TrainingError, TrainingStopped
 from regcore.loop.control import Control

@@ -14,7 +14,7 @@ from typing import Final
 import psutil
 import torch
 
-from regcore.data.prepare import PreparedData, dtype_of
+from regcore.data.prepared import PreparedData, dtype_of
 from regcore.data.source import KnownSource, Source
 from regcore.loop.computing import is_out_of_memory
 from regcore.loop.machine import choose_device, is_small, rows_device

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from regcore.data.prepare import PreparedData, dtype_of
+from regcore.data.prepared import PreparedData, dtype_of
 from regcore.data.source import KnownSource, Source
 from regcore.errors import ComputationError, OutOfMemoryError, TrainingError
 from regcore.loop.baseline import baseline_of

@@ -11,7 +11,7 @@ from typing import Any, Final
 import torch
 
 from regcore.checkpoint import State
-from regcore.data.prepare import PreparedData
+from regcore.data.prepared import PreparedData
 from regcore.errors import CheckpointError, SpecError
 from regcore.plan import make_plan
 from regcore.spec import JobSpec, parse_spec

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from regcore.data.prepare import PreparedData
+from regcore.data.prepared import PreparedData
 from regcore.errors import InvalidDataError
 from regcore.loop.between_scalings import Affine, are_of_one_kind, between, other_rows
 from regcore.loop.effects import Inputs

@@ -13,7 +13,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from regcore.data.prepare import Split
+from regcore.data.prepared import Split
 from regcore.data.rows import Rows
 
 NUM_GROUPS: Final = 4

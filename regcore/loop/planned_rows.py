@@ -2,7 +2,7 @@
 
 import torch
 
-from regcore.data.prepare import PreparedData, dtype_of
+from regcore.data.prepared import PreparedData, dtype_of
 from regcore.data.rows import chunks
 from regcore.errors import InvalidDataError
 from regcore.loop.machine import choose_device

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from regcore.data.prepare import PreparedData
+from regcore.data.prepared import PreparedData
 from regcore.data.preprocessing import TargetScaling
 from regcore.data.read_preprocessing import read_preprocessing
 from regcore.data.tables.encode import TablePreprocessing

@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import nn
 
-from regcore.data.prepare import PreparedData
+from regcore.data.prepared import PreparedData
 from regcore.own_state import own_state
 from regcore.plan import Plan
 from regcore.predict import Predictor

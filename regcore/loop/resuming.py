@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from regcore.checkpoint import State, tensor_bytes
-from regcore.data.prepare import PreparedData
+from regcore.data.prepared import PreparedData
 from regcore.errors import CheckpointError
 from regcore.loop.checkpointer import Checkpointer
 from regcore.loop.control import Control

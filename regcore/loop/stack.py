@@ -14,7 +14,7 @@ from torch import Tensor
 
 from regcore.at import At
 from regcore.data.order import Order
-from regcore.data.prepare import PreparedData
+from regcore.data.prepared import PreparedData
 from regcore.layers import walk_all
 from regcore.loop.effects import Inputs, bind_effects
 from regcore.loop.evaluate import evaluate, measure, needs_all

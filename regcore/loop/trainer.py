@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from regcore.checkpoint import State
-from regcore.data.prepare import PreparedData
+from regcore.data.prepared import PreparedData
 from regcore.errors import DivergedError, TrainingError, TrainingHalved, TrainingStopped
 from regcore.loop.checkpointer import Checkpointer
 from regcore.loop.computing import computing

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from regclient import Client
 from regcore import JobSpec, load_predictor
 from regcore.data.load import load
-from regcore.data.prepare import prepare
+from regcore.data.prepare_known import prepare
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

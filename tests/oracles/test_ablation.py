@@ -44,7 +44,7 @@ def set_rows(monkeypatch: pytest.MonkeyPatch) -> SetRows:
             licence="None needed",
         )
         monkeypatch.setitem(BUILTIN, name, info)
-        monkeypatch.setattr("regcore.data.prepare.load", lambda source, data_dir, **options: RawData(info, x, y))
+        monkeypatch.setattr("regcore.data.prepare_known.load", lambda source, data_dir, **options: RawData(info, x, y))
 
     return let
 

@@ -54,7 +54,7 @@ def make_trainer():
     """Stacks several jobs, or one alone, in a trainer that has not begun; `source` gives rows of its own."""
     import torch
 
-    from regcore.data.prepare import dtype_of
+    from regcore.data.prepared import dtype_of
     from regcore.data.source import KnownSource, Source
     from regcore.loop.control import Control
     from regcore.loop.group import Newcomer, gather_inputs

@@ -6,7 +6,7 @@ import torch
 from token_rows import NUM_STEPS, TokenRows
 
 from regcore.data.facts import DataFacts
-from regcore.data.prepare import PreparedData, RunSpec, Split
+from regcore.data.prepared import PreparedData, RunSpec, Split
 from regcore.data.sequences import SequencePreprocessing
 
 NUM_BANDS = 4

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from regcore.data.facts import DataFacts
-from regcore.data.prepare import PreparedData, RunSpec, Split, dtype_of
+from regcore.data.prepared import PreparedData, RunSpec, Split, dtype_of
 from regcore.data.sequences import SequencePreprocessing
 from regcore.data.split import SplitSizes
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from regcore.data.file_rows import MANIFEST, Slab, open_rows
-from regcore.data.prepare import Split
+from regcore.data.prepared import Split
 from regcore.data.rows import chunks
 from regcore.data.write_rows import write_rows
 from regcore.errors import InvalidDataError

@@ -3,7 +3,7 @@ import torch
 
 from regcore.data.file_rows import open_rows
 from regcore.data.order import Order
-from regcore.data.prepare import Split
+from regcore.data.prepared import Split
 from regcore.data.write_rows import write_rows
 from regcore.streams import generator
 

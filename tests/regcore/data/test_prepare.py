@@ -1,92 +1,50 @@
+from types import SimpleNamespace
+
+import numpy as np
 import pytest
 import torch
 
-from regcore.data.load import load
-from regcore.data.prepare import prepare
-from regcore.spec import JobSpec, parse_spec
+from regcore.data.prepare import prepare_columns
+from regcore.data.split import Splits
+from regcore.data.tables.inputs import choose_table
+from regcore.data.tables.read.arrays import table_of
+from regcore.errors import OutOfMemoryError
+from regcore.spec.data import ArraysData
+
+TABLE = table_of({"age": [1.0, 2.0, 3.0, 50.0], "y": ["p", "q", "p", "q"]})
+SPLITS = Splits(np.array([2, 0]), np.array([1]), np.array([3]))
+SPEC = SimpleNamespace(
+    data=ArraysData(kind="arrays"),
+    task=SimpleNamespace(predicts="classes"),
+    training=SimpleNamespace(precision="float64"),
+    resources=SimpleNamespace(max_memory_bytes=None),
+)
 
 
-def spec(name: str, *, precision: str = "float32", task: str = "auto", **data: object) -> JobSpec:
-    return parse_spec(
-        {
-            "data": {"kind": "builtin", "name": name, **data},
-            "model": {"kind": "linear"},
-            "task": {"kind": task},
-            "training": {"precision": precision},
-        }
+def prepared(**options):
+    inputs = choose_table(TABLE.facts, SPEC.data, "y", [])
+    y = np.array([0, 1, 0, 1])
+    return prepare_columns(
+        inputs, inputs.read(TABLE.columns), y, SPLITS, SPEC, ("p", "q"), given=["age"], target="y", **options
     )
 
 
-@pytest.mark.parametrize(
-    ("precision", "dtype"),
-    [("float32", torch.float32), ("float64", torch.float64), ("bfloat16", torch.float32)],
-)
-def test_rows_have_the_plans_precision(precision, dtype):
-    prepared = prepare(spec("diabetes", precision=precision))
+def test_every_split_is_encoded_by_what_the_train_rows_say():
+    data = prepared()
 
-    assert prepared.train.x.dtype == prepared.train.y.dtype == dtype
-
-
-def test_statistics_come_from_the_train_rows_alone():
-    prepared = prepare(spec("wine", precision="float64"))
-
-    torch.testing.assert_close(prepared.train.x.mean(dim=0), torch.zeros(13, dtype=torch.float64))
-    assert prepared.test is not None
-    assert prepared.test.x.mean(dim=0).abs().min() > 1e-6
+    assert data.train.x.tolist() == [[1], [-1]]
+    assert data.validation.x.tolist() == [[0]]
+    assert data.test.x.tolist() == [[48]]
+    assert data.train.y.dtype == torch.int64
+    assert data.train.rows.tolist() == [2, 0]
 
 
-def test_targets_are_scaled_by_the_train_rows_alone():
-    raw, scaled = (prepare(spec("diabetes", precision="float64", standardize_target=on)) for on in (False, True))
-
-    mean, scale = raw.train.y.mean().item(), raw.train.y.std(correction=0).item()
-    assert raw.target_scaling is None
-    assert (scaled.target_scaling.mean, scaled.target_scaling.scale) == (pytest.approx(mean), pytest.approx(scale))
-    for name in ("train", "validation", "test"):
-        torch.testing.assert_close(getattr(scaled, name).y, (getattr(raw, name).y - mean) / scale)
+def test_rows_are_shown_by_the_numbers_that_they_were_handed_in_with():
+    assert prepared(shown_numbers=np.array([10, 11, 12, 13])).train.rows.tolist() == [12, 10]
 
 
-def test_labels_are_never_scaled():
-    assert prepare(spec("digits")).target_scaling is None
+def test_rows_that_do_not_fit_into_memory_are_refused_before_they_are_made(monkeypatch):
+    monkeypatch.setattr("regcore.data.prepare.psutil.virtual_memory", lambda: SimpleNamespace(available=31))
 
-
-def test_pixels_of_a_float64_run_are_divided_in_float64():
-    prepared = prepare(spec("mnist-5k", precision="float64"))
-
-    levels = (prepared.train.x * 255).unique()
-    assert torch.equal(prepared.train.x.unique(), levels.round() / 255)
-
-
-def test_images_keep_their_shape_and_labels_are_whole_numbers():
-    prepared = prepare(spec("mnist-5k"))
-
-    assert prepared.validation is not None
-    assert prepared.validation.x.shape == (800, 1, 28, 28)
-    assert prepared.validation.y.dtype == torch.int64
-    assert prepared.classes == tuple("0123456789")
-
-
-def test_a_split_without_rows_is_none():
-    prepared = prepare(spec("diabetes", test_fraction=0, validation_fraction=0))
-
-    assert (prepared.validation, prepared.test) == (None, None)
-    assert len(prepared.train) == 442
-
-
-def test_regression_on_labels_makes_them_numbers():
-    prepared = prepare(spec("digits", task="regression"))
-
-    assert prepared.train.y.dtype == torch.float32
-    assert prepared.classes is None
-
-
-def test_no_row_is_lost_or_mixed_up():
-    raw = load(spec("diabetes").data)
-
-    prepared = prepare(spec("diabetes", precision="float64", standardize=False, standardize_target=False))
-
-    assert prepared.validation is not None
-    assert prepared.test is not None
-    splits = (prepared.train, prepared.validation, prepared.test)
-    together = torch.cat([torch.cat([split.x, split.y[:, None]], dim=1) for split in splits])
-    expected = [(*x, y) for x, y in zip(raw.x.tolist(), raw.y.tolist(), strict=True)]
-    assert sorted(map(tuple, together.tolist())) == sorted(expected)
+    with pytest.raises(OutOfMemoryError, match="4 rows of 1 numbers need"):
+        prepared()

@@ -2,7 +2,7 @@ import hashlib
 
 import torch
 
-from regcore.data.prepare import Split
+from regcore.data.prepared import Split
 from regcore.data.rows import chunks
 
 SPLIT = Split(torch.arange(20.0).view(10, 2), torch.arange(10), lengths=1 + torch.arange(10) % 2)

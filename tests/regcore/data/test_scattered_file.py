@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from regcore.data.file_rows import Manifest, open_rows
-from regcore.data.prepare import Split
+from regcore.data.prepared import Split
 from regcore.data.scattered_file import ScatteredFile
 from regcore.data.write_rows import arrays_of, layout_of, write_manifest, write_rows
 

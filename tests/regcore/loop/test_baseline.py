@@ -12,7 +12,7 @@ from sklearn.metrics import (
 )
 
 from regcore import make_plan, train
-from regcore.data.prepare import prepare
+from regcore.data.prepare_known import prepare
 from regcore.loop.baseline import baseline_of
 from regcore.loop.network import StackedNetwork
 from regcore.loop.planned_rows import task_of

@@ -8,7 +8,7 @@ from sklearn.metrics import top_k_accuracy_score
 
 from regcore import make_plan, parse_spec, train
 from regcore.data import source
-from regcore.data.prepare import Split
+from regcore.data.prepared import Split
 from regcore.loop.group import Newcomer, train_group
 
 RECONSTRUCTION = {"task": {"kind": "reconstruction"}, "model": {"kind": "linear"}}

@@ -3,7 +3,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from regcore import make_plan, parse_spec
-from regcore.data.prepare import Split
+from regcore.data.prepared import Split
 from regcore.loop import evaluate as evaluate_module
 from regcore.loop.evaluate import chunk_rows, evaluate, measure, member_evaluation, needs_all
 from regcore.loop.network import EVAL_CHUNK_ROWS, StackedNetwork

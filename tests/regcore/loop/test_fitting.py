@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from regcore import make_plan, parse_spec
-from regcore.data.prepare import prepare
+from regcore.data.prepare_known import prepare
 from regcore.loop import fitting, machine
 from regcore.loop.fitting import SIZES, fitting_size, room_bytes
 

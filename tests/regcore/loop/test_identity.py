@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from regcore.data.prepare import prepare
+from regcore.data.prepare_known import prepare
 from regcore.errors import CheckpointError
 from regcore.loop.identity import continue_as, data_sha256, identify
 from regcore.plan import make_plan

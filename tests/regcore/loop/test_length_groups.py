@@ -3,7 +3,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from regcore.data.prepare import Split
+from regcore.data.prepared import Split
 from regcore.loop.length_groups import NUM_GROUPS, LengthGroups, is_worth_it
 
 LENGTHS = torch.tensor([1, 2, 3, 4, 5, 6, 7, 40] * 20)

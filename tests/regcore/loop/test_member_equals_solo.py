@@ -15,7 +15,7 @@ import torch
 
 from regcore import make_plan, parse_spec, train
 from regcore.data import source
-from regcore.data.prepare import prepare
+from regcore.data.prepare_known import prepare
 from regcore.errors import DivergedError, TrainingHalved, TrainingStopped
 from regcore.layers import Layer
 from regcore.layers.activation import ActivationName

@@ -3,7 +3,7 @@ import torch
 
 from regcore import make_plan, parse_spec
 from regcore.at import At
-from regcore.data.prepare import Split
+from regcore.data.prepared import Split
 from regcore.loop import evaluate as evaluate_module
 from regcore.loop.evaluate import evaluate
 from regcore.loop.network import StackedNetwork

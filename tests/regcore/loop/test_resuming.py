@@ -3,7 +3,7 @@ import torch
 
 from regcore import make_plan, parse_spec
 from regcore.checkpoint import load_newest, save_checkpoint
-from regcore.data.prepare import prepare
+from regcore.data.prepare_known import prepare
 from regcore.errors import CheckpointError
 from regcore.loop.member import Member
 from regcore.loop.network import StackedNetwork

@@ -8,7 +8,7 @@ from part_way import hashes_of, train_steps
 
 from regcore.checkpoint import load_newest, save_checkpoint
 from regcore.data.file_rows import FileRows, open_rows
-from regcore.data.prepare import Split, dtype_of
+from regcore.data.prepared import Split, dtype_of
 from regcore.data.source import KnownSource
 from regcore.data.write_rows import write_rows
 from regcore.errors import InvalidDataError, TrainingStopped

@@ -9,7 +9,7 @@ from part_way import hashes_of, leaves_of, train_steps
 from token_rows import NUM_STEPS, NUM_TOKENS, TokenRows
 
 from regcore.checkpoint import load_newest, save_checkpoint
-from regcore.data.prepare import Split
+from regcore.data.prepared import Split
 from regcore.errors import InvalidDataError, SpecError
 from regcore.loop.group import Newcomer, train_group
 from regcore.plan import make_plan

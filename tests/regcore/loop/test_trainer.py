@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from regcore import make_plan, train
 from regcore.checkpoint import load_newest, save_checkpoint
-from regcore.data.prepare import Split, prepare
+from regcore.data.prepare_known import prepare
+from regcore.data.prepared import Split
 from regcore.errors import DivergedError, TrainingHalved, TrainingStopped
 from regcore.loop import checkpointer
 from regcore.loop.control import Control, Rungs

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from regcore.data.prepare import Split
+from regcore.data.prepared import Split
 from regcore.data.preprocessing import TargetScaling
 from regcore.data.rows import Batch, chunks
 from regcore.kinds import PluginError
