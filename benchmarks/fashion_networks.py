@@ -64,7 +64,8 @@ def plain_accuracy(result: Result, train_rows: Split, test_rows: Split, epochs: 
 
 
 def logistic_accuracy(train_rows: Split, test_rows: Split) -> float:
-    model = LogisticRegression(max_iter=300, C=0.01, tol=1e-3).fit(train_rows.x.flatten(1).numpy(), train_rows.y.numpy())
+    model = LogisticRegression(max_iter=300, C=0.01, tol=1e-3)
+    model.fit(train_rows.x.flatten(1).numpy(), train_rows.y.numpy())
     return float(model.score(test_rows.x.flatten(1).numpy(), test_rows.y.numpy()))
 
 
