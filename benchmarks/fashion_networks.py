@@ -16,8 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from regcore import JobSpec, Result, train
-from regcore.data.prepare_known import prepare
-from regcore.data.prepared import Split
+from regcore.data.prepare import Split, prepare
 from regcore.layers import build_module
 
 NUM_ROWS, BATCH_SIZE, LEARNING_RATE, MOMENTUM = 10_000, 64, 0.05, 0.9
@@ -65,9 +64,8 @@ def plain_accuracy(result: Result, train_rows: Split, test_rows: Split, epochs: 
 
 
 def logistic_accuracy(train_rows: Split, test_rows: Split) -> float:
-    model = LogisticRegression(max_iter=300, C=0.01, tol=1e-3).fit(
-        train_rows.x.flatten(1).numpy(), train_rows.y.numpy()
-    )
+    model = LogisticRegression(max_iter=300, C=0.01, tol=1e-3)
+    model.fit(train_rows.x.flatten(1).numpy(), train_rows.y.numpy())
     return float(model.score(test_rows.x.flatten(1).numpy(), test_rows.y.numpy()))
 
 
