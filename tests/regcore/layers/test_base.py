@@ -17,7 +17,9 @@ from regcore.spec.kinds import LAYERS, AnyLayer
 
 DIGITS = RowInfo((1, 8, 8))
 COLOUR = RowInfo((3, 7, 6))
-WITH_EXAMPLE = {kind: layer for kind, layer in LAYERS.items() if layer.example_data == Layer.example_data}
+WITH_EXAMPLE = {
+    kind: layer for kind, layer in LAYERS.items() if kind != "module" and layer.example_data == Layer.example_data
+}
 
 TOKENS = RowInfo((6,), tokens=9, varies=True)
 STEPS = RowInfo((6, 4))

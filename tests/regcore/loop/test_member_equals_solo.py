@@ -95,7 +95,6 @@ REGULARIZER_EXAMPLES = {
         {"strength": 0.1, "schedule": COSINE},
         {"strength": 1e-2, "schedule": STEPS},
     ],
-    "layer_lr_decay": [{"decay": 1.0}, {"decay": 0.5}, {"decay": 0.8}],
     "label_smoothing": [{"epsilon": 0.0}, {"epsilon": 0.1}, {"epsilon": 0.3}],
     "max_norm": [{"max_value": 0.5}, {"max_value": 1.0}, {"max_value": 0.7}],
     "mixup": [{"alpha": 0.0}, {"alpha": 0.2}, {"alpha": 1.0}],
@@ -138,9 +137,9 @@ OF_SEQUENCES = {
 }
 """Their members are compared with solo runs in `test_augmentation`, on rows that they can act on."""
 ROW_EXAMPLES = OF_IMAGES_AND_NUMBERS | OF_SEQUENCES
-FREEZE = {"freeze": [{}, {}, {}]}
-"""With all others at once it would leave them nothing to act on."""
-ALL_EXAMPLES = REGULARIZER_EXAMPLES | FREEZE | ROW_EXAMPLES
+RATES = {"freeze": [{}, {}, {}], "layer_lr_decay": [{"decay": 1.0}, {"decay": 0.5}, {"decay": 0.8}]}
+"""With all others at once `freeze` would leave them nothing to act on, and small rates would hide what they do."""
+ALL_EXAMPLES = REGULARIZER_EXAMPLES | RATES | ROW_EXAMPLES
 
 LAYER_EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "linear": [{}, {}, {}],
@@ -274,7 +273,7 @@ STACKS = {
         f"regularizer {kind}{'' if optimizer == 'sgd' else f', {optimizer}'}": jobs_of(
             optimizer, [kind], model=NEEDED_MODELS.get(kind, PERCEPTRON)
         )
-        for kind in (*REGULARIZER_EXAMPLES, *FREEZE)
+        for kind in (*REGULARIZER_EXAMPLES, *RATES)
         for optimizer in ("sgd", "adam")
     },
     "regularizers of rows": jobs_of(
