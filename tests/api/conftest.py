@@ -153,7 +153,7 @@ def _upload_table(client: TestClient, services: Services, num_rows: int = 200, n
     assert claim.id == made["id"]
     facts = find_facts(columns, format="csv").model_dump(mode="json")
     preview = {"columns": columns.column_names, "rows": [list(row.values()) for row in columns.to_pylist()[:20]]}
-    table = ParsedTable(facts, preview, num_rows, 3, sha256="f" * 64, size_bytes=99)
+    table = ParsedTable(facts, preview, num_rows, 3, "table", sha256="f" * 64, size_bytes=99)
     assert services.store.finish_dataset(claim, table)
     return claim.id
 

@@ -93,7 +93,7 @@ def test_files_of_data_sets_are_checked_too(
         claim = store.claim_dataset("wrk_1")
         assert claim is not None
         assert claim.id == dataset_id
-        assert store.finish_dataset(claim, ParsedTable({}, {}, 1, 1, table, size_bytes))
+        assert store.finish_dataset(claim, ParsedTable({}, {}, 1, 1, "table", table, size_bytes))
 
     found = check_artifacts(migrated_settings)
 

@@ -86,7 +86,7 @@ def ready_dataset(store: Store, surroundings: Surroundings, tmp_path: Path) -> C
         dataset_id = store.create_dataset("t", new).dataset.id
         claim = store.claim_dataset("wrk_0")
         assert claim is not None
-        assert store.finish_dataset(claim, ParsedTable(facts or {}, {}, 1, 1, sha256, size_bytes))
+        assert store.finish_dataset(claim, ParsedTable(facts or {}, {}, 1, 1, "table", sha256, size_bytes))
         return dataset_id
 
     return make

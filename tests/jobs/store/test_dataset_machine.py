@@ -96,7 +96,9 @@ class Machine(RuleBasedStateMachine):
             case "renew":
                 done = self.store.renew_dataset(claim)
             case "finish":
-                table = ParsedTable({}, {"columns": [], "rows": []}, 1, 1, _sha256(b"table" + claim.id.encode()), 1)
+                table = ParsedTable(
+                    {}, {"columns": [], "rows": []}, 1, 1, "table", _sha256(b"table" + claim.id.encode()), 1
+                )
                 done = self.store.finish_dataset(claim, table)
             case "reject":
                 done = self.store.reject_dataset(claim, make_reason(Reason.INVALID_DATA))
