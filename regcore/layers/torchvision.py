@@ -90,6 +90,7 @@ class Torchvision(Layer):
         "kind": "layers",
         "layers": [{"kind": "torchvision", "name": "resnet18", "small_images": False}],
     }
+    example_data: ClassVar[dict[str, Any]] = {"kind": "builtin", "name": "digits", "train_limit": 128}
     # A member in a pass takes as long as a run of its own, and a large model needs all the memory: it trains alone.
     member_fields: ClassVar[frozenset[str] | None] = None
     gives_outputs: ClassVar[bool] = True

@@ -18,6 +18,8 @@ class Model(Fusible):
     formula: ClassVar[str]
     source: ClassVar[str]
     example: ClassVar[dict[str, Any]]
+    example_data: ClassVar[dict[str, Any]] = {"kind": "builtin", "name": "digits"}
+    """The data on which the example trains in seconds."""
     member_fields: ClassVar[frozenset[str] | None] = frozenset()
 
     only_in_python: ClassVar[bool] = False

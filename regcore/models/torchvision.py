@@ -22,6 +22,7 @@ class TorchvisionModel(Model):
     formula: ClassVar[str] = "f(x) as in torchvision.models, with as many outputs as the task has"
     source: ClassVar[str] = SOURCE
     example: ClassVar[dict[str, Any]] = {"kind": "torchvision", "name": "resnet18", "small_images": False}
+    example_data: ClassVar[dict[str, Any]] = {"kind": "builtin", "name": "digits", "train_limit": 128}
     # Like its layer.
     member_fields: ClassVar[frozenset[str] | None] = None
 

@@ -72,7 +72,7 @@ def _regularizers() -> Iterator[CatalogueEntry]:
 def _models() -> Iterator[CatalogueEntry]:
     for spec in MODELS.values():
         if not spec.only_in_python:
-            yield _entry(spec, _example(model=spec.example))
+            yield _entry(spec, _example(data=spec.example_data, model=spec.example))
 
 
 def _layers() -> Iterator[CatalogueEntry]:

@@ -138,11 +138,11 @@ class ParserProcess:
         if "reason" in answer:
             reason = answer["reason"]
             return Refused({key: reason[key] for key in ("code", "message", "remedy", "retryable", "details")})
-        TableFacts.model_validate(answer["facts"])
+        facts = TableFacts.model_validate(answer["facts"]).model_dump(mode="json")
         table = self._folder / TABLE
         if table.is_symlink() or not table.is_file():
             raise ValueError("the table is no file")
-        return Parsed(table, dict(answer["facts"]), {key: list(answer["preview"][key]) for key in ("columns", "rows")})
+        return Parsed(table, facts, {key: list(answer["preview"][key]) for key in ("columns", "rows")})
 
     def _tail(self) -> str:
         with (self._folder / _OUTPUT).open("rb") as output:
