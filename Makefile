@@ -30,7 +30,7 @@ up: $(STAMP)            ## the same stack, left running
 # the longest, and one process would run them alone at the end. Three at a time, for two cores: many tests wait for a
 # process or for a lease. One thread each: with more they wait for each other, and take a third more of the processor.
 test: $(STAMP)          ## all tests; a module's tests stay together
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 # `test-quick` leaves out these searches, which take long. The folders that it does not name run processes, or train until
 # the minimum that another library finds.
