@@ -6,6 +6,7 @@ masked they take a fourth of the time of packed ones.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final
 
@@ -59,8 +60,9 @@ class Recurrence(nn.RNNBase):
         return outputs
 
     @property
+    @abstractmethod
     def _kernel(self) -> Callable[..., Any]:
-        raise NotImplementedError
+        """torch's function of this kind of cell."""
 
     def _state(self, zeros: Tensor) -> Any:
         return zeros

@@ -29,6 +29,8 @@ _ENCRYPTED: Final = 0x1
 _MOST_BYTES_OF_DIRECTORY: Final = 400
 """More than the archive's directory takes for a file whose name has a usual length."""
 _DAMAGED: Final = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, struct.error, OSError, ValueError)
+"""What Python's reader raises of a damaged archive. It has no common base: an unknown method is NotImplementedError, a
+place outside of the file OSError or ValueError."""
 _SEND_AGAIN: Final = "It may have been cut off on its way: send it again, or pack it again."
 
 
