@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from regcore.data.chosen_media import media_column
 from regcore.data.features import ImageFeatures
 from regcore.data.images.sizes import SHORTER_SIDE
 from regcore.data.media_facts import ImageFacts
-from regcore.data.tables.facts import ColumnFacts, TableFacts
+from regcore.data.tables.facts import TableFacts
 from regcore.data.tables.findings import about_classes
 from regcore.doubts import Doubt
 from regcore.errors import FieldError
@@ -110,22 +111,10 @@ def choose_images(table: TableFacts, data: Any, target: str | None, errors: list
     If it says none, arrays keep their own, and so do files of images that all have one of at most 64 pixels a side;
     else they become 32 by 32. Without any colours they have one channel.
     """
-    column = next((one for one in table.columns if one.image is not None), None)
+    column = media_column(table, data, "image", errors)
     if column is None or column.image is None:
-        message = f"data.features.kind image needs a set of images, and this is one of modality {table.modality}."
-        errors.append(FieldError("/data/features/kind", "wrong_modality", f"{message} Leave data.features out."))
         return None
-    if column.name in data.exclude:
-        message = f"{column.name!r} holds the images, and without it there are no features. Leave it out of exclude."
-        errors.append(FieldError(f"/data/exclude/{data.exclude.index(column.name)}", "no_features", message))
-    if data.types.get(column.name) is not None:
-        errors.append(_of_other_type(column))
     return ImageInputs(column.name, column.image, data.features or _by_facts(column.image))
-
-
-def _of_other_type(column: ColumnFacts) -> FieldError:
-    message = f"{column.name!r} holds images, which are read as nothing else. Leave it out of data.types."
-    return FieldError(f"/data/types/{column.name}", "type_mismatch", message)
 
 
 def _by_facts(facts: ImageFacts) -> ImageFeatures:

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from regcore.data.chosen_media import media_column
 from regcore.data.features import AudioFeatures
 from regcore.data.media_facts import AudioFacts
 from regcore.data.sounds.steps import most_steps
 from regcore.data.tables.facts import TableFacts
 from regcore.data.tables.findings import about_classes
 from regcore.doubts import Doubt
-from regcore.errors import FieldError, json_pointer
+from regcore.errors import FieldError
 from regcore.shapes import RowInfo
 
 if TYPE_CHECKING:
@@ -100,17 +101,9 @@ class AudioInputs:
 
 def choose_sounds(table: TableFacts, data: Any, target: str | None, errors: list[FieldError]) -> AudioInputs | None:
     """The set's sounds, as the spec says; by default at their own rate, up to 16,000 Hz."""
-    column = next((one for one in table.columns if one.audio is not None), None)
+    column = media_column(table, data, "audio", errors)
     if column is None or column.audio is None:
-        message = f"data.features.kind audio needs a set of sounds, and this is one of modality {table.modality}."
-        errors.append(FieldError("/data/features/kind", "wrong_modality", f"{message} Leave data.features out."))
         return None
-    if column.name in data.exclude:
-        message = f"{column.name!r} holds the sounds, and without it there are no features. Leave it out of exclude."
-        errors.append(FieldError(f"/data/exclude/{data.exclude.index(column.name)}", "no_features", message))
-    if data.types.get(column.name) is not None:
-        message = f"{column.name!r} holds sounds, which are read as nothing else. Leave it out of data.types."
-        errors.append(FieldError(json_pointer(["data", "types", column.name]), "type_mismatch", message))
     features = data.features
     if features is None:
         default = AudioFeatures()
